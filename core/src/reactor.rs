@@ -1,0 +1,129 @@
+//! What an executor needs from the world around it.
+
+use core::fmt;
+use core::task::Waker;
+
+use crate::time::Instant;
+
+/// How long a [`Reactor::park`] may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deadline {
+    /// Dispatch what is ready and return at once.
+    Now,
+    /// Wait for something to happen, but not beyond this instant.
+    At(Instant),
+    /// Wait until something happens.
+    Never,
+}
+
+impl Deadline {
+    /// The time left until the deadline, seen from `now`: `None` for [`Deadline::Never`],
+    /// zero for [`Deadline::Now`] and for an instant that has passed.
+    pub fn remaining(self, now: Instant) -> Option<core::time::Duration> {
+        match self {
+            Deadline::Now => Some(core::time::Duration::ZERO),
+            Deadline::At(at) => Some(at.saturating_duration_since(now)),
+            Deadline::Never => None,
+        }
+    }
+}
+
+/// The executor's view of time, input and output.
+///
+/// A reactor belongs to one executor and is called on that executor's thread only; the one
+/// thing that other threads and interrupt handlers touch is the [`Waker`] which
+/// [`Reactor::unparker`] hands out.
+///
+/// # Contract
+///
+/// * **Unpark is sticky.** Waking the unparker ends a `park` that is under way. Woken when no
+///   park is under way, it makes the next one return at once. Any number of wakes before a
+///   park count as one.
+/// * **A park is bounded.** It returns no later than its deadline plus the reactor's
+///   resolution. It may return early for any reason at all; the executor looks at its clock.
+/// * **Nothing registered is missed.** A source that becomes ready before or during the park
+///   is dispatched by that park or by a later one.
+/// * **Wakers run inside.** `park` wakes tasks through their wakers, holding no borrow or lock
+///   that a waker could need: a waker may call back into the reactor's public interface.
+/// * **Time is monotonic.** [`Reactor::now`] never goes back.
+///
+/// [`conformance`](crate::conformance) (feature `test-kit`) checks all of this for any reactor.
+///
+/// # Example
+///
+/// The smallest reactor that works: no input or output, only time and sleep, by a thread's
+/// own park and unpark.
+///
+/// ```
+/// use polliwog_core::{Deadline, Instant, Reactor};
+/// use std::{convert::Infallible, sync::Arc, task::{Wake, Waker}, thread, time};
+///
+/// struct ThreadReactor { start: time::Instant, waker: Waker }
+///
+/// struct Unpark(thread::Thread);
+/// impl Wake for Unpark {
+///     fn wake(self: Arc<Self>) { self.0.unpark() } // sticky, as the contract asks
+/// }
+///
+/// impl ThreadReactor {
+///     fn new() -> Self {
+///         let waker = Arc::new(Unpark(thread::current())).into();
+///         Self { start: time::Instant::now(), waker }
+///     }
+/// }
+///
+/// impl Reactor for ThreadReactor {
+///     type Error = Infallible;
+///     fn now(&self) -> Instant { Instant::from_duration(self.start.elapsed()) }
+///     fn park(&self, until: Deadline) -> Result<(), Infallible> {
+///         match until.remaining(self.now()) {
+///             None => thread::park(),
+///             Some(left) => thread::park_timeout(left),
+///         }
+///         Ok(())
+///     }
+///     fn unparker(&self) -> Waker { self.waker.clone() }
+/// }
+/// # ThreadReactor::new().park(Deadline::Now).unwrap();
+/// ```
+pub trait Reactor {
+    /// Why a park can fail. Such an error ends the executor's run: it is for a reactor that is
+    /// broken as a whole, not for a source that is.
+    type Error: fmt::Debug;
+
+    /// Whether the executor has to announce its parks, so that wakers on other threads know
+    /// when to unpark. `false` only where any wake ends a park by itself: a single-core chip
+    /// whose idle hook checks [`unparker`](Self::unparker)-free, with interrupts masked.
+    const NEEDS_UNPARK: bool = true;
+
+    /// Monotonic time since an arbitrary start that stays the same for the reactor's life.
+    fn now(&self) -> Instant;
+
+    /// Dispatches what is ready; where nothing is, waits for it until the deadline.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system refuses to wait. Interruption by a signal is not an error.
+    fn park(&self, until: Deadline) -> Result<(), Self::Error>;
+
+    /// A waker that ends a park, this one or the next: see the contract. The executor keeps it
+    /// for as long as it lives and may wake it from any thread or interrupt handler.
+    fn unparker(&self) -> Waker;
+}
+
+impl<R: Reactor + ?Sized> Reactor for &R {
+    type Error = R::Error;
+    const NEEDS_UNPARK: bool = R::NEEDS_UNPARK;
+
+    fn now(&self) -> Instant {
+        (**self).now()
+    }
+
+    fn park(&self, until: Deadline) -> Result<(), Self::Error> {
+        (**self).park(until)
+    }
+
+    fn unparker(&self) -> Waker {
+        (**self).unparker()
+    }
+}

@@ -1,0 +1,570 @@
+//! The readiness table: what a reactor knows of its I/O sources.
+//!
+//! One entry per source: a generation, the readiness that has been reported and not used up,
+//! and the wakers of one reader and one writer. The table is plain data without interior
+//! mutability; a reactor keeps it in a `RefCell` and wakes only after it has let go of it,
+//! which is why [`Sources::set_ready`] *returns* the wakers instead of waking them.
+
+use core::fmt;
+use core::ops::{BitAnd, BitOr, BitOrAssign, Not};
+use core::task::{Context, Poll, Waker};
+
+/// A set of readiness states.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Readiness(u8);
+
+impl Readiness {
+    /// Nothing.
+    pub const NONE: Readiness = Readiness(0);
+    /// A read may make progress.
+    pub const READABLE: Readiness = Readiness(1);
+    /// A write may make progress.
+    pub const WRITABLE: Readiness = Readiness(2);
+    /// The peer will send nothing more. Never cleared: from now on a read must be tried.
+    pub const READ_CLOSED: Readiness = Readiness(4);
+    /// Nothing more can be sent. Never cleared.
+    pub const WRITE_CLOSED: Readiness = Readiness(8);
+    /// An error is pending on the source. Never cleared.
+    pub const ERROR: Readiness = Readiness(16);
+
+    /// What ends a reader's wait.
+    const READ: Readiness = Readiness(1 | 4 | 16);
+    /// What ends a writer's wait.
+    const WRITE: Readiness = Readiness(2 | 8 | 16);
+    /// What an operation that would have blocked may take back.
+    const CLEARABLE: Readiness = Readiness(1 | 2);
+
+    /// Whether nothing is set.
+    #[inline]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether all of `other` is set.
+    #[inline]
+    pub const fn contains(self, other: Readiness) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether any of `other` is set.
+    #[inline]
+    pub const fn intersects(self, other: Readiness) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Whether a reader has something to do: data, the end of the stream, or an error.
+    #[inline]
+    pub const fn is_readable(self) -> bool {
+        self.intersects(Self::READ)
+    }
+
+    /// Whether a writer has something to do: room, a closed pipe, or an error.
+    #[inline]
+    pub const fn is_writable(self) -> bool {
+        self.intersects(Self::WRITE)
+    }
+}
+
+impl BitOr for Readiness {
+    type Output = Readiness;
+    #[inline]
+    fn bitor(self, other: Readiness) -> Readiness {
+        Readiness(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for Readiness {
+    #[inline]
+    fn bitor_assign(&mut self, other: Readiness) {
+        self.0 |= other.0;
+    }
+}
+
+impl BitAnd for Readiness {
+    type Output = Readiness;
+    #[inline]
+    fn bitand(self, other: Readiness) -> Readiness {
+        Readiness(self.0 & other.0)
+    }
+}
+
+impl Not for Readiness {
+    type Output = Readiness;
+    #[inline]
+    fn not(self) -> Readiness {
+        Readiness(!self.0 & 31)
+    }
+}
+
+impl fmt::Debug for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = [
+            (Self::READABLE, "READABLE"),
+            (Self::WRITABLE, "WRITABLE"),
+            (Self::READ_CLOSED, "READ_CLOSED"),
+            (Self::WRITE_CLOSED, "WRITE_CLOSED"),
+            (Self::ERROR, "ERROR"),
+        ];
+        let mut first = true;
+        for (_, name) in names.iter().filter(|(bit, _)| self.contains(*bit)) {
+            if !first {
+                f.write_str(" | ")?;
+            }
+            first = false;
+            f.write_str(name)?;
+        }
+        if first { f.write_str("NONE") } else { Ok(()) }
+    }
+}
+
+/// Which half of a source an operation uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Reading, accepting, waiting for a user event.
+    Read,
+    /// Writing, and the end of a connect.
+    Write,
+}
+
+impl Direction {
+    /// The readiness that ends a wait in this direction.
+    #[inline]
+    const fn mask(self) -> Readiness {
+        match self {
+            Direction::Read => Readiness::READ,
+            Direction::Write => Readiness::WRITE,
+        }
+    }
+}
+
+/// The name of a source: an index into the table and the generation of its entry.
+///
+/// A token outlives its source harmlessly: once the entry has been removed, every call with
+/// the old token finds nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Token {
+    index: u32,
+    generation: u32,
+}
+
+impl Token {
+    /// The token as one number, generation above index, for an operating system that keeps one
+    /// word per source. On 32-bit targets the upper bits of the generation do not fit; see
+    /// [`Sources::find`].
+    #[inline]
+    pub const fn to_usize(self) -> usize {
+        #[cfg(target_pointer_width = "64")]
+        {
+            (self.generation as usize) << 32 | self.index as usize
+        }
+        #[cfg(not(target_pointer_width = "64"))]
+        {
+            (self.generation as usize) << INDEX_BITS | self.index as usize
+        }
+    }
+
+    /// The position in the table.
+    #[inline]
+    pub const fn index(self) -> usize {
+        self.index as usize
+    }
+
+    /// How often the position had been given away before this source got it.
+    #[inline]
+    pub const fn generation(self) -> u32 {
+        self.generation
+    }
+}
+
+/// Bits of the index in a token's number where a word is too short for index and generation.
+#[cfg(not(target_pointer_width = "64"))]
+const INDEX_BITS: u32 = usize::BITS * 5 / 8;
+
+/// The largest number of entries that a table can have, so that a token's number stays unique
+/// and the numbers at the very top remain free for the reactor's own use.
+#[cfg(target_pointer_width = "64")]
+const MAX_ENTRIES: usize = u32::MAX as usize - 1;
+#[cfg(not(target_pointer_width = "64"))]
+const MAX_ENTRIES: usize = (1 << INDEX_BITS) - 2;
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Entry {
+    /// Even while free, odd while in use.
+    generation: u32,
+    ready: Readiness,
+    /// While free: the next free row, plus one; zero ends the list.
+    next_free: u32,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+impl Entry {
+    /// A free row.
+    pub const EMPTY: Entry = Entry {
+        generation: 0,
+        ready: Readiness::NONE,
+        next_free: 0,
+        reader: None,
+        writer: None,
+    };
+}
+
+/// Where a [`Sources`] table keeps its rows.
+///
+/// Implemented for arrays (a fixed table without an allocator) and, with feature `alloc`, for
+/// `Vec<Entry>`, which grows.
+pub trait Storage: AsRef<[Entry]> + AsMut<[Entry]> {
+    /// Adds one free row at the end; `false` if there is no room.
+    fn grow(&mut self) -> bool;
+}
+
+impl<const N: usize> Storage for [Entry; N] {
+    fn grow(&mut self) -> bool {
+        false
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Storage for alloc::vec::Vec<Entry> {
+    fn grow(&mut self) -> bool {
+        if self.try_reserve(1).is_err() {
+            return false;
+        }
+        self.push(Entry::EMPTY);
+        true
+    }
+}
+
+/// The table has no room for another source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourcesFull {
+    /// How many sources the table can hold.
+    pub capacity: usize,
+}
+
+impl fmt::Display for SourcesFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "all {} sources of the reactor are in use", self.capacity)
+    }
+}
+
+impl core::error::Error for SourcesFull {}
+
+/// The wakers that an event sets free. Wake them once the table is no longer borrowed.
+#[derive(Debug, Default)]
+#[must_use = "tasks wait for these wakers"]
+pub struct Wakeups {
+    /// Whoever waits to read.
+    pub reader: Option<Waker>,
+    /// Whoever waits to write.
+    pub writer: Option<Waker>,
+}
+
+impl Wakeups {
+    /// Wakes both.
+    #[inline]
+    pub fn wake(self) {
+        if let Some(reader) = self.reader {
+            reader.wake();
+        }
+        if let Some(writer) = self.writer {
+            writer.wake();
+        }
+    }
+}
+
+/// A table of sources with a fixed limit.
+///
+/// ```
+/// use polliwog_core::sources::{Direction, Entry, Readiness, Sources};
+/// use core::task::{Context, Waker};
+///
+/// let mut sources = Sources::new([Entry::EMPTY, Entry::EMPTY], 2);
+/// let token = sources.insert().unwrap();
+/// let mut cx = Context::from_waker(Waker::noop());
+/// assert!(sources.poll_ready(token, Direction::Read, &mut cx).is_pending());
+///
+/// sources.set_ready(token, Readiness::READABLE).wake();
+/// assert!(sources.poll_ready(token, Direction::Read, &mut cx).is_ready());
+///
+/// drop(sources.remove(token));
+/// assert!(!sources.contains(token));
+/// ```
+#[derive(Debug)]
+pub struct Sources<S> {
+    rows: S,
+    /// First free row plus one, or zero.
+    free: u32,
+    /// Rows before this one have been in use at least once.
+    fresh: u32,
+    live: u32,
+    limit: u32,
+}
+
+impl<S: Storage> Sources<S> {
+    /// An empty table that never holds more than `limit` sources, nor more than `rows` has room for.
+    pub fn new(rows: S, limit: usize) -> Self {
+        let limit = limit.min(MAX_ENTRIES) as u32;
+        Self {
+            rows,
+            free: 0,
+            fresh: 0,
+            live: 0,
+            limit,
+        }
+    }
+
+    /// How many sources there are.
+    pub fn len(&self) -> usize {
+        self.live as usize
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// The stated limit on the number of sources.
+    pub fn capacity(&self) -> usize {
+        self.limit as usize
+    }
+
+    /// Gives a new source a row; it starts with no readiness.
+    ///
+    /// # Errors
+    ///
+    /// [`SourcesFull`] when the limit is reached or the storage cannot grow.
+    pub fn insert(&mut self) -> Result<Token, SourcesFull> {
+        let full = SourcesFull {
+            capacity: self.limit as usize,
+        };
+        if self.live == self.limit {
+            return Err(full);
+        }
+        let index = if self.free != 0 {
+            let index = self.free - 1;
+            self.free = self.rows.as_ref()[index as usize].next_free;
+            index
+        } else {
+            let index = self.fresh;
+            if index as usize == self.rows.as_ref().len() && !self.rows.grow() {
+                return Err(full);
+            }
+            self.fresh += 1;
+            index
+        };
+        self.live += 1;
+        let row = &mut self.rows.as_mut()[index as usize];
+        row.generation = row.generation.wrapping_add(1);
+        row.ready = Readiness::NONE;
+        Ok(Token {
+            index,
+            generation: row.generation,
+        })
+    }
+
+    /// Takes a source's row away; stale events for the token are ignored from now on.
+    ///
+    /// Returns the wakers that were waiting, for the caller to wake or drop once the table is
+    /// no longer borrowed. Empty if the token is stale.
+    pub fn remove(&mut self, token: Token) -> Wakeups {
+        let free = self.free;
+        let Some(row) = self.row_mut(token) else {
+            return Wakeups::default();
+        };
+        row.generation = row.generation.wrapping_add(1);
+        row.next_free = free;
+        let wakeups = Wakeups {
+            reader: row.reader.take(),
+            writer: row.writer.take(),
+        };
+        self.free = token.index + 1;
+        self.live -= 1;
+        wakeups
+    }
+
+    /// Whether the token names a source that still exists.
+    pub fn contains(&self, token: Token) -> bool {
+        self.row(token).is_some()
+    }
+
+    /// The token whose [`Token::to_usize`] is `number`, if that source still exists.
+    ///
+    /// On 32-bit targets a number carries the lowest bits of the generation only; an event that
+    /// is 2¹² reuses late can then reach the wrong source, which every source must tolerate
+    /// like any spurious event.
+    #[inline]
+    pub fn find(&self, number: usize) -> Option<Token> {
+        #[cfg(target_pointer_width = "64")]
+        let index = number as u32;
+        #[cfg(not(target_pointer_width = "64"))]
+        let index = (number & ((1 << INDEX_BITS) - 1)) as u32;
+        let row = self.rows.as_ref().get(index as usize)?;
+        let token = Token {
+            index,
+            generation: row.generation,
+        };
+        (row.generation & 1 == 1 && token.to_usize() == number).then_some(token)
+    }
+
+    /// Notes that an event reported `ready` and hands out the wakers that it sets free.
+    #[inline]
+    pub fn set_ready(&mut self, token: Token, ready: Readiness) -> Wakeups {
+        let Some(row) = self.row_mut(token) else {
+            return Wakeups::default();
+        };
+        row.ready |= ready;
+        Wakeups {
+            reader: if ready.is_readable() {
+                row.reader.take()
+            } else {
+                None
+            },
+            writer: if ready.is_writable() {
+                row.writer.take()
+            } else {
+                None
+            },
+        }
+    }
+
+    /// Takes back readiness that an operation has used up (it would have blocked, or it moved
+    /// less than it was asked to). What closes a source stays set.
+    #[inline]
+    pub fn clear_ready(&mut self, token: Token, ready: Readiness) {
+        if let Some(row) = self.row_mut(token) {
+            row.ready = row.ready & !(ready & Readiness::CLEARABLE);
+        }
+    }
+
+    /// What the source is ready for, as far as the table knows. Nothing for a stale token.
+    #[inline]
+    pub fn ready(&self, token: Token) -> Readiness {
+        self.row(token).map_or(Readiness::NONE, |row| row.ready)
+    }
+
+    /// Ready with the readiness that concerns `direction`; otherwise keeps the task's waker,
+    /// in the place of an earlier one for the same direction.
+    ///
+    /// A stale token is ready with [`Readiness::ERROR`], so that nobody waits for a source that
+    /// is gone.
+    #[inline]
+    pub fn poll_ready(
+        &mut self,
+        token: Token,
+        direction: Direction,
+        cx: &mut Context<'_>,
+    ) -> Poll<Readiness> {
+        let Some(row) = self.row_mut(token) else {
+            return Poll::Ready(Readiness::ERROR);
+        };
+        let ready = row.ready & direction.mask();
+        if !ready.is_empty() {
+            return Poll::Ready(ready);
+        }
+        let place = match direction {
+            Direction::Read => &mut row.reader,
+            Direction::Write => &mut row.writer,
+        };
+        match place {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => *place = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    /// Forgets who waits in `direction`: for an operation that is given up.
+    pub fn forget(&mut self, token: Token, direction: Direction) -> Option<Waker> {
+        let row = self.row_mut(token)?;
+        match direction {
+            Direction::Read => row.reader.take(),
+            Direction::Write => row.writer.take(),
+        }
+    }
+
+    #[inline]
+    fn row(&self, token: Token) -> Option<&Entry> {
+        self.rows
+            .as_ref()
+            .get(token.index())
+            .filter(|row| row.generation == token.generation)
+    }
+
+    #[inline]
+    fn row_mut(&mut self, token: Token) -> Option<&mut Entry> {
+        self.rows
+            .as_mut()
+            .get_mut(token.index())
+            .filter(|row| row.generation == token.generation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Sources<[Entry; 3]> {
+        Sources::new([const { Entry::EMPTY }; 3], 8)
+    }
+
+    #[test]
+    fn full_table_says_so_and_recovers() {
+        let mut sources = table();
+        let tokens = [(); 3].map(|()| sources.insert().unwrap());
+        assert_eq!(sources.insert(), Err(SourcesFull { capacity: 8 }));
+        let _ = sources.remove(tokens[1]);
+        let again = sources.insert().unwrap();
+        assert_eq!(again.index(), tokens[1].index());
+        assert_ne!(again, tokens[1]);
+        assert_eq!(sources.len(), 3);
+    }
+
+    #[test]
+    fn stale_token_finds_nothing() {
+        let mut sources = table();
+        let old = sources.insert().unwrap();
+        let _ = sources.remove(old);
+        let new = sources.insert().unwrap();
+        let _ = sources.set_ready(old, Readiness::READABLE);
+        assert_eq!(sources.ready(new), Readiness::NONE);
+        assert_eq!(sources.find(old.to_usize()), None);
+        assert_eq!(sources.find(new.to_usize()), Some(new));
+        let _ = sources.remove(old);
+        assert!(sources.contains(new));
+        let mut cx = Context::from_waker(Waker::noop());
+        let polled = sources.poll_ready(old, Direction::Write, &mut cx);
+        assert_eq!(polled, Poll::Ready(Readiness::ERROR));
+    }
+
+    #[test]
+    fn closing_is_never_cleared() {
+        let mut sources = table();
+        let token = sources.insert().unwrap();
+        let both = Readiness::READABLE | Readiness::READ_CLOSED;
+        let _ = sources.set_ready(token, both);
+        sources.clear_ready(token, both);
+        assert_eq!(sources.ready(token), Readiness::READ_CLOSED);
+        assert!(sources.ready(token).is_readable());
+    }
+
+    #[test]
+    fn an_event_frees_only_its_own_direction() {
+        let mut sources = table();
+        let token = sources.insert().unwrap();
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(sources.poll_ready(token, Direction::Read, &mut cx).is_pending());
+        assert!(sources.poll_ready(token, Direction::Write, &mut cx).is_pending());
+        let wakeups = sources.set_ready(token, Readiness::WRITABLE);
+        assert!(wakeups.reader.is_none() && wakeups.writer.is_some());
+        let wakeups = sources.set_ready(token, Readiness::ERROR);
+        assert!(wakeups.reader.is_some() && wakeups.writer.is_none());
+    }
+
+    #[test]
+    fn debug_names_the_bits() {
+        extern crate std;
+        let both = Readiness::READABLE | Readiness::ERROR;
+        assert_eq!(std::format!("{both:?} {:?}", Readiness::NONE), "READABLE | ERROR NONE");
+    }
+}

@@ -1,0 +1,207 @@
+//! [`Instant`]: nanoseconds since a reactor's start.
+
+use core::fmt;
+use core::ops::{Add, AddAssign, Sub, SubAssign};
+use core::time::Duration;
+
+/// A point in time, in nanoseconds since the reactor's start.
+///
+/// The range is 584 years. [`Instant::MAX`] is the end of time: a sleep until then never ends.
+/// Instants of different reactors do not compare in any useful way.
+///
+/// ```
+/// use polliwog_core::Instant;
+/// use core::time::Duration;
+///
+/// let start = Instant::from_millis(5);
+/// let later = start + Duration::from_micros(7);
+/// assert_eq!(later.duration_since(start), Duration::from_micros(7));
+/// assert_eq!(start.checked_add(Duration::MAX), None);
+/// assert_eq!(start.saturating_add(Duration::MAX), Instant::MAX);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The reactor's start.
+    pub const ZERO: Instant = Instant(0);
+    /// The end of time.
+    pub const MAX: Instant = Instant(u64::MAX);
+
+    /// The instant `nanos` nanoseconds after the reactor's start.
+    #[inline]
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// The instant `micros` microseconds after the reactor's start; [`Instant::MAX`] beyond the range.
+    #[inline]
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros.saturating_mul(1_000))
+    }
+
+    /// The instant `millis` milliseconds after the reactor's start; [`Instant::MAX`] beyond the range.
+    #[inline]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis.saturating_mul(1_000_000))
+    }
+
+    /// The instant `duration` after the reactor's start; [`Instant::MAX`] beyond the range.
+    #[inline]
+    pub const fn from_duration(duration: Duration) -> Self {
+        Self(nanos(duration))
+    }
+
+    /// Nanoseconds since the reactor's start.
+    #[inline]
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// The time since the reactor's start.
+    #[inline]
+    pub const fn as_duration(self) -> Duration {
+        Duration::from_nanos(self.0)
+    }
+
+    /// The time from `earlier` to `self`, zero if `earlier` is the later one.
+    #[inline]
+    pub const fn duration_since(self, earlier: Instant) -> Duration {
+        self.saturating_duration_since(earlier)
+    }
+
+    /// The time from `earlier` to `self`, zero if `earlier` is the later one.
+    #[inline]
+    pub const fn saturating_duration_since(self, earlier: Instant) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The time from `earlier` to `self`, `None` if `earlier` is the later one.
+    #[inline]
+    pub const fn checked_duration_since(self, earlier: Instant) -> Option<Duration> {
+        match self.0.checked_sub(earlier.0) {
+            Some(nanos) => Some(Duration::from_nanos(nanos)),
+            None => None,
+        }
+    }
+
+    /// `self + duration`, `None` beyond the range.
+    #[inline]
+    pub const fn checked_add(self, duration: Duration) -> Option<Instant> {
+        let nanos = duration.as_nanos();
+        if nanos > u64::MAX as u128 {
+            return None;
+        }
+        match self.0.checked_add(nanos as u64) {
+            Some(sum) => Some(Instant(sum)),
+            None => None,
+        }
+    }
+
+    /// `self - duration`, `None` before the reactor's start.
+    #[inline]
+    pub const fn checked_sub(self, duration: Duration) -> Option<Instant> {
+        let nanos = duration.as_nanos();
+        if nanos > u64::MAX as u128 {
+            return None;
+        }
+        match self.0.checked_sub(nanos as u64) {
+            Some(difference) => Some(Instant(difference)),
+            None => None,
+        }
+    }
+
+    /// `self + duration`, [`Instant::MAX`] beyond the range.
+    #[inline]
+    pub const fn saturating_add(self, duration: Duration) -> Instant {
+        Instant(self.0.saturating_add(nanos(duration)))
+    }
+
+    /// `self - duration`, [`Instant::ZERO`] before the reactor's start.
+    #[inline]
+    pub const fn saturating_sub(self, duration: Duration) -> Instant {
+        Instant(self.0.saturating_sub(nanos(duration)))
+    }
+}
+
+/// Nanoseconds of `duration`, at most `u64::MAX`, without a 128-bit multiplication on the way.
+#[inline]
+const fn nanos(duration: Duration) -> u64 {
+    duration
+        .as_secs()
+        .saturating_mul(1_000_000_000)
+        .saturating_add(duration.subsec_nanos() as u64)
+}
+
+impl Add<Duration> for Instant {
+    type Output = Instant;
+
+    /// Saturates at [`Instant::MAX`], which as a deadline means "never".
+    #[inline]
+    fn add(self, duration: Duration) -> Instant {
+        self.saturating_add(duration)
+    }
+}
+
+impl AddAssign<Duration> for Instant {
+    #[inline]
+    fn add_assign(&mut self, duration: Duration) {
+        *self = *self + duration;
+    }
+}
+
+impl Sub<Duration> for Instant {
+    type Output = Instant;
+
+    /// Saturates at [`Instant::ZERO`].
+    #[inline]
+    fn sub(self, duration: Duration) -> Instant {
+        self.saturating_sub(duration)
+    }
+}
+
+impl SubAssign<Duration> for Instant {
+    #[inline]
+    fn sub_assign(&mut self, duration: Duration) {
+        *self = *self - duration;
+    }
+}
+
+impl Sub<Instant> for Instant {
+    type Output = Duration;
+
+    /// Zero if the right side is the later one.
+    #[inline]
+    fn sub(self, earlier: Instant) -> Duration {
+        self.saturating_duration_since(earlier)
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::MAX {
+            f.write_str("Instant::MAX")
+        } else {
+            write!(f, "Instant({:?})", self.as_duration())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arithmetic_saturates_or_says_none() {
+        let second = Instant::from_millis(1000);
+        assert_eq!(second.checked_sub(Duration::from_secs(2)), None);
+        assert_eq!(second - Duration::from_secs(2), Instant::ZERO);
+        assert_eq!(Instant::MAX.checked_add(Duration::from_nanos(1)), None);
+        assert_eq!(second + Duration::MAX, Instant::MAX);
+        assert_eq!(second - Instant::MAX, Duration::ZERO);
+        assert_eq!(second.checked_duration_since(Instant::MAX), None);
+        assert_eq!(Instant::from_millis(u64::MAX), Instant::MAX);
+        assert_eq!(Instant::from_duration(Duration::MAX), Instant::MAX);
+        assert_eq!(Instant::MAX.as_duration(), Duration::from_nanos(u64::MAX));
+    }
+}

@@ -1,0 +1,5 @@
+//! Time: instants, sleeping, intervals and timeouts.
+
+mod instant;
+
+pub use instant::Instant;
