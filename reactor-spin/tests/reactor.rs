@@ -62,6 +62,22 @@ fn unpark_is_sticky_and_counts_once() {
 }
 
 #[test]
+fn an_unpark_during_a_park_ends_that_one_only() {
+    static FLAG: Flag = Flag::new();
+    let interrupted = |_: Deadline, _: &Unpark<'_>| FLAG.set();
+    let reactor = SpinReactor::with_flag(VirtualClock::new(), interrupted, &FLAG);
+    reactor.park(Deadline::Never).unwrap();
+    assert!(!FLAG.is_set());
+}
+
+#[test]
+fn the_end_of_time_is_no_deadline() {
+    let reactor = SpinReactor::new(VirtualClock::new(), Jump::new());
+    reactor.park(Deadline::At(Instant::MAX)).unwrap_err();
+    assert_eq!(reactor.now(), Instant::ZERO);
+}
+
+#[test]
 fn the_alarm_is_set_before_the_hook_runs() {
     #[derive(Default)]
     struct Traced(VirtualClock, std::cell::RefCell<Vec<String>>);

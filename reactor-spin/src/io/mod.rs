@@ -4,7 +4,7 @@
 //! * [`duplex`] (feature `alloc`): two streams that talk to each other.
 //!
 //! All of them implement [`embedded_io_async::Read`] and [`embedded_io_async::Write`], which
-//! this module re-exports. They block when the buffer is full or empty, the reader sees the end
+//! this module re-exports, and, with feature `std`, the traits of `futures-io`. They block when the buffer is full or empty, the reader sees the end
 //! of the stream after the last byte, and a write to a reader that is gone fails with
 //! [`Error::BrokenPipe`](crate::Error::BrokenPipe).
 //!
@@ -14,6 +14,8 @@
 pub(crate) mod channel;
 #[cfg(feature = "alloc")]
 mod duplex;
+#[cfg(feature = "std")]
+mod futures;
 mod pipe;
 mod ring;
 
