@@ -107,7 +107,7 @@ impl<C: Clock> Idle<C> for Block {
 ///
 /// If there is no deadline (or the clock is paused), no task is ready and none can become so:
 /// the program is [stalled](Stalled), which is an error, instead of a test that hangs. This does
-/// not hold if other threads wake tasks: then use [`Jump::or_wait`].
+/// not hold if other threads wake tasks: then use `Jump::or_wait` (feature `std`).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Jump {
     #[cfg(feature = "std")]

@@ -39,7 +39,7 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `alloc` | [`Runtime::new`], `io::duplex`, networks that grow, clocks that can be cloned |
+//! | `alloc` | `Runtime::new`, `io::duplex`, networks that grow, clocks that can be cloned |
 //! | `std` | `WallClock` and `Block` for real time, `test`, waiting for other threads |
 //! | `single-core` | [`spawn`](fn@spawn) and `sleep` without a handle on bare metal, where one core runs executors |
 //! | `simulation` | seeds without `std` |

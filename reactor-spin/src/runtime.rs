@@ -252,7 +252,7 @@ impl Runtime {
         self.executor.spawner()
     }
 
-    /// What other threads use; see [`Builder::wait_for_threads`].
+    /// What other threads use; see `Builder::wait_for_threads` (feature `std`).
     pub fn handle(&self) -> Handle {
         self.executor.handle()
     }

@@ -1,7 +1,7 @@
 //! Byte streams in memory.
 //!
 //! * [`Pipe`]: one direction, its bytes in place, without an allocator.
-//! * [`duplex`] (feature `alloc`): two streams that talk to each other.
+//! * `duplex` (feature `alloc`): two streams that talk to each other.
 //!
 //! All of them implement [`embedded_io_async::Read`] and [`embedded_io_async::Write`], which
 //! this module re-exports, and, with feature `std`, the traits of `futures-io`. They block when the buffer is full or empty, the reader sees the end
