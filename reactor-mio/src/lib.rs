@@ -4,10 +4,14 @@
 #[macro_use]
 mod macros;
 
+pub mod blocking;
 mod dispatch;
+mod event;
 mod reactor;
 mod source;
 mod sys;
 
+pub use blocking::{BlockingError, BlockingHandle, spawn_blocking};
+pub use event::{Trigger, UserEvent};
 pub use reactor::{MioReactor, ReactorGuard};
 pub use source::Registered;
