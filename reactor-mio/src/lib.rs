@@ -7,7 +7,9 @@ mod macros;
 pub mod blocking;
 mod dispatch;
 mod event;
+pub mod fs;
 mod reactor;
+pub mod signal;
 mod source;
 mod sys;
 
