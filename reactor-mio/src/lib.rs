@@ -8,6 +8,7 @@ pub mod blocking;
 mod dispatch;
 mod event;
 pub mod fs;
+pub mod net;
 mod reactor;
 pub mod signal;
 mod source;
