@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
-use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -120,22 +119,17 @@ impl MioReactor {
             .ok_or_else(|| {
                 io::Error::new(
                     io::ErrorKind::NotConnected,
-                    "no mio reactor in this context: call it inside `block_on`, or keep what \
-                     `Runtime::enter` returns",
+                    "no mio reactor in this context: call it inside `block_on`, or inside \
+                     `Runtime::enter`",
                 )
             })
     }
 
-    /// Makes this the thread's current reactor until the guard is dropped.
-    pub fn enter(&self) -> ReactorGuard<'_> {
-        let previous = CURRENT
-            .try_with(|current| current.replace(Some(self.clone())))
-            .ok()
-            .flatten();
-        ReactorGuard {
-            previous,
-            lifetime: PhantomData,
-        }
+    /// Runs `f` with this as the thread's current reactor.
+    pub fn enter<T>(&self, f: impl FnOnce() -> T) -> T {
+        let previous = CURRENT.try_with(|current| current.replace(Some(self.clone())));
+        let _restore = Restore(previous.ok().flatten());
+        f()
     }
 
     /// How many sources are being watched.
@@ -183,6 +177,20 @@ impl MioReactor {
         let number = mio::Token(token.to_usize());
         let poll = self.inner.poll.borrow();
         poll.registry().reregister(source, number, interest)
+    }
+
+    /// Puts a source back into the selector, which has dropped it.
+    pub(crate) fn register_again(
+        &self,
+        source: &mut impl Source,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        let poll = self.inner.poll.borrow();
+        // The source itself still believes that it is registered.
+        let _ = poll.registry().deregister(source);
+        let number = mio::Token(token.to_usize());
+        poll.registry().register(source, number, interest)
     }
 
     /// Takes a source out of the selector. [`forget`](Self::forget) has to follow.
@@ -301,28 +309,15 @@ thread_local! {
     static CURRENT: RefCell<Option<MioReactor>> = const { RefCell::new(None) };
 }
 
-/// Keeps a reactor current; see [`MioReactor::enter`].
-///
-/// Guards have to be dropped in the reverse order of their making.
-#[must_use = "the reactor is current only as long as the guard lives"]
-pub struct ReactorGuard<'a> {
-    previous: Option<MioReactor>,
-    /// Not `Send`, and not longer than the borrow of the reactor.
-    lifetime: PhantomData<(&'a (), *const ())>,
-}
+/// Makes the reactor current again that was current before, also when a panic passes by.
+struct Restore(Option<MioReactor>);
 
-impl Drop for ReactorGuard<'_> {
+impl Drop for Restore {
     fn drop(&mut self) {
-        let previous = self.previous.take();
-        // Dropping a reactor runs wakers' destructors: not while the cell is borrowed.
-        let mine = CURRENT.try_with(|current| current.replace(previous)).ok();
+        let previous = self.0.take();
+        // Dropping a reactor runs destructors of wakers: not while the cell is borrowed.
+        let mine = CURRENT.try_with(|current| current.replace(previous));
         drop(mine);
-    }
-}
-
-impl fmt::Debug for ReactorGuard<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReactorGuard").finish_non_exhaustive()
     }
 }
 
@@ -421,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reactor_is_current_as_long_as_its_guard_lives() {
+    fn a_reactor_is_current_inside_of_enter_only() {
         assert_eq!(
             MioReactor::current().unwrap_err().kind(),
             io::ErrorKind::NotConnected
@@ -430,11 +425,12 @@ mod tests {
         let is_current = |reactor: &MioReactor| {
             Rc::ptr_eq(&MioReactor::current().unwrap().inner, &reactor.inner)
         };
-        let _outer = outer.enter();
-        {
-            let _inner = inner.enter();
-            assert!(is_current(&inner));
-        }
-        assert!(is_current(&outer));
+        outer.enter(|| {
+            let inside = || inner.enter(|| -> () { panic!("{}", is_current(&inner)) });
+            let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(inside));
+            assert_eq!(panic.unwrap_err().downcast_ref::<String>().unwrap(), "true");
+            assert!(is_current(&outer));
+        });
+        assert!(MioReactor::current().is_err());
     }
 }

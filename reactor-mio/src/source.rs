@@ -201,13 +201,17 @@ impl<S: Source> Registered<S> {
         direction: Direction,
         op: impl FnOnce(&S) -> io::Result<T>,
     ) -> io::Result<T> {
-        let result = self.with(op);
-        if let Err(error) = &result {
-            if error.kind() == io::ErrorKind::WouldBlock {
+        self.with(op).map_err(|error| {
+            if would_block(&error) {
                 self.clear(direction);
+            } else if was_dropped(&error) {
+                return match self.watch(None) {
+                    Ok(_) => io::ErrorKind::WouldBlock.into(),
+                    Err(error) => error,
+                };
             }
-        }
-        result
+            error
+        })
     }
 
     /// To be called after a stream socket read less than it was asked to: there is nothing left
@@ -232,7 +236,7 @@ impl<S: Source> Registered<S> {
 
     /// Registers a socket whose connect is under way for both directions.
     pub(crate) fn register_both(&self) -> io::Result<()> {
-        self.watch(Interest::READABLE | Interest::WRITABLE)
+        self.watch(Some(Interest::READABLE | Interest::WRITABLE))
             .map(drop)
     }
 
@@ -268,7 +272,10 @@ impl<S: Source> Registered<S> {
         self.streak.set(streak + 1);
         loop {
             match self.with(&mut op) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(error) if would_block(&error) || was_dropped(&error) => {
+                    if was_dropped(&error) {
+                        self.watch(None)?;
+                    }
                     self.clear(direction);
                     ready!(self.poll_ready(direction, cx))?;
                     // Still ready, because the source is closed in this direction. One that
@@ -307,10 +314,10 @@ impl<S: Source> Registered<S> {
     ) -> Poll<io::Result<Readiness>> {
         let token = match self.watched(direction) {
             Some(token) => token,
-            None => self.watch(match direction {
+            None => self.watch(Some(match direction {
                 Direction::Read => Interest::READABLE,
                 Direction::Write => Interest::WRITABLE,
-            })?,
+            }))?,
         };
         let polled = self.reactor.poll_ready(token, direction, cx);
         if polled.is_pending() {
@@ -319,26 +326,49 @@ impl<S: Source> Registered<S> {
         polled.map(Ok)
     }
 
-    /// Makes the selector watch the source for `more`, too.
+    /// Makes the selector watch the source for `more`, too, or again if it [dropped](was_dropped)
+    /// the source.
     #[cold]
-    fn watch(&self, more: Interest) -> io::Result<Token> {
+    fn watch(&self, more: Option<Interest>) -> io::Result<Token> {
         let Ok(mut source) = self.source.try_borrow_mut() else {
             return Err(io::Error::other("a source used inside its own operation"));
         };
         let source = source.as_mut().ok_or_else(gone)?;
         self.drained.set(false);
-        let (token, interest) = match (self.token.get(), self.interest.get()) {
-            (Some(token), Some(interest)) => {
-                let interest = interest | more;
-                self.reactor.reregister(source, token, interest)?;
-                (token, interest)
+        let interest = match (self.interest.get(), more) {
+            (Some(before), Some(more)) => before | more,
+            (Some(interest), None) | (None, Some(interest)) => interest,
+            (None, None) => return Err(io::Error::other("a source to be watched for nothing")),
+        };
+        let token = match self.token.get() {
+            Some(token) => {
+                match self.reactor.reregister(source, token, interest) {
+                    Err(error) if was_dropped(&error) => {
+                        self.reactor.register_again(source, token, interest)?;
+                    }
+                    result => result?,
+                }
+                token
             }
-            _ => (self.reactor.register(source, more)?, more),
+            None => self.reactor.register(source, interest)?,
         };
         self.token.set(Some(token));
         self.interest.set(Some(interest));
         Ok(token)
     }
+}
+
+#[inline]
+fn would_block(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
+/// Whether this is how mio says that an operation would have blocked and that its selector,
+/// which arms a source again at this point, does not know the source any more. The one for
+/// `poll(2)` drops a source that had an error, which may be good for more nevertheless.
+#[inline]
+fn was_dropped(error: &io::Error) -> bool {
+    !TRUE_EDGES && error.kind() == io::ErrorKind::NotFound && error.raw_os_error().is_none()
 }
 
 impl<S: Source> Drop for Registered<S> {

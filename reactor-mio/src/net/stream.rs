@@ -424,6 +424,9 @@ impl TcpStream {
 
     /// Two halves that borrow the stream, to read and to write at the same time in one task.
     /// Free of cost.
+    ///
+    /// With `futures`' `AsyncReadExt` in scope, its method of the same name goes before this one:
+    /// say `TcpStream::split(&stream)` then.
     pub fn split(&self) -> (ReadHalf<'_>, WriteHalf<'_>) {
         split::borrow(self)
     }
