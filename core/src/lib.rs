@@ -1,14 +1,62 @@
-//! The `no_std` executor core of polliwog.
+//! The `no_std` executor core of polliwog: tasks, executor, time, and the [`Reactor`] trait.
+//!
+//! Nothing here knows any particular reactor, and nothing needs an allocator. An
+//! [`Executor`] runs tasks that lie in a static [`TaskPool`], in exact-size statics made by
+//! [`spawn!`], or (feature `alloc`) on the heap; it waits in whatever implements [`Reactor`].
+//! Applications use the facade crate `polliwog`, which brings a reactor along.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `alloc` | tasks on the heap, in recycled size classes; executors of any size |
+//! | `std` | panic isolation, wakes without atomics on the executor's thread, spawning from other threads |
+//! | `task-info` | names and poll counts without `std`, where they cost flash and RAM |
+//! | `single-core` | the ambient context on bare metal: says that one core runs executors |
+//! | `simulation` | seeded permutation of ready tasks without `std` |
+//! | `test-kit` | the conformance suite for reactors |
+//!
+//! # How it works
+//!
+//! See the module [`task`] for the life of a task and `docs/architecture.md` for the whole.
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
-#[cfg(any(feature = "std", not(target_os = "none")))]
+// Where there are threads there is a standard library; it gives us thread-locals and mutexes.
+#[cfg(any(
+    test,
+    loom,
+    feature = "std",
+    feature = "test-kit",
+    not(target_os = "none")
+))]
 extern crate std;
 
+#[cfg(feature = "test-kit")]
+pub mod conformance;
+pub mod executor;
 pub mod reactor;
+mod shim;
 pub mod sources;
+pub mod task;
 pub mod time;
+pub mod unpark;
 
+#[cfg(feature = "std")]
+pub use executor::RemoteHandle;
+pub use executor::{
+    ClaimError, Executor, Handle, RunError, SpawnError, SpawnErrorKind, Spawner, Stats, TaskInfo,
+    TaskState, spawn,
+};
 pub use reactor::{Deadline, Reactor};
+pub use task::{AbortHandle, JoinError, JoinHandle, TaskId, TaskPool, yield_now};
 pub use time::Instant;
+
+/// What macros expand to.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::executor::spawn_site;
+    pub use crate::task::site::{Site, SiteBodies, SiteMemory, body_align, body_size};
+}

@@ -553,8 +553,16 @@ mod tests {
         let mut sources = table();
         let token = sources.insert().unwrap();
         let mut cx = Context::from_waker(Waker::noop());
-        assert!(sources.poll_ready(token, Direction::Read, &mut cx).is_pending());
-        assert!(sources.poll_ready(token, Direction::Write, &mut cx).is_pending());
+        assert!(
+            sources
+                .poll_ready(token, Direction::Read, &mut cx)
+                .is_pending()
+        );
+        assert!(
+            sources
+                .poll_ready(token, Direction::Write, &mut cx)
+                .is_pending()
+        );
         let wakeups = sources.set_ready(token, Readiness::WRITABLE);
         assert!(wakeups.reader.is_none() && wakeups.writer.is_some());
         let wakeups = sources.set_ready(token, Readiness::ERROR);
@@ -565,6 +573,9 @@ mod tests {
     fn debug_names_the_bits() {
         extern crate std;
         let both = Readiness::READABLE | Readiness::ERROR;
-        assert_eq!(std::format!("{both:?} {:?}", Readiness::NONE), "READABLE | ERROR NONE");
+        assert_eq!(
+            std::format!("{both:?} {:?}", Readiness::NONE),
+            "READABLE | ERROR NONE"
+        );
     }
 }

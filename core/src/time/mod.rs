@@ -1,5 +1,21 @@
 //! Time: instants, sleeping, intervals and timeouts.
+//!
+//! All of it runs on the clock of the reactor that drives the executor: the wall clock on a
+//! server, a virtual one in a test, a hardware timer on a microcontroller.
 
 mod instant;
+mod interval;
+mod queue;
+mod sleep;
+mod timeout;
 
 pub use instant::Instant;
+pub use interval::{Interval, IntervalStream, MissedTickBehavior, interval, interval_at};
+pub(crate) use queue::TimerQueue;
+pub use sleep::{Sleep, sleep, sleep_until};
+pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
+
+/// The time on the clock of the executor that runs on this thread; `None` where none runs.
+pub fn now() -> Option<Instant> {
+    crate::executor::context::current()?.get()?.now()
+}

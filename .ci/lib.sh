@@ -1,0 +1,182 @@
+# Functions of .ci/run: running steps, and finding toolchains. To be sourced by bash, which has to set
+# `scratch` (a folder that goes away at the end), `summary` (an array) and `MSRV` before it calls them.
+# shellcheck disable=SC2154
+
+# --- Steps -----------------------------------------------------------------------------------
+
+# Exit code by which a step says that it has been skipped.
+readonly SKIPPED=77
+
+# Shows a command, then runs it.
+run() {
+    printf '+ %s\n' "$*"
+    "$@"
+}
+
+# Shows why the step cannot go on; the reason appears in the summary, too. Ends the step.
+skip() {
+    printf 'skipped: %s: %s\n' "$STEP" "$*"
+    printf '%s\n' "$*" >"$STEP_REASON"
+    exit "$SKIPPED"
+}
+
+# Notes for the summary what a step that goes on has done or left out.
+note() {
+    printf '%s\n' "$*"
+    printf '%s\n' "$*" >>"$STEP_REASON"
+}
+
+# Runs the function step_NAME in a shell of its own, so that neither its variables nor its folder
+# nor its failure touch the rest, and puts its end into the summary and into `result`: ok, skipped
+# or FAILED. Never to be called in a condition: there, `set -e` would have no effect in the step.
+run_step() {
+    local name=$1 code start=$SECONDS reason=
+    STEP=$name
+    STEP_REASON=$scratch/reason
+    : >"$STEP_REASON"
+    printf '\n=== %s [%s] %s\n' "$(date '+%Y-%m-%d %H:%M:%S')" "$name" "$(describe "$name")"
+
+    set +e
+    (
+        set -e
+        "step_$name"
+    )
+    code=$?
+    set -e
+
+    case $code in
+    0) result=ok ;;
+    "$SKIPPED") result=skipped ;;
+    *) result=FAILED ;;
+    esac
+    if [ -s "$STEP_REASON" ]; then
+        reason=": $(paste -sd ';' "$STEP_REASON" | sed 's/;/; /g')"
+    fi
+    local took=$((SECONDS - start))
+    printf -- '--- %s [%s] %s after %d s\n' "$(date '+%Y-%m-%d %H:%M:%S')" "$name" "$result" "$took"
+    summary+=("$(printf '%-8s %-7s %5d s%s' "$name" "$result" "$took" "$reason")")
+    if [ "$result" = FAILED ]; then
+        printf '\n!!! step "%s" failed with exit code %d\n' "$name" "$code" >&2
+    fi
+}
+
+# --- Versions --------------------------------------------------------------------------------
+
+# Whether version $1 is at least version $2.
+at_least() {
+    [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
+}
+
+# The version that a Rust compiler says it has, or nothing.
+rustc_version() {
+    "$@" -V 2>/dev/null | awk '{ print $2 }'
+}
+
+# --- Debian packages -------------------------------------------------------------------------
+
+# Runs a command as root, or fails.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+        sudo -n "$@"
+    else
+        return 1
+    fi
+}
+
+# Makes sure that apt knows packages at all; a fresh image has empty lists. Does so once a run.
+apt_lists() {
+    command -v apt-get >/dev/null || return 1
+    if [ ! -e "$scratch/apt-lists" ]; then
+        if [ -z "$(apt-cache madison "$1" 2>/dev/null)" ]; then
+            as_root apt-get -q update || true
+        fi
+        : >"$scratch/apt-lists"
+    fi
+}
+
+# Installs packages, or fails.
+apt_install() {
+    apt_lists "$1" || return 1
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
+}
+
+# --- Toolchains ------------------------------------------------------------------------------
+
+# Whether rustup's active toolchain can build for a target.
+rustup_has_target() {
+    local libdir
+    libdir=$(rustc --print target-libdir --target "$1" 2>/dev/null) || return 1
+    compgen -G "$libdir/libcore-*.rlib" >/dev/null
+}
+
+# Whether Debian's Rust is here, recent enough for us, and has its sources.
+debian_rust_usable() {
+    local sources=/usr/lib/rustlib/src/rust/library/core/src/lib.rs
+    [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] && [ -e "$sources" ] &&
+        at_least "$(rustc_version /usr/bin/rustc)" "$MSRV"
+}
+
+# Finds or installs Debian's Rust with the sources of `core`, or fails. It can build for targets
+# for which no compiled `core` exists.
+debian_rust() {
+    debian_rust_usable ||
+        { apt_install rustc-web cargo-web rust-web-src && debian_rust_usable; }
+}
+
+# Runs Debian's cargo.
+debian_cargo() {
+    run env RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc RUSTC_BOOTSTRAP=1 /usr/bin/cargo "$@"
+}
+
+# Prints the newest version $2.x of the Debian package $1, or nothing.
+debian_version() {
+    apt-cache madison "$1" 2>/dev/null | awk -v want="$2" '
+        index($3, want ".") == 1 && !found { print $3; found = 1 }'
+}
+
+# Unpacks Debian's Rust $1 (such as 1.85) under folder $2 without installing it, and prints the
+# path of a script that runs its compiler. Fails where there is no such package.
+unpack_debian_rustc() {
+    local version=$1 folder=$2 wrapper=$2/rustc
+    if [[ $(rustc_version "$wrapper") == "$version".* ]]; then
+        printf '%s\n' "$wrapper"
+        return
+    fi
+    apt_lists rustc >&2 || return 1
+    command -v dpkg-deb >/dev/null || return 1
+
+    local suffix full='' llvm
+    for suffix in -web ''; do
+        full=$(debian_version "rustc$suffix" "$version")
+        [ -z "$full" ] || break
+    done
+    [ -n "$full" ] || return 1
+
+    rm -rf "$folder"
+    mkdir -p "$folder/debs" "$folder/root"
+    (
+        cd "$folder/debs" || exit
+        apt-get -q download "rustc$suffix=$full" "libstd-rust$suffix-dev=$full" \
+            "libstd-rust$suffix-$version=$full" || exit
+        # LLVM, and whatever it needs that is not installed.
+        llvm=$(for deb in *.deb; do dpkg-deb -f "$deb" Depends; done |
+            grep -o 'libllvm[0-9]*' | head -n 1)
+        {
+            printf '%s\n' "$llvm"
+            apt-get -s install --no-install-recommends "$llvm" | awk '$1 == "Inst" { print $2 }'
+        } | sort -u | xargs apt-get -q download || exit
+        for deb in *.deb; do dpkg-deb -x "$deb" "$folder/root" || exit; done
+    ) >&2 || return 1
+
+    local libraries=$folder/root/usr/lib multiarch
+    multiarch=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
+    cat >"$wrapper" <<END
+#!/bin/sh
+LD_LIBRARY_PATH="$libraries/$multiarch:$libraries" exec "$folder/root/usr/bin/rustc" "\$@"
+END
+    chmod +x "$wrapper"
+    [[ $(rustc_version "$wrapper") == "$version".* ]] || return 1
+    printf '%s\n' "$wrapper"
+}

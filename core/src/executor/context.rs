@@ -1,0 +1,150 @@
+//! The ambient context: which executor runs on this thread.
+//!
+//! Where there are threads it is a thread-local. On bare metal it is a static that the run loop
+//! saves and restores, which is right as long as a single core runs executors (interrupt
+//! handlers that run one come and go like function calls); feature `single-core` says that this
+//! is so. Without the feature bare metal has no ambient context, only explicit handles.
+
+use core::ptr;
+
+use super::core::{Clock, Core, CoreRef};
+use crate::reactor::Reactor;
+use crate::time::Instant;
+
+#[cfg(loom)]
+mod current {
+    use super::Core;
+    loom::thread_local! {
+        static CURRENT: core::cell::Cell<*const Core> = core::cell::Cell::new(core::ptr::null());
+    }
+    pub(super) fn get() -> *const Core {
+        CURRENT.with(|current| current.get())
+    }
+    pub(super) fn replace(core: *const Core) -> *const Core {
+        CURRENT.with(|current| current.replace(core))
+    }
+}
+
+#[cfg(all(not(loom), any(feature = "std", not(target_os = "none"))))]
+mod current {
+    use super::Core;
+    use core::cell::Cell;
+    std::thread_local! {
+        // Const and without a destructor: usable at any time, also while the thread ends.
+        static CURRENT: Cell<*const Core> = const { Cell::new(core::ptr::null()) };
+    }
+    #[inline]
+    pub(super) fn get() -> *const Core {
+        CURRENT.with(Cell::get)
+    }
+    #[inline]
+    pub(super) fn replace(core: *const Core) -> *const Core {
+        CURRENT.with(|current| current.replace(core))
+    }
+}
+
+#[cfg(all(
+    not(loom),
+    not(feature = "std"),
+    target_os = "none",
+    feature = "single-core"
+))]
+mod current {
+    use super::Core;
+    use crate::shim::{AtomicPtr, Ordering};
+    static CURRENT: AtomicPtr<Core> = AtomicPtr::new(core::ptr::null_mut());
+    #[inline]
+    pub(super) fn get() -> *const Core {
+        CURRENT.load(Ordering::Relaxed)
+    }
+    #[inline]
+    pub(super) fn replace(core: *const Core) -> *const Core {
+        // Not a swap: whoever interrupts us between the two restores what it found.
+        let before = get();
+        CURRENT.store(core.cast_mut(), Ordering::Relaxed);
+        before
+    }
+}
+
+#[cfg(all(
+    not(loom),
+    not(feature = "std"),
+    target_os = "none",
+    not(feature = "single-core")
+))]
+mod current {
+    use super::Core;
+    pub(super) fn get() -> *const Core {
+        core::ptr::null()
+    }
+    pub(super) fn replace(_: *const Core) -> *const Core {
+        core::ptr::null()
+    }
+}
+
+/// Whether this thread is inside this executor's context, and hence is its thread.
+#[inline]
+#[cfg_attr(
+    not(feature = "std"),
+    allow(dead_code, reason = "wakes take the atomic path")
+)]
+pub(crate) fn is_current(core: *const Core) -> bool {
+    ptr::eq(current::get(), core)
+}
+
+/// The executor whose context this is.
+#[inline]
+pub(crate) fn current() -> Option<CoreRef> {
+    let core = current::get();
+    if core.is_null() {
+        return None;
+    }
+    // SAFETY: set by `Entered` below from a `&'static Core`, on this thread, by the executor
+    // that has the core.
+    let core: &'static Core = unsafe { &*core };
+    Some(core.as_current())
+}
+
+/// Makes an executor current until dropped; then what was before is current again.
+///
+/// Crate-internal, because it must not be leaked: the clock points to the reactor.
+pub(super) struct Entered {
+    core: &'static Core,
+    former: *const Core,
+    clock: Option<Clock>,
+}
+
+impl Entered {
+    /// # Safety
+    ///
+    /// The caller's thread is the executor's, and the guard is dropped before `reactor` is
+    /// moved or dropped.
+    #[inline]
+    pub(super) unsafe fn new<R: Reactor>(core: &'static Core, reactor: &R) -> Self {
+        let clock = Clock {
+            reactor: ptr::from_ref(reactor).cast(),
+            now: now::<R>,
+        };
+        Self {
+            core,
+            former: current::replace(core),
+            clock: core.set_clock(Some(clock)),
+        }
+    }
+}
+
+impl Drop for Entered {
+    #[inline]
+    fn drop(&mut self) {
+        self.core.set_clock(self.clock);
+        current::replace(self.former);
+    }
+}
+
+/// # Safety
+///
+/// See [`Clock`].
+unsafe fn now<R: Reactor>(reactor: *const ()) -> Instant {
+    // SAFETY: made from a `&R` that is still valid.
+    unsafe { &*reactor.cast::<R>() }.now()
+}

@@ -1,0 +1,425 @@
+//! The part of an executor that lives for ever: queues, counters, timers, and the way for
+//! other threads to reach it.
+
+use core::cell::UnsafeCell;
+use core::ptr::{self, NonNull};
+use core::task::Waker;
+
+#[cfg(feature = "std")]
+use super::inbox::Inbox;
+use crate::shim::{AtomicUsize, Cell, Lock, Ordering, const_unless_loom};
+#[cfg(feature = "alloc")]
+use crate::task::heap::SizeClasses;
+use crate::task::pool::BytePool;
+use crate::task::ready::{Block, ReadyQueue};
+use crate::task::slot::Slot;
+use crate::time::{Instant, TimerQueue};
+
+/// Bit of [`Core::signals`]: `run` is to return.
+pub(crate) const SHUTDOWN: usize = 1;
+/// Bit of [`Core::signals`]: another thread has left something in the inbox.
+pub(crate) const INBOX: usize = 2;
+
+/// The permanent part of an executor.
+///
+/// `'static`, so that wakers and handles need no count; claimed by at most one
+/// [`Executor`](super::Executor) at a time, whose thread alone touches the cells (S5).
+pub(crate) struct Core {
+    pub(crate) ready: ReadyQueue,
+    signals: AtomicUsize,
+    /// Odd while claimed. Handles of a former claim find another number.
+    epoch: AtomicUsize,
+    outside: Lock<Outside>,
+
+    /// First block with free slots.
+    free: Cell<*const Block>,
+    /// All blocks.
+    pub(crate) blocks: Cell<*const Block>,
+    /// Slots in all blocks.
+    pub(crate) slots: Cell<usize>,
+    /// How many slots there may be.
+    pub(crate) capacity: Cell<usize>,
+    pub(crate) polls: Cell<u64>,
+    pub(crate) refused: Cell<usize>,
+    pub(crate) running: Cell<bool>,
+    pub(crate) closing: Cell<bool>,
+    /// Not zero: permute ready tasks.
+    #[cfg(any(feature = "std", feature = "simulation"))]
+    pub(crate) seed: Cell<u64>,
+    clock: Cell<Option<Clock>>,
+    pub(crate) bytes: Cell<Option<BytePool>>,
+    pub(crate) timers: TimerQueue,
+    #[cfg(feature = "alloc")]
+    pub(crate) heap: SizeClasses,
+    /// Blocks of a former executor, for a core on the heap.
+    #[cfg(feature = "alloc")]
+    spare: Cell<*const Block>,
+    #[cfg(feature = "alloc")]
+    may_grow: Cell<bool>,
+    /// Next of the cores that wait for another executor.
+    #[cfg(feature = "alloc")]
+    pub(crate) next_idle: Cell<*const Core>,
+    not_sync: core::marker::PhantomData<UnsafeCell<()>>,
+}
+
+/// What other threads reach under a lock.
+struct Outside {
+    unparker: Option<Waker>,
+    #[cfg(feature = "std")]
+    inbox: Inbox,
+}
+
+/// The running executor's clock: its reactor, without the type.
+#[derive(Clone, Copy)]
+pub(crate) struct Clock {
+    pub(crate) reactor: *const (),
+    /// # Safety
+    ///
+    /// To be called with `reactor`, on the executor's thread, while the context that set the
+    /// clock is entered.
+    pub(crate) now: unsafe fn(*const ()) -> Instant,
+}
+
+impl Core {
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self {
+                ready: ReadyQueue::new(),
+                signals: AtomicUsize::new(0),
+                epoch: AtomicUsize::new(0),
+                outside: Lock::new(Outside {
+                    unparker: None,
+                    #[cfg(feature = "std")]
+                    inbox: Inbox::new(),
+                }),
+                free: Cell::new(ptr::null()),
+                blocks: Cell::new(ptr::null()),
+                slots: Cell::new(0),
+                capacity: Cell::new(0),
+                polls: Cell::new(0),
+                refused: Cell::new(0),
+                running: Cell::new(false),
+                closing: Cell::new(false),
+                #[cfg(any(feature = "std", feature = "simulation"))]
+                seed: Cell::new(0),
+                clock: Cell::new(None),
+                bytes: Cell::new(None),
+                timers: TimerQueue::new(),
+                #[cfg(feature = "alloc")]
+                heap: SizeClasses::new(),
+                #[cfg(feature = "alloc")]
+                spare: Cell::new(ptr::null()),
+                #[cfg(feature = "alloc")]
+                may_grow: Cell::new(false),
+                #[cfg(feature = "alloc")]
+                next_idle: Cell::new(ptr::null()),
+                not_sync: core::marker::PhantomData,
+            }
+        }
+    }
+
+    /// Makes this thread the executor's, unless another executor has the core.
+    pub(crate) fn claim(&'static self) -> Option<CoreRef> {
+        let epoch = self.epoch.load(Ordering::Relaxed);
+        let claimed = epoch.wrapping_add(1);
+        // Acquire: what the former executor did to the cells comes before what we do.
+        let won = epoch & 1 == 0
+            && self
+                .epoch
+                .compare_exchange(epoch, claimed, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok();
+        won.then_some(CoreRef {
+            core: self,
+            epoch: claimed,
+        })
+    }
+
+    /// First duty after a claim: sets everything to the start, for up to `capacity` tasks.
+    pub(crate) fn open(&self, capacity: usize, may_grow: bool, unparker: Waker) {
+        self.signals.store(0, Ordering::Relaxed);
+        self.free.set(ptr::null());
+        self.slots.set(0);
+        self.capacity.set(capacity);
+        self.polls.set(0);
+        self.refused.set(0);
+        #[cfg(any(feature = "std", feature = "simulation"))]
+        self.seed.set(0);
+        #[cfg(feature = "alloc")]
+        self.may_grow.set(may_grow);
+        #[cfg(not(feature = "alloc"))]
+        let _ = may_grow;
+        self.closing.set(false);
+        self.outside.with(|outside| {
+            #[cfg(feature = "std")]
+            outside.inbox.set_capacity(capacity);
+            outside.unparker = Some(unparker);
+        });
+    }
+
+    /// Adds a block's slots. The block is permanent and nobody else's.
+    pub(crate) fn add_block(&self, block: *const Block, len: usize) {
+        // SAFETY: S1.
+        let head = unsafe { &*block };
+        head.adopt(self, len);
+        head.next.set(self.blocks.replace(block));
+        head.next_free.set(self.free.replace(block));
+        self.slots.set(self.slots.get() + len);
+    }
+
+    /// Last duty of an executor: from here on no handle of it reaches the core.
+    pub(crate) fn close(&self) {
+        self.ready.clear();
+        let _blocks = self.blocks.replace(ptr::null());
+        #[cfg(feature = "alloc")]
+        if self.may_grow.get() {
+            // All blocks that there are were in use or are still in the list of spare ones.
+            let mut block = _blocks;
+            while !block.is_null() {
+                // SAFETY: S1.
+                let head = unsafe { &*block };
+                let next = head.next.get();
+                head.next.set(self.spare.replace(block));
+                block = next;
+            }
+        }
+        self.bytes.set(None);
+        // Under the lock, so that no thread is in the middle of using the inbox.
+        let left = self.outside.with(|outside| {
+            let epoch = self.epoch.load(Ordering::Relaxed);
+            // Release: see `claim`.
+            self.epoch.store(epoch.wrapping_add(1), Ordering::Release);
+            (
+                outside.unparker.take(),
+                #[cfg(feature = "std")]
+                outside.inbox.take_all(),
+            )
+        });
+        // Only now, outside the lock: foreign destructors.
+        drop(left);
+    }
+
+    // Any thread.
+
+    pub(crate) fn epoch(&self) -> usize {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Ends the park that the executor has announced.
+    #[cold]
+    pub(crate) fn unpark(&self) {
+        let unparker = self.outside.with(|outside| outside.unparker.clone());
+        if let Some(unparker) = unparker {
+            unparker.wake();
+        }
+    }
+
+    /// Sets signal bits for the claim `epoch`; `false` if that has ended.
+    pub(crate) fn signal(&self, epoch: usize, bits: usize) -> bool {
+        let alive = self.outside.with(|_| {
+            let alive = self.epoch() == epoch;
+            if alive {
+                self.signals.fetch_or(bits, Ordering::SeqCst);
+            }
+            alive
+        });
+        if alive && self.ready.claim_unpark() {
+            self.unpark();
+        }
+        alive
+    }
+
+    /// Works on the inbox of the claim `epoch`; `None` if that has ended.
+    #[cfg(feature = "std")]
+    pub(crate) fn with_inbox<T>(&self, epoch: usize, f: impl FnOnce(&mut Inbox) -> T) -> Option<T> {
+        self.outside
+            .with(|outside| (self.epoch() == epoch).then(|| f(&mut outside.inbox)))
+    }
+
+    /// Whether another thread has left something in the inbox.
+    #[inline]
+    pub(crate) fn has_inbox(&self) -> bool {
+        self.signals.load(Ordering::SeqCst) & INBOX != 0
+    }
+
+    pub(crate) fn is_shutdown(&self) -> bool {
+        self.signals.load(Ordering::SeqCst) & SHUTDOWN != 0
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn clear_signal(&self, bit: usize) {
+        self.signals.fetch_and(!bit, Ordering::SeqCst);
+    }
+
+    // From here on: the executor's thread only (S5), but for `claim_slot` without `std`.
+
+    /// Takes a free slot, of a new block if need be.
+    #[inline]
+    pub(crate) fn claim_or_grow(&self) -> Option<(NonNull<Slot>, usize)> {
+        let claimed = self.claim_slot();
+        #[cfg(feature = "alloc")]
+        if claimed.is_none() && self.grow() {
+            return self.claim_slot();
+        }
+        claimed
+    }
+
+    /// Takes a free slot.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn claim_slot(&self) -> Option<(NonNull<Slot>, usize)> {
+        let block = self.free.get();
+        if block.is_null() {
+            return None;
+        }
+        // SAFETY: S1; `free` lists blocks of ours that have a free slot.
+        let head = unsafe { &*block };
+        let (index, last) = head.free().claim()?;
+        if last {
+            self.free.set(head.next_free.get());
+        }
+        // SAFETY: the free set holds the indices of slots that exist.
+        Some((unsafe { Block::slot(block, index) }, index))
+    }
+
+    /// Takes a free slot. An interrupt handler may do the same at any time.
+    #[cfg(not(feature = "std"))]
+    #[inline]
+    pub(crate) fn claim_slot(&self) -> Option<(NonNull<Slot>, usize)> {
+        let mut block = self.blocks.get();
+        while !block.is_null() {
+            // SAFETY: S1; blocks are added at the front, and their links are set before.
+            let head = unsafe { &*block };
+            if let Some((index, _)) = head.free().claim() {
+                // SAFETY: the free set holds the indices of slots that exist.
+                return Some((unsafe { Block::slot(block, index) }, index));
+            }
+            block = head.next.get();
+        }
+        None
+    }
+
+    /// Gives a retired slot back.
+    #[inline]
+    pub(crate) fn release_slot(&self, block: *const Block, index: usize) {
+        // SAFETY: S1.
+        let head = unsafe { &*block };
+        let _was_full = head.free().release(index);
+        #[cfg(feature = "std")]
+        if _was_full {
+            head.next_free.set(self.free.replace(block));
+        }
+    }
+
+    /// Adds a block, if the limit allows.
+    #[cfg(feature = "alloc")]
+    #[cold]
+    fn grow(&self) -> bool {
+        let room = self.capacity.get() - self.slots.get();
+        if room == 0 || !self.may_grow.get() {
+            return false;
+        }
+        let mut block = self.spare.get();
+        if block.is_null() {
+            block = crate::task::heap::block();
+        } else {
+            // SAFETY: S1.
+            self.spare.set(unsafe { (*block).next.get() });
+        }
+        self.add_block(block, room.min(crate::task::ready::SLOTS));
+        true
+    }
+
+    /// Whether another task would find a slot.
+    #[cfg(feature = "std")]
+    pub(crate) fn has_free_slot(&self) -> bool {
+        !self.free.get().is_null() || self.slots.get() < self.capacity.get()
+    }
+
+    /// How many tasks there are.
+    pub(crate) fn live(&self) -> usize {
+        let mut live = 0;
+        self.for_each_block(|block, _| live += block.taken());
+        live
+    }
+
+    /// Calls `f` with every block and the index of its first slot.
+    pub(crate) fn for_each_block(&self, mut f: impl FnMut(&'static Block, usize)) {
+        let mut first = 0;
+        let mut block = self.blocks.get();
+        while !block.is_null() {
+            // SAFETY: S1.
+            let head: &'static Block = unsafe { &*block };
+            f(head, first);
+            first += head.len();
+            block = head.next.get();
+        }
+    }
+
+    pub(crate) fn set_clock(&self, clock: Option<Clock>) -> Option<Clock> {
+        self.clock.replace(clock)
+    }
+
+    /// The time, if the executor's context is entered.
+    #[inline]
+    pub(crate) fn now(&self) -> Option<Instant> {
+        let clock = self.clock.get()?;
+        // SAFETY: the clock is set while its context is entered, on this thread.
+        Some(unsafe { (clock.now)(clock.reactor) })
+    }
+
+    #[inline]
+    pub(crate) fn seed(&self) -> u64 {
+        #[cfg(any(feature = "std", feature = "simulation"))]
+        return self.seed.get();
+        #[cfg(not(any(feature = "std", feature = "simulation")))]
+        return 0;
+    }
+}
+
+/// The core that runs the task in `slot`.
+///
+/// # Safety
+///
+/// The slot has been claimed (S4).
+#[inline]
+pub(crate) unsafe fn of(slot: NonNull<Slot>) -> *const Core {
+    // SAFETY: S1, S4.
+    unsafe { (*Block::of(slot, slot.as_ref().index())).core() }
+}
+
+/// A core and the claim that it was seen in: how everything on the executor's thread refers to
+/// its executor. Neither `Send` nor `Sync`, so whoever has one is on that thread.
+#[derive(Clone, Copy)]
+pub(crate) struct CoreRef {
+    core: &'static Core,
+    epoch: usize,
+}
+
+impl CoreRef {
+    /// The core, unless the executor has been dropped.
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&'static Core> {
+        // Equal: the claim is still ours, and this is its thread.
+        (self.core.epoch.load(Ordering::Relaxed) == self.epoch).then_some(self.core)
+    }
+
+    pub(crate) fn epoch(&self) -> usize {
+        self.epoch
+    }
+
+    /// The core whether claimed or not: for what any thread may do.
+    pub(crate) fn shared(&self) -> &'static Core {
+        self.core
+    }
+}
+
+impl Core {
+    /// A reference for this thread, which is known to be the executor's.
+    #[inline]
+    pub(crate) fn as_current(&'static self) -> CoreRef {
+        CoreRef {
+            core: self,
+            epoch: self.epoch.load(Ordering::Relaxed),
+        }
+    }
+}

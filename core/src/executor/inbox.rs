@@ -1,0 +1,296 @@
+//! Tasks from other threads.
+//!
+//! Slots belong to the executor's thread, so a task that another thread spawns travels as a
+//! closure and is spawned by the run loop. If all slots are taken it waits here for a free one;
+//! how many may wait is limited.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use core::fmt;
+use core::future::Future;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll, Waker};
+use std::sync::{Mutex, MutexGuard};
+
+use super::core::{Core, INBOX};
+use super::spawner::{Handle, SpawnError, SpawnErrorKind, Spawner};
+use crate::task::body::catch;
+use crate::task::{AbortHandle, JoinError};
+
+type Job = Box<dyn FnOnce(&Spawner) + Send>;
+
+/// Jobs in the order in which they came.
+pub(crate) struct Inbox {
+    jobs: VecDeque<Job>,
+    capacity: usize,
+}
+
+impl Inbox {
+    pub(crate) const fn new() -> Self {
+        Self {
+            jobs: VecDeque::new(),
+            capacity: 0,
+        }
+    }
+
+    pub(crate) fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity;
+    }
+
+    pub(crate) fn take_all(&mut self) -> VecDeque<Job> {
+        core::mem::take(&mut self.jobs)
+    }
+}
+
+/// Spawns what the inbox holds, as far as there are free slots. Executor's thread. `true` if
+/// something had to stay.
+#[cold]
+pub(crate) fn drain(core: &'static Core) -> bool {
+    core.clear_signal(INBOX);
+    let executor = core.as_current();
+    let spawner = Spawner::new(executor);
+    loop {
+        let room = core.has_free_slot();
+        let next = core.with_inbox(executor.epoch(), |inbox| {
+            if room {
+                inbox.jobs.pop_front().ok_or(false)
+            } else {
+                Err(!inbox.jobs.is_empty())
+            }
+        });
+        match next {
+            Some(Ok(job)) => job(&spawner),
+            Some(Err(left)) => return left,
+            None => return false,
+        }
+    }
+}
+
+impl Handle {
+    /// Spawns a future on the executor, from any thread.
+    ///
+    /// It is taken over by the executor in its next turn; if all its tasks are in use then, it
+    /// waits for a free one. A future that is not `Send` can be made on the executor's thread:
+    /// see [`spawn_with`](Self::spawn_with).
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnErrorKind::Closed`] if the executor is gone, [`SpawnErrorKind::InboxFull`] if as
+    /// many tasks wait as the executor can have. The error holds the future.
+    pub fn spawn<F>(&self, future: F) -> Result<RemoteHandle<F::Output>, SpawnError<F>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.submit(future, |future| future)
+    }
+
+    /// Makes a future on the executor's thread and spawns it there. The closure has to be
+    /// `Send`, the future need not be.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn); the error holds the closure.
+    pub fn spawn_with<M, F>(&self, make: M) -> Result<RemoteHandle<F::Output>, SpawnError<M>>
+    where
+        M: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        self.submit(make, |make| make())
+    }
+
+    fn submit<V, F>(
+        &self,
+        value: V,
+        make: impl FnOnce(V) -> F + Send + 'static,
+    ) -> Result<RemoteHandle<F::Output>, SpawnError<V>>
+    where
+        V: Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        let (core, epoch) = self.core();
+        let mut value = Some(value);
+        let shared = Arc::new(Shared::new());
+        let queued = core.with_inbox(epoch, |inbox| {
+            let capacity = inbox.capacity;
+            if inbox.jobs.len() >= capacity {
+                return Err(SpawnErrorKind::InboxFull { capacity });
+            }
+            if let Some(value) = value.take() {
+                let task = Task {
+                    shared: shared.clone(),
+                };
+                inbox.jobs.push_back(Box::new(move |spawner: &Spawner| {
+                    task.begin(spawner, move || make(value));
+                }));
+            }
+            Ok(())
+        });
+        let refusal = match queued {
+            Some(Ok(())) => None,
+            Some(Err(kind)) => Some(kind),
+            None => Some(SpawnErrorKind::Closed),
+        };
+        if let (Some(kind), Some(value)) = (refusal, value) {
+            return Err(SpawnError::new(kind, value));
+        }
+        core.signal(epoch, INBOX);
+        Ok(RemoteHandle { shared })
+    }
+}
+
+/// What a remote task and its handle share.
+struct Shared<T>(Mutex<State<T>>);
+
+struct State<T> {
+    outcome: Option<Result<T, JoinError>>,
+    done: bool,
+    joiner: Option<Waker>,
+    /// There once the task has a slot.
+    abort: Option<AbortHandle>,
+    /// Aborted before it had one.
+    aborted: bool,
+}
+
+impl<T> Shared<T> {
+    fn new() -> Self {
+        Self(Mutex::new(State {
+            outcome: None,
+            done: false,
+            joiner: None,
+            abort: None,
+            aborted: false,
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Sets the outcome, if there is none yet, and wakes whoever waits.
+    fn complete(&self, outcome: Result<T, JoinError>) {
+        let mut state = self.lock();
+        if state.done {
+            return;
+        }
+        state.done = true;
+        state.outcome = Some(outcome);
+        let joiner = state.joiner.take();
+        drop(state);
+        if let Some(joiner) = joiner {
+            joiner.wake();
+        }
+    }
+}
+
+/// The task's side. Dropped without an outcome, it says that the task was aborted.
+struct Task<T: Send + 'static> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T: Send + 'static> Task<T> {
+    fn begin<F>(self, spawner: &Spawner, make: impl FnOnce() -> F + 'static)
+    where
+        F: Future<Output = T> + 'static,
+    {
+        if self.shared.lock().aborted {
+            return;
+        }
+        let shared = self.shared.clone();
+        let spawned = spawner.spawn(async move {
+            let mut future = match catch(make) {
+                Ok(future) => pin!(future),
+                Err(panic) => return self.shared.complete(Err(panic)),
+            };
+            let outcome = core::future::poll_fn(|cx| match catch(|| future.as_mut().poll(cx)) {
+                Ok(poll) => poll.map(Ok),
+                Err(panic) => Poll::Ready(Err(panic)),
+            });
+            self.shared.complete(outcome.await);
+        });
+        // If there was no memory for it, the future has been dropped with the error, and the
+        // handle knows that it was aborted.
+        if let Ok(handle) = spawned {
+            let abort = handle.abort_handle();
+            handle.detach();
+            let mut state = shared.lock();
+            state.abort = Some(abort);
+            if state.aborted {
+                drop(state);
+                abort.abort();
+            }
+        }
+    }
+}
+
+impl<T: Send + 'static> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.shared.complete(Err(JoinError::Aborted));
+    }
+}
+
+/// Waits, on any thread or executor, for a task that was spawned through a [`Handle`].
+///
+/// Dropping it detaches the task.
+///
+/// # Cancel safety
+///
+/// Giving up the wait loses nothing; it may be polled again later.
+///
+/// # Panics
+///
+/// Polling it again after it has given its result panics.
+#[must_use = "dropping a handle detaches the task; write `drop(handle)` to say so"]
+pub struct RemoteHandle<T> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T> RemoteHandle<T> {
+    /// Asks for the task's end: see [`AbortHandle::abort`]. A task that still waits for a free
+    /// slot never starts.
+    pub fn abort(&self) {
+        let mut state = self.shared.lock();
+        state.aborted = true;
+        let abort = state.abort;
+        drop(state);
+        if let Some(abort) = abort {
+            abort.abort();
+        }
+    }
+
+    /// Whether the task has ended.
+    pub fn is_finished(&self) -> bool {
+        self.shared.lock().done
+    }
+}
+
+impl<T> Future for RemoteHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.shared.lock();
+        if !state.done {
+            let former = state.joiner.replace(cx.waker().clone());
+            drop(state);
+            drop(former);
+            return Poll::Pending;
+        }
+        match state.outcome.take() {
+            Some(outcome) => Poll::Ready(outcome),
+            None => panic!("a RemoteHandle was polled after it had given its result"),
+        }
+    }
+}
+
+impl<T> fmt::Debug for RemoteHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteHandle")
+            .field("is_finished", &self.is_finished())
+            .finish()
+    }
+}

@@ -1,0 +1,158 @@
+//! What an executor tells of itself.
+
+use core::marker::PhantomData;
+
+use super::core::CoreRef;
+use crate::task::TaskId;
+use crate::task::body::{Description, Op};
+use crate::task::ready::Block;
+use crate::task::slot::Tenant;
+
+/// Counters of an executor, always on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Tasks that exist now.
+    pub live: usize,
+    /// Tasks that can exist at the same time.
+    pub capacity: usize,
+    /// Polls since the executor was made.
+    pub polls: u64,
+    /// Spawns that were refused for lack of room.
+    pub refused: usize,
+    /// Bytes of heap that the executor's tasks hold: in use, or kept for the next ones.
+    pub heap_bytes: usize,
+}
+
+impl Stats {
+    pub(super) fn of(executor: CoreRef) -> Self {
+        let Some(core) = executor.get() else {
+            return Self::default();
+        };
+        Self {
+            live: core.live(),
+            capacity: core.capacity.get(),
+            polls: core.polls.get(),
+            refused: core.refused.get(),
+            #[cfg(feature = "alloc")]
+            heap_bytes: core.heap.held(),
+            #[cfg(not(feature = "alloc"))]
+            heap_bytes: 0,
+        }
+    }
+}
+
+/// What a task is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TaskState {
+    /// It waits to be woken.
+    Idle,
+    /// It has been woken and waits for its turn.
+    Ready,
+    /// It has been aborted and will be dropped in its turn.
+    Aborting,
+}
+
+/// A live task.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TaskInfo {
+    /// Index of its slot in the executor.
+    pub index: usize,
+    /// Its identity.
+    pub id: TaskId,
+    /// The name that it was spawned by.
+    pub name: Option<&'static str>,
+    /// The type of its future.
+    pub type_name: &'static str,
+    /// Bytes that its future and output take.
+    pub size: usize,
+    /// What it is doing. A task that is being polled right now counts as idle.
+    pub state: TaskState,
+    /// How often it has been polled; `None` in a build that does not count (no feature `std`
+    /// or `task-info`).
+    pub polls: Option<u32>,
+}
+
+/// Iterator over the live tasks of an executor: see [`Spawner::tasks`](super::Spawner::tasks).
+#[derive(Debug)]
+pub struct Tasks {
+    block: *const Block,
+    first: usize,
+    index: usize,
+    _same_thread: PhantomData<CoreRef>,
+    executor: CoreRef,
+}
+
+impl core::fmt::Debug for CoreRef {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("CoreRef").finish_non_exhaustive()
+    }
+}
+
+impl Tasks {
+    pub(super) fn of(executor: CoreRef) -> Self {
+        let block = executor
+            .get()
+            .map_or(core::ptr::null(), |core| core.blocks.get());
+        Self {
+            block,
+            first: 0,
+            index: 0,
+            _same_thread: PhantomData,
+            executor,
+        }
+    }
+}
+
+impl Iterator for Tasks {
+    type Item = TaskInfo;
+
+    fn next(&mut self) -> Option<TaskInfo> {
+        self.executor.get()?;
+        while !self.block.is_null() {
+            // SAFETY: S1; the executor still has its blocks.
+            let head = unsafe { &*self.block };
+            while self.index < head.len() {
+                let index = self.index;
+                self.index += 1;
+                // SAFETY: below the block's length.
+                let slot = unsafe { Block::slot(self.block, index) };
+                // SAFETY: S1.
+                let slot_ref = unsafe { slot.as_ref() };
+                let (Some(run), body) = slot_ref.task() else {
+                    continue;
+                };
+                if !slot_ref.is_live() {
+                    continue;
+                }
+                let mut description = Description::default();
+                // SAFETY: S3; describing touches nothing of the future.
+                unsafe { run(slot, body, Op::Describe(&mut description)) };
+                return Some(TaskInfo {
+                    index: self.first + index,
+                    id: TaskId(Tenant {
+                        slot,
+                        generation: slot_ref.generation(),
+                    }),
+                    name: description.name,
+                    type_name: description.type_name,
+                    size: description.size,
+                    state: if slot_ref.is_aborting() {
+                        TaskState::Aborting
+                    } else if head.is_marked(index) {
+                        TaskState::Ready
+                    } else {
+                        TaskState::Idle
+                    },
+                    polls: slot_ref.polls(),
+                });
+            }
+            self.first += head.len();
+            self.index = 0;
+            self.block = head.next.get();
+        }
+        None
+    }
+}

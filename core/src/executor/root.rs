@@ -1,0 +1,73 @@
+//! The future of `block_on`: a task like any other, except that its body lies on the stack.
+
+use core::future::Future;
+use core::mem::MaybeUninit;
+
+use super::core::Core;
+use super::{RunError, Running};
+use crate::reactor::Reactor;
+use crate::task::body::{Body, Home};
+use crate::task::run::{cancel, start};
+use crate::task::{JoinError, JoinHandle};
+
+/// Bodies on the stack of `block_on`.
+struct Root;
+
+// SAFETY: there is nothing to give back; `block_on` outlives the body.
+unsafe impl Home for Root {
+    type Label = ();
+
+    fn name((): ()) -> Option<&'static str> {
+        Some("block_on")
+    }
+
+    unsafe fn release<F: Future>(_: Option<&Core>, _: *mut ()) {}
+}
+
+/// Gives any body the alignment that slots need.
+#[repr(C, align(8))]
+struct Aligned<T>(T);
+
+/// Ends the task before its body goes away.
+struct Guard<'a, T> {
+    core: &'a Core,
+    handle: JoinHandle<T>,
+}
+
+impl<T> Drop for Guard<'_, T> {
+    fn drop(&mut self) {
+        if !self.handle.is_finished() {
+            // SAFETY: our thread, within a run; an error or a panic has ended the turn, so
+            // nothing is being polled. The handle takes and drops the output afterwards.
+            unsafe { cancel(self.core, self.handle.slot(), JoinError::Aborted) };
+        }
+    }
+}
+
+pub(super) fn block_on<R: Reactor, F: Future>(
+    running: &mut Running<'_, R>,
+    future: F,
+) -> Result<F::Output, RunError<R::Error>> {
+    let core = running.core;
+    let executor = core.as_current();
+    let Some(slot) = core.claim_or_grow() else {
+        let capacity = core.capacity.get();
+        return Err(RunError::TasksFull { capacity });
+    };
+    let mut body = MaybeUninit::<Aligned<Body<F, ()>>>::uninit();
+    let memory = body.as_mut_ptr().cast();
+    // SAFETY: fresh memory, which stays here until the guard has seen to the task's end; the
+    // slot was claimed just now.
+    let handle = unsafe {
+        Body::write(memory, future, ());
+        start::<F, Root>(executor, core, slot, memory)
+    };
+    let guard = Guard { core, handle };
+    running.until(|_| guard.handle.is_finished())?;
+    match guard.handle.take() {
+        Ok(output) => Ok(output),
+        #[cfg(feature = "std")]
+        Err(JoinError::Panicked(panic)) => std::panic::resume_unwind(panic.into_payload()),
+        Err(_) => unreachable!("nobody has a handle to abort this task with"),
+    }
+}

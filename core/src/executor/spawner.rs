@@ -1,0 +1,474 @@
+//! Starting tasks: [`Spawner`] on the executor's thread, [`Handle`] from anywhere.
+
+use core::fmt;
+use core::future::Future;
+use core::ptr::NonNull;
+
+use super::context;
+use super::core::{Core, CoreRef, SHUTDOWN};
+use super::listing::{Stats, Tasks};
+use crate::task::JoinHandle;
+use crate::task::body::Body;
+use crate::task::pool::{Bytes, Refusal, TaskPool};
+use crate::task::run::start;
+use crate::task::site::{Site, SiteHome, TaskFn};
+use crate::task::slot::Slot;
+#[cfg(feature = "alloc")]
+use crate::task::{body::Home, heap::Heap};
+use crate::time::Instant;
+
+/// Why a task could not be spawned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SpawnErrorKind {
+    /// No executor runs on this thread.
+    NoExecutor,
+    /// The executor is being dropped, or has been.
+    Closed,
+    /// The executor has as many tasks as it can have.
+    TasksFull {
+        /// How many that is.
+        capacity: usize,
+    },
+    /// All bodies of the spawn site or pool are in use.
+    BodiesFull {
+        /// How many there are.
+        capacity: usize,
+    },
+    /// The executor has no bodies: neither feature `alloc` nor a [`TaskPool`] with bytes.
+    NoBodies,
+    /// The future is larger (or more strictly aligned) than the pool's bodies.
+    TooLarge {
+        /// Size of the future's body, in bytes.
+        size: usize,
+        /// Size of the pool's bodies, in bytes.
+        limit: usize,
+    },
+    /// The executor's limit on heap memory is reached, or the allocator has no memory.
+    OutOfMemory {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// Too many tasks of other threads wait for a free slot.
+    InboxFull {
+        /// How many may wait.
+        capacity: usize,
+    },
+}
+
+impl fmt::Display for SpawnErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoExecutor => f.write_str("no executor runs on this thread"),
+            Self::Closed => f.write_str("the executor is shut down"),
+            Self::TasksFull { capacity } => {
+                write!(f, "all {capacity} tasks of the executor are in use")
+            }
+            Self::BodiesFull { capacity } => {
+                write!(f, "all {capacity} task bodies of this pool are in use")
+            }
+            Self::NoBodies => f.write_str("the executor has no memory for futures"),
+            Self::TooLarge { size, limit } => {
+                write!(f, "the future takes {size} bytes, the pool has {limit}")
+            }
+            Self::OutOfMemory { limit } if *limit == usize::MAX => {
+                f.write_str("the allocator has no memory for the task")
+            }
+            Self::OutOfMemory { limit } => {
+                write!(
+                    f,
+                    "the executor's tasks may take {limit} bytes, which are in use"
+                )
+            }
+            Self::InboxFull { capacity } => {
+                write!(
+                    f,
+                    "{capacity} tasks of other threads wait for a free slot already"
+                )
+            }
+        }
+    }
+}
+
+/// A task could not be spawned. The future, or what it was to be made of, is given back.
+pub struct SpawnError<T> {
+    kind: SpawnErrorKind,
+    value: T,
+}
+
+impl<T> SpawnError<T> {
+    pub(crate) fn new(kind: SpawnErrorKind, value: T) -> Self {
+        Self { kind, value }
+    }
+
+    /// Which limit was hit.
+    pub fn kind(&self) -> SpawnErrorKind {
+        self.kind
+    }
+
+    /// The future or the arguments, unharmed.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+}
+
+impl<T> fmt::Debug for SpawnError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SpawnError").field(&self.kind).finish()
+    }
+}
+
+impl<T> fmt::Display for SpawnError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
+impl<T> core::error::Error for SpawnError<T> {}
+
+#[cfg(feature = "std")]
+impl<T> From<SpawnError<T>> for std::io::Error {
+    /// Loses the future, keeps the reason.
+    fn from(error: SpawnError<T>) -> Self {
+        let kind = match error.kind {
+            SpawnErrorKind::NoExecutor | SpawnErrorKind::Closed => std::io::ErrorKind::NotConnected,
+            _ => std::io::ErrorKind::OutOfMemory,
+        };
+        std::io::Error::new(kind, alloc::string::ToString::to_string(&error.kind))
+    }
+}
+
+/// Starts tasks on the executor that it came from, on that executor's thread.
+///
+/// A plain pair of words; copy it into tasks as needed. Once the executor has been dropped it
+/// gives [`SpawnErrorKind::Closed`].
+#[derive(Clone, Copy)]
+pub struct Spawner {
+    executor: CoreRef,
+}
+
+impl Spawner {
+    pub(crate) fn new(executor: CoreRef) -> Self {
+        Self { executor }
+    }
+
+    pub(crate) fn core_ref(&self) -> CoreRef {
+        self.executor
+    }
+
+    /// The executor that runs on this thread now, if any.
+    pub fn current() -> Option<Self> {
+        context::current().map(Self::new)
+    }
+
+    /// Spawns a task: on the heap (feature `alloc`), else into a body of the executor's
+    /// [`TaskPool`].
+    ///
+    /// The future need not be `Send`: it stays on this thread. It is polled for the first time
+    /// in the next turn of the run loop.
+    ///
+    /// # Errors
+    ///
+    /// A [`SpawnError`] that names the limit and holds the future.
+    #[inline]
+    pub fn spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError<F>>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        #[cfg(feature = "alloc")]
+        return self.spawn_on_heap(future, ());
+        #[cfg(not(feature = "alloc"))]
+        return self.spawn_in_bytes(future);
+    }
+
+    /// Spawns a task that [`Executor::tasks`](super::Executor::tasks) lists by this name.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
+    #[cfg(feature = "alloc")]
+    pub fn spawn_named<F>(
+        &self,
+        name: &'static str,
+        future: F,
+    ) -> Result<JoinHandle<F::Output>, SpawnError<F>>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        self.spawn_on_heap(future, name)
+    }
+
+    /// Spawns a task into a body of the executor's [`TaskPool`]; the pool is named so that a
+    /// future that does not fit fails to compile instead of at run time.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn). [`SpawnErrorKind::NoBodies`] if the pool is not the one that
+    /// this executor was made with.
+    pub fn spawn_in<F, const N: usize, const BYTES: usize>(
+        &self,
+        pool: &'static TaskPool<N, BYTES>,
+        future: F,
+    ) -> Result<JoinHandle<F::Output>, SpawnError<F>>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        const { TaskPool::<N, BYTES>::assert_fits::<F>() };
+        if !core::ptr::eq(pool.core(), self.executor.shared()) {
+            return Err(SpawnError::new(SpawnErrorKind::NoBodies, future));
+        }
+        self.spawn_in_bytes(future)
+    }
+
+    #[cfg(feature = "alloc")]
+    #[inline]
+    fn spawn_on_heap<F, L: Copy>(
+        &self,
+        future: F,
+        label: L,
+    ) -> Result<JoinHandle<F::Output>, SpawnError<F>>
+    where
+        F: Future + 'static,
+        Heap<L>: Home<Label = L>,
+    {
+        let (core, slot) = match self.claim() {
+            Ok(claimed) => claimed,
+            Err(kind) => return Err(SpawnError::new(kind, future)),
+        };
+        let Some(body) = core.heap.take::<F, Heap<L>>() else {
+            let limit = core.heap.limit();
+            self.unclaim(core, slot);
+            return Err(SpawnError::new(
+                SpawnErrorKind::OutOfMemory { limit },
+                future,
+            ));
+        };
+        // SAFETY: fresh memory of the right layout; the slot was claimed just now.
+        unsafe {
+            Body::write(body, future, label);
+            Ok(start::<F, Heap<L>>(self.executor, core, slot, body))
+        }
+    }
+
+    fn spawn_in_bytes<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError<F>>
+    where
+        F: Future + 'static,
+    {
+        let (core, slot) = match self.claim() {
+            Ok(claimed) => claimed,
+            Err(kind) => return Err(SpawnError::new(kind, future)),
+        };
+        let taken = match core.bytes.get() {
+            None => Err(SpawnErrorKind::NoBodies),
+            Some(bytes) => bytes.take::<F>().map_err(|refusal| match refusal {
+                Refusal::Full { capacity } => SpawnErrorKind::BodiesFull { capacity },
+                Refusal::TooLarge { size, limit } => SpawnErrorKind::TooLarge { size, limit },
+            }),
+        };
+        match taken {
+            // SAFETY: fresh memory of the right layout; the slot was claimed just now.
+            Ok((body, label)) => unsafe {
+                Body::write(body, future, label);
+                Ok(start::<F, Bytes>(self.executor, core, slot, body))
+            },
+            Err(kind) => {
+                self.unclaim(core, slot);
+                Err(SpawnError::new(kind, future))
+            }
+        }
+    }
+
+    /// Takes a slot for a task.
+    #[inline]
+    pub(crate) fn claim(&self) -> Result<(&'static Core, (NonNull<Slot>, usize)), SpawnErrorKind> {
+        let Some(core) = self.executor.get() else {
+            return Err(SpawnErrorKind::Closed);
+        };
+        if core.closing.get() {
+            return Err(SpawnErrorKind::Closed);
+        }
+        match core.claim_or_grow() {
+            Some(slot) => Ok((core, slot)),
+            None => Err(refused(core)),
+        }
+    }
+
+    /// Gives a slot back that got no body.
+    #[cold]
+    fn unclaim(&self, core: &Core, (slot, index): (NonNull<Slot>, usize)) {
+        core.refused.set(core.refused.get() + 1);
+        // SAFETY: the slot was claimed by us and has that index.
+        let block = unsafe { crate::task::ready::Block::of(slot, index) };
+        core.release_slot(block, index);
+    }
+
+    /// The same executor for other threads and interrupt handlers.
+    pub fn handle(&self) -> Handle {
+        Handle {
+            core: self.executor.shared(),
+            epoch: self.executor.epoch(),
+        }
+    }
+
+    /// The time on the executor's clock; `None` unless the executor runs right now.
+    pub fn now(&self) -> Option<Instant> {
+        self.executor.get()?.now()
+    }
+
+    /// Counters: live tasks, capacity, polls, refused spawns. All zero once the executor is gone.
+    pub fn stats(&self) -> Stats {
+        Stats::of(self.executor)
+    }
+
+    /// The live tasks, one after the other. Empty once the executor is gone.
+    pub fn tasks(&self) -> Tasks {
+        Tasks::of(self.executor)
+    }
+}
+
+#[cold]
+fn refused(core: &Core) -> SpawnErrorKind {
+    core.refused.set(core.refused.get() + 1);
+    SpawnErrorKind::TasksFull {
+        capacity: core.capacity.get(),
+    }
+}
+
+impl fmt::Debug for Spawner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spawner").finish_non_exhaustive()
+    }
+}
+
+/// Spawns a task on the executor that runs on this thread: [`Spawner::spawn`].
+///
+/// # Errors
+///
+/// A [`SpawnError`] that names the limit and holds the future;
+/// [`SpawnErrorKind::NoExecutor`] outside of any executor.
+#[inline]
+pub fn spawn<F>(future: F) -> Result<JoinHandle<F::Output>, SpawnError<F>>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    match Spawner::current() {
+        Some(spawner) => spawner.spawn(future),
+        None => Err(SpawnError::new(SpawnErrorKind::NoExecutor, future)),
+    }
+}
+
+/// The function behind [`spawn!`](crate::spawn!).
+///
+/// # Errors
+///
+/// See there.
+#[doc(hidden)]
+pub fn spawn_site<S, F, Args>(
+    spawner: &Spawner,
+    function: F,
+    args: Args,
+) -> Result<JoinHandle<<F::Future as Future>::Output>, SpawnError<Args>>
+where
+    S: Site,
+    F: TaskFn<Args>,
+    F::Future: 'static,
+    <F::Future as Future>::Output: 'static,
+{
+    let (core, slot) = match spawner.claim() {
+        Ok(claimed) => claimed,
+        Err(kind) => return Err(SpawnError::new(kind, args)),
+    };
+    let bodies = S::bodies();
+    let Some(body) = bodies.take::<F::Future>() else {
+        spawner.unclaim(core, slot);
+        let capacity = bodies.len();
+        return Err(SpawnError::new(
+            SpawnErrorKind::BodiesFull { capacity },
+            args,
+        ));
+    };
+    // What holds both while the user's function runs, which may panic.
+    struct Claimed<'a>(&'a Spawner, &'a Core, (NonNull<Slot>, usize), &'a dyn Fn());
+    impl Drop for Claimed<'_> {
+        fn drop(&mut self) {
+            self.0.unclaim(self.1, self.2);
+            (self.3)();
+        }
+    }
+    let give_back = || bodies.give_back(body);
+    let claimed = Claimed(spawner, core, slot, &give_back);
+    let future = function.call(args);
+    core::mem::forget(claimed);
+    // SAFETY: fresh memory of the right layout; the slot was claimed just now.
+    unsafe {
+        Body::write(body, future, ());
+        Ok(start::<F::Future, SiteHome<S>>(
+            spawner.executor,
+            core,
+            slot,
+            body,
+        ))
+    }
+}
+
+/// The executor as other threads and interrupt handlers see it.
+///
+/// `Send`, `Sync` and a plain pair of words. It keeps nothing alive: once the executor has been
+/// dropped, every call says so.
+#[derive(Clone, Copy)]
+pub struct Handle {
+    core: &'static Core,
+    epoch: usize,
+}
+
+// SAFETY: a handle uses only what `Core` offers to any thread: atomics and the lock.
+unsafe impl Send for Handle {}
+// SAFETY: as above.
+unsafe impl Sync for Handle {}
+
+impl Handle {
+    /// The handle of the executor that runs on this thread now, if any.
+    pub fn current() -> Option<Self> {
+        Spawner::current().map(|spawner| spawner.handle())
+    }
+
+    /// Asks the executor to return from [`run`](super::Executor::run), at the end of the turn
+    /// that is under way; ends a park. Tasks are not dropped by this.
+    ///
+    /// Returns `false` if the executor is gone.
+    pub fn shutdown(&self) -> bool {
+        self.core.signal(self.epoch, SHUTDOWN)
+    }
+
+    /// Ends the executor's park, this one or none: for a reactor's own use, or to make it look
+    /// at its clock. Returns `false` if the executor is gone.
+    pub fn unpark(&self) -> bool {
+        let alive = self.is_alive();
+        if alive {
+            self.core.unpark();
+        }
+        alive
+    }
+
+    /// Whether the executor still exists.
+    pub fn is_alive(&self) -> bool {
+        self.core.epoch() == self.epoch
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn core(&self) -> (&'static Core, usize) {
+        (self.core, self.epoch)
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("is_alive", &self.is_alive())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,67 @@
+//! Atomics and cells: the machine's own, emulated where it has no compare-and-swap, or loom's
+//! while a model is being checked.
+
+#[cfg(loom)]
+pub(crate) use loom::{
+    cell::Cell,
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering},
+};
+
+#[cfg(not(loom))]
+pub(crate) use core::cell::Cell;
+#[cfg(all(not(loom), target_has_atomic = "ptr"))]
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+#[cfg(all(not(loom), not(target_has_atomic = "ptr")))]
+pub(crate) use portable_atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+
+/// Declares functions that are `const`, except under loom, whose primitives cannot be built at
+/// compile time.
+macro_rules! const_unless_loom {
+    ($($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),*) -> $ret:ty $body:block)*) => {
+        $(
+            #[cfg(not(loom))]
+            $(#[$meta])*
+            $vis const fn $name($($arg: $ty),*) -> $ret $body
+
+            #[cfg(loom)]
+            $(#[$meta])*
+            $vis fn $name($($arg: $ty),*) -> $ret $body
+        )*
+    };
+}
+pub(crate) use const_unless_loom;
+
+/// A lock for rare operations: a mutex where there are threads, a critical section elsewhere.
+pub(crate) struct Lock<T>(Inner<T>);
+
+#[cfg(loom)]
+type Inner<T> = loom::sync::Mutex<T>;
+#[cfg(all(not(loom), any(feature = "std", not(target_os = "none"))))]
+type Inner<T> = std::sync::Mutex<T>;
+#[cfg(all(not(loom), not(feature = "std"), target_os = "none"))]
+type Inner<T> = critical_section::Mutex<core::cell::RefCell<T>>;
+
+impl<T> Lock<T> {
+    const_unless_loom! {
+        pub(crate) fn new(value: T) -> Self {
+            #[cfg(any(loom, feature = "std", not(target_os = "none")))]
+            return Self(Inner::new(value));
+            #[cfg(not(any(loom, feature = "std", not(target_os = "none"))))]
+            return Self(Inner::new(core::cell::RefCell::new(value)));
+        }
+    }
+
+    /// Runs `f` with the value. `f` must be short and must not run foreign code.
+    pub(crate) fn with<U>(&self, f: impl FnOnce(&mut T) -> U) -> U {
+        #[cfg(loom)]
+        return f(&mut self.0.lock().unwrap());
+        // A poisoned lock is of no interest: no closure that is passed in here can panic midway.
+        #[cfg(all(not(loom), any(feature = "std", not(target_os = "none"))))]
+        return f(&mut self
+            .0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner()));
+        #[cfg(all(not(loom), not(feature = "std"), target_os = "none"))]
+        return critical_section::with(|cs| f(&mut self.0.borrow_ref_mut(cs)));
+    }
+}

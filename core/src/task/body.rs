@@ -1,0 +1,264 @@
+//! Bodies: the memory that holds a task's future and later its output, and the one function
+//! per future type that works on it.
+//!
+//! # Invariants
+//!
+//! * **B1, stage.** While its slot's `run` is set, a body's stage holds the future; between
+//!   that and its release it holds the output, and only if there is a join handle.
+//! * **B2, pinned.** The future is built in its body and dropped there; a body does not move.
+//! * **B3, one release.** A body is released exactly once: by the task's end if no join handle
+//!   waits for the output, else by that handle.
+
+use core::any::type_name;
+use core::future::Future;
+use core::mem::ManuallyDrop;
+use core::pin::Pin;
+use core::ptr::NonNull;
+use core::task::{Context, Poll};
+
+use super::join::JoinError;
+use super::slot::Slot;
+use super::waker;
+use crate::executor::core::Core;
+
+/// What is to be done with a body.
+pub(crate) enum Op<'a> {
+    /// Poll the future. `true`: it has ended, is dropped, and the task is settled.
+    Poll,
+    /// Drop the future and settle the task with this error. Always `true`.
+    Cancel(JoinError),
+    /// Give the memory back; the stage is empty. `false`.
+    Release(Option<&'a Core>),
+    /// Say what this is. `false`.
+    Describe(&'a mut Description),
+}
+
+/// What is known of a task's type.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Description {
+    pub(crate) name: Option<&'static str>,
+    pub(crate) type_name: &'static str,
+    pub(crate) size: usize,
+}
+
+/// The function of a future type: the slot, its body, and what to do.
+///
+/// # Safety
+///
+/// Executor's thread (S5). The body fits the function (S3), and B1 holds: `Poll` and `Cancel`
+/// want a future, at most one of which is under way; `Release` wants an empty stage. For
+/// `Release` the slot need no longer be the task's.
+pub(crate) type RunFn = unsafe fn(NonNull<Slot>, *mut (), Op<'_>) -> bool;
+
+/// Where bodies come from and go to.
+///
+/// # Safety
+///
+/// `release` must be able to take back every body that the same type handed out.
+pub(crate) unsafe trait Home {
+    /// Kept in the body beside the future: a task's name, or nothing.
+    type Label: Copy;
+
+    /// Whether a join handle can exist, so that the body must have room for the output.
+    const JOINABLE: bool = true;
+
+    /// The name in the label, if there is one.
+    fn name(label: Self::Label) -> Option<&'static str>;
+
+    /// Takes a body of `Body<F, Self::Label>` back. `core` is the executor that it belonged
+    /// to, if that is still alive.
+    ///
+    /// # Safety
+    ///
+    /// B3, on the executor's thread.
+    unsafe fn release<F: Future>(core: Option<&Core>, body: *mut ());
+}
+
+/// A future and, later, its output, at the same place.
+#[allow(
+    dead_code,
+    reason = "the fields give it its size; it is accessed through pointers"
+)]
+union Stage<F: Future> {
+    future: ManuallyDrop<F>,
+    output: ManuallyDrop<Result<F::Output, JoinError>>,
+}
+
+/// What lies in a body's memory.
+#[repr(C)]
+pub(crate) struct Body<F: Future, L> {
+    stage: Stage<F>,
+    label: L,
+}
+
+impl<F: Future, L> Body<F, L> {
+    /// Writes a future into fresh memory.
+    ///
+    /// # Safety
+    ///
+    /// `memory` is valid for writes of a `Body<F, L>`.
+    #[inline]
+    pub(crate) unsafe fn write(memory: *mut (), future: F, label: L) {
+        let body = memory.cast::<Self>();
+        // SAFETY: the caller's promise. The union starts where its fields start.
+        unsafe {
+            (&raw mut (*body).stage).cast::<F>().write(future);
+            (&raw mut (*body).label).write(label);
+        }
+    }
+
+    /// The label of a body. It lies outside the future, which may be borrowed meanwhile.
+    ///
+    /// # Safety
+    ///
+    /// `body` points to a body that was written and not yet released.
+    pub(crate) unsafe fn read_label(body: *const Self) -> L
+    where
+        L: Copy,
+    {
+        // SAFETY: the caller's promise.
+        unsafe { (&raw const (*body).label).read() }
+    }
+}
+
+/// Where a join handle finds the output of a body, whatever the future's type.
+#[inline]
+pub(crate) fn output<T>(body: *mut ()) -> *mut Result<T, JoinError> {
+    // `Body` is repr(C) and starts with a union, all of whose fields start at its address.
+    body.cast()
+}
+
+/// The [`RunFn`] of `F` in bodies of `H`.
+pub(crate) unsafe fn run<F: Future, H: Home>(
+    slot: NonNull<Slot>,
+    body: *mut (),
+    op: Op<'_>,
+) -> bool {
+    let typed = body.cast::<Body<F, H::Label>>();
+    match op {
+        Op::Poll => {
+            // SAFETY: the slot has been claimed (S4). Dropping a waker of ours does nothing.
+            let waker = ManuallyDrop::new(unsafe { waker::waker(slot) });
+            let mut cx = Context::from_waker(&waker);
+            // SAFETY: B1: a future is there and nobody else uses it; B2: it is pinned.
+            let future = unsafe { Pin::new_unchecked(&mut *typed.cast::<F>()) };
+            let output = match catch(|| future.poll(&mut cx)) {
+                Ok(Poll::Pending) => return false,
+                Ok(Poll::Ready(output)) => Ok(output),
+                Err(panic) => Err(panic),
+            };
+            // SAFETY: the future is still there and no longer borrowed.
+            unsafe { settle::<F, H>(slot, body, output) };
+            true
+        }
+        Op::Cancel(error) => {
+            // SAFETY: B1: a future is there.
+            unsafe { settle::<F, H>(slot, body, Err(error)) };
+            true
+        }
+        Op::Release(core) => {
+            // SAFETY: B3 is the caller's promise.
+            unsafe { H::release::<F>(core, body) };
+            false
+        }
+        Op::Describe(description) => {
+            // SAFETY: written, and not released while the slot or the handle has it.
+            let label = unsafe { Body::read_label(typed) };
+            *description = Description {
+                name: H::name(label),
+                type_name: type_name::<F>(),
+                size: size_of::<Body<F, H::Label>>(),
+            };
+            false
+        }
+    }
+}
+
+/// Ends a task: drops the future, then keeps the output for the join handle or drops it and
+/// releases the body. The slot still has to be retired.
+///
+/// # Safety
+///
+/// As for `Op::Cancel`.
+unsafe fn settle<F: Future, H: Home>(
+    slot: NonNull<Slot>,
+    body: *mut (),
+    result: Result<F::Output, JoinError>,
+) {
+    // SAFETY: S1.
+    let slot_ref = unsafe { slot.as_ref() };
+    slot_ref.settle();
+    let mut settling = Settling::<F, H> {
+        slot: slot_ref,
+        body,
+        result: ManuallyDrop::new(result),
+        _home: core::marker::PhantomData,
+    };
+    // SAFETY: B1, B2; from here on the stage is empty.
+    if let Err(panic) = catch(|| unsafe { body.cast::<F>().drop_in_place() }) {
+        settling.fail(panic);
+    }
+    // Dropping it does the rest, also when a panic of the drop above passes through.
+}
+
+/// The second half of [`settle`], as a guard.
+struct Settling<'a, F: Future, H: Home> {
+    slot: &'a Slot,
+    body: *mut (),
+    result: ManuallyDrop<Result<F::Output, JoinError>>,
+    _home: core::marker::PhantomData<H>,
+}
+
+impl<F: Future, H: Home> Settling<'_, F, H> {
+    #[cold]
+    fn fail(&mut self, panic: JoinError) {
+        let former = core::mem::replace(&mut *self.result, Err(panic));
+        drop_quietly(former);
+    }
+}
+
+impl<F: Future, H: Home> Drop for Settling<'_, F, H> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: taken once, here.
+        let result = unsafe { ManuallyDrop::take(&mut self.result) };
+        // Only now: dropping the future may have dropped the task's own join handle.
+        if H::JOINABLE && self.slot.has_handle() {
+            // SAFETY: the stage is empty and has room for the output; the handle takes it.
+            unsafe { output::<F::Output>(self.body).write(result) };
+        } else {
+            drop_quietly(result);
+            // SAFETY: this block's core is the executor that runs this very code. B3: no
+            // handle, hence the release is ours.
+            unsafe {
+                let core = crate::executor::core::of(NonNull::from(self.slot));
+                H::release::<F>(Some(&*core), self.body);
+            }
+        }
+    }
+}
+
+/// Runs foreign code; with `std` a panic becomes an error, without it passes through.
+#[inline]
+pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, JoinError> {
+    #[cfg(feature = "std")]
+    return std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).map_err(JoinError::panicked);
+    #[cfg(not(feature = "std"))]
+    return Ok(f());
+}
+
+/// Drops a value; with `std` a panic of its destructor has been reported by the panic hook and
+/// goes no further.
+#[inline]
+pub(crate) fn drop_quietly<T>(value: T) {
+    run_quietly(|| drop(value));
+}
+
+/// Runs foreign code whose panic is nobody's to handle.
+#[inline]
+pub(crate) fn run_quietly(f: impl FnOnce()) {
+    if let Err(panic) = catch(f) {
+        // The payload's destructor could panic in its turn.
+        let _ = ManuallyDrop::new(panic);
+    }
+}

@@ -1,0 +1,313 @@
+//! Bodies on the heap, in size classes that are taken once and recycled; and the blocks and
+//! cores of executors that live there.
+
+use alloc::alloc::{alloc, dealloc};
+use alloc::boxed::Box;
+use core::alloc::Layout;
+use core::future::Future;
+use core::marker::PhantomData;
+use core::ptr;
+
+use super::body::{Body, Home};
+use super::ready::{Block, BlockOf, SLOTS};
+use crate::executor::core::Core;
+use crate::shim::Cell;
+
+/// Alignment of every recycled chunk; a body that needs more is allocated by itself.
+const ALIGN: usize = 16;
+/// Up to here classes are 16 bytes apart, above there are four to each doubling.
+const FINE: usize = 128;
+/// The largest class; larger bodies are allocated by themselves.
+const LARGEST: usize = 4096;
+const CLASSES: usize = FINE / ALIGN + 4 * (LARGEST.ilog2() - FINE.ilog2()) as usize;
+
+/// The class that serves bodies of `layout`, if any does.
+const fn class(layout: Layout) -> Option<usize> {
+    let size = layout.size();
+    if layout.align() > ALIGN || size > LARGEST {
+        return None;
+    }
+    if size <= FINE {
+        return Some(size.div_ceil(ALIGN).saturating_sub(1));
+    }
+    // For 128 < size <= 256 the steps are 32 bytes wide, and so on.
+    let octave = (size - 1).ilog2();
+    let step = 1 << (octave - 2);
+    let quarter = (size - (1 << octave)).div_ceil(step) - 1;
+    Some(FINE / ALIGN + 4 * (octave - FINE.ilog2()) as usize + quarter)
+}
+
+/// The size of a class's chunks.
+const fn class_size(class: usize) -> usize {
+    if class < FINE / ALIGN {
+        return (class + 1) * ALIGN;
+    }
+    let above = class - FINE / ALIGN;
+    let base = FINE << (above / 4);
+    base + (above % 4 + 1) * (base / 4)
+}
+
+const fn class_layout(class: usize) -> Layout {
+    match Layout::from_size_align(class_size(class), ALIGN) {
+        Ok(layout) => layout,
+        Err(_) => unreachable!(),
+    }
+}
+
+/// A free chunk.
+struct Chunk {
+    next: *mut Chunk,
+}
+
+/// An executor's recycled chunks.
+pub(crate) struct SizeClasses {
+    free: [Cell<*mut Chunk>; CLASSES],
+    /// Bytes taken from the allocator: in use and free.
+    held: Cell<usize>,
+    /// The most that `held` may be.
+    limit: Cell<usize>,
+}
+
+impl SizeClasses {
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Self {
+        Self {
+            free: [const { Cell::new(ptr::null_mut()) }; CLASSES],
+            held: Cell::new(0),
+            limit: Cell::new(usize::MAX),
+        }
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
+        Self {
+            free: core::array::from_fn(|_| Cell::new(ptr::null_mut())),
+            held: Cell::new(0),
+            limit: Cell::new(usize::MAX),
+        }
+    }
+
+    pub(crate) fn set_limit(&self, bytes: usize) {
+        self.limit.set(bytes);
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit.get()
+    }
+
+    pub(crate) fn held(&self) -> usize {
+        self.held.get()
+    }
+
+    /// Memory for a body, or `None` at the limit or when the allocator has none.
+    #[inline]
+    pub(crate) fn take<F: Future, H: Home>(&self) -> Option<*mut ()> {
+        const {
+            assert!(size_of::<Body<F, H::Label>>() > 0);
+        }
+        match const { class(Layout::new::<Body<F, H::Label>>()) } {
+            Some(class) => {
+                let free = &self.free[class];
+                let chunk = free.get();
+                if chunk.is_null() {
+                    return self.fresh(class_layout(class));
+                }
+                // SAFETY: a chunk in the list is ours and holds the link.
+                free.set(unsafe { (*chunk).next });
+                Some(chunk.cast())
+            }
+            None => self.fresh(Layout::new::<Body<F, H::Label>>()),
+        }
+    }
+
+    #[cold]
+    fn fresh(&self, layout: Layout) -> Option<*mut ()> {
+        let fits = |held: usize| {
+            held.checked_add(layout.size())
+                .filter(|sum| *sum <= self.limit.get())
+        };
+        if fits(self.held.get()).is_none() {
+            self.shrink();
+        }
+        let held = fits(self.held.get())?;
+        // SAFETY: the size is not zero: the smallest class has 16 bytes, and `take` asserts it
+        // for the rest.
+        let memory = unsafe { alloc(layout) };
+        if memory.is_null() {
+            return None;
+        }
+        self.held.set(held);
+        Some(memory.cast())
+    }
+
+    /// Gives the free chunks back to the allocator.
+    pub(crate) fn shrink(&self) {
+        for (class, free) in self.free.iter().enumerate() {
+            let mut chunk = free.replace(ptr::null_mut());
+            while !chunk.is_null() {
+                // SAFETY: as in `take`; the chunk came from `fresh` with this layout.
+                unsafe {
+                    let next = (*chunk).next;
+                    dealloc(chunk.cast(), class_layout(class));
+                    chunk = next;
+                }
+                self.held.set(self.held.get() - class_size(class));
+            }
+        }
+    }
+
+    /// For an executor that ends: frees what is free; what handles still hold they will free.
+    pub(crate) fn reset(&self) {
+        self.shrink();
+        self.held.set(0);
+        self.limit.set(usize::MAX);
+    }
+}
+
+/// Bodies from the size classes. `L` is `()` or a task's name.
+pub(crate) struct Heap<L>(PhantomData<L>);
+
+impl Heap<()> {
+    const fn layout<F: Future, L>() -> Layout {
+        Layout::new::<Body<F, L>>()
+    }
+}
+
+/// Gives a body back.
+///
+/// # Safety
+///
+/// `body` came from [`SizeClasses::take`] for the same layout; `core`, if given, is the
+/// executor that it came from.
+#[inline]
+unsafe fn release(core: Option<&Core>, body: *mut (), layout: Layout) {
+    match (class(layout), core) {
+        (Some(class), Some(core)) => {
+            let free = &core.heap.free[class];
+            let chunk = body.cast::<Chunk>();
+            // SAFETY: the memory is free now, large enough and aligned for a link.
+            unsafe { chunk.write(Chunk { next: free.get() }) };
+            free.set(chunk);
+        }
+        (class, core) => {
+            let layout = class.map_or(layout, class_layout);
+            if let Some(core) = core {
+                core.heap.held.set(core.heap.held.get() - layout.size());
+            }
+            // SAFETY: allocated with this layout in `fresh`.
+            unsafe { dealloc(body.cast(), layout) };
+        }
+    }
+}
+
+// SAFETY: `release` undoes `SizeClasses::take`, with a living executor or without.
+unsafe impl Home for Heap<()> {
+    type Label = ();
+
+    fn name((): ()) -> Option<&'static str> {
+        None
+    }
+
+    #[inline]
+    unsafe fn release<F: Future>(core: Option<&Core>, body: *mut ()) {
+        // SAFETY: the caller's promise.
+        unsafe { release(core, body, Heap::layout::<F, ()>()) };
+    }
+}
+
+// SAFETY: as above.
+unsafe impl Home for Heap<&'static str> {
+    type Label = &'static str;
+
+    fn name(label: &'static str) -> Option<&'static str> {
+        Some(label)
+    }
+
+    #[inline]
+    unsafe fn release<F: Future>(core: Option<&Core>, body: *mut ()) {
+        // SAFETY: the caller's promise.
+        unsafe { release(core, body, Heap::layout::<F, &'static str>()) };
+    }
+}
+
+/// A core for an executor on the heap: a recycled one, or a new one that is never freed.
+#[cfg(not(loom))]
+pub(crate) mod idle {
+    use super::*;
+    use crate::shim::{AtomicPtr, Ordering};
+
+    /// Stack of cores whose executors have been dropped. Taken as a whole, so that no core can
+    /// come back while somebody still looks at its link.
+    static IDLE: AtomicPtr<Core> = AtomicPtr::new(ptr::null_mut());
+
+    pub(crate) fn take() -> &'static Core {
+        let first = IDLE.swap(ptr::null_mut(), Ordering::AcqRel);
+        if first.is_null() {
+            return Box::leak(Box::new(Core::new()));
+        }
+        // SAFETY: cores are permanent; this one is nobody else's now.
+        let core: &'static Core = unsafe { &*first };
+        let mut rest = core.next_idle.replace(ptr::null());
+        while !rest.is_null() {
+            // SAFETY: as above, each taken with the whole stack.
+            let one: &'static Core = unsafe { &*rest };
+            rest = one.next_idle.get();
+            put(one);
+        }
+        core
+    }
+
+    pub(crate) fn put(core: &'static Core) {
+        let mut top = IDLE.load(Ordering::Relaxed);
+        loop {
+            core.next_idle.set(top);
+            let new = ptr::from_ref(core).cast_mut();
+            match IDLE.compare_exchange_weak(top, new, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => top = now,
+            }
+        }
+    }
+}
+
+#[cfg(loom)]
+pub(crate) mod idle {
+    use super::*;
+
+    pub(crate) fn take() -> &'static Core {
+        Box::leak(Box::new(Core::new()))
+    }
+
+    pub(crate) fn put(_: &'static Core) {}
+}
+
+/// A new block, never freed.
+pub(crate) fn block() -> *const Block {
+    let block: &'static BlockOf<SLOTS> = Box::leak(Box::new(BlockOf::new()));
+    ptr::from_ref(block).cast()
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_size_fits_its_class_and_no_smaller_one() {
+        for size in 1..=LARGEST {
+            let layout = Layout::from_size_align(size, 8).unwrap();
+            let class = class(layout).unwrap();
+            assert!(class < CLASSES && class_size(class) >= size, "{size}");
+            assert!(class == 0 || class_size(class - 1) < size, "{size}");
+        }
+        assert_eq!(class_size(CLASSES - 1), LARGEST);
+        let large = Layout::from_size_align(LARGEST + 1, 8).unwrap();
+        let aligned = Layout::from_size_align(8, 32).unwrap();
+        assert_eq!((class(large), class(aligned)), (None, None));
+    }
+
+    #[test]
+    fn a_72_byte_future_with_its_slot_takes_at_most_128_bytes() {
+        let body = class_size(class(Layout::from_size_align(72, 8).unwrap()).unwrap());
+        assert!(body + size_of::<super::super::slot::Slot>() <= 128);
+    }
+}

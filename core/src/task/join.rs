@@ -1,0 +1,357 @@
+//! Handles to a task: to wait for its output, or to end it.
+
+use core::cell::{Cell, UnsafeCell};
+use core::fmt;
+use core::future::Future;
+use core::marker::{PhantomData, PhantomPinned};
+use core::pin::Pin;
+use core::ptr::{self, NonNull};
+use core::task::{Context, Poll, Waker};
+
+use super::body::{self, Op, RunFn};
+use super::slot::{Abort, Slot, Tenant};
+use super::waker;
+use crate::executor::core::CoreRef;
+
+/// Why a task has no output.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// The task was aborted, or its executor was dropped.
+    Aborted,
+    /// The task panicked.
+    Panicked(Panic),
+}
+
+impl JoinError {
+    #[cfg(feature = "std")]
+    #[cold]
+    pub(crate) fn panicked(payload: alloc::boxed::Box<dyn core::any::Any + Send>) -> Self {
+        Self::Panicked(Panic {
+            payload: std::sync::Mutex::new(payload),
+        })
+    }
+
+    /// Whether the task was aborted.
+    pub fn is_aborted(&self) -> bool {
+        matches!(self, Self::Aborted)
+    }
+
+    /// Whether the task panicked.
+    pub fn is_panic(&self) -> bool {
+        matches!(self, Self::Panicked(_))
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Aborted => f.write_str("the task was aborted"),
+            Self::Panicked(panic) => match panic.message() {
+                #[cfg(feature = "std")]
+                Some(message) => write!(f, "the task panicked: {message}"),
+                _ => f.write_str("the task panicked"),
+            },
+        }
+    }
+}
+
+impl core::error::Error for JoinError {}
+
+/// What is known of a task's panic: with feature `std` its payload.
+pub struct Panic {
+    // The mutex makes it `Sync`, so that errors can be passed on in any way.
+    #[cfg(feature = "std")]
+    payload: std::sync::Mutex<alloc::boxed::Box<dyn core::any::Any + Send>>,
+    #[cfg(not(feature = "std"))]
+    pub(crate) _private: (),
+}
+
+impl Panic {
+    /// The payload, for `std::panic::resume_unwind`.
+    #[cfg(feature = "std")]
+    pub fn into_payload(self) -> alloc::boxed::Box<dyn core::any::Any + Send> {
+        self.payload
+            .into_inner()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// The message, if the payload is a string as `panic!` makes it.
+    #[cfg(feature = "std")]
+    pub fn message(&self) -> Option<alloc::string::String> {
+        let payload = self
+            .payload
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(text) = payload.downcast_ref::<&'static str>() {
+            return Some((*text).into());
+        }
+        payload.downcast_ref::<alloc::string::String>().cloned()
+    }
+
+    #[cfg(not(feature = "std"))]
+    fn message(&self) -> Option<core::convert::Infallible> {
+        None
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Panic").field(&self.message()).finish()
+    }
+}
+
+/// The identity of a task, unique among all tasks of a process for as long as the generation
+/// counter of its slot does not wrap around (2⁵⁶ tasks in the same slot; 2²⁴ on 32-bit targets).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TaskId(pub(crate) Tenant);
+
+impl fmt::Debug for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskId({:p}#{})", self.0.slot, self.0.generation)
+    }
+}
+
+/// Ends a task from anywhere: any thread, an interrupt handler, the task itself.
+///
+/// It keeps nothing alive and stays valid for ever; once the task has ended it does nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct AbortHandle(pub(crate) Tenant);
+
+impl AbortHandle {
+    /// Asks for the task's end. Its future is dropped on the executor's thread, in the next
+    /// turn of the run loop at the latest; whoever joins it gets [`JoinError::Aborted`].
+    ///
+    /// A task that ends by itself in the poll that is under way keeps its output. Aborting a
+    /// task that has ended does nothing, also if its slot has a new tenant.
+    pub fn abort(&self) {
+        if self.0.slot().request_abort(self.0.generation) == Abort::Requested {
+            // SAFETY: the slot has been claimed, else there were no handle.
+            unsafe { waker::wake(self.0.slot) };
+        }
+    }
+
+    /// Whether the task has ended.
+    pub fn is_finished(&self) -> bool {
+        !self.0.slot().is_tenant(self.0.generation)
+    }
+
+    /// Which task this is.
+    pub fn id(&self) -> TaskId {
+        TaskId(self.0)
+    }
+}
+
+impl fmt::Debug for AbortHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AbortHandle").field(&self.id()).finish()
+    }
+}
+
+/// Owns the permission to take a task's output.
+///
+/// Awaiting it gives the output, or a [`JoinError`]. Dropping it detaches the task, which runs
+/// on; its output is then dropped on completion.
+///
+/// Being joinable costs a task nothing: the output takes the future's place, and the joiner's
+/// waker lies in this handle, which the task points to once the handle has been polled. That
+/// is why the handle is not `Unpin`: `handle.await` just works, to poll it by reference use
+/// [`core::pin::pin!`].
+///
+/// # Cancel safety
+///
+/// Polling a pinned handle and giving up the wait loses nothing; it may be polled again later.
+/// Dropping the handle itself detaches the task.
+///
+/// # Panics
+///
+/// Polling it again after it has given its result panics.
+#[must_use = "dropping a join handle detaches the task; write `drop(handle)` or call `detach` to say so"]
+pub struct JoinHandle<T> {
+    node: Node,
+    tenant: Tenant,
+    executor: CoreRef,
+    state: Cell<State>,
+    _output: PhantomData<T>,
+    // The slot may point to `node`.
+    _pinned: PhantomPinned,
+}
+
+/// What a slot points to instead of the body once the handle has been polled.
+struct Node {
+    run: RunFn,
+    body: *mut (),
+    waker: UnsafeCell<Option<Waker>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Never polled: the slot points to the body.
+    Apart,
+    /// The slot pointed to our node when last seen.
+    Linked,
+    /// The output has been taken, or there was none to take.
+    Spent,
+}
+
+impl<T> JoinHandle<T> {
+    /// # Safety
+    ///
+    /// The slot was just published with a body that ends as `Result<T, JoinError>` and with
+    /// the HANDLE bit, which this handle owns from now on.
+    #[inline]
+    pub(crate) unsafe fn new(
+        executor: CoreRef,
+        slot: NonNull<Slot>,
+        generation: usize,
+        run: RunFn,
+        body: *mut (),
+    ) -> Self {
+        Self {
+            node: Node {
+                run,
+                body,
+                waker: UnsafeCell::new(None),
+            },
+            tenant: Tenant { slot, generation },
+            executor,
+            state: Cell::new(State::Apart),
+            _output: PhantomData,
+            _pinned: PhantomPinned,
+        }
+    }
+
+    /// Asks for the task's end: see [`AbortHandle::abort`].
+    pub fn abort(&self) {
+        self.abort_handle().abort();
+    }
+
+    /// A handle that can end the task but not take its output; copy it, send it anywhere.
+    pub fn abort_handle(&self) -> AbortHandle {
+        AbortHandle(self.tenant)
+    }
+
+    /// Lets the task run on by itself.
+    pub fn detach(self) {}
+
+    /// Whether the task has ended, so that awaiting the handle would not wait.
+    pub fn is_finished(&self) -> bool {
+        !self.is_running()
+    }
+
+    /// Which task this is.
+    pub fn id(&self) -> TaskId {
+        TaskId(self.tenant)
+    }
+
+    /// Whether the slot still holds our task. Not by generation but by the body's address,
+    /// which no other task can have while this handle owns the output: exact for ever.
+    #[inline]
+    fn is_running(&self) -> bool {
+        self.state.get() != State::Spent
+            && self.executor.get().is_some()
+            && self
+                .tenant
+                .slot()
+                .holds(self.node.body, (&raw const self.node).cast())
+    }
+
+    pub(crate) fn slot(&self) -> NonNull<Slot> {
+        self.tenant.slot
+    }
+
+    /// Takes the output of a task that has ended and gives the body back.
+    pub(crate) fn take(&self) -> Result<T, JoinError> {
+        self.state.set(State::Spent);
+        // SAFETY: B1: the task has settled with a handle, so the output is there; `Spent` keeps
+        // us from coming here again. B3: the release is ours.
+        unsafe {
+            let output = body::output::<T>(self.node.body).read();
+            let release = Op::Release(self.executor.get());
+            (self.node.run)(self.tenant.slot, self.node.body, release);
+            output
+        }
+    }
+}
+
+/// The [`RunFn`] of a task that has been joined: passes everything on to the task's own.
+unsafe fn run_joined(slot: NonNull<Slot>, node: *mut (), op: Op<'_>) -> bool {
+    // SAFETY: the slot points to a node while its handle is pinned and alive; the handle takes
+    // the node away when it is dropped. The copies outlive that, should this very call drop it.
+    let (run, body) = unsafe {
+        let node = node.cast::<Node>();
+        ((*node).run, (*node).body)
+    };
+    // SAFETY: what holds for this call holds for that one.
+    unsafe { run(slot, body, op) }
+}
+
+/// The waker of whoever waits for this joined task.
+///
+/// # Safety
+///
+/// Executor's thread, and the slot is joined.
+pub(crate) unsafe fn take_joiner(slot: &Slot) -> Option<Waker> {
+    let node = slot.task().1.cast::<Node>();
+    // SAFETY: as in `run_joined`; nobody else borrows the cell now.
+    unsafe { (*(*node).waker.get()).take() }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.into_ref().get_ref();
+        assert!(
+            this.state.get() != State::Spent,
+            "a JoinHandle was polled after it had given its result"
+        );
+        if !this.is_running() {
+            return Poll::Ready(this.take());
+        }
+        let waker = this.node.waker.get();
+        // SAFETY: the executor's thread, which is this one, is the only one to use the cell,
+        // and no reference to its inside is held across foreign code but the clone itself,
+        // which gets its result before anything is borrowed for writing.
+        unsafe {
+            if !(*waker)
+                .as_ref()
+                .is_some_and(|old| old.will_wake(cx.waker()))
+            {
+                let new = cx.waker().clone();
+                let old = ptr::replace(waker, Some(new));
+                drop(old);
+            }
+        }
+        if this.state.get() == State::Apart {
+            this.state.set(State::Linked);
+            let node = (&raw const this.node).cast_mut().cast();
+            this.tenant.slot().link(run_joined, node);
+        }
+        Poll::Pending
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        if self.state.get() == State::Spent {
+            return;
+        }
+        if self.is_running() {
+            // Also clears HANDLE: the task's end releases the body.
+            let slot = self.tenant.slot();
+            slot.detach(self.node.run, self.node.body);
+        } else {
+            body::drop_quietly(self.take());
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("id", &self.id())
+            .field("is_finished", &self.is_finished())
+            .finish()
+    }
+}

@@ -1,0 +1,49 @@
+//! Tasks: slots that live for ever and bodies that live anywhere.
+//!
+//! A *slot* is a task's permanent header: generation, state, the function that polls its
+//! future and the address of its *body*, the memory with the future and later the output.
+//! Slots lie in blocks that are never unmapped, so a waker is a plain pointer to a slot:
+//! nothing to count, nothing to free, harmless when stale.
+//!
+//! # Life of a slot
+//!
+//! | state | event | new state | action |
+//! |---|---|---|---|
+//! | FREE | spawn | LIVE | fill `run` and `body`, publish, set the ready bit |
+//! | FREE | wake, abort | FREE | a stale handle: the ready bit is ignored when its turn comes |
+//! | LIVE | wake | LIVE | set the ready bit |
+//! | LIVE | ready bit, pending | LIVE | poll |
+//! | LIVE | ready bit, ready or panicked | FREE, next generation | poll, drop the future, keep or drop the output, wake the joiner |
+//! | LIVE | abort | ABORTING | set the ready bit |
+//! | LIVE, ABORTING | executor dropped | FREE, next generation | drop the future, output `Aborted`, wake the joiner |
+//! | ABORTING | ready bit | FREE, next generation | the same |
+//! | ABORTING | abort | ABORTING | nothing |
+//! | ABORTING, being polled | ready | FREE, next generation | as if it had not been aborted |
+//!
+//! All unsafe code of the crate is in this module, in the executor's core and in the timer
+//! queue; every block of it names the invariant that it relies on: S1 to S5 (slots), R1 to R3
+//! (ready words), B1 to B3 (bodies), T1 to T3 (timers).
+
+pub(crate) mod body;
+#[cfg(feature = "alloc")]
+pub(crate) mod heap;
+mod join;
+pub(crate) mod pool;
+pub(crate) mod ready;
+pub(crate) mod run;
+pub(crate) mod site;
+pub(crate) mod slot;
+mod waker;
+mod yield_now;
+
+use core::task::Waker;
+
+pub use join::{AbortHandle, JoinError, JoinHandle, Panic, TaskId};
+pub use pool::TaskPool;
+pub use yield_now::{YieldNow, yield_now};
+
+/// Wakes, and keeps a panic of foreign code in the waker from going further (with `std`).
+#[inline]
+pub(crate) fn wake_quietly(waker: Waker) {
+    body::run_quietly(|| waker.wake());
+}

@@ -1,0 +1,205 @@
+//! [`TaskPool`]: static memory for an executor.
+
+use core::cell::UnsafeCell;
+use core::future::Future;
+use core::mem::MaybeUninit;
+use core::ptr;
+
+use super::body::{Body, Home};
+use super::ready::{Block, BlockOf};
+use crate::executor::core::Core;
+use crate::shim::{AtomicUsize, Ordering};
+
+/// Static memory for an executor: `N` task slots and, if `BYTES` is not zero, `N` bodies of
+/// `BYTES` bytes each, for futures of any type up to that size.
+///
+/// `N` is at most `usize::BITS`. A new pool is all zero: it lies in `.bss` and takes no flash.
+/// Tasks that are spawned by [`spawn!`](crate::spawn!) bring bodies of exactly their size along
+/// and need only a slot.
+///
+/// ```
+/// use polliwog_core::TaskPool;
+///
+/// static SLOTS: TaskPool<4> = TaskPool::new();
+/// static SLOTS_AND_BODIES: TaskPool<8, 256> = TaskPool::new();
+/// ```
+#[repr(C)]
+pub struct TaskPool<const N: usize, const BYTES: usize = 0> {
+    core: Core,
+    block: BlockOf<N>,
+    used: AtomicUsize,
+    bodies: [Slab<BYTES>; N],
+}
+
+/// Memory for one body. The alignment suits every type of the core language.
+#[repr(C, align(8))]
+struct Slab<const BYTES: usize>(UnsafeCell<MaybeUninit<[u8; BYTES]>>);
+
+/// A pool's bodies without the type, for an executor to take them from.
+#[derive(Clone, Copy)]
+pub(crate) struct BytePool {
+    used: &'static AtomicUsize,
+    first: *mut (),
+    len: usize,
+    /// Size of a body and distance of two.
+    size: usize,
+    stride: usize,
+}
+
+/// Why a [`BytePool`] has no body for a future.
+pub(crate) enum Refusal {
+    Full { capacity: usize },
+    TooLarge { size: usize, limit: usize },
+}
+
+impl BytePool {
+    /// A free body for a future of type `F`, and its label.
+    #[inline]
+    pub(crate) fn take<F: Future>(&self) -> Result<(*mut (), BytesLabel), Refusal> {
+        let size = size_of::<Body<F, BytesLabel>>();
+        let aligned = align_of::<Body<F, BytesLabel>>() <= align_of::<Slab<0>>();
+        if size > self.size || !aligned {
+            return Err(Refusal::TooLarge {
+                size,
+                limit: self.size,
+            });
+        }
+        let Some(index) = claim_bit(self.used, self.len) else {
+            return Err(Refusal::Full { capacity: self.len });
+        };
+        // SAFETY: the index is within the pool's array.
+        let body = unsafe { self.first.byte_add(index * self.stride) };
+        let used = self.used;
+        Ok((body, BytesLabel { used, index }))
+    }
+}
+
+/// Bodies from the pools' bytes.
+pub(crate) struct Bytes;
+
+/// How a body finds back into its pool.
+#[derive(Clone, Copy)]
+pub(crate) struct BytesLabel {
+    used: &'static AtomicUsize,
+    index: usize,
+}
+
+// SAFETY: `release` clears the bit that `take` has set and put into the label.
+unsafe impl Home for Bytes {
+    type Label = BytesLabel;
+
+    fn name(_: BytesLabel) -> Option<&'static str> {
+        None
+    }
+
+    #[inline]
+    unsafe fn release<F: Future>(_: Option<&Core>, body: *mut ()) {
+        // SAFETY: the label is there as long as the body is.
+        let label = unsafe { Body::read_label(body.cast::<Body<F, BytesLabel>>()) };
+        release_bit(label.used, label.index);
+    }
+}
+
+// SAFETY: claimed by one executor at a time, whose thread alone touches the cells (S5); the
+// rest is atomic or locked. A body belongs to whoever has set its bit in `used`.
+unsafe impl<const N: usize, const BYTES: usize> Sync for TaskPool<N, BYTES> {}
+
+impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
+    #[cfg(not(loom))]
+    /// An empty pool.
+    pub const fn new() -> Self {
+        const {
+            assert!(
+                N > 0 && N <= usize::BITS as usize,
+                "a TaskPool has at least one slot and at most usize::BITS"
+            );
+        }
+        Self {
+            core: Core::new(),
+            block: BlockOf::new(),
+            used: AtomicUsize::new(0),
+            bodies: [const { Slab(UnsafeCell::new(MaybeUninit::uninit())) }; N],
+        }
+    }
+
+    /// How many tasks there can be.
+    pub const fn capacity(&self) -> usize {
+        N
+    }
+
+    pub(crate) fn core(&'static self) -> &'static Core {
+        &self.core
+    }
+
+    pub(crate) fn block(&'static self) -> *const Block {
+        // From the whole block, for its provenance.
+        ptr::from_ref(&self.block).cast()
+    }
+
+    /// The bodies, if there are any.
+    pub(crate) fn bytes(&'static self) -> Option<BytePool> {
+        (BYTES > 0).then_some(BytePool {
+            used: &self.used,
+            first: UnsafeCell::raw_get(self.bodies.as_ptr().cast::<UnsafeCell<()>>()),
+            len: N,
+            size: BYTES,
+            stride: size_of::<Slab<BYTES>>(),
+        })
+    }
+
+    /// Fails to compile if the bodies are too small for futures of type `F`.
+    pub(crate) const fn assert_fits<F: Future>() {
+        assert!(
+            size_of::<Body<F, BytesLabel>>() <= BYTES
+                && align_of::<Body<F, BytesLabel>>() <= align_of::<Slab<0>>(),
+            "this future does not fit into the bodies of the TaskPool"
+        );
+    }
+}
+
+impl<const N: usize, const BYTES: usize> Default for TaskPool<N, BYTES> {
+    #[cfg(not(loom))]
+    fn default() -> Self {
+        Self::new()
+    }
+
+    #[cfg(loom)]
+    fn default() -> Self {
+        unimplemented!("loom models use the heap")
+    }
+}
+
+impl<const N: usize, const BYTES: usize> core::fmt::Debug for TaskPool<N, BYTES> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("TaskPool")
+            .field("slots", &N)
+            .field("bytes", &BYTES)
+            .finish()
+    }
+}
+
+/// Sets the lowest clear bit below `len`.
+pub(crate) fn claim_bit(used: &AtomicUsize, len: usize) -> Option<usize> {
+    let mut bits = used.load(Ordering::Relaxed);
+    loop {
+        let index = bits.trailing_ones() as usize;
+        if index >= len {
+            return None;
+        }
+        // Acquire: the former use of the memory comes before ours.
+        match used.compare_exchange_weak(
+            bits,
+            bits | 1 << index,
+            Ordering::Acquire,
+            Ordering::Relaxed,
+        ) {
+            Ok(_) => return Some(index),
+            Err(now) => bits = now,
+        }
+    }
+}
+
+/// Clears a bit that [`claim_bit`] has set.
+pub(crate) fn release_bit(used: &AtomicUsize, index: usize) {
+    used.fetch_and(!(1 << index), Ordering::Release);
+}

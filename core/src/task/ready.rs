@@ -1,0 +1,468 @@
+//! Ready words: which tasks are due, one bit each, and the queues of blocks that have any.
+//!
+//! A wake sets a bit; it can neither fail nor overflow anything, and a second wake before the
+//! poll costs nothing more. Each block has two words. The *local* word belongs to the
+//! executor's thread, which needs no atomic operation to set a bit. Everybody else sets bits in
+//! the *remote* word. A word that goes from zero to non-zero puts its block into the local list
+//! or onto the remote stack.
+//!
+//! # Invariants
+//!
+//! * **R1.** A block is in the local list, or in the part of it that a [`Batch`] has taken, if
+//!   and only if its local word is not zero.
+//! * **R2.** Whoever turns a remote word from zero to non-zero pushes the block onto the remote
+//!   stack, exactly once; the consumer reads the block's link before it zeroes the word, because
+//!   from then on the block may be pushed anew.
+//! * **R3.** After a push, the pusher looks at `parked`; before it blocks, the consumer sets
+//!   `parked` and then looks at the stack. Both use a read-modify-write on `parked`, so one of
+//!   the two sees what the other did.
+
+use core::ptr::{self, NonNull};
+
+use super::slot::Slot;
+use crate::executor::core::Core;
+use crate::shim::{AtomicBool, AtomicPtr, AtomicUsize, Cell, Ordering, const_unless_loom};
+
+/// Slots of a full block.
+pub(crate) const SLOTS: usize = usize::BITS as usize;
+
+/// The head of a block; its slots follow in memory.
+#[repr(C)]
+pub(crate) struct Block {
+    core: AtomicPtr<Core>,
+    remote: AtomicUsize,
+    next_remote: AtomicPtr<Block>,
+    local: Cell<usize>,
+    next_local: Cell<*const Block>,
+    free: FreeSet,
+    /// The next block that has free slots.
+    pub(crate) next_free: Cell<*const Block>,
+    /// The next block of the same executor.
+    pub(crate) next: Cell<*const Block>,
+    /// How many slots follow.
+    len: Cell<usize>,
+}
+
+/// A block with `N` slots.
+#[repr(C)]
+pub(crate) struct BlockOf<const N: usize> {
+    pub(crate) head: Block,
+    slots: [Slot; N],
+}
+
+#[cfg(not(loom))]
+impl<const N: usize> BlockOf<N> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            head: Block::new(),
+            slots: [const { Slot::new() }; N],
+        }
+    }
+}
+
+#[cfg(loom)]
+impl<const N: usize> BlockOf<N> {
+    pub(crate) fn new() -> Self {
+        Self {
+            head: Block::new(),
+            slots: core::array::from_fn(|_| Slot::new()),
+        }
+    }
+}
+
+impl Block {
+    const_unless_loom! {
+        fn new() -> Self {
+            Self {
+                core: AtomicPtr::new(ptr::null_mut()),
+                remote: AtomicUsize::new(0),
+                next_remote: AtomicPtr::new(ptr::null_mut()),
+                local: Cell::new(0),
+                next_local: Cell::new(ptr::null()),
+                free: FreeSet::new(),
+                next_free: Cell::new(ptr::null()),
+                next: Cell::new(ptr::null()),
+                len: Cell::new(0),
+            }
+        }
+    }
+
+    /// Gives the block to `core` with its first `len` slots free. Words that stale wakers have
+    /// set stay as they are: the executor will find nothing to do for them.
+    pub(crate) fn adopt(&self, core: *const Core, len: usize) {
+        self.core.store(core.cast_mut(), Ordering::Relaxed);
+        self.len.set(len);
+        self.free.fill(usize::MAX >> (SLOTS - len));
+        self.next_free.set(ptr::null());
+        self.next.set(ptr::null());
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len.get()
+    }
+
+    /// How many slots are taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.len.get() - self.free.count()
+    }
+
+    pub(crate) fn free(&self) -> &FreeSet {
+        &self.free
+    }
+
+    /// Whether the slot has been woken, as far as the executor's thread knows.
+    pub(crate) fn is_marked(&self, index: usize) -> bool {
+        (self.local.get() | self.remote.load(Ordering::Relaxed)) >> index & 1 != 0
+    }
+
+    pub(crate) fn core(&self) -> *const Core {
+        self.core.load(Ordering::Relaxed)
+    }
+
+    /// The slot at `index`.
+    ///
+    /// # Safety
+    ///
+    /// `block` points to the head of a [`BlockOf`] with more than `index` slots, with the
+    /// provenance of all of it.
+    #[inline]
+    pub(crate) unsafe fn slot(block: *const Block, index: usize) -> NonNull<Slot> {
+        // SAFETY: the caller's promise; the slots start where `BlockOf` has them, whatever N.
+        unsafe {
+            let slots = (&raw const (*block.cast::<BlockOf<1>>()).slots).cast::<Slot>();
+            NonNull::new_unchecked(slots.add(index).cast_mut())
+        }
+    }
+
+    /// The block of a slot that has been claimed at least once.
+    ///
+    /// # Safety
+    ///
+    /// `slot` came from [`Block::slot`] and has its index (S4).
+    #[inline]
+    pub(crate) unsafe fn of(slot: NonNull<Slot>, index: usize) -> *const Block {
+        const HEADER: usize = core::mem::offset_of!(BlockOf<1>, slots);
+        // SAFETY: S1 and S4: this is the way back that `Block::slot` came.
+        unsafe { slot.as_ptr().sub(index).byte_sub(HEADER).cast() }
+    }
+}
+
+/// The free slots of a block. With `std` only the executor's thread claims and frees; without,
+/// an interrupt handler may claim at any time.
+pub(crate) struct FreeSet {
+    #[cfg(feature = "std")]
+    bits: Cell<usize>,
+    #[cfg(not(feature = "std"))]
+    bits: AtomicUsize,
+}
+
+impl FreeSet {
+    const_unless_loom! {
+        fn new() -> Self {
+            #[cfg(feature = "std")]
+            return Self { bits: Cell::new(0) };
+            #[cfg(not(feature = "std"))]
+            return Self { bits: AtomicUsize::new(0) };
+        }
+    }
+
+    fn fill(&self, bits: usize) {
+        #[cfg(feature = "std")]
+        self.bits.set(bits);
+        #[cfg(not(feature = "std"))]
+        self.bits.store(bits, Ordering::Relaxed);
+    }
+
+    fn count(&self) -> usize {
+        #[cfg(feature = "std")]
+        return self.bits.get().count_ones() as usize;
+        #[cfg(not(feature = "std"))]
+        return self.bits.load(Ordering::Relaxed).count_ones() as usize;
+    }
+
+    /// Takes the lowest free slot; also tells whether it was the last one.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn claim(&self) -> Option<(usize, bool)> {
+        let bits = self.bits.get();
+        if bits == 0 {
+            return None;
+        }
+        let rest = bits & (bits - 1);
+        self.bits.set(rest);
+        Some((bits.trailing_zeros() as usize, rest == 0))
+    }
+
+    /// Takes a free slot; also tells whether it was the last one.
+    #[cfg(not(feature = "std"))]
+    #[inline]
+    pub(crate) fn claim(&self) -> Option<(usize, bool)> {
+        let mut bits = self.bits.load(Ordering::Relaxed);
+        while bits != 0 {
+            let rest = bits & (bits - 1);
+            // Acquire: what the former tenant's end did to `run` and `body` comes before our use.
+            match self
+                .bits
+                .compare_exchange_weak(bits, rest, Ordering::Acquire, Ordering::Relaxed)
+            {
+                Ok(_) => return Some((bits.trailing_zeros() as usize, rest == 0)),
+                Err(now) => bits = now,
+            }
+        }
+        None
+    }
+
+    /// Gives a slot back; tells whether there was none free before.
+    #[inline]
+    pub(crate) fn release(&self, index: usize) -> bool {
+        #[cfg(feature = "std")]
+        {
+            let bits = self.bits.get();
+            self.bits.set(bits | 1 << index);
+            bits == 0
+        }
+        #[cfg(not(feature = "std"))]
+        {
+            self.bits.fetch_or(1 << index, Ordering::Release) == 0
+        }
+    }
+}
+
+/// An executor's queues of blocks.
+pub(crate) struct ReadyQueue {
+    /// Top of the stack of blocks with remote bits.
+    remote: AtomicPtr<Block>,
+    /// Set while the executor is about to block or blocks.
+    parked: AtomicBool,
+    /// First and last block with local bits.
+    head: Cell<*const Block>,
+    tail: Cell<*const Block>,
+}
+
+impl ReadyQueue {
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self {
+                remote: AtomicPtr::new(ptr::null_mut()),
+                parked: AtomicBool::new(false),
+                head: Cell::new(ptr::null()),
+                tail: Cell::new(ptr::null()),
+            }
+        }
+    }
+
+    /// Sets bits of a block, from the executor's thread.
+    ///
+    /// # Safety
+    ///
+    /// `block` belongs to this queue's executor, and this is that executor's thread (S5).
+    #[inline]
+    pub(crate) unsafe fn mark_local(&self, block: *const Block, bits: usize) {
+        // SAFETY: S1; the caller's promise covers the cells.
+        let head = unsafe { &*block };
+        let before = head.local.get();
+        head.local.set(before | bits);
+        if before == 0 {
+            // R1: it was not in the list, now it is.
+            self.append(block);
+        }
+    }
+
+    /// Adds a block at the end of the local list.
+    #[inline]
+    fn append(&self, block: *const Block) {
+        // SAFETY: S1; the list holds blocks of this executor only.
+        unsafe { (*block).next_local.set(ptr::null()) };
+        let tail = self.tail.replace(block);
+        if self.head.get().is_null() {
+            self.head.set(block);
+        } else {
+            // SAFETY: as above; the list is not empty, so `tail` is its last block.
+            unsafe { (*tail).next_local.set(block) };
+        }
+    }
+
+    /// Sets a bit of a block, from anywhere. `true`: the executor must be unparked.
+    ///
+    /// # Safety
+    ///
+    /// `block` belongs to this queue's executor.
+    #[inline]
+    pub(crate) unsafe fn mark_remote(&self, block: *const Block, index: usize) -> bool {
+        // SAFETY: S1; only atomics are touched.
+        let head = unsafe { &*block };
+        // Even if the bit is set already: the release makes what the waking thread did before
+        // visible to the poll that this bit will cause.
+        if head.remote.fetch_or(1 << index, Ordering::AcqRel) != 0 {
+            return false;
+        }
+        // R2: we turned the word, we push.
+        let mut top = self.remote.load(Ordering::Relaxed);
+        loop {
+            head.next_remote.store(top, Ordering::Relaxed);
+            match self.remote.compare_exchange_weak(
+                top,
+                block.cast_mut(),
+                Ordering::SeqCst,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => break,
+                Err(now) => top = now,
+            }
+        }
+        self.claim_unpark()
+    }
+
+    /// Whether the executor has announced that it parks; whoever is told so must unpark it.
+    #[inline]
+    pub(crate) fn claim_unpark(&self) -> bool {
+        // R3: a read-modify-write.
+        self.parked.swap(false, Ordering::SeqCst)
+    }
+
+    // From here on: the executor's thread only (S5).
+
+    /// Announces a park. `false`: something has come in, do not block.
+    pub(crate) fn announce_park(&self) -> bool {
+        // R3: a read-modify-write, and only then the look at the stack.
+        self.parked.swap(true, Ordering::SeqCst);
+        self.remote.load(Ordering::SeqCst).is_null()
+    }
+
+    /// Takes the announcement back.
+    pub(crate) fn unannounce_park(&self) {
+        self.parked.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether any task is due. Plain loads: an idle look writes nothing.
+    #[inline]
+    pub(crate) fn is_pending(&self) -> bool {
+        !self.head.get().is_null() || !self.remote.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Moves the remote bits into the local words.
+    #[inline]
+    pub(crate) fn collect(&self) {
+        if self.remote.load(Ordering::Relaxed).is_null() {
+            return;
+        }
+        let mut block = self.remote.swap(ptr::null_mut(), Ordering::AcqRel);
+        while !block.is_null() {
+            // SAFETY: S1; every block on the stack belongs to this executor.
+            let head = unsafe { &*block };
+            // R2: the link first, then the word.
+            let next = head.next_remote.load(Ordering::Relaxed);
+            let bits = head.remote.swap(0, Ordering::AcqRel);
+            // SAFETY: this is the executor's thread.
+            unsafe { self.mark_local(block, bits) };
+            block = next;
+        }
+    }
+
+    /// Takes everything that is due now. Wakes from now on wait for the next batch, except
+    /// that a block whose turn has not come yet takes them along.
+    #[inline]
+    pub(crate) fn batch(&self, seed: u64) -> Batch<'_> {
+        self.collect();
+        self.tail.set(ptr::null());
+        Batch {
+            queue: self,
+            rest: self.head.replace(ptr::null()),
+            block: ptr::null(),
+            bits: 0,
+            seed,
+        }
+    }
+
+    /// Forgets all local bits: for an executor that ends.
+    pub(crate) fn clear(&self) {
+        let mut batch = self.batch(0);
+        while batch.next_slot().is_some() {}
+    }
+}
+
+/// The slots that are due in one turn of the run loop.
+///
+/// Dropped before its end (a panic passes through), it puts what is left back into the queue.
+pub(crate) struct Batch<'a> {
+    queue: &'a ReadyQueue,
+    /// Blocks whose turn has not come.
+    rest: *const Block,
+    /// The block whose turn it is and the bits that are left of it.
+    block: *const Block,
+    bits: usize,
+    /// Not zero: take the slots of a block in an order drawn from this seed.
+    seed: u64,
+}
+
+impl Batch<'_> {
+    /// The next slot whose bit was set.
+    #[inline]
+    pub(crate) fn next_slot(&mut self) -> Option<NonNull<Slot>> {
+        while self.bits == 0 {
+            if self.rest.is_null() {
+                return None;
+            }
+            self.block = self.rest;
+            // SAFETY: S1, and S5: we are on the executor's thread.
+            let head = unsafe { &*self.block };
+            self.rest = head.next_local.get();
+            // R1: the word becomes zero as the block leaves the list.
+            self.bits = head.local.replace(0);
+        }
+        let index = self.pick();
+        self.bits &= !(1 << index);
+        // SAFETY: only bits of slots that exist are ever set.
+        Some(unsafe { Block::slot(self.block, index) })
+    }
+
+    /// Whether the next slot begins another block: a good moment to look at the clock.
+    #[inline]
+    pub(crate) fn at_block_end(&self) -> bool {
+        self.bits == 0
+    }
+
+    #[inline]
+    fn pick(&mut self) -> usize {
+        if self.seed != 0 {
+            return self.pick_at_random();
+        }
+        self.bits.trailing_zeros() as usize
+    }
+
+    #[cold]
+    fn pick_at_random(&mut self) -> usize {
+        self.seed = next_random(self.seed);
+        let mut skip = (self.seed >> 33) as u32 % self.bits.count_ones();
+        let mut bits = self.bits;
+        while skip > 0 {
+            bits &= bits - 1;
+            skip -= 1;
+        }
+        bits.trailing_zeros() as usize
+    }
+}
+
+/// One step of the xorshift64 generator (Marsaglia 2003, shifts 13, 7, 17); never zero for a
+/// seed that is not.
+pub(crate) fn next_random(mut seed: u64) -> u64 {
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^ seed << 17
+}
+
+impl Drop for Batch<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.bits != 0 {
+            // SAFETY: the batch holds blocks of this queue, on the executor's thread.
+            unsafe { self.queue.mark_local(self.block, self.bits) };
+        }
+        while !self.rest.is_null() {
+            let block = self.rest;
+            // SAFETY: S1; R1 allows to append it: the batch's part of the list gives it up.
+            self.rest = unsafe { (*block).next_local.get() };
+            self.queue.append(block);
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Exact-size static bodies: what [`spawn!`](crate::spawn!) is made of.
+//!
+//! The macro names the size of a future by the *value* of the function that makes it, which
+//! works on stable Rust for any function item: generic ones with their arguments given,
+//! associated functions, nested ones.
+
+use core::cell::UnsafeCell;
+use core::future::Future;
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+
+use super::body::{Body, Home};
+use super::pool::{claim_bit, release_bit};
+use crate::executor::core::Core;
+use crate::shim::AtomicUsize;
+
+/// A function that makes a future out of a tuple of arguments.
+pub trait TaskFn<Args>: Copy {
+    /// The future.
+    type Future: Future;
+
+    /// Calls the function.
+    fn call(self, args: Args) -> Self::Future;
+}
+
+macro_rules! task_fn {
+    ($($arg:ident)*) => {
+        impl<Func, Fut, $($arg),*> TaskFn<($($arg,)*)> for Func
+        where
+            Func: Fn($($arg),*) -> Fut + Copy,
+            Fut: Future,
+        {
+            type Future = Fut;
+
+            #[inline]
+            #[allow(non_snake_case, reason = "arguments are named after their types")]
+            fn call(self, ($($arg,)*): ($($arg,)*)) -> Fut {
+                self($($arg),*)
+            }
+        }
+    };
+}
+
+task_fn!();
+task_fn!(A);
+task_fn!(A B);
+task_fn!(A B C);
+task_fn!(A B C D);
+task_fn!(A B C D E);
+task_fn!(A B C D E F);
+task_fn!(A B C D E F G);
+task_fn!(A B C D E F G H);
+
+/// Size of the body of the futures that `f` makes.
+pub const fn body_size<F: TaskFn<Args>, Args>(_f: F) -> usize {
+    size_of::<Body<F::Future, ()>>()
+}
+
+/// Alignment of the body of the futures that `f` makes: at least four, see
+/// [`Slot`](super::slot::Slot).
+pub const fn body_align<F: TaskFn<Args>, Args>(_f: F) -> usize {
+    let align = align_of::<Body<F::Future, ()>>();
+    if align < 4 { 4 } else { align }
+}
+
+/// Type whose alignment is `N`.
+#[derive(Debug)]
+pub struct Align<const N: usize>;
+
+/// Maps a number to a type of that alignment.
+pub trait Alignment {
+    /// A type of size zero.
+    type Unit: Copy;
+}
+
+macro_rules! alignments {
+    ($($n:literal $unit:ident),*) => {
+        $(
+            #[doc(hidden)]
+            #[derive(Clone, Copy, Debug)]
+            #[repr(align($n))]
+            pub struct $unit;
+
+            impl Alignment for Align<$n> {
+                type Unit = $unit;
+            }
+        )*
+    };
+}
+
+alignments!(4 A4, 8 A8, 16 A16, 32 A32, 64 A64, 128 A128, 256 A256);
+
+/// Memory of `N` bodies of exactly `SIZE` bytes.
+pub struct SiteMemory<const SIZE: usize, const ALIGN: usize, const N: usize>
+where
+    Align<ALIGN>: Alignment,
+{
+    used: AtomicUsize,
+    bodies: [Aligned<SIZE, ALIGN>; N],
+}
+
+#[repr(C)]
+struct Aligned<const SIZE: usize, const ALIGN: usize>
+where
+    Align<ALIGN>: Alignment,
+{
+    align: [<Align<ALIGN> as Alignment>::Unit; 0],
+    bytes: UnsafeCell<MaybeUninit<[u8; SIZE]>>,
+}
+
+// SAFETY: a body belongs to whoever has set its bit in `used`.
+unsafe impl<const SIZE: usize, const ALIGN: usize, const N: usize> Sync
+    for SiteMemory<SIZE, ALIGN, N>
+where
+    Align<ALIGN>: Alignment,
+{
+}
+
+impl<const SIZE: usize, const ALIGN: usize, const N: usize> SiteMemory<SIZE, ALIGN, N>
+where
+    Align<ALIGN>: Alignment,
+{
+    /// Memory with all bodies free.
+    #[cfg(not(loom))]
+    #[allow(clippy::new_without_default, reason = "made by a macro only")]
+    pub const fn new() -> Self {
+        const {
+            assert!(
+                N > 0 && N <= usize::BITS as usize,
+                "a spawn site has at least one body and at most usize::BITS"
+            );
+        }
+        Self {
+            used: AtomicUsize::new(0),
+            bodies: [const {
+                Aligned {
+                    align: [],
+                    bytes: UnsafeCell::new(MaybeUninit::uninit()),
+                }
+            }; N],
+        }
+    }
+
+    /// The memory without its type.
+    pub const fn erased(&'static self) -> SiteBodies {
+        SiteBodies {
+            used: &self.used,
+            first: UnsafeCell::raw_get(self.bodies.as_ptr().cast::<UnsafeCell<()>>()),
+            len: N,
+            size: SIZE,
+            stride: size_of::<Aligned<SIZE, ALIGN>>(),
+            align: ALIGN,
+        }
+    }
+}
+
+impl<const SIZE: usize, const ALIGN: usize, const N: usize> core::fmt::Debug
+    for SiteMemory<SIZE, ALIGN, N>
+where
+    Align<ALIGN>: Alignment,
+{
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("SiteMemory").finish_non_exhaustive()
+    }
+}
+
+/// The bodies of a spawn site. Only [`SiteMemory::erased`] makes them, from a static.
+#[derive(Clone, Copy, Debug)]
+pub struct SiteBodies {
+    used: &'static AtomicUsize,
+    first: *mut (),
+    len: usize,
+    size: usize,
+    stride: usize,
+    align: usize,
+}
+
+impl SiteBodies {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// A free body for a future of type `F`.
+    #[inline]
+    pub(crate) fn take<F: Future>(&self) -> Option<*mut ()> {
+        assert!(
+            size_of::<Body<F, ()>>() <= self.size && align_of::<Body<F, ()>>() <= self.align,
+            "the spawn site's memory was made for another function"
+        );
+        let index = claim_bit(self.used, self.len)?;
+        // SAFETY: the index is within the array.
+        Some(unsafe { self.first.byte_add(index * self.stride) })
+    }
+
+    #[inline]
+    pub(crate) fn give_back(&self, body: *mut ()) {
+        let index = body.addr().wrapping_sub(self.first.addr()) / self.stride;
+        // A site that lies about its memory loses a body; it cannot free one that is in use.
+        if index < self.len {
+            release_bit(self.used, index);
+        }
+    }
+}
+
+/// A place in the source where [`spawn!`](crate::spawn!) stands.
+pub trait Site: 'static {
+    /// The bodies of the site.
+    fn bodies() -> SiteBodies;
+}
+
+/// Bodies of a spawn site.
+pub(crate) struct SiteHome<S>(PhantomData<S>);
+
+// SAFETY: `release` clears the bit that `take` has set: the body lies in the memory that the
+// site names, or else nothing is cleared.
+unsafe impl<S: Site> Home for SiteHome<S> {
+    type Label = ();
+
+    fn name((): ()) -> Option<&'static str> {
+        None
+    }
+
+    #[inline]
+    unsafe fn release<F: Future>(_: Option<&Core>, body: *mut ()) {
+        S::bodies().give_back(body);
+    }
+}
+
+/// Spawns a task into a static body of exactly its size.
+///
+/// `spawn!(spawner, [function; n](arguments…))` declares static memory for `n` futures of that
+/// function, at this place in the source, and spawns one of them. `[function]` alone means one.
+/// The function is any expression that names one: `blink`, `blink::<Led, 3>`, `Device::run`.
+/// No allocator, no procedural macro, no nightly compiler.
+///
+/// Evaluates to `Result<JoinHandle<T>, SpawnError<(arguments…)>>`: if all `n` bodies are in use
+/// or the executor has no free slot, the error says which and gives the arguments back.
+///
+/// A static cannot depend on the generic parameters of the function that it stands in, so the
+/// task function has to be named without them.
+///
+/// ```
+/// # use polliwog_core::{Executor, TaskPool, spawn};
+/// # use polliwog_core::conformance::ThreadReactor;
+/// async fn blink(led: u32) -> u32 { led + 1 }
+///
+/// static POOL: TaskPool<4> = TaskPool::new();
+/// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+/// let spawner = executor.spawner();
+/// let handle = spawn!(spawner, [blink; 2](41)).unwrap();
+/// assert_eq!(executor.block_on(handle).unwrap(), 42);
+/// ```
+#[macro_export]
+macro_rules! spawn {
+    ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {{
+        struct Site;
+        static MEMORY: $crate::__private::SiteMemory<
+            { $crate::__private::body_size($function) },
+            { $crate::__private::body_align($function) },
+            { $n },
+        > = $crate::__private::SiteMemory::new();
+        impl $crate::__private::Site for Site {
+            fn bodies() -> $crate::__private::SiteBodies {
+                MEMORY.erased()
+            }
+        }
+        $crate::__private::spawn_site::<Site, _, _>(&$spawner, $function, ($($arg,)*))
+    }};
+    ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
+        $crate::spawn!($spawner, [$function; 1]($($arg),*))
+    };
+}

@@ -1,0 +1,321 @@
+//! A slot: the permanent header of a task.
+//!
+//! # Invariants
+//!
+//! These names are cited by the `SAFETY` comments of this folder and of the executor.
+//!
+//! * **S1, permanent.** A slot lies in a block that is never unmapped, moved or used for
+//!   anything else, so a pointer to a slot is valid for ever. It carries the provenance of the
+//!   whole block.
+//! * **S2, claim.** Whoever takes a slot's bit out of its block's free set owns `run` and
+//!   `body` until it publishes the slot as live; from then on they belong to the executor's
+//!   thread alone, until that thread puts the bit back.
+//! * **S3, live.** While a slot is live, `run` and `body` fit each other: `body` points to
+//!   memory that holds what `run` expects and that is not moved or freed.
+//! * **S4, index.** The index in `meta` is the slot's position in its block from the first
+//!   claim on, and no waker or handle exists before that.
+//! * **S5, one owner.** Everything in a `Cell` is touched by the executor's thread only (for
+//!   `run` and `body`: by the claimer, see S2). The executor's thread is the one that claimed
+//!   its core; tasks, join handles, spawners and sleeps of the executor cannot leave it.
+
+use core::ptr::NonNull;
+
+use super::body::RunFn;
+use crate::shim::{AtomicUsize, Cell, Ordering, const_unless_loom};
+
+/// Bit of [`Slot::meta`]: the slot holds a task.
+const LIVE: usize = 1;
+/// Bit of [`Slot::meta`]: somebody asked for the task's end.
+const ABORT: usize = 2;
+const STATE: usize = LIVE | ABORT;
+const INDEX_SHIFT: u32 = 2;
+const INDEX_MASK: usize = 63;
+/// One step of the generation, which fills the rest of the word.
+const GENERATION: usize = 1 << 8;
+
+/// Bit of [`Slot::body`]: a join handle waits for the output.
+const HANDLE: usize = 1;
+/// Bit of [`Slot::body`]: `body` points to the join handle's node instead of the body.
+const JOINED: usize = 2;
+
+/// The permanent header of a task. All-zero is a valid empty slot.
+#[repr(C)]
+pub(crate) struct Slot {
+    /// generation | index (6 bits) | ABORT | LIVE. The executor's thread stores to it, except
+    /// that any thread may set ABORT by compare-and-swap.
+    meta: AtomicUsize,
+    run: Cell<Option<RunFn>>,
+    /// Address of the body (a multiple of four) with the bits HANDLE and JOINED.
+    body: Cell<*mut ()>,
+    #[cfg(any(feature = "std", feature = "task-info"))]
+    polls: Cell<u32>,
+}
+
+/// What [`Slot::request_abort`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Abort {
+    /// The task is told: wake it.
+    Requested,
+    /// It had been told before, or it has ended.
+    Nothing,
+}
+
+/// What the executor has to do with a slot whose ready bit was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// A stale wake: the slot is free.
+    Nothing,
+    Poll,
+    Abort,
+}
+
+impl Slot {
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self {
+                meta: AtomicUsize::new(0),
+                run: Cell::new(None),
+                body: Cell::new(core::ptr::null_mut()),
+                #[cfg(any(feature = "std", feature = "task-info"))]
+                polls: Cell::new(0),
+            }
+        }
+    }
+
+    /// Position in the block (S4).
+    #[inline]
+    pub(crate) fn index(&self) -> usize {
+        (self.meta.load(Ordering::Relaxed) >> INDEX_SHIFT) & INDEX_MASK
+    }
+
+    /// The generation of the present or, in a free slot, of the next tenant.
+    #[inline]
+    pub(crate) fn generation(&self) -> usize {
+        self.meta.load(Ordering::Relaxed) / GENERATION
+    }
+
+    #[inline]
+    pub(crate) fn is_live(&self) -> bool {
+        self.meta.load(Ordering::Acquire) & LIVE != 0
+    }
+
+    pub(crate) fn is_aborting(&self) -> bool {
+        self.meta.load(Ordering::Relaxed) & STATE == STATE
+    }
+
+    /// FREE → LIVE, by the claimer (S2). `body` is a multiple of four.
+    #[inline]
+    pub(crate) fn publish(&self, index: usize, run: RunFn, body: *mut (), handle: bool) {
+        debug_assert!(body.addr() & (HANDLE | JOINED) == 0 && index <= INDEX_MASK);
+        self.run.set(Some(run));
+        let bits = if handle { HANDLE } else { 0 };
+        self.body.set(body.map_addr(|address| address | bits));
+        #[cfg(any(feature = "std", feature = "task-info"))]
+        self.polls.set(0);
+        let generation = self.meta.load(Ordering::Relaxed) & !(GENERATION - 1);
+        self.meta
+            .store(generation | index << INDEX_SHIFT | LIVE, Ordering::Release);
+    }
+
+    /// What a set ready bit means for this slot.
+    #[inline]
+    pub(crate) fn due(&self) -> Due {
+        match self.meta.load(Ordering::Acquire) & STATE {
+            LIVE => Due::Poll,
+            STATE => Due::Abort,
+            _ => Due::Nothing,
+        }
+    }
+
+    /// LIVE (aborting or not) → FREE of the next generation, by the executor's thread. The
+    /// slot's bit is not yet back in the free set.
+    #[inline]
+    pub(crate) fn retire(&self) {
+        self.run.set(None);
+        self.body.set(core::ptr::null_mut());
+        let meta = self.meta.load(Ordering::Relaxed);
+        self.meta
+            .store((meta & !STATE).wrapping_add(GENERATION), Ordering::Release);
+    }
+
+    /// LIVE → LIVE | ABORT, by anybody, if the task of this generation is still there.
+    pub(crate) fn request_abort(&self, generation: usize) -> Abort {
+        let mut meta = self.meta.load(Ordering::Relaxed);
+        loop {
+            if meta / GENERATION != generation || meta & STATE != LIVE {
+                return Abort::Nothing;
+            }
+            match self.meta.compare_exchange_weak(
+                meta,
+                meta | ABORT,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Abort::Requested,
+                Err(now) => meta = now,
+            }
+        }
+    }
+
+    /// Whether the task of this generation is still there.
+    pub(crate) fn is_tenant(&self, generation: usize) -> bool {
+        let meta = self.meta.load(Ordering::Acquire);
+        meta & LIVE != 0 && meta / GENERATION == generation
+    }
+
+    // From here on: the executor's thread only (S5).
+
+    /// The function and the memory to call it with.
+    #[inline]
+    pub(crate) fn task(&self) -> (Option<RunFn>, *mut ()) {
+        let body = self.body.get().map_addr(|a| a & !(HANDLE | JOINED));
+        (self.run.get(), body)
+    }
+
+    /// Marks the task as settled: its future is gone, nothing is left to cancel.
+    #[inline]
+    pub(crate) fn settle(&self) {
+        self.run.set(None);
+    }
+
+    #[inline]
+    pub(crate) fn has_handle(&self) -> bool {
+        self.body.get().addr() & HANDLE != 0
+    }
+
+    #[inline]
+    pub(crate) fn is_joined(&self) -> bool {
+        self.body.get().addr() & JOINED != 0
+    }
+
+    /// Whether this live slot's task is the one that lives at `body`, directly or through the
+    /// join node at `node`.
+    #[inline]
+    pub(crate) fn holds(&self, body: *mut (), node: *const ()) -> bool {
+        let (_, mine) = self.task();
+        self.is_live() && (core::ptr::eq(mine, body) || core::ptr::eq(mine.cast_const(), node))
+    }
+
+    /// Puts a join node in front of the body.
+    #[inline]
+    pub(crate) fn link(&self, run: RunFn, node: *mut ()) {
+        if self.run.get().is_some() {
+            self.run.set(Some(run));
+        }
+        self.body.set(node.map_addr(|a| a | HANDLE | JOINED));
+    }
+
+    /// Takes the join node away again; the join handle goes with it.
+    #[inline]
+    pub(crate) fn detach(&self, run: RunFn, body: *mut ()) {
+        if self.run.get().is_some() {
+            self.run.set(Some(run));
+        }
+        self.body.set(body);
+    }
+
+    #[inline]
+    pub(crate) fn count_poll(&self) {
+        #[cfg(any(feature = "std", feature = "task-info"))]
+        self.polls.set(self.polls.get().wrapping_add(1));
+    }
+
+    pub(crate) fn polls(&self) -> Option<u32> {
+        #[cfg(any(feature = "std", feature = "task-info"))]
+        return Some(self.polls.get());
+        #[cfg(not(any(feature = "std", feature = "task-info")))]
+        return None;
+    }
+}
+
+/// The name of a tenant of a slot: valid for ever, exact until the generation wraps around
+/// (2⁵⁶ reuses of one slot, 2²⁴ on 32-bit targets), and never a matter of memory safety.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Tenant {
+    pub(crate) slot: NonNull<Slot>,
+    pub(crate) generation: usize,
+}
+
+impl Tenant {
+    pub(crate) fn slot(&self) -> &'static Slot {
+        // SAFETY: S1: slots are permanent.
+        unsafe { self.slot.as_ref() }
+    }
+}
+
+// SAFETY: a tenant only reaches `meta`, which is atomic, and the ready words of the block,
+// which are atomic for all threads but the owner's (see `ready`).
+unsafe impl Send for Tenant {}
+// SAFETY: as above.
+unsafe impl Sync for Tenant {}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::task::body::Op;
+
+    unsafe fn never(_: NonNull<Slot>, _: *mut (), _: Op<'_>) -> bool {
+        false
+    }
+
+    /// The table in `docs/architecture.md`, row by row.
+    #[test]
+    fn state_table() {
+        let slot = Slot::new();
+        let mut word = 0u64;
+        let body = (&raw mut word).cast();
+
+        assert_eq!(slot.due(), Due::Nothing);
+        assert_eq!(
+            slot.request_abort(0),
+            Abort::Nothing,
+            "free: abort does nothing"
+        );
+
+        slot.publish(3, never, body, true);
+        assert_eq!(
+            (slot.due(), slot.index(), slot.generation()),
+            (Due::Poll, 3, 0)
+        );
+        assert!(slot.has_handle() && slot.holds(body, core::ptr::null()));
+
+        assert_eq!(slot.request_abort(1), Abort::Nothing, "another generation");
+        assert_eq!(slot.request_abort(0), Abort::Requested);
+        assert_eq!(slot.due(), Due::Abort);
+        assert_eq!(slot.request_abort(0), Abort::Nothing, "told before");
+
+        slot.retire();
+        assert_eq!(
+            (slot.due(), slot.index(), slot.generation()),
+            (Due::Nothing, 3, 1)
+        );
+        assert!(!slot.is_tenant(0) && !slot.is_tenant(1) && !slot.holds(body, core::ptr::null()));
+
+        slot.publish(3, never, body, false);
+        assert!(slot.is_tenant(1) && !slot.has_handle());
+        assert_eq!(
+            slot.request_abort(0),
+            Abort::Nothing,
+            "the former tenant's handle"
+        );
+        assert_eq!(slot.due(), Due::Poll);
+    }
+
+    #[test]
+    fn a_generation_wraps_without_touching_the_rest() {
+        let slot = Slot::new();
+        slot.meta.store(usize::MAX & !STATE, Ordering::Relaxed);
+        slot.retire();
+        assert_eq!((slot.generation(), slot.index()), (0, 63));
+    }
+
+    #[test]
+    fn an_empty_slot_is_all_zero() {
+        let slot = Slot::new();
+        let words = (&raw const slot).cast::<usize>();
+        for word in 0..3 {
+            // SAFETY: `meta`, `run` and `body` are the first three words (repr(C)).
+            assert_eq!(unsafe { words.add(word).read() }, 0);
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Ticking at a fixed period.
+
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use core::time::Duration;
+
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+use super::{Instant, Sleep};
+use crate::executor::{Spawner, context};
+
+/// What an [`Interval`] does when a tick is taken later than the next one was due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum MissedTickBehavior {
+    /// Ticks as fast as it can until it has caught up; no tick is lost.
+    #[default]
+    Burst,
+    /// Starts anew from the moment at which the late tick was taken.
+    Delay,
+    /// Leaves out what was missed and keeps to the multiples of the period.
+    Skip,
+}
+
+impl MissedTickBehavior {
+    /// The tick after the one that was due at `due` and taken at `now`.
+    fn next(self, due: Instant, now: Instant, period: Duration) -> Instant {
+        let regular = due + period;
+        if now < regular {
+            return regular;
+        }
+        match self {
+            Self::Burst => regular,
+            Self::Delay => now + period,
+            Self::Skip => {
+                let period = Instant::from_duration(period).as_nanos();
+                let late = (now - due).as_nanos() as u64;
+                // The first multiple after now: at least one nanosecond ahead.
+                due + Duration::from_nanos(late - late % period)
+                    .saturating_add(Duration::from_nanos(period))
+            }
+        }
+    }
+}
+
+/// Ticks at a fixed period: see [`interval`] and [`interval_at`].
+#[derive(Debug, Clone)]
+pub struct Interval {
+    /// When the next tick is due; unknown until a clock has been seen.
+    due: Option<Instant>,
+    period: Duration,
+    behavior: MissedTickBehavior,
+    spawner: Option<Spawner>,
+}
+
+/// Ticks now and then every `period`.
+///
+/// # Panics
+///
+/// If `period` is zero.
+///
+/// ```
+/// # use polliwog_core::time::interval;
+/// # use core::time::Duration;
+/// async fn sample(mut read: impl FnMut()) {
+///     let mut interval = interval(Duration::from_millis(10));
+///     loop {
+///         interval.tick().await;
+///         read();
+///     }
+/// }
+/// ```
+pub fn interval(period: Duration) -> Interval {
+    Interval::new(None, period, context::current().map(Spawner::new))
+}
+
+/// Ticks at `start` and then every `period`.
+///
+/// # Panics
+///
+/// If `period` is zero.
+pub fn interval_at(start: Instant, period: Duration) -> Interval {
+    Interval::new(Some(start), period, context::current().map(Spawner::new))
+}
+
+impl Spawner {
+    /// [`interval`] by explicit handle.
+    ///
+    /// # Panics
+    ///
+    /// If `period` is zero.
+    pub fn interval(&self, period: Duration) -> Interval {
+        Interval::new(None, period, Some(*self))
+    }
+}
+
+impl Interval {
+    fn new(start: Option<Instant>, period: Duration, spawner: Option<Spawner>) -> Self {
+        assert!(
+            !period.is_zero(),
+            "the period of an interval must not be zero"
+        );
+        Self {
+            due: start.or_else(|| spawner?.now()),
+            period,
+            behavior: MissedTickBehavior::default(),
+            spawner,
+        }
+    }
+
+    /// Waits for the next tick and returns when it was due, which is earlier than now if the
+    /// caller was late.
+    ///
+    /// # Cancel safety
+    ///
+    /// A tick that was not taken is not lost: the next call returns it.
+    ///
+    /// # Panics
+    ///
+    /// Outside of any executor.
+    pub async fn tick(&mut self) -> Instant {
+        let (spawner, due) = self.bind();
+        spawner.sleep_until(due).await;
+        self.advance(spawner, due);
+        due
+    }
+
+    /// What to do about ticks that are taken too late; [`MissedTickBehavior::Burst`] at first.
+    pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
+        self.behavior = behavior;
+    }
+
+    /// What is done about ticks that are taken too late.
+    pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
+        self.behavior
+    }
+
+    /// The time from one tick to the next.
+    pub fn period(&self) -> Duration {
+        self.period
+    }
+
+    /// Makes the next tick due one period from now.
+    pub fn reset(&mut self) {
+        self.due = self.spawner().and_then(|spawner| spawner.now());
+        self.due = self.due.map(|now| now + self.period);
+    }
+
+    /// Makes the next tick due at `deadline`.
+    pub fn reset_at(&mut self, deadline: Instant) {
+        self.due = Some(deadline);
+    }
+
+    /// The ticks as a stream that never ends.
+    pub fn into_stream(self) -> IntervalStream {
+        IntervalStream {
+            sleep: None,
+            interval: self,
+        }
+    }
+
+    fn spawner(&self) -> Option<Spawner> {
+        self.spawner
+            .or_else(|| context::current().map(Spawner::new))
+    }
+
+    /// Fixes the clock, now at the latest.
+    fn bind(&mut self) -> (Spawner, Instant) {
+        let spawner = self.spawner();
+        let due = self.due.or_else(|| spawner?.now());
+        let (Some(spawner), Some(due)) = (spawner, due) else {
+            panic!("an interval ticked outside of an executor")
+        };
+        self.spawner = Some(spawner);
+        self.due = Some(due);
+        (spawner, due)
+    }
+
+    fn advance(&mut self, spawner: Spawner, due: Instant) {
+        let now = spawner.now().unwrap_or(due);
+        self.due = Some(self.behavior.next(due, now, self.period));
+    }
+}
+
+pin_project! {
+    /// The ticks of an [`Interval`] as a [`Stream`]: see [`Interval::into_stream`].
+    #[derive(Debug)]
+    #[must_use = "a stream does nothing unless it is polled"]
+    pub struct IntervalStream {
+        #[pin]
+        sleep: Option<Sleep>,
+        interval: Interval,
+    }
+}
+
+impl Stream for IntervalStream {
+    type Item = Instant;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Instant>> {
+        let mut this = self.project();
+        let (spawner, due) = this.interval.bind();
+        if this.sleep.is_none() {
+            this.sleep.set(Some(spawner.sleep_until(due)));
+        }
+        if let Some(sleep) = this.sleep.as_mut().as_pin_mut() {
+            ready!(sleep.poll(cx));
+        }
+        this.sleep.set(None);
+        this.interval.advance(spawner, due);
+        Poll::Ready(Some(due))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MissedTickBehavior::{self, Burst, Delay, Skip};
+    use super::*;
+
+    #[test]
+    fn missed_ticks_by_the_table() {
+        // period 10: due, taken at, next by Burst, Delay, Skip
+        let table = [
+            (0, 0, 10, 10, 10),
+            (0, 9, 10, 10, 10),
+            (0, 10, 10, 20, 20),
+            (0, 25, 10, 35, 30),
+            (30, 61, 40, 71, 70),
+            (30, 70, 40, 80, 80),
+        ];
+        for (due, now, burst, delay, skip) in table {
+            let next = |behavior: MissedTickBehavior| {
+                let (due, now) = (Instant::from_millis(due), Instant::from_millis(now));
+                behavior.next(due, now, Duration::from_millis(10))
+            };
+            let expected = [burst, delay, skip].map(Instant::from_millis);
+            assert_eq!(
+                [next(Burst), next(Delay), next(Skip)],
+                expected,
+                "{due} {now}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_end_of_time_does_not_overflow() {
+        for behavior in [Burst, Delay, Skip] {
+            let late = Instant::from_nanos(u64::MAX - 1);
+            assert_eq!(behavior.next(late, late, Duration::MAX), Instant::MAX);
+            let period = Duration::from_nanos(u64::MAX - 5);
+            assert!(behavior.next(Instant::ZERO, late, period) >= Instant::ZERO + period);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Waiting for an instant.
+
+use core::cell::Cell;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+
+use pin_project_lite::pin_project;
+
+use super::Instant;
+use super::queue::TimerNode;
+use crate::executor::core::CoreRef;
+use crate::executor::{Spawner, context};
+
+pin_project! {
+    /// A future that waits for an instant: see [`sleep`] and [`sleep_until`].
+    ///
+    /// The timer lies in this future: it costs no allocation, there is no limit on their
+    /// number, and dropping it cancels it. It wakes whichever waker polled it last, so it works
+    /// inside `select`, `join`, `FuturesUnordered` and the like. Not `Unpin`: pin it (with
+    /// [`core::pin::pin!`]) to poll it by reference or to [`reset`](Self::reset) it.
+    ///
+    /// # Cancel safety
+    ///
+    /// A sleep keeps its deadline when it is not polled for a while. Dropped, it is cancelled.
+    ///
+    /// # Panics
+    ///
+    /// Polling it panics outside of any executor, and when the executor that it waits in has
+    /// been dropped: there is no clock.
+    #[must_use = "a sleep does nothing unless it is awaited"]
+    pub struct Sleep {
+        #[pin]
+        node: TimerNode,
+        executor: Cell<Option<CoreRef>>,
+        when: Cell<When>,
+    }
+}
+
+/// A point in time whose clock may not be known yet.
+#[derive(Clone, Copy, Debug)]
+enum When {
+    At(Instant),
+    After(Duration),
+}
+
+/// Waits for `duration`, from now on.
+///
+/// "Now" is read from the executor's clock at this moment or, where no executor runs yet, at
+/// the first poll. It never ends early; how late it can end is up to the reactor's resolution.
+/// A duration beyond the clock's range waits for ever.
+///
+/// ```
+/// # use polliwog_core::time::sleep;
+/// # use core::time::Duration;
+/// async fn blink(mut toggle: impl FnMut()) {
+///     loop {
+///         toggle();
+///         sleep(Duration::from_millis(500)).await;
+///     }
+/// }
+/// ```
+pub fn sleep(duration: Duration) -> Sleep {
+    Sleep::new(When::After(duration), context::current())
+}
+
+/// Waits until `deadline`; [`Instant::MAX`] is never.
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    Sleep::new(When::At(deadline), context::current())
+}
+
+impl Spawner {
+    /// [`sleep`] by explicit handle.
+    pub fn sleep(&self, duration: Duration) -> Sleep {
+        Sleep::new(When::After(duration), Some(self.core_ref()))
+    }
+
+    /// [`sleep_until`] by explicit handle.
+    pub fn sleep_until(&self, deadline: Instant) -> Sleep {
+        Sleep::new(When::At(deadline), Some(self.core_ref()))
+    }
+}
+
+impl Sleep {
+    #[inline]
+    fn new(when: When, executor: Option<CoreRef>) -> Self {
+        let now = executor.and_then(|executor| executor.get()?.now());
+        Self {
+            node: TimerNode::new(),
+            executor: Cell::new(executor),
+            when: Cell::new(when.fixed(now)),
+        }
+    }
+
+    /// The deadline; `None` while it is a duration and no clock has been seen yet.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.when.get() {
+            When::At(deadline) => Some(deadline),
+            When::After(_) => None,
+        }
+    }
+
+    /// Whether the deadline has come and the executor has noticed.
+    pub fn is_elapsed(&self) -> bool {
+        self.node.has_fired()
+    }
+
+    /// Waits for another instant instead, whether or not the present one has come. A task that
+    /// waits for this sleep waits on.
+    pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
+        let this = self.into_ref().project_ref();
+        this.when.set(When::At(deadline));
+        if this.node.is_linked() {
+            // The waker stays in the node.
+            if let Some(core) = this.executor.get().and_then(|executor| executor.get()) {
+                core.timers.schedule(this.node, deadline);
+            }
+        } else {
+            this.node.cancel();
+        }
+    }
+}
+
+impl When {
+    /// A duration counted from `now`, if there is one.
+    #[inline]
+    fn fixed(self, now: Option<Instant>) -> When {
+        match (self, now) {
+            (When::After(duration), Some(now)) => When::At(now + duration),
+            (when, _) => when,
+        }
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.into_ref().project_ref();
+        if !this.node.is_linked() && !this.node.has_fired() {
+            let executor = this.executor.get().or_else(context::current);
+            let core = executor.and_then(|executor| executor.get());
+            let Some(core) = core else { no_clock() };
+            this.executor.set(executor);
+            if let when @ When::After(_) = this.when.get() {
+                let fixed = when.fixed(core.now());
+                if matches!(fixed, When::After(_)) {
+                    no_clock()
+                }
+                this.when.set(fixed);
+            }
+            if let When::At(deadline) = this.when.get() {
+                core.timers.schedule(this.node.as_ref(), deadline);
+            }
+        }
+        this.node.as_ref().poll(cx)
+    }
+}
+
+#[cold]
+#[track_caller]
+fn no_clock() -> ! {
+    panic!("a sleep was polled outside of an executor, or after its executor was dropped")
+}
+
+impl core::fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Sleep")
+            .field("when", &self.when.get())
+            .field("is_elapsed", &self.is_elapsed())
+            .finish()
+    }
+}

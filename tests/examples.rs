@@ -1,0 +1,190 @@
+//! Runs the small examples as a user would, and checks what they print.
+
+mod support;
+
+use std::time::Duration;
+
+use support::{example, run, run_within, source};
+
+/// The guard itself: a program that takes too long is killed, and fails the test.
+#[test]
+#[should_panic(expected = "did not end within 20ms and was killed")]
+fn a_program_that_hangs_is_killed() {
+    run_within(&mut example("poll-timeout"), Duration::from_millis(20));
+}
+
+#[test]
+#[should_panic(expected = "example `no-such-example` has not been built")]
+fn an_example_that_is_not_built_is_named() {
+    example("no-such-example");
+}
+
+#[test]
+fn tcp_plays_three_rounds_in_order() {
+    let out = run(&mut example("tcp")).success();
+    assert_eq!(
+        out.lines(),
+        [
+            "server: got ping 1",
+            "client: got pong 1",
+            "server: got ping 2",
+            "client: got pong 2",
+            "server: got ping 3",
+            "client: got pong 3",
+            "server: the client has closed the connection",
+            "done: 3 rounds, 6 messages",
+        ]
+    );
+}
+
+#[test]
+fn tcp_plays_as_many_rounds_as_it_is_told() {
+    let out = run(example("tcp").arg("500")).success();
+    assert_eq!(out.count("client: got pong "), 500);
+    assert_eq!(out.lines().last(), Some(&"done: 500 rounds, 1000 messages"));
+}
+
+#[test]
+fn tcp_refuses_what_is_not_a_number_of_rounds() {
+    for argument in ["0", "-1", "many"] {
+        let out = run(example("tcp").arg(argument));
+        assert_eq!(out.status.code(), Some(2), "{out:#?}");
+        assert!(out.stderr.starts_with("usage: tcp"), "{out:#?}");
+        assert_eq!(out.stdout, "");
+    }
+}
+
+/// The number between two pieces of a line.
+#[track_caller]
+fn number_between(line: &str, before: &str, after: &str) -> u64 {
+    line.split_once(before)
+        .and_then(|(_, rest)| rest.split_once(after))
+        .and_then(|(number, _)| number.parse().ok())
+        .unwrap_or_else(|| panic!("no number between `{before}` and `{after}` in `{line}`"))
+}
+
+#[test]
+fn poll_timeout_waits_in_vain_then_returns_early() {
+    let out = run(&mut example("poll-timeout")).success();
+    let lines = out.lines();
+    assert_eq!(lines.len(), 2, "{out:#?}");
+
+    assert!(lines[0].starts_with("timeout of 200 ms, nothing sent: no events after "));
+    let waited = number_between(lines[0], "no events after ", " ms");
+    assert!(waited >= 200, "too early: {waited} ms");
+
+    assert!(lines[1].starts_with("timeout of 2000 ms, sent after 50 ms: an event after "));
+    assert!(lines[1].ends_with(", `hello`"));
+    let waited = number_between(lines[1], "an event after ", " ms");
+    assert!((50..2000).contains(&waited), "after {waited} ms");
+}
+
+#[test]
+fn spurious_events_are_tolerated() {
+    let out = run(&mut example("spurious-events")).success();
+    let lines = out.lines();
+    assert_eq!(out.count("scene "), 3, "{out:#?}");
+    assert_eq!(out.count("but WouldBlock: spurious"), 1, "{out:#?}");
+    assert_eq!(out.count("its token is unknown: stale, ignored"), 1);
+    assert_eq!(out.count("of an older generation: stale, ignored"), 1);
+    assert_eq!(out.count("would go to the new source"), 1, "{out:#?}");
+    assert_eq!(lines.last(), Some(&"tolerated: 3 events, failures: 0"));
+}
+
+/// Size and number of lines of the file that the file examples read by themselves.
+fn test_txt() -> (usize, usize) {
+    let text = std::fs::read(source("examples/test.txt")).expect("examples/test.txt");
+    let lines = text.split_inclusive(|&byte| byte == b'\n').count();
+    (text.len(), lines)
+}
+
+#[test]
+fn fs_reads_a_file_and_reports_a_missing_one() {
+    let out = run(&mut example("fs")).success();
+    let (size, lines) = test_txt();
+    let expected = format!("test.txt: {size} bytes expected");
+    let read = format!("test.txt: {size} bytes read, {lines} lines, on thread main");
+    let position = |line: &str| out.lines().iter().position(|l| *l == line);
+    assert!(position(&expected).is_some(), "{out:#?}");
+    assert!(position(&expected) < position(&read), "{out:#?}");
+    assert_eq!(out.count("no-such-file.txt: cannot be read: "), 1);
+    assert_eq!(out.lines().last(), Some(&"done: 1 read, 1 failed"));
+}
+
+#[test]
+fn fs_serves_more_files_than_its_queue_holds() {
+    let file = source("examples/test.txt");
+    let out = run(example("fs").args(std::iter::repeat_n(&file, 100))).success();
+    assert_eq!(out.count(" bytes read, "), 100, "{out:#?}");
+    assert_eq!(out.lines().last(), Some(&"done: 100 read, 0 failed"));
+}
+
+// mio's poll(2) selector loses a wake now and then (its issue 1874): registering or deregistering
+// any source throws away a notification that has not been seen yet. So no `mio::Waker` there.
+#[cfg_attr(
+    mio_unsupported_force_poll_poll,
+    ignore = "mio's poll(2) selector loses wakes (mio issue 1874)"
+)]
+#[test]
+fn fs_mio_serves_files_and_a_socket_in_one_loop() {
+    let out = run(&mut example("fs-mio")).success();
+    let (size, lines) = test_txt();
+    let read = format!("test.txt: {size} bytes read, {lines} lines, on thread main");
+    assert_eq!(out.count(&read), 8, "{out:#?}");
+    assert_eq!(out.count("no-such-file.txt: cannot be read: "), 1);
+    assert_eq!(out.count("socket: a callback says \"test.txt\""), 8);
+    assert_eq!(
+        out.count("socket: a callback says \"no-such-file.txt\""),
+        1,
+        "{out:#?}"
+    );
+    assert_eq!(
+        out.lines().last(),
+        Some(&"done: 8 read, 1 failed, 9 datagrams")
+    );
+}
+
+#[cfg_attr(
+    mio_unsupported_force_poll_poll,
+    ignore = "mio's poll(2) selector loses wakes (mio issue 1874)"
+)]
+#[test]
+fn fs_mio_serves_more_files_than_its_queue_holds() {
+    let file = source("examples/test.txt");
+    let out = run(example("fs-mio").args(std::iter::repeat_n(&file, 100))).success();
+    assert_eq!(
+        out.lines().last(),
+        Some(&"done: 100 read, 0 failed, 100 datagrams")
+    );
+}
+
+#[test]
+fn fab_prints_the_same_numbers_twice() {
+    let out = run(&mut example("fab")).success();
+    assert_eq!(
+        out.lines(),
+        [
+            "state machine: 0 1 1 2 3 5 8 13 21 34 ...",
+            "stream:        0 1 1 2 3 5 8 13 21 34 ...",
+            "both end after 94 numbers, the last one is 12200160415121876738",
+            "the stream was pending 31 times on the way",
+        ]
+    );
+}
+
+#[test]
+fn fab_ends_where_a_number_would_overflow() {
+    let out = run(example("fab").arg("1000")).success();
+    let lines = out.lines();
+    let numbers = |line: &str| -> Vec<u64> {
+        line.split_whitespace()
+            .filter_map(|word| word.parse().ok())
+            .collect()
+    };
+    let all = numbers(lines[0]);
+    assert_eq!(all, numbers(lines[1]));
+    assert_eq!(all.len(), 94);
+    assert!(all.windows(3).all(|w| w[0].checked_add(w[1]) == Some(w[2])));
+    assert!(all[92].checked_add(all[93]).is_none());
+    assert!(!lines[0].ends_with("..."), "nothing was left out");
+}

@@ -1,0 +1,185 @@
+//! What the tests share that run programs of this repository as a user would.
+
+// Every test binary has its own copy of this module, and few use all of it.
+#![allow(dead_code)]
+
+use std::env::consts::EXE_SUFFIX;
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a program may run before a test takes it to hang.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A command that runs an example of the facade.
+///
+/// `cargo test` builds the examples into a folder beside the one of the tests' own programs.
+pub(crate) fn example(name: &str) -> Command {
+    let test = std::env::current_exe().expect("the test's own path");
+    let program = test
+        .ancestors()
+        .nth(2)
+        .map(|profile| profile.join("examples").join(format!("{name}{EXE_SUFFIX}")))
+        .unwrap_or_else(|| panic!("{} lies in no target folder", test.display()));
+    assert!(
+        program.is_file(),
+        "example `{name}` has not been built: there is no {}. `cargo test` builds it; for one test \
+         alone run `cargo build --examples` with the same features and profile first.",
+        program.display()
+    );
+    Command::new(program)
+}
+
+/// The repository's file of that name, as it is in the sources.
+pub(crate) fn source(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// What a program has left behind.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) took: Duration,
+}
+
+impl Finished {
+    /// Asserts that the program ended with exit code 0, and shows what it said if not.
+    #[track_caller]
+    pub(crate) fn success(self) -> Self {
+        assert!(self.status.success(), "the program failed: {self:#?}");
+        self
+    }
+
+    /// The lines of the standard output.
+    pub(crate) fn lines(&self) -> Vec<&str> {
+        self.stdout.lines().collect()
+    }
+
+    /// How many lines of the standard output contain `text`.
+    pub(crate) fn count(&self, text: &str) -> usize {
+        self.stdout.lines().filter(|l| l.contains(text)).count()
+    }
+}
+
+/// Runs a program to its end and returns what it printed. One that takes longer than
+/// [`PATIENCE`] is killed, and the test fails.
+#[track_caller]
+pub(crate) fn run(command: &mut Command) -> Finished {
+    run_within(command, PATIENCE)
+}
+
+/// As [`run`], with another limit of time.
+#[track_caller]
+pub(crate) fn run_within(command: &mut Command, patience: Duration) -> Finished {
+    let mut program = Running::start(command);
+    let start = Instant::now();
+    loop {
+        if let Some(status) = program.child.try_wait().expect("the state of the program") {
+            let (stdout, stderr) = program.collect();
+            return Finished {
+                status,
+                stdout,
+                stderr,
+                took: start.elapsed(),
+            };
+        }
+        if start.elapsed() > patience {
+            program.kill();
+            let (stdout, stderr) = program.collect();
+            panic!(
+                "{command:?} did not end within {patience:?} and was killed\n\
+                 --- stdout\n{stdout}\n--- stderr\n{stderr}"
+            );
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A program that runs. It is killed when the test lets go of it, also in a panic, so that none
+/// outlives the test.
+pub(crate) struct Running {
+    child: Child,
+    stdout: Output,
+    stderr: Output,
+}
+
+impl Running {
+    /// Starts a program without input, and collects what it prints.
+    #[track_caller]
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| panic!("{command:?} does not start: {e}"));
+        let stdout = Output::collect(child.stdout.take().expect("a pipe"));
+        let stderr = Output::collect(child.stderr.take().expect("a pipe"));
+        Running {
+            child,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// Ends the program at once, if it still runs.
+    pub(crate) fn kill(&mut self) {
+        // Fails only if the program has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// What it has printed: all of it, once it has ended.
+    fn collect(&mut self) -> (String, String) {
+        (self.stdout.finish(), self.stderr.finish())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// One output stream of a program. A thread empties it, or a program that prints much would wait
+/// for ever on a full pipe.
+struct Output {
+    text: Arc<Mutex<Vec<u8>>>,
+    reader: Option<thread::JoinHandle<()>>,
+}
+
+impl Output {
+    fn collect(mut pipe: impl Read + Send + 'static) -> Self {
+        let text = Arc::new(Mutex::new(Vec::new()));
+        let copy = Arc::clone(&text);
+        let reader = thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(n @ 1..) = pipe.read(&mut chunk) {
+                copy.lock()
+                    .expect("no reader panics")
+                    .extend_from_slice(&chunk[..n]);
+            }
+        });
+        Output {
+            text,
+            reader: Some(reader),
+        }
+    }
+
+    /// Waits for the end of the stream, then returns all of it.
+    fn finish(&mut self) -> String {
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("no reader panics");
+        }
+        self.so_far()
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.text.lock().expect("no reader panics")).into_owned()
+    }
+}
