@@ -14,7 +14,7 @@ use polliwog_core::sources::{Direction, Entry, Readiness, Sources, Token};
 use polliwog_core::{Deadline, Instant, Reactor};
 
 use crate::dispatch;
-use crate::sys::FineWait;
+use crate::sys::{Clock, FineWait};
 
 /// The token of the unparker: no source has it, see [`Token::to_usize`].
 const UNPARK: mio::Token = mio::Token(usize::MAX);
@@ -55,7 +55,7 @@ struct Inner {
     /// Taken out while events are dispatched, so that a waker may come back here.
     events: Cell<Option<Events>>,
     events_capacity: usize,
-    start: std::time::Instant,
+    clock: Clock,
     unparker: Waker,
 }
 
@@ -100,7 +100,7 @@ impl MioReactor {
                 fine: FineWait::new(events_capacity),
                 events: Cell::new(None),
                 events_capacity,
-                start: std::time::Instant::now(),
+                clock: Clock::start(),
                 unparker: Arc::new(Unpark(unparker)).into(),
             }),
         })
@@ -221,6 +221,23 @@ impl MioReactor {
         self.inner.sources.borrow_mut().clear_ready(token, ready);
     }
 
+    #[inline(never)]
+    fn wait_until(&self, at: Instant) -> io::Result<()> {
+        let timeout = at.saturating_duration_since(self.now());
+        if timeout.is_zero() {
+            return self.wait(Some(Duration::ZERO));
+        }
+        let dispatch = |number, ready| self.dispatch(number, ready);
+        match self.inner.fine.wait(&self.inner.poll, timeout, dispatch) {
+            Some(result) => {
+                let _count = result?;
+                record!(trace, "epoll_pwait2: {_count} events");
+                Ok(())
+            }
+            None => self.wait(Some(timeout)),
+        }
+    }
+
     fn wait(&self, timeout: Option<Duration>) -> io::Result<()> {
         let inner = &*self.inner;
         let mut events = inner
@@ -267,27 +284,14 @@ impl Reactor for MioReactor {
 
     #[inline]
     fn now(&self) -> Instant {
-        Instant::from_duration(self.inner.start.elapsed())
+        self.inner.clock.elapsed()
     }
 
     fn park(&self, until: Deadline) -> io::Result<()> {
-        let at = match until {
-            Deadline::Now => return self.wait(Some(Duration::ZERO)),
-            Deadline::Never => return self.wait(None),
-            Deadline::At(at) => at,
-        };
-        let timeout = at.saturating_duration_since(self.now());
-        if timeout.is_zero() {
-            return self.wait(Some(Duration::ZERO));
-        }
-        let dispatch = |number, ready| self.dispatch(number, ready);
-        match self.inner.fine.wait(&self.inner.poll, timeout, dispatch) {
-            Some(result) => {
-                let _count = result?;
-                record!(trace, "epoll_pwait2: {_count} events");
-                Ok(())
-            }
-            None => self.wait(Some(timeout)),
+        match until {
+            Deadline::Never => self.wait(None),
+            Deadline::Now => self.wait(Some(Duration::ZERO)),
+            Deadline::At(at) => self.wait_until(at),
         }
     }
 

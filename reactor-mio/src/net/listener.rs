@@ -101,8 +101,8 @@ impl TcpListener {
     ///
     /// No connection is lost if the future is dropped before it is done.
     #[inline]
-    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        poll_fn(|cx| self.poll_accept(cx)).await
+    pub fn accept(&self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> {
+        poll_fn(|cx| self.poll_accept(cx))
     }
 
     /// [`accept`](Self::accept) as a poll function.

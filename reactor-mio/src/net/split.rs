@@ -65,8 +65,8 @@ macro_rules! reading_half {
             ///
             /// Nothing has been read if the future is dropped before it is done.
             #[inline]
-            pub async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-                self.stream().read(buf).await
+            pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+                self.stream().read(buf)
             }
 
             /// See [`TcpStream::read_exact`].
@@ -78,8 +78,8 @@ macro_rules! reading_half {
             /// # Cancel safety
             ///
             /// None, as with [`TcpStream::read_exact`].
-            pub async fn read_exact(&self, buf: &mut [u8]) -> io::Result<()> {
-                self.stream().read_exact(buf).await
+            pub fn read_exact(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<()>> {
+                self.stream().read_exact(buf)
             }
 
             /// See [`TcpStream::peek`].
@@ -120,8 +120,8 @@ macro_rules! writing_half {
             ///
             /// Nothing has been written if the future is dropped before it is done.
             #[inline]
-            pub async fn write(&self, buf: &[u8]) -> io::Result<usize> {
-                self.stream().write(buf).await
+            pub fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
+                self.stream().write(buf)
             }
 
             /// See [`TcpStream::write_all`].
@@ -133,8 +133,8 @@ macro_rules! writing_half {
             /// # Cancel safety
             ///
             /// None: some part may have been written.
-            pub async fn write_all(&self, buf: &[u8]) -> io::Result<()> {
-                self.stream().write_all(buf).await
+            pub fn write_all(&self, buf: &[u8]) -> impl Future<Output = io::Result<()>> {
+                self.stream().write_all(buf)
             }
 
             /// Closes the writing direction.

@@ -128,8 +128,8 @@ impl TcpStream {
     ///
     /// Nothing has been read if the future is dropped before it is done.
     #[inline]
-    pub async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_read(cx, buf)).await
+    pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        poll_fn(move |cx| self.poll_read(cx, buf))
     }
 
     /// Fills `buf`.
@@ -141,15 +141,18 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// None: what has been read until then is in `buf`, and how much it is, is lost.
-    pub async fn read_exact(&self, buf: &mut [u8]) -> io::Result<()> {
-        let mut rest = buf;
-        while !rest.is_empty() {
-            match self.read(rest).await? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                n => rest = &mut rest[n..],
+    #[inline]
+    pub fn read_exact(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<()>> {
+        let mut done = 0;
+        poll_fn(move |cx| {
+            while done < buf.len() {
+                match ready!(self.poll_read(cx, &mut buf[done..]))? {
+                    0 => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+                    n => done += n,
+                }
             }
-        }
-        Ok(())
+            Poll::Ready(Ok(()))
+        })
     }
 
     /// Writes from `buf` and returns how many bytes were taken.
@@ -162,8 +165,8 @@ impl TcpStream {
     ///
     /// Nothing has been written if the future is dropped before it is done.
     #[inline]
-    pub async fn write(&self, buf: &[u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_write(cx, buf)).await
+    pub fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
+        poll_fn(move |cx| self.poll_write(cx, buf))
     }
 
     /// Writes all of `buf`.
@@ -175,15 +178,18 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// None: some part may have been written.
-    pub async fn write_all(&self, buf: &[u8]) -> io::Result<()> {
+    #[inline]
+    pub fn write_all(&self, buf: &[u8]) -> impl Future<Output = io::Result<()>> {
         let mut rest = buf;
-        while !rest.is_empty() {
-            match self.write(rest).await? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                n => rest = &rest[n..],
+        poll_fn(move |cx| {
+            while !rest.is_empty() {
+                match ready!(self.poll_write(cx, rest))? {
+                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    n => rest = &rest[n..],
+                }
             }
-        }
-        Ok(())
+            Poll::Ready(Ok(()))
+        })
     }
 
     /// Reads without taking the bytes away; zero at the end of the stream.

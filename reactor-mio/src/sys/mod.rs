@@ -1,16 +1,16 @@
-//! What differs between operating systems: waiting with a fine resolution.
+//! What differs between operating systems: waiting with a fine resolution, and the clock.
 //!
-//! Each platform file offers the same `FineWait`.
+//! Each platform file offers the same `Clock` and `FineWait`.
 
 #[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll)))]
 mod linux;
 #[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll)))]
-pub(crate) use linux::FineWait;
+pub(crate) use linux::{Clock, FineWait};
 
 #[cfg(not(all(target_os = "linux", not(mio_unsupported_force_poll_poll))))]
 mod portable;
 #[cfg(not(all(target_os = "linux", not(mio_unsupported_force_poll_poll))))]
-pub(crate) use portable::FineWait;
+pub(crate) use portable::{Clock, FineWait};
 
 /// Whether the selector reports edges all by itself.
 ///
