@@ -51,6 +51,7 @@
 //! | `std` | panic isolation, spawning from other threads; implies `alloc` |
 //! | `alloc` | tasks on the heap |
 //! | `log` | log records of the mio reactor through the `log` crate |
+//! | `embassy-time` | a time driver for crates written against `embassy_time` |
 //! | `single-core` | bare metal: the ambient context, where one core runs executors |
 //!
 //! Your own reactor implements [`Reactor`]; the example `mini-executor` has one.
