@@ -201,7 +201,7 @@ fn abort_of_an_idle_task<R: Reactor>(reactor: R) {
         })
         .unwrap();
     let abort = idle.abort_handle();
-    let joiner = spawner.spawn(async move { idle.await }).unwrap();
+    let joiner = spawner.spawn(idle).unwrap();
     settle(&executor);
     assert_eq!((drops.count(), executor.stats().live), (0, 2));
 
