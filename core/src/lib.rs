@@ -20,6 +20,8 @@
 //!
 //! See the module [`task`] for the life of a task and `docs/architecture.md` for the whole.
 #![no_std]
+// Loom models build executors on the heap only.
+#![cfg_attr(all(loom, not(feature = "alloc")), allow(dead_code))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "alloc")]
@@ -34,9 +36,11 @@ extern crate alloc;
 ))]
 extern crate std;
 
-#[cfg(feature = "test-kit")]
+#[cfg(all(feature = "test-kit", not(loom)))]
 pub mod conformance;
 pub mod executor;
+#[cfg(all(test, loom))]
+mod models;
 pub mod reactor;
 mod shim;
 pub mod sources;
