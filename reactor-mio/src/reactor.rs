@@ -24,6 +24,9 @@ pub(crate) const DEFAULT_EVENTS: usize = 1024;
 /// How many sources a reactor watches at most, unless the builder says otherwise.
 pub(crate) const DEFAULT_SOURCES: usize = 1 << 20;
 
+/// A longer wait is interrupted once, since some systems refuse one until the end of time.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Time, input and output for one executor, through epoll, kqueue or IOCP.
 ///
 /// A value of this type is a cheap handle: clones share one selector and one table of sources.
@@ -223,7 +226,7 @@ impl MioReactor {
 
     #[inline(never)]
     fn wait_until(&self, at: Instant) -> io::Result<()> {
-        let timeout = at.saturating_duration_since(self.now());
+        let timeout = at.saturating_duration_since(self.now()).min(LONGEST_WAIT);
         if timeout.is_zero() {
             return self.wait(Some(Duration::ZERO));
         }
