@@ -8,8 +8,8 @@
 //! It runs on `mio` (in real time) and on `spin` (in virtual time, at once) and prints:
 //!
 //! ```text
-//! with 50 ms of patience: gave up, deadline has elapsed
-//! with 10 s of patience: the answer is 42
+//! with 50ms of patience: gave up, deadline has elapsed
+//! with 10s of patience: the answer is 42
 //! ```
 #![forbid(unsafe_code)]
 
