@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use polliwog::{
-    AbortHandle, Executor, Instant, JoinError, Reactor, SpawnErrorKind, TaskPool, spawn, time,
-    yield_now,
+    AbortHandle, Executor, Instant, JoinError, Reactor, SpawnErrorKind, TaskPool, executor::spawn,
+    time, yield_now,
 };
 
 mod support;
