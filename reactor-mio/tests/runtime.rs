@@ -296,8 +296,9 @@ fn a_dropped_runtime_drops_its_tasks_in_context() {
     }
     let runtime = polliwog_mio::Runtime::new().unwrap();
     let (send, receive) = std::sync::mpsc::channel();
+    let bind = BindOnDrop(send);
     let task = runtime.spawn(async move {
-        let _bind = BindOnDrop(send);
+        let _bind = bind;
         std::future::pending::<()>().await;
     });
     task.unwrap().detach();
