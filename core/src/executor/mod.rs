@@ -441,6 +441,11 @@ impl<R: Reactor> Running<'_, R> {
     /// Waits until there is something to do, unless it is `done`.
     fn wait(&mut self, done: &mut impl FnMut(&Core) -> bool) -> Result<(), RunError<R::Error>> {
         let core = self.core;
+        #[cfg(feature = "std")]
+        if self.backlog && core.has_free_slot() {
+            // The turn that has just ended freed a slot that somebody waits for.
+            return Ok(());
+        }
         let until = match core.timers.next_deadline() {
             Some(deadline) => Deadline::At(deadline),
             None => Deadline::Never,
