@@ -21,12 +21,10 @@ use super::slot::Slot;
 use super::waker;
 use crate::executor::core::Core;
 
-/// What is to be done with a body.
+/// What is to be done with a body, other than polling its future.
 pub(crate) enum Op<'a> {
-    /// Poll the future. `true`: it has ended, is dropped, and the task is settled.
-    Poll,
-    /// Drop the future and settle the task with this error. Always `true`.
-    Cancel(JoinError),
+    /// Drop the future and settle the task with this error, which is taken. Always `true`.
+    Cancel(Option<JoinError>),
     /// Give the memory back; the stage is empty. `false`.
     Release(Option<&'a Core>),
     /// Say what this is. `false`.
@@ -43,12 +41,15 @@ pub(crate) struct Description {
 
 /// The function of a future type: the slot, its body, and what to do.
 ///
+/// `None` is a poll: `true` if the future has ended, is dropped, and the task is settled. It is
+/// no variant of [`Op`] because a null pointer is passed and tested in a register.
+///
 /// # Safety
 ///
-/// Executor's thread (S5). The body fits the function (S3), and B1 holds: `Poll` and `Cancel`
+/// Executor's thread (S5). The body fits the function (S3), and B1 holds: a poll and `Cancel`
 /// want a future, at most one of which is under way; `Release` wants an empty stage. For
 /// `Release` the slot need no longer be the task's.
-pub(crate) type RunFn = unsafe fn(NonNull<Slot>, *mut (), Op<'_>) -> bool;
+pub(crate) type RunFn = unsafe fn(NonNull<Slot>, *mut (), Option<&mut Op<'_>>) -> bool;
 
 /// Where bodies come from and go to.
 ///
@@ -132,39 +133,46 @@ pub(crate) fn output<T>(body: *mut ()) -> *mut Result<T, JoinError> {
 pub(crate) unsafe fn run<F: Future, H: Home>(
     slot: NonNull<Slot>,
     body: *mut (),
-    op: Op<'_>,
+    op: Option<&mut Op<'_>>,
 ) -> bool {
-    let typed = body.cast::<Body<F, H::Label>>();
+    if let Some(op) = op {
+        // SAFETY: the caller's promise.
+        return unsafe { run_op::<F, H>(slot, body, op) };
+    }
+    // SAFETY: the slot has been claimed (S4). Dropping a waker of ours does nothing.
+    let waker = ManuallyDrop::new(unsafe { waker::waker(slot) });
+    let mut cx = Context::from_waker(&waker);
+    // SAFETY: B1: a future is there and nobody else uses it; B2: it is pinned.
+    let future = unsafe { Pin::new_unchecked(&mut *body.cast::<F>()) };
+    let output = match catch(|| future.poll(&mut cx)) {
+        Ok(Poll::Pending) => return false,
+        Ok(Poll::Ready(output)) => Ok(output),
+        Err(panic) => Err(panic),
+    };
+    // SAFETY: the future is still there and no longer borrowed.
+    unsafe { settle::<F, H>(slot, body, output) };
+    true
+}
+
+/// Everything but polls. A function of its own, so that those need not save its registers.
+#[inline(never)]
+unsafe fn run_op<F: Future, H: Home>(slot: NonNull<Slot>, body: *mut (), op: &mut Op<'_>) -> bool {
     match op {
-        Op::Poll => {
-            // SAFETY: the slot has been claimed (S4). Dropping a waker of ours does nothing.
-            let waker = ManuallyDrop::new(unsafe { waker::waker(slot) });
-            let mut cx = Context::from_waker(&waker);
-            // SAFETY: B1: a future is there and nobody else uses it; B2: it is pinned.
-            let future = unsafe { Pin::new_unchecked(&mut *typed.cast::<F>()) };
-            let output = match catch(|| future.poll(&mut cx)) {
-                Ok(Poll::Pending) => return false,
-                Ok(Poll::Ready(output)) => Ok(output),
-                Err(panic) => Err(panic),
-            };
-            // SAFETY: the future is still there and no longer borrowed.
-            unsafe { settle::<F, H>(slot, body, output) };
-            true
-        }
         Op::Cancel(error) => {
+            let error = error.take().unwrap_or(JoinError::Aborted);
             // SAFETY: B1: a future is there.
             unsafe { settle::<F, H>(slot, body, Err(error)) };
             true
         }
         Op::Release(core) => {
             // SAFETY: B3 is the caller's promise.
-            unsafe { H::release::<F>(core, body) };
+            unsafe { H::release::<F>(*core, body) };
             false
         }
         Op::Describe(description) => {
             // SAFETY: written, and not released while the slot or the handle has it.
-            let label = unsafe { Body::read_label(typed) };
-            *description = Description {
+            let label = unsafe { Body::read_label(body.cast::<Body<F, H::Label>>()) };
+            **description = Description {
                 name: H::name(label),
                 type_name: type_name::<F>(),
                 size: size_of::<Body<F, H::Label>>(),

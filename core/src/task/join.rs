@@ -267,15 +267,15 @@ impl<T> JoinHandle<T> {
         // us from coming here again. B3: the release is ours.
         unsafe {
             let output = body::output::<T>(self.node.body).read();
-            let release = Op::Release(self.executor.get());
-            (self.node.run)(self.tenant.slot, self.node.body, release);
+            let mut release = Op::Release(self.executor.get());
+            (self.node.run)(self.tenant.slot, self.node.body, Some(&mut release));
             output
         }
     }
 }
 
 /// The [`RunFn`] of a task that has been joined: passes everything on to the task's own.
-unsafe fn run_joined(slot: NonNull<Slot>, node: *mut (), op: Op<'_>) -> bool {
+unsafe fn run_joined(slot: NonNull<Slot>, node: *mut (), op: Option<&mut Op<'_>>) -> bool {
     // SAFETY: the slot points to a node while its handle is pinned and alive; the handle takes
     // the node away when it is dropped. The copies outlive that, should this very call drop it.
     let (run, body) = unsafe {
