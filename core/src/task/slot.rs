@@ -190,10 +190,18 @@ impl Slot {
 
     /// Whether this live slot's task is the one that lives at `body`, directly or through the
     /// join node at `node`.
+    ///
+    /// A node is compared with a node only: the handle that `node` lies in may itself lie at
+    /// the start of another task's body.
     #[inline]
     pub(crate) fn holds(&self, body: *mut (), node: *const ()) -> bool {
         let (_, mine) = self.task();
-        self.is_live() && (core::ptr::eq(mine, body) || core::ptr::eq(mine.cast_const(), node))
+        let expected = if self.is_joined() {
+            node
+        } else {
+            body.cast_const()
+        };
+        self.is_live() && core::ptr::eq(mine.cast_const(), expected)
     }
 
     /// Puts a join node in front of the body.
