@@ -4,7 +4,7 @@ mod tasks;
 mod threads;
 mod timers;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -136,14 +136,14 @@ impl Future for Yield {
 #[derive(Default)]
 struct Notify {
     set: Cell<bool>,
-    waker: RefCell<Option<Waker>>,
+    waker: Cell<Option<Waker>>,
 }
 
 impl Notify {
     #[inline]
     fn notify(&self) {
         self.set.set(true);
-        if let Some(waker) = self.waker.borrow_mut().take() {
+        if let Some(waker) = self.waker.take() {
             waker.wake();
         }
     }
@@ -164,7 +164,7 @@ impl Future for Wait<'_> {
         if self.0.set.replace(false) {
             return Poll::Ready(());
         }
-        *self.0.waker.borrow_mut() = Some(cx.waker().clone());
+        self.0.waker.set(Some(cx.waker().clone()));
         Poll::Pending
     }
 }

@@ -188,6 +188,7 @@ unsafe fn run_op<F: Future, H: Home>(slot: NonNull<Slot>, body: *mut (), op: &mu
 /// # Safety
 ///
 /// As for `Op::Cancel`.
+#[cfg_attr(feature = "std", inline(always))]
 unsafe fn settle<F: Future, H: Home>(
     slot: NonNull<Slot>,
     body: *mut (),
@@ -200,29 +201,21 @@ unsafe fn settle<F: Future, H: Home>(
         slot: slot_ref,
         body,
         result: ManuallyDrop::new(result),
-        #[cfg(not(feature = "std"))]
-        passed: false,
         _home: core::marker::PhantomData,
     };
     // SAFETY: B1, B2; from here on the stage is empty.
     if let Err(panic) = catch(|| unsafe { body.cast::<F>().drop_in_place() }) {
         settling.fail(panic);
     }
-    #[cfg(not(feature = "std"))]
-    {
-        settling.passed = true;
-    }
-    // Dropping it does the rest, also when a panic of the drop above passes through.
+    // SAFETY: once, and the future is gone.
+    unsafe { ManuallyDrop::new(settling).keep() };
 }
 
-/// The second half of [`settle`], as a guard.
+/// The second half of [`settle`], also if a panic of the future's destructor passes through.
 struct Settling<'a, F: Future, H: Home> {
     slot: &'a Slot,
     body: *mut (),
     result: ManuallyDrop<Result<F::Output, JoinError>>,
-    /// Whether the future's destructor has returned.
-    #[cfg(not(feature = "std"))]
-    passed: bool,
     _home: core::marker::PhantomData<H>,
 }
 
@@ -232,16 +225,15 @@ impl<F: Future, H: Home> Settling<'_, F, H> {
         let former = core::mem::replace(&mut *self.result, Err(panic));
         drop_quietly(former);
     }
-}
 
-impl<F: Future, H: Home> Drop for Settling<'_, F, H> {
+    /// Keeps the result for the join handle, or drops it and releases the body.
+    ///
+    /// # Safety
+    ///
+    /// To be called once, when the stage is empty.
     #[inline]
-    fn drop(&mut self) {
-        #[cfg(not(feature = "std"))]
-        if !self.passed {
-            self.fail(JoinError::PANICKED);
-        }
-        // SAFETY: taken once, here.
+    unsafe fn keep(&mut self) {
+        // SAFETY: taken once, by the caller's promise.
         let result = unsafe { ManuallyDrop::take(&mut self.result) };
         // Only now: dropping the future may have dropped the task's own join handle.
         if H::JOINABLE && self.slot.has_handle() {
@@ -256,6 +248,16 @@ impl<F: Future, H: Home> Drop for Settling<'_, F, H> {
                 H::release::<F>(Some(&*core), self.body);
             }
         }
+    }
+}
+
+#[cfg(not(feature = "std"))]
+impl<F: Future, H: Home> Drop for Settling<'_, F, H> {
+    #[cold]
+    fn drop(&mut self) {
+        self.fail(JoinError::PANICKED);
+        // SAFETY: once: whoever gets to the other call forgets the guard before it.
+        unsafe { self.keep() };
     }
 }
 
