@@ -1,16 +1,16 @@
-//! Ours.
+//! Ours, with the reactor on mio.
 
 use std::time::Duration;
 
-use polliwog_core::conformance::ThreadReactor;
-use polliwog_core::{Executor, JoinHandle, time};
+use polliwog_core::{JoinHandle, time};
+use polliwog_mio::Runtime as MioRuntime;
 
 use super::{Join, Runtime, Time};
 
 pub struct Polliwog;
 
 thread_local! {
-    static EXECUTOR: Executor<ThreadReactor> = Executor::with_capacity(1 << 20, ThreadReactor::new());
+    static RUNTIME: MioRuntime = MioRuntime::new().unwrap();
 }
 
 fn spawn<T: 'static>(task: impl Future<Output = T> + 'static) -> JoinHandle<T> {
@@ -22,8 +22,8 @@ fn spawn<T: 'static>(task: impl Future<Output = T> + 'static) -> JoinHandle<T> {
 
 impl Runtime for Polliwog {
     fn run<T: 'static>(main: impl Future<Output = T> + 'static) -> T {
-        EXECUTOR
-            .with(|executor| executor.block_on(async { spawn(main).await }))
+        RUNTIME
+            .with(|runtime| runtime.block_on(async { spawn(main).await }))
             .unwrap()
     }
 
@@ -49,9 +49,9 @@ impl Join for Polliwog {
     }
 
     fn block_on_ready(times: u64) {
-        EXECUTOR.with(|executor| {
+        RUNTIME.with(|runtime| {
             for i in 0..times {
-                executor.block_on(async { std::hint::black_box(i) });
+                runtime.block_on(async { std::hint::black_box(i) });
             }
         });
     }
