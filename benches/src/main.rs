@@ -1,6 +1,8 @@
 //! Benchmarks of polliwog next to its peers: see `benches/README.md`.
 
 mod alloc;
+mod echo;
+mod exact;
 mod meter;
 mod micro;
 mod rt;
@@ -11,7 +13,8 @@ use meter::{Figures, Plan};
 
 const USAGE: &str = "\
 usage: polliwog-benches list
-       polliwog-benches one RUNTIME BENCHMARK [--rounds N] [--warmup N] [--ops N]";
+       polliwog-benches one RUNTIME BENCHMARK [--rounds N] [--warmup N] [--ops N] [--millis N]
+       polliwog-benches serve RUNTIME BUFFER";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -22,6 +25,10 @@ fn main() -> ExitCode {
             Ok(())
         }
         ["one", runtime, name, ref options @ ..] => one(runtime, name, options),
+        ["serve", runtime, buffer] => match buffer.parse() {
+            Ok(buffer) => echo::serve(runtime, buffer),
+            Err(_) => Err(USAGE.to_string()),
+        },
         _ => Err(USAGE.to_string()),
     };
     match done {
@@ -42,6 +49,7 @@ fn list() {
 /// Runs one benchmark on one runtime and prints its figures.
 fn one(runtime: &str, name: &str, options: &[&str]) -> Result<(), String> {
     let mut plan = Plan::default();
+    let mut seconds = 1.0;
     for option in options.chunks(2) {
         let [key, value] = option else {
             return Err(USAGE.to_string());
@@ -51,11 +59,16 @@ fn one(runtime: &str, name: &str, options: &[&str]) -> Result<(), String> {
             "--rounds" => plan.rounds = value as u32,
             "--warmup" => plan.warmup = value as u32,
             "--ops" => plan.ops = Some(value),
+            "--millis" => seconds = value as f64 / 1000.0,
             _ => return Err(USAGE.to_string()),
         }
     }
-    let figures =
-        measure(runtime, name, plan).ok_or_else(|| format!("{runtime} has no benchmark {name}"))?;
+    let figures = match measure(runtime, name, plan) {
+        Some(figures) => figures,
+        None => echo::measure(runtime, name, seconds)
+            .ok_or_else(|| format!("{runtime} has no benchmark {name}"))?
+            .map_err(|error| format!("{runtime} {name}: {error}"))?,
+    };
     for (key, value) in figures {
         print!("{key}={value:.3} ");
     }

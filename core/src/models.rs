@@ -174,7 +174,7 @@ fn no_wake_is_lost_around_a_park() {
     });
 }
 
-unsafe fn never(_: NonNull<Slot>, _: *mut (), _: Op<'_>) -> bool {
+unsafe fn never(_: NonNull<Slot>, _: *mut (), _: Option<&mut Op<'_>>) -> bool {
     false
 }
 
