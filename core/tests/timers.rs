@@ -169,7 +169,8 @@ impl Model {
     }
 
     fn is_due(&self) -> bool {
-        self.next().is_some_and(|(deadline, _)| deadline <= self.now)
+        self.next()
+            .is_some_and(|(deadline, _)| deadline <= self.now)
     }
 
     fn fire(&mut self) -> Vec<Fired> {

@@ -128,10 +128,12 @@ impl<R: Reactor> Executor<R> {
         reactor: R,
     ) -> Result<Self, ClaimError<R>> {
         let core = pool.core();
+        // Foreign code, which may panic, so before the claim.
+        let unparker = reactor.unparker();
         let Some(claim) = core.claim() else {
             return Err(ClaimError(reactor));
         };
-        core.open(N, false, reactor.unparker());
+        core.open(N, false, unparker);
         core.bytes.set(pool.bytes());
         core.add_block(pool.block(), N);
         Ok(Self {
@@ -146,6 +148,7 @@ impl<R: Reactor> Executor<R> {
     /// used by the executors to come.
     #[cfg(feature = "alloc")]
     pub fn with_capacity(max_tasks: usize, reactor: R) -> Self {
+        let unparker = reactor.unparker();
         let (core, claim) = loop {
             let core = crate::task::heap::idle::take();
             // Always won: an idle core is nobody's.
@@ -153,7 +156,7 @@ impl<R: Reactor> Executor<R> {
                 break (core, claim);
             }
         };
-        core.open(max_tasks, true, reactor.unparker());
+        core.open(max_tasks, true, unparker);
         Self {
             claim,
             reactor,
@@ -401,7 +404,8 @@ impl<R: Reactor> Running<'_, R> {
         }
         let mut polls = 0;
         let mut counted = 0;
-        let mut batch = self.core.ready.batch(self.core.seed());
+        let seed = self.core.seed();
+        let mut batch = self.core.ready.batch(seed);
         while let Some(slot) = batch.next_slot() {
             // SAFETY: `begin` has entered the context on the executor's thread, and only one
             // run exists, so no task is being polled. The slot came from the ready words.
@@ -416,6 +420,7 @@ impl<R: Reactor> Running<'_, R> {
                 }
             }
         }
+        self.core.advance_seed(seed, batch.seed());
         self.core.polls.set(self.core.polls.get() + polls as u64);
         Ok(polls)
     }

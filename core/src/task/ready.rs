@@ -418,6 +418,12 @@ impl Batch<'_> {
         Some(unsafe { Block::slot(self.block, index) })
     }
 
+    /// Where the generator of random orders has got to.
+    #[inline]
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// Whether the next slot begins another block: a good moment to look at the clock.
     #[inline]
     pub(crate) fn at_block_end(&self) -> bool {
