@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use polliwog::{
-    AbortHandle, Executor, Instant, JoinError, Reactor, SpawnErrorKind, TaskPool, spawn, time,
-    yield_now,
+    AbortHandle, Executor, Instant, JoinError, Reactor, SpawnErrorKind, TaskPool, executor::spawn,
+    time, yield_now,
 };
 
 mod support;
@@ -154,6 +154,7 @@ fn panic_in_a_batch_loses_no_other_task<R: Reactor>(reactor: R) {
     executor.block_on(join);
 }
 
+#[cfg(feature = "std")]
 fn panic_in_a_joiners_waker_loses_no_other_task<R: Reactor>(reactor: R) {
     static POOL: TaskPool<8, 256> = TaskPool::new();
     struct Bomb;

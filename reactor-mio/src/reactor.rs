@@ -130,9 +130,14 @@ impl MioReactor {
 
     /// Runs `f` with this as the thread's current reactor.
     pub fn enter<T>(&self, f: impl FnOnce() -> T) -> T {
-        let previous = CURRENT.try_with(|current| current.replace(Some(self.clone())));
-        let _restore = Restore(previous.ok().flatten());
+        let _entered = self.entered();
         f()
+    }
+
+    /// Makes this the thread's current reactor until the guard is dropped.
+    pub(crate) fn entered(&self) -> Entered {
+        let previous = CURRENT.try_with(|current| current.replace(Some(self.clone())));
+        Entered(previous.ok().flatten())
     }
 
     /// How many sources are being watched.
@@ -215,8 +220,19 @@ impl MioReactor {
         direction: Direction,
         cx: &mut Context<'_>,
     ) -> Poll<Readiness> {
-        let mut sources = self.inner.sources.borrow_mut();
-        sources.poll_ready(token, direction, cx)
+        let ready = self.inner.sources.borrow().ready_for(token, direction);
+        if !ready.is_empty() {
+            return Poll::Ready(ready);
+        }
+        // Cloned and dropped outside of the borrow: wakers can be foreign code.
+        let waker = cx.waker().clone();
+        let former = self
+            .inner
+            .sources
+            .borrow_mut()
+            .wait(token, direction, waker);
+        drop(former);
+        Poll::Pending
     }
 
     #[inline]
@@ -317,9 +333,9 @@ thread_local! {
 }
 
 /// Makes the reactor current again that was current before, also when a panic passes by.
-struct Restore(Option<MioReactor>);
+pub(crate) struct Entered(Option<MioReactor>);
 
-impl Drop for Restore {
+impl Drop for Entered {
     fn drop(&mut self) {
         let previous = self.0.take();
         // Dropping a reactor runs destructors of wakers: not while the cell is borrowed.

@@ -3,7 +3,7 @@
 use core::mem::forget;
 use core::ptr::NonNull;
 
-use super::body::{Home, Op, RunFn, run};
+use super::body::{self, Home, Op, RunFn, run};
 use super::join::{self, JoinError, JoinHandle};
 use super::ready::Block;
 use super::slot::{Due, Slot};
@@ -37,6 +37,35 @@ where
     }
 }
 
+/// Ends a task whose executor was dropped while its future was being made: its handle says that
+/// it was aborted.
+///
+/// # Safety
+///
+/// The thread of the former executor `executor`. `body` is ours and has room for a
+/// `Body<F, ()>`; `slot` is any slot of that executor.
+#[cold]
+pub(crate) unsafe fn never_start<F, H>(
+    executor: CoreRef,
+    slot: NonNull<Slot>,
+    body: *mut (),
+    future: F,
+) -> JoinHandle<F::Output>
+where
+    F: Future,
+    H: Home<Label = ()>,
+{
+    // SAFETY: B1: room for an output, which the handle takes, as `executor` is gone. S1 for the
+    // slot, which may be another's by now, so the handle gets the name of a former tenant.
+    let handle = unsafe {
+        body::output::<F::Output>(body).write(Err(JoinError::Aborted));
+        let generation = slot.as_ref().generation().wrapping_sub(1);
+        JoinHandle::new(executor, slot, generation, run::<F, H>, body)
+    };
+    body::drop_quietly(future);
+    handle
+}
+
 /// Does what is due for a slot whose ready bit was set. `true` if it was polled.
 ///
 /// # Safety
@@ -54,7 +83,7 @@ pub(crate) unsafe fn attend(core: &Core, slot: NonNull<Slot>) -> bool {
             let Some(run) = run else { return false };
             let bomb = Bomb { core, slot };
             // SAFETY: S3, and B1: the task is live and not settled.
-            let ended = unsafe { run(slot, body, Op::Poll) };
+            let ended = unsafe { run(slot, body, None) };
             forget(bomb);
             if ended {
                 // SAFETY: settled, by the poll.
@@ -82,7 +111,7 @@ pub(crate) unsafe fn cancel(core: &Core, slot: NonNull<Slot>, error: JoinError) 
     if let Some(run) = run {
         let bomb = Bomb { core, slot };
         // SAFETY: S3, B1.
-        unsafe { run(slot, body, Op::Cancel(error)) };
+        unsafe { run(slot, body, Some(&mut Op::Cancel(Some(error)))) };
         forget(bomb);
     }
     // SAFETY: settled now.
@@ -130,7 +159,13 @@ impl Drop for Bomb<'_> {
             let (run, body) = unsafe { self.slot.as_ref() }.task();
             if let Some(run) = run {
                 // SAFETY: not settled, so the future is there; the unwinding has left its poll.
-                unsafe { run(self.slot, body, Op::Cancel(JoinError::PANICKED)) };
+                unsafe {
+                    run(
+                        self.slot,
+                        body,
+                        Some(&mut Op::Cancel(Some(JoinError::PANICKED))),
+                    )
+                };
             }
             // SAFETY: settled now.
             unsafe { finish(self.core, self.slot) };
