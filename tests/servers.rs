@@ -415,7 +415,7 @@ fn a_full_server_says_so_and_has_room_again_later() {
     folder.write("good.txt", "good");
     let mut server = Server::files(&folder.root(), &["--max-clients", "2"]);
     let mut first = server.connect_and_wait();
-    let _second = server.connect_and_wait();
+    let second = server.connect_and_wait();
 
     let full = "the server is full, try again later";
     for _ in 0..5 {
@@ -439,7 +439,7 @@ fn a_full_server_says_so_and_has_room_again_later() {
     drop(first);
     server.program.wait_for_record(&record);
     assert_eq!(server.ask("good.txt\n"), b"good");
-    drop(crowd);
+    drop((second, crowd));
     server.stop();
 }
 
