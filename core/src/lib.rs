@@ -50,7 +50,7 @@ pub use executor::{
     ClaimError, Executor, Handle, RunError, SpawnError, SpawnErrorKind, Spawner, Stats, TaskInfo,
     TaskState, spawn,
 };
-pub use reactor::{Deadline, Reactor};
+pub use reactor::{Deadline, Pending, Reactor};
 pub use task::{AbortHandle, JoinError, JoinHandle, TaskId, TaskPool, yield_now};
 pub use time::Instant;
 

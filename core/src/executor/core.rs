@@ -241,6 +241,12 @@ impl Core {
         self.signals.load(Ordering::SeqCst) & INBOX != 0
     }
 
+    /// Whether there is a reason not to wait. Plain loads.
+    #[inline]
+    pub(crate) fn has_work(&self) -> bool {
+        self.ready.is_pending() || self.signals.load(Ordering::Relaxed) != 0
+    }
+
     pub(crate) fn is_shutdown(&self) -> bool {
         self.signals.load(Ordering::SeqCst) & SHUTDOWN != 0
     }

@@ -14,7 +14,7 @@ use ::core::time::Duration;
 
 use self::context::Entered;
 use self::core::{Core, CoreRef};
-use crate::reactor::{Deadline, Reactor};
+use crate::reactor::{Deadline, Pending, Reactor};
 use crate::task::ready::Block;
 use crate::task::{JoinError, TaskPool, run};
 use crate::time::Instant;
@@ -430,8 +430,14 @@ impl<R: Reactor> Running<'_, R> {
 
     /// Looks at the reactor for at most until `until`, then at the timers.
     fn look(&mut self, until: Deadline) -> Result<(), RunError<R::Error>> {
+        let parked = self.reactor.park(until);
+        self.looked(parked)
+    }
+
+    /// What follows a look at the reactor.
+    fn looked(&mut self, parked: Result<(), R::Error>) -> Result<(), RunError<R::Error>> {
         self.polled = 0;
-        self.reactor.park(until).map_err(RunError::Reactor)?;
+        parked.map_err(RunError::Reactor)?;
         let now = self.reactor.now();
         self.looked = now;
         self.core.timers.fire(now);
@@ -446,7 +452,12 @@ impl<R: Reactor> Running<'_, R> {
             None => Deadline::Never,
         };
         if !R::NEEDS_UNPARK {
-            return if done(core) { Ok(()) } else { self.look(until) };
+            return if done(core) {
+                Ok(())
+            } else {
+                let parked = self.reactor.park_unless(&Pending::new(core), until);
+                self.looked(parked)
+            };
         }
         let _announced = Announced(core);
         // Announce first, then look again at everything that others can set.
