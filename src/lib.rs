@@ -1,1 +1,77 @@
-//! polliwog
+//! One async runtime for microcontrollers and servers.
+//!
+//! polliwog is a `no_std` executor core with pluggable reactors. The same program runs on
+//!
+//! * a **server**, where the reactor waits in epoll, kqueue or IOCP ([`mio`], the default),
+//! * a **microcontroller**, where it sleeps in `wfi` until an interrupt comes,
+//! * a **test**, where time is virtual and every run with the same seed is the same
+//!   (both in [`spin`]).
+//!
+//! ```
+//! # #[cfg(feature = "mio")]
+//! # fn main() -> std::io::Result<()> {
+//! use polliwog::net::{TcpListener, TcpStream};
+//! use polliwog::time::timeout;
+//! use std::time::Duration;
+//!
+//! polliwog::block_on(async {
+//!     let listener = TcpListener::bind("127.0.0.1:0").await?;
+//!     let addr = listener.local_addr()?;
+//!     let greeter = polliwog::spawn(async move {
+//!         let (stream, _peer) = listener.accept().await?;
+//!         stream.write_all(b"quak").await
+//!     })?;
+//!
+//!     let stream = TcpStream::connect(addr).await?;
+//!     let mut greeting = [0; 4];
+//!     timeout(Duration::from_secs(5), stream.read_exact(&mut greeting)).await??;
+//!     assert_eq!(&greeting, b"quak");
+//!     greeter.await.map_err(std::io::Error::other)?
+//! })
+//! # }
+//! # #[cfg(not(feature = "mio"))]
+//! # fn main() {}
+//! ```
+//!
+//! # Choosing a reactor
+//!
+//! ```toml
+//! polliwog = "0.1"                                                        # mio
+//! polliwog = { version = "0.1", default-features = false, features = ["spin"] }
+//! ```
+//!
+//! Features only add. With both reactors on, [`mio`] and [`spin`] both exist, and the short
+//! paths ([`block_on`], [`spawn()`], [`net`], …) mean mio; a program that uses only short paths
+//! compiles with either.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `mio` (default) | the reactor for servers: sockets, files, blocking pool, Ctrl-C; implies `std` |
+//! | `spin` | the reactor for tests and microcontrollers: virtual time, idle hook, TCP in memory |
+//! | `std` | panic isolation, spawning from other threads; implies `alloc` |
+//! | `alloc` | tasks on the heap |
+//! | `log` | log records of the mio reactor through the `log` crate |
+//! | `embassy-time` | a time driver for crates written against `embassy_time` |
+//! | `single-core` | bare metal: the ambient context, where one core runs executors |
+//!
+//! Your own reactor implements [`Reactor`]; the example `mini-executor` has one.
+#![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![forbid(unsafe_code)]
+
+pub use polliwog_core::*;
+
+/// The reactor for desktops and servers.
+#[cfg(feature = "mio")]
+pub use polliwog_mio as mio;
+/// The reactor for tests and microcontrollers.
+#[cfg(feature = "spin")]
+pub use polliwog_spin as spin;
+
+#[cfg(feature = "mio")]
+pub use polliwog_mio::{
+    BlockingError, BlockingHandle, Runtime, Trigger, UserEvent, block_on, fs, net, signal, spawn,
+    spawn_blocking,
+};
+#[cfg(all(feature = "spin", not(feature = "mio")))]
+pub use polliwog_spin::{Runtime, block_on, io, net};

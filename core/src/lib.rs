@@ -14,12 +14,15 @@
 //! | `task-info` | names and poll counts without `std`, where they cost flash and RAM |
 //! | `single-core` | the ambient context on bare metal: says that one core runs executors |
 //! | `simulation` | seeded permutation of ready tasks without `std` |
+//! | `embassy-time` | a time driver, so that crates written against `embassy_time` work |
 //! | `test-kit` | the conformance suite for reactors |
 //!
 //! # How it works
 //!
 //! See the module [`task`] for the life of a task and `docs/architecture.md` for the whole.
 #![no_std]
+// Loom models build executors on the heap only.
+#![cfg_attr(all(loom, not(feature = "alloc")), allow(dead_code))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "alloc")]
@@ -34,9 +37,13 @@ extern crate alloc;
 ))]
 extern crate std;
 
-#[cfg(feature = "test-kit")]
+#[cfg(all(feature = "test-kit", not(loom)))]
 pub mod conformance;
+#[cfg(feature = "embassy-time")]
+mod embassy;
 pub mod executor;
+#[cfg(all(test, loom))]
+mod models;
 pub mod reactor;
 mod shim;
 pub mod sources;

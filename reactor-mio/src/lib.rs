@@ -1,1 +1,59 @@
-//! mio
+//! polliwog's reactor for desktops and servers: epoll, kqueue and IOCP through [mio].
+//!
+//! [`MioReactor`] drives a [`polliwog_core`] executor. [`Runtime`] puts the two together;
+//! [`block_on`] and [`spawn`] use one that each thread has by default:
+//!
+//! ```
+//! use polliwog_mio::net::{TcpListener, TcpStream};
+//!
+//! polliwog_mio::block_on(async {
+//!     let listener = TcpListener::bind("127.0.0.1:0").await?;
+//!     let addr = listener.local_addr()?;
+//!     let echo = polliwog_mio::spawn(async move {
+//!         let (stream, _peer) = listener.accept().await?;
+//!         let mut buf = [0; 64];
+//!         let n = stream.read(&mut buf).await?;
+//!         stream.write_all(&buf[..n]).await
+//!     })?;
+//!
+//!     let client = TcpStream::connect(addr).await?;
+//!     client.write_all(b"quak").await?;
+//!     let mut buf = [0; 4];
+//!     client.read_exact(&mut buf).await?;
+//!     assert_eq!(&buf, b"quak");
+//!     echo.await.map_err(std::io::Error::other)?
+//! })
+//! # .unwrap();
+//! ```
+//!
+//! | what | where |
+//! |---|---|
+//! | sockets | [`net`] |
+//! | files | [`fs`] |
+//! | work that blocks | [`spawn_blocking`], [`blocking`] |
+//! | waking a task from a thread | [`UserEvent`] |
+//! | Ctrl-C | [`signal`] |
+//! | sources of your own | [`Registered`] |
+//!
+//! [mio]: https://docs.rs/mio
+#![forbid(unsafe_code)]
+
+#[macro_use]
+mod macros;
+
+pub mod blocking;
+mod dispatch;
+mod event;
+pub mod fs;
+pub mod net;
+mod reactor;
+mod runtime;
+pub mod signal;
+mod source;
+mod sys;
+
+pub use blocking::{BlockingError, BlockingHandle, spawn_blocking};
+pub use event::{Trigger, UserEvent};
+pub use reactor::MioReactor;
+pub use runtime::{Builder, DEFAULT_MAX_TASKS, Runtime, block_on, spawn};
+pub use source::Registered;

@@ -1,2 +1,81 @@
-//! spin
+//! The reactor of `polliwog` for tests and for microcontrollers: no input or output of its own,
+//! only time, and what to do when nothing is ready.
+//!
+//! It has two faces.
+//!
+//! * **On a microcontroller** [`SpinReactor`] takes a [`Clock`] (a timer peripheral) and an
+//!   [`Idle`] hook (`wfi`). Interrupt handlers wake tasks. Nothing here needs an allocator or
+//!   contains `unsafe` code.
+//! * **In a test** [`Runtime`] runs tasks in virtual time: when nothing is ready, the clock jumps
+//!   to the next timer, and when there is none, the test fails instead of hanging. The same seed
+//!   gives the same run. [`io`] has pipes and [`net`] has TCP in memory, with the interface of
+//!   the real one.
+//!
+//! ```
+//! use polliwog_spin::net::{TcpListener, TcpStream};
+//! use polliwog_spin::time::{sleep, timeout};
+//! use core::time::Duration;
+//!
+//! polliwog_spin::block_on(async {
+//!     let listener = TcpListener::bind("127.0.0.1:7").await?;
+//!     let server = polliwog_spin::spawn(async move {
+//!         let (stream, _) = listener.accept().await?;
+//!         sleep(Duration::from_secs(3600)).await; // a slow server
+//!         stream.write_all(b"frog").await
+//!     })
+//!     .unwrap();
+//!
+//!     let client = TcpStream::connect("127.0.0.1:7").await?;
+//!     let mut buf = [0; 4];
+//!     assert!(timeout(Duration::from_secs(60), client.read_exact(&mut buf)).await.is_err());
+//!     client.read_exact(&mut buf).await?;
+//!     assert_eq!(&buf, b"frog");
+//!     server.await.unwrap()
+//! })
+//! # .unwrap();
+//! ```
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `alloc` | `Runtime::new`, `io::duplex`, networks that grow, clocks that can be cloned |
+//! | `std` | `WallClock` and `Block` for real time, `test`, waiting for other threads |
+//! | `single-core` | [`spawn`](fn@spawn) and `sleep` without a handle on bare metal, where one core runs executors |
+//! | `simulation` | seeds without `std` |
 #![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+// Where there are threads there is a standard library; it gives us thread-locals and mutexes.
+#[cfg(any(feature = "std", not(target_os = "none")))]
+extern crate std;
+
+mod clock;
+mod entry;
+mod error;
+mod idle;
+pub mod io;
+mod lock;
+pub mod net;
+mod reactor;
+mod runtime;
+mod signal;
+
+#[cfg(feature = "std")]
+pub use clock::WallClock;
+pub use clock::{Clock, VirtualClock};
+pub use entry::block_on;
+#[cfg(feature = "std")]
+pub use entry::{test, test_seeds};
+pub use error::{Error, Limit};
+#[cfg(feature = "std")]
+pub use idle::Block;
+pub use idle::{Idle, Jump, SpinLoop, Stalled};
+pub use polliwog_core::unpark::Flag;
+pub use polliwog_core::{Deadline, Instant, RunError, TaskPool, spawn, time};
+pub use reactor::{SpinReactor, VirtualReactor};
+pub use runtime::{Builder, DEFAULT_MAX_TASKS, Runtime};
+pub use signal::Unpark;

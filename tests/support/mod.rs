@@ -3,6 +3,8 @@
 // Every test binary has its own copy of this module, and few use all of it.
 #![allow(dead_code)]
 
+pub(crate) mod reactor;
+
 use std::env::consts::EXE_SUFFIX;
 use std::io::Read;
 use std::path::PathBuf;

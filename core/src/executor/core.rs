@@ -49,6 +49,8 @@ pub(crate) struct Core {
     clock: Cell<Option<Clock>>,
     pub(crate) bytes: Cell<Option<BytePool>>,
     pub(crate) timers: TimerQueue,
+    #[cfg(feature = "embassy-time")]
+    pub(crate) foreign: crate::embassy::ForeignTimers,
     #[cfg(feature = "alloc")]
     pub(crate) heap: SizeClasses,
     /// Blocks of a former executor, for a core on the heap.
@@ -57,7 +59,7 @@ pub(crate) struct Core {
     #[cfg(feature = "alloc")]
     may_grow: Cell<bool>,
     /// Next of the cores that wait for another executor.
-    #[cfg(feature = "alloc")]
+    #[cfg(all(feature = "alloc", not(loom)))]
     pub(crate) next_idle: Cell<*const Core>,
     not_sync: core::marker::PhantomData<UnsafeCell<()>>,
 }
@@ -105,13 +107,15 @@ impl Core {
                 clock: Cell::new(None),
                 bytes: Cell::new(None),
                 timers: TimerQueue::new(),
+                #[cfg(feature = "embassy-time")]
+                foreign: crate::embassy::ForeignTimers::new(),
                 #[cfg(feature = "alloc")]
                 heap: SizeClasses::new(),
                 #[cfg(feature = "alloc")]
                 spare: Cell::new(ptr::null()),
                 #[cfg(feature = "alloc")]
                 may_grow: Cell::new(false),
-                #[cfg(feature = "alloc")]
+                #[cfg(all(feature = "alloc", not(loom)))]
                 next_idle: Cell::new(ptr::null()),
                 not_sync: core::marker::PhantomData,
             }

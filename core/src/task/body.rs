@@ -192,11 +192,17 @@ unsafe fn settle<F: Future, H: Home>(
         slot: slot_ref,
         body,
         result: ManuallyDrop::new(result),
+        #[cfg(not(feature = "std"))]
+        passed: false,
         _home: core::marker::PhantomData,
     };
     // SAFETY: B1, B2; from here on the stage is empty.
     if let Err(panic) = catch(|| unsafe { body.cast::<F>().drop_in_place() }) {
         settling.fail(panic);
+    }
+    #[cfg(not(feature = "std"))]
+    {
+        settling.passed = true;
     }
     // Dropping it does the rest, also when a panic of the drop above passes through.
 }
@@ -206,6 +212,9 @@ struct Settling<'a, F: Future, H: Home> {
     slot: &'a Slot,
     body: *mut (),
     result: ManuallyDrop<Result<F::Output, JoinError>>,
+    /// Whether the future's destructor has returned.
+    #[cfg(not(feature = "std"))]
+    passed: bool,
     _home: core::marker::PhantomData<H>,
 }
 
@@ -220,6 +229,10 @@ impl<F: Future, H: Home> Settling<'_, F, H> {
 impl<F: Future, H: Home> Drop for Settling<'_, F, H> {
     #[inline]
     fn drop(&mut self) {
+        #[cfg(not(feature = "std"))]
+        if !self.passed {
+            self.fail(JoinError::PANICKED);
+        }
         // SAFETY: taken once, here.
         let result = unsafe { ManuallyDrop::take(&mut self.result) };
         // Only now: dropping the future may have dropped the task's own join handle.

@@ -32,6 +32,9 @@ impl JoinError {
         })
     }
 
+    #[cfg(not(feature = "std"))]
+    pub(crate) const PANICKED: Self = Self::Panicked(Panic { _private: () });
+
     /// Whether the task was aborted.
     pub fn is_aborted(&self) -> bool {
         matches!(self, Self::Aborted)
@@ -64,7 +67,7 @@ pub struct Panic {
     #[cfg(feature = "std")]
     payload: std::sync::Mutex<alloc::boxed::Box<dyn core::any::Any + Send>>,
     #[cfg(not(feature = "std"))]
-    pub(crate) _private: (),
+    _private: (),
 }
 
 impl Panic {

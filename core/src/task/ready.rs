@@ -14,8 +14,8 @@
 //!   stack, exactly once; the consumer reads the block's link before it zeroes the word, because
 //!   from then on the block may be pushed anew.
 //! * **R3.** After a push, the pusher looks at `parked`; before it blocks, the consumer sets
-//!   `parked` and then looks at the stack. Both use a read-modify-write on `parked`, so one of
-//!   the two sees what the other did.
+//!   `parked` and then looks at the stack. All changes of `parked` are read-modify-writes, so
+//!   one of the two sees what the other did.
 
 use core::ptr::{self, NonNull};
 
@@ -331,7 +331,9 @@ impl ReadyQueue {
 
     /// Takes the announcement back.
     pub(crate) fn unannounce_park(&self) {
-        self.parked.store(false, Ordering::Relaxed);
+        // R3: a plain store would cut the chain that lets the next announcement see what was
+        // pushed before a waker found `parked` unset.
+        self.parked.swap(false, Ordering::SeqCst);
     }
 
     /// Whether any task is due. Plain loads: an idle look writes nothing.

@@ -129,9 +129,8 @@ impl Drop for Bomb<'_> {
             // SAFETY: S1.
             let (run, body) = unsafe { self.slot.as_ref() }.task();
             if let Some(run) = run {
-                let error = JoinError::Panicked(join::Panic { _private: () });
                 // SAFETY: not settled, so the future is there; the unwinding has left its poll.
-                unsafe { run(self.slot, body, Op::Cancel(error)) };
+                unsafe { run(self.slot, body, Op::Cancel(JoinError::PANICKED)) };
             }
             // SAFETY: settled now.
             unsafe { finish(self.core, self.slot) };

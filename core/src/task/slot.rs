@@ -134,8 +134,15 @@ impl Slot {
         self.run.set(None);
         self.body.set(core::ptr::null_mut());
         let meta = self.meta.load(Ordering::Relaxed);
-        self.meta
-            .store((meta & !STATE).wrapping_add(GENERATION), Ordering::Release);
+        let next = (meta & !STATE).wrapping_add(GENERATION);
+        // A plain store: an abort that comes between the load and the store is overwritten,
+        // rightly, and one that comes later finds another value and fails. Loom does not know
+        // that nothing can come between what a read-modify-write reads and what it writes, so
+        // it would order the abort behind our store; for it this is a swap.
+        #[cfg(not(loom))]
+        self.meta.store(next, Ordering::Release);
+        #[cfg(loom)]
+        self.meta.swap(next, Ordering::Release);
     }
 
     /// LIVE → LIVE | ABORT, by anybody, if the task of this generation is still there.
@@ -190,10 +197,18 @@ impl Slot {
 
     /// Whether this live slot's task is the one that lives at `body`, directly or through the
     /// join node at `node`.
+    ///
+    /// A node is compared with a node only: the handle that `node` lies in may itself lie at
+    /// the start of another task's body.
     #[inline]
     pub(crate) fn holds(&self, body: *mut (), node: *const ()) -> bool {
         let (_, mine) = self.task();
-        self.is_live() && (core::ptr::eq(mine, body) || core::ptr::eq(mine.cast_const(), node))
+        let expected = if self.is_joined() {
+            node
+        } else {
+            body.cast_const()
+        };
+        self.is_live() && core::ptr::eq(mine.cast_const(), expected)
     }
 
     /// Puts a join node in front of the body.

@@ -70,6 +70,18 @@ impl TimerNode {
         !self.queue.get().is_null()
     }
 
+    #[cfg(feature = "embassy-time")]
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline.get()
+    }
+
+    /// Whether this is the waker that the timer wakes.
+    #[cfg(feature = "embassy-time")]
+    pub(crate) fn wakes(&self, waker: &Waker) -> bool {
+        // SAFETY: T2; the reference ends before anything else runs.
+        unsafe { (*self.waker.get()).as_ref() }.is_some_and(|mine| mine.will_wake(waker))
+    }
+
     /// Whether the deadline has come.
     pub(crate) fn has_fired(&self) -> bool {
         self.fired.get()

@@ -1,0 +1,340 @@
+//! Loom models: every interleaving of the lock-free parts, within bounds.
+//!
+//! Run with `RUSTFLAGS="--cfg loom" cargo test --release -p polliwog-core --lib models`. Each
+//! model says which promise it proves. `.ci/mutants` breaks the code on purpose, in one place
+//! per model, and checks that the model notices.
+
+use std::boxed::Box;
+use std::ptr::NonNull;
+use std::sync::Arc as StdArc;
+use std::task::{Wake, Waker};
+use std::vec::Vec;
+
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use loom::sync::{Arc, Condvar, Mutex};
+use loom::thread;
+
+use crate::task::body::Op;
+use crate::task::ready::{Block, BlockOf, ReadyQueue};
+use crate::task::slot::{Abort, Due, Slot};
+use crate::{Deadline, Executor, Instant, Reactor};
+
+/// A pointer that may go to another thread: what the pointee does there is what is checked.
+struct Shared<T>(*const T);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Shared<T> {}
+
+// SAFETY: loom checks every access to the inside.
+unsafe impl<T> Send for Shared<T> {}
+
+impl<T> Shared<T> {
+    fn get(&self) -> &'static T {
+        // SAFETY: made from a leaked box.
+        unsafe { &*self.0 }
+    }
+}
+
+fn leak<T>(value: T) -> Shared<T> {
+    Shared(Box::leak(Box::new(value)))
+}
+
+/// The waking half of a wait: what a reactor's park and unpark are made of.
+struct Parker {
+    token: Mutex<bool>,
+    condvar: Condvar,
+}
+
+impl Parker {
+    fn new() -> Self {
+        Self {
+            token: Mutex::new(false),
+            condvar: Condvar::new(),
+        }
+    }
+
+    fn unpark(&self) {
+        *self.token.lock().unwrap() = true;
+        self.condvar.notify_one();
+    }
+
+    fn park(&self) {
+        let mut token = self.token.lock().unwrap();
+        while !*token {
+            token = self.condvar.wait(token).unwrap();
+        }
+        *token = false;
+    }
+}
+
+fn queue_and_blocks(blocks: usize) -> (Shared<ReadyQueue>, Vec<Shared<BlockOf<4>>>) {
+    let blocks = (0..blocks).map(|_| leak(BlockOf::<4>::new())).collect();
+    (leak(ReadyQueue::new()), blocks)
+}
+
+/// All bits that a batch finds, per block.
+fn drain(queue: &ReadyQueue, blocks: &[Shared<BlockOf<4>>]) -> Vec<usize> {
+    let mut found = std::vec![0; blocks.len()];
+    let mut batch = queue.batch(0);
+    while let Some(slot) = batch.next_slot() {
+        for (number, block) in blocks.iter().enumerate() {
+            for index in 0..4 {
+                // SAFETY: a block of four.
+                if unsafe { Block::slot(block.0.cast(), index) } == slot {
+                    found[number] |= 1 << index;
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Promise 7: bits that several threads set at once, in the same word and in others, all
+/// arrive, whatever the consumer does meanwhile; and what a thread wrote before its wake is
+/// seen by the poll.
+#[test]
+fn no_wake_is_lost_between_wakers_and_the_consumer() {
+    loom::model(|| {
+        let (queue, blocks) = queue_and_blocks(2);
+        let data: Arc<[AtomicUsize; 3]> = Arc::new([0; 3].map(AtomicUsize::new));
+        let plan = [(0, 0), (0, 1), (1, 2)];
+        let wakers: Vec<_> = plan[..2]
+            .iter()
+            .map(|&(block, index)| {
+                let (data, block) = (data.clone(), blocks[block]);
+                thread::spawn(move || {
+                    data[index].store(1, Ordering::Relaxed);
+                    // SAFETY: the block is this queue's.
+                    unsafe { queue.get().mark_remote(block.0.cast(), index) };
+                })
+            })
+            .collect();
+        let (number, index) = plan[2];
+        data[index].store(1, Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { queue.get().mark_remote(blocks[number].0.cast(), index) };
+
+        let mut found = drain(queue.get(), &blocks);
+        // Whoever's bit has been found has its data seen.
+        for &(block, index) in &plan {
+            if found[block] >> index & 1 == 1 {
+                assert_eq!(data[index].load(Ordering::Relaxed), 1);
+            }
+        }
+        for waker in wakers {
+            waker.join().unwrap();
+        }
+        for (all, more) in found.iter_mut().zip(drain(queue.get(), &blocks)) {
+            *all |= more;
+        }
+        assert_eq!(found, [0b011, 0b100]);
+        assert!(!queue.get().is_pending());
+    });
+}
+
+/// The park handshake: whichever way a wake and a park cross, the executor either sees the bit
+/// before it blocks or is unparked.
+#[test]
+fn no_wake_is_lost_around_a_park() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(4);
+    model.check(|| {
+        let (queue, blocks) = queue_and_blocks(1);
+        let parker = Arc::new(Parker::new());
+        let block = blocks[0];
+        let wakers: Vec<_> = (0..2)
+            .map(|index| {
+                let parker = parker.clone();
+                thread::spawn(move || {
+                    // SAFETY: the block is this queue's.
+                    if unsafe { queue.get().mark_remote(block.0.cast(), index) } {
+                        parker.unpark();
+                    }
+                })
+            })
+            .collect();
+        let mut found = 0;
+        while found != 0b11 {
+            found |= drain(queue.get(), &blocks)[0];
+            if found != 0b11 && !queue.get().is_pending() {
+                if queue.get().announce_park() {
+                    parker.park();
+                }
+                queue.get().unannounce_park();
+            }
+        }
+        for waker in wakers {
+            waker.join().unwrap();
+        }
+    });
+}
+
+unsafe fn never(_: NonNull<Slot>, _: *mut (), _: Op<'_>) -> bool {
+    false
+}
+
+/// Promise 5: an abort that crosses the end of its task and the start of the next one in the
+/// same slot hits the former or nothing, never the latter; and of two aborts one counts.
+#[test]
+fn an_abort_hits_its_own_tenant_or_nothing() {
+    loom::model(|| {
+        let slot = leak(Slot::new());
+        let body = Box::into_raw(Box::new(0u64)).cast();
+        slot.get().publish(1, never, body, false);
+        let aborts: Vec<_> = (0..2)
+            .map(|_| thread::spawn(move || slot.get().request_abort(0)))
+            .collect();
+        let due = slot.get().due();
+        assert_ne!(due, Due::Nothing);
+        slot.get().retire();
+        assert_eq!(slot.get().due(), Due::Nothing);
+        slot.get().publish(1, never, body, false);
+        assert_eq!(slot.get().due(), Due::Poll, "the next tenant is left alone");
+        let requested = aborts
+            .into_iter()
+            .map(|abort| abort.join().unwrap())
+            .filter(|abort| *abort == Abort::Requested)
+            .count();
+        assert!(requested <= 1);
+        assert!(due == Due::Poll || requested == 1);
+        assert_eq!(slot.get().due(), Due::Poll);
+        assert_eq!(slot.get().generation(), 1);
+    });
+}
+
+/// Promise 2: claims from several contexts take different slots, and a freed slot's new tenant
+/// sees what the former one left.
+#[test]
+#[cfg(not(feature = "std"))]
+fn two_claims_never_take_the_same_slot() {
+    loom::model(|| {
+        let block = leak(BlockOf::<4>::new());
+        block.get().head.adopt(std::ptr::null(), 2);
+        let claim = move || block.get().head.free().claim().map(|(index, _)| index);
+        let other = thread::spawn(move || {
+            let index = claim().expect("two slots for two claimers");
+            block.get().head.free().release(index);
+            claim().expect("one is free again")
+        });
+        let mine = claim().expect("two slots for two claimers");
+        assert_ne!(mine, other.join().unwrap());
+        assert_eq!(claim(), None);
+    });
+}
+
+/// A reactor of a parker.
+struct LoomReactor(Arc<Parker>);
+
+struct Unpark(Arc<Parker>);
+
+impl Wake for Unpark {
+    fn wake(self: StdArc<Self>) {
+        self.0.unpark();
+    }
+}
+
+impl Reactor for LoomReactor {
+    type Error = core::convert::Infallible;
+
+    fn now(&self) -> Instant {
+        Instant::ZERO
+    }
+
+    fn park(&self, until: Deadline) -> Result<(), Self::Error> {
+        if until == Deadline::Never {
+            self.0.park();
+        }
+        Ok(())
+    }
+
+    fn unparker(&self) -> Waker {
+        StdArc::new(Unpark(self.0.clone())).into()
+    }
+}
+
+#[cfg(feature = "alloc")]
+fn executor() -> Executor<LoomReactor> {
+    Executor::with_capacity(2, LoomReactor(Arc::new(Parker::new())))
+}
+
+/// The whole: a task that two other threads wake is polled after each wake; an executor that
+/// sleeps wakes up.
+#[test]
+#[cfg(feature = "alloc")]
+fn an_executor_sees_the_wakes_of_other_threads() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let executor = executor();
+        let woken: Arc<[AtomicBool; 2]> = Arc::new([false; 2].map(AtomicBool::new));
+        let mut threads = Vec::new();
+        executor.block_on(core::future::poll_fn(|cx| {
+            if threads.is_empty() {
+                for index in 0..2 {
+                    let (woken, waker) = (woken.clone(), cx.waker().clone());
+                    threads.push(thread::spawn(move || {
+                        woken[index].store(true, Ordering::Release);
+                        waker.wake();
+                    }));
+                }
+            }
+            if woken.iter().all(|one| one.load(Ordering::Acquire)) {
+                core::task::Poll::Ready(())
+            } else {
+                core::task::Poll::Pending
+            }
+        }));
+        // A wake may still be on its way: into an executor that is gone.
+        drop(executor);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    });
+}
+
+/// Promise 10 and the abort half of 5, with a whole executor: aborted from another thread while
+/// it runs, the task ends, its future is dropped here, and the joiner is woken.
+#[test]
+#[cfg(feature = "alloc")]
+fn an_abort_from_another_thread_ends_the_task() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let executor = executor();
+        let task = executor
+            .spawner()
+            .spawn(core::future::pending::<()>())
+            .unwrap();
+        let abort = task.abort_handle();
+        let thread = thread::spawn(move || abort.abort());
+        assert!(executor.block_on(task).unwrap_err().is_aborted());
+        thread.join().unwrap();
+    });
+}
+
+/// A task from another thread gets a slot and its output arrives; or the executor is gone, and
+/// the handle says so.
+#[test]
+#[cfg(feature = "std")]
+fn a_spawn_from_another_thread_arrives_or_fails() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2);
+    model.check(|| {
+        let executor = executor();
+        let handle = executor.handle();
+        let thread = thread::spawn(move || {
+            let spawned = handle.spawn(async { 7 });
+            handle.shutdown();
+            spawned
+        });
+        executor.run().unwrap();
+        executor.run_until_stalled().unwrap();
+        let remote = thread.join().unwrap().expect("the executor is alive");
+        assert_eq!(executor.block_on(remote).unwrap(), 7);
+    });
+}

@@ -1,0 +1,491 @@
+//! The blocking pool: threads for what cannot wait in a task.
+//!
+//! There is one pool per process, shared by all runtimes. It starts its first thread at the
+//! first job. A thread without work for ten seconds ends.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+/// How many threads the pool has at most, unless told otherwise.
+pub const DEFAULT_MAX_THREADS: usize = 512;
+/// How many jobs can wait for a thread.
+pub const MAX_QUEUED: usize = 1 << 16;
+/// How long a thread waits for a job before it ends.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// Runs `f` on the pool. The handle is a future of its result and may be ignored.
+///
+/// ```
+/// polliwog_mio::block_on(async {
+///     let sum = polliwog_mio::spawn_blocking(|| (1..=100).sum::<u32>());
+///     assert_eq!(sum.await.unwrap(), 5050);
+/// });
+/// ```
+///
+/// If the pool takes no more jobs, `f` is dropped and the handle says so. With
+/// [`try_spawn_blocking`] it is given back.
+pub fn spawn_blocking<F, T>(f: F) -> BlockingHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    match try_spawn_blocking(f) {
+        Ok(handle) => handle,
+        Err(rejected) => BlockingHandle {
+            shared: Err(Some(rejected.reason)),
+        },
+    }
+}
+
+/// Runs `f` on the pool, or gives it back.
+///
+/// # Errors
+///
+/// [`Rejected`] if [`MAX_QUEUED`] jobs are waiting, or if the pool has no thread and the
+/// operating system gives it none.
+pub fn try_spawn_blocking<F, T>(f: F) -> Result<BlockingHandle<T>, Rejected<F>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    POOL.submit(f)
+}
+
+/// Sets how many threads the pool has at most, for the whole process. Threads above a lowered
+/// limit end with their current job.
+///
+/// Also through [`Builder::blocking_threads`](crate::Builder::blocking_threads).
+pub fn set_max_threads(threads: usize) {
+    POOL.lock().max_threads = threads.max(1);
+}
+
+/// A job of the pool. Awaited, it gives the job's result.
+///
+/// Dropping it does not stop the job; the result is dropped by the pool's thread then.
+///
+/// # Cancel safety
+///
+/// The handle can be awaited by reference and again later; nothing is lost.
+#[must_use = "the result, and a panic, of the job would go unnoticed; `drop` it if that is meant"]
+pub struct BlockingHandle<T> {
+    /// An error if the job was not accepted.
+    shared: Result<Arc<dyn Outcome<T>>, Option<Reason>>,
+}
+
+impl<T> BlockingHandle<T> {
+    /// Whether the job has ended (or was never accepted).
+    pub fn is_finished(&self) -> bool {
+        match &self.shared {
+            Ok(shared) => shared.is_finished(),
+            Err(_) => true,
+        }
+    }
+}
+
+impl<T> Future for BlockingHandle<T> {
+    type Output = Result<T, BlockingError>;
+
+    /// # Panics
+    ///
+    /// When polled again after it was ready.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.shared {
+            Ok(shared) => shared.poll(cx),
+            Err(reason) => match reason.take() {
+                Some(reason) => Poll::Ready(Err(BlockingError::Rejected(reason))),
+                None => panic!("a blocking handle polled after it was ready"),
+            },
+        }
+    }
+}
+
+impl<T> fmt::Debug for BlockingHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockingHandle")
+            .field("finished", &self.is_finished())
+            .finish()
+    }
+}
+
+/// Why a job has no result.
+pub enum BlockingError {
+    /// The job panicked; this is what it panicked with.
+    Panicked(Box<dyn Any + Send>),
+    /// The pool did not accept the job.
+    Rejected(Reason),
+}
+
+/// Why the pool did not accept a job.
+#[derive(Debug)]
+pub enum Reason {
+    /// So many jobs are waiting already.
+    QueueFull(usize),
+    /// The pool has no thread, and this is why it does not get one.
+    NoThread(io::Error),
+}
+
+/// A job that the pool did not accept.
+pub struct Rejected<F> {
+    /// The job.
+    pub job: F,
+    /// Why it was not accepted.
+    pub reason: Reason,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::QueueFull(limit) => {
+                write!(f, "the blocking pool is full: {limit} jobs are waiting")
+            }
+            Reason::NoThread(error) => {
+                write!(f, "the blocking pool cannot start a thread: {error}")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for BlockingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for BlockingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BlockingError::Rejected(reason) => reason.fmt(f),
+            BlockingError::Panicked(payload) => {
+                f.write_str("a blocking job panicked")?;
+                let text = payload
+                    .downcast_ref::<&str>()
+                    .copied()
+                    .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+                match text {
+                    Some(text) => write!(f, ": {text}"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+impl Error for BlockingError {}
+
+impl<F> fmt::Debug for Rejected<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rejected")
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Display for Rejected<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)
+    }
+}
+
+impl<F> Error for Rejected<F> {}
+
+impl From<BlockingError> for io::Error {
+    fn from(error: BlockingError) -> Self {
+        match error {
+            BlockingError::Rejected(Reason::NoThread(error)) => error,
+            BlockingError::Rejected(_) => io::Error::other(error.to_string()),
+            // The payload is not `Sync`, so it cannot travel inside.
+            BlockingError::Panicked(_) => io::Error::other(error.to_string()),
+        }
+    }
+}
+
+/// A job, its state and its result: one allocation.
+struct Job<F, T>(Mutex<State<F, T>>);
+
+enum State<F, T> {
+    /// The handle's waker from here on.
+    Waiting(F, Option<Waker>),
+    Running(Option<Waker>),
+    Done(Result<T, Box<dyn Any + Send>>),
+    Taken,
+}
+
+/// The pool's view of a job.
+trait Run: Send + Sync {
+    fn run(&self);
+}
+
+/// The handle's view of a job.
+trait Outcome<T>: Send + Sync {
+    fn is_finished(&self) -> bool;
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<T, BlockingError>>;
+}
+
+impl<F, T> Job<F, T> {
+    fn state(&self) -> MutexGuard<'_, State<F, T>> {
+        // No code of others runs under the lock: a poisoned state is a whole one.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F, T> Run for Job<F, T>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    fn run(&self) {
+        let f = {
+            let mut state = self.state();
+            match std::mem::replace(&mut *state, State::Taken) {
+                State::Waiting(f, waker) => {
+                    *state = State::Running(waker);
+                    f
+                }
+                other => {
+                    *state = other;
+                    return;
+                }
+            }
+        };
+        let result = catch_unwind(AssertUnwindSafe(f));
+        let previous = std::mem::replace(&mut *self.state(), State::Done(result));
+        if let State::Running(Some(waker)) = previous {
+            waker.wake();
+        }
+    }
+}
+
+impl<F, T> Outcome<T> for Job<F, T>
+where
+    F: Send,
+    T: Send,
+{
+    fn is_finished(&self) -> bool {
+        matches!(&*self.state(), State::Done(_) | State::Taken)
+    }
+
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<T, BlockingError>> {
+        let previous;
+        {
+            let mut state = self.state();
+            match &mut *state {
+                State::Waiting(_, waker) | State::Running(waker) => {
+                    if waker
+                        .as_ref()
+                        .is_some_and(|waker| waker.will_wake(cx.waker()))
+                    {
+                        return Poll::Pending;
+                    }
+                    previous = waker.replace(cx.waker().clone());
+                }
+                State::Done(_) => {
+                    return match std::mem::replace(&mut *state, State::Taken) {
+                        State::Done(result) => Poll::Ready(result.map_err(BlockingError::Panicked)),
+                        _ => unreachable!("the state was Done under the same lock"),
+                    };
+                }
+                State::Taken => {
+                    drop(state);
+                    panic!("a blocking handle polled after it was ready");
+                }
+            }
+        }
+        drop(previous);
+        Poll::Pending
+    }
+}
+
+static POOL: Pool = Pool {
+    state: Mutex::new(PoolState {
+        queue: VecDeque::new(),
+        threads: 0,
+        idle: 0,
+        max_threads: DEFAULT_MAX_THREADS,
+    }),
+    work: Condvar::new(),
+};
+
+struct Pool {
+    state: Mutex<PoolState>,
+    work: Condvar,
+}
+
+struct PoolState {
+    queue: VecDeque<Arc<dyn Run>>,
+    threads: usize,
+    /// Threads that wait for work, also those that have been notified and not woken up yet:
+    /// each of them takes a job, so a new thread is wanted when `queue` is longer.
+    idle: usize,
+    max_threads: usize,
+}
+
+impl Pool {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
+        // Jobs run without the lock, so nobody panics with it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn submit<F, T>(&'static self, f: F) -> Result<BlockingHandle<T>, Rejected<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let mut state = self.lock();
+        if state.queue.len() >= MAX_QUEUED {
+            drop(state);
+            let reason = Reason::QueueFull(MAX_QUEUED);
+            return Err(Rejected { job: f, reason });
+        }
+        if state.idle > state.queue.len() {
+            self.work.notify_one();
+        } else if state.threads < state.max_threads {
+            match self.start_thread() {
+                Ok(()) => state.threads += 1,
+                // The threads there are will see to it.
+                Err(_error) if state.threads > 0 => {
+                    record!(warn, "cannot start another blocking thread: {_error}");
+                }
+                Err(error) => {
+                    drop(state);
+                    let reason = Reason::NoThread(error);
+                    return Err(Rejected { job: f, reason });
+                }
+            }
+        }
+        let job = Arc::new(Job(Mutex::new(State::Waiting(f, None))));
+        state.queue.push_back(Arc::clone(&job) as Arc<dyn Run>);
+        Ok(BlockingHandle { shared: Ok(job) })
+    }
+
+    fn start_thread(&'static self) -> io::Result<()> {
+        thread::Builder::new()
+            .name("polliwog-blocking".into())
+            .spawn(|| self.work())
+            .map(drop)
+    }
+
+    /// The life of a thread. It is counted in `threads` already.
+    fn work(&self) {
+        let mut state = self.lock();
+        loop {
+            while state.threads <= state.max_threads {
+                let Some(job) = state.queue.pop_front() else {
+                    break;
+                };
+                drop(state);
+                // A job catches its own panic, but a waker or the drop of a result may panic.
+                let _ = catch_unwind(AssertUnwindSafe(|| {
+                    job.run();
+                    drop(job);
+                }));
+                state = self.lock();
+            }
+            if state.threads > state.max_threads {
+                break;
+            }
+            state.idle += 1;
+            let (woken, waited) = self
+                .work
+                .wait_timeout(state, KEEP_ALIVE)
+                .unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            state.idle -= 1;
+            if waited.timed_out() && state.queue.is_empty() {
+                break;
+            }
+        }
+        state.threads -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    /// Drives a handle without any runtime.
+    fn wait<T>(handle: BlockingHandle<T>) -> Result<T, BlockingError> {
+        struct Unpark(thread::Thread);
+        impl std::task::Wake for Unpark {
+            fn wake(self: Arc<Self>) {
+                self.0.unpark();
+            }
+        }
+        let waker = Arc::new(Unpark(thread::current())).into();
+        let mut cx = Context::from_waker(&waker);
+        let mut handle = std::pin::pin!(handle);
+        loop {
+            match handle.as_mut().poll(&mut cx) {
+                Poll::Ready(result) => return result,
+                Poll::Pending => thread::park(),
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_is_an_error_of_its_own_job() {
+        let bad = spawn_blocking(|| -> u32 { panic!("out of tadpoles") });
+        let good = spawn_blocking(|| 7);
+        let error = wait(bad).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a blocking job panicked: out of tadpoles"
+        );
+        assert_eq!(wait(good).unwrap(), 7);
+    }
+
+    #[test]
+    fn a_dropped_handle_does_not_stop_the_job() {
+        let (sender, receiver) = mpsc::channel();
+        drop(spawn_blocking(move || sender.send(1)));
+        assert_eq!(receiver.recv(), Ok(1));
+    }
+
+    #[test]
+    fn many_jobs_all_run() {
+        let jobs: Vec<_> = (0..1000).map(|n| spawn_blocking(move || n)).collect();
+        for (n, job) in jobs.into_iter().enumerate() {
+            assert_eq!(wait(job).unwrap(), n);
+        }
+    }
+
+    #[test]
+    fn a_full_queue_gives_the_job_back() {
+        // A pool of its own, whose only thread is busy until the end.
+        let pool: &'static Pool = Box::leak(Box::new(Pool {
+            state: Mutex::new(PoolState {
+                queue: VecDeque::new(),
+                threads: 0,
+                idle: 0,
+                max_threads: 1,
+            }),
+            work: Condvar::new(),
+        }));
+        let (go, wait_for_go) = mpsc::channel::<()>();
+        let first = pool.submit(move || wait_for_go.recv()).unwrap();
+        let mut accepted = Vec::new();
+        let rejected = loop {
+            match pool.submit(|| 1_u8) {
+                Ok(handle) => accepted.push(handle),
+                Err(rejected) => break rejected,
+            }
+        };
+        assert!(matches!(rejected.reason, Reason::QueueFull(MAX_QUEUED)));
+        assert_eq!((rejected.job)(), 1);
+        assert!(accepted.len() >= MAX_QUEUED);
+        go.send(()).unwrap();
+        wait(first).unwrap().unwrap();
+        for handle in accepted {
+            assert_eq!(wait(handle).unwrap(), 1);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Files, on the blocking pool.
+//!
+//! Each function, and each operation of a [`File`], is one trip to the pool and back: a file
+//! has no readiness to wait for. For many small operations at a time, do them all in one
+//! [`spawn_blocking`].
+
+mod file;
+
+use std::fs::Metadata;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use file::{File, MAX_CHUNK, OpenOptions};
+
+use crate::blocking::spawn_blocking;
+
+/// Runs a file operation on the pool.
+async fn hop<T: Send + 'static>(
+    f: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    spawn_blocking(f).await?
+}
+
+/// Reads a whole file.
+///
+/// ```
+/// # polliwog_mio::block_on(async {
+/// let path = std::env::temp_dir().join(format!("polliwog-doc-{}", std::process::id()));
+/// polliwog_mio::fs::write(&path, "quak").await?;
+/// assert_eq!(polliwog_mio::fs::read(&path).await?, b"quak");
+/// # std::fs::remove_file(&path)
+/// # }).unwrap();
+/// ```
+///
+/// # Errors
+///
+/// As [`std::fs::read`].
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves the read to end in the background.
+pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+    let path = path.as_ref().to_owned();
+    hop(|| std::fs::read(path)).await
+}
+
+/// Reads a whole file of text.
+///
+/// # Errors
+///
+/// As [`std::fs::read_to_string`].
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves the read to end in the background.
+pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
+    let path = path.as_ref().to_owned();
+    hop(|| std::fs::read_to_string(path)).await
+}
+
+/// Writes a whole file, over what it contained. A `Vec<u8>` or `String` is moved, not copied.
+///
+/// # Errors
+///
+/// As [`std::fs::write`].
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves the write to end in the background.
+pub async fn write(path: impl AsRef<Path>, contents: impl Into<Vec<u8>>) -> io::Result<()> {
+    let path = path.as_ref().to_owned();
+    let contents = contents.into();
+    hop(|| std::fs::write(path, contents)).await
+}
+
+/// What the system knows of a file; follows symbolic links.
+///
+/// # Errors
+///
+/// As [`std::fs::metadata`].
+///
+/// # Cancel safety
+///
+/// Nothing is lost.
+pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
+    let path = path.as_ref().to_owned();
+    hop(|| std::fs::metadata(path)).await
+}
+
+/// The absolute path without symbolic links and `..`.
+///
+/// # Errors
+///
+/// As [`std::fs::canonicalize`].
+///
+/// # Cancel safety
+///
+/// Nothing is lost.
+pub async fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
+    let path = path.as_ref().to_owned();
+    hop(|| std::fs::canonicalize(path)).await
+}
+
+/// Removes a file.
+///
+/// # Errors
+///
+/// As [`std::fs::remove_file`].
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves the removal to end in the background.
+pub async fn remove_file(path: impl AsRef<Path>) -> io::Result<()> {
+    let path = path.as_ref().to_owned();
+    hop(|| std::fs::remove_file(path)).await
+}

@@ -1,0 +1,121 @@
+//! The I/O traits of `futures-io` and `embedded-io-async` for everything that is a stream.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, TcpStream, WriteHalf};
+
+/// `$stream` gets from `$this` of type `&$type` to the `TcpStream`. None of the traits is imported
+/// here, so that a method call means the inherent method.
+macro_rules! reads {
+    ($($type:ty: $this:ident => $stream:expr;)+) => {$(
+        impl futures_io::AsyncRead for $type {
+            #[inline]
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                let $this = &*self;
+                $stream.poll_read(cx, buf)
+            }
+
+            fn poll_read_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &mut [IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                let $this = &*self;
+                $stream.poll_read_vectored(cx, bufs)
+            }
+        }
+
+        impl embedded_io_async::Read for $type {
+            #[inline]
+            async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+                let $this = &*self;
+                $stream.read(buf).await
+            }
+        }
+    )+};
+}
+
+macro_rules! writes {
+    ($($type:ty: $this:ident => $stream:expr;)+) => {$(
+        impl futures_io::AsyncWrite for $type {
+            #[inline]
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                let $this = &*self;
+                $stream.poll_write(cx, buf)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                let $this = &*self;
+                $stream.poll_write_vectored(cx, bufs)
+            }
+
+            #[inline]
+            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                let $this = &*self;
+                Poll::Ready($stream.finish())
+            }
+        }
+
+        impl embedded_io_async::Write for $type {
+            #[inline]
+            async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+                let $this = &*self;
+                $stream.write(buf).await
+            }
+
+            #[inline]
+            async fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+    )+};
+}
+
+macro_rules! error_type {
+    ($($type:ty),+ $(,)?) => {$(
+        impl embedded_io::ErrorType for $type {
+            type Error = io::Error;
+        }
+    )+};
+}
+
+error_type!(
+    TcpStream,
+    &TcpStream,
+    ReadHalf<'_>,
+    WriteHalf<'_>,
+    OwnedReadHalf,
+    OwnedWriteHalf
+);
+
+reads! {
+    TcpStream: stream => stream;
+    &TcpStream: stream => stream;
+    ReadHalf<'_>: half => half.stream();
+    OwnedReadHalf: half => half.stream();
+}
+
+writes! {
+    TcpStream: stream => stream;
+    &TcpStream: stream => stream;
+    WriteHalf<'_>: half => half.stream();
+    OwnedWriteHalf: half => half.stream();
+}

@@ -1,0 +1,22 @@
+//! TCP and UDP sockets.
+//!
+//! Every socket belongs to the reactor in whose context it was made, and to that thread. The
+//! methods take `&self`, so that one task may read while another writes; at most one task at a
+//! time waits for each direction.
+//!
+//! Streams implement [`futures_io`]'s and [`embedded_io_async`]'s traits, also by reference
+//! (`&TcpStream`), and have the usual operations as methods, so that neither is needed for
+//! plain use.
+
+mod addr;
+mod io_traits;
+mod listener;
+mod split;
+mod stream;
+mod udp;
+
+pub use addr::{ToSocketAddrs, lookup_host};
+pub use listener::{Incoming, TcpListener};
+pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+pub use stream::TcpStream;
+pub use udp::UdpSocket;

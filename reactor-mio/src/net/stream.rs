@@ -1,0 +1,469 @@
+//! [`TcpStream`].
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use polliwog_core::sources::Direction;
+use socket2::SockRef;
+
+use super::addr::{ToSocketAddrs, first_that_works};
+use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use crate::reactor::MioReactor;
+use crate::source::Registered;
+
+/// A TCP connection.
+///
+/// All operations take `&self`. For reading and writing in two tasks at once, see
+/// [`split`](Self::split) (borrowed, free) and [`into_split`](Self::into_split) (owned).
+///
+/// ```
+/// use polliwog_mio::net::{TcpListener, TcpStream};
+///
+/// polliwog_mio::block_on(async {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let client = TcpStream::connect(listener.local_addr()?).await?;
+///     let (server, _peer) = listener.accept().await?;
+///     client.write_all(b"ping").await?;
+///     let mut buf = [0; 4];
+///     server.read_exact(&mut buf).await?;
+///     assert_eq!(&buf, b"ping");
+///     std::io::Result::Ok(())
+/// })
+/// # .unwrap();
+/// ```
+pub struct TcpStream {
+    io: Registered<mio::net::TcpStream>,
+}
+
+impl TcpStream {
+    /// Connects, trying each address that `addr` stands for in turn.
+    ///
+    /// # Errors
+    ///
+    /// The error of the last address tried; see also [`lookup_host`](super::lookup_host).
+    /// [`io::ErrorKind::NotConnected`] outside of a runtime.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up the attempt and closes its socket.
+    pub async fn connect(addr: impl ToSocketAddrs) -> io::Result<TcpStream> {
+        let reactor = MioReactor::current()?;
+        let reactor = &reactor;
+        first_that_works(addr, |addr| Self::connect_to(reactor, addr)).await
+    }
+
+    async fn connect_to(reactor: &MioReactor, addr: SocketAddr) -> io::Result<TcpStream> {
+        let socket = mio::net::TcpStream::connect(addr)?;
+        let stream = Self::attach(reactor, socket);
+        // On the loopback device the connection stands as soon as it has been asked for.
+        if stream.io.with(mio::net::TcpStream::peer_addr).is_err() {
+            stream.io.register_both()?;
+            poll_fn(|cx| stream.poll_connected(cx)).await?;
+        }
+        record!(debug, "connected to {addr}");
+        Ok(stream)
+    }
+
+    fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.poll_write_with(cx, |socket| {
+            if let Some(error) = socket.take_error()? {
+                return Err(error);
+            }
+            match socket.peer_addr() {
+                Ok(_) => Ok(()),
+                // An early event: the handshake is still under way.
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                    Err(io::ErrorKind::WouldBlock.into())
+                }
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    #[inline]
+    pub(crate) fn attach(reactor: &MioReactor, socket: mio::net::TcpStream) -> TcpStream {
+        TcpStream {
+            io: Registered::owning(reactor, socket),
+        }
+    }
+
+    /// Takes over a connected socket of the standard library and makes it non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// When the socket cannot be made non-blocking; [`io::ErrorKind::NotConnected`] outside of
+    /// a runtime.
+    pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+        let reactor = MioReactor::current()?;
+        stream.set_nonblocking(true)?;
+        Ok(Self::attach(
+            &reactor,
+            mio::net::TcpStream::from_std(stream),
+        ))
+    }
+
+    /// Gives the socket to the standard library. It stays non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be taken out of the selector.
+    pub fn into_std(self) -> io::Result<std::net::TcpStream> {
+        Ok(self.io.into_inner()?.into())
+    }
+
+    /// Reads into `buf` and returns how many bytes it was; zero at the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports of this connection, a reset by the peer for example; an error
+    /// that wraps [`SourcesFull`](polliwog_core::sources::SourcesFull) when it would have to
+    /// wait and the reactor watches as many sources as it may.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing has been read if the future is dropped before it is done.
+    #[inline]
+    pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        poll_fn(move |cx| self.poll_read(cx, buf))
+    }
+
+    /// Fills `buf`.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read); [`io::ErrorKind::UnexpectedEof`] when the stream ends before.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: what has been read until then is in `buf`, and how much it is, is lost.
+    #[inline]
+    pub fn read_exact(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<()>> {
+        let mut done = 0;
+        poll_fn(move |cx| {
+            while done < buf.len() {
+                match ready!(self.poll_read(cx, &mut buf[done..]))? {
+                    0 => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+                    n => done += n,
+                }
+            }
+            Poll::Ready(Ok(()))
+        })
+    }
+
+    /// Writes from `buf` and returns how many bytes were taken.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing has been written if the future is dropped before it is done.
+    #[inline]
+    pub fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
+        poll_fn(move |cx| self.poll_write(cx, buf))
+    }
+
+    /// Writes all of `buf`.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read); [`io::ErrorKind::WriteZero`] when the system takes nothing.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: some part may have been written.
+    #[inline]
+    pub fn write_all(&self, buf: &[u8]) -> impl Future<Output = io::Result<()>> {
+        let mut rest = buf;
+        poll_fn(move |cx| {
+            while !rest.is_empty() {
+                match ready!(self.poll_write(cx, rest))? {
+                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    n => rest = &rest[n..],
+                }
+            }
+            Poll::Ready(Ok(()))
+        })
+    }
+
+    /// Reads without taking the bytes away; zero at the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        poll_fn(|cx| self.io.poll_read_with(cx, |socket| socket.peek(buf))).await
+    }
+
+    /// Reads if that does not have to wait.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::WouldBlock`] if it has to; see [`readable`](Self::readable).
+    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let read = self
+            .io
+            .try_with(Direction::Read, |mut socket| socket.read(buf))?;
+        self.note_read(read, buf.len());
+        Ok(read)
+    }
+
+    /// Writes if that does not have to wait.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::WouldBlock`] if it has to; see [`writable`](Self::writable).
+    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        let written = self
+            .io
+            .try_with(Direction::Write, |mut socket| socket.write(buf))?;
+        self.note_written(written, buf.len());
+        Ok(written)
+    }
+
+    /// Waits until [`try_read`](Self::try_read) may have something to return. It may be wrong.
+    ///
+    /// # Errors
+    ///
+    /// When the socket cannot be registered to wait.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub async fn readable(&self) -> io::Result<()> {
+        poll_fn(|cx| self.io.poll_read_ready(cx)).await.map(drop)
+    }
+
+    /// Waits until [`try_write`](Self::try_write) may have room. It may be wrong.
+    ///
+    /// # Errors
+    ///
+    /// When the socket cannot be registered to wait.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub async fn writable(&self) -> io::Result<()> {
+        poll_fn(|cx| self.io.poll_write_ready(cx)).await.map(drop)
+    }
+
+    /// [`read`](Self::read) as a poll function.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    #[inline]
+    pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let read = ready!(self.io.poll_read_with(cx, |mut socket| socket.read(buf)))?;
+        self.note_read(read, buf.len());
+        Poll::Ready(Ok(read))
+    }
+
+    /// [`write`](Self::write) as a poll function.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    #[inline]
+    pub fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = ready!(self.io.poll_write_with(cx, |mut socket| socket.write(buf)))?;
+        self.note_written(written, buf.len());
+        Poll::Ready(Ok(written))
+    }
+
+    /// [`poll_read`](Self::poll_read) into several buffers.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn poll_read_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let read = |mut socket: &mio::net::TcpStream| socket.read_vectored(bufs);
+        let read = ready!(self.io.poll_read_with(cx, read))?;
+        self.note_read(read, bufs.iter().map(|buf| buf.len()).sum());
+        Poll::Ready(Ok(read))
+    }
+
+    /// [`poll_write`](Self::poll_write) from several buffers.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub fn poll_write_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let write = |mut socket: &mio::net::TcpStream| socket.write_vectored(bufs);
+        // Short for certain only if it is not the number of buffers that was the limit: not
+        // taken for a full socket here.
+        self.io.poll_write_with(cx, write)
+    }
+
+    #[inline]
+    fn note_read(&self, read: usize, asked: usize) {
+        if read != 0 && read < asked {
+            self.io.read_short();
+        }
+    }
+
+    #[inline]
+    fn note_written(&self, written: usize, asked: usize) {
+        if written != 0 && written < asked {
+            self.io.write_short();
+        }
+    }
+
+    /// Closes one or both directions of the connection.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.io.with(|socket| socket.shutdown(how))
+    }
+
+    /// `shutdown(Write)` at the end of a writer's work, for which a connection that the peer
+    /// has closed already is as good.
+    pub(crate) fn finish(&self) -> io::Result<()> {
+        match self.shutdown(Shutdown::Write) {
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            result => result,
+        }
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports, if the connection is gone for example.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.io.with(mio::net::TcpStream::peer_addr)
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io.with(mio::net::TcpStream::local_addr)
+    }
+
+    /// Whether small segments go out at once (`TCP_NODELAY`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        self.io.with(mio::net::TcpStream::nodelay)
+    }
+
+    /// Sets whether small segments go out at once (`TCP_NODELAY`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.io.with(|socket| socket.set_nodelay(nodelay))
+    }
+
+    /// The time to live of outgoing packets (`IP_TTL`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.io.with(mio::net::TcpStream::ttl)
+    }
+
+    /// Sets the time to live of outgoing packets (`IP_TTL`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.io.with(|socket| socket.set_ttl(ttl))
+    }
+
+    /// How long closing waits for unsent data (`SO_LINGER`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        self.io.with(|socket| SockRef::from(socket).linger())
+    }
+
+    /// Sets how long closing waits for unsent data (`SO_LINGER`). With zero, closing resets the
+    /// connection.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        self.io
+            .with(|socket| SockRef::from(socket).set_linger(linger))
+    }
+
+    /// Takes the error that is pending on the socket, if any (`SO_ERROR`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports about the query itself.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.io.with(mio::net::TcpStream::take_error)
+    }
+
+    /// Two halves that borrow the stream, to read and to write at the same time in one task.
+    /// Free of cost.
+    ///
+    /// With `futures`' `AsyncReadExt` in scope, its method of the same name goes before this one:
+    /// say `TcpStream::split(&stream)` then.
+    pub fn split(&self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        split::borrow(self)
+    }
+
+    /// Two halves that share the stream, to read and to write in different tasks. Dropping the
+    /// writing half closes that direction.
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        split::share(Rc::new(self))
+    }
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.fmt(f)
+    }
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsRawFd for TcpStream {
+    /// The descriptor, or -1 if it has been taken away.
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.io.with(|socket| Ok(socket.as_raw_fd())).unwrap_or(-1)
+    }
+}
+
+#[cfg(windows)]
+impl std::os::windows::io::AsRawSocket for TcpStream {
+    /// The socket, or `INVALID_SOCKET` if it has been taken away.
+    fn as_raw_socket(&self) -> std::os::windows::io::RawSocket {
+        self.io
+            .with(|socket| Ok(socket.as_raw_socket()))
+            .unwrap_or(!0)
+    }
+}

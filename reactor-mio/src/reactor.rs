@@ -1,0 +1,440 @@
+//! [`MioReactor`]: the reactor on top of mio's selector.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use mio::event::Source;
+use mio::{Events, Interest};
+use polliwog_core::sources::{Direction, Entry, Readiness, Sources, Token};
+use polliwog_core::{Deadline, Instant, Reactor};
+
+use crate::dispatch;
+use crate::sys::{Clock, FineWait};
+
+/// The token of the unparker: no source has it, see [`Token::to_usize`].
+const UNPARK: mio::Token = mio::Token(usize::MAX);
+
+/// How many events one wait takes over at most, unless the builder says otherwise.
+pub(crate) const DEFAULT_EVENTS: usize = 1024;
+/// How many sources a reactor watches at most, unless the builder says otherwise.
+pub(crate) const DEFAULT_SOURCES: usize = 1 << 20;
+
+/// Time, input and output for one executor, through epoll, kqueue or IOCP.
+///
+/// A value of this type is a cheap handle: clones share one selector and one table of sources.
+/// It belongs to one thread.
+///
+/// [`Runtime`](crate::Runtime) makes one, and makes it *current* while it runs, so that
+/// sockets find it. To pair it with an executor of your own, keep it current by
+/// [`enter`](MioReactor::enter).
+///
+/// # Limits
+///
+/// The table of sources holds a stated maximum (2²⁰ unless given): a socket that has to
+/// wait beyond it fails with an error that wraps
+/// [`SourcesFull`](polliwog_core::sources::SourcesFull).
+///
+/// # Resolution
+///
+/// On Linux, waits end within about 60 µs of their deadline (`epoll_pwait2`; kernels before
+/// 5.11: a millisecond). Elsewhere mio waits in milliseconds, rounded up.
+#[derive(Clone)]
+pub struct MioReactor {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    poll: RefCell<mio::Poll>,
+    sources: RefCell<Sources<Vec<Entry>>>,
+    fine: FineWait,
+    /// Taken out while events are dispatched, so that a waker may come back here.
+    events: Cell<Option<Events>>,
+    events_capacity: usize,
+    clock: Clock,
+    unparker: Waker,
+}
+
+struct Unpark(mio::Waker);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if let Err(_error) = self.0.wake() {
+            record!(error, "cannot unpark a reactor: {_error}");
+        }
+    }
+}
+
+impl MioReactor {
+    /// A reactor with the default limits.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system gives out no selector, for lack of file descriptors as a rule.
+    pub fn new() -> io::Result<Self> {
+        Self::with_limits(DEFAULT_SOURCES, DEFAULT_EVENTS)
+    }
+
+    /// A reactor that watches at most `max_sources` sources at a time and takes at most
+    /// `events_capacity` events from the system per wait.
+    ///
+    /// # Errors
+    ///
+    /// Like [`new`](Self::new).
+    pub fn with_limits(max_sources: usize, events_capacity: usize) -> io::Result<Self> {
+        let poll = mio::Poll::new()?;
+        let unparker = mio::Waker::new(poll.registry(), UNPARK)?;
+        let events_capacity = events_capacity.max(1);
+        Ok(Self {
+            inner: Rc::new(Inner {
+                poll: RefCell::new(poll),
+                sources: RefCell::new(Sources::new(Vec::new(), max_sources)),
+                fine: FineWait::new(events_capacity),
+                events: Cell::new(None),
+                events_capacity,
+                clock: Clock::start(),
+                unparker: Arc::new(Unpark(unparker)).into(),
+            }),
+        })
+    }
+
+    /// The reactor in whose context the calling code runs.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::NotConnected`] outside of a runtime.
+    pub fn current() -> io::Result<Self> {
+        CURRENT
+            .try_with(|current| current.borrow().clone())
+            .ok()
+            .flatten()
+            .ok_or_else(|| {
+                io::Error::new(
+                    io::ErrorKind::NotConnected,
+                    "no mio reactor in this context: call it inside `block_on`, or inside \
+                     `Runtime::enter`",
+                )
+            })
+    }
+
+    /// Runs `f` with this as the thread's current reactor.
+    pub fn enter<T>(&self, f: impl FnOnce() -> T) -> T {
+        let previous = CURRENT.try_with(|current| current.replace(Some(self.clone())));
+        let _restore = Restore(previous.ok().flatten());
+        f()
+    }
+
+    /// How many sources are being watched.
+    pub fn sources(&self) -> usize {
+        self.inner.sources.borrow().len()
+    }
+
+    /// How many sources can be watched at a time.
+    pub fn max_sources(&self) -> usize {
+        self.inner.sources.borrow().capacity()
+    }
+
+    /// Puts a source into the table and into the selector.
+    pub(crate) fn register(
+        &self,
+        source: &mut impl Source,
+        interest: Interest,
+    ) -> io::Result<Token> {
+        let inner = &*self.inner;
+        let token = inner
+            .sources
+            .borrow_mut()
+            .insert()
+            .map_err(|full| io::Error::new(io::ErrorKind::OutOfMemory, full))?;
+        let number = mio::Token(token.to_usize());
+        if let Err(error) = inner
+            .poll
+            .borrow()
+            .registry()
+            .register(source, number, interest)
+        {
+            let _ = inner.sources.borrow_mut().remove(token);
+            return Err(error);
+        }
+        Ok(token)
+    }
+
+    /// Changes what a source is watched for.
+    pub(crate) fn reregister(
+        &self,
+        source: &mut impl Source,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        let number = mio::Token(token.to_usize());
+        let poll = self.inner.poll.borrow();
+        poll.registry().reregister(source, number, interest)
+    }
+
+    /// Puts a source back into the selector, which has dropped it.
+    pub(crate) fn register_again(
+        &self,
+        source: &mut impl Source,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        let poll = self.inner.poll.borrow();
+        // The source itself still believes that it is registered.
+        let _ = poll.registry().deregister(source);
+        let number = mio::Token(token.to_usize());
+        poll.registry().register(source, number, interest)
+    }
+
+    /// Takes a source out of the selector. [`forget`](Self::forget) has to follow.
+    pub(crate) fn deregister(&self, source: &mut impl Source) -> io::Result<()> {
+        self.inner.poll.borrow().registry().deregister(source)
+    }
+
+    /// Takes a source out of the table.
+    pub(crate) fn forget(&self, token: Token) {
+        let wakeups = self.inner.sources.borrow_mut().remove(token);
+        // Nobody can wait for a source that is gone. Dropped only now: the table is free again.
+        drop(wakeups);
+    }
+
+    #[inline]
+    pub(crate) fn poll_ready(
+        &self,
+        token: Token,
+        direction: Direction,
+        cx: &mut Context<'_>,
+    ) -> Poll<Readiness> {
+        let mut sources = self.inner.sources.borrow_mut();
+        sources.poll_ready(token, direction, cx)
+    }
+
+    #[inline]
+    pub(crate) fn clear_ready(&self, token: Token, ready: Readiness) {
+        self.inner.sources.borrow_mut().clear_ready(token, ready);
+    }
+
+    #[inline(never)]
+    fn wait_until(&self, at: Instant) -> io::Result<()> {
+        let timeout = at.saturating_duration_since(self.now());
+        if timeout.is_zero() {
+            return self.wait(Some(Duration::ZERO));
+        }
+        let dispatch = |number, ready| self.dispatch(number, ready);
+        match self.inner.fine.wait(&self.inner.poll, timeout, dispatch) {
+            Some(result) => {
+                let _count = result?;
+                record!(trace, "epoll_pwait2: {_count} events");
+                Ok(())
+            }
+            None => self.wait(Some(timeout)),
+        }
+    }
+
+    fn wait(&self, timeout: Option<Duration>) -> io::Result<()> {
+        let inner = &*self.inner;
+        let mut events = inner
+            .events
+            .take()
+            .unwrap_or_else(|| Events::with_capacity(inner.events_capacity));
+        let waited = inner.poll.borrow_mut().poll(&mut events, timeout);
+        match waited {
+            Ok(()) => {
+                let mut _count = 0_usize;
+                dispatch::for_each_event(events.iter(), |event| {
+                    _count += 1;
+                    self.dispatch(event.token().0, dispatch::readiness(event));
+                });
+                record!(trace, "mio: {_count} events");
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        inner.events.set(Some(events));
+        Ok(())
+    }
+
+    /// Notes an event and wakes who waits for it; the table is free while a waker runs.
+    #[inline]
+    fn dispatch(&self, number: usize, ready: Readiness) {
+        if number == UNPARK.0 {
+            return;
+        }
+        let wakeups = {
+            let mut sources = self.inner.sources.borrow_mut();
+            match sources.find(number) {
+                Some(token) => sources.set_ready(token, ready),
+                // Late news of a source that is gone.
+                None => return,
+            }
+        };
+        dispatch::wake(wakeups);
+    }
+}
+
+impl Reactor for MioReactor {
+    type Error = io::Error;
+
+    #[inline]
+    fn now(&self) -> Instant {
+        self.inner.clock.elapsed()
+    }
+
+    fn park(&self, until: Deadline) -> io::Result<()> {
+        match until {
+            Deadline::Never => self.wait(None),
+            Deadline::Now => self.wait(Some(Duration::ZERO)),
+            Deadline::At(at) => self.wait_until(at),
+        }
+    }
+
+    fn unparker(&self) -> Waker {
+        self.inner.unparker.clone()
+    }
+}
+
+impl fmt::Debug for MioReactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MioReactor")
+            .field("sources", &self.sources())
+            .field("max_sources", &self.max_sources())
+            .finish_non_exhaustive()
+    }
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<MioReactor>> = const { RefCell::new(None) };
+}
+
+/// Makes the reactor current again that was current before, also when a panic passes by.
+struct Restore(Option<MioReactor>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        let previous = self.0.take();
+        // Dropping a reactor runs destructors of wakers: not while the cell is borrowed.
+        let mine = CURRENT.try_with(|current| current.replace(previous));
+        drop(mine);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn connected() -> (mio::net::TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let theirs = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (ours, _) = listener.accept().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        (mio::net::TcpStream::from_std(ours), theirs)
+    }
+
+    #[test]
+    fn unpark_is_sticky_and_counts_once() {
+        let reactor = MioReactor::new().unwrap();
+        let unparker = reactor.unparker();
+        unparker.wake_by_ref();
+        unparker.wake_by_ref();
+        reactor.park(Deadline::Never).unwrap();
+        std::thread::spawn(move || unparker.wake());
+        reactor.park(Deadline::Never).unwrap();
+        let before = reactor.now();
+        let deadline = before + Duration::from_micros(300);
+        while reactor.now() < deadline {
+            reactor.park(Deadline::At(deadline)).unwrap();
+        }
+    }
+
+    #[test]
+    fn events_of_a_source_that_is_gone_reach_nobody() {
+        let reactor = MioReactor::with_limits(1, 4).unwrap();
+        let (mut old, theirs) = connected();
+        let stale = reactor.register(&mut old, Interest::READABLE).unwrap();
+        io::Write::write_all(&mut &theirs, b"late").unwrap();
+        // The table forgets the source, the selector does not: its event comes all the same.
+        reactor.forget(stale);
+        let (mut new, _open) = connected();
+        let token = reactor.register(&mut new, Interest::READABLE).unwrap();
+        assert_eq!(token.index(), stale.index());
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let waker = Waker::from(Arc::clone(&count));
+        let mut cx = Context::from_waker(&waker);
+        assert!(
+            reactor
+                .poll_ready(token, Direction::Read, &mut cx)
+                .is_pending()
+        );
+        reactor.park(Deadline::Never).unwrap();
+        assert!(
+            reactor
+                .poll_ready(token, Direction::Read, &mut cx)
+                .is_pending()
+        );
+        assert_eq!(count.0.load(Ordering::Relaxed), 0);
+        reactor.deregister(&mut old).unwrap();
+    }
+
+    #[test]
+    fn both_ways_of_waiting_report_the_same() {
+        for deadline in [Deadline::Never, Deadline::At(Instant::MAX), Deadline::Now] {
+            let reactor = MioReactor::new().unwrap();
+            let (mut ours, theirs) = connected();
+            let token = reactor.register(&mut ours, Interest::READABLE).unwrap();
+            let count = Arc::new(Count(AtomicUsize::new(0)));
+            let waker = Waker::from(Arc::clone(&count));
+            let mut cx = Context::from_waker(&waker);
+            assert!(
+                reactor
+                    .poll_ready(token, Direction::Read, &mut cx)
+                    .is_pending()
+            );
+            io::Write::write_all(&mut &theirs, b"news").unwrap();
+            theirs.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut seen = Readiness::NONE;
+            // The data and the end of the stream may come one after the other.
+            while !seen.contains(Readiness::READABLE | Readiness::READ_CLOSED) {
+                reactor.park(deadline).unwrap();
+                seen |= reactor.inner.sources.borrow().ready(token);
+            }
+            assert_eq!(count.0.load(Ordering::Relaxed), 1);
+            reactor.deregister(&mut ours).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_reactor_is_current_inside_of_enter_only() {
+        assert_eq!(
+            MioReactor::current().unwrap_err().kind(),
+            io::ErrorKind::NotConnected
+        );
+        let (outer, inner) = (MioReactor::new().unwrap(), MioReactor::new().unwrap());
+        let is_current = |reactor: &MioReactor| {
+            Rc::ptr_eq(&MioReactor::current().unwrap().inner, &reactor.inner)
+        };
+        outer.enter(|| {
+            let inside = || inner.enter(|| -> () { panic!("{}", is_current(&inner)) });
+            let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(inside));
+            assert_eq!(panic.unwrap_err().downcast_ref::<String>().unwrap(), "true");
+            assert!(is_current(&outer));
+        });
+        assert!(MioReactor::current().is_err());
+    }
+}

@@ -1,0 +1,163 @@
+//! Clocks: where a [`SpinReactor`](crate::SpinReactor) takes the time from.
+
+use core::cell::Cell;
+use core::time::Duration;
+
+use polliwog_core::{Deadline, Instant};
+
+/// A monotonic clock, and the alarm that ends the idle hook's sleep.
+///
+/// On hardware this is a timer peripheral:
+///
+/// ```
+/// use polliwog_spin::{Clock, Deadline, Instant};
+/// # mod timer { pub fn micros() -> u64 { 0 } pub fn disarm() {} pub fn arm(_: u64) {} }
+///
+/// /// A free-running counter of microseconds with a compare register.
+/// struct Timer;
+///
+/// impl Clock for Timer {
+///     fn now(&self) -> Instant {
+///         Instant::from_micros(timer::micros())
+///     }
+///
+///     fn set_alarm(&self, at: Deadline) {
+///         match at {
+///             // Round up: an alarm that comes early costs another turn, for nothing.
+///             Deadline::At(at) => timer::arm(at.as_nanos().div_ceil(1_000)),
+///             Deadline::Now | Deadline::Never => timer::disarm(),
+///         }
+///     }
+/// }
+/// # Timer.set_alarm(Deadline::At(Timer.now()));
+/// ```
+///
+/// A clock with a periodic tick needs no alarm: the tick's interrupt ends the sleep, and the
+/// resolution is the tick.
+pub trait Clock {
+    /// The time since an arbitrary start. Never goes back.
+    fn now(&self) -> Instant;
+
+    /// Arranges for an interrupt at `at`, in the place of an earlier one; none for
+    /// [`Deadline::Never`]. Called before every sleep.
+    ///
+    /// If `at` has passed already, or passes while the alarm is being set, the interrupt must
+    /// come at once: a compare register that waits for equality has to be checked again after
+    /// it was written.
+    fn set_alarm(&self, at: Deadline) {
+        let _ = at;
+    }
+}
+
+impl<C: Clock + ?Sized> Clock for &C {
+    fn now(&self) -> Instant {
+        (**self).now()
+    }
+
+    fn set_alarm(&self, at: Deadline) {
+        (**self).set_alarm(at);
+    }
+}
+
+/// A clock that stands still until it is moved: by [`advance`](Self::advance), or by the
+/// [`Jump`](crate::Jump) hook, which moves it to the next deadline whenever nothing else is left
+/// to do.
+///
+/// With feature `alloc` it can be cloned, and all clones show the same time.
+///
+/// ```
+/// use polliwog_spin::{Clock, VirtualClock};
+/// use core::time::Duration;
+///
+/// let clock = VirtualClock::new();
+/// clock.advance(Duration::from_secs(3600));
+/// assert_eq!(clock.now().as_duration(), Duration::from_secs(3600));
+/// ```
+#[derive(Debug, Default)]
+#[cfg_attr(feature = "alloc", derive(Clone))]
+pub struct VirtualClock {
+    #[cfg(feature = "alloc")]
+    state: alloc::rc::Rc<State>,
+    #[cfg(not(feature = "alloc"))]
+    state: State,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    now: Cell<Instant>,
+    paused: Cell<bool>,
+}
+
+impl VirtualClock {
+    /// A clock that shows [`Instant::ZERO`] and jumps when nothing else is left to do.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Moves the clock by hand, paused or not.
+    ///
+    /// Sleeping tasks notice it once the executor looks at its timers again: all that have come
+    /// due meanwhile, in the order of their deadlines, and all at the new time. To have each
+    /// task run at its own time, use [`Runtime::advance`](crate::Runtime::advance), or let the
+    /// task that tests them sleep.
+    pub fn advance(&self, by: Duration) {
+        self.state.now.set(self.state.now.get() + by);
+    }
+
+    /// Stops the clock from jumping: from now on only [`advance`](Self::advance) moves it.
+    pub fn pause(&self) {
+        self.state.paused.set(true);
+    }
+
+    /// Lets the clock jump again.
+    pub fn resume(&self) {
+        self.state.paused.set(false);
+    }
+
+    /// Whether the clock may not jump.
+    pub fn is_paused(&self) -> bool {
+        self.state.paused.get()
+    }
+
+    /// Moves the clock to `at`, unless it is later already.
+    pub(crate) fn jump_to(&self, at: Instant) {
+        self.state.now.set(self.state.now.get().max(at));
+    }
+}
+
+impl Clock for VirtualClock {
+    fn now(&self) -> Instant {
+        self.state.now.get()
+    }
+}
+
+/// The operating system's monotonic clock, counted from when this was made.
+#[cfg(feature = "std")]
+#[derive(Clone, Copy, Debug)]
+pub struct WallClock {
+    start: std::time::Instant,
+}
+
+#[cfg(feature = "std")]
+impl WallClock {
+    /// A clock that starts now.
+    pub fn new() -> Self {
+        Self {
+            start: std::time::Instant::now(),
+        }
+    }
+}
+
+#[cfg(feature = "std")]
+impl Default for WallClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(feature = "std")]
+impl Clock for WallClock {
+    fn now(&self) -> Instant {
+        Instant::from_duration(self.start.elapsed())
+    }
+}

@@ -1,0 +1,112 @@
+//! The shortest way in: a future and no runtime to name.
+
+use core::future::Future;
+
+use crate::runtime::Runtime;
+
+/// Runs a future to its end in a new [`Runtime`], in virtual time, and with it the tasks that it
+/// [spawns](fn@crate::spawn). Tasks that are not done by then are dropped.
+///
+/// Without feature `alloc` the runtime lies in static memory that there is once per program: 64
+/// tasks of up to 4 KiB (8 of up to 512 bytes on bare metal).
+///
+/// # Panics
+///
+/// When the program is [stalled](crate::Stalled), when the future panics, and without `alloc`
+/// when another `block_on` runs, on this thread or another.
+///
+/// ```
+/// use polliwog_spin::time::sleep;
+/// use core::time::Duration;
+///
+/// let sum = polliwog_spin::block_on(async {
+///     let two = polliwog_spin::spawn(async {
+///         sleep(Duration::from_secs(3600)).await;
+///         2
+///     })
+///     .unwrap();
+///     40 + two.await.unwrap()
+/// });
+/// assert_eq!(sum, 42);
+/// ```
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    with_seed(0, |runtime| runtime.block_on(future))
+}
+
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+fn with_seed<T>(seed: u64, f: impl FnOnce(&Runtime) -> T) -> T {
+    f(&Runtime::new(seed))
+}
+
+#[cfg(not(all(feature = "alloc", target_has_atomic = "ptr")))]
+fn with_seed<T>(seed: u64, f: impl FnOnce(&Runtime) -> T) -> T {
+    use polliwog_core::TaskPool;
+    use polliwog_core::unpark::Flag;
+
+    #[cfg(target_os = "none")]
+    static POOL: TaskPool<8, 512> = TaskPool::new();
+    #[cfg(not(target_os = "none"))]
+    static POOL: TaskPool<64, 4096> = TaskPool::new();
+    static FLAG: Flag = Flag::new();
+
+    match Runtime::builder().seed(seed).build_in(&POOL, &FLAG) {
+        Ok(runtime) => f(&runtime),
+        Err(_) => panic!(
+            "polliwog_spin::block_on is running already, and without feature `alloc` there is \
+             memory for one: use a `Runtime` with a `TaskPool` of its own"
+        ),
+    }
+}
+
+/// Runs the body of a test in a new [`Runtime`] with this [seed](crate::Builder::seed). If it
+/// panics, the seed is printed.
+///
+/// ```
+/// use polliwog_spin::time::{sleep, timeout};
+/// use core::time::Duration;
+///
+/// polliwog_spin::test(7, async {
+///     let slow = sleep(Duration::from_secs(3_600_000));
+///     assert!(timeout(Duration::from_secs(3600), slow).await.is_err());
+/// });
+/// ```
+#[cfg(feature = "std")]
+pub fn test<F: Future>(seed: u64, body: F) -> F::Output {
+    let _report = Report(seed);
+    with_seed(seed, |runtime| runtime.block_on(body))
+}
+
+/// Runs the body of a test once for each seed, each time in a new [`Runtime`]. If it panics, the
+/// seed is printed, for [`test`](fn@test).
+///
+/// ```
+/// polliwog_spin::test_seeds(0..100, |_| async {
+///     let (near, far) = polliwog_spin::io::duplex(1);
+///     let writer = polliwog_spin::spawn(async move { near.write_all(b"hop").await }).unwrap();
+///     let mut buf = [0; 1];
+///     while far.read(&mut buf).await.unwrap() > 0 {}
+///     writer.await.unwrap().unwrap();
+/// });
+/// ```
+#[cfg(feature = "std")]
+pub fn test_seeds<F: Future>(seeds: impl IntoIterator<Item = u64>, mut body: impl FnMut(u64) -> F) {
+    for seed in seeds {
+        test(seed, body(seed));
+    }
+}
+
+/// Prints the seed of a test that panics.
+#[cfg(feature = "std")]
+struct Report(u64);
+
+#[cfg(feature = "std")]
+impl Drop for Report {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::eprintln!(
+                "the seed was {0}: polliwog_spin::test({0}, …) runs it again",
+                self.0
+            );
+        }
+    }
+}

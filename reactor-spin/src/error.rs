@@ -1,0 +1,120 @@
+//! [`Error`]: what can go wrong with an in-memory stream.
+
+use core::fmt;
+
+use embedded_io::ErrorKind;
+
+/// Why an operation on an in-memory stream or listener failed.
+///
+/// Converts into an [`embedded_io::ErrorKind`] by [`kind`](embedded_io::Error::kind) and, with
+/// feature `std`, into a [`std::io::Error`](https://doc.rust-lang.org/std/io/struct.Error.html)
+/// by `From`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operation cannot go on now. Only the `try_…` methods say so; the others wait.
+    WouldBlock,
+    /// Nobody listens at the address, or the listener went away before it accepted.
+    ConnectionRefused,
+    /// The peer went away without having read all that it was sent.
+    ConnectionReset,
+    /// Nobody will read what is written: the peer is gone, or this side was shut down.
+    BrokenPipe,
+    /// The stream is not connected to anybody.
+    NotConnected,
+    /// Another listener has the address.
+    AddrInUse,
+    /// No port is left to give away.
+    AddrNotAvailable,
+    /// The text is neither a socket address nor a name that is known here. There is no name
+    /// service in memory: `localhost` is the one name.
+    InvalidAddress,
+    /// A table of the network is full: the field names it.
+    LimitReached(Limit),
+    /// A write made no progress.
+    WriteZero,
+    /// The stream ended in the middle of [`read_exact`](crate::net::TcpStream::read_exact).
+    UnexpectedEof,
+}
+
+/// A limit of an in-memory network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Limit {
+    /// The number of listeners.
+    Listeners,
+    /// The number of connections, those that wait to be accepted included.
+    Connections,
+    /// The memory for a connection's buffers.
+    Memory,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Error::WouldBlock => "operation would block",
+            Error::ConnectionRefused => "connection refused",
+            Error::ConnectionReset => "connection reset by peer",
+            Error::BrokenPipe => "broken pipe",
+            Error::NotConnected => "not connected",
+            Error::AddrInUse => "address in use",
+            Error::AddrNotAvailable => "no free port",
+            Error::InvalidAddress => "not a socket address",
+            Error::LimitReached(Limit::Listeners) => "all listeners of the network are in use",
+            Error::LimitReached(Limit::Connections) => "all connections of the network are in use",
+            Error::LimitReached(Limit::Memory) => "no memory for a connection's buffers",
+            Error::WriteZero => "write made no progress",
+            Error::UnexpectedEof => "stream ended early",
+        })
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl embedded_io::Error for Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Error::ConnectionRefused => ErrorKind::ConnectionRefused,
+            Error::ConnectionReset => ErrorKind::ConnectionReset,
+            Error::BrokenPipe => ErrorKind::BrokenPipe,
+            Error::NotConnected => ErrorKind::NotConnected,
+            Error::AddrInUse => ErrorKind::AddrInUse,
+            Error::AddrNotAvailable => ErrorKind::AddrNotAvailable,
+            Error::InvalidAddress => ErrorKind::InvalidInput,
+            Error::LimitReached(_) => ErrorKind::OutOfMemory,
+            Error::WriteZero => ErrorKind::WriteZero,
+            // `embedded_io` has no names for these.
+            Error::WouldBlock | Error::UnexpectedEof => ErrorKind::Other,
+        }
+    }
+}
+
+impl From<embedded_io::ReadExactError<Error>> for Error {
+    fn from(error: embedded_io::ReadExactError<Error>) -> Self {
+        match error {
+            embedded_io::ReadExactError::UnexpectedEof => Error::UnexpectedEof,
+            embedded_io::ReadExactError::Other(error) => error,
+        }
+    }
+}
+
+#[cfg(feature = "std")]
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> Self {
+        use std::io::ErrorKind;
+        let kind = match error {
+            Error::WouldBlock => ErrorKind::WouldBlock,
+            Error::ConnectionRefused => ErrorKind::ConnectionRefused,
+            Error::ConnectionReset => ErrorKind::ConnectionReset,
+            Error::BrokenPipe => ErrorKind::BrokenPipe,
+            Error::NotConnected => ErrorKind::NotConnected,
+            Error::AddrInUse => ErrorKind::AddrInUse,
+            Error::AddrNotAvailable => ErrorKind::AddrNotAvailable,
+            Error::InvalidAddress => ErrorKind::InvalidInput,
+            Error::LimitReached(_) => ErrorKind::OutOfMemory,
+            Error::WriteZero => ErrorKind::WriteZero,
+            Error::UnexpectedEof => ErrorKind::UnexpectedEof,
+        };
+        std::io::Error::new(kind, error)
+    }
+}

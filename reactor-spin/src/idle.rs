@@ -1,0 +1,208 @@
+//! Idle hooks: what a [`SpinReactor`](crate::SpinReactor) does when no task is ready.
+
+use core::convert::Infallible;
+use core::fmt;
+
+use polliwog_core::{Deadline, Instant};
+
+use crate::clock::{Clock, VirtualClock};
+use crate::signal::Unpark;
+
+/// What to do while no task is ready.
+///
+/// The hook is called with the deadline, after the clock's alarm was set to it. It should return
+/// when an interrupt (the alarm's among them) may have woken a task, when `unpark` is set, and
+/// at the deadline. It may return early at any time.
+///
+/// # Without a race
+///
+/// An interrupt may wake a task after the executor has found none ready and before the hook
+/// sleeps. The wake sets `unpark`. So a hook that sleeps until an interrupt comes must look at
+/// `unpark` and fall asleep in one step, with interrupts masked: `wfi` ends when an interrupt
+/// becomes pending, masked or not, and its handler runs when the mask is lifted.
+///
+/// ```
+/// use polliwog_spin::{Clock, Deadline, SpinReactor, Unpark};
+/// # mod cortex_m {
+/// #     pub mod interrupt { pub fn free<R>(f: impl FnOnce(&()) -> R) -> R { f(&()) } }
+/// #     pub mod asm { pub fn wfi() {} }
+/// # }
+/// # fn reactor(clock: impl Clock) {
+/// let wait_for_interrupt = |_: Deadline, unpark: &Unpark<'_>| {
+///     cortex_m::interrupt::free(|_| {
+///         if !unpark.is_set() {
+///             cortex_m::asm::wfi();
+///         }
+///     });
+/// };
+/// static FLAG: polliwog_spin::Flag = polliwog_spin::Flag::new();
+/// let reactor = SpinReactor::with_flag(clock, wait_for_interrupt, &FLAG);
+/// # let _ = reactor;
+/// # }
+/// ```
+///
+/// On Cortex-M `wfe` needs no mask: an interrupt (with `SEVONPEND`, or on its handler's return)
+/// sets the event register, and `wfe` then returns at once.
+///
+/// Closures of this form are hooks; a type of your own can also use the clock, and fail.
+pub trait Idle<C> {
+    /// Why the program cannot go on; it ends the executor's run.
+    type Error: fmt::Debug;
+
+    /// Sleeps until something may have happened.
+    ///
+    /// # Errors
+    ///
+    /// If nothing can ever happen again.
+    fn idle(&self, clock: &C, until: Deadline, unpark: &Unpark<'_>) -> Result<(), Self::Error>;
+}
+
+impl<C, F: Fn(Deadline, &Unpark<'_>)> Idle<C> for F {
+    type Error = Infallible;
+
+    fn idle(&self, _: &C, until: Deadline, unpark: &Unpark<'_>) -> Result<(), Infallible> {
+        self(until, unpark);
+        Ok(())
+    }
+}
+
+/// Burns time until the deadline or an unpark.
+///
+/// It needs nothing of the target, and an unpark ends it within nanoseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SpinLoop;
+
+impl<C: Clock> Idle<C> for SpinLoop {
+    type Error = Infallible;
+
+    fn idle(&self, clock: &C, until: Deadline, unpark: &Unpark<'_>) -> Result<(), Infallible> {
+        while !unpark.is_set() {
+            match until {
+                Deadline::At(at) if clock.now() < at => {}
+                Deadline::Never => {}
+                Deadline::At(_) | Deadline::Now => break,
+            }
+            core::hint::spin_loop();
+        }
+        Ok(())
+    }
+}
+
+/// Blocks the thread until the deadline or an unpark, by a clock that runs by itself.
+#[cfg(feature = "std")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Block;
+
+#[cfg(feature = "std")]
+impl<C: Clock> Idle<C> for Block {
+    type Error = Infallible;
+
+    fn idle(&self, clock: &C, until: Deadline, unpark: &Unpark<'_>) -> Result<(), Infallible> {
+        unpark.wait(until.remaining(clock.now()));
+        Ok(())
+    }
+}
+
+/// Moves a [`VirtualClock`] to the deadline, so that sleeping takes no time.
+///
+/// If there is no deadline (or the clock is paused), no task is ready and none can become so:
+/// the program is [stalled](Stalled), which is an error, instead of a test that hangs. This does
+/// not hold if other threads wake tasks: then use `Jump::or_wait` (feature `std`).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Jump {
+    #[cfg(feature = "std")]
+    wait: bool,
+}
+
+impl Jump {
+    /// Jumps, and fails when the program is stalled.
+    pub const fn new() -> Self {
+        Self {
+            #[cfg(feature = "std")]
+            wait: false,
+        }
+    }
+
+    /// Jumps, and waits when the program is stalled, until another thread wakes a task.
+    ///
+    /// Time still takes no time: while another thread is at work, the clock jumps to the next
+    /// deadline all the same.
+    #[cfg(feature = "std")]
+    pub const fn or_wait() -> Self {
+        Self { wait: true }
+    }
+}
+
+impl Idle<VirtualClock> for Jump {
+    type Error = Stalled;
+
+    fn idle(
+        &self,
+        clock: &VirtualClock,
+        until: Deadline,
+        unpark: &Unpark<'_>,
+    ) -> Result<(), Stalled> {
+        let next = match until {
+            Deadline::Now => return Ok(()),
+            // A sleep until the end of time is over at no time.
+            Deadline::Never | Deadline::At(Instant::MAX) => None,
+            Deadline::At(at) => Some(at),
+        };
+        if let Some(at) = next {
+            if !clock.is_paused() || at <= clock.now() {
+                clock.jump_to(at);
+                return Ok(());
+            }
+        }
+        #[cfg(feature = "std")]
+        if self.wait {
+            unpark.wait(None);
+            return Ok(());
+        }
+        if unpark.is_set() {
+            return Ok(());
+        }
+        Err(Stalled {
+            now: clock.now(),
+            paused: next,
+        })
+    }
+}
+
+/// No task is ready, and in virtual time nothing is left that could wake one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Stalled {
+    /// When it was found out.
+    pub now: Instant,
+    /// The next deadline, if the program is stalled only because the clock is paused.
+    pub paused: Option<Instant>,
+}
+
+impl fmt::Display for Stalled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let now = self.now.as_duration();
+        match self.paused {
+            Some(next) => write!(
+                f,
+                "stalled after {now:?} of virtual time: no task is ready, and the clock is paused \
+                 (the next timer is due at {:?})",
+                next.as_duration()
+            ),
+            None => write!(
+                f,
+                "stalled after {now:?} of virtual time: no task is ready, no timer is set, and \
+                 nothing else can wake a task; this is a deadlock, unless another thread is to \
+                 wake one (see `Builder::wait_for_threads`)"
+            ),
+        }
+    }
+}
+
+// What a panic shows when a run ends with this error.
+impl fmt::Debug for Stalled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl core::error::Error for Stalled {}

@@ -1,0 +1,203 @@
+//! [`duplex`]: two streams that talk to each other.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::vec;
+use core::cell::RefCell;
+use core::fmt;
+use core::future::poll_fn;
+use core::task::{Context, Poll};
+
+use super::channel::{self, Access, Channel};
+use crate::Error;
+
+/// Two connected streams: what is written to one can be read from the other. Each direction
+/// holds at most `capacity` bytes (at least one).
+///
+/// ```
+/// # polliwog_spin::Runtime::new(0).block_on(async {
+/// let (near, far) = polliwog_spin::io::duplex(64);
+/// near.write_all(b"ping").await?;
+/// let mut buf = [0; 64];
+/// let count = far.read(&mut buf).await?;
+/// assert_eq!(&buf[..count], b"ping");
+///
+/// drop(near);
+/// assert_eq!(far.read(&mut buf).await?, 0);
+/// # Ok::<_, polliwog_spin::Error>(())
+/// # }).unwrap();
+/// ```
+pub fn duplex(capacity: usize) -> (DuplexStream, DuplexStream) {
+    let [one, other] = [(); 2].map(|()| {
+        Rc::new(RefCell::new(Line {
+            channel: Channel::new(),
+            bytes: vec![0; capacity.max(1)].into_boxed_slice(),
+        }))
+    });
+    let near = DuplexStream {
+        incoming: Half(one.clone()),
+        outgoing: Half(other.clone()),
+    };
+    let far = DuplexStream {
+        incoming: Half(other),
+        outgoing: Half(one),
+    };
+    (near, far)
+}
+
+struct Line {
+    channel: Channel,
+    bytes: Box<[u8]>,
+}
+
+struct Half(Rc<RefCell<Line>>);
+
+impl Access for Half {
+    fn with<R>(&self, f: impl FnOnce(&mut Channel, &mut [u8]) -> R) -> R {
+        let line = &mut *self.0.borrow_mut();
+        f(&mut line.channel, &mut line.bytes)
+    }
+}
+
+/// One end of a [`duplex`] pair. Dropping it closes both directions: the other end reads what is
+/// left and then the end of the stream, and its writes fail.
+pub struct DuplexStream {
+    incoming: Half,
+    outgoing: Half,
+}
+
+impl DuplexStream {
+    /// Waits for bytes and moves them into `buf`; `Ok(0)` at the end of the stream, or if `buf`
+    /// is empty.
+    ///
+    /// # Cancel safety
+    ///
+    /// A read that is dropped has taken no bytes.
+    pub async fn read(&self, buf: &mut [u8]) -> Result<usize, Error> {
+        poll_fn(|cx| channel::poll_read(&self.incoming, cx, buf)).await
+    }
+
+    /// Waits for room and writes as much of `data` as fits; returns how much that was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BrokenPipe`] once the other end is gone, or after [`close`](Self::close).
+    ///
+    /// # Cancel safety
+    ///
+    /// A write that is dropped has written nothing.
+    pub async fn write(&self, data: &[u8]) -> Result<usize, Error> {
+        poll_fn(|cx| channel::poll_write(&self.outgoing, cx, data)).await
+    }
+
+    /// Writes all of `data`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write); some of the data may have been written then.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: if it is dropped, some of the data may have been written.
+    pub async fn write_all(&self, mut data: &[u8]) -> Result<(), Error> {
+        while !data.is_empty() {
+            let count = self.write(data).await?;
+            data = &data[count..];
+        }
+        Ok(())
+    }
+
+    /// Moves into `buf` what is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`] if nothing is.
+    pub fn try_read(&self, buf: &mut [u8]) -> Result<usize, Error> {
+        channel::try_with(&self.incoming, |channel, store, woken| {
+            channel.read(store, buf, woken)
+        })
+    }
+
+    /// Writes as much as there is room for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`] if there is none, [`Error::BrokenPipe`] as for [`write`](Self::write).
+    pub fn try_write(&self, data: &[u8]) -> Result<usize, Error> {
+        channel::try_with(&self.outgoing, |channel, store, woken| {
+            channel.write(store, data, woken)
+        })
+    }
+
+    /// The `poll` form of [`read`](Self::read).
+    pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
+        channel::poll_read(&self.incoming, cx, buf)
+    }
+
+    /// The `poll` form of [`write`](Self::write).
+    pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
+        channel::poll_write(&self.outgoing, cx, data)
+    }
+
+    /// Ends the outgoing direction: the other end sees the end of the stream after the last byte.
+    pub fn close(&self) {
+        self.outgoing.with(|channel, _| channel.finish()).wake();
+    }
+}
+
+impl Drop for DuplexStream {
+    fn drop(&mut self) {
+        let (_, readers) = self.incoming.with(|channel, _| channel.abandon());
+        let writers = self.outgoing.with(|channel, _| channel.finish());
+        readers.wake();
+        writers.wake();
+    }
+}
+
+impl fmt::Debug for DuplexStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DuplexStream").finish_non_exhaustive()
+    }
+}
+
+impl embedded_io::ErrorType for DuplexStream {
+    type Error = Error;
+}
+
+impl embedded_io::ErrorType for &DuplexStream {
+    type Error = Error;
+}
+
+impl embedded_io_async::Read for DuplexStream {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
+        DuplexStream::read(self, buf).await
+    }
+}
+
+impl embedded_io_async::Read for &DuplexStream {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
+        DuplexStream::read(self, buf).await
+    }
+}
+
+impl embedded_io_async::Write for DuplexStream {
+    async fn write(&mut self, data: &[u8]) -> Result<usize, Error> {
+        DuplexStream::write(self, data).await
+    }
+
+    /// Done at once: what is written can be read.
+    async fn flush(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl embedded_io_async::Write for &DuplexStream {
+    async fn write(&mut self, data: &[u8]) -> Result<usize, Error> {
+        DuplexStream::write(self, data).await
+    }
+
+    /// Done at once: what is written can be read.
+    async fn flush(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+}

@@ -1,0 +1,218 @@
+//! [`Pipe`]: one direction, no allocator.
+
+use core::cell::RefCell;
+use core::fmt;
+use core::future::poll_fn;
+use core::task::{Context, Poll};
+
+use super::channel::{self, Access, Channel};
+use crate::Error;
+
+/// A pipe whose `N` bytes of buffer lie in the value itself.
+///
+/// [`split`](Self::split) lends its two ends. To give them to spawned tasks, put the pipe where
+/// it lives for ever, for example in a `static` by a cell that is initialised once; to use them
+/// inside one task, the stack will do.
+///
+/// ```
+/// use polliwog_spin::io::Pipe;
+/// # polliwog_spin::block_on(async {
+/// let mut pipe = Pipe::<8>::new();
+/// let (reader, writer) = pipe.split();
+/// writer.write_all(b"tadpole").await?;
+/// drop(writer);
+///
+/// let mut buf = [0; 4];
+/// assert_eq!(reader.read(&mut buf).await?, 4);
+/// assert_eq!(reader.read(&mut buf).await?, 3);
+/// assert_eq!(reader.read(&mut buf).await?, 0);
+/// # Ok::<_, polliwog_spin::Error>(())
+/// # }).unwrap();
+/// ```
+pub struct Pipe<const N: usize> {
+    inner: RefCell<Inner<N>>,
+}
+
+struct Inner<const N: usize> {
+    channel: Channel,
+    bytes: [u8; N],
+}
+
+impl<const N: usize> Pipe<N> {
+    /// An empty pipe.
+    pub const fn new() -> Self {
+        const { assert!(N > 0, "a pipe without a buffer can never pass a byte on") }
+        Self {
+            inner: RefCell::new(Inner {
+                channel: Channel::new(),
+                bytes: [0; N],
+            }),
+        }
+    }
+
+    /// The pipe's two ends. What an earlier pair left behind is thrown away.
+    pub fn split(&mut self) -> (PipeReader<'_, N>, PipeWriter<'_, N>) {
+        self.inner.get_mut().channel = Channel::new();
+        let pipe = &*self;
+        (PipeReader { pipe }, PipeWriter { pipe })
+    }
+}
+
+impl<const N: usize> Default for Pipe<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> fmt::Debug for Pipe<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Pipe");
+        if let Ok(inner) = self.inner.try_borrow() {
+            out.field("len", &inner.channel.len());
+        }
+        out.field("capacity", &N).finish()
+    }
+}
+
+impl<const N: usize> Access for Pipe<N> {
+    fn with<R>(&self, f: impl FnOnce(&mut Channel, &mut [u8]) -> R) -> R {
+        let inner = &mut *self.inner.borrow_mut();
+        f(&mut inner.channel, &mut inner.bytes)
+    }
+}
+
+/// The end of a [`Pipe`] that bytes come out of. Dropping it makes writes fail.
+#[derive(Debug)]
+pub struct PipeReader<'a, const N: usize> {
+    pipe: &'a Pipe<N>,
+}
+
+/// The end of a [`Pipe`] that bytes go into. Dropping it ends the stream.
+#[derive(Debug)]
+pub struct PipeWriter<'a, const N: usize> {
+    pipe: &'a Pipe<N>,
+}
+
+impl<const N: usize> PipeReader<'_, N> {
+    /// Waits for bytes and moves them into `buf`; `Ok(0)` once the writer is gone and all is
+    /// read, or if `buf` is empty.
+    ///
+    /// # Cancel safety
+    ///
+    /// A read that is dropped has taken no bytes.
+    pub async fn read(&self, buf: &mut [u8]) -> Result<usize, Error> {
+        poll_fn(|cx| channel::poll_read(self.pipe, cx, buf)).await
+    }
+
+    /// Moves into `buf` what is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`] if nothing is.
+    pub fn try_read(&self, buf: &mut [u8]) -> Result<usize, Error> {
+        channel::try_with(self.pipe, |channel, store, woken| {
+            channel.read(store, buf, woken)
+        })
+    }
+
+    /// The `poll` form of [`read`](Self::read).
+    pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
+        channel::poll_read(self.pipe, cx, buf)
+    }
+
+    /// How many bytes can be read without waiting.
+    pub fn len(&self) -> usize {
+        self.pipe.with(|channel, _| channel.len())
+    }
+
+    /// Whether a read that asks for bytes would wait, or find the end of the stream.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<const N: usize> PipeWriter<'_, N> {
+    /// Waits for room and writes as much of `data` as fits; returns how much that was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BrokenPipe`] once the reader is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// A write that is dropped has written nothing.
+    pub async fn write(&self, data: &[u8]) -> Result<usize, Error> {
+        poll_fn(|cx| channel::poll_write(self.pipe, cx, data)).await
+    }
+
+    /// Writes all of `data`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write); some of the data may have been written then.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: if it is dropped, some of the data may have been written.
+    pub async fn write_all(&self, mut data: &[u8]) -> Result<(), Error> {
+        while !data.is_empty() {
+            let count = self.write(data).await?;
+            data = &data[count..];
+        }
+        Ok(())
+    }
+
+    /// Writes as much as there is room for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`] if there is none, [`Error::BrokenPipe`] once the reader is gone.
+    pub fn try_write(&self, data: &[u8]) -> Result<usize, Error> {
+        channel::try_with(self.pipe, |channel, store, woken| {
+            channel.write(store, data, woken)
+        })
+    }
+
+    /// The `poll` form of [`write`](Self::write).
+    pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
+        channel::poll_write(self.pipe, cx, data)
+    }
+}
+
+impl<const N: usize> Drop for PipeReader<'_, N> {
+    fn drop(&mut self) {
+        let (_, woken) = self.pipe.with(|channel, _| channel.abandon());
+        woken.wake();
+    }
+}
+
+impl<const N: usize> Drop for PipeWriter<'_, N> {
+    fn drop(&mut self) {
+        self.pipe.with(|channel, _| channel.finish()).wake();
+    }
+}
+
+impl<const N: usize> embedded_io::ErrorType for PipeReader<'_, N> {
+    type Error = Error;
+}
+
+impl<const N: usize> embedded_io::ErrorType for PipeWriter<'_, N> {
+    type Error = Error;
+}
+
+impl<const N: usize> embedded_io_async::Read for PipeReader<'_, N> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
+        PipeReader::read(self, buf).await
+    }
+}
+
+impl<const N: usize> embedded_io_async::Write for PipeWriter<'_, N> {
+    async fn write(&mut self, data: &[u8]) -> Result<usize, Error> {
+        PipeWriter::write(self, data).await
+    }
+
+    /// Done at once: what is written can be read.
+    async fn flush(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+}

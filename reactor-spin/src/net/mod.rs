@@ -1,0 +1,64 @@
+//! TCP in memory: listeners and streams with the interface of real ones, and no network.
+//!
+//! A [`Network`] is a small world of addresses. [`TcpListener::bind`] and [`TcpStream::connect`]
+//! use the [current](Network::current) one: the runtime's own, while a
+//! [`Runtime`](crate::Runtime) runs, so that tests do not see each other's ports; otherwise one
+//! of a fixed size that the whole program shares. Every IP address is local in it.
+//!
+//! What a program can rely on with TCP holds here too: bytes arrive complete and in order;
+//! a write waits while the buffers are full; dropping a stream or shutting its writing side down
+//! ends the peer's reads after the last byte; dropping it with bytes unread resets the
+//! connection; a connect to an address without a listener is refused; a connect that finds the
+//! backlog full waits until there is room. What differs: nothing takes time, nothing is lost,
+//! and a write to a stream whose peer is gone fails the first time already.
+//!
+//! ```
+//! use polliwog_spin::net::{TcpListener, TcpStream};
+//!
+//! polliwog_spin::block_on(async {
+//!     let listener = TcpListener::bind("127.0.0.1:7").await?;
+//!     let client = TcpStream::connect("127.0.0.1:7").await?;
+//!     let (server, _) = listener.accept().await?;
+//!
+//!     client.write_all(b"frog").await?;
+//!     let mut buf = [0; 16];
+//!     let count = server.read(&mut buf).await?;
+//!     assert_eq!(&buf[..count], b"frog");
+//!     Ok::<_, polliwog_spin::Error>(())
+//! }).unwrap();
+//! ```
+//!
+//! Listeners and streams belong to one thread (they are not `Send`), as they do with a reactor
+//! for real sockets. A stream has room for one waiting reader and one waiting writer, a listener
+//! for one task that accepts; if several wait, the one that came last is woken.
+
+mod addr;
+mod listener;
+mod network;
+mod split;
+mod storage;
+mod stream;
+mod table;
+
+pub use addr::ToSocketAddrs;
+pub use listener::{Incoming, TcpListener};
+#[cfg(any(feature = "std", not(target_os = "none")))]
+pub use network::EnteredNetwork;
+pub use network::Network;
+pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+#[cfg(any(feature = "std", not(target_os = "none")))]
+pub use std::net::Shutdown;
+pub use storage::StaticNetwork;
+pub use stream::TcpStream;
+
+/// Which directions of a stream to shut down.
+#[cfg(not(any(feature = "std", not(target_os = "none"))))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shutdown {
+    /// Reads find the end of the stream from now on.
+    Read,
+    /// The peer's reads find the end of the stream after the last byte.
+    Write,
+    /// Both.
+    Both,
+}

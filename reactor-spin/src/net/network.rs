@@ -1,0 +1,320 @@
+//! [`Network`]: a handle to a world of addresses, and which one is current.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::net::SocketAddr;
+use core::task::{Context, Poll};
+
+use super::listener::TcpListener;
+use super::storage::{StaticNetwork, Storage, Tables};
+use super::stream::{self, TcpStream};
+use super::{ToSocketAddrs, table};
+use crate::Error;
+use crate::io::channel::{Access, Channel};
+
+/// A handle to a network in memory. Clones name the same network.
+///
+#[cfg_attr(feature = "alloc", doc = "```")]
+#[cfg_attr(not(feature = "alloc"), doc = "```ignore")]
+/// use polliwog_spin::net::Network;
+///
+/// # polliwog_spin::block_on(async {
+/// let lab = Network::new();
+/// let listener = lab.listen("10.0.0.1:80")?;
+/// let stream = lab.connect("10.0.0.1:80").await?;
+///
+/// // Another network knows nothing of it.
+/// assert!(Network::new().connect("10.0.0.1:80").await.is_err());
+/// # Ok::<_, polliwog_spin::Error>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Network {
+    place: Place,
+    _not_send: PhantomData<*const ()>,
+}
+
+#[derive(Clone)]
+enum Place {
+    Static(&'static dyn Storage),
+    #[cfg(feature = "alloc")]
+    Heap(alloc::rc::Rc<core::cell::RefCell<super::storage::Growing>>),
+}
+
+/// The network of whoever has entered none.
+#[cfg(target_os = "none")]
+static DEFAULT: StaticNetwork<2, 4, 256> = StaticNetwork::new();
+/// The network of whoever has entered none.
+#[cfg(not(target_os = "none"))]
+static DEFAULT: StaticNetwork<64, 128, 4096> = StaticNetwork::new();
+
+#[cfg(any(feature = "std", not(target_os = "none")))]
+std::thread_local! {
+    static CURRENT: core::cell::RefCell<Option<Network>> = const { core::cell::RefCell::new(None) };
+}
+
+/// Connections of a network on the heap, unless told otherwise.
+#[cfg(feature = "alloc")]
+const CONNECTIONS: usize = 65_536;
+/// Bytes per direction of a connection, unless told otherwise.
+#[cfg(feature = "alloc")]
+const BYTES: usize = if cfg!(target_os = "none") {
+    512
+} else {
+    16 * 1024
+};
+
+impl Network {
+    /// An empty network on the heap, for at most 65 536 connections at a time with 16 KiB of
+    /// buffer per direction (512 bytes on bare metal).
+    #[cfg(feature = "alloc")]
+    pub fn new() -> Self {
+        Self::with_limits(CONNECTIONS, BYTES)
+    }
+
+    /// An empty network on the heap for at most `connections` connections at a time, those that
+    /// wait to be accepted included, with `bytes` bytes of buffer per direction (at least one).
+    ///
+    /// The memory for a connection is taken when it is first needed and used again for others.
+    #[cfg(feature = "alloc")]
+    pub fn with_limits(connections: usize, bytes: usize) -> Self {
+        let tables = super::storage::Growing::new(connections, bytes);
+        Self {
+            place: Place::Heap(alloc::rc::Rc::new(core::cell::RefCell::new(tables))),
+            _not_send: PhantomData,
+        }
+    }
+
+    pub(crate) fn from_static(storage: &'static dyn Storage) -> Self {
+        Self {
+            place: Place::Static(storage),
+            _not_send: PhantomData,
+        }
+    }
+
+    /// The network that [`TcpListener::bind`] and [`TcpStream::connect`] use on this thread: the
+    /// one that was entered last, else one of fixed size that the whole program shares (128
+    /// connections with 4 KiB per direction; 4 with 256 bytes on bare metal).
+    pub fn current() -> Self {
+        #[cfg(any(feature = "std", not(target_os = "none")))]
+        if let Ok(Some(network)) = CURRENT.try_with(|current| current.borrow().clone()) {
+            return network;
+        }
+        DEFAULT.network()
+    }
+
+    /// Makes this the current network of the thread until the guard is dropped.
+    ///
+    /// Guards have to be dropped in the reverse order of their making.
+    #[cfg(any(feature = "std", not(target_os = "none")))]
+    pub fn enter(&self) -> EnteredNetwork {
+        EnteredNetwork {
+            before: set_current(Some(self.clone())),
+            _not_send: PhantomData,
+        }
+    }
+
+    /// Listens at an address with a backlog of 128; see [`TcpListener::bind`].
+    ///
+    /// # Errors
+    ///
+    /// See [`TcpListener::bind`].
+    pub fn listen(&self, addr: impl ToSocketAddrs) -> Result<TcpListener, Error> {
+        self.listen_with_backlog(addr, 128)
+    }
+
+    /// Listens at an address. At most `backlog` connections (at least one) wait to be accepted;
+    /// further connects go on until there is room for them.
+    ///
+    /// # Errors
+    ///
+    /// See [`TcpListener::bind`].
+    pub fn listen_with_backlog(
+        &self,
+        addr: impl ToSocketAddrs,
+        backlog: u32,
+    ) -> Result<TcpListener, Error> {
+        let addr = addr.to_socket_addr()?;
+        let index = self.with(|tables| table::bind(tables, addr, backlog))?;
+        Ok(TcpListener::new(self.clone(), index))
+    }
+
+    /// Connects to a listener; see [`TcpStream::connect`].
+    ///
+    /// # Errors
+    ///
+    /// See [`TcpStream::connect`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is done, it leaves no connection behind.
+    pub async fn connect(&self, addr: impl ToSocketAddrs) -> Result<TcpStream, Error> {
+        stream::connect(self, addr.to_socket_addr()?).await
+    }
+
+    /// Runs `f` with the tables borrowed. `f` runs no foreign code.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut dyn Tables) -> R) -> R {
+        match &self.place {
+            Place::Static(storage) => {
+                let mut f = Some(f);
+                let mut result = None;
+                storage.with(&mut |tables| {
+                    if let Some(f) = f.take() {
+                        result = Some(f(tables));
+                    }
+                });
+                match result {
+                    Some(result) => result,
+                    None => unreachable!("the storage runs its argument"),
+                }
+            }
+            #[cfg(feature = "alloc")]
+            Place::Heap(tables) => f(&mut *tables.borrow_mut()),
+        }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Default for Network {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network").finish_non_exhaustive()
+    }
+}
+
+/// What [`Network::enter`] returns: dropping it makes the earlier network current again.
+#[cfg(any(feature = "std", not(target_os = "none")))]
+#[derive(Debug)]
+#[must_use = "the network is current only until this is dropped"]
+pub struct EnteredNetwork {
+    before: Option<Network>,
+    _not_send: PhantomData<*const ()>,
+}
+
+#[cfg(any(feature = "std", not(target_os = "none")))]
+impl Drop for EnteredNetwork {
+    fn drop(&mut self) {
+        let _ours = set_current(self.before.take());
+    }
+}
+
+#[cfg(any(feature = "std", not(target_os = "none")))]
+fn set_current(network: Option<Network>) -> Option<Network> {
+    CURRENT
+        .try_with(|current| current.replace(network))
+        .unwrap_or_default()
+}
+
+/// One handle of one end of a connection.
+pub(crate) struct End {
+    network: Network,
+    conn: usize,
+    end: usize,
+}
+
+impl End {
+    /// Takes over a handle that the tables have counted already.
+    pub(crate) fn new(network: Network, conn: usize, end: usize) -> Self {
+        Self { network, conn, end }
+    }
+
+    /// Another handle of the same end. An end has at most two: those of its halves.
+    pub(crate) fn share(&self) -> Self {
+        self.network
+            .with(|tables| tables.conn(self.conn).0.add_handle(self.end));
+        Self::new(self.network.clone(), self.conn, self.end)
+    }
+
+    /// Whether both are handles of the same end.
+    pub(crate) fn is(&self, other: &End) -> bool {
+        let same_network = match (&self.network.place, &other.network.place) {
+            (Place::Static(one), Place::Static(other)) => core::ptr::addr_eq(*one, *other),
+            #[cfg(feature = "alloc")]
+            (Place::Heap(one), Place::Heap(other)) => alloc::rc::Rc::ptr_eq(one, other),
+            #[cfg(feature = "alloc")]
+            _ => false,
+        };
+        same_network && self.conn == other.conn && self.end == other.end
+    }
+
+    pub(crate) fn incoming(&self) -> Direction<'_> {
+        Direction {
+            end: self,
+            writer: 1 - self.end,
+        }
+    }
+
+    pub(crate) fn outgoing(&self) -> Direction<'_> {
+        Direction {
+            end: self,
+            writer: self.end,
+        }
+    }
+
+    pub(crate) fn local_addr(&self) -> SocketAddr {
+        self.network
+            .with(|tables| tables.conn(self.conn).0.addr(self.end))
+    }
+
+    pub(crate) fn peer_addr(&self) -> SocketAddr {
+        self.network
+            .with(|tables| tables.conn(self.conn).0.addr(1 - self.end))
+    }
+
+    /// Ready once the connect has come to an end.
+    pub(crate) fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut spare = None;
+        loop {
+            let step = self
+                .network
+                .with(|tables| match table::connected(tables, self.conn) {
+                    Ok(true) => Some(Poll::Ready(Ok(()))),
+                    Err(error) => Some(Poll::Ready(Err(error))),
+                    Ok(false) => {
+                        let (conn, _) = tables.conn(self.conn);
+                        let place =
+                            conn.channels[self.end].place(polliwog_core::sources::Direction::Write);
+                        crate::io::channel::leave(place, cx, &mut spare)
+                    }
+                });
+            match step {
+                Some(step) => return step,
+                None => spare = Some(cx.waker().clone()),
+            }
+        }
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.network
+            .with(|tables| table::release(tables, self.conn, self.end))
+            .wake();
+    }
+}
+
+/// One direction of a connection.
+pub(crate) struct Direction<'a> {
+    end: &'a End,
+    /// The end that writes.
+    writer: usize,
+}
+
+impl Access for Direction<'_> {
+    fn with<R>(&self, f: impl FnOnce(&mut Channel, &mut [u8]) -> R) -> R {
+        self.end.network.with(|tables| {
+            let (conn, [client, server]) = tables.conn(self.end.conn);
+            let bytes = if self.writer == table::CLIENT {
+                client
+            } else {
+                server
+            };
+            f(&mut conn.channels[self.writer], bytes)
+        })
+    }
+}

@@ -1,0 +1,310 @@
+//! The two halves of a [`TcpStream`], borrowed and owned.
+
+use core::fmt;
+use core::net::SocketAddr;
+
+use super::TcpStream;
+use crate::Error;
+use crate::io::channel::Access;
+
+/// Implements the traits of `embedded_io_async` by the inherent methods of the same name.
+macro_rules! embedded_io {
+    ($type:ty, $inherent:ident: $($name:ident)*) => {
+        impl embedded_io::ErrorType for $type {
+            type Error = $crate::Error;
+        }
+        $($crate::net::split::embedded_io!(@$name $type, $inherent);)*
+    };
+    (@Read $type:ty, $inherent:ident) => {
+        impl embedded_io_async::Read for $type {
+            async fn read(&mut self, buf: &mut [u8]) -> Result<usize, $crate::Error> {
+                $inherent::read(self, buf).await
+            }
+        }
+    };
+    (@Write $type:ty, $inherent:ident) => {
+        impl embedded_io_async::Write for $type {
+            async fn write(&mut self, data: &[u8]) -> Result<usize, $crate::Error> {
+                $inherent::write(self, data).await
+            }
+
+            /// Done at once: what is written can be read.
+            async fn flush(&mut self) -> Result<(), $crate::Error> {
+                Ok(())
+            }
+        }
+    };
+}
+pub(crate) use embedded_io;
+
+/// Delegates to the stream.
+macro_rules! reading {
+    () => {
+        /// See [`TcpStream::read`].
+        ///
+        /// # Errors
+        ///
+        /// As for [`TcpStream::read`].
+        ///
+        /// # Cancel safety
+        ///
+        /// A read that is dropped has taken no bytes.
+        pub async fn read(&self, buf: &mut [u8]) -> Result<usize, Error> {
+            self.stream.read(buf).await
+        }
+
+        /// See [`TcpStream::read_exact`].
+        ///
+        /// # Errors
+        ///
+        /// As for [`TcpStream::read_exact`].
+        ///
+        /// # Cancel safety
+        ///
+        /// None: if it is dropped, the bytes that had arrived are lost.
+        pub async fn read_exact(&self, buf: &mut [u8]) -> Result<(), Error> {
+            self.stream.read_exact(buf).await
+        }
+
+        /// See [`TcpStream::peek`].
+        ///
+        /// # Errors
+        ///
+        /// As for [`TcpStream::peek`].
+        ///
+        /// # Cancel safety
+        ///
+        /// Takes no bytes in any case.
+        pub async fn peek(&self, buf: &mut [u8]) -> Result<usize, Error> {
+            self.stream.peek(buf).await
+        }
+
+        /// See [`TcpStream::try_read`].
+        ///
+        /// # Errors
+        ///
+        /// As for [`TcpStream::try_read`].
+        pub fn try_read(&self, buf: &mut [u8]) -> Result<usize, Error> {
+            self.stream.try_read(buf)
+        }
+
+        /// See [`TcpStream::readable`].
+        ///
+        /// # Errors
+        ///
+        /// None in memory.
+        ///
+        /// # Cancel safety
+        ///
+        /// Takes nothing.
+        pub async fn readable(&self) -> Result<(), Error> {
+            self.stream.readable().await
+        }
+    };
+}
+
+/// Delegates to the stream.
+macro_rules! writing {
+    () => {
+        /// See [`TcpStream::write`].
+        ///
+        /// # Errors
+        ///
+        /// As for [`TcpStream::write`].
+        ///
+        /// # Cancel safety
+        ///
+        /// A write that is dropped has written nothing.
+        pub async fn write(&self, data: &[u8]) -> Result<usize, Error> {
+            self.stream.write(data).await
+        }
+
+        /// See [`TcpStream::write_all`].
+        ///
+        /// # Errors
+        ///
+        /// As for [`TcpStream::write_all`].
+        ///
+        /// # Cancel safety
+        ///
+        /// None: if it is dropped, some of the data may have been written.
+        pub async fn write_all(&self, data: &[u8]) -> Result<(), Error> {
+            self.stream.write_all(data).await
+        }
+
+        /// See [`TcpStream::try_write`].
+        ///
+        /// # Errors
+        ///
+        /// As for [`TcpStream::try_write`].
+        pub fn try_write(&self, data: &[u8]) -> Result<usize, Error> {
+            self.stream.try_write(data)
+        }
+
+        /// Ends the writing direction: the peer finds the end of the stream after the last byte.
+        ///
+        /// # Errors
+        ///
+        /// None in memory.
+        pub fn shutdown(&self) -> Result<(), Error> {
+            self.stream.shutdown(super::Shutdown::Write)
+        }
+
+        /// See [`TcpStream::writable`].
+        ///
+        /// # Errors
+        ///
+        /// None in memory.
+        ///
+        /// # Cancel safety
+        ///
+        /// Takes nothing.
+        pub async fn writable(&self) -> Result<(), Error> {
+            self.stream.writable().await
+        }
+    };
+}
+
+/// What both halves can tell.
+macro_rules! addresses {
+    () => {
+        /// The stream that this is a half of.
+        pub fn stream(&self) -> &TcpStream {
+            &self.stream
+        }
+
+        /// This end's address.
+        ///
+        /// # Errors
+        ///
+        /// None in memory.
+        pub fn local_addr(&self) -> Result<SocketAddr, Error> {
+            self.stream.local_addr()
+        }
+
+        /// The other end's address.
+        ///
+        /// # Errors
+        ///
+        /// None in memory.
+        pub fn peer_addr(&self) -> Result<SocketAddr, Error> {
+            self.stream.peer_addr()
+        }
+    };
+}
+
+/// The half that reads, lent by [`TcpStream::split`].
+#[derive(Debug)]
+pub struct ReadHalf<'a> {
+    stream: &'a TcpStream,
+}
+
+/// The half that writes, lent by [`TcpStream::split`].
+#[derive(Debug)]
+pub struct WriteHalf<'a> {
+    stream: &'a TcpStream,
+}
+
+impl ReadHalf<'_> {
+    reading!();
+    addresses!();
+}
+
+impl WriteHalf<'_> {
+    writing!();
+    addresses!();
+}
+
+pub(crate) fn borrowed(stream: &TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
+    (ReadHalf { stream }, WriteHalf { stream })
+}
+
+/// The half that reads, from [`TcpStream::into_split`]. Dropping it has no effect on the
+/// connection as long as the other half lives.
+#[derive(Debug)]
+pub struct OwnedReadHalf {
+    stream: TcpStream,
+}
+
+/// The half that writes, from [`TcpStream::into_split`]. Dropping it shuts the writing direction
+/// down: the peer finds the end of the stream after the last byte.
+#[derive(Debug)]
+pub struct OwnedWriteHalf {
+    stream: TcpStream,
+    ends_stream: bool,
+}
+
+impl OwnedReadHalf {
+    reading!();
+    addresses!();
+
+    /// Makes one stream of the halves again.
+    ///
+    /// # Errors
+    ///
+    /// Gives both back if they are not of the same stream.
+    pub fn reunite(self, mut other: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
+        if !self.stream.end().is(other.stream.end()) {
+            return Err(ReuniteError(self, other));
+        }
+        other.ends_stream = false;
+        Ok(self.stream)
+    }
+}
+
+impl OwnedWriteHalf {
+    writing!();
+    addresses!();
+
+    /// Drops the half without ending the writing direction, which then lasts as long as the
+    /// other half.
+    pub fn forget(mut self) {
+        self.ends_stream = false;
+    }
+
+    /// Makes one stream of the halves again.
+    ///
+    /// # Errors
+    ///
+    /// Gives both back if they are not of the same stream.
+    pub fn reunite(self, other: OwnedReadHalf) -> Result<TcpStream, ReuniteError> {
+        other.reunite(self)
+    }
+}
+
+impl Drop for OwnedWriteHalf {
+    fn drop(&mut self) {
+        if self.ends_stream {
+            self.stream
+                .end()
+                .outgoing()
+                .with(|channel, _| channel.finish())
+                .wake();
+        }
+    }
+}
+
+pub(crate) fn owned(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
+    let writer = OwnedWriteHalf {
+        stream: TcpStream::from_end(stream.end().share()),
+        ends_stream: true,
+    };
+    (OwnedReadHalf { stream }, writer)
+}
+
+/// The halves are not of the same stream; here they are.
+#[derive(Debug)]
+pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
+
+impl fmt::Display for ReuniteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the halves are not of the same stream")
+    }
+}
+
+impl core::error::Error for ReuniteError {}
+
+embedded_io!(ReadHalf<'_>, ReadHalf: Read);
+embedded_io!(WriteHalf<'_>, WriteHalf: Write);
+embedded_io!(OwnedReadHalf, OwnedReadHalf: Read);
+embedded_io!(OwnedWriteHalf, OwnedWriteHalf: Write);

@@ -1,0 +1,84 @@
+//! [`SpinReactor`]: a clock and an idle hook.
+
+use core::task::Waker;
+
+use polliwog_core::unpark::Flag;
+use polliwog_core::{Deadline, Instant, Reactor};
+
+use crate::clock::{Clock, VirtualClock};
+use crate::idle::{Idle, Jump};
+use crate::signal::{Signal, Unpark};
+
+/// A reactor without input and output: it knows the [time](Clock), and what to do
+/// [when nothing is ready](Idle).
+///
+/// Interrupt handlers and other threads wake tasks; in memory, tasks wake each other.
+///
+/// | | clock | idle hook |
+/// |---|---|---|
+/// | microcontroller | a timer peripheral | `wfi`, see [`Idle`] |
+/// | simulation | [`VirtualClock`] | [`Jump`] |
+/// | threads without I/O | `WallClock` (feature `std`) | `Block`, or [`SpinLoop`](crate::SpinLoop) |
+#[derive(Debug)]
+pub struct SpinReactor<C, I> {
+    clock: C,
+    idle: I,
+    signal: Signal,
+}
+
+/// The reactor of a simulation: time jumps to the next deadline when nothing is ready.
+pub type VirtualReactor = SpinReactor<VirtualClock, Jump>;
+
+impl<C: Clock, I: Idle<C>> SpinReactor<C, I> {
+    /// A reactor with a flag of its own on the heap.
+    #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+    pub fn new(clock: C, idle: I) -> Self {
+        Self {
+            clock,
+            idle,
+            signal: Signal::new(),
+        }
+    }
+
+    /// A reactor whose unparker sets a static flag. The flag must be no other reactor's at the
+    /// same time: whichever looks first would take the other's unpark away.
+    pub fn with_flag(clock: C, idle: I, flag: &'static Flag) -> Self {
+        Self {
+            clock,
+            idle,
+            signal: Signal::Static(flag),
+        }
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &C {
+        &self.clock
+    }
+}
+
+impl<C: Clock, I: Idle<C>> Reactor for SpinReactor<C, I> {
+    type Error = I::Error;
+
+    #[inline]
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    fn park(&self, until: Deadline) -> Result<(), I::Error> {
+        if self.signal.take() || until == Deadline::Now {
+            return Ok(());
+        }
+        self.clock.set_alarm(until);
+        let result = self
+            .idle
+            .idle(&self.clock, until, &Unpark::new(&self.signal));
+        // The unpark that has ended this park is not to end the next one too. Nothing is lost:
+        // whoever set it had woken its task before, and the executor looks at that next.
+        self.signal.take();
+        result
+    }
+
+    fn unparker(&self) -> Waker {
+        self.signal.waker()
+    }
+}
