@@ -54,8 +54,8 @@ pub mod unpark;
 #[cfg(feature = "std")]
 pub use executor::RemoteHandle;
 pub use executor::{
-    ClaimError, Executor, Handle, RunError, SpawnError, SpawnErrorKind, Spawner, Stats, TaskInfo,
-    TaskState, spawn,
+    ClaimError, EndlessSpawner, Executor, Handle, RunError, SpawnError, SpawnErrorKind, Spawner,
+    Stats, TaskInfo, TaskState, spawn,
 };
 pub use reactor::{Deadline, Pending, Reactor};
 pub use task::{AbortHandle, JoinError, JoinHandle, TaskId, TaskPool, yield_now};
@@ -64,6 +64,6 @@ pub use time::Instant;
 /// What macros expand to.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::executor::spawn_site;
+    pub use crate::executor::{spawn_site, spawn_site_detached};
     pub use crate::task::site::{Site, SiteBodies, SiteMemory, body_align, body_size};
 }

@@ -16,7 +16,7 @@ use loom::thread;
 
 use crate::task::body::Op;
 use crate::task::ready::{Block, BlockOf, ReadyQueue};
-use crate::task::slot::{Abort, Due, Slot};
+use crate::task::slot::{Abort, Due, Slot, SlotRef};
 use crate::{Deadline, Executor, Instant, Reactor};
 
 /// A pointer that may go to another thread: what the pointee does there is what is checked.
@@ -174,7 +174,7 @@ fn no_wake_is_lost_around_a_park() {
     });
 }
 
-unsafe fn never(_: NonNull<Slot>, _: *mut (), _: Op<'_>) -> bool {
+unsafe fn never(_: SlotRef, _: *mut (), _: Op<'_, '_>) -> bool {
     false
 }
 

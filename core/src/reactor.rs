@@ -31,17 +31,42 @@ impl Deadline {
 
 /// Whether an executor has anything to do: what [`Reactor::park_unless`] looks at.
 #[derive(Clone, Copy)]
-pub struct Pending<'a>(&'a Core);
+pub struct Pending<'a> {
+    #[cfg(not(lean))]
+    core: &'a Core,
+    /// The ready bytes, and how many words of them to look at.
+    #[cfg(lean)]
+    block: *const crate::task::ready::Block,
+    #[cfg(lean)]
+    words: usize,
+    #[cfg(lean)]
+    _executor: core::marker::PhantomData<&'a Core>,
+}
 
 impl<'a> Pending<'a> {
+    #[cfg(not(lean))]
     pub(crate) fn new(core: &'a Core) -> Self {
-        Self(core)
+        Self { core }
+    }
+
+    #[cfg(lean)]
+    #[inline]
+    pub(crate) fn new(block: *const crate::task::ready::Block, words: usize) -> Self {
+        Self {
+            block,
+            words,
+            _executor: core::marker::PhantomData,
+        }
     }
 
     /// Whether a task has been woken, or the executor been told to stop. Reads a word or a few.
     #[inline]
     pub fn is_set(&self) -> bool {
-        self.0.has_work()
+        #[cfg(not(lean))]
+        return self.core.has_work();
+        #[cfg(lean)]
+        // SAFETY: S1; made with the number of the block's words.
+        return unsafe { crate::task::ready::Block::is_pending(self.block, self.words) };
     }
 }
 
@@ -120,6 +145,11 @@ pub trait Reactor {
     /// masked: then a wake costs nothing beyond marking the task.
     const NEEDS_UNPARK: bool = true;
 
+    /// Whether there is neither a clock nor anything to dispatch: `true` saves a microcontroller
+    /// that only reacts to interrupts the code for timers. Nothing may sleep then; a sleep panics
+    /// as it does outside of any executor, and [`now`](Self::now) is never called.
+    const TIMELESS: bool = false;
+
     /// Monotonic time since an arbitrary start that stays the same for the reactor's life.
     fn now(&self) -> Instant;
 
@@ -163,6 +193,7 @@ pub trait Reactor {
 impl<R: Reactor + ?Sized> Reactor for &R {
     type Error = R::Error;
     const NEEDS_UNPARK: bool = R::NEEDS_UNPARK;
+    const TIMELESS: bool = R::TIMELESS;
 
     fn now(&self) -> Instant {
         (**self).now()

@@ -2,7 +2,6 @@
 
 use core::fmt;
 use core::future::Future;
-use core::ptr::NonNull;
 
 use super::context;
 use super::core::{Core, CoreRef, SHUTDOWN};
@@ -10,9 +9,9 @@ use super::listing::{Stats, Tasks};
 use crate::task::JoinHandle;
 use crate::task::body::Body;
 use crate::task::pool::{Bytes, Refusal, TaskPool};
-use crate::task::run::start;
+use crate::task::run::{start, start_detached};
 use crate::task::site::{Site, SiteHome, TaskFn};
-use crate::task::slot::Slot;
+use crate::task::slot::SlotRef;
 #[cfg(feature = "alloc")]
 use crate::task::{body::Home, heap::Heap};
 use crate::time::Instant;
@@ -283,7 +282,7 @@ impl Spawner {
 
     /// Takes a slot for a task.
     #[inline]
-    pub(crate) fn claim(&self) -> Result<(&'static Core, (NonNull<Slot>, usize)), SpawnErrorKind> {
+    pub(crate) fn claim(&self) -> Result<(&'static Core, (SlotRef, usize)), SpawnErrorKind> {
         let Some(core) = self.executor.get() else {
             return Err(SpawnErrorKind::Closed);
         };
@@ -298,11 +297,9 @@ impl Spawner {
 
     /// Gives a slot back that got no body.
     #[cold]
-    fn unclaim(&self, core: &Core, (slot, index): (NonNull<Slot>, usize)) {
-        core.refused.set(core.refused.get() + 1);
-        // SAFETY: the slot was claimed by us and has that index.
-        let block = unsafe { crate::task::ready::Block::of(slot, index) };
-        core.release_slot(block, index);
+    fn unclaim(&self, core: &Core, (slot, index): (SlotRef, usize)) {
+        core.count_refusal();
+        core.release_slot(slot.block_at(index), index);
     }
 
     /// The same executor for other threads and interrupt handlers.
@@ -331,9 +328,9 @@ impl Spawner {
 
 #[cold]
 fn refused(core: &Core) -> SpawnErrorKind {
-    core.refused.set(core.refused.get() + 1);
+    core.count_refusal();
     SpawnErrorKind::TasksFull {
-        capacity: core.capacity.get(),
+        capacity: core.capacity(),
     }
 }
 
@@ -367,8 +364,8 @@ where
 ///
 /// See there.
 #[doc(hidden)]
-pub fn spawn_site<S, F, Args>(
-    spawner: &Spawner,
+pub fn spawn_site<S, F, Args, K>(
+    spawner: &K,
     function: F,
     args: Args,
 ) -> Result<JoinHandle<<F::Future as Future>::Output>, SpawnError<Args>>
@@ -377,6 +374,156 @@ where
     F: TaskFn<Args>,
     F::Future: 'static,
     <F::Future as Future>::Output: 'static,
+    K: SpawnerKind,
+{
+    let spawner = spawner.spawner();
+    let (core, slot, body) = prepare::<S, F, Args, K>(spawner, function, args)?;
+    // SAFETY: the body was written and the slot claimed just now.
+    unsafe {
+        Ok(start::<F::Future, SiteHome<S, true, true>>(
+            spawner.executor,
+            core,
+            slot,
+            body,
+        ))
+    }
+}
+
+/// The function behind [`spawn_detached!`](crate::spawn_detached!).
+///
+/// # Errors
+///
+/// See there.
+#[doc(hidden)]
+pub fn spawn_site_detached<S, F, Args, K>(
+    spawner: &K,
+    function: F,
+    args: Args,
+) -> Result<(), SpawnError<Args>>
+where
+    S: Site,
+    F: TaskFn<Args>,
+    F::Future: 'static,
+    K: SpawnerKind,
+{
+    let (core, slot, body) = prepare::<S, F, Args, K>(spawner.spawner(), function, args)?;
+    // SAFETY: the body was written and the slot claimed just now.
+    unsafe {
+        if K::MORTAL {
+            start_detached::<F::Future, SiteHome<S, false, true>>(core, slot, body);
+        } else {
+            start_detached::<F::Future, SiteHome<S, false, false>>(core, slot, body);
+        }
+    }
+    Ok(())
+}
+
+/// What spawns tasks at a site: a [`Spawner`], or one whose executor never ends.
+#[doc(hidden)]
+pub trait SpawnerKind {
+    /// Whether the executor's end can be the task's.
+    const MORTAL: bool;
+
+    /// The spawner as such.
+    fn spawner(&self) -> &Spawner;
+}
+
+impl SpawnerKind for Spawner {
+    const MORTAL: bool = true;
+
+    #[inline]
+    fn spawner(&self) -> &Spawner {
+        self
+    }
+}
+
+/// The [`Spawner`] of an executor that never ends, as [`TaskPool::run`] gives it to its first
+/// tasks' maker.
+///
+/// A [detached](crate::spawn_detached) task that it spawns cannot be ended from outside, so that
+/// a microcontroller need not keep the code for that.
+#[derive(Clone, Copy, Debug)]
+pub struct EndlessSpawner(Spawner);
+
+impl EndlessSpawner {
+    pub(super) fn new(executor: CoreRef) -> Self {
+        Self(Spawner::new(executor))
+    }
+}
+
+impl core::ops::Deref for EndlessSpawner {
+    type Target = Spawner;
+
+    fn deref(&self) -> &Spawner {
+        &self.0
+    }
+}
+
+impl SpawnerKind for EndlessSpawner {
+    const MORTAL: bool = false;
+
+    #[inline]
+    fn spawner(&self) -> &Spawner {
+        &self.0
+    }
+}
+
+/// Claims a slot and a body at a spawn site, both or none, and makes the future there.
+#[cfg(lean)]
+#[inline]
+#[allow(clippy::type_complexity, reason = "used twice, above")]
+fn prepare<S, F, Args, K>(
+    spawner: &Spawner,
+    function: F,
+    args: Args,
+) -> Result<(&'static Core, (SlotRef, usize), *mut ()), SpawnError<Args>>
+where
+    S: Site,
+    F: TaskFn<Args>,
+    K: SpawnerKind,
+{
+    use crate::task::pool::FullWord;
+    let mut core = Some(spawner.executor.shared());
+    if K::MORTAL {
+        core = spawner.executor.get().filter(|core| !core.closing.get());
+    }
+    let Some(core) = core else {
+        return Err(SpawnError::new(SpawnErrorKind::Closed, args));
+    };
+    let bodies = S::bodies();
+    let (slot, index) = match core.claim_slot_and(bodies.used()) {
+        Ok(claimed) => claimed,
+        Err(full) => {
+            let kind = match full {
+                FullWord::First => refused(core),
+                FullWord::Second => SpawnErrorKind::BodiesFull {
+                    capacity: bodies.len(),
+                },
+            };
+            return Err(SpawnError::new(kind, args));
+        }
+    };
+    let body = bodies.at::<F::Future>(index);
+    // A panic here keeps both for ever; but a lean build aborts on panics.
+    let future = function.call(args);
+    // SAFETY: fresh memory of the right layout.
+    unsafe { Body::write(body, future, ()) };
+    Ok((core, (slot, slot.index()), body))
+}
+
+#[cfg(not(lean))]
+/// Claims a slot and a body at a spawn site and makes the future there.
+#[inline]
+#[allow(clippy::type_complexity, reason = "used twice, above")]
+fn prepare<S, F, Args, K>(
+    spawner: &Spawner,
+    function: F,
+    args: Args,
+) -> Result<(&'static Core, (SlotRef, usize), *mut ()), SpawnError<Args>>
+where
+    S: Site,
+    F: TaskFn<Args>,
+    K: SpawnerKind,
 {
     let (core, slot) = match spawner.claim() {
         Ok(claimed) => claimed,
@@ -392,7 +539,7 @@ where
         ));
     };
     // What holds both while the user's function runs, which may panic.
-    struct Claimed<'a>(&'a Spawner, &'a Core, (NonNull<Slot>, usize), &'a dyn Fn());
+    struct Claimed<'a>(&'a Spawner, &'a Core, (SlotRef, usize), &'a dyn Fn());
     impl Drop for Claimed<'_> {
         fn drop(&mut self) {
             self.0.unclaim(self.1, self.2);
@@ -403,16 +550,9 @@ where
     let claimed = Claimed(spawner, core, slot, &give_back);
     let future = function.call(args);
     core::mem::forget(claimed);
-    // SAFETY: fresh memory of the right layout; the slot was claimed just now.
-    unsafe {
-        Body::write(body, future, ());
-        Ok(start::<F::Future, SiteHome<S>>(
-            spawner.executor,
-            core,
-            slot,
-            body,
-        ))
-    }
+    // SAFETY: fresh memory of the right layout.
+    unsafe { Body::write(body, future, ()) };
+    Ok((core, slot, body))
 }
 
 /// The executor as other threads and interrupt handlers see it.

@@ -9,27 +9,34 @@
 //! * **B3, one release.** A body is released exactly once: by the task's end if no join handle
 //!   waits for the output, else by that handle.
 
+#[cfg(not(lean))]
 use core::any::type_name;
 use core::future::Future;
 use core::mem::ManuallyDrop;
 use core::pin::Pin;
-use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
 use super::join::JoinError;
-use super::slot::Slot;
+use super::slot::SlotRef;
 use super::waker;
 use crate::executor::core::Core;
 
-/// What is to be done with a body.
-pub(crate) enum Op<'a> {
+/// What is to be done with a body. One word, nothing but zero for the common case.
+pub(crate) enum Op<'a, 'b> {
     /// Poll the future. `true`: it has ended, is dropped, and the task is settled.
     Poll,
-    /// Drop the future and settle the task with this error. Always `true`.
-    Cancel(JoinError),
+    /// Something rare.
+    Rare(&'a mut Rare<'b>),
+}
+
+/// What is rarely to be done with a body.
+pub(crate) enum Rare<'a> {
+    /// Drop the future and settle the task with this error, once. Always `true`.
+    Cancel(Option<JoinError>),
     /// Give the memory back; the stage is empty. `false`.
     Release(Option<&'a Core>),
     /// Say what this is. `false`.
+    #[cfg(not(lean))]
     Describe(&'a mut Description),
 }
 
@@ -41,6 +48,13 @@ pub(crate) struct Description {
     pub(crate) size: usize,
 }
 
+/// What a [`RunFn`] tells: whether the task has ended and is still to be finished. On a lean
+/// build the function does that itself, so that the run loop need not ask.
+#[cfg(not(lean))]
+pub(crate) type Ended = bool;
+#[cfg(lean)]
+pub(crate) type Ended = ();
+
 /// The function of a future type: the slot, its body, and what to do.
 ///
 /// # Safety
@@ -48,7 +62,7 @@ pub(crate) struct Description {
 /// Executor's thread (S5). The body fits the function (S3), and B1 holds: `Poll` and `Cancel`
 /// want a future, at most one of which is under way; `Release` wants an empty stage. For
 /// `Release` the slot need no longer be the task's.
-pub(crate) type RunFn = unsafe fn(NonNull<Slot>, *mut (), Op<'_>) -> bool;
+pub(crate) type RunFn = unsafe fn(SlotRef, *mut (), Op<'_, '_>) -> Ended;
 
 /// Where bodies come from and go to.
 ///
@@ -62,7 +76,12 @@ pub(crate) unsafe trait Home {
     /// Whether a join handle can exist, so that the body must have room for the output.
     const JOINABLE: bool = true;
 
+    /// Whether the task can be ended from outside: not if there is no handle to abort it by and
+    /// its executor is never dropped.
+    const MORTAL: bool = true;
+
     /// The name in the label, if there is one.
+    #[cfg_attr(lean, allow(dead_code, reason = "tasks are not described"))]
     fn name(label: Self::Label) -> Option<&'static str>;
 
     /// Takes a body of `Body<F, Self::Label>` back. `core` is the executor that it belonged
@@ -130,10 +149,10 @@ pub(crate) fn output<T>(body: *mut ()) -> *mut Result<T, JoinError> {
 
 /// The [`RunFn`] of `F` in bodies of `H`.
 pub(crate) unsafe fn run<F: Future, H: Home>(
-    slot: NonNull<Slot>,
+    slot: SlotRef,
     body: *mut (),
-    op: Op<'_>,
-) -> bool {
+    op: Op<'_, '_>,
+) -> Ended {
     let typed = body.cast::<Body<F, H::Label>>();
     match op {
         Op::Poll => {
@@ -143,34 +162,72 @@ pub(crate) unsafe fn run<F: Future, H: Home>(
             // SAFETY: B1: a future is there and nobody else uses it; B2: it is pinned.
             let future = unsafe { Pin::new_unchecked(&mut *typed.cast::<F>()) };
             let output = match catch(|| future.poll(&mut cx)) {
-                Ok(Poll::Pending) => return false,
+                Ok(Poll::Pending) => return ended::<H>(slot, false),
                 Ok(Poll::Ready(output)) => Ok(output),
                 Err(panic) => Err(panic),
             };
             // SAFETY: the future is still there and no longer borrowed.
             unsafe { settle::<F, H>(slot, body, output) };
-            true
+            ended::<H>(slot, true)
         }
-        Op::Cancel(error) => {
+        Op::Rare(rare) => {
+            if H::MORTAL {
+                // SAFETY: the caller's promise.
+                return unsafe { run_rare::<F, H>(slot, body, rare) };
+            }
+            ended::<H>(slot, false)
+        }
+    }
+}
+
+/// The rest of [`run`], out of the way of polls.
+///
+/// # Safety
+///
+/// As for [`RunFn`].
+#[cold]
+#[inline(never)]
+unsafe fn run_rare<F: Future, H: Home>(slot: SlotRef, body: *mut (), rare: &mut Rare<'_>) -> Ended {
+    match rare {
+        Rare::Cancel(error) => {
+            let error = error.take().unwrap_or(JoinError::Aborted);
             // SAFETY: B1: a future is there.
             unsafe { settle::<F, H>(slot, body, Err(error)) };
-            true
+            ended::<H>(slot, true)
         }
-        Op::Release(core) => {
+        Rare::Release(core) if H::JOINABLE => {
             // SAFETY: B3 is the caller's promise.
-            unsafe { H::release::<F>(core, body) };
-            false
+            unsafe { H::release::<F>(*core, body) };
+            ended::<H>(slot, false)
         }
-        Op::Describe(description) => {
+        #[cfg(not(lean))]
+        Rare::Describe(description) => {
             // SAFETY: written, and not released while the slot or the handle has it.
-            let label = unsafe { Body::read_label(typed) };
-            *description = Description {
+            let label = unsafe { Body::read_label(body.cast::<Body<F, H::Label>>()) };
+            **description = Description {
                 name: H::name(label),
                 type_name: type_name::<F>(),
                 size: size_of::<Body<F, H::Label>>(),
             };
-            false
+            ended::<H>(slot, false)
         }
+        // Whoever has no handle does not have the body to release.
+        Rare::Release(_) => ended::<H>(slot, false),
+    }
+}
+
+#[cfg(not(lean))]
+#[inline]
+fn ended<H: Home>(_: SlotRef, ended: bool) -> Ended {
+    ended
+}
+
+#[cfg(lean)]
+#[inline(always)]
+fn ended<H: Home>(slot: SlotRef, ended: bool) -> Ended {
+    if ended {
+        // SAFETY: settled, and not yet retired.
+        unsafe { super::run::finish::<H>(slot) };
     }
 }
 
@@ -179,17 +236,15 @@ pub(crate) unsafe fn run<F: Future, H: Home>(
 ///
 /// # Safety
 ///
-/// As for `Op::Cancel`.
+/// As for `Rare::Cancel`.
 unsafe fn settle<F: Future, H: Home>(
-    slot: NonNull<Slot>,
+    slot: SlotRef,
     body: *mut (),
     result: Result<F::Output, JoinError>,
 ) {
-    // SAFETY: S1.
-    let slot_ref = unsafe { slot.as_ref() };
-    slot_ref.settle();
+    slot.settle();
     let mut settling = Settling::<F, H> {
-        slot: slot_ref,
+        slot,
         body,
         result: ManuallyDrop::new(result),
         #[cfg(not(feature = "std"))]
@@ -208,8 +263,8 @@ unsafe fn settle<F: Future, H: Home>(
 }
 
 /// The second half of [`settle`], as a guard.
-struct Settling<'a, F: Future, H: Home> {
-    slot: &'a Slot,
+struct Settling<F: Future, H: Home> {
+    slot: SlotRef,
     body: *mut (),
     result: ManuallyDrop<Result<F::Output, JoinError>>,
     /// Whether the future's destructor has returned.
@@ -218,7 +273,7 @@ struct Settling<'a, F: Future, H: Home> {
     _home: core::marker::PhantomData<H>,
 }
 
-impl<F: Future, H: Home> Settling<'_, F, H> {
+impl<F: Future, H: Home> Settling<F, H> {
     #[cold]
     fn fail(&mut self, panic: JoinError) {
         let former = core::mem::replace(&mut *self.result, Err(panic));
@@ -226,7 +281,7 @@ impl<F: Future, H: Home> Settling<'_, F, H> {
     }
 }
 
-impl<F: Future, H: Home> Drop for Settling<'_, F, H> {
+impl<F: Future, H: Home> Drop for Settling<F, H> {
     #[inline]
     fn drop(&mut self) {
         #[cfg(not(feature = "std"))]
@@ -244,7 +299,7 @@ impl<F: Future, H: Home> Drop for Settling<'_, F, H> {
             // SAFETY: this block's core is the executor that runs this very code. B3: no
             // handle, hence the release is ours.
             unsafe {
-                let core = crate::executor::core::of(NonNull::from(self.slot));
+                let core = crate::executor::core::of(self.slot);
                 H::release::<F>(Some(&*core), self.body);
             }
         }

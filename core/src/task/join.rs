@@ -5,12 +5,11 @@ use core::fmt;
 use core::future::Future;
 use core::marker::{PhantomData, PhantomPinned};
 use core::pin::Pin;
-use core::ptr::{self, NonNull};
+use core::ptr;
 use core::task::{Context, Poll, Waker};
 
-use super::body::{self, Op, RunFn};
-use super::slot::{Abort, Slot, Tenant};
-use super::waker;
+use super::body::{self, Op, Rare, RunFn};
+use super::slot::{Abort, SlotRef, Tenant};
 use crate::executor::core::CoreRef;
 
 /// Why a task has no output.
@@ -111,7 +110,12 @@ pub struct TaskId(pub(crate) Tenant);
 
 impl fmt::Debug for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TaskId({:p}#{})", self.0.slot, self.0.generation)
+        write!(
+            f,
+            "TaskId({:p}#{})",
+            self.0.slot.as_ptr(),
+            self.0.generation
+        )
     }
 }
 
@@ -128,15 +132,15 @@ impl AbortHandle {
     /// A task that ends by itself in the poll that is under way keeps its output. Aborting a
     /// task that has ended does nothing, also if its slot has a new tenant.
     pub fn abort(&self) {
-        if self.0.slot().request_abort(self.0.generation) == Abort::Requested {
+        if self.0.slot.request_abort(self.0.generation) == Abort::Requested {
             // SAFETY: the slot has been claimed, else there were no handle.
-            unsafe { waker::wake(self.0.slot) };
+            unsafe { super::run::notice_abort(self.0.slot) };
         }
     }
 
     /// Whether the task has ended.
     pub fn is_finished(&self) -> bool {
-        !self.0.slot().is_tenant(self.0.generation)
+        !self.0.slot.is_tenant(self.0.generation)
     }
 
     /// Which task this is.
@@ -205,7 +209,7 @@ impl<T> JoinHandle<T> {
     #[inline]
     pub(crate) unsafe fn new(
         executor: CoreRef,
-        slot: NonNull<Slot>,
+        slot: SlotRef,
         generation: usize,
         run: RunFn,
         body: *mut (),
@@ -255,11 +259,11 @@ impl<T> JoinHandle<T> {
             && self.executor.get().is_some()
             && self
                 .tenant
-                .slot()
+                .slot
                 .holds(self.node.body, (&raw const self.node).cast())
     }
 
-    pub(crate) fn slot(&self) -> NonNull<Slot> {
+    pub(crate) fn slot(&self) -> SlotRef {
         self.tenant.slot
     }
 
@@ -270,15 +274,15 @@ impl<T> JoinHandle<T> {
         // us from coming here again. B3: the release is ours.
         unsafe {
             let output = body::output::<T>(self.node.body).read();
-            let release = Op::Release(self.executor.get());
-            (self.node.run)(self.tenant.slot, self.node.body, release);
+            let mut release = Rare::Release(self.executor.get());
+            (self.node.run)(self.tenant.slot, self.node.body, Op::Rare(&mut release));
             output
         }
     }
 }
 
 /// The [`RunFn`] of a task that has been joined: passes everything on to the task's own.
-unsafe fn run_joined(slot: NonNull<Slot>, node: *mut (), op: Op<'_>) -> bool {
+unsafe fn run_joined(slot: SlotRef, node: *mut (), op: Op<'_, '_>) -> body::Ended {
     // SAFETY: the slot points to a node while its handle is pinned and alive; the handle takes
     // the node away when it is dropped. The copies outlive that, should this very call drop it.
     let (run, body) = unsafe {
@@ -294,7 +298,7 @@ unsafe fn run_joined(slot: NonNull<Slot>, node: *mut (), op: Op<'_>) -> bool {
 /// # Safety
 ///
 /// Executor's thread, and the slot is joined.
-pub(crate) unsafe fn take_joiner(slot: &Slot) -> Option<Waker> {
+pub(crate) unsafe fn take_joiner(slot: SlotRef) -> Option<Waker> {
     let node = slot.task().1.cast::<Node>();
     // SAFETY: as in `run_joined`; nobody else borrows the cell now.
     unsafe { (*(*node).waker.get()).take() }
@@ -329,7 +333,7 @@ impl<T> Future for JoinHandle<T> {
         if this.state.get() == State::Apart {
             this.state.set(State::Linked);
             let node = (&raw const this.node).cast_mut().cast();
-            this.tenant.slot().link(run_joined, node);
+            this.tenant.slot.link(run_joined, node);
         }
         Poll::Pending
     }
@@ -342,8 +346,7 @@ impl<T> Drop for JoinHandle<T> {
         }
         if self.is_running() {
             // Also clears HANDLE: the task's end releases the body.
-            let slot = self.tenant.slot();
-            slot.detach(self.node.run, self.node.body);
+            self.tenant.slot.detach(self.node.run, self.node.body);
         } else {
             body::drop_quietly(self.take());
         }

@@ -48,7 +48,11 @@ impl<T> Signal<T> {
                 if let Some(value) = state.0.take() {
                     return Poll::Ready(value);
                 }
-                if !state.1.as_ref().is_some_and(|old| old.will_wake(cx.waker())) {
+                if !state
+                    .1
+                    .as_ref()
+                    .is_some_and(|old| old.will_wake(cx.waker()))
+                {
                     state.1 = Some(cx.waker().clone());
                 }
                 Poll::Pending

@@ -34,8 +34,12 @@ async fn count() {
 fn main() -> ! {
     let executor = Executor::new(&TASKS, BoardReactor::new()).expect("the pool is ours");
     let spawner = executor.spawner();
-    spawn!(spawner, [blink; 2]("red", Duration::from_millis(70))).unwrap().detach();
-    spawn!(spawner, [blink; 1]("green", Duration::from_millis(110))).unwrap().detach();
+    spawn!(spawner, [blink; 2]("red", Duration::from_millis(70)))
+        .unwrap()
+        .detach();
+    spawn!(spawner, [blink; 1]("green", Duration::from_millis(110)))
+        .unwrap()
+        .detach();
     spawn!(spawner, [count]()).unwrap().detach();
     executor.run().expect("the reactor never fails");
     exit(1)

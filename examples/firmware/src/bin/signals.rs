@@ -58,7 +58,9 @@ fn spawner() -> polliwog_core::Spawner {
 fn main() -> ! {
     chip::enable_soft();
     let executor = Executor::new(&TASKS, BoardReactor::new()).expect("the pool is ours");
-    spawn!(executor.spawner(), [measure]()).expect("a free task").detach();
+    spawn!(executor.spawner(), [measure]())
+        .expect("a free task")
+        .detach();
     executor.run().expect("the reactor never fails");
     exit(1)
 }

@@ -101,9 +101,9 @@ pub fn now() -> Instant {
 /// Arranges for an interrupt at this time. It may come early, if the time is far away.
 pub fn set_alarm(at: Deadline) {
     write(register(TIMER0, EVENTS_COMPARE0), 0);
-    let left = at.remaining(now()).map_or(u64::MAX, |left| {
-        (left.as_nanos() as u64).div_ceil(1_000)
-    });
+    let left = at
+        .remaining(now())
+        .map_or(u64::MAX, |left| (left.as_nanos() as u64).div_ceil(1_000));
     // Once per half round at least, for `now`.
     let micros = left.clamp(2, 1 << 31) as u32;
     write(register(TIMER0, CC0), count().wrapping_add(micros));

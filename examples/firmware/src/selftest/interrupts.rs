@@ -11,7 +11,10 @@ use crate::{Count, Test, executor};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a software interrupt wakes a task", soft),
-    ("a periodic interrupt wakes a task out of sleep", out_of_sleep),
+    (
+        "a periodic interrupt wakes a task out of sleep",
+        out_of_sleep,
+    ),
     ("an interrupt wakes among busy tasks", among_busy),
 ];
 
@@ -34,7 +37,11 @@ fn soft() {
             chip::pend_soft0();
             assert_eq!(PRESSED.wait().await, 3);
         }
-        assert!(timeout(Duration::from_millis(2), PRESSED.wait()).await.is_err());
+        assert!(
+            timeout(Duration::from_millis(2), PRESSED.wait())
+                .await
+                .is_err()
+        );
     });
 }
 
@@ -63,7 +70,9 @@ fn among_busy() {
         }
     }
     let executor = executor(&POOL);
-    spawn!(executor.spawner(), [busy]()).expect("a free slot").detach();
+    spawn!(executor.spawner(), [busy]())
+        .expect("a free slot")
+        .detach();
     chip::start_tick(500);
     executor.block_on(async {
         for _ in 0..50 {

@@ -71,7 +71,12 @@ fn other_waker() {
 
         let mut timer = pin!(sleep(MILLI));
         let mine = own_waker().await;
-        assert!(timer.as_mut().poll(&mut Context::from_waker(&mine)).is_pending());
+        assert!(
+            timer
+                .as_mut()
+                .poll(&mut Context::from_waker(&mine))
+                .is_pending()
+        );
         assert!(timer.as_mut().poll(&mut nobody).is_pending());
         let mut other = pin!(sleep(MILLI * 5));
         poll_fn(|cx| other.as_mut().poll(cx)).await;
@@ -87,7 +92,11 @@ fn timeouts() {
         assert!(timeout(MILLI * 3, sleep(MILLI * 50)).await.is_err());
         assert!(timeout(MILLI * 50, sleep(MILLI * 3)).await.is_ok());
         for _ in 0..100 {
-            assert!(timeout(Duration::from_secs(1000), async { 1 }).await.is_ok());
+            assert!(
+                timeout(Duration::from_secs(1000), async { 1 })
+                    .await
+                    .is_ok()
+            );
         }
     });
 }

@@ -63,7 +63,10 @@ mod imp {
 
     #[unsafe(no_mangle)]
     extern "C" fn SysTick() {
-        ROUNDS.store(ROUNDS.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        ROUNDS.store(
+            ROUNDS.load(Ordering::Relaxed).wrapping_add(1),
+            Ordering::Relaxed,
+        );
     }
 
     pub(super) fn alarm_in(micros: u32) {

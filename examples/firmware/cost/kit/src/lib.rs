@@ -112,6 +112,38 @@ impl Future for Yield {
     }
 }
 
+/// Wakes its task again and again, then reports what a wake and a poll have cost.
+pub struct SelfWake {
+    from: u32,
+    left: u32,
+}
+
+/// A [`SelfWake`].
+#[inline(always)]
+pub fn self_wake(times: u32) -> SelfWake {
+    SelfWake {
+        from: count(),
+        left: times,
+    }
+}
+
+impl Future for SelfWake {
+    type Output = ();
+
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.left -= 1;
+        if self.left == 0 {
+            report(self.from, count(), SELF_WAKES)
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// How often.
+pub const SELF_WAKES: u32 = 10_000;
+
 /// Wakes the one task that waits for it.
 pub struct Bell {
     rung: AtomicBool,
@@ -124,7 +156,10 @@ unsafe impl Sync for Bell {}
 impl Bell {
     /// A silent bell.
     pub const fn new() -> Self {
-        Self { rung: AtomicBool::new(false), waker: UnsafeCell::new(None) }
+        Self {
+            rung: AtomicBool::new(false),
+            waker: UnsafeCell::new(None),
+        }
     }
 
     /// Wakes the waiting task.

@@ -6,13 +6,14 @@ use core::task::Waker;
 use core::time::Duration;
 
 use polliwog_core::reactor::Pending;
-use polliwog_core::{Deadline, Executor, Instant, Reactor, Spawner, TaskPool};
+use polliwog_core::{Deadline, EndlessSpawner, Instant, Reactor, TaskPool};
 
 /// Sleeps until an interrupt comes; has no clock.
 pub struct Wfi;
 
 impl Reactor for Wfi {
     type Error = Infallible;
+    const TIMELESS: bool = true;
     const NEEDS_UNPARK: bool = false;
 
     fn now(&self) -> Instant {
@@ -76,10 +77,7 @@ fn wait_unless(pending: &Pending<'_>) {
 pub fn run<R: Reactor, const N: usize>(
     pool: &'static TaskPool<N>,
     reactor: R,
-    init: impl FnOnce(Spawner),
+    init: impl FnOnce(EndlessSpawner),
 ) -> ! {
-    let Ok(executor) = Executor::new(pool, reactor) else { panic!() };
-    init(executor.spawner());
-    let _ = executor.run();
-    panic!()
+    pool.run(reactor, init)
 }

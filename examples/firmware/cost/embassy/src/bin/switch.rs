@@ -5,15 +5,9 @@
 use cost_embassy::run;
 use kit::*;
 
-const TIMES: u32 = 10_000;
-
 #[embassy_executor::task]
 async fn task() {
-    let from = count();
-    for _ in 0..TIMES {
-        yield_now().await;
-    }
-    report(from, count(), TIMES)
+    self_wake(SELF_WAKES).await
 }
 
 #[entry]

@@ -4,7 +4,7 @@
 
 use cost_ours::{Timed, run};
 use kit::*;
-use polliwog_core::{TaskPool, spawn};
+use polliwog_core::{TaskPool, spawn_detached};
 
 static POOL: TaskPool<4> = TaskPool::new();
 
@@ -41,10 +41,10 @@ extern "C" fn ALARM() {
 fn main() -> ! {
     kit::clock::start();
     run(&POOL, Timed, |spawner| {
-        spawn!(spawner, [ping]()).unwrap().detach();
-        spawn!(spawner, [pong]()).unwrap().detach();
+        spawn_detached!(spawner, [ping]()).unwrap();
+        spawn_detached!(spawner, [pong]()).unwrap();
         for millis in [10, 25] {
-            spawn!(spawner, [pulse; 2](millis)).unwrap().detach();
+            spawn_detached!(spawner, [pulse; 2](millis)).unwrap();
         }
     })
 }

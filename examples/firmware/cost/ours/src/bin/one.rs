@@ -4,7 +4,7 @@
 
 use cost_ours::{Wfi, run};
 use kit::*;
-use polliwog_core::{TaskPool, spawn};
+use polliwog_core::{TaskPool, spawn_detached};
 
 static POOL: TaskPool<1> = TaskPool::new();
 
@@ -17,6 +17,6 @@ async fn task() {
 #[entry]
 fn main() -> ! {
     run(&POOL, Wfi, |spawner| {
-        spawn!(spawner, [task]()).unwrap().detach();
+        spawn_detached!(spawner, [task]()).unwrap();
     })
 }

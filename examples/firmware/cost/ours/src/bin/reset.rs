@@ -4,7 +4,7 @@
 
 use cost_ours::{Wfi, run};
 use kit::*;
-use polliwog_core::{TaskPool, spawn};
+use polliwog_core::{TaskPool, spawn_detached};
 
 static POOL: TaskPool<16> = TaskPool::new();
 
@@ -22,7 +22,7 @@ fn main() -> ! {
     START.store(count(), Ordering::Relaxed);
     run(&POOL, Wfi, |spawner| {
         for _ in 0..16 {
-            spawn!(spawner, [task; 16]()).unwrap().detach();
+            spawn_detached!(spawner, [task; 16]()).unwrap();
         }
     })
 }

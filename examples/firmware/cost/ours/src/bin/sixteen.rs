@@ -4,7 +4,7 @@
 
 use cost_ours::{Wfi, run};
 use kit::*;
-use polliwog_core::{TaskPool, spawn};
+use polliwog_core::{TaskPool, spawn_detached};
 
 static POOL: TaskPool<16> = TaskPool::new();
 
@@ -18,7 +18,7 @@ async fn task() {
 fn main() -> ! {
     run(&POOL, Wfi, |spawner| {
         for _ in 0..16 {
-            spawn!(spawner, [task; 16]()).unwrap().detach();
+            spawn_detached!(spawner, [task; 16]()).unwrap();
         }
     })
 }

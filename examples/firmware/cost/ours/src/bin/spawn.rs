@@ -4,7 +4,7 @@
 
 use cost_ours::{Wfi, run};
 use kit::*;
-use polliwog_core::{TaskPool, spawn};
+use polliwog_core::{TaskPool, spawn_detached};
 
 static POOL: TaskPool<2> = TaskPool::new();
 
@@ -15,7 +15,7 @@ async fn short() {}
 async fn task(spawner: polliwog_core::Spawner) {
     let from = count();
     for _ in 0..TIMES {
-        spawn!(spawner, [short]()).unwrap().detach();
+        spawn_detached!(spawner, [short]()).unwrap();
         yield_now().await;
     }
     report(from, count(), TIMES)
@@ -24,5 +24,7 @@ async fn task(spawner: polliwog_core::Spawner) {
 #[entry]
 fn main() -> ! {
     start_counter();
-    run(&POOL, Wfi, |spawner| spawn!(spawner, [task](spawner)).unwrap().detach())
+    run(&POOL, Wfi, |spawner| {
+        spawn_detached!(spawner, [task](spawner)).unwrap()
+    })
 }

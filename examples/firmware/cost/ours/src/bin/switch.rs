@@ -4,24 +4,18 @@
 
 use cost_ours::{Wfi, run};
 use kit::*;
-use polliwog_core::{TaskPool, spawn};
+use polliwog_core::{TaskPool, spawn_detached};
 
 static POOL: TaskPool<1> = TaskPool::new();
 
-const TIMES: u32 = 10_000;
-
 async fn task() {
-    let from = count();
-    for _ in 0..TIMES {
-        yield_now().await;
-    }
-    report(from, count(), TIMES)
+    self_wake(SELF_WAKES).await
 }
 
 #[entry]
 fn main() -> ! {
     start_counter();
     run(&POOL, Wfi, |spawner| {
-        spawn!(spawner, [task]()).unwrap().detach();
+        spawn_detached!(spawner, [task]()).unwrap();
     })
 }

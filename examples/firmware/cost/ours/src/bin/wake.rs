@@ -4,7 +4,7 @@
 
 use cost_ours::{Wfi, run};
 use kit::*;
-use polliwog_core::{TaskPool, spawn};
+use polliwog_core::{TaskPool, spawn_detached};
 
 static POOL: TaskPool<2> = TaskPool::new();
 
@@ -34,7 +34,7 @@ async fn pong() {
 fn main() -> ! {
     start_counter();
     run(&POOL, Wfi, |spawner| {
-        spawn!(spawner, [ping]()).unwrap().detach();
-        spawn!(spawner, [pong]()).unwrap().detach();
+        spawn_detached!(spawner, [ping]()).unwrap();
+        spawn_detached!(spawner, [pong]()).unwrap();
     })
 }

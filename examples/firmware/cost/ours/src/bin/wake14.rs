@@ -4,7 +4,7 @@
 
 use cost_ours::{Wfi, run};
 use kit::*;
-use polliwog_core::{TaskPool, spawn};
+use polliwog_core::{TaskPool, spawn_detached};
 
 static POOL: TaskPool<16> = TaskPool::new();
 
@@ -38,10 +38,10 @@ async fn idle() {
 fn main() -> ! {
     start_counter();
     run(&POOL, Wfi, |spawner| {
-        spawn!(spawner, [ping]()).unwrap().detach();
+        spawn_detached!(spawner, [ping]()).unwrap();
         for _ in 0..14 {
-            spawn!(spawner, [idle; 14]()).unwrap().detach();
+            spawn_detached!(spawner, [idle; 14]()).unwrap();
         }
-        spawn!(spawner, [pong]()).unwrap().detach();
+        spawn_detached!(spawner, [pong]()).unwrap();
     })
 }
