@@ -5,7 +5,6 @@
 //! per model, and checks that the model notices.
 
 use std::boxed::Box;
-use std::ptr::NonNull;
 use std::sync::Arc as StdArc;
 use std::task::{Wake, Waker};
 use std::vec::Vec;

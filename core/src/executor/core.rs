@@ -562,6 +562,13 @@ impl CoreRef {
         self.epoch
     }
 
+    /// A reference for an interrupt handler, which may use it to spawn and for nothing else.
+    #[cfg(lean)]
+    #[inline]
+    pub(crate) fn new(core: &'static Core, epoch: usize) -> Self {
+        Self { core, epoch }
+    }
+
     /// The core whether claimed or not: for what any thread may do.
     pub(crate) fn shared(&self) -> &'static Core {
         self.core

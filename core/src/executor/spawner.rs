@@ -374,10 +374,10 @@ where
     F: TaskFn<Args>,
     F::Future: 'static,
     <F::Future as Future>::Output: 'static,
-    K: SpawnerKind,
+    K: SpawnAt,
 {
     let spawner = spawner.spawner();
-    let (core, slot, body) = prepare::<S, F, Args, K>(spawner, function, args)?;
+    let (core, slot, body) = prepare::<S, F, Args, true>(&spawner, function, args)?;
     // SAFETY: the body was written and the slot claimed just now.
     unsafe {
         Ok(start::<F::Future, SiteHome<S, true, true>>(
@@ -404,36 +404,61 @@ where
     S: Site,
     F: TaskFn<Args>,
     F::Future: 'static,
-    K: SpawnerKind,
+    K: DetachAt<F::Future>,
 {
-    let (core, slot, body) = prepare::<S, F, Args, K>(spawner.spawner(), function, args)?;
+    let spawner = spawner.any_spawner();
     // SAFETY: the body was written and the slot claimed just now.
     unsafe {
         if K::MORTAL {
+            let (core, slot, body) = prepare::<S, F, Args, true>(&spawner, function, args)?;
             start_detached::<F::Future, SiteHome<S, false, true>>(core, slot, body);
         } else {
+            let (core, slot, body) = prepare::<S, F, Args, false>(&spawner, function, args)?;
             start_detached::<F::Future, SiteHome<S, false, false>>(core, slot, body);
         }
     }
     Ok(())
 }
 
-/// What spawns tasks at a site: a [`Spawner`], or one whose executor never ends.
+/// What starts joinable tasks at a site: a [`Spawner`], or one whose executor never ends.
 #[doc(hidden)]
-pub trait SpawnerKind {
-    /// Whether the executor's end can be the task's.
-    const MORTAL: bool;
-
+pub trait SpawnAt {
     /// The spawner as such.
-    fn spawner(&self) -> &Spawner;
+    fn spawner(&self) -> Spawner;
 }
 
-impl SpawnerKind for Spawner {
+/// What starts detached tasks with futures of type `F` at a site: the same, or a [`Handle`] in an
+/// interrupt handler if the future is `Send`.
+#[doc(hidden)]
+pub trait DetachAt<F> {
+    /// Whether the executor's end can be the task's.
     const MORTAL: bool = true;
 
+    /// The spawner to use, on this executor's level or above it.
+    fn any_spawner(&self) -> Spawner;
+}
+
+impl SpawnAt for Spawner {
     #[inline]
-    fn spawner(&self) -> &Spawner {
-        self
+    fn spawner(&self) -> Spawner {
+        *self
+    }
+}
+
+impl<F> DetachAt<F> for Spawner {
+    #[inline]
+    fn any_spawner(&self) -> Spawner {
+        *self
+    }
+}
+
+/// Claiming, filling and publishing a slot leave no state in which an interrupt handler must not
+/// do the same (S2 of `lean`).
+#[cfg(lean)]
+impl<F: Send> DetachAt<F> for Handle {
+    #[inline]
+    fn any_spawner(&self) -> Spawner {
+        Spawner::new(CoreRef::new(self.core, self.epoch))
     }
 }
 
@@ -459,12 +484,19 @@ impl core::ops::Deref for EndlessSpawner {
     }
 }
 
-impl SpawnerKind for EndlessSpawner {
+impl SpawnAt for EndlessSpawner {
+    #[inline]
+    fn spawner(&self) -> Spawner {
+        self.0
+    }
+}
+
+impl<F> DetachAt<F> for EndlessSpawner {
     const MORTAL: bool = false;
 
     #[inline]
-    fn spawner(&self) -> &Spawner {
-        &self.0
+    fn any_spawner(&self) -> Spawner {
+        self.0
     }
 }
 
@@ -472,7 +504,7 @@ impl SpawnerKind for EndlessSpawner {
 #[cfg(lean)]
 #[inline]
 #[allow(clippy::type_complexity, reason = "used twice, above")]
-fn prepare<S, F, Args, K>(
+fn prepare<S, F, Args, const MORTAL: bool>(
     spawner: &Spawner,
     function: F,
     args: Args,
@@ -480,11 +512,10 @@ fn prepare<S, F, Args, K>(
 where
     S: Site,
     F: TaskFn<Args>,
-    K: SpawnerKind,
 {
     use crate::task::pool::FullWord;
     let mut core = Some(spawner.executor.shared());
-    if K::MORTAL {
+    if MORTAL {
         core = spawner.executor.get().filter(|core| !core.closing.get());
     }
     let Some(core) = core else {
@@ -515,7 +546,7 @@ where
 /// Claims a slot and a body at a spawn site and makes the future there.
 #[inline]
 #[allow(clippy::type_complexity, reason = "used twice, above")]
-fn prepare<S, F, Args, K>(
+fn prepare<S, F, Args, const MORTAL: bool>(
     spawner: &Spawner,
     function: F,
     args: Args,
@@ -523,7 +554,6 @@ fn prepare<S, F, Args, K>(
 where
     S: Site,
     F: TaskFn<Args>,
-    K: SpawnerKind,
 {
     let (core, slot) = match spawner.claim() {
         Ok(claimed) => claimed,

@@ -290,7 +290,9 @@ macro_rules! spawn {
 
 /// Spawns a task that nobody will join: [`spawn!`](crate::spawn!) without a handle.
 ///
-/// On a microcontroller it takes less flash than to spawn and detach.
+/// On a microcontroller it takes less flash than to spawn and detach. There (feature
+/// `single-core`, neither `std` nor `alloc`) it also takes a [`Handle`](crate::Handle), so that
+/// an interrupt handler can start a task whose future is `Send`, at any time.
 ///
 /// Evaluates to `Result<(), SpawnError<(arguments…)>>`.
 ///
