@@ -186,6 +186,8 @@ impl Core {
         head.adopt(self, len);
         #[cfg(lean)]
         self.blocks.set(block);
+        #[cfg(all(lean, feature = "interrupt-executors"))]
+        head.set_doorbell(self.outside.with(|outside| outside.unparker.is_some()));
         #[cfg(not(lean))]
         {
             head.next.set(self.blocks.replace(block));
@@ -243,6 +245,12 @@ impl Core {
     pub(crate) fn unpark(&self) {
         #[cfg(lean)]
         self.ring();
+        self.call_unparker();
+    }
+
+    /// Wakes the reactor's unparker, if the executor has one.
+    #[cold]
+    pub(crate) fn call_unparker(&self) {
         let unparker = self.outside.with(|outside| outside.unparker.clone());
         if let Some(unparker) = unparker {
             unparker.wake();
@@ -560,6 +568,12 @@ impl CoreRef {
 
     pub(crate) fn epoch(&self) -> usize {
         self.epoch
+    }
+
+    /// A handle of whoever has the core now.
+    #[cfg(all(lean, feature = "interrupt-executors"))]
+    pub(crate) fn new_handle(core: &'static Core) -> super::Handle {
+        super::Handle::new(core, core.epoch())
     }
 
     /// A reference for an interrupt handler, which may use it to spawn and for nothing else.

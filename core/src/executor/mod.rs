@@ -5,6 +5,8 @@ pub(crate) mod core;
 mod endless;
 #[cfg(feature = "std")]
 mod inbox;
+#[cfg(all(lean, feature = "interrupt-executors"))]
+mod interrupt;
 mod listing;
 mod root;
 mod spawner;
@@ -22,6 +24,8 @@ use crate::time::Instant;
 
 #[cfg(feature = "std")]
 pub use inbox::RemoteHandle;
+#[cfg(all(lean, feature = "interrupt-executors"))]
+pub use interrupt::InterruptExecutor;
 pub use listing::{Stats, TaskInfo, TaskState, Tasks};
 pub use spawner::{EndlessSpawner, Handle, SpawnError, SpawnErrorKind, Spawner, spawn};
 #[doc(hidden)]

@@ -601,6 +601,11 @@ unsafe impl Send for Handle {}
 unsafe impl Sync for Handle {}
 
 impl Handle {
+    #[cfg(all(lean, feature = "interrupt-executors"))]
+    pub(super) fn new(core: &'static Core, epoch: usize) -> Self {
+        Self { core, epoch }
+    }
+
     /// The handle of the executor that runs on this thread now, if any.
     pub fn current() -> Option<Self> {
         Spawner::current().map(|spawner| spawner.handle())

@@ -52,6 +52,15 @@ struct Record {
 
 /// Ready bytes are looked at in words of this size.
 const WORD: usize = size_of::<u32>();
+/// Bit of a ready byte: the slot has been woken. Without feature `interrupt-executors` the byte
+/// has no other.
+const WOKEN: u8 = 1;
+/// Bit of a ready byte: a wake has to call the executor's unparker, too.
+#[cfg(feature = "interrupt-executors")]
+const DOORBELL: u8 = 2;
+/// The rest of a ready byte is then the slot's index, by which a wake finds the executor.
+#[cfg(feature = "interrupt-executors")]
+const INDEX_SHIFT: u32 = 2;
 /// The bits of a word of ready bytes.
 const READY: u32 = 0x0101_0101;
 /// Whether finding the lowest bit of a word takes an instruction or two, as from ARMv7-M on.
@@ -71,6 +80,9 @@ pub(crate) struct Block {
     core: Cell<*const Core>,
     len: Cell<usize>,
     used: AtomicUsize,
+    /// [`DOORBELL`], or nothing.
+    #[cfg(feature = "interrupt-executors")]
+    doorbell: Cell<u8>,
 }
 
 /// A block with `N` slots. All-zero is a valid empty one.
@@ -110,6 +122,8 @@ impl<const N: usize> BlockOf<N> {
                 core: Cell::new(ptr::null()),
                 len: Cell::new(0),
                 used: AtomicUsize::new(0),
+                #[cfg(feature = "interrupt-executors")]
+                doorbell: Cell::new(0),
             },
             ready: [const { AtomicU8::new(0) }; N],
             spare: [const { AtomicU8::new(0) }; WORD],
@@ -151,6 +165,12 @@ impl Block {
     pub(crate) fn adopt(&self, core: *const Core, len: usize) {
         self.core.set(core);
         self.len.set(len);
+    }
+
+    /// Whether wakes have to call the executor's unparker.
+    #[cfg(feature = "interrupt-executors")]
+    pub(crate) fn set_doorbell(&self, doorbell: bool) {
+        self.doorbell.set(if doorbell { DOORBELL } else { 0 });
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -324,7 +344,7 @@ impl SlotRef {
                 continue;
             }
             let slot = SlotRef { index, ..self };
-            slot.byte().store(0, Ordering::Relaxed);
+            slot.clear();
             // Whatever was done before the wake is seen by the poll.
             compiler_fence(Ordering::SeqCst);
             attend(slot);
@@ -381,6 +401,35 @@ impl SlotRef {
         ptr::from_ref(self.byte()).cast()
     }
 
+    /// Takes a wake.
+    #[inline(always)]
+    fn clear(self) {
+        #[cfg(not(feature = "interrupt-executors"))]
+        self.byte().store(0, Ordering::Relaxed);
+        #[cfg(feature = "interrupt-executors")]
+        {
+            // A wake between the two is for the poll to come.
+            let byte = self.byte().load(Ordering::Relaxed);
+            self.byte().store(byte & !WOKEN, Ordering::Relaxed);
+        }
+    }
+
+    /// Calls the unparker of the executor of the slot whose ready byte has been set.
+    ///
+    /// # Safety
+    ///
+    /// `data` came from [`as_ptr`](Self::as_ptr), `byte` was read there.
+    #[cfg(feature = "interrupt-executors")]
+    #[cold]
+    unsafe fn ring_doorbell(data: *const (), byte: u8) {
+        // SAFETY: S1: back to the first ready byte, and on to the head before it.
+        unsafe {
+            let ready = data.byte_sub((byte >> INDEX_SHIFT).into());
+            let core = (*ready.cast::<Block>().sub(1)).core();
+            (*core).call_unparker();
+        }
+    }
+
     /// Sets the ready byte of a waker's data.
     ///
     /// # Safety
@@ -391,12 +440,32 @@ impl SlotRef {
         // Whatever was done before the wake is done when the byte is set.
         compiler_fence(Ordering::SeqCst);
         // SAFETY: the caller's promise.
-        unsafe { &*data.cast::<AtomicU8>() }.store(1, Ordering::Relaxed);
+        let byte = unsafe { &*data.cast::<AtomicU8>() };
+        #[cfg(not(feature = "interrupt-executors"))]
+        byte.store(WOKEN, Ordering::Relaxed);
+        #[cfg(feature = "interrupt-executors")]
+        {
+            // The bits beside WOKEN never change after the first claim.
+            let before = byte.load(Ordering::Relaxed);
+            byte.store(before | WOKEN, Ordering::Relaxed);
+            if before & DOORBELL != 0 {
+                // SAFETY: the caller's promise.
+                unsafe { Self::ring_doorbell(data, before) };
+            }
+        }
     }
 
     /// Sets the ready byte.
     #[inline(always)]
     pub(crate) fn mark(self) {
+        #[cfg(feature = "interrupt-executors")]
+        {
+            // SAFETY: S1.
+            let doorbell = unsafe { (*self.block()).doorbell.get() };
+            let byte = (self.index << INDEX_SHIFT) as u8 | doorbell;
+            let woken = self.byte().load(Ordering::Relaxed) & WOKEN;
+            self.byte().store(byte | woken, Ordering::Relaxed);
+        }
         // SAFETY: our own byte.
         unsafe { Self::mark_ptr(self.as_ptr()) };
     }
@@ -413,7 +482,7 @@ impl SlotRef {
 
     /// Whether the slot has been woken.
     pub(crate) fn is_marked(self) -> bool {
-        self.byte().load(Ordering::Relaxed) != 0
+        self.byte().load(Ordering::Relaxed) & WOKEN != 0
     }
 
     /// Position in the block.
