@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use polliwog::{
-    AbortHandle, Executor, Instant, JoinError, Reactor, SpawnErrorKind, TaskPool, spawn, time,
-    yield_now,
+    AbortHandle, Executor, Instant, JoinError, Reactor, SpawnErrorKind, TaskPool, executor::spawn,
+    time, yield_now,
 };
 
 mod support;
@@ -201,7 +201,7 @@ fn abort_of_an_idle_task<R: Reactor>(reactor: R) {
         })
         .unwrap();
     let abort = idle.abort_handle();
-    let joiner = spawner.spawn(async move { idle.await }).unwrap();
+    let joiner = spawner.spawn(idle).unwrap();
     settle(&executor);
     assert_eq!((drops.count(), executor.stats().live), (0, 2));
 

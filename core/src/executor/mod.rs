@@ -234,7 +234,7 @@ impl<R: Reactor> Executor<R> {
             core,
             reactor: &self.reactor,
             polled: 0,
-            looked: Instant::ZERO,
+            looked: None,
             #[cfg(feature = "std")]
             backlog: true,
             _entered: self.entered(),
@@ -360,8 +360,8 @@ struct Running<'a, R: Reactor> {
     reactor: &'a R,
     /// Polls since the last look at the reactor.
     polled: usize,
-    /// When that was.
-    looked: Instant,
+    /// When that was, as far as the clock has been read since.
+    looked: Option<Instant>,
     /// Whether tasks of other threads may be waiting for a slot.
     #[cfg(feature = "std")]
     backlog: bool,
@@ -434,7 +434,8 @@ impl<R: Reactor> Running<'_, R> {
     fn look_if_time(&mut self) -> Result<(), RunError<R::Error>> {
         // Reading the clock costs as much as several polls: not again before as many more.
         self.polled = 0;
-        if self.reactor.now() - self.looked >= TIME_BETWEEN_LOOKS {
+        let now = self.reactor.now();
+        if now - *self.looked.get_or_insert(now) >= TIME_BETWEEN_LOOKS {
             self.look(Deadline::Now)?;
         }
         Ok(())
@@ -444,15 +445,24 @@ impl<R: Reactor> Running<'_, R> {
     fn look(&mut self, until: Deadline) -> Result<(), RunError<R::Error>> {
         self.polled = 0;
         self.reactor.park(until).map_err(RunError::Reactor)?;
-        let now = self.reactor.now();
-        self.looked = now;
-        self.core.timers.fire(now);
+        // Without timers nobody needs the time yet.
+        self.looked = None;
+        if !self.core.timers.is_empty() {
+            let now = self.reactor.now();
+            self.looked = Some(now);
+            self.core.timers.fire(now);
+        }
         Ok(())
     }
 
     /// Waits until there is something to do, unless it is [`until`](Self::until) here.
     fn wait(&mut self, root: Option<Tenant>) -> Result<(), RunError<R::Error>> {
         let core = self.core;
+        #[cfg(feature = "std")]
+        if self.backlog && core.has_free_slot() {
+            // The turn that has just ended freed a slot that somebody waits for.
+            return Ok(());
+        }
         let until = match core.timers.next_deadline() {
             Some(deadline) => Deadline::At(deadline),
             None => Deadline::Never,

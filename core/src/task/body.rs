@@ -188,7 +188,7 @@ unsafe fn run_op<F: Future, H: Home>(slot: NonNull<Slot>, body: *mut (), op: &mu
 /// # Safety
 ///
 /// As for `Op::Cancel`.
-#[cfg_attr(feature = "std", inline(always))]
+#[cfg_attr(all(feature = "std", not(debug_assertions)), inline(always))]
 unsafe fn settle<F: Future, H: Home>(
     slot: NonNull<Slot>,
     body: *mut (),

@@ -61,6 +61,13 @@ impl fmt::Display for JoinError {
 
 impl core::error::Error for JoinError {}
 
+#[cfg(feature = "std")]
+impl From<JoinError> for std::io::Error {
+    fn from(error: JoinError) -> Self {
+        std::io::Error::other(error)
+    }
+}
+
 /// What is known of a task's panic: with feature `std` its payload.
 pub struct Panic {
     // The mutex makes it `Sync`, so that errors can be passed on in any way.

@@ -145,6 +145,11 @@ impl TimerQueue {
         }
     }
 
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.root.get().is_null()
+    }
+
     /// When the first timer is due. A timer at the end of time is never due.
     #[inline]
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -215,7 +220,7 @@ impl TimerQueue {
     /// Takes every timer out and wakes whoever waits; their next poll finds the
     /// executor gone.
     pub(crate) fn close(&self) {
-        while !self.root.get().is_null() {
+        while !self.is_empty() {
             self.take_first(false);
         }
     }
