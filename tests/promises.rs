@@ -154,6 +154,7 @@ fn panic_in_a_batch_loses_no_other_task<R: Reactor>(reactor: R) {
     executor.block_on(join);
 }
 
+#[cfg(feature = "std")]
 fn panic_in_a_joiners_waker_loses_no_other_task<R: Reactor>(reactor: R) {
     static POOL: TaskPool<8, 256> = TaskPool::new();
     struct Bomb;

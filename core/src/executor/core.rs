@@ -380,6 +380,19 @@ impl Core {
     }
 }
 
+impl Core {
+    /// Lets the next turn have another order than this one, unless the seed was set anew.
+    #[inline]
+    pub(crate) fn advance_seed(&self, from: u64, to: u64) {
+        #[cfg(any(feature = "std", feature = "simulation"))]
+        if from != 0 && self.seed.get() == from {
+            self.seed.set(to);
+        }
+        #[cfg(not(any(feature = "std", feature = "simulation")))]
+        let _ = (from, to);
+    }
+}
+
 /// The core that runs the task in `slot`.
 ///
 /// # Safety

@@ -129,10 +129,12 @@ impl<R: Reactor> Executor<R> {
         reactor: R,
     ) -> Result<Self, ClaimError<R>> {
         let core = pool.core();
+        // Foreign code, which may panic, so before the claim.
+        let unparker = reactor.unparker();
         let Some(claim) = core.claim() else {
             return Err(ClaimError(reactor));
         };
-        core.open(N, false, reactor.unparker());
+        core.open(N, false, unparker);
         core.bytes.set(pool.bytes());
         core.add_block(pool.block(), N);
         Ok(Self {
@@ -147,6 +149,7 @@ impl<R: Reactor> Executor<R> {
     /// used by the executors to come.
     #[cfg(feature = "alloc")]
     pub fn with_capacity(max_tasks: usize, reactor: R) -> Self {
+        let unparker = reactor.unparker();
         let (core, claim) = loop {
             let core = crate::task::heap::idle::take();
             // Always won: an idle core is nobody's.
@@ -154,7 +157,7 @@ impl<R: Reactor> Executor<R> {
                 break (core, claim);
             }
         };
-        core.open(max_tasks, true, reactor.unparker());
+        core.open(max_tasks, true, unparker);
         Self {
             claim,
             reactor,
@@ -412,7 +415,8 @@ impl<R: Reactor> Running<'_, R> {
             self.backlog = inbox::drain(core);
         }
         let mut polls = 0;
-        let mut batch = core.ready.batch(core.seed());
+        let seed = core.seed();
+        let mut batch = core.ready.batch(seed);
         while batch.next_block() {
             let before = polls;
             while let Some(slot) = batch.next_slot() {
@@ -427,6 +431,7 @@ impl<R: Reactor> Running<'_, R> {
                 self.look_if_time()?;
             }
         }
+        core.advance_seed(seed, batch.seed());
         core.polls.set(core.polls.get() + polls as u64);
         Ok(polls)
     }

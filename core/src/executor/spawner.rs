@@ -10,7 +10,7 @@ use super::listing::{Stats, Tasks};
 use crate::task::JoinHandle;
 use crate::task::body::Body;
 use crate::task::pool::{Bytes, Refusal, TaskPool};
-use crate::task::run::start;
+use crate::task::run::{never_start, start};
 use crate::task::site::{Site, SiteHome, TaskFn};
 use crate::task::slot::Slot;
 #[cfg(feature = "alloc")]
@@ -395,7 +395,9 @@ where
     struct Claimed<'a>(&'a Spawner, &'a Core, (NonNull<Slot>, usize), &'a dyn Fn());
     impl Drop for Claimed<'_> {
         fn drop(&mut self) {
-            self.0.unclaim(self.1, self.2);
+            if self.0.executor.get().is_some() {
+                self.0.unclaim(self.1, self.2);
+            }
             (self.3)();
         }
     }
@@ -403,6 +405,13 @@ where
     let claimed = Claimed(spawner, core, slot, &give_back);
     let future = function.call(args);
     core::mem::forget(claimed);
+    if spawner.executor.get().is_none() {
+        // The user's function has dropped the executor; the slot is no longer ours.
+        // SAFETY: fresh memory of the right layout, which no slot knows of.
+        return Ok(unsafe {
+            never_start::<F::Future, SiteHome<S>>(spawner.executor, slot.0, body, future)
+        });
+    }
     // SAFETY: fresh memory of the right layout; the slot was claimed just now.
     unsafe {
         Body::write(body, future, ());

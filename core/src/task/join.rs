@@ -278,6 +278,15 @@ impl<T> JoinHandle<T> {
         self.tenant.slot().holds(self.node.body.get(), node)
     }
 
+    /// Makes the running task point to our node, which is pinned from now on.
+    #[inline]
+    fn link(&self) {
+        if !self.tenant.slot().is_joined() {
+            let node = (&raw const self.node).cast_mut().cast();
+            self.tenant.slot().link(run_joined, node);
+        }
+    }
+
     pub(crate) fn slot(&self) -> NonNull<Slot> {
         self.tenant.slot
     }
@@ -339,21 +348,20 @@ impl<T> Future for JoinHandle<T> {
         }
         let waker = this.node.waker.get();
         // SAFETY: the executor's thread, which is this one, is the only one to use the cell,
-        // and no reference to its inside is held across foreign code but the clone itself,
-        // which gets its result before anything is borrowed for writing.
-        unsafe {
-            if !(*waker)
-                .as_ref()
-                .is_some_and(|old| old.will_wake(cx.waker()))
-            {
-                let new = cx.waker().clone();
-                let old = ptr::replace(waker, Some(new));
-                drop(old);
+        // and `will_wake` runs no foreign code.
+        let known = unsafe { (*waker).as_ref() }.is_some_and(|old| old.will_wake(cx.waker()));
+        if !known {
+            let new = cx.waker().clone();
+            // Foreign code, which may have run the executor: our task may be gone, and its slot
+            // another's.
+            if !this.is_running() {
+                return Poll::Ready(this.take());
             }
-        }
-        if !this.tenant.slot().is_joined() {
-            let node = (&raw const this.node).cast_mut().cast();
-            this.tenant.slot().link(run_joined, node);
+            // SAFETY: as above; the old waker is dropped when the cell is no longer in use and
+            // the slot knows of us.
+            let old = unsafe { ptr::replace(waker, Some(new)) };
+            this.link();
+            drop(old);
         }
         Poll::Pending
     }

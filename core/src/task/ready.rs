@@ -438,6 +438,12 @@ impl Batch<'_> {
         // SAFETY: only bits of slots that exist are ever set.
         Some(unsafe { Block::slot(self.block, index as usize) })
     }
+
+    /// Where the generator of random orders has got to.
+    #[inline]
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
 }
 
 /// The index of one of these bits. By value, so that a batch can live in registers.

@@ -3,7 +3,7 @@
 use core::mem::forget;
 use core::ptr::NonNull;
 
-use super::body::{Home, Op, RunFn, run};
+use super::body::{self, Home, Op, RunFn, run};
 use super::join::{self, JoinError, JoinHandle};
 use super::ready::Block;
 use super::slot::{Due, Slot};
@@ -35,6 +35,35 @@ where
         core.ready.mark_local(Block::of(slot, index), 1 << index);
         JoinHandle::new(executor, slot, generation, run, body)
     }
+}
+
+/// Ends a task whose executor was dropped while its future was being made: its handle says that
+/// it was aborted.
+///
+/// # Safety
+///
+/// The thread of the former executor `executor`. `body` is ours and has room for a
+/// `Body<F, ()>`; `slot` is any slot of that executor.
+#[cold]
+pub(crate) unsafe fn never_start<F, H>(
+    executor: CoreRef,
+    slot: NonNull<Slot>,
+    body: *mut (),
+    future: F,
+) -> JoinHandle<F::Output>
+where
+    F: Future,
+    H: Home<Label = ()>,
+{
+    // SAFETY: B1: room for an output, which the handle takes, as `executor` is gone. S1 for the
+    // slot, which may be another's by now, so the handle gets the name of a former tenant.
+    let handle = unsafe {
+        body::output::<F::Output>(body).write(Err(JoinError::Aborted));
+        let generation = slot.as_ref().generation().wrapping_sub(1);
+        JoinHandle::new(executor, slot, generation, run::<F, H>, body)
+    };
+    body::drop_quietly(future);
+    handle
 }
 
 /// Does what is due for a slot whose ready bit was set. `true` if it was polled.
