@@ -385,7 +385,8 @@ impl<R: Reactor> Running<'_, R> {
             if self.is_done(root) {
                 return Ok(());
             }
-            if self.turn()? == 0 && !self.is_ready() {
+            self.turn()?;
+            if !self.is_ready() {
                 self.wait(root)?;
             }
         }
@@ -447,17 +448,24 @@ impl<R: Reactor> Running<'_, R> {
     }
 
     /// Looks at the reactor for at most until `until`, then at the timers.
+    #[inline]
     fn look(&mut self, until: Deadline) -> Result<(), RunError<R::Error>> {
         self.polled = 0;
-        self.reactor.park(until).map_err(RunError::Reactor)?;
         // Without timers nobody needs the time yet.
         self.looked = None;
+        self.reactor.park(until).map_err(RunError::Reactor)?;
         if !self.core.timers.is_empty() {
-            let now = self.reactor.now();
-            self.looked = Some(now);
-            self.core.timers.fire(now);
+            self.fire();
         }
         Ok(())
+    }
+
+    /// Fires the timers whose time has come.
+    #[inline(never)]
+    fn fire(&mut self) {
+        let now = self.reactor.now();
+        self.looked = Some(now);
+        self.core.timers.fire(now);
     }
 
     /// Waits until there is something to do, unless it is [`until`](Self::until) here.
