@@ -57,7 +57,7 @@ pub(crate) struct Core {
     #[cfg(feature = "alloc")]
     may_grow: Cell<bool>,
     /// Next of the cores that wait for another executor.
-    #[cfg(all(feature = "alloc", not(loom)))]
+    #[cfg(feature = "alloc")]
     pub(crate) next_idle: Cell<*const Core>,
     not_sync: core::marker::PhantomData<UnsafeCell<()>>,
 }
@@ -111,7 +111,7 @@ impl Core {
                 spare: Cell::new(ptr::null()),
                 #[cfg(feature = "alloc")]
                 may_grow: Cell::new(false),
-                #[cfg(all(feature = "alloc", not(loom)))]
+                #[cfg(feature = "alloc")]
                 next_idle: Cell::new(ptr::null()),
                 not_sync: core::marker::PhantomData,
             }
