@@ -59,7 +59,7 @@ pub(crate) struct Core {
     #[cfg(feature = "alloc")]
     may_grow: Cell<bool>,
     /// Next of the cores that wait for another executor.
-    #[cfg(all(feature = "alloc", not(loom)))]
+    #[cfg(feature = "alloc")]
     pub(crate) next_idle: Cell<*const Core>,
     not_sync: core::marker::PhantomData<UnsafeCell<()>>,
 }
@@ -115,7 +115,7 @@ impl Core {
                 spare: Cell::new(ptr::null()),
                 #[cfg(feature = "alloc")]
                 may_grow: Cell::new(false),
-                #[cfg(all(feature = "alloc", not(loom)))]
+                #[cfg(feature = "alloc")]
                 next_idle: Cell::new(ptr::null()),
                 not_sync: core::marker::PhantomData,
             }
