@@ -26,7 +26,7 @@
 //!     let mut greeting = [0; 4];
 //!     timeout(Duration::from_secs(5), stream.read_exact(&mut greeting)).await??;
 //!     assert_eq!(&greeting, b"quak");
-//!     greeter.await.map_err(std::io::Error::other)?
+//!     greeter.await?
 //! })
 //! # }
 //! # #[cfg(not(feature = "mio"))]

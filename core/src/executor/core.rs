@@ -69,7 +69,7 @@ pub(crate) struct Core {
     #[cfg(feature = "alloc")]
     may_grow: Cell<bool>,
     /// Next of the cores that wait for another executor.
-    #[cfg(all(feature = "alloc", not(loom)))]
+    #[cfg(feature = "alloc")]
     pub(crate) next_idle: Cell<*const Core>,
     not_sync: core::marker::PhantomData<UnsafeCell<()>>,
 }
@@ -131,7 +131,7 @@ impl Core {
                 spare: Cell::new(ptr::null()),
                 #[cfg(feature = "alloc")]
                 may_grow: Cell::new(false),
-                #[cfg(all(feature = "alloc", not(loom)))]
+                #[cfg(feature = "alloc")]
                 next_idle: Cell::new(ptr::null()),
                 not_sync: core::marker::PhantomData,
             }
@@ -536,6 +536,20 @@ impl Core {
         return self.seed.get();
         #[cfg(not(any(feature = "std", feature = "simulation")))]
         return 0;
+    }
+}
+
+impl Core {
+    /// Lets the next turn have another order than this one, unless the seed was set anew.
+    #[inline]
+    #[cfg(not(lean))]
+    pub(crate) fn advance_seed(&self, from: u64, to: u64) {
+        #[cfg(any(feature = "std", feature = "simulation"))]
+        if from != 0 && self.seed.get() == from {
+            self.seed.set(to);
+        }
+        #[cfg(not(any(feature = "std", feature = "simulation")))]
+        let _ = (from, to);
     }
 }
 

@@ -5,7 +5,7 @@ use core::mem::ManuallyDrop;
 
 use super::EndlessSpawner;
 #[cfg(lean)]
-use super::{Entered, Instant, POLLS_BETWEEN_LOOKS, Pending, Running, run};
+use super::{Entered, POLLS_BETWEEN_LOOKS, Pending, Running, run};
 use crate::reactor::Reactor;
 use crate::task::TaskPool;
 
@@ -71,7 +71,7 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
             core,
             reactor: &reactor,
             polled: 0,
-            looked: Instant::ZERO,
+            looked: None,
             _entered: entered,
         });
         let block = self.block();

@@ -6,7 +6,7 @@ use super::core::CoreRef;
 use crate::task::TaskId;
 use crate::task::body::Description;
 #[cfg(not(lean))]
-use crate::task::body::{Op, Rare};
+use crate::task::body::Op;
 use crate::task::ready::Block;
 use crate::task::slot::Tenant;
 
@@ -135,7 +135,7 @@ impl Iterator for Tasks {
                 // SAFETY: S3; describing touches nothing of the future.
                 #[cfg(not(lean))]
                 unsafe {
-                    run(slot, body, Op::Rare(&mut Rare::Describe(&mut description)));
+                    run(slot, body, Some(&mut Op::Describe(&mut description)));
                 }
                 return Some(TaskInfo {
                     index: self.first + index,

@@ -9,7 +9,7 @@ use super::listing::{Stats, Tasks};
 use crate::task::JoinHandle;
 use crate::task::body::Body;
 use crate::task::pool::{Bytes, Refusal, TaskPool};
-use crate::task::run::{start, start_detached};
+use crate::task::run::{never_start, start, start_detached};
 use crate::task::site::{Site, SiteHome, TaskFn};
 use crate::task::slot::SlotRef;
 #[cfg(feature = "alloc")]
@@ -377,15 +377,15 @@ where
     K: SpawnAt,
 {
     let spawner = spawner.spawner();
-    let (core, slot, body) = prepare::<S, F, Args, true>(&spawner, function, args)?;
-    // SAFETY: the body was written and the slot claimed just now.
-    unsafe {
-        Ok(start::<F::Future, SiteHome<S, true, true>>(
-            spawner.executor,
-            core,
-            slot,
-            body,
-        ))
+    match prepare::<S, F, Args, true>(&spawner, function, args)? {
+        // SAFETY: the body was written and the slot claimed just now.
+        Prepared::Filled(core, slot, body) => Ok(unsafe {
+            start::<F::Future, SiteHome<S, true, true>>(spawner.executor, core, slot, body)
+        }),
+        // SAFETY: the body has room for the future, and no slot knows of it.
+        Prepared::Gone(slot, body, future) => Ok(unsafe {
+            never_start::<F::Future, SiteHome<S, true, true>>(spawner.executor, slot, body, future)
+        }),
     }
 }
 
@@ -407,17 +407,32 @@ where
     K: DetachAt<F::Future>,
 {
     let spawner = spawner.any_spawner();
-    // SAFETY: the body was written and the slot claimed just now.
-    unsafe {
-        if K::MORTAL {
-            let (core, slot, body) = prepare::<S, F, Args, true>(&spawner, function, args)?;
-            start_detached::<F::Future, SiteHome<S, false, true>>(core, slot, body);
-        } else {
-            let (core, slot, body) = prepare::<S, F, Args, false>(&spawner, function, args)?;
-            start_detached::<F::Future, SiteHome<S, false, false>>(core, slot, body);
+    if K::MORTAL {
+        match prepare::<S, F, Args, true>(&spawner, function, args)? {
+            // SAFETY: the body was written and the slot claimed just now.
+            Prepared::Filled(core, slot, body) => unsafe {
+                start_detached::<F::Future, SiteHome<S, false, true>>(core, slot, body);
+            },
+            Prepared::Gone(_, body, future) => {
+                S::bodies().give_back(body);
+                drop(future);
+            }
         }
+    } else if let Prepared::Filled(core, slot, body) =
+        prepare::<S, F, Args, false>(&spawner, function, args)?
+    {
+        // SAFETY: as above.
+        unsafe { start_detached::<F::Future, SiteHome<S, false, false>>(core, slot, body) };
     }
     Ok(())
+}
+
+/// What has come of a slot, a body and a function that makes a future.
+enum Prepared<F> {
+    /// The future lies in the body.
+    Filled(&'static Core, (SlotRef, usize), *mut ()),
+    /// The function has dropped the executor. The slot is no longer ours, the body is.
+    Gone(SlotRef, *mut (), F),
 }
 
 /// What starts joinable tasks at a site: a [`Spawner`], or one whose executor never ends.
@@ -503,12 +518,11 @@ impl<F> DetachAt<F> for EndlessSpawner {
 /// Claims a slot and a body at a spawn site, both or none, and makes the future there.
 #[cfg(lean)]
 #[inline]
-#[allow(clippy::type_complexity, reason = "used twice, above")]
 fn prepare<S, F, Args, const MORTAL: bool>(
     spawner: &Spawner,
     function: F,
     args: Args,
-) -> Result<(&'static Core, (SlotRef, usize), *mut ()), SpawnError<Args>>
+) -> Result<Prepared<F::Future>, SpawnError<Args>>
 where
     S: Site,
     F: TaskFn<Args>,
@@ -537,20 +551,23 @@ where
     let body = bodies.at::<F::Future>(index);
     // A panic here keeps both for ever; but a lean build aborts on panics.
     let future = function.call(args);
+    if MORTAL && spawner.executor.get().is_none() {
+        core.release_slot(slot.block(), slot.index());
+        return Ok(Prepared::Gone(slot, body, future));
+    }
     // SAFETY: fresh memory of the right layout.
     unsafe { Body::write(body, future, ()) };
-    Ok((core, (slot, slot.index()), body))
+    Ok(Prepared::Filled(core, (slot, slot.index()), body))
 }
 
 #[cfg(not(lean))]
 /// Claims a slot and a body at a spawn site and makes the future there.
 #[inline]
-#[allow(clippy::type_complexity, reason = "used twice, above")]
 fn prepare<S, F, Args, const MORTAL: bool>(
     spawner: &Spawner,
     function: F,
     args: Args,
-) -> Result<(&'static Core, (SlotRef, usize), *mut ()), SpawnError<Args>>
+) -> Result<Prepared<F::Future>, SpawnError<Args>>
 where
     S: Site,
     F: TaskFn<Args>,
@@ -572,7 +589,9 @@ where
     struct Claimed<'a>(&'a Spawner, &'a Core, (SlotRef, usize), &'a dyn Fn());
     impl Drop for Claimed<'_> {
         fn drop(&mut self) {
-            self.0.unclaim(self.1, self.2);
+            if self.0.executor.get().is_some() {
+                self.0.unclaim(self.1, self.2);
+            }
             (self.3)();
         }
     }
@@ -580,9 +599,12 @@ where
     let claimed = Claimed(spawner, core, slot, &give_back);
     let future = function.call(args);
     core::mem::forget(claimed);
+    if spawner.executor.get().is_none() {
+        return Ok(Prepared::Gone(slot.0, body, future));
+    }
     // SAFETY: fresh memory of the right layout.
     unsafe { Body::write(body, future, ()) };
-    Ok((core, slot, body))
+    Ok(Prepared::Filled(core, slot, body))
 }
 
 /// The executor as other threads and interrupt handlers see it.

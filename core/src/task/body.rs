@@ -21,17 +21,9 @@ use super::slot::SlotRef;
 use super::waker;
 use crate::executor::core::Core;
 
-/// What is to be done with a body. One word, nothing but zero for the common case.
-pub(crate) enum Op<'a, 'b> {
-    /// Poll the future. `true`: it has ended, is dropped, and the task is settled.
-    Poll,
-    /// Something rare.
-    Rare(&'a mut Rare<'b>),
-}
-
-/// What is rarely to be done with a body.
-pub(crate) enum Rare<'a> {
-    /// Drop the future and settle the task with this error, once. Always `true`.
+/// What is to be done with a body, other than polling its future.
+pub(crate) enum Op<'a> {
+    /// Drop the future and settle the task with this error, which is taken. Always `true`.
     Cancel(Option<JoinError>),
     /// Give the memory back; the stage is empty. `false`.
     Release(Option<&'a Core>),
@@ -57,12 +49,15 @@ pub(crate) type Ended = ();
 
 /// The function of a future type: the slot, its body, and what to do.
 ///
+/// `None` is a poll: `true` if the future has ended, is dropped, and the task is settled. It is
+/// no variant of [`Op`] because a null pointer is passed and tested in a register.
+///
 /// # Safety
 ///
-/// Executor's thread (S5). The body fits the function (S3), and B1 holds: `Poll` and `Cancel`
+/// Executor's thread (S5). The body fits the function (S3), and B1 holds: a poll and `Cancel`
 /// want a future, at most one of which is under way; `Release` wants an empty stage. For
 /// `Release` the slot need no longer be the task's.
-pub(crate) type RunFn = unsafe fn(SlotRef, *mut (), Op<'_, '_>) -> Ended;
+pub(crate) type RunFn = unsafe fn(SlotRef, *mut (), Option<&mut Op<'_>>) -> Ended;
 
 /// Where bodies come from and go to.
 ///
@@ -151,57 +146,47 @@ pub(crate) fn output<T>(body: *mut ()) -> *mut Result<T, JoinError> {
 pub(crate) unsafe fn run<F: Future, H: Home>(
     slot: SlotRef,
     body: *mut (),
-    op: Op<'_, '_>,
+    op: Option<&mut Op<'_>>,
 ) -> Ended {
-    let typed = body.cast::<Body<F, H::Label>>();
-    match op {
-        Op::Poll => {
-            // SAFETY: the slot has been claimed (S4). Dropping a waker of ours does nothing.
-            let waker = ManuallyDrop::new(unsafe { waker::waker(slot) });
-            let mut cx = Context::from_waker(&waker);
-            // SAFETY: B1: a future is there and nobody else uses it; B2: it is pinned.
-            let future = unsafe { Pin::new_unchecked(&mut *typed.cast::<F>()) };
-            let output = match catch(|| future.poll(&mut cx)) {
-                Ok(Poll::Pending) => return ended::<H>(slot, false),
-                Ok(Poll::Ready(output)) => Ok(output),
-                Err(panic) => Err(panic),
-            };
-            // SAFETY: the future is still there and no longer borrowed.
-            unsafe { settle::<F, H>(slot, body, output) };
-            ended::<H>(slot, true)
+    if let Some(op) = op {
+        if H::MORTAL {
+            // SAFETY: the caller's promise.
+            return unsafe { run_op::<F, H>(slot, body, op) };
         }
-        Op::Rare(rare) => {
-            if H::MORTAL {
-                // SAFETY: the caller's promise.
-                return unsafe { run_rare::<F, H>(slot, body, rare) };
-            }
-            ended::<H>(slot, false)
-        }
+        return ended::<H>(slot, false);
     }
+    // SAFETY: the slot has been claimed (S4). Dropping a waker of ours does nothing.
+    let waker = ManuallyDrop::new(unsafe { waker::waker(slot) });
+    let mut cx = Context::from_waker(&waker);
+    // SAFETY: B1: a future is there and nobody else uses it; B2: it is pinned.
+    let future = unsafe { Pin::new_unchecked(&mut *body.cast::<F>()) };
+    let output = match catch(|| future.poll(&mut cx)) {
+        Ok(Poll::Pending) => return ended::<H>(slot, false),
+        Ok(Poll::Ready(output)) => Ok(output),
+        Err(panic) => Err(panic),
+    };
+    // SAFETY: the future is still there and no longer borrowed.
+    unsafe { settle::<F, H>(slot, body, output) };
+    ended::<H>(slot, true)
 }
 
-/// The rest of [`run`], out of the way of polls.
-///
-/// # Safety
-///
-/// As for [`RunFn`].
-#[cold]
+/// Everything but polls. A function of its own, so that those need not save its registers.
 #[inline(never)]
-unsafe fn run_rare<F: Future, H: Home>(slot: SlotRef, body: *mut (), rare: &mut Rare<'_>) -> Ended {
-    match rare {
-        Rare::Cancel(error) => {
+unsafe fn run_op<F: Future, H: Home>(slot: SlotRef, body: *mut (), op: &mut Op<'_>) -> Ended {
+    match op {
+        Op::Cancel(error) => {
             let error = error.take().unwrap_or(JoinError::Aborted);
             // SAFETY: B1: a future is there.
             unsafe { settle::<F, H>(slot, body, Err(error)) };
             ended::<H>(slot, true)
         }
-        Rare::Release(core) if H::JOINABLE => {
+        Op::Release(core) if H::JOINABLE => {
             // SAFETY: B3 is the caller's promise.
             unsafe { H::release::<F>(*core, body) };
             ended::<H>(slot, false)
         }
         #[cfg(not(lean))]
-        Rare::Describe(description) => {
+        Op::Describe(description) => {
             // SAFETY: written, and not released while the slot or the handle has it.
             let label = unsafe { Body::read_label(body.cast::<Body<F, H::Label>>()) };
             **description = Description {
@@ -212,7 +197,7 @@ unsafe fn run_rare<F: Future, H: Home>(slot: SlotRef, body: *mut (), rare: &mut 
             ended::<H>(slot, false)
         }
         // Whoever has no handle does not have the body to release.
-        Rare::Release(_) => ended::<H>(slot, false),
+        Op::Release(_) => ended::<H>(slot, false),
     }
 }
 
@@ -236,7 +221,8 @@ fn ended<H: Home>(slot: SlotRef, ended: bool) -> Ended {
 ///
 /// # Safety
 ///
-/// As for `Rare::Cancel`.
+/// As for `Op::Cancel`.
+#[cfg_attr(all(feature = "std", not(debug_assertions)), inline(always))]
 unsafe fn settle<F: Future, H: Home>(
     slot: SlotRef,
     body: *mut (),
@@ -247,29 +233,21 @@ unsafe fn settle<F: Future, H: Home>(
         slot,
         body,
         result: ManuallyDrop::new(result),
-        #[cfg(not(feature = "std"))]
-        passed: false,
         _home: core::marker::PhantomData,
     };
     // SAFETY: B1, B2; from here on the stage is empty.
     if let Err(panic) = catch(|| unsafe { body.cast::<F>().drop_in_place() }) {
         settling.fail(panic);
     }
-    #[cfg(not(feature = "std"))]
-    {
-        settling.passed = true;
-    }
-    // Dropping it does the rest, also when a panic of the drop above passes through.
+    // SAFETY: once, and the future is gone.
+    unsafe { ManuallyDrop::new(settling).keep() };
 }
 
-/// The second half of [`settle`], as a guard.
+/// The second half of [`settle`], also if a panic of the future's destructor passes through.
 struct Settling<F: Future, H: Home> {
     slot: SlotRef,
     body: *mut (),
     result: ManuallyDrop<Result<F::Output, JoinError>>,
-    /// Whether the future's destructor has returned.
-    #[cfg(not(feature = "std"))]
-    passed: bool,
     _home: core::marker::PhantomData<H>,
 }
 
@@ -279,16 +257,15 @@ impl<F: Future, H: Home> Settling<F, H> {
         let former = core::mem::replace(&mut *self.result, Err(panic));
         drop_quietly(former);
     }
-}
 
-impl<F: Future, H: Home> Drop for Settling<F, H> {
+    /// Keeps the result for the join handle, or drops it and releases the body.
+    ///
+    /// # Safety
+    ///
+    /// To be called once, when the stage is empty.
     #[inline]
-    fn drop(&mut self) {
-        #[cfg(not(feature = "std"))]
-        if !self.passed {
-            self.fail(JoinError::PANICKED);
-        }
-        // SAFETY: taken once, here.
+    unsafe fn keep(&mut self) {
+        // SAFETY: taken once, by the caller's promise.
         let result = unsafe { ManuallyDrop::take(&mut self.result) };
         // Only now: dropping the future may have dropped the task's own join handle.
         if H::JOINABLE && self.slot.has_handle() {
@@ -303,6 +280,16 @@ impl<F: Future, H: Home> Drop for Settling<F, H> {
                 H::release::<F>(Some(&*core), self.body);
             }
         }
+    }
+}
+
+#[cfg(not(feature = "std"))]
+impl<F: Future, H: Home> Drop for Settling<F, H> {
+    #[cold]
+    fn drop(&mut self) {
+        self.fail(JoinError::PANICKED);
+        // SAFETY: once: whoever gets to the other call forgets the guard before it.
+        unsafe { self.keep() };
     }
 }
 

@@ -146,7 +146,7 @@ impl<const N: usize> BlockOf<N> {
 /// The function of a free slot.
 const NOTHING: RunFn = nothing;
 
-unsafe fn nothing(_: SlotRef, _: *mut (), _: Op<'_, '_>) {}
+unsafe fn nothing(_: SlotRef, _: *mut (), _: Option<&mut Op<'_>>) {}
 
 /// Where the generations are, counted from the ready bytes.
 const fn generations(len: usize) -> usize {

@@ -3,7 +3,7 @@
 #[cfg(not(lean))]
 use core::mem::forget;
 
-use super::body::{Home, Op, Rare, RunFn, run};
+use super::body::{self, Home, Op, RunFn, run};
 use super::join::{self, JoinError, JoinHandle};
 #[cfg(not(lean))]
 use super::slot::Due;
@@ -85,7 +85,7 @@ pub(crate) unsafe fn notice_abort(slot: SlotRef) {
 ///
 /// Executor's level, context entered, no task being polled; any slot of the executor's block.
 #[cfg(lean)]
-unsafe fn end_aborted(slot: SlotRef, _: *mut (), _: Op<'_, '_>) {
+unsafe fn end_aborted(slot: SlotRef, _: *mut (), _: Option<&mut Op<'_>>) {
     use super::ready::Block;
     let block = slot.block();
     // SAFETY: S1; a core is permanent too.
@@ -111,8 +111,37 @@ pub(crate) unsafe fn attend(slot: SlotRef) -> bool {
     let (run, body) = slot.due();
     // SAFETY: S3, and B1: the task is live and not settled. Or else it is the function of a free
     // slot or of the control slot, which wants nothing.
-    unsafe { run(slot, body, Op::Poll) };
+    unsafe { run(slot, body, None) };
     !body.is_null()
+}
+
+/// Ends a task whose executor was dropped while its future was being made: its handle says that
+/// it was aborted.
+///
+/// # Safety
+///
+/// The thread of the former executor `executor`. `body` is ours and has room for a
+/// `Body<F, ()>`; `slot` is any slot of that executor.
+#[cold]
+pub(crate) unsafe fn never_start<F, H>(
+    executor: CoreRef,
+    slot: SlotRef,
+    body: *mut (),
+    future: F,
+) -> JoinHandle<F::Output>
+where
+    F: Future,
+    H: Home<Label = ()>,
+{
+    // SAFETY: B1: room for an output, which the handle takes, as `executor` is gone. S1 for the
+    // slot, which may be another's by now, so the handle gets the name of a former tenant.
+    let handle = unsafe {
+        body::output::<F::Output>(body).write(Err(JoinError::Aborted));
+        let generation = slot.generation().wrapping_sub(1);
+        JoinHandle::new(executor, slot, generation, run::<F, H>, body)
+    };
+    body::drop_quietly(future);
+    handle
 }
 
 /// Does what is due for a slot whose ready bit was set. `true` if it was polled.
@@ -131,7 +160,7 @@ pub(crate) unsafe fn attend(core: &Core, slot: SlotRef) -> bool {
             let Some(run) = run else { return false };
             let bomb = Bomb { core, slot };
             // SAFETY: S3, and B1: the task is live and not settled.
-            let ended = unsafe { run(slot, body, Op::Poll) };
+            let ended = unsafe { run(slot, body, None) };
             forget(bomb);
             if ended {
                 // SAFETY: settled, by the poll.
@@ -159,7 +188,7 @@ pub(crate) unsafe fn cancel(core: &Core, slot: SlotRef, error: JoinError) {
         #[cfg(not(lean))]
         let bomb = Bomb { core, slot };
         // SAFETY: S3, B1.
-        unsafe { run(slot, body, Op::Rare(&mut Rare::Cancel(Some(error)))) };
+        unsafe { run(slot, body, Some(&mut Op::Cancel(Some(error)))) };
         #[cfg(not(lean))]
         forget(bomb);
     }
@@ -233,8 +262,11 @@ impl Drop for Bomb<'_> {
             if let Some(run) = run {
                 // SAFETY: not settled, so the future is there; the unwinding has left its poll.
                 unsafe {
-                    let mut cancel = Rare::Cancel(Some(JoinError::PANICKED));
-                    run(self.slot, body, Op::Rare(&mut cancel))
+                    run(
+                        self.slot,
+                        body,
+                        Some(&mut Op::Cancel(Some(JoinError::PANICKED))),
+                    )
                 };
             }
             // SAFETY: settled now.

@@ -315,7 +315,7 @@ mod tests {
     use super::*;
     use crate::task::body::Op;
 
-    unsafe fn never(_: SlotRef, _: *mut (), _: Op<'_, '_>) -> bool {
+    unsafe fn never(_: SlotRef, _: *mut (), _: Option<&mut Op<'_>>) -> bool {
         false
     }
 

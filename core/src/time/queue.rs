@@ -93,17 +93,21 @@ impl TimerNode {
             return Poll::Ready(());
         }
         let place = self.waker.get();
-        // SAFETY: T2; no reference into the cell is held while foreign code runs: the clone is
-        // made before and the old waker dropped after the exchange.
-        unsafe {
-            if !(*place)
-                .as_ref()
-                .is_some_and(|old| old.will_wake(cx.waker()))
-            {
-                let new = cx.waker().clone();
-                let old = ptr::replace(place, Some(new));
-                drop(old);
+        // SAFETY: T2; `will_wake` runs no foreign code.
+        let known = unsafe { (*place).as_ref() }.is_some_and(|old| old.will_wake(cx.waker()));
+        if !known {
+            let new = cx.waker().clone();
+            // Foreign code, which may have run the executor, or dropped it.
+            if self.fired.get() {
+                return Poll::Ready(());
             }
+            if !self.is_linked() {
+                new.wake();
+                return Poll::Pending;
+            }
+            // SAFETY: T2; the old waker is dropped when the cell is no longer in use.
+            let old = unsafe { ptr::replace(place, Some(new)) };
+            drop(old);
         }
         Poll::Pending
     }
@@ -143,6 +147,11 @@ impl TimerQueue {
             root: Cell::new(ptr::null()),
             order: Cell::new(0),
         }
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.root.get().is_null()
     }
 
     /// When the first timer is due. A timer at the end of time is never due.
@@ -215,7 +224,7 @@ impl TimerQueue {
     /// Takes every timer out and wakes whoever waits; their next poll finds the
     /// executor gone.
     pub(crate) fn close(&self) {
-        while !self.root.get().is_null() {
+        while !self.is_empty() {
             self.take_first(false);
         }
     }

@@ -13,14 +13,16 @@ use core::task::{Poll, Waker};
 
 use board::{BoardReactor, chip, entry, exit, on_interrupt, println};
 use critical_section::Mutex;
-use polliwog_core::{
-    AbortHandle, Executor, Handle, TaskPool, spawn, spawn_detached, yield_now,
-};
+use polliwog_core::{AbortHandle, Executor, Handle, TaskPool, spawn, spawn_detached, yield_now};
 
 /// Tasks that wait for wakes.
 const WAITING: usize = 9;
 /// Interrupts per seed. `STORM=long` at build time makes it millions in all.
-const INTERRUPTS: u32 = if option_env!("STORM").is_some() { 1_000_000 } else { 30_000 };
+const INTERRUPTS: u32 = if option_env!("STORM").is_some() {
+    1_000_000
+} else {
+    30_000
+};
 const SEEDS: [u32; 4] = [1, 0x9E37_79B9, 0xDEAD_BEEF, 77];
 
 static TASKS: TaskPool<24> = TaskPool::new();
@@ -192,7 +194,9 @@ fn storm(seed: u32) {
     });
     let spawner = executor.spawner();
     for n in 0..WAITING {
-        spawn!(spawner, [waiting; WAITING](n)).expect("a free slot").detach();
+        spawn!(spawner, [waiting; WAITING](n))
+            .expect("a free slot")
+            .detach();
     }
     let hunter = spawn!(spawner, [hunter]()).expect("a free slot");
     chip::start_tick(100);
@@ -206,12 +210,27 @@ fn storm(seed: u32) {
         assert_eq!(SENT[n].take(), SEEN[n].take(), "a wake was lost");
     }
     let (spawned, refused) = (SPAWNED.take(), REFUSED.take());
-    assert_eq!((STARTED.take(), ENDED.take()), (spawned, spawned), "a spawn was lost");
-    assert_eq!(DROPPED.take(), spawned, "a future was dropped twice or never");
-    assert!(spawned > 0 && refused > 0, "the pool was full at times and at others not");
+    assert_eq!(
+        (STARTED.take(), ENDED.take()),
+        (spawned, spawned),
+        "a spawn was lost"
+    );
+    assert_eq!(
+        DROPPED.take(),
+        spawned,
+        "a future was dropped twice or never"
+    );
+    assert!(
+        spawned > 0 && refused > 0,
+        "the pool was full at times and at others not"
+    );
     let (victims, aborted) = (VICTIMS.take(), ABORTED.take());
     assert!(aborted > 0 && aborted < victims);
-    assert_eq!(executor.stats().live, WAITING, "only those that wait are left");
+    assert_eq!(
+        executor.stats().live,
+        WAITING,
+        "only those that wait are left"
+    );
     println!("{interrupts} interrupts, {spawned} spawned, {refused} refused, {aborted} aborted");
     drop(executor);
     // Its handle is harmless now.

@@ -45,7 +45,9 @@ fn compare_with(count: u64) {
 
 /// Starts the clock and the alarm.
 pub fn start_clock() {
-    compare_with(u64::MAX);
+    if critical_section::with(|cs| PERIOD.borrow(cs).get()) == 0 {
+        compare_with(u64::MAX);
+    }
     // SAFETY: the handlers are in place, and no critical section is under way.
     unsafe {
         riscv::register::mie::set_mtimer();
