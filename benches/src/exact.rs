@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::echo::Server;
 use crate::echo::load::{Generator, Load, Mode, Until};
@@ -72,8 +73,7 @@ fn callgrind_total(output: &str) -> io::Result<f64> {
     total.ok_or_else(|| io::Error::other("callgrind has left no total"))
 }
 
-/// All system calls in the table that `strace -c` prints, but for those of the thread that
-/// waits for the end.
+/// All system calls in the table that `strace -c` prints.
 fn strace_total(output: &str) -> io::Result<f64> {
     let total = output.lines().find(|line| line.ends_with(" total"));
     // share, seconds, microseconds per call, calls, (errors,) "total"
@@ -105,6 +105,7 @@ pub fn count(runtime: &str, name: &str) -> io::Result<Figures> {
             connections,
             size: 64,
             mode,
+            think: Duration::from_micros(500),
         })?;
         let done = generator.run(Until::Requests(requests))?.requests;
         server.stop();

@@ -15,6 +15,9 @@ pub struct Load {
     /// Bytes of a request, which is also those of its response.
     pub size: usize,
     pub mode: Mode,
+    /// How long to wait before each request (in bursts: before each burst), so that a server
+    /// that is slowed down by being watched has finished with the one before.
+    pub think: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,7 +181,7 @@ impl Generator {
         let mut pending = all;
         let mut stopping = false;
         while pending > 0 {
-            let mode = self.load.mode;
+            let Load { mode, think, .. } = self.load;
             let mut burst = false;
             self.turn(&mut |me, index| {
                 let now = Instant::now();
@@ -193,9 +196,13 @@ impl Generator {
                 match mode {
                     Mode::Steady if !stopping => {
                         pending += 1;
+                        pause(think);
                         me.ask(index)
                     }
                     Mode::Churn => {
+                        if !stopping {
+                            pause(think);
+                        }
                         me.connections[index] = me.open(index)?;
                         if !stopping {
                             pending += 1;
@@ -211,6 +218,7 @@ impl Generator {
                 }
             })?;
             if burst && !stopping {
+                pause(think);
                 for index in 0..all {
                     self.ask(index)?;
                 }
@@ -247,6 +255,12 @@ impl Connection {
             }
         }
         Ok(true)
+    }
+}
+
+fn pause(time: Duration) {
+    if !time.is_zero() {
+        std::thread::sleep(time);
     }
 }
 
