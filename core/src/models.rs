@@ -401,7 +401,7 @@ fn a_stale_wake_polls_the_next_tenant() {
                     }
                 }))
                 .unwrap();
-            assert_eq!(second.id().0.slot, slot);
+            assert!(second.id().0.slot == slot);
             second.await.unwrap();
         });
         for waker in wakers.into_iter().flatten() {
@@ -492,13 +492,11 @@ fn a_core_belongs_to_one_executor_at_a_time() {
                         return;
                     };
                     assert!(claim.get().is_some());
-                    core.get().open(2, true, Waker::noop().clone());
+                    core.get().open(2, true, Some(Waker::noop().clone()));
                     let used = uses.fetch_add(1, Ordering::Relaxed);
-                    core.get().polls.set(used as u64);
+                    core.get().count_polls(used);
                     let (slot, index) = core.get().claim_or_grow().unwrap();
-                    // SAFETY: claimed just now.
-                    core.get()
-                        .release_slot(unsafe { Block::of(slot, index) }, index);
+                    core.get().release_slot(slot.block(), index);
                     core.get().close();
                     assert!(claim.get().is_none());
                 }
@@ -529,7 +527,7 @@ fn an_idle_core_is_taken_once() {
         let use_one = move || {
             let core = idle.get().take();
             // Loom's cells notice if two have the same.
-            core.polls.set(core.polls.get() + 1);
+            core.count_polls(1);
             idle.get().put(core);
         };
         let other = thread::spawn(use_one);
@@ -537,7 +535,7 @@ fn an_idle_core_is_taken_once() {
         other.join().unwrap();
         let mut polls = 0;
         for _ in 0..3 {
-            polls += idle.get().take().polls.get();
+            polls += idle.get().take().polls();
         }
         assert!(polls <= 2);
     });
