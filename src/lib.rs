@@ -26,7 +26,7 @@
 //!     let mut greeting = [0; 4];
 //!     timeout(Duration::from_secs(5), stream.read_exact(&mut greeting)).await??;
 //!     assert_eq!(&greeting, b"quak");
-//!     greeter.await.map_err(std::io::Error::other)?
+//!     greeter.await?
 //! })
 //! # }
 //! # #[cfg(not(feature = "mio"))]
@@ -51,6 +51,7 @@
 //! | `std` | panic isolation, spawning from other threads; implies `alloc` |
 //! | `alloc` | tasks on the heap |
 //! | `log` | log records of the mio reactor through the `log` crate |
+//! | `embassy-time` | a time driver for crates written against `embassy_time` |
 //! | `single-core` | bare metal: the ambient context, where one core runs executors |
 //!
 //! Your own reactor implements [`Reactor`]; the example `mini-executor` has one.

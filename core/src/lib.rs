@@ -14,6 +14,7 @@
 //! | `task-info` | names and poll counts without `std`, where they cost flash and RAM |
 //! | `single-core` | the ambient context on bare metal: says that one core runs executors |
 //! | `simulation` | seeded permutation of ready tasks without `std` |
+//! | `embassy-time` | a time driver, so that crates written against `embassy_time` work |
 //! | `test-kit` | the conformance suite for reactors |
 //!
 //! # How it works
@@ -38,6 +39,8 @@ extern crate std;
 
 #[cfg(all(feature = "test-kit", not(loom)))]
 pub mod conformance;
+#[cfg(feature = "embassy-time")]
+mod embassy;
 pub mod executor;
 #[cfg(all(test, loom))]
 mod models;

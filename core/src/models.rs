@@ -81,12 +81,14 @@ fn queue_and_blocks(blocks: usize) -> (Shared<ReadyQueue>, Vec<Shared<BlockOf<4>
 fn drain(queue: &ReadyQueue, blocks: &[Shared<BlockOf<4>>]) -> Vec<usize> {
     let mut found = std::vec![0; blocks.len()];
     let mut batch = queue.batch(0);
-    while let Some(slot) = batch.next_slot() {
-        for (number, block) in blocks.iter().enumerate() {
-            for index in 0..4 {
-                // SAFETY: a block of four.
-                if unsafe { Block::slot(block.0.cast(), index) } == slot {
-                    found[number] |= 1 << index;
+    while batch.next_block() {
+        while let Some(slot) = batch.next_slot() {
+            for (number, block) in blocks.iter().enumerate() {
+                for index in 0..4 {
+                    // SAFETY: a block of four.
+                    if unsafe { Block::slot(block.0.cast(), index) } == slot {
+                        found[number] |= 1 << index;
+                    }
                 }
             }
         }
@@ -174,7 +176,7 @@ fn no_wake_is_lost_around_a_park() {
     });
 }
 
-unsafe fn never(_: NonNull<Slot>, _: *mut (), _: Op<'_>) -> bool {
+unsafe fn never(_: NonNull<Slot>, _: *mut (), _: Option<&mut Op<'_>>) -> bool {
     false
 }
 

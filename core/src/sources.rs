@@ -449,6 +449,9 @@ impl<S: Storage> Sources<S> {
     ///
     /// A stale token is ready with [`Readiness::ERROR`], so that nobody waits for a source that
     /// is gone.
+    ///
+    /// This clones a waker and may drop one. In a table that is borrowed meanwhile use
+    /// [`wait`](Self::wait), for wakers can be foreign code.
     #[inline]
     pub fn poll_ready(
         &mut self,
@@ -456,22 +459,36 @@ impl<S: Storage> Sources<S> {
         direction: Direction,
         cx: &mut Context<'_>,
     ) -> Poll<Readiness> {
-        let Some(row) = self.row_mut(token) else {
-            return Poll::Ready(Readiness::ERROR);
-        };
-        let ready = row.ready & direction.mask();
+        let ready = self.ready_for(token, direction);
         if !ready.is_empty() {
             return Poll::Ready(ready);
         }
-        let place = match direction {
-            Direction::Read => &mut row.reader,
-            Direction::Write => &mut row.writer,
-        };
-        match place {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => *place = Some(cx.waker().clone()),
-        }
+        drop(self.wait(token, direction, cx.waker().clone()));
         Poll::Pending
+    }
+
+    /// The readiness that concerns `direction`; [`Readiness::ERROR`] for a stale token.
+    #[inline]
+    pub fn ready_for(&self, token: Token, direction: Direction) -> Readiness {
+        match self.row(token) {
+            Some(row) => row.ready & direction.mask(),
+            None => Readiness::ERROR,
+        }
+    }
+
+    /// Keeps the waker of whoever waits for `direction` and returns the one that did before,
+    /// for the caller to drop once the table is no longer borrowed. Returns `waker` itself if
+    /// the token is stale.
+    #[inline]
+    #[must_use = "to be dropped outside of a borrow"]
+    pub fn wait(&mut self, token: Token, direction: Direction, waker: Waker) -> Option<Waker> {
+        let Some(row) = self.row_mut(token) else {
+            return Some(waker);
+        };
+        match direction {
+            Direction::Read => row.reader.replace(waker),
+            Direction::Write => row.writer.replace(waker),
+        }
     }
 
     /// Forgets who waits in `direction`: for an operation that is given up.

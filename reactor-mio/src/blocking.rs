@@ -481,7 +481,8 @@ mod tests {
         };
         assert!(matches!(rejected.reason, Reason::QueueFull(MAX_QUEUED)));
         assert_eq!((rejected.job)(), 1);
-        assert!(accepted.len() >= MAX_QUEUED);
+        // The first job counts as long as the thread has not come to it.
+        assert!(accepted.len() >= MAX_QUEUED - 1);
         go.send(()).unwrap();
         wait(first).unwrap().unwrap();
         for handle in accepted {

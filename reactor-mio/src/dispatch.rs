@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::task::Waker;
 
 use polliwog_core::sources::{Readiness, Wakeups};
 
@@ -49,8 +50,15 @@ pub(crate) fn wake(wakeups: Wakeups) {
     match (wakeups.reader, wakeups.writer) {
         (None, None) => {}
         (Some(waker), None) | (None, Some(waker)) => waker.wake(),
-        (Some(reader), Some(writer)) => for_each_event([reader, writer], |waker| waker.wake()),
+        (Some(reader), Some(writer)) => wake_both(reader, writer),
     }
+}
+
+/// Rare, and out of line for the sake of the usual case.
+#[cold]
+#[inline(never)]
+fn wake_both(reader: Waker, writer: Waker) {
+    for_each_event([reader, writer], |waker| waker.wake());
 }
 
 #[cfg(test)]
@@ -58,7 +66,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::{Wake, Waker};
+    use std::task::Wake;
 
     struct Count(AtomicUsize);
     impl Wake for Count {

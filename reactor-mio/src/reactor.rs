@@ -24,6 +24,9 @@ pub(crate) const DEFAULT_EVENTS: usize = 1024;
 /// How many sources a reactor watches at most, unless the builder says otherwise.
 pub(crate) const DEFAULT_SOURCES: usize = 1 << 20;
 
+/// A longer wait is interrupted once, since some systems refuse one until the end of time.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Time, input and output for one executor, through epoll, kqueue or IOCP.
 ///
 /// A value of this type is a cheap handle: clones share one selector and one table of sources.
@@ -127,9 +130,14 @@ impl MioReactor {
 
     /// Runs `f` with this as the thread's current reactor.
     pub fn enter<T>(&self, f: impl FnOnce() -> T) -> T {
-        let previous = CURRENT.try_with(|current| current.replace(Some(self.clone())));
-        let _restore = Restore(previous.ok().flatten());
+        let _entered = self.entered();
         f()
+    }
+
+    /// Makes this the thread's current reactor until the guard is dropped.
+    pub(crate) fn entered(&self) -> Entered {
+        let previous = CURRENT.try_with(|current| current.replace(Some(self.clone())));
+        Entered(previous.ok().flatten())
     }
 
     /// How many sources are being watched.
@@ -212,8 +220,19 @@ impl MioReactor {
         direction: Direction,
         cx: &mut Context<'_>,
     ) -> Poll<Readiness> {
-        let mut sources = self.inner.sources.borrow_mut();
-        sources.poll_ready(token, direction, cx)
+        let ready = self.inner.sources.borrow().ready_for(token, direction);
+        if !ready.is_empty() {
+            return Poll::Ready(ready);
+        }
+        // Cloned and dropped outside of the borrow: wakers can be foreign code.
+        let waker = cx.waker().clone();
+        let former = self
+            .inner
+            .sources
+            .borrow_mut()
+            .wait(token, direction, waker);
+        drop(former);
+        Poll::Pending
     }
 
     #[inline]
@@ -223,7 +242,7 @@ impl MioReactor {
 
     #[inline(never)]
     fn wait_until(&self, at: Instant) -> io::Result<()> {
-        let timeout = at.saturating_duration_since(self.now());
+        let timeout = at.saturating_duration_since(self.now()).min(LONGEST_WAIT);
         if timeout.is_zero() {
             return self.wait(Some(Duration::ZERO));
         }
@@ -314,9 +333,9 @@ thread_local! {
 }
 
 /// Makes the reactor current again that was current before, also when a panic passes by.
-struct Restore(Option<MioReactor>);
+pub(crate) struct Entered(Option<MioReactor>);
 
-impl Drop for Restore {
+impl Drop for Entered {
     fn drop(&mut self) {
         let previous = self.0.take();
         // Dropping a reactor runs destructors of wakers: not while the cell is borrowed.

@@ -9,7 +9,7 @@ use polliwog_core::task::JoinHandle;
 use polliwog_core::{Executor, Handle, SpawnError, Spawner};
 
 use crate::blocking;
-use crate::reactor::{DEFAULT_EVENTS, DEFAULT_SOURCES, MioReactor};
+use crate::reactor::{DEFAULT_EVENTS, DEFAULT_SOURCES, Entered, MioReactor};
 
 /// How many tasks a runtime holds at most, unless the builder says otherwise.
 ///
@@ -43,6 +43,8 @@ pub const DEFAULT_MAX_TASKS: usize = 1 << 20;
 pub struct Runtime {
     executor: Executor<MioReactor>,
     running: Cell<bool>,
+    /// Set at the very end; after `executor`, so that its tasks are dropped in context.
+    closing: Option<Entered>,
 }
 
 /// The limits of a [`Runtime`]; made by [`Runtime::builder`].
@@ -98,6 +100,7 @@ impl Builder {
         Ok(Runtime {
             executor: Executor::with_capacity(self.max_tasks, reactor),
             running: Cell::new(false),
+            closing: None,
         })
     }
 }
@@ -184,6 +187,13 @@ impl Runtime {
     /// The executor.
     pub fn executor(&self) -> &Executor<MioReactor> {
         &self.executor
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        // Fields are dropped in order: the tasks first, which may still use the reactor.
+        self.closing = Some(self.executor.reactor().entered());
     }
 }
 

@@ -283,3 +283,26 @@ fn ctrl_c_reaches_every_task_that_waits_and_again() {
         first.await.unwrap();
     });
 }
+
+/// Tasks that are dropped with their runtime still find its reactor.
+#[test]
+fn a_dropped_runtime_drops_its_tasks_in_context() {
+    struct BindOnDrop(std::sync::mpsc::Sender<bool>);
+    impl Drop for BindOnDrop {
+        fn drop(&mut self) {
+            let made = polliwog_mio::MioReactor::current().is_ok();
+            self.0.send(made).unwrap();
+        }
+    }
+    let runtime = polliwog_mio::Runtime::new().unwrap();
+    let (send, receive) = std::sync::mpsc::channel();
+    let bind = BindOnDrop(send);
+    let task = runtime.spawn(async move {
+        let _bind = bind;
+        std::future::pending::<()>().await;
+    });
+    task.unwrap().detach();
+    drop(runtime);
+    assert!(receive.recv().unwrap());
+    assert!(polliwog_mio::MioReactor::current().is_err());
+}

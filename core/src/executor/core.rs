@@ -49,6 +49,8 @@ pub(crate) struct Core {
     clock: Cell<Option<Clock>>,
     pub(crate) bytes: Cell<Option<BytePool>>,
     pub(crate) timers: TimerQueue,
+    #[cfg(feature = "embassy-time")]
+    pub(crate) foreign: crate::embassy::ForeignTimers,
     #[cfg(feature = "alloc")]
     pub(crate) heap: SizeClasses,
     /// Blocks of a former executor, for a core on the heap.
@@ -105,6 +107,8 @@ impl Core {
                 clock: Cell::new(None),
                 bytes: Cell::new(None),
                 timers: TimerQueue::new(),
+                #[cfg(feature = "embassy-time")]
+                foreign: crate::embassy::ForeignTimers::new(),
                 #[cfg(feature = "alloc")]
                 heap: SizeClasses::new(),
                 #[cfg(feature = "alloc")]

@@ -129,7 +129,7 @@ impl Iterator for Tasks {
                 }
                 let mut description = Description::default();
                 // SAFETY: S3; describing touches nothing of the future.
-                unsafe { run(slot, body, Op::Describe(&mut description)) };
+                unsafe { run(slot, body, Some(&mut Op::Describe(&mut description))) };
                 return Some(TaskInfo {
                     index: self.first + index,
                     id: TaskId(Tenant {

@@ -16,6 +16,7 @@ use self::context::Entered;
 use self::core::{Core, CoreRef};
 use crate::reactor::{Deadline, Reactor};
 use crate::task::ready::Block;
+use crate::task::slot::Tenant;
 use crate::task::{JoinError, TaskPool, run};
 use crate::time::Instant;
 
@@ -236,7 +237,7 @@ impl<R: Reactor> Executor<R> {
             core,
             reactor: &self.reactor,
             polled: 0,
-            looked: Instant::ZERO,
+            looked: None,
             #[cfg(feature = "std")]
             backlog: true,
             _entered: self.entered(),
@@ -251,7 +252,7 @@ impl<R: Reactor> Executor<R> {
     /// [`RunError::Reactor`], or [`RunError::Nested`] inside a task of this executor.
     pub fn run(&self) -> Result<(), RunError<R::Error>> {
         let mut running = self.begin()?;
-        running.until(|core| core.is_shutdown())
+        running.until(None)
     }
 
     /// Runs until `future` is ready, and the other tasks meanwhile; waits when nothing is ready.
@@ -362,8 +363,8 @@ struct Running<'a, R: Reactor> {
     reactor: &'a R,
     /// Polls since the last look at the reactor.
     polled: usize,
-    /// When that was.
-    looked: Instant,
+    /// When that was, as far as the clock has been read since.
+    looked: Option<Instant>,
     /// Whether tasks of other threads may be waiting for a slot.
     #[cfg(feature = "std")]
     backlog: bool,
@@ -377,15 +378,25 @@ impl<R: Reactor> Drop for Running<'_, R> {
 }
 
 impl<R: Reactor> Running<'_, R> {
-    /// Runs turn after turn until `done`, waiting when nothing is ready.
-    fn until(&mut self, mut done: impl FnMut(&Core) -> bool) -> Result<(), RunError<R::Error>> {
+    /// Runs turn after turn until the end of the task `root` or, without one, until the shutdown;
+    /// waits when nothing is ready.
+    fn until(&mut self, root: Option<Tenant>) -> Result<(), RunError<R::Error>> {
         loop {
-            if done(self.core) {
+            if self.is_done(root) {
                 return Ok(());
             }
-            if self.turn()? == 0 && !self.is_ready() {
-                self.wait(&mut done)?;
+            self.turn()?;
+            if !self.is_ready() {
+                self.wait(root)?;
             }
+        }
+    }
+
+    #[inline]
+    fn is_done(&self, root: Option<Tenant>) -> bool {
+        match root {
+            Some(task) => !task.slot().is_tenant(task.generation),
+            None => self.core.is_shutdown(),
         }
     }
 
@@ -398,64 +409,87 @@ impl<R: Reactor> Running<'_, R> {
     /// Polls what is ready now, each task once; looks at the reactor in between if it is time.
     #[inline]
     fn turn(&mut self) -> Result<usize, RunError<R::Error>> {
+        let core = self.core;
         #[cfg(feature = "std")]
-        if self.backlog || self.core.has_inbox() {
-            self.backlog = inbox::drain(self.core);
+        if self.backlog || core.has_inbox() {
+            self.backlog = inbox::drain(core);
         }
         let mut polls = 0;
-        let mut counted = 0;
-        let seed = self.core.seed();
-        let mut batch = self.core.ready.batch(seed);
-        while let Some(slot) = batch.next_slot() {
-            // SAFETY: `begin` has entered the context on the executor's thread, and only one
-            // run exists, so no task is being polled. The slot came from the ready words.
-            if unsafe { run::attend(self.core, slot) } {
-                polls += 1;
-            }
-            if batch.at_block_end() {
-                self.polled += polls - counted;
-                counted = polls;
-                if self.polled >= POLLS_BETWEEN_LOOKS {
-                    self.look_if_time()?;
+        let seed = core.seed();
+        let mut batch = core.ready.batch(seed);
+        while batch.next_block() {
+            let before = polls;
+            while let Some(slot) = batch.next_slot() {
+                // SAFETY: `begin` has entered the context on the executor's thread, and only one
+                // run exists, so no task is being polled. The slot came from the ready words.
+                if unsafe { run::attend(core, slot) } {
+                    polls += 1;
                 }
             }
+            self.polled += polls - before;
+            if self.polled >= POLLS_BETWEEN_LOOKS {
+                self.look_if_time()?;
+            }
         }
-        self.core.advance_seed(seed, batch.seed());
-        self.core.polls.set(self.core.polls.get() + polls as u64);
+        core.advance_seed(seed, batch.seed());
+        core.polls.set(core.polls.get() + polls as u64);
         Ok(polls)
     }
 
     #[cold]
     fn look_if_time(&mut self) -> Result<(), RunError<R::Error>> {
-        if self.reactor.now() - self.looked >= TIME_BETWEEN_LOOKS {
+        // Reading the clock costs as much as several polls: not again before as many more.
+        self.polled = 0;
+        let now = self.reactor.now();
+        if now - *self.looked.get_or_insert(now) >= TIME_BETWEEN_LOOKS {
             self.look(Deadline::Now)?;
         }
         Ok(())
     }
 
     /// Looks at the reactor for at most until `until`, then at the timers.
+    #[inline]
     fn look(&mut self, until: Deadline) -> Result<(), RunError<R::Error>> {
         self.polled = 0;
+        // Without timers nobody needs the time yet.
+        self.looked = None;
         self.reactor.park(until).map_err(RunError::Reactor)?;
-        let now = self.reactor.now();
-        self.looked = now;
-        self.core.timers.fire(now);
+        if !self.core.timers.is_empty() {
+            self.fire();
+        }
         Ok(())
     }
 
-    /// Waits until there is something to do, unless it is `done`.
-    fn wait(&mut self, done: &mut impl FnMut(&Core) -> bool) -> Result<(), RunError<R::Error>> {
+    /// Fires the timers whose time has come.
+    #[inline(never)]
+    fn fire(&mut self) {
+        let now = self.reactor.now();
+        self.looked = Some(now);
+        self.core.timers.fire(now);
+    }
+
+    /// Waits until there is something to do, unless it is [`until`](Self::until) here.
+    fn wait(&mut self, root: Option<Tenant>) -> Result<(), RunError<R::Error>> {
         let core = self.core;
+        #[cfg(feature = "std")]
+        if self.backlog && core.has_free_slot() {
+            // The turn that has just ended freed a slot that somebody waits for.
+            return Ok(());
+        }
         let until = match core.timers.next_deadline() {
             Some(deadline) => Deadline::At(deadline),
             None => Deadline::Never,
         };
         if !R::NEEDS_UNPARK {
-            return if done(core) { Ok(()) } else { self.look(until) };
+            return if self.is_done(root) {
+                Ok(())
+            } else {
+                self.look(until)
+            };
         }
         let _announced = Announced(core);
         // Announce first, then look again at everything that others can set.
-        if core.ready.announce_park() && !core.has_inbox() && !done(core) {
+        if core.ready.announce_park() && !core.has_inbox() && !self.is_done(root) {
             return self.look(until);
         }
         Ok(())

@@ -63,7 +63,7 @@ pub(super) fn block_on<R: Reactor, F: Future>(
         start::<F, Root>(executor, core, slot, memory)
     };
     let guard = Guard { core, handle };
-    running.until(|_| guard.handle.is_finished())?;
+    running.until(Some(guard.handle.id().0))?;
     match guard.handle.take() {
         Ok(output) => Ok(output),
         #[cfg(feature = "std")]

@@ -21,12 +21,10 @@ use super::slot::Slot;
 use super::waker;
 use crate::executor::core::Core;
 
-/// What is to be done with a body.
+/// What is to be done with a body, other than polling its future.
 pub(crate) enum Op<'a> {
-    /// Poll the future. `true`: it has ended, is dropped, and the task is settled.
-    Poll,
-    /// Drop the future and settle the task with this error. Always `true`.
-    Cancel(JoinError),
+    /// Drop the future and settle the task with this error, which is taken. Always `true`.
+    Cancel(Option<JoinError>),
     /// Give the memory back; the stage is empty. `false`.
     Release(Option<&'a Core>),
     /// Say what this is. `false`.
@@ -43,12 +41,15 @@ pub(crate) struct Description {
 
 /// The function of a future type: the slot, its body, and what to do.
 ///
+/// `None` is a poll: `true` if the future has ended, is dropped, and the task is settled. It is
+/// no variant of [`Op`] because a null pointer is passed and tested in a register.
+///
 /// # Safety
 ///
-/// Executor's thread (S5). The body fits the function (S3), and B1 holds: `Poll` and `Cancel`
+/// Executor's thread (S5). The body fits the function (S3), and B1 holds: a poll and `Cancel`
 /// want a future, at most one of which is under way; `Release` wants an empty stage. For
 /// `Release` the slot need no longer be the task's.
-pub(crate) type RunFn = unsafe fn(NonNull<Slot>, *mut (), Op<'_>) -> bool;
+pub(crate) type RunFn = unsafe fn(NonNull<Slot>, *mut (), Option<&mut Op<'_>>) -> bool;
 
 /// Where bodies come from and go to.
 ///
@@ -132,39 +133,46 @@ pub(crate) fn output<T>(body: *mut ()) -> *mut Result<T, JoinError> {
 pub(crate) unsafe fn run<F: Future, H: Home>(
     slot: NonNull<Slot>,
     body: *mut (),
-    op: Op<'_>,
+    op: Option<&mut Op<'_>>,
 ) -> bool {
-    let typed = body.cast::<Body<F, H::Label>>();
+    if let Some(op) = op {
+        // SAFETY: the caller's promise.
+        return unsafe { run_op::<F, H>(slot, body, op) };
+    }
+    // SAFETY: the slot has been claimed (S4). Dropping a waker of ours does nothing.
+    let waker = ManuallyDrop::new(unsafe { waker::waker(slot) });
+    let mut cx = Context::from_waker(&waker);
+    // SAFETY: B1: a future is there and nobody else uses it; B2: it is pinned.
+    let future = unsafe { Pin::new_unchecked(&mut *body.cast::<F>()) };
+    let output = match catch(|| future.poll(&mut cx)) {
+        Ok(Poll::Pending) => return false,
+        Ok(Poll::Ready(output)) => Ok(output),
+        Err(panic) => Err(panic),
+    };
+    // SAFETY: the future is still there and no longer borrowed.
+    unsafe { settle::<F, H>(slot, body, output) };
+    true
+}
+
+/// Everything but polls. A function of its own, so that those need not save its registers.
+#[inline(never)]
+unsafe fn run_op<F: Future, H: Home>(slot: NonNull<Slot>, body: *mut (), op: &mut Op<'_>) -> bool {
     match op {
-        Op::Poll => {
-            // SAFETY: the slot has been claimed (S4). Dropping a waker of ours does nothing.
-            let waker = ManuallyDrop::new(unsafe { waker::waker(slot) });
-            let mut cx = Context::from_waker(&waker);
-            // SAFETY: B1: a future is there and nobody else uses it; B2: it is pinned.
-            let future = unsafe { Pin::new_unchecked(&mut *typed.cast::<F>()) };
-            let output = match catch(|| future.poll(&mut cx)) {
-                Ok(Poll::Pending) => return false,
-                Ok(Poll::Ready(output)) => Ok(output),
-                Err(panic) => Err(panic),
-            };
-            // SAFETY: the future is still there and no longer borrowed.
-            unsafe { settle::<F, H>(slot, body, output) };
-            true
-        }
         Op::Cancel(error) => {
+            let error = error.take().unwrap_or(JoinError::Aborted);
             // SAFETY: B1: a future is there.
             unsafe { settle::<F, H>(slot, body, Err(error)) };
             true
         }
         Op::Release(core) => {
             // SAFETY: B3 is the caller's promise.
-            unsafe { H::release::<F>(core, body) };
+            unsafe { H::release::<F>(*core, body) };
             false
         }
         Op::Describe(description) => {
             // SAFETY: written, and not released while the slot or the handle has it.
-            let label = unsafe { Body::read_label(typed) };
-            *description = Description {
+            let label = unsafe { Body::read_label(body.cast::<Body<F, H::Label>>()) };
+            **description = Description {
                 name: H::name(label),
                 type_name: type_name::<F>(),
                 size: size_of::<Body<F, H::Label>>(),
@@ -180,6 +188,7 @@ pub(crate) unsafe fn run<F: Future, H: Home>(
 /// # Safety
 ///
 /// As for `Op::Cancel`.
+#[cfg_attr(all(feature = "std", not(debug_assertions)), inline(always))]
 unsafe fn settle<F: Future, H: Home>(
     slot: NonNull<Slot>,
     body: *mut (),
@@ -192,29 +201,21 @@ unsafe fn settle<F: Future, H: Home>(
         slot: slot_ref,
         body,
         result: ManuallyDrop::new(result),
-        #[cfg(not(feature = "std"))]
-        passed: false,
         _home: core::marker::PhantomData,
     };
     // SAFETY: B1, B2; from here on the stage is empty.
     if let Err(panic) = catch(|| unsafe { body.cast::<F>().drop_in_place() }) {
         settling.fail(panic);
     }
-    #[cfg(not(feature = "std"))]
-    {
-        settling.passed = true;
-    }
-    // Dropping it does the rest, also when a panic of the drop above passes through.
+    // SAFETY: once, and the future is gone.
+    unsafe { ManuallyDrop::new(settling).keep() };
 }
 
-/// The second half of [`settle`], as a guard.
+/// The second half of [`settle`], also if a panic of the future's destructor passes through.
 struct Settling<'a, F: Future, H: Home> {
     slot: &'a Slot,
     body: *mut (),
     result: ManuallyDrop<Result<F::Output, JoinError>>,
-    /// Whether the future's destructor has returned.
-    #[cfg(not(feature = "std"))]
-    passed: bool,
     _home: core::marker::PhantomData<H>,
 }
 
@@ -224,16 +225,15 @@ impl<F: Future, H: Home> Settling<'_, F, H> {
         let former = core::mem::replace(&mut *self.result, Err(panic));
         drop_quietly(former);
     }
-}
 
-impl<F: Future, H: Home> Drop for Settling<'_, F, H> {
+    /// Keeps the result for the join handle, or drops it and releases the body.
+    ///
+    /// # Safety
+    ///
+    /// To be called once, when the stage is empty.
     #[inline]
-    fn drop(&mut self) {
-        #[cfg(not(feature = "std"))]
-        if !self.passed {
-            self.fail(JoinError::PANICKED);
-        }
-        // SAFETY: taken once, here.
+    unsafe fn keep(&mut self) {
+        // SAFETY: taken once, by the caller's promise.
         let result = unsafe { ManuallyDrop::take(&mut self.result) };
         // Only now: dropping the future may have dropped the task's own join handle.
         if H::JOINABLE && self.slot.has_handle() {
@@ -248,6 +248,16 @@ impl<F: Future, H: Home> Drop for Settling<'_, F, H> {
                 H::release::<F>(Some(&*core), self.body);
             }
         }
+    }
+}
+
+#[cfg(not(feature = "std"))]
+impl<F: Future, H: Home> Drop for Settling<'_, F, H> {
+    #[cold]
+    fn drop(&mut self) {
+        self.fail(JoinError::PANICKED);
+        // SAFETY: once: whoever gets to the other call forgets the guard before it.
+        unsafe { self.keep() };
     }
 }
 

@@ -11,7 +11,7 @@ use core::task::{Context, Poll, Waker};
 use super::body::{self, Op, RunFn};
 use super::slot::{Abort, Slot, Tenant};
 use super::waker;
-use crate::executor::core::CoreRef;
+use crate::executor::core::{Core, CoreRef, of as core_of};
 
 /// Why a task has no output.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl JoinError {
     #[cold]
     pub(crate) fn panicked(payload: alloc::boxed::Box<dyn core::any::Any + Send>) -> Self {
         Self::Panicked(Panic {
-            payload: std::sync::Mutex::new(payload),
+            payload: alloc::boxed::Box::new(std::sync::Mutex::new(payload)),
         })
     }
 
@@ -61,11 +61,19 @@ impl fmt::Display for JoinError {
 
 impl core::error::Error for JoinError {}
 
+#[cfg(feature = "std")]
+impl From<JoinError> for std::io::Error {
+    fn from(error: JoinError) -> Self {
+        std::io::Error::other(error)
+    }
+}
+
 /// What is known of a task's panic: with feature `std` its payload.
 pub struct Panic {
     // The mutex makes it `Sync`, so that errors can be passed on in any way.
+    // Boxed, so that every task's output is two words smaller than it were otherwise.
     #[cfg(feature = "std")]
-    payload: std::sync::Mutex<alloc::boxed::Box<dyn core::any::Any + Send>>,
+    payload: alloc::boxed::Box<std::sync::Mutex<alloc::boxed::Box<dyn core::any::Any + Send>>>,
     #[cfg(not(feature = "std"))]
     _private: (),
 }
@@ -173,8 +181,8 @@ impl fmt::Debug for AbortHandle {
 pub struct JoinHandle<T> {
     node: Node,
     tenant: Tenant,
-    executor: CoreRef,
-    state: Cell<State>,
+    /// The claim of the executor that the task belongs to; its core is the slot's.
+    epoch: usize,
     _output: PhantomData<T>,
     // The slot may point to `node`.
     _pinned: PhantomPinned,
@@ -183,18 +191,9 @@ pub struct JoinHandle<T> {
 /// What a slot points to instead of the body once the handle has been polled.
 struct Node {
     run: RunFn,
-    body: *mut (),
+    /// Null once the output has been taken.
+    body: Cell<*mut ()>,
     waker: UnsafeCell<Option<Waker>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Never polled: the slot points to the body.
-    Apart,
-    /// The slot pointed to our node when last seen.
-    Linked,
-    /// The output has been taken, or there was none to take.
-    Spent,
 }
 
 impl<T> JoinHandle<T> {
@@ -213,12 +212,11 @@ impl<T> JoinHandle<T> {
         Self {
             node: Node {
                 run,
-                body,
+                body: Cell::new(body),
                 waker: UnsafeCell::new(None),
             },
             tenant: Tenant { slot, generation },
-            executor,
-            state: Cell::new(State::Apart),
+            epoch: executor.epoch(),
             _output: PhantomData,
             _pinned: PhantomPinned,
         }
@@ -247,23 +245,43 @@ impl<T> JoinHandle<T> {
         TaskId(self.tenant)
     }
 
+    /// The executor, unless it has been dropped.
+    #[inline]
+    fn core(&self) -> Option<&'static Core> {
+        // SAFETY: the slot has been claimed, S1; cores are permanent, too.
+        let core: &'static Core = unsafe { &*core_of(self.tenant.slot) };
+        (core.epoch() == self.epoch).then_some(core)
+    }
+
     /// Whether the slot still holds our task. Not by generation but by the body's address,
     /// which no other task can have while this handle owns the output: exact for ever.
     #[inline]
     fn is_running(&self) -> bool {
-        self.state.get() != State::Spent
-            && self.executor.get().is_some()
-            && self
-                .tenant
-                .slot()
-                .holds(self.node.body, (&raw const self.node).cast())
+        !self.node.body.get().is_null() && self.core().is_some() && self.is_held()
+    }
+
+    /// Gives up the output. Out of line: an awaited handle has nothing left to give up.
+    #[inline(never)]
+    fn let_go(&self) {
+        if self.is_running() {
+            // Also clears HANDLE: the task's end releases the body.
+            let slot = self.tenant.slot();
+            slot.detach(self.node.run, self.node.body.get());
+        } else {
+            body::drop_quietly(self.take());
+        }
+    }
+
+    #[inline]
+    fn is_held(&self) -> bool {
+        let node = (&raw const self.node).cast();
+        self.tenant.slot().holds(self.node.body.get(), node)
     }
 
     /// Makes the running task point to our node, which is pinned from now on.
     #[inline]
     fn link(&self) {
-        if self.state.get() == State::Apart {
-            self.state.set(State::Linked);
+        if !self.tenant.slot().is_joined() {
             let node = (&raw const self.node).cast_mut().cast();
             self.tenant.slot().link(run_joined, node);
         }
@@ -275,25 +293,30 @@ impl<T> JoinHandle<T> {
 
     /// Takes the output of a task that has ended and gives the body back.
     pub(crate) fn take(&self) -> Result<T, JoinError> {
-        self.state.set(State::Spent);
-        // SAFETY: B1: the task has settled with a handle, so the output is there; `Spent` keeps
-        // us from coming here again. B3: the release is ours.
+        self.take_for(self.core())
+    }
+
+    #[inline]
+    fn take_for(&self, core: Option<&'static Core>) -> Result<T, JoinError> {
+        let body = self.node.body.replace(ptr::null_mut());
+        debug_assert!(!body.is_null());
+        // SAFETY: B1: the task has settled with a handle, so the output is there; the null
+        // keeps us from coming here again. B3: the release is ours.
         unsafe {
-            let output = body::output::<T>(self.node.body).read();
-            let release = Op::Release(self.executor.get());
-            (self.node.run)(self.tenant.slot, self.node.body, release);
+            let output = body::output::<T>(body).read();
+            (self.node.run)(self.tenant.slot, body, Some(&mut Op::Release(core)));
             output
         }
     }
 }
 
 /// The [`RunFn`] of a task that has been joined: passes everything on to the task's own.
-unsafe fn run_joined(slot: NonNull<Slot>, node: *mut (), op: Op<'_>) -> bool {
+unsafe fn run_joined(slot: NonNull<Slot>, node: *mut (), op: Option<&mut Op<'_>>) -> bool {
     // SAFETY: the slot points to a node while its handle is pinned and alive; the handle takes
     // the node away when it is dropped. The copies outlive that, should this very call drop it.
     let (run, body) = unsafe {
         let node = node.cast::<Node>();
-        ((*node).run, (*node).body)
+        ((*node).run, (*node).body.get())
     };
     // SAFETY: what holds for this call holds for that one.
     unsafe { run(slot, body, op) }
@@ -316,11 +339,12 @@ impl<T> Future for JoinHandle<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.into_ref().get_ref();
         assert!(
-            this.state.get() != State::Spent,
+            !this.node.body.get().is_null(),
             "a JoinHandle was polled after it had given its result"
         );
-        if !this.is_running() {
-            return Poll::Ready(this.take());
+        let core = this.core();
+        if core.is_none() || !this.is_held() {
+            return Poll::Ready(this.take_for(core));
         }
         let waker = this.node.waker.get();
         // SAFETY: the executor's thread, which is this one, is the only one to use the cell,
@@ -344,16 +368,10 @@ impl<T> Future for JoinHandle<T> {
 }
 
 impl<T> Drop for JoinHandle<T> {
+    #[inline]
     fn drop(&mut self) {
-        if self.state.get() == State::Spent {
-            return;
-        }
-        if self.is_running() {
-            // Also clears HANDLE: the task's end releases the body.
-            let slot = self.tenant.slot();
-            slot.detach(self.node.run, self.node.body);
-        } else {
-            body::drop_quietly(self.take());
+        if !self.node.body.get().is_null() {
+            self.let_go();
         }
     }
 }

@@ -8,8 +8,7 @@
 //!
 //! # Invariants
 //!
-//! * **R1.** A block is in the local list, or in the part of it that a [`Batch`] has taken, if
-//!   and only if its local word is not zero.
+//! * **R1.** A block is in the local list if and only if its local word is not zero.
 //! * **R2.** Whoever turns a remote word from zero to non-zero pushes the block onto the remote
 //!   stack, exactly once; the consumer reads the block's link before it zeroes the word, because
 //!   from then on the block may be pushed anew.
@@ -361,16 +360,20 @@ impl ReadyQueue {
         }
     }
 
-    /// Takes everything that is due now. Wakes from now on wait for the next batch, except
-    /// that a block whose turn has not come yet takes them along.
+    /// Everything that is due now. Wakes from now on wait for the next batch, except that a
+    /// block whose turn has not come yet takes them along.
     #[inline]
     pub(crate) fn batch(&self, seed: u64) -> Batch<'_> {
         self.collect();
-        self.tail.set(ptr::null());
+        let is_empty = self.head.get().is_null();
         Batch {
             queue: self,
-            rest: self.head.replace(ptr::null()),
             block: ptr::null(),
+            last: if is_empty {
+                ptr::null()
+            } else {
+                self.tail.get()
+            },
             bits: 0,
             seed,
         }
@@ -379,43 +382,61 @@ impl ReadyQueue {
     /// Forgets all local bits: for an executor that ends.
     pub(crate) fn clear(&self) {
         let mut batch = self.batch(0);
-        while batch.next_slot().is_some() {}
+        while batch.next_block() {
+            batch.bits = 0;
+        }
     }
 }
 
-/// The slots that are due in one turn of the run loop.
+/// The slots that are due in one turn of the run loop: those of the blocks that were in the
+/// list when it began. What joins the list meanwhile comes behind them.
 ///
-/// Dropped before its end (a panic passes through), it puts what is left back into the queue.
+/// Without `std`: dropped in the middle of a block, it puts what is left of that back.
 pub(crate) struct Batch<'a> {
     queue: &'a ReadyQueue,
-    /// Blocks whose turn has not come.
-    rest: *const Block,
     /// The block whose turn it is and the bits that are left of it.
     block: *const Block,
     bits: usize,
+    /// The last block of the batch.
+    last: *const Block,
     /// Not zero: take the slots of a block in an order drawn from this seed.
     seed: u64,
 }
 
 impl Batch<'_> {
-    /// The next slot whose bit was set.
+    /// Goes on to the next block; `false` if there is none. To be called when the slots of the
+    /// block before have all been taken.
+    #[inline]
+    pub(crate) fn next_block(&mut self) -> bool {
+        debug_assert!(self.bits == 0);
+        if ptr::eq(self.block, self.last) {
+            return false;
+        }
+        self.block = self.queue.head.get();
+        // SAFETY: S1, and S5: we are on the executor's thread. The list is not empty: only this
+        // batch takes blocks out of it, and it has not come to its last one.
+        let head = unsafe { &*self.block };
+        self.queue.head.set(head.next_local.get());
+        // R1: the word becomes zero as the block leaves the list.
+        self.bits = head.local.replace(0);
+        true
+    }
+
+    /// The next slot of this block whose bit was set.
     #[inline]
     pub(crate) fn next_slot(&mut self) -> Option<NonNull<Slot>> {
-        while self.bits == 0 {
-            if self.rest.is_null() {
-                return None;
-            }
-            self.block = self.rest;
-            // SAFETY: S1, and S5: we are on the executor's thread.
-            let head = unsafe { &*self.block };
-            self.rest = head.next_local.get();
-            // R1: the word becomes zero as the block leaves the list.
-            self.bits = head.local.replace(0);
+        if self.bits == 0 {
+            return None;
         }
-        let index = self.pick();
+        let index = if self.seed == 0 {
+            self.bits.trailing_zeros()
+        } else {
+            self.seed = next_random(self.seed);
+            pick_at_random(self.seed, self.bits)
+        };
         self.bits &= !(1 << index);
         // SAFETY: only bits of slots that exist are ever set.
-        Some(unsafe { Block::slot(self.block, index) })
+        Some(unsafe { Block::slot(self.block, index as usize) })
     }
 
     /// Where the generator of random orders has got to.
@@ -423,32 +444,15 @@ impl Batch<'_> {
     pub(crate) fn seed(&self) -> u64 {
         self.seed
     }
+}
 
-    /// Whether the next slot begins another block: a good moment to look at the clock.
-    #[inline]
-    pub(crate) fn at_block_end(&self) -> bool {
-        self.bits == 0
+/// The index of one of these bits. By value, so that a batch can live in registers.
+#[cold]
+fn pick_at_random(seed: u64, mut bits: usize) -> u32 {
+    for _ in 0..(seed >> 33) as u32 % bits.count_ones() {
+        bits &= bits - 1;
     }
-
-    #[inline]
-    fn pick(&mut self) -> usize {
-        if self.seed != 0 {
-            return self.pick_at_random();
-        }
-        self.bits.trailing_zeros() as usize
-    }
-
-    #[cold]
-    fn pick_at_random(&mut self) -> usize {
-        self.seed = next_random(self.seed);
-        let mut skip = (self.seed >> 33) as u32 % self.bits.count_ones();
-        let mut bits = self.bits;
-        while skip > 0 {
-            bits &= bits - 1;
-            skip -= 1;
-        }
-        bits.trailing_zeros() as usize
-    }
+    bits.trailing_zeros()
 }
 
 /// One step of the xorshift64 generator (Marsaglia 2003, shifts 13, 7, 17); never zero for a
@@ -459,18 +463,14 @@ pub(crate) fn next_random(mut seed: u64) -> u64 {
     seed ^ seed << 17
 }
 
+/// Where there is no `std`, a panic passes through the run loop. With it none gets that far,
+/// and without a destructor the batch can live in registers.
+#[cfg(not(feature = "std"))]
 impl Drop for Batch<'_> {
-    #[inline]
     fn drop(&mut self) {
         if self.bits != 0 {
             // SAFETY: the batch holds blocks of this queue, on the executor's thread.
             unsafe { self.queue.mark_local(self.block, self.bits) };
-        }
-        while !self.rest.is_null() {
-            let block = self.rest;
-            // SAFETY: S1; R1 allows to append it: the batch's part of the list gives it up.
-            self.rest = unsafe { (*block).next_local.get() };
-            self.queue.append(block);
         }
     }
 }

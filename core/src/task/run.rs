@@ -83,7 +83,7 @@ pub(crate) unsafe fn attend(core: &Core, slot: NonNull<Slot>) -> bool {
             let Some(run) = run else { return false };
             let bomb = Bomb { core, slot };
             // SAFETY: S3, and B1: the task is live and not settled.
-            let ended = unsafe { run(slot, body, Op::Poll) };
+            let ended = unsafe { run(slot, body, None) };
             forget(bomb);
             if ended {
                 // SAFETY: settled, by the poll.
@@ -111,7 +111,7 @@ pub(crate) unsafe fn cancel(core: &Core, slot: NonNull<Slot>, error: JoinError) 
     if let Some(run) = run {
         let bomb = Bomb { core, slot };
         // SAFETY: S3, B1.
-        unsafe { run(slot, body, Op::Cancel(error)) };
+        unsafe { run(slot, body, Some(&mut Op::Cancel(Some(error)))) };
         forget(bomb);
     }
     // SAFETY: settled now.
@@ -159,7 +159,13 @@ impl Drop for Bomb<'_> {
             let (run, body) = unsafe { self.slot.as_ref() }.task();
             if let Some(run) = run {
                 // SAFETY: not settled, so the future is there; the unwinding has left its poll.
-                unsafe { run(self.slot, body, Op::Cancel(JoinError::PANICKED)) };
+                unsafe {
+                    run(
+                        self.slot,
+                        body,
+                        Some(&mut Op::Cancel(Some(JoinError::PANICKED))),
+                    )
+                };
             }
             // SAFETY: settled now.
             unsafe { finish(self.core, self.slot) };

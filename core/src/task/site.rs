@@ -56,8 +56,8 @@ pub const fn body_size<F: TaskFn<Args>, Args>(_f: F) -> usize {
     size_of::<Body<F::Future, ()>>()
 }
 
-/// Alignment of the body of the futures that `f` makes: at least four, see
-/// [`Slot`](super::slot::Slot).
+/// Alignment of the body of the futures that `f` makes: at least four, because a slot keeps two
+/// flags in the low bits of the address.
 pub const fn body_align<F: TaskFn<Args>, Args>(_f: F) -> usize {
     let align = align_of::<Body<F::Future, ()>>();
     if align < 4 { 4 } else { align }

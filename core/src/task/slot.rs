@@ -269,7 +269,7 @@ mod tests {
     use super::*;
     use crate::task::body::Op;
 
-    unsafe fn never(_: NonNull<Slot>, _: *mut (), _: Op<'_>) -> bool {
+    unsafe fn never(_: NonNull<Slot>, _: *mut (), _: Option<&mut Op<'_>>) -> bool {
         false
     }
 

@@ -93,6 +93,15 @@ impl Spawner {
     pub fn interval(&self, period: Duration) -> Interval {
         Interval::new(None, period, Some(*self))
     }
+
+    /// [`interval_at`] by explicit handle.
+    ///
+    /// # Panics
+    ///
+    /// If `period` is zero.
+    pub fn interval_at(&self, start: Instant, period: Duration) -> Interval {
+        Interval::new(Some(start), period, Some(*self))
+    }
 }
 
 impl Interval {

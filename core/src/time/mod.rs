@@ -11,6 +11,8 @@ mod timeout;
 
 pub use instant::Instant;
 pub use interval::{Interval, IntervalStream, MissedTickBehavior, interval, interval_at};
+#[cfg(feature = "embassy-time")]
+pub(crate) use queue::TimerNode;
 pub(crate) use queue::TimerQueue;
 pub use sleep::{Sleep, sleep, sleep_until};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};

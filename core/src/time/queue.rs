@@ -70,6 +70,18 @@ impl TimerNode {
         !self.queue.get().is_null()
     }
 
+    #[cfg(feature = "embassy-time")]
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline.get()
+    }
+
+    /// Whether this is the waker that the timer wakes.
+    #[cfg(feature = "embassy-time")]
+    pub(crate) fn wakes(&self, waker: &Waker) -> bool {
+        // SAFETY: T2; the reference ends before anything else runs.
+        unsafe { (*self.waker.get()).as_ref() }.is_some_and(|mine| mine.will_wake(waker))
+    }
+
     /// Whether the deadline has come.
     pub(crate) fn has_fired(&self) -> bool {
         self.fired.get()
@@ -135,6 +147,11 @@ impl TimerQueue {
             root: Cell::new(ptr::null()),
             order: Cell::new(0),
         }
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.root.get().is_null()
     }
 
     /// When the first timer is due. A timer at the end of time is never due.
@@ -207,7 +224,7 @@ impl TimerQueue {
     /// Takes every timer out and wakes whoever waits; their next poll finds the
     /// executor gone.
     pub(crate) fn close(&self) {
-        while !self.root.get().is_null() {
+        while !self.is_empty() {
             self.take_first(false);
         }
     }

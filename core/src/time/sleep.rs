@@ -51,6 +51,10 @@ enum When {
 /// the first poll. It never ends early; how late it can end is up to the reactor's resolution.
 /// A duration beyond the clock's range waits for ever.
 ///
+/// It waits in the executor that runs here now. Where one executor runs inside a task of
+/// another, make the sleep inside the future that the inner one polls: the outer one does not
+/// run meanwhile.
+///
 /// ```
 /// # use polliwog_core::time::sleep;
 /// # use core::time::Duration;

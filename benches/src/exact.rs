@@ -1,0 +1,125 @@
+//! Counts that do not depend on the machine's mood: user instructions by callgrind, system calls
+//! by strace. Each is the difference of two runs, so that what happens once is not counted.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::echo::Server;
+use crate::echo::load::{Generator, Load, Mode, Until};
+use crate::meter::Figures;
+
+/// Whether a program is there.
+pub fn has(program: &str) -> bool {
+    let run = Command::new(program)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    run.is_ok_and(|status| status.success())
+}
+
+/// A file that is removed when this is dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("polliwog-benches-{}-{number}", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    fn option(&self, option: &str) -> String {
+        format!("{option}{}", self.0.display())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// User instructions per operation of a benchmark that runs in one process.
+pub fn instructions(runtime: &str, name: &str, ops: u64) -> io::Result<f64> {
+    let run = |rounds: u32| {
+        let out = Scratch::new();
+        let done = Command::new("valgrind")
+            .args(["--tool=callgrind", &out.option("--callgrind-out-file=")])
+            .arg(std::env::current_exe()?)
+            .args(["one", runtime, name, "--warmup", "1"])
+            .args(["--rounds", &rounds.to_string(), "--ops", &ops.to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()?;
+        if !done.success() {
+            return Err(io::Error::other(format!("{name} failed under valgrind")));
+        }
+        callgrind_total(&fs::read_to_string(&out.0)?)
+    };
+    let (few, many) = (run(1)?, run(3)?);
+    Ok((many - few) / (2 * ops) as f64)
+}
+
+/// The instructions in callgrind's output file.
+fn callgrind_total(output: &str) -> io::Result<f64> {
+    let total = output
+        .lines()
+        .find_map(|line| line.strip_prefix("summary: ")?.trim().parse().ok());
+    total.ok_or_else(|| io::Error::other("callgrind has left no total"))
+}
+
+/// All system calls in the table that `strace -c` prints.
+fn strace_total(output: &str) -> io::Result<f64> {
+    let total = output.lines().find(|line| line.ends_with(" total"));
+    // share, seconds, microseconds per call, calls, (errors,) "total"
+    let calls = total.and_then(|line| line.split_whitespace().nth(3)?.parse().ok());
+    calls.ok_or_else(|| io::Error::other("strace has left no total"))
+}
+
+/// A count per request of an echo server, by its name.
+pub fn count(runtime: &str, name: &str) -> io::Result<Figures> {
+    let (kind, what) = name.split_once('-').unwrap_or((name, ""));
+    let (connections, mode) = match what {
+        "churn" => (1, Mode::Churn),
+        "50" => (50, Mode::Burst),
+        _ => (1, Mode::Steady),
+    };
+    let total = |requests: u64| {
+        let out = Scratch::new();
+        let option = match kind {
+            "syscalls" => out.option("--output="),
+            _ => out.option("--callgrind-out-file="),
+        };
+        let wrapper: &[&str] = match kind {
+            "syscalls" => &["strace", "-f", "-c", &option],
+            _ => &["valgrind", "--tool=callgrind", &option],
+        };
+        let server = Server::start(runtime, 4096, wrapper)?;
+        let mut generator = Generator::new(Load {
+            port: server.port,
+            connections,
+            size: 64,
+            mode,
+            think: Duration::from_micros(500),
+        })?;
+        let done = generator.run(Until::Requests(requests))?.requests;
+        server.stop();
+        let text = fs::read_to_string(&out.0)?;
+        let total = match kind {
+            "syscalls" => strace_total(&text)?,
+            _ => callgrind_total(&text)?,
+        };
+        Ok::<_, io::Error>((done as f64, total))
+    };
+    let few = total(1000)?;
+    let many = total(3000)?;
+    let per_request = (many.1 - few.1) / (many.0 - few.0);
+    let mut figures = Figures::new();
+    figures.insert("per_request", per_request);
+    Ok(figures)
+}

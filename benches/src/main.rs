@@ -1,0 +1,95 @@
+//! Benchmarks of polliwog next to its peers: see `benches/README.md`.
+
+mod alloc;
+mod echo;
+mod exact;
+mod meter;
+mod micro;
+mod rt;
+
+use std::process::ExitCode;
+
+use meter::{Figures, Plan};
+
+const USAGE: &str = "\
+usage: polliwog-benches list
+       polliwog-benches one RUNTIME BENCHMARK [--rounds N] [--warmup N] [--ops N] [--millis N]
+       polliwog-benches serve RUNTIME BUFFER";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match args[..] {
+        ["list"] => {
+            list();
+            Ok(())
+        }
+        ["one", runtime, name, ref options @ ..] => one(runtime, name, options),
+        ["serve", runtime, buffer] => match buffer.parse() {
+            Ok(buffer) => echo::serve(runtime, buffer),
+            Err(_) => Err(USAGE.to_string()),
+        },
+        _ => Err(USAGE.to_string()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn list() {
+    for micro in micro::ALL {
+        println!("{:20} {}", micro.name, micro.operation);
+    }
+}
+
+/// Runs one benchmark on one runtime and prints its figures.
+fn one(runtime: &str, name: &str, options: &[&str]) -> Result<(), String> {
+    let mut plan = Plan::default();
+    let mut seconds = 1.0;
+    for option in options.chunks(2) {
+        let [key, value] = option else {
+            return Err(USAGE.to_string());
+        };
+        let value: u64 = value.parse().map_err(|_| USAGE.to_string())?;
+        match *key {
+            "--rounds" => plan.rounds = value as u32,
+            "--warmup" => plan.warmup = value as u32,
+            "--ops" => plan.ops = Some(value),
+            "--millis" => seconds = value as f64 / 1000.0,
+            _ => return Err(USAGE.to_string()),
+        }
+    }
+    let figures = match measure(runtime, name, plan) {
+        Some(figures) => figures,
+        None => echo::measure(runtime, name, seconds)
+            .ok_or_else(|| format!("{runtime} has no benchmark {name}"))?
+            .map_err(|error| format!("{runtime} {name}: {error}"))?,
+    };
+    for (key, value) in figures {
+        print!("{key}={value:.3} ");
+    }
+    println!();
+    Ok(())
+}
+
+fn measure(runtime: &str, name: &str, plan: Plan) -> Option<Figures> {
+    match runtime {
+        "polliwog" => micro::threads::<rt::polliwog::Polliwog>(name, plan),
+        "raw" => micro::time::<rt::raw::Raw>(name, plan),
+        #[cfg(feature = "peers")]
+        "tokio" => micro::threads::<rt::tokio::Tokio>(name, plan),
+        #[cfg(feature = "peers")]
+        "smol" => micro::threads::<rt::smol::Smol>(name, plan),
+        #[cfg(feature = "peers")]
+        "monoio" => micro::threads::<rt::monoio::Monoio>(name, plan),
+        #[cfg(feature = "peers")]
+        "embassy" => micro::tasks::<rt::embassy::Embassy>(name, plan),
+        #[cfg(feature = "peers")]
+        "futures" => micro::join::<rt::local_pool::LocalPool>(name, plan),
+        _ => None,
+    }
+}
