@@ -75,15 +75,13 @@ macro_rules! executor {
     }};
 }
 
-fn soak() -> u32 {
-    std::env::var("POLLIWOG_SOAK").map_or(1, |n| n.parse().expect("POLLIWOG_SOAK is a number"))
-}
-
 fn cases(usual: u32) -> ProptestConfig {
-    let usual = if cfg!(miri) { 2 } else { usual };
+    let soak: f64 = std::env::var("POLLIWOG_SOAK")
+        .map_or(1.0, |n| n.parse().expect("POLLIWOG_SOAK is a number"));
+    let cases = (f64::from(usual) * soak).ceil() as u32;
     ProptestConfig {
         failure_persistence: None,
-        ..ProptestConfig::with_cases(usual * soak())
+        ..ProptestConfig::with_cases(if cfg!(miri) { 2 } else { cases })
     }
 }
 

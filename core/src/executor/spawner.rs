@@ -407,9 +407,11 @@ where
     core::mem::forget(claimed);
     if spawner.executor.get().is_none() {
         // The user's function has dropped the executor; the slot is no longer ours.
-        // SAFETY: fresh memory of the right layout, which no slot knows of.
+        // SAFETY: fresh memory of the right layout, which no slot knows of; the slot was claimed
+        // with this index.
         return Ok(unsafe {
-            never_start::<F::Future, SiteHome<S>>(spawner.executor, slot.0, body, future)
+            let block = crate::task::ready::Block::of(slot.0, slot.1);
+            never_start::<F::Future, SiteHome<S>>(spawner.executor, block, body, future)
         });
     }
     // SAFETY: fresh memory of the right layout; the slot was claimed just now.

@@ -43,11 +43,11 @@ where
 /// # Safety
 ///
 /// The thread of the former executor `executor`. `body` is ours and has room for a
-/// `Body<F, ()>`; `slot` is any slot of that executor.
+/// `Body<F, ()>`; `block` is any block of that executor.
 #[cold]
 pub(crate) unsafe fn never_start<F, H>(
     executor: CoreRef,
-    slot: NonNull<Slot>,
+    block: *const Block,
     body: *mut (),
     future: F,
 ) -> JoinHandle<F::Output>
@@ -56,9 +56,11 @@ where
     H: Home<Label = ()>,
 {
     // SAFETY: B1: room for an output, which the handle takes, as `executor` is gone. S1 for the
-    // slot, which may be another's by now, so the handle gets the name of a former tenant.
+    // slot: the block's first one, for which S4 holds even if it was never used. It may be
+    // another task's by now, so the handle gets the name of a former tenant.
     let handle = unsafe {
         body::output::<F::Output>(body).write(Err(JoinError::Aborted));
+        let slot = Block::slot(block, 0);
         let generation = slot.as_ref().generation().wrapping_sub(1);
         JoinHandle::new(executor, slot, generation, run::<F, H>, body)
     };
