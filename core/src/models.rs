@@ -369,7 +369,7 @@ fn a_shutdown_from_another_thread_ends_a_run() {
 #[cfg(feature = "alloc")]
 fn a_stale_wake_polls_the_next_tenant() {
     let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(3);
+    model.preemption_bound = Some(2);
     model.check(|| {
         let executor = executor();
         let spawner = executor.spawner();

@@ -20,7 +20,7 @@ fn claim<const N: usize, const BYTES: usize>(
 /// A task function that drops the executor which is about to run its task.
 #[test]
 fn a_task_function_may_drop_the_executor() {
-    static POOL: TaskPool<2> = TaskPool::new();
+    static POOL: TaskPool<3> = TaskPool::new();
 
     struct Noisy(Rc<Cell<u32>>);
     impl Drop for Noisy {
@@ -44,9 +44,13 @@ fn a_task_function_may_drop_the_executor() {
         let dropped = Rc::new(Cell::new(0));
         let executor = claim(&POOL);
         let spawner = executor.spawner();
+        // So that the slot in question is one that was never used before.
+        let other = spawn!(spawner, [std::future::pending::<()>]()).unwrap();
         let handle = spawn!(spawner, [last](executor, Noisy(dropped.clone()))).unwrap();
+        assert!(other.is_finished());
         assert_eq!(dropped.get(), 1, "the future is gone");
         assert!(handle.is_finished());
+        handle.abort();
         // Another executor gets the slots, all of them.
         let executor = claim(&POOL);
         assert_eq!(executor.stats().live, 0);

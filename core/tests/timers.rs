@@ -75,15 +75,13 @@ macro_rules! executor {
     }};
 }
 
-fn soak() -> u32 {
-    std::env::var("POLLIWOG_SOAK").map_or(1, |n| n.parse().expect("POLLIWOG_SOAK is a number"))
-}
-
 fn cases(usual: u32) -> ProptestConfig {
-    let usual = if cfg!(miri) { 2 } else { usual };
+    let soak: f64 = std::env::var("POLLIWOG_SOAK")
+        .map_or(1.0, |n| n.parse().expect("POLLIWOG_SOAK is a number"));
+    let cases = (f64::from(usual) * soak).ceil() as u32;
     ProptestConfig {
         failure_persistence: None,
-        ..ProptestConfig::with_cases(usual * soak())
+        ..ProptestConfig::with_cases(if cfg!(miri) { 2 } else { cases })
     }
 }
 
@@ -91,7 +89,7 @@ fn cases(usual: u32) -> ProptestConfig {
 
 /// What happens to a timer.
 #[derive(Clone, Copy, Debug)]
-enum Op {
+pub(crate) enum Op {
     /// Starts a timer.
     Insert(u64),
     /// Moves a timer, whether it has fired or not.
@@ -110,7 +108,7 @@ enum Op {
 
 /// What a timer's waker does.
 #[derive(Clone, Copy, Debug)]
-enum Act {
+pub(crate) enum Act {
     Insert(u64),
     Reset(usize, u64),
     Cancel(usize),
@@ -390,6 +388,16 @@ impl<'a> Both<'a> {
     }
 }
 
+/// Runs a program on both; the fuzz target does so, too.
+pub(crate) fn run(ops: impl IntoIterator<Item = Op>) {
+    let executor = executor!(2, Hand::default());
+    let mut both = Both::new(&executor);
+    for op in ops {
+        both.step(op);
+    }
+    both.finish();
+}
+
 fn after() -> impl Strategy<Value = u64> {
     prop_oneof![
         8 => 0..8u64,
@@ -425,12 +433,7 @@ proptest! {
 
     #[test]
     fn timers_fire_as_a_sorted_list_says(ops in prop::collection::vec(op(), 0..400)) {
-        let executor = executor!(2, Hand::default());
-        let mut both = Both::new(&executor);
-        for op in ops {
-            both.step(op);
-        }
-        both.finish();
+        run(ops);
     }
 }
 

@@ -15,10 +15,10 @@ use polliwog_spin::time::{sleep, timeout};
 use polliwog_spin::{spawn, test_seeds};
 
 fn seeds() -> std::ops::Range<u64> {
-    let soak =
-        std::env::var("POLLIWOG_SOAK").map_or(1, |n| n.parse().expect("POLLIWOG_SOAK is a number"));
+    let soak: f64 = std::env::var("POLLIWOG_SOAK")
+        .map_or(1.0, |n| n.parse().expect("POLLIWOG_SOAK is a number"));
     // Zero would be the fixed order, which other tests have.
-    1..300 * soak
+    1..(300.0 * soak) as u64
 }
 
 /// An echo server with short buffers, clients that write in pieces, and one that gives up.

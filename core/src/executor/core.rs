@@ -222,8 +222,11 @@ impl Core {
         // Under the lock, so that no thread is in the middle of using the inbox.
         let left = self.outside.with(|outside| {
             let epoch = self.epoch.load(Ordering::Relaxed);
-            // Release: see `claim`.
+            // Release: see `claim`. For loom a swap, for the reason given in `Slot::retire`.
+            #[cfg(not(loom))]
             self.epoch.store(epoch.wrapping_add(1), Ordering::Release);
+            #[cfg(loom)]
+            self.epoch.swap(epoch.wrapping_add(1), Ordering::Release);
             (
                 outside.unparker.take(),
                 #[cfg(feature = "std")]

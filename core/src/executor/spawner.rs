@@ -9,6 +9,7 @@ use super::listing::{Stats, Tasks};
 use crate::task::JoinHandle;
 use crate::task::body::Body;
 use crate::task::pool::{Bytes, Refusal, TaskPool};
+use crate::task::ready::Block;
 use crate::task::run::{never_start, start, start_detached};
 use crate::task::site::{Site, SiteHome, TaskFn};
 use crate::task::slot::SlotRef;
@@ -383,8 +384,8 @@ where
             start::<F::Future, SiteHome<S, true, true>>(spawner.executor, core, slot, body)
         }),
         // SAFETY: the body has room for the future, and no slot knows of it.
-        Prepared::Gone(slot, body, future) => Ok(unsafe {
-            never_start::<F::Future, SiteHome<S, true, true>>(spawner.executor, slot, body, future)
+        Prepared::Gone(block, body, future) => Ok(unsafe {
+            never_start::<F::Future, SiteHome<S, true, true>>(spawner.executor, block, body, future)
         }),
     }
 }
@@ -432,7 +433,7 @@ enum Prepared<F> {
     /// The future lies in the body.
     Filled(&'static Core, (SlotRef, usize), *mut ()),
     /// The function has dropped the executor. The slot is no longer ours, the body is.
-    Gone(SlotRef, *mut (), F),
+    Gone(*const Block, *mut (), F),
 }
 
 /// What starts joinable tasks at a site: a [`Spawner`], or one whose executor never ends.
@@ -553,7 +554,7 @@ where
     let future = function.call(args);
     if MORTAL && spawner.executor.get().is_none() {
         core.release_slot(slot.block(), slot.index());
-        return Ok(Prepared::Gone(slot, body, future));
+        return Ok(Prepared::Gone(slot.block(), body, future));
     }
     // SAFETY: fresh memory of the right layout.
     unsafe { Body::write(body, future, ()) };
@@ -600,7 +601,8 @@ where
     let future = function.call(args);
     core::mem::forget(claimed);
     if spawner.executor.get().is_none() {
-        return Ok(Prepared::Gone(slot.0, body, future));
+        // The user's function has dropped the executor; the slot is no longer ours.
+        return Ok(Prepared::Gone(slot.0.block_at(slot.1), body, future));
     }
     // SAFETY: fresh memory of the right layout.
     unsafe { Body::write(body, future, ()) };

@@ -5,6 +5,7 @@ use core::mem::forget;
 
 use super::body::{self, Home, Op, RunFn, run};
 use super::join::{self, JoinError, JoinHandle};
+use super::ready::Block;
 #[cfg(not(lean))]
 use super::slot::Due;
 use super::slot::SlotRef;
@@ -86,7 +87,6 @@ pub(crate) unsafe fn notice_abort(slot: SlotRef) {
 /// Executor's level, context entered, no task being polled; any slot of the executor's block.
 #[cfg(lean)]
 unsafe fn end_aborted(slot: SlotRef, _: *mut (), _: Option<&mut Op<'_>>) {
-    use super::ready::Block;
     let block = slot.block();
     // SAFETY: S1; a core is permanent too.
     let (core, len) = unsafe { (&*(*block).core(), (*block).len()) };
@@ -121,11 +121,11 @@ pub(crate) unsafe fn attend(slot: SlotRef) -> bool {
 /// # Safety
 ///
 /// The thread of the former executor `executor`. `body` is ours and has room for a
-/// `Body<F, ()>`; `slot` is any slot of that executor.
+/// `Body<F, ()>`; `block` is any block of that executor.
 #[cold]
 pub(crate) unsafe fn never_start<F, H>(
     executor: CoreRef,
-    slot: SlotRef,
+    block: *const Block,
     body: *mut (),
     future: F,
 ) -> JoinHandle<F::Output>
@@ -134,9 +134,11 @@ where
     H: Home<Label = ()>,
 {
     // SAFETY: B1: room for an output, which the handle takes, as `executor` is gone. S1 for the
-    // slot, which may be another's by now, so the handle gets the name of a former tenant.
+    // slot: the block's first one, for which S4 holds even if it was never used. It may be
+    // another task's by now, so the handle gets the name of a former tenant.
     let handle = unsafe {
         body::output::<F::Output>(body).write(Err(JoinError::Aborted));
+        let slot = Block::slot(block, 0);
         let generation = slot.generation().wrapping_sub(1);
         JoinHandle::new(executor, slot, generation, run::<F, H>, body)
     };

@@ -5,7 +5,7 @@
 //! turns, time passing, wakes and aborts from this thread and from others, handles dropped and
 //! joined; at the end the executor is dropped. What a task can do is [`program::Step`].
 //!
-//! * `POLLIWOG_SOAK=n` multiplies the number of random programs by n; 300 take about an hour.
+//! * `POLLIWOG_SOAK=n` multiplies the number of random programs by n; 500 take about an hour.
 //! * With feature `std` panics stay inside tasks; without, they pass through the run loop. Both
 //!   are specified. Builds without `alloc` keep futures in the pool, whose limits are, too.
 
@@ -17,12 +17,16 @@ use program::Program;
 use proptest::prelude::*;
 
 fn cases() -> ProptestConfig {
-    let soak =
-        std::env::var("POLLIWOG_SOAK").map_or(1, |n| n.parse().expect("POLLIWOG_SOAK is a number"));
+    let soak: f64 = std::env::var("POLLIWOG_SOAK")
+        .map_or(1.0, |n| n.parse().expect("POLLIWOG_SOAK is a number"));
     ProptestConfig {
         failure_persistence: None,
         max_shrink_iters: 20_000,
-        ..ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 3000 * soak })
+        ..ProptestConfig::with_cases(if cfg!(miri) {
+            4
+        } else {
+            (1500.0 * soak) as u32
+        })
     }
 }
 
