@@ -1,5 +1,7 @@
 //! Runs the small examples as a user would, and checks what they print.
 
+#[path = "../examples/shared/channel_reactor.rs"]
+mod channel_reactor;
 mod support;
 
 use std::time::Duration;
@@ -187,4 +189,120 @@ fn fab_ends_where_a_number_would_overflow() {
     assert!(all.windows(3).all(|w| w[0].checked_add(w[1]) == Some(w[2])));
     assert!(all[92].checked_add(all[93]).is_none());
     assert!(!lines[0].ends_with("..."), "nothing was left out");
+}
+
+#[cfg(feature = "mio")]
+#[test]
+fn timer_future_is_polled_once_more_when_the_thread_wakes_it() {
+    let out = run(&mut example("timer-future")).success();
+    assert_eq!(out.lines(), ["waiting", "done after 2 polls"]);
+    assert!(out.took >= Duration::from_millis(200), "{out:#?}");
+}
+
+#[test]
+fn mini_executor_reads_its_thermometers() {
+    let out = run(&mut example("mini-executor")).success();
+    assert_eq!(
+        out.lines(),
+        [
+            "thermometer 1: 3 readings, 20 degrees on average",
+            "thermometer 2: 3 readings, -5 degrees on average",
+            "the clock has ticked 3 times",
+        ]
+    );
+}
+
+/// The reactor of that example keeps the contract.
+#[test]
+fn mini_executors_reactor_conforms() {
+    use channel_reactor::{ChannelReactor, Event};
+    use polliwog::conformance::{check, check_source, check_threads};
+    use std::task::Context;
+
+    check(|| ChannelReactor::new().0);
+    check_threads(|| ChannelReactor::new().0);
+
+    let (reactor, sender) = ChannelReactor::new();
+    let source = reactor.source(7);
+    check_source(&reactor, |_, waker| {
+        let mut cx = Context::from_waker(&waker);
+        // The value of the last round, then nothing.
+        while source.poll_next(&mut cx).is_ready() {}
+        let sender = sender.clone();
+        std::thread::spawn(move || sender.send(Event::Value(7, 1)));
+    });
+}
+
+#[cfg(any(feature = "mio", feature = "spin"))]
+#[test]
+fn timeout_gives_up_and_asks_again() {
+    let out = run(&mut example("timeout")).success();
+    assert_eq!(
+        out.lines(),
+        [
+            "with 50ms of patience: gave up, deadline has elapsed",
+            "with 10s of patience: the answer is 42",
+        ]
+    );
+}
+
+#[cfg(any(feature = "mio", feature = "spin"))]
+#[test]
+fn interval_ticks_in_three_ways() {
+    let out = run(&mut example("interval")).success();
+    let lines = out.lines();
+    assert_eq!(lines.len(), 3, "{out:#?}");
+    for (line, name) in lines.iter().zip(["burst:", "delay:", "skip:"]) {
+        assert!(line.starts_with(name), "{out:#?}");
+        let ticks: Vec<u64> = line.split(' ').filter_map(|at| at.parse().ok()).collect();
+        assert_eq!(ticks.len(), 7, "{out:#?}");
+        assert!(ticks[1] >= 100 && ticks[2] >= 450, "{out:#?}");
+        assert!(ticks.is_sorted(), "{out:#?}");
+    }
+    if cfg!(not(feature = "mio")) {
+        // Virtual time is exact.
+        assert_eq!(lines[0], "burst: ticks at 0 100 | 450 450 450 500 600");
+        assert_eq!(lines[1], "delay: ticks at 0 100 | 450 550 650 750 850");
+        assert_eq!(lines[2], "skip:  ticks at 0 100 | 450 500 600 700 800");
+    }
+}
+
+#[cfg(feature = "spin")]
+#[test]
+fn paused_time_runs_a_thousand_hours() {
+    let out = run(&mut example("paused-time")).success();
+    let lines = out.lines();
+    assert_eq!(
+        lines[..3],
+        [
+            "a thousand hours: asked 1000 times",
+            "a broken device: asked after 0 1 3 7 15 31 55 79 hours",
+            "by hand: asked 1, 1, 2 and 5 times",
+        ]
+    );
+    assert!(lines[3].starts_with("1084 hours of virtual time took "));
+}
+
+#[cfg(all(feature = "spin", not(feature = "mio")))]
+#[test]
+fn async_echo_in_memory_checks_itself_and_ends() {
+    let out = run(&mut example("async-echo")).success();
+    assert_eq!(
+        out.lines(),
+        [
+            "listening on 127.0.0.1:7878, in memory",
+            "8 clients, 100 messages each: 396800 bytes came back unharmed",
+            "that took 100s of virtual time",
+        ]
+    );
+}
+
+#[cfg(not(any(feature = "mio", feature = "spin")))]
+#[test]
+fn without_a_reactor_the_portable_examples_say_so() {
+    for name in ["async-echo", "timeout", "interval"] {
+        let out = run(&mut example(name));
+        assert!(!out.status.success());
+        assert!(out.stderr.contains("built without a reactor"), "{out:#?}");
+    }
 }

@@ -583,8 +583,9 @@ fn misuse_is_an_error<R: Reactor>(make: impl Fn() -> R) {
             "{nested:?}"
         );
     });
+    // The core's: with `mio` the facade's falls back to the thread's default runtime.
     assert_eq!(
-        spawn(async {}).unwrap_err().kind(),
+        polliwog::executor::spawn(async {}).unwrap_err().kind(),
         SpawnErrorKind::NoExecutor
     );
     let _tasks: Vec<_> = (0..2)
@@ -709,3 +710,42 @@ macro_rules! on {
 }
 
 on!(thread_reactor, ThreadReactor::new);
+
+#[cfg(feature = "mio")]
+on!(mio_reactor, || polliwog::mio::MioReactor::new().unwrap());
+
+// Virtual time, in which tasks of other threads are waited for.
+#[cfg(all(feature = "spin", feature = "std"))]
+on!(spin_virtual_time, || {
+    use polliwog::spin::{Jump, SpinReactor, VirtualClock};
+    SpinReactor::new(VirtualClock::new(), Jump::or_wait())
+});
+
+#[cfg(all(feature = "spin", feature = "std"))]
+on!(spin_wall_clock, || {
+    use polliwog::spin::{Block, SpinReactor, WallClock};
+    SpinReactor::new(WallClock::new(), Block)
+});
+
+/// As on a microcontroller: a clock, a flag and no allocator. It burns time instead of sleeping.
+#[cfg(feature = "spin")]
+mod busy {
+    use polliwog::spin::{Clock, Flag, SpinLoop, SpinReactor};
+
+    pub(crate) struct HostClock(std::time::Instant);
+
+    impl Clock for HostClock {
+        fn now(&self) -> polliwog::Instant {
+            polliwog::Instant::from_duration(self.0.elapsed())
+        }
+    }
+
+    pub(crate) fn reactor() -> SpinReactor<HostClock, SpinLoop> {
+        // Each reactor needs one of its own, and static.
+        let flag = Box::leak(Box::new(Flag::new()));
+        SpinReactor::with_flag(HostClock(std::time::Instant::now()), SpinLoop, flag)
+    }
+}
+
+#[cfg(feature = "spin")]
+on!(spin_busy, busy::reactor);

@@ -5,7 +5,6 @@
 //! per model, and checks that the model notices.
 
 use std::boxed::Box;
-use std::ptr::NonNull;
 use std::sync::Arc as StdArc;
 use std::task::{Wake, Waker};
 use std::vec::Vec;
@@ -16,7 +15,7 @@ use loom::thread;
 
 use crate::task::body::Op;
 use crate::task::ready::{Block, BlockOf, ReadyQueue};
-use crate::task::slot::{Abort, Due, Slot};
+use crate::task::slot::{Abort, Due, Slot, SlotRef};
 use crate::{Deadline, Executor, Instant, Reactor};
 
 /// A pointer that may go to another thread: what the pointee does there is what is checked.
@@ -176,7 +175,7 @@ fn no_wake_is_lost_around_a_park() {
     });
 }
 
-unsafe fn never(_: NonNull<Slot>, _: *mut (), _: Option<&mut Op<'_>>) -> bool {
+unsafe fn never(_: SlotRef, _: *mut (), _: Option<&mut Op<'_>>) -> bool {
     false
 }
 
@@ -217,7 +216,16 @@ fn two_claims_never_take_the_same_slot() {
     loom::model(|| {
         let block = leak(BlockOf::<4>::new());
         block.get().head.adopt(std::ptr::null(), 2);
-        let claim = move || block.get().head.free().claim().map(|(index, _)| index);
+        let body = block.0.cast_mut().cast::<u64>().cast();
+        let body = Shared::<()>(body);
+        let claim = move || {
+            let (index, _) = block.get().head.free().claim()?;
+            // SAFETY: a block of four; nobody calls what is published.
+            let slot = unsafe { Block::slot(block.0.cast(), index).as_ref() };
+            slot.publish(index, never, { body }.0.cast_mut(), false);
+            slot.retire();
+            Some(index)
+        };
         let other = thread::spawn(move || {
             let index = claim().expect("two slots for two claimers");
             block.get().head.free().release(index);
@@ -305,7 +313,7 @@ fn an_executor_sees_the_wakes_of_other_threads() {
 #[cfg(feature = "alloc")]
 fn an_abort_from_another_thread_ends_the_task() {
     let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(3);
+    model.preemption_bound = Some(6);
     model.check(|| {
         let executor = executor();
         let task = executor
@@ -325,7 +333,7 @@ fn an_abort_from_another_thread_ends_the_task() {
 #[cfg(feature = "std")]
 fn a_spawn_from_another_thread_arrives_or_fails() {
     let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(2);
+    model.preemption_bound = Some(4);
     model.check(|| {
         let executor = executor();
         let handle = executor.handle();
@@ -338,5 +346,199 @@ fn a_spawn_from_another_thread_arrives_or_fails() {
         executor.run_until_stalled().unwrap();
         let remote = thread.join().unwrap().expect("the executor is alive");
         assert_eq!(executor.block_on(remote).unwrap(), 7);
+    });
+}
+
+/// Shutting down from another thread ends a run, wherever in its park the executor is.
+#[test]
+#[cfg(feature = "alloc")]
+fn a_shutdown_from_another_thread_ends_a_run() {
+    loom::model(|| {
+        let executor = executor();
+        let handle = executor.handle();
+        let thread = thread::spawn(move || assert!(handle.shutdown()));
+        executor.run().unwrap();
+        thread.join().unwrap();
+    });
+}
+
+/// Promise 1 and the reuse of slots: two threads wake a task that ends meanwhile, and whose
+/// slot gets another task. The bits are never lost: whoever has the slot by then is polled and
+/// sees what the threads did before.
+#[test]
+#[cfg(feature = "alloc")]
+fn a_stale_wake_polls_the_next_tenant() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let executor = executor();
+        let spawner = executor.spawner();
+        let data: Arc<[AtomicBool; 2]> = Arc::new([false; 2].map(AtomicBool::new));
+        let theirs = data.clone();
+        let first = spawner
+            .spawn(core::future::poll_fn(move |cx| {
+                let wakers = [0, 1].map(|index| {
+                    let (data, waker) = (theirs.clone(), cx.waker().clone());
+                    thread::spawn(move || {
+                        data[index].store(true, Ordering::Relaxed);
+                        waker.wake();
+                    })
+                });
+                core::task::Poll::Ready(wakers)
+            }))
+            .unwrap();
+        let mut wakers = None;
+        executor.block_on(async {
+            let slot = first.id().0.slot;
+            wakers = Some(first.await.unwrap());
+            let second = spawner
+                .spawn(core::future::poll_fn(move |_| {
+                    // Nobody else wakes this task.
+                    if data.iter().all(|one| one.load(Ordering::Relaxed)) {
+                        core::task::Poll::Ready(())
+                    } else {
+                        core::task::Poll::Pending
+                    }
+                }))
+                .unwrap();
+            assert_eq!(second.id().0.slot, slot);
+            second.await.unwrap();
+        });
+        for waker in wakers.into_iter().flatten() {
+            waker.join().unwrap();
+        }
+        assert_eq!(executor.stats().live, 0);
+    });
+}
+
+/// Promise 8 towards other threads: while an executor is dropped they wake and abort its tasks
+/// and spawn others. Nothing is touched that is gone, and every handle has an answer.
+#[test]
+#[cfg(feature = "std")]
+fn an_executor_may_be_dropped_while_others_use_it() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(4);
+    model.check(|| {
+        let executor = executor();
+        let handle = executor.handle();
+        let (send, receive) = loom::sync::mpsc::channel();
+        let task = executor
+            .spawner()
+            .spawn(core::future::poll_fn(move |cx| {
+                let _ = send.send(cx.waker().clone());
+                core::task::Poll::<()>::Pending
+            }))
+            .unwrap();
+        let abort = task.abort_handle();
+        executor.tick().unwrap();
+        let waker = receive.recv().unwrap();
+        let waking = thread::spawn(move || {
+            waker.wake();
+            abort.abort();
+        });
+        let spawning = thread::spawn(move || handle.spawn(async { 7 }).ok());
+        drop(executor);
+        assert!(resolved(task).unwrap().unwrap_err().is_aborted());
+        waking.join().unwrap();
+        if let Some(remote) = spawning.join().unwrap() {
+            assert!(resolved(remote).expect("no executor").is_err());
+        }
+    });
+}
+
+/// What a future gives in its first poll.
+#[cfg(feature = "std")]
+fn resolved<F: Future>(future: F) -> Option<F::Output> {
+    let mut cx = core::task::Context::from_waker(Waker::noop());
+    match core::pin::pin!(future).poll(&mut cx) {
+        core::task::Poll::Ready(output) => Some(output),
+        core::task::Poll::Pending => None,
+    }
+}
+
+/// Whoever joins from another thread's executor is woken when the output is there.
+#[test]
+#[cfg(feature = "std")]
+fn a_joiner_on_another_thread_is_woken() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(4);
+    model.check(|| {
+        let here = executor();
+        let handle = here.handle();
+        let there = thread::spawn(move || {
+            let remote = handle.spawn(async { 7 }).unwrap();
+            let there = executor();
+            assert_eq!(there.block_on(remote).unwrap(), 7);
+            handle.shutdown();
+        });
+        here.run().unwrap();
+        there.join().unwrap();
+    });
+}
+
+/// One executor after the other: of two threads that want the same core at most one has it at a
+/// time, and it finds what the former one left.
+#[test]
+#[cfg(feature = "alloc")]
+fn a_core_belongs_to_one_executor_at_a_time() {
+    loom::model(|| {
+        let core = leak(crate::executor::core::Core::new());
+        let uses = Arc::new(AtomicUsize::new(0));
+        let claims: Vec<_> = (0..2)
+            .map(|_| {
+                let uses = uses.clone();
+                move || {
+                    let Some(claim) = core.get().claim() else {
+                        return;
+                    };
+                    assert!(claim.get().is_some());
+                    core.get().open(2, true, Waker::noop().clone());
+                    let used = uses.fetch_add(1, Ordering::Relaxed);
+                    core.get().polls.set(used as u64);
+                    let (slot, index) = core.get().claim_or_grow().unwrap();
+                    // SAFETY: claimed just now.
+                    core.get()
+                        .release_slot(unsafe { Block::of(slot, index) }, index);
+                    core.get().close();
+                    assert!(claim.get().is_none());
+                }
+            })
+            .collect();
+        let mut claims = claims.into_iter();
+        let other = thread::spawn(claims.next().unwrap());
+        claims.next().unwrap()();
+        other.join().unwrap();
+        assert!(uses.load(Ordering::Relaxed) >= 1);
+    });
+}
+
+/// The stack of idle cores gives each of them to one taker, whatever the order of takes and puts.
+#[test]
+#[cfg(feature = "alloc")]
+fn an_idle_core_is_taken_once() {
+    use crate::executor::core::Core;
+    use crate::task::heap::IdleCores;
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(6);
+    model.check(|| {
+        let idle = leak(IdleCores::new());
+        let cores = [leak(Core::new()), leak(Core::new())];
+        for core in cores {
+            idle.get().put(core.get());
+        }
+        let use_one = move || {
+            let core = idle.get().take();
+            // Loom's cells notice if two have the same.
+            core.polls.set(core.polls.get() + 1);
+            idle.get().put(core);
+        };
+        let other = thread::spawn(use_one);
+        use_one();
+        other.join().unwrap();
+        let mut polls = 0;
+        for _ in 0..3 {
+            polls += idle.get().take().polls.get();
+        }
+        assert!(polls <= 2);
     });
 }

@@ -21,12 +21,12 @@ const LIMIT: u64 = 32;
 
 /// The limit holds for a whole process, hence a child process, which runs this test again.
 #[test]
-fn emfile_does_not_spin() {
+fn promise_14_emfile_does_not_spin() {
     if std::env::var_os(CHILD).is_some() {
         return child();
     }
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "emfile_does_not_spin", "--nocapture"])
+        .args(["--exact", "promise_14_emfile_does_not_spin", "--nocapture"])
         .env(CHILD, "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

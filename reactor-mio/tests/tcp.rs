@@ -146,7 +146,7 @@ fn names_are_looked_up() {
 }
 
 #[test]
-fn a_reset_hurts_its_own_connection_only() {
+fn promise_14_a_reset_is_an_error_on_that_connection_alone() {
     block_on(async {
         let (listener, good, good_server) = connection().await;
         let addr = listener.local_addr().unwrap();
@@ -173,7 +173,7 @@ fn a_reset_hurts_its_own_connection_only() {
 }
 
 #[test]
-fn the_end_of_the_stream_together_with_data_is_read_to_the_end() {
+fn promise_14_fin_together_with_data_is_read_to_the_end() {
     block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();

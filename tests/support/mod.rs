@@ -129,6 +129,72 @@ impl Running {
         }
     }
 
+    /// The first line that it prints, as soon as it is there.
+    #[track_caller]
+    pub(crate) fn first_line(&mut self) -> String {
+        let start = Instant::now();
+        loop {
+            let text = self.stdout.so_far();
+            if let Some((line, _)) = text.split_once('\n') {
+                return line.to_owned();
+            }
+            let ended = self.child.try_wait().expect("the state of the program");
+            if ended.is_some() || start.elapsed() > PATIENCE {
+                self.kill();
+                let (stdout, stderr) = self.collect();
+                panic!("no line of output: {ended:?}\n{stdout}\n--- stderr\n{stderr}");
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Waits until it has written `text` to its standard error.
+    #[track_caller]
+    pub(crate) fn wait_for_record(&mut self, text: &str) {
+        let start = Instant::now();
+        while !self.stderr.so_far().contains(text) {
+            let ended = self.child.try_wait().expect("the state of the program");
+            if ended.is_some() || start.elapsed() > PATIENCE {
+                self.kill();
+                let (_, stderr) = self.collect();
+                panic!("nothing about `{text}`: {ended:?}\n--- stderr\n{stderr}");
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Presses Ctrl-C.
+    #[cfg(unix)]
+    #[track_caller]
+    pub(crate) fn interrupt(&self) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &id]).status();
+        assert!(sent.expect("the command `kill`").success());
+    }
+
+    /// Waits until the program has ended, and returns what it printed.
+    #[track_caller]
+    pub(crate) fn finish(mut self) -> Finished {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the state of the program") {
+                let (stdout, stderr) = self.collect();
+                return Finished {
+                    status,
+                    stdout,
+                    stderr,
+                    took: start.elapsed(),
+                };
+            }
+            if start.elapsed() > PATIENCE {
+                self.kill();
+                let (stdout, stderr) = self.collect();
+                panic!("it does not end\n--- stdout\n{stdout}\n--- stderr\n{stderr}");
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Ends the program at once, if it still runs.
     pub(crate) fn kill(&mut self) {
         // Fails only if the program has ended already.

@@ -11,7 +11,7 @@ use core::ptr;
 use super::body::{Body, Home};
 use super::ready::{Block, BlockOf, SLOTS};
 use crate::executor::core::Core;
-use crate::shim::Cell;
+use crate::shim::{AtomicPtr, Cell, Ordering, const_unless_loom};
 
 /// Alignment of every recycled chunk; a body that needs more is allocated by itself.
 const ALIGN: usize = 16;
@@ -230,18 +230,20 @@ unsafe impl Home for Heap<&'static str> {
     }
 }
 
-/// A core for an executor on the heap: a recycled one, or a new one that is never freed.
-#[cfg(not(loom))]
-pub(crate) mod idle {
-    use super::*;
-    use crate::shim::{AtomicPtr, Ordering};
+/// Cores on the heap whose executors have been dropped: a stack, taken as a whole, so that no
+/// core can come back while somebody still looks at its link.
+pub(crate) struct IdleCores(AtomicPtr<Core>);
 
-    /// Stack of cores whose executors have been dropped. Taken as a whole, so that no core can
-    /// come back while somebody still looks at its link.
-    static IDLE: AtomicPtr<Core> = AtomicPtr::new(ptr::null_mut());
+impl IdleCores {
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self(AtomicPtr::new(ptr::null_mut()))
+        }
+    }
 
-    pub(crate) fn take() -> &'static Core {
-        let first = IDLE.swap(ptr::null_mut(), Ordering::AcqRel);
+    /// A core for an executor on the heap: a recycled one, or a new one that is never freed.
+    pub(crate) fn take(&self) -> &'static Core {
+        let first = self.0.swap(ptr::null_mut(), Ordering::AcqRel);
         if first.is_null() {
             return Box::leak(Box::new(Core::new()));
         }
@@ -252,17 +254,21 @@ pub(crate) mod idle {
             // SAFETY: as above, each taken with the whole stack.
             let one: &'static Core = unsafe { &*rest };
             rest = one.next_idle.get();
-            put(one);
+            self.put(one);
         }
         core
     }
 
-    pub(crate) fn put(core: &'static Core) {
-        let mut top = IDLE.load(Ordering::Relaxed);
+    /// Takes a core back that nobody uses any more.
+    pub(crate) fn put(&self, core: &'static Core) {
+        let mut top = self.0.load(Ordering::Relaxed);
         loop {
             core.next_idle.set(top);
             let new = ptr::from_ref(core).cast_mut();
-            match IDLE.compare_exchange_weak(top, new, Ordering::AcqRel, Ordering::Relaxed) {
+            match self
+                .0
+                .compare_exchange_weak(top, new, Ordering::AcqRel, Ordering::Relaxed)
+            {
                 Ok(_) => return,
                 Err(now) => top = now,
             }
@@ -270,15 +276,27 @@ pub(crate) mod idle {
     }
 }
 
-#[cfg(loom)]
+/// The idle cores of the process. Under loom, where no static outlives an execution, there are
+/// none.
 pub(crate) mod idle {
     use super::*;
 
+    #[cfg(not(loom))]
+    static IDLE: IdleCores = IdleCores::new();
+
     pub(crate) fn take() -> &'static Core {
-        Box::leak(Box::new(Core::new()))
+        #[cfg(not(loom))]
+        return IDLE.take();
+        #[cfg(loom)]
+        return IdleCores::new().take();
     }
 
-    pub(crate) fn put(_: &'static Core) {}
+    pub(crate) fn put(core: &'static Core) {
+        #[cfg(not(loom))]
+        IDLE.put(core);
+        #[cfg(loom)]
+        let _ = core;
+    }
 }
 
 /// A new block, never freed.

@@ -1,0 +1,51 @@
+//! Random programs on the executor and on a specification that is plain data: the same program
+//! gives the same trace on both, event by event.
+//!
+//! A program is a list of scripts, one per task, and a list of things that happen outside:
+//! turns, time passing, wakes and aborts from this thread and from others, handles dropped and
+//! joined; at the end the executor is dropped. What a task can do is [`program::Step`].
+//!
+//! * `POLLIWOG_SOAK=n` multiplies the number of random programs by n; 300 take about an hour.
+//! * With feature `std` panics stay inside tasks; without, they pass through the run loop. Both
+//!   are specified. Builds without `alloc` keep futures in the pool, whose limits are, too.
+
+mod program;
+mod real;
+mod spec;
+
+use program::Program;
+use proptest::prelude::*;
+
+fn cases() -> ProptestConfig {
+    let soak =
+        std::env::var("POLLIWOG_SOAK").map_or(1, |n| n.parse().expect("POLLIWOG_SOAK is a number"));
+    ProptestConfig {
+        failure_persistence: None,
+        max_shrink_iters: 20_000,
+        ..ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 3000 * soak })
+    }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn the_executor_does_what_the_specification_says(program in Program::any()) {
+        let real = real::run(&program, 0);
+        prop_assert_eq!(real, spec::run(&program));
+    }
+}
+
+#[cfg(feature = "std")]
+proptest! {
+    #![proptest_config(cases())]
+
+    /// In whichever order tasks are polled: nothing is lost or done twice, and the same seed
+    /// gives the same trace.
+    #[test]
+    fn any_order_is_fair_and_can_be_repeated(program in Program::any(), seed in 1..u64::MAX) {
+        let trace = real::run(&program, seed);
+        prop_assert_eq!(&trace, &real::run(&program, seed));
+        program::check(&trace);
+    }
+}

@@ -1,0 +1,429 @@
+//! The specification: queues and states as plain data, written to be read.
+
+use std::collections::VecDeque;
+
+use super::program::{Event, Last, Outcome, Program, SLOTS, SPAWNS, Script, Seen, Spawned, Step};
+
+#[derive(Default)]
+struct Slot {
+    tenant: Option<usize>,
+    /// The tenant is to be looked at. Set by any wake, stale ones included.
+    ready: bool,
+}
+
+struct Task {
+    script: Script,
+    step: usize,
+    /// Its slot while it lives, and afterwards the one that it had.
+    slot: usize,
+    live: bool,
+    aborting: bool,
+    /// Whether its waker is known.
+    polled: bool,
+    /// Whether it came from the inbox: its future is made by the first poll.
+    remote: bool,
+    /// Whether its join handle is there.
+    handle: bool,
+    /// Which slot waits for its end.
+    joiner: Option<usize>,
+    outcome: Option<Outcome>,
+    sleep: Option<Sleep>,
+}
+
+struct Sleep {
+    deadline: u64,
+    order: u64,
+    fired: bool,
+}
+
+/// A panic that leaves the run loop, in builds without `std`.
+struct Passed;
+
+struct Spec<'a> {
+    program: &'a Program,
+    slots: [Slot; SLOTS],
+    tasks: Vec<Task>,
+    inbox: VecDeque<usize>,
+    now: u64,
+    timers: u64,
+    closing: bool,
+    trace: Vec<Seen>,
+    /// Polls since the last look at the reactor, in this run, and when that was.
+    unlooked: usize,
+    looked: u64,
+}
+
+const STD: bool = cfg!(feature = "std");
+
+pub(crate) fn run(program: &Program) -> Vec<Seen> {
+    let mut spec = Spec {
+        program,
+        slots: Default::default(),
+        tasks: Vec::new(),
+        inbox: VecDeque::new(),
+        now: 0,
+        timers: 0,
+        closing: false,
+        trace: Vec::new(),
+        unlooked: 0,
+        looked: 0,
+    };
+    for &event in &program.events {
+        spec.happen(event);
+    }
+    spec.close();
+    spec.trace
+}
+
+impl Spec<'_> {
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Spawn => self.spawn(),
+            Event::SpawnRemote => self.spawn_remote(),
+            Event::Tick => {
+                self.begin();
+                self.look();
+                match self.turn() {
+                    Ok(polls) => self.trace.push(Seen::Ran(polls)),
+                    Err(Passed) => self.trace.push(Seen::PanicPassed),
+                }
+            }
+            Event::Stall => loop {
+                match self.stall() {
+                    Ok(polls) => break self.trace.push(Seen::Ran(polls)),
+                    Err(Passed) => self.trace.push(Seen::PanicPassed),
+                }
+            },
+            Event::Advance(by) => self.now += by,
+            Event::Wake(task) | Event::WakeRemote(task) => self.wake(task),
+            Event::Abort(task) | Event::AbortRemote(task) => self.abort(task),
+            Event::DropHandle(task) => self.drop_handle(task),
+            Event::Join(task) => {
+                if let Some(task) = self.pick(task) {
+                    self.join(task, None);
+                }
+            }
+            Event::List => self.list(),
+        }
+    }
+
+    // --- The run loop
+
+    fn begin(&mut self) {
+        self.unlooked = 0;
+        self.looked = 0;
+    }
+
+    fn stall(&mut self) -> Result<usize, Passed> {
+        self.begin();
+        let mut polls = 0;
+        loop {
+            let polled = self.turn()?;
+            polls += polled;
+            if polled == 0 {
+                self.look();
+                if self.slots.iter().all(|slot| !slot.ready) {
+                    return Ok(polls);
+                }
+            }
+        }
+    }
+
+    /// Every slot that is ready now is looked at once, the first one first.
+    fn turn(&mut self) -> Result<usize, Passed> {
+        self.take_inbox();
+        let mut due: VecDeque<usize> = (0..SLOTS).filter(|n| self.slots[*n].ready).collect();
+        for &slot in &due {
+            self.slots[slot].ready = false;
+        }
+        let any = !due.is_empty();
+        let mut polls = 0;
+        while let Some(slot) = due.pop_front() {
+            let Some(task) = self.slots[slot].tenant else {
+                continue;
+            };
+            if self.tasks[task].aborting {
+                self.end(task, Outcome::Aborted);
+                continue;
+            }
+            polls += 1;
+            match self.poll(task) {
+                None => {}
+                Some(Outcome::Panicked) if !STD => {
+                    self.end(task, Outcome::Panicked);
+                    // The rest of the batch waits for the next turn.
+                    for slot in due {
+                        self.slots[slot].ready = true;
+                    }
+                    return Err(Passed);
+                }
+                Some(outcome) => self.end(task, outcome),
+            }
+        }
+        // A busy executor looks at its reactor from time to time.
+        if any {
+            self.unlooked += polls;
+            if self.unlooked >= 64 && self.now > self.looked {
+                self.look();
+            }
+        }
+        Ok(polls)
+    }
+
+    /// Fires timers: the earliest first, of equal ones the oldest.
+    fn look(&mut self) {
+        self.unlooked = 0;
+        self.looked = self.now;
+        let mut due: Vec<_> = self
+            .tasks
+            .iter_mut()
+            .filter_map(|task| Some((task.slot, task.sleep.as_mut()?)))
+            .filter(|(_, sleep)| !sleep.fired && sleep.deadline <= self.now)
+            .collect();
+        due.sort_by_key(|(_, sleep)| (sleep.deadline, sleep.order));
+        for (slot, sleep) in due {
+            sleep.fired = true;
+            self.slots[slot].ready = true;
+        }
+    }
+
+    fn take_inbox(&mut self) {
+        while let Some(slot) = self.free_slot() {
+            let Some(task) = self.inbox.pop_front() else {
+                return;
+            };
+            self.settle_in(task, slot);
+        }
+    }
+
+    /// Drops the executor: every task ends, and whoever has a handle learns of it.
+    fn close(&mut self) {
+        self.closing = true;
+        for slot in 0..SLOTS {
+            if let Some(task) = self.slots[slot].tenant {
+                self.end(task, Outcome::Aborted);
+            }
+        }
+        self.trace.push(Seen::ExecutorDropped);
+        for task in 0..self.tasks.len() {
+            self.join(task, None);
+        }
+    }
+
+    // --- Tasks
+
+    fn free_slot(&self) -> Option<usize> {
+        self.slots.iter().position(|slot| slot.tenant.is_none())
+    }
+
+    /// The task that a number means.
+    fn pick(&self, number: usize) -> Option<usize> {
+        number.checked_rem(self.tasks.len())
+    }
+
+    fn new_task(&mut self) -> Option<usize> {
+        let number = self.tasks.len();
+        (number < SPAWNS).then(|| {
+            self.tasks.push(Task {
+                script: self.program.scripts[number % self.program.scripts.len()].clone(),
+                step: 0,
+                slot: 0,
+                live: false,
+                aborting: false,
+                polled: false,
+                remote: false,
+                handle: false,
+                joiner: None,
+                outcome: None,
+                sleep: None,
+            });
+            number
+        })
+    }
+
+    fn spawn(&mut self) {
+        let Some(task) = self.new_task() else { return };
+        // An output that waits to be joined lies where its future was.
+        let kept = |task: &&Task| task.live || task.handle && task.outcome.is_some();
+        let bodies_full =
+            !cfg!(feature = "alloc") && self.tasks.iter().filter(kept).count() == SLOTS;
+        let spawned = match self.free_slot() {
+            _ if self.closing => Spawned::Closed,
+            None => Spawned::TasksFull,
+            Some(_) if bodies_full => Spawned::BodiesFull,
+            Some(slot) => {
+                self.settle_in(task, slot);
+                self.tasks[task].handle = true;
+                Spawned::Yes
+            }
+        };
+        self.trace.push(Seen::Spawn(task, spawned));
+    }
+
+    fn spawn_remote(&mut self) {
+        let Some(task) = self.new_task() else { return };
+        self.tasks[task].remote = true;
+        let spawned = if self.inbox.len() == SLOTS {
+            Spawned::InboxFull
+        } else {
+            self.inbox.push_back(task);
+            Spawned::Queued
+        };
+        self.trace.push(Seen::Spawn(task, spawned));
+    }
+
+    fn settle_in(&mut self, task: usize, slot: usize) {
+        self.slots[slot].tenant = Some(task);
+        self.slots[slot].ready = true;
+        self.tasks[task].slot = slot;
+        self.tasks[task].live = true;
+    }
+
+    fn wake(&mut self, number: usize) {
+        if let Some(task) = self.pick(number) {
+            if self.tasks[task].polled {
+                self.slots[self.tasks[task].slot].ready = true;
+            }
+        }
+    }
+
+    fn abort(&mut self, number: usize) {
+        let Some(task) = self.pick(number) else {
+            return;
+        };
+        let task = &mut self.tasks[task];
+        // Tasks from the inbox are spawned without an abort handle.
+        if task.live && !task.aborting && !task.remote {
+            task.aborting = true;
+            self.slots[task.slot].ready = true;
+        }
+    }
+
+    fn drop_handle(&mut self, number: usize) {
+        let Some(number) = self.pick(number) else {
+            return;
+        };
+        let task = &mut self.tasks[number];
+        if std::mem::take(&mut task.handle) {
+            task.joiner = None;
+            if let Some(Outcome::Output(_)) = task.outcome {
+                self.trace.push(Seen::OutputDropped(number));
+            }
+        }
+    }
+
+    /// Joins a task. `false`: it has not ended yet, and the joiner will be woken.
+    fn join(&mut self, number: usize, joiner: Option<usize>) -> bool {
+        let slot = joiner.map(|joiner| self.tasks[joiner].slot);
+        let task = &mut self.tasks[number];
+        if !task.handle {
+            return true;
+        }
+        let Some(outcome) = task.outcome else {
+            task.joiner = slot;
+            return false;
+        };
+        task.handle = false;
+        self.trace.push(Seen::Joined(joiner, number, outcome));
+        if let Outcome::Output(_) = outcome {
+            self.trace.push(Seen::OutputDropped(number));
+        }
+        true
+    }
+
+    /// Polls a task; an outcome if it ends.
+    fn poll(&mut self, number: usize) -> Option<Outcome> {
+        self.trace.push(Seen::Polled(number));
+        self.tasks[number].polled = true;
+        let slot = self.tasks[number].slot;
+        loop {
+            let task = &mut self.tasks[number];
+            let Some(&step) = task.script.steps.get(task.step) else {
+                return Some(Outcome::Output(number));
+            };
+            task.step += 1;
+            match step {
+                Step::Yield => {
+                    self.slots[slot].ready = true;
+                    return None;
+                }
+                Step::Wait => return None,
+                Step::Sleep(by) => {
+                    let (now, order) = (self.now, self.timers);
+                    let sleep = task.sleep.get_or_insert_with(|| {
+                        self.timers += 1;
+                        Sleep {
+                            deadline: now + by,
+                            order,
+                            fired: false,
+                        }
+                    });
+                    if !sleep.fired {
+                        task.step -= 1;
+                        return None;
+                    }
+                    task.sleep = None;
+                }
+                Step::Wake(task) | Step::WakeRemote(task) => self.wake(task),
+                Step::Abort(task) | Step::AbortRemote(task) => self.abort(task),
+                Step::Spawn => self.spawn(),
+                Step::SpawnRemote => self.spawn_remote(),
+                Step::DropHandle(task) => self.drop_handle(task),
+                Step::Join(other) => {
+                    let other = self.pick(other).expect("there is at least this task");
+                    if !self.join(other, Some(number)) {
+                        self.tasks[number].step -= 1;
+                        return None;
+                    }
+                }
+                Step::Panic => return Some(Outcome::Panicked),
+            }
+        }
+    }
+
+    /// Drops the future, then keeps or drops the output, then frees the slot, and at the very
+    /// end wakes the joiner.
+    fn end(&mut self, number: usize, mut outcome: Outcome) {
+        let task = &self.tasks[number];
+        let last = task.script.last;
+        if !task.remote || task.polled {
+            self.trace.push(Seen::Dropped(number));
+            match last {
+                Last::Nothing => {}
+                Last::Wake(task) => self.wake(task),
+                Last::Abort(task) => self.abort(task),
+                Last::DropHandle(task) => self.drop_handle(task),
+                Last::Spawn => self.spawn(),
+                Last::Panic => {
+                    if let Outcome::Output(_) = outcome {
+                        self.trace.push(Seen::OutputDropped(number));
+                    }
+                    outcome = Outcome::Panicked;
+                }
+            }
+        }
+        let task = &mut self.tasks[number];
+        task.sleep = None;
+        task.live = false;
+        task.outcome = Some(outcome);
+        if !task.handle && outcome == Outcome::Output(number) {
+            self.trace.push(Seen::OutputDropped(number));
+        }
+        self.slots[task.slot].tenant = None;
+        if let Some(joiner) = task.joiner.take() {
+            self.slots[joiner].ready = true;
+        }
+    }
+
+    fn list(&mut self) {
+        let list = self.slots.iter().enumerate().filter_map(|(number, slot)| {
+            let state = match slot.tenant.map(|task| &self.tasks[task])? {
+                task if task.aborting => "aborting",
+                _ if slot.ready => "ready",
+                _ => "idle",
+            };
+            Some((number, state))
+        });
+        self.trace.push(Seen::List(list.collect()));
+    }
+}

@@ -1,0 +1,172 @@
+//! A client of the file server, and talking with it: none of this waits for a client longer
+//! than it may take.
+
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::time::Duration;
+
+use polliwog::net::TcpStream;
+use polliwog::time::timeout;
+use polliwog::yield_now;
+
+/// The longest name, in bytes, without the end of the line.
+const MAX_NAME: usize = 4096;
+/// How long a client has to close after all was said.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Why a client does not get its file.
+pub(crate) enum Trouble {
+    /// It is told so.
+    Refused(String),
+    /// It cannot be told: it is gone, or has a part of the file already.
+    Lost(io::Error),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Trouble::Lost(error)
+    }
+}
+
+/// What the client is to be told, as an error.
+pub(crate) fn refuse<T>(reason: impl Into<String>) -> Result<T, Trouble> {
+    Err(Trouble::Refused(reason.into()))
+}
+
+/// A connection, and how long its other end may keep us waiting.
+pub(crate) struct Client {
+    stream: TcpStream,
+    peer: SocketAddr,
+    stall: Duration,
+}
+
+impl Client {
+    pub(crate) fn new(stream: TcpStream, peer: SocketAddr, stall: Duration) -> Self {
+        Self {
+            stream,
+            peer,
+            stall,
+        }
+    }
+
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Sends a line to a client that has been sent nothing yet, without waiting: a new
+    /// connection has room for it. If not, the client is not one to wait for.
+    pub(crate) fn try_send(&self, line: &[u8]) {
+        let _ = self.stream.try_write(line);
+    }
+
+    /// Sends all of `bytes`. The client may take its time, as long as it takes something.
+    pub(crate) async fn send(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let sent = match timeout(self.stall, self.stream.write(bytes)).await {
+                Ok(sent) => sent?,
+                // The system calls a socket writable only when a good part of its buffer is
+                // free again, and a slow client is not one that has stalled. So try.
+                Err(elapsed) => match self.stream.try_write(bytes) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        return Err(elapsed.into());
+                    }
+                    sent => sent?,
+                },
+            };
+            if sent == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            bytes = &bytes[sent..];
+        }
+        Ok(())
+    }
+
+    /// Reads the line with the name. What comes after it is nobody's.
+    pub(crate) async fn read_name(&self) -> Result<String, Trouble> {
+        let line = match timeout(self.stall, self.read_line()).await {
+            Ok(line) => line?,
+            Err(_) => return refuse(format!("no name within {:?}", self.stall)),
+        };
+        match String::from_utf8(line) {
+            Ok(name) if name.is_empty() => refuse("the name is empty"),
+            Ok(name) if name.contains('\0') => refuse("the name has a NUL byte"),
+            Ok(name) => Ok(name),
+            Err(_) => refuse("the name is not UTF-8"),
+        }
+    }
+
+    async fn read_line(&self) -> Result<Vec<u8>, Trouble> {
+        let mut line = Vec::new();
+        let mut chunk = [0; 512];
+        let too_long = || refuse(format!("the name is longer than {MAX_NAME} bytes"));
+        loop {
+            let count = self.stream.read(&mut chunk).await?;
+            if count == 0 && line.is_empty() {
+                return Err(Trouble::Lost(io::ErrorKind::UnexpectedEof.into()));
+            }
+            if count == 0 {
+                return refuse("the name has no end of line");
+            }
+            let end = chunk[..count].iter().position(|&byte| byte == b'\n');
+            line.extend_from_slice(&chunk[..end.unwrap_or(count)]);
+            if end.is_some() {
+                break;
+            }
+            // One more, which may turn out to be a carriage return.
+            if line.len() > MAX_NAME + 1 {
+                return too_long();
+            }
+        }
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+        if line.len() > MAX_NAME {
+            return too_long();
+        }
+        Ok(line)
+    }
+
+    /// Ends a connection so that what was sent arrives. To close while the client still sends
+    /// would reset it, so we let the client close first, for a while.
+    pub(crate) async fn part(&self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write)?;
+        let drain = async {
+            let mut chunk = [0; 512];
+            while self.stream.read(&mut chunk).await? > 0 {
+                yield_now().await;
+            }
+            Ok(())
+        };
+        timeout(FAREWELL, drain).await.unwrap_or(Ok(()))
+    }
+
+    /// From now on the connection ends with a reset, for whatever reason it ends.
+    pub(crate) fn reset_on_drop(&self) -> ResetOnDrop<'_> {
+        ResetOnDrop {
+            stream: &self.stream,
+            armed: true,
+        }
+    }
+}
+
+/// Made by [`Client::reset_on_drop`].
+pub(crate) struct ResetOnDrop<'a> {
+    stream: &'a TcpStream,
+    armed: bool,
+}
+
+impl ResetOnDrop<'_> {
+    /// The connection ends as usual after all.
+    pub(crate) fn disarm(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for ResetOnDrop<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            // If that fails, the connection is gone already.
+            let _ = self.stream.set_linger(Some(Duration::ZERO));
+        }
+    }
+}
