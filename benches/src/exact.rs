@@ -44,6 +44,16 @@ impl Drop for Scratch {
     }
 }
 
+/// Whether strace is there and is allowed to trace.
+pub fn can_trace() -> bool {
+    let run = Command::new("strace")
+        .args(["-f", "-c", "-o", "/dev/null", "true"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    run.is_ok_and(|status| status.success())
+}
+
 /// User instructions per operation of a benchmark that runs in one process.
 pub fn instructions(runtime: &str, name: &str, ops: u64) -> io::Result<f64> {
     let run = |rounds: u32| {
@@ -84,11 +94,13 @@ fn strace_total(output: &str) -> io::Result<f64> {
 /// A count per request of an echo server, by its name.
 pub fn count(runtime: &str, name: &str) -> io::Result<Figures> {
     let (kind, what) = name.split_once('-').unwrap_or((name, ""));
-    let (connections, mode) = match what {
-        "churn" => (1, Mode::Churn),
-        "50" => (50, Mode::Burst),
-        _ => (1, Mode::Steady),
+    let (connections, mode, think_micros, requests) = match what {
+        "churn" => (1, Mode::Churn, 0, 1000),
+        "churn-apart" => (1, Mode::Churn, 3000, 200),
+        "50" => (50, Mode::Burst, 500, 1000),
+        _ => (1, Mode::Steady, 500, 1000),
     };
+    let think = Duration::from_micros(think_micros);
     let total = |requests: u64| {
         let out = Scratch::new();
         let option = match kind {
@@ -105,7 +117,7 @@ pub fn count(runtime: &str, name: &str) -> io::Result<Figures> {
             connections,
             size: 64,
             mode,
-            think: Duration::from_micros(500),
+            think,
         })?;
         let done = generator.run(Until::Requests(requests))?.requests;
         server.stop();
@@ -116,8 +128,8 @@ pub fn count(runtime: &str, name: &str) -> io::Result<Figures> {
         };
         Ok::<_, io::Error>((done as f64, total))
     };
-    let few = total(1000)?;
-    let many = total(3000)?;
+    let few = total(requests)?;
+    let many = total(3 * requests)?;
     let per_request = (many.1 - few.1) / (many.0 - few.0);
     let mut figures = Figures::new();
     figures.insert("per_request", per_request);

@@ -3,8 +3,10 @@
 mod alloc;
 mod echo;
 mod exact;
+mod guard;
 mod meter;
 mod micro;
+mod report;
 mod rt;
 
 use std::process::ExitCode;
@@ -12,7 +14,9 @@ use std::process::ExitCode;
 use meter::{Figures, Plan};
 
 const USAGE: &str = "\
-usage: polliwog-benches list
+usage: polliwog-benches run [--quick] [--only PART-OF-NAME] [--rounds N] [--out FOLDER]
+       polliwog-benches guard FILE [--update]
+       polliwog-benches list
        polliwog-benches one RUNTIME BENCHMARK [--rounds N] [--warmup N] [--ops N] [--millis N]
        polliwog-benches serve RUNTIME BUFFER";
 
@@ -25,6 +29,9 @@ fn main() -> ExitCode {
             Ok(())
         }
         ["one", runtime, name, ref options @ ..] => one(runtime, name, options),
+        ["run", ref options @ ..] => report::run(options),
+        ["guard", file] => guard::run(file, false),
+        ["guard", file, "--update"] => guard::run(file, true),
         ["serve", runtime, buffer] => match buffer.parse() {
             Ok(buffer) => echo::serve(runtime, buffer),
             Err(_) => Err(USAGE.to_string()),

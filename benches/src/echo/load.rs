@@ -1,7 +1,7 @@
 //! The load generator: a loop on mio, none of the runtimes.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -200,7 +200,9 @@ impl Generator {
                         me.ask(index)
                     }
                     Mode::Churn => {
-                        if !stopping {
+                        if !think.is_zero() && !stopping {
+                            // The end of the one and the beginning of the other are two events.
+                            me.connections[index].stream.shutdown(Shutdown::Write)?;
                             pause(think);
                         }
                         me.connections[index] = me.open(index)?;

@@ -19,6 +19,7 @@ pub const EXACT: &[&str] = &[
     "syscalls-1",
     "syscalls-50",
     "syscalls-churn",
+    "syscalls-churn-apart",
     "instructions-1",
     "instructions-50",
 ];

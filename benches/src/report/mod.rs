@@ -1,0 +1,114 @@
+//! Everything in one run: the benchmarks of all runtimes in turns, then tables and charts.
+
+mod chart;
+mod plan;
+mod results;
+mod table;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::exact;
+use plan::{Job, Kind};
+use results::Results;
+
+/// Runs all and writes the report into a folder.
+pub fn run(options: &[&str]) -> Result<(), String> {
+    let mut quick = false;
+    let mut out = None;
+    let mut only = None;
+    let mut rounds = None;
+    let mut rest = options.iter();
+    while let Some(option) = rest.next() {
+        let mut value = || rest.next().ok_or_else(|| format!("{option} wants a value"));
+        match *option {
+            "--quick" => quick = true,
+            "--out" => out = Some(value()?.to_string()),
+            "--only" => only = Some(value()?.to_string()),
+            "--rounds" => rounds = Some(value()?.parse::<u32>().map_err(|e| e.to_string())?),
+            _ => return Err(format!("there is no option {option}")),
+        }
+    }
+    let rounds = rounds.unwrap_or(if quick { 2 } else { 5 });
+    let start = Instant::now();
+    let tools = [
+        ("valgrind", exact::has("valgrind")),
+        ("strace", exact::can_trace()),
+    ];
+    for (tool, _) in tools.iter().filter(|(_, there)| !there) {
+        eprintln!("{tool} does not work here: what it counts is left out");
+    }
+    let mut jobs = plan::jobs(quick);
+    jobs.retain(|job| only.as_ref().is_none_or(|only| job.name.contains(only)));
+    jobs.retain(|job| job.tool().is_none_or(|tool| tools.contains(&(tool, true))));
+    let results = collect(&jobs, rounds, quick);
+    let command = format!("benches/run {}", options.join(" "));
+    let report = table::report(&results, command.trim(), rounds, start.elapsed());
+    print!("{}", table::plain(&report));
+    if let Some(out) = out {
+        write(Path::new(&out), &results, &report).map_err(|e| format!("{out}: {e}"))?;
+        println!("\nwritten to {out}");
+    }
+    println!("took {} s", start.elapsed().as_secs());
+    Ok(())
+}
+
+/// Runs the jobs: round after round, in each of them every benchmark, and of each benchmark one
+/// runtime after the other, so that whatever disturbs the machine disturbs all alike. What is
+/// counted and not timed runs once.
+fn collect(jobs: &[Job], rounds: u32, quick: bool) -> Results {
+    let mut results = Results::default();
+    for round in 0..rounds {
+        for job in jobs.iter().filter(|job| round == 0 || job.is_timed()) {
+            for runtime in plan::RUNTIMES {
+                if !job.is_offered_by(runtime) {
+                    continue;
+                }
+                eprint!("\r{:60}\r{}/{rounds} {} {runtime}", "", round + 1, job.name);
+                match measure(job, runtime, quick) {
+                    Ok(figures) => results.add(&job.name, runtime, figures),
+                    Err(error) => eprintln!("\r{} {runtime}: {error}", job.name),
+                }
+            }
+        }
+    }
+    eprint!("\r{:60}\r", "");
+    results
+}
+
+/// One benchmark of one runtime, in a process of its own.
+fn measure(job: &Job, runtime: &str, quick: bool) -> io::Result<BTreeMap<String, f64>> {
+    if let Kind::Instructions { benchmark, ops } = job.kind {
+        let count = exact::instructions(runtime, benchmark, ops)?;
+        return Ok([("instructions".to_string(), count)].into());
+    }
+    let (rounds, millis) = if quick { ("2", "250") } else { ("3", "800") };
+    let output = Command::new(std::env::current_exe()?)
+        .args(["one", runtime, &job.name])
+        .args(["--rounds", rounds, "--millis", millis])
+        .stderr(Stdio::piped())
+        .output()?;
+    if !output.status.success() {
+        let error = String::from_utf8_lossy(&output.stderr);
+        return Err(io::Error::other(error.trim().to_string()));
+    }
+    let figures = String::from_utf8_lossy(&output.stdout);
+    let pairs = figures.split_whitespace().filter_map(|pair| {
+        let (key, value) = pair.split_once('=')?;
+        Some((key.to_string(), value.parse().ok()?))
+    });
+    Ok(pairs.collect())
+}
+
+fn write(folder: &Path, results: &Results, report: &table::Report) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join("results.tsv"), results.to_tsv())?;
+    for (file, svg) in chart::charts(results) {
+        fs::write(folder.join(file), svg)?;
+    }
+    fs::write(folder.join("README.md"), table::markdown(report))
+}
