@@ -1,4 +1,4 @@
-//! Benchmarks of polliwog next to its peers: see `benches/README.md`.
+//! Benchmarks of polliwog next to its peers: see `benches/run`.
 
 mod alloc;
 mod echo;
