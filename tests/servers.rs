@@ -415,7 +415,7 @@ fn a_full_server_says_so_and_has_room_again_later() {
     folder.write("good.txt", "good");
     let mut server = Server::files(&folder.root(), &["--max-clients", "2"]);
     let mut first = server.connect_and_wait();
-    let _second = server.connect_and_wait();
+    let second = server.connect_and_wait();
 
     let full = "the server is full, try again later";
     for _ in 0..5 {
@@ -427,14 +427,19 @@ fn a_full_server_says_so_and_has_room_again_later() {
         assert_refused(&read_all(&mut third).unwrap(), full);
     }
     // Refused clients that stay, more of them than are seen off with patience.
-    let crowd: Vec<_> = (0..200).map(|_| server.connect()).collect();
+    let refused = |_| {
+        let mut stream = server.connect();
+        stream.read_exact(&mut [0; 6]).expect("a refusal");
+        stream
+    };
+    let crowd: Vec<_> = (0..200).map(refused).collect();
     first.write_all(b"good.txt\n").unwrap();
     assert_eq!(read_all(&mut first).unwrap(), b"good");
     let record = format!("{}: closed", first.local_addr().unwrap());
     drop(first);
     server.program.wait_for_record(&record);
     assert_eq!(server.ask("good.txt\n"), b"good");
-    drop(crowd);
+    drop((second, crowd));
     server.stop();
 }
 

@@ -13,6 +13,7 @@
 //! | `std` | panic isolation, wakes without atomics on the executor's thread, spawning from other threads |
 //! | `task-info` | names and poll counts without `std`, where they cost flash and RAM |
 //! | `single-core` | the ambient context on bare metal: says that one core runs executors |
+//! | `interrupt-executors` | bare metal with `single-core`: executors that interrupt handlers run |
 //! | `simulation` | seeded permutation of ready tasks without `std` |
 //! | `embassy-time` | a time driver, so that crates written against `embassy_time` work |
 //! | `test-kit` | the conformance suite for reactors |
@@ -51,19 +52,21 @@ pub mod task;
 pub mod time;
 pub mod unpark;
 
+#[cfg(all(lean, feature = "interrupt-executors"))]
+pub use executor::InterruptExecutor;
 #[cfg(feature = "std")]
 pub use executor::RemoteHandle;
 pub use executor::{
-    ClaimError, Executor, Handle, RunError, SpawnError, SpawnErrorKind, Spawner, Stats, TaskInfo,
-    TaskState, spawn,
+    ClaimError, EndlessSpawner, Executor, Handle, RunError, SpawnError, SpawnErrorKind, Spawner,
+    Stats, TaskInfo, TaskState, spawn,
 };
-pub use reactor::{Deadline, Reactor};
+pub use reactor::{Deadline, Pending, Reactor};
 pub use task::{AbortHandle, JoinError, JoinHandle, TaskId, TaskPool, yield_now};
 pub use time::Instant;
 
 /// What macros expand to.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::executor::spawn_site;
+    pub use crate::executor::{spawn_site, spawn_site_detached};
     pub use crate::task::site::{Site, SiteBodies, SiteMemory, body_align, body_size};
 }

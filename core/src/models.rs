@@ -5,7 +5,6 @@
 //! per model, and checks that the model notices.
 
 use std::boxed::Box;
-use std::ptr::NonNull;
 use std::sync::Arc as StdArc;
 use std::task::{Wake, Waker};
 use std::vec::Vec;
@@ -16,7 +15,7 @@ use loom::thread;
 
 use crate::task::body::Op;
 use crate::task::ready::{Block, BlockOf, ReadyQueue};
-use crate::task::slot::{Abort, Due, Slot};
+use crate::task::slot::{Abort, Due, Slot, SlotRef};
 use crate::{Deadline, Executor, Instant, Reactor};
 
 /// A pointer that may go to another thread: what the pointee does there is what is checked.
@@ -176,7 +175,7 @@ fn no_wake_is_lost_around_a_park() {
     });
 }
 
-unsafe fn never(_: NonNull<Slot>, _: *mut (), _: Option<&mut Op<'_>>) -> bool {
+unsafe fn never(_: SlotRef, _: *mut (), _: Option<&mut Op<'_>>) -> bool {
     false
 }
 
@@ -402,7 +401,7 @@ fn a_stale_wake_polls_the_next_tenant() {
                     }
                 }))
                 .unwrap();
-            assert_eq!(second.id().0.slot, slot);
+            assert!(second.id().0.slot == slot);
             second.await.unwrap();
         });
         for waker in wakers.into_iter().flatten() {
@@ -493,13 +492,11 @@ fn a_core_belongs_to_one_executor_at_a_time() {
                         return;
                     };
                     assert!(claim.get().is_some());
-                    core.get().open(2, true, Waker::noop().clone());
+                    core.get().open(2, true, Some(Waker::noop().clone()));
                     let used = uses.fetch_add(1, Ordering::Relaxed);
-                    core.get().polls.set(used as u64);
+                    core.get().count_polls(used);
                     let (slot, index) = core.get().claim_or_grow().unwrap();
-                    // SAFETY: claimed just now.
-                    core.get()
-                        .release_slot(unsafe { Block::of(slot, index) }, index);
+                    core.get().release_slot(slot.block(), index);
                     core.get().close();
                     assert!(claim.get().is_none());
                 }
@@ -530,7 +527,7 @@ fn an_idle_core_is_taken_once() {
         let use_one = move || {
             let core = idle.get().take();
             // Loom's cells notice if two have the same.
-            core.polls.set(core.polls.get() + 1);
+            core.count_polls(1);
             idle.get().put(core);
         };
         let other = thread::spawn(use_one);
@@ -538,7 +535,7 @@ fn an_idle_core_is_taken_once() {
         other.join().unwrap();
         let mut polls = 0;
         for _ in 0..3 {
-            polls += idle.get().take().polls.get();
+            polls += idle.get().take().polls();
         }
         assert!(polls <= 2);
     });

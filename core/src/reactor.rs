@@ -3,6 +3,7 @@
 use core::fmt;
 use core::task::Waker;
 
+use crate::executor::core::Core;
 use crate::time::Instant;
 
 /// How long a [`Reactor::park`] may wait.
@@ -25,6 +26,53 @@ impl Deadline {
             Deadline::At(at) => Some(at.saturating_duration_since(now)),
             Deadline::Never => None,
         }
+    }
+}
+
+/// Whether an executor has anything to do: what [`Reactor::park_unless`] looks at.
+#[derive(Clone, Copy)]
+pub struct Pending<'a> {
+    #[cfg(not(lean))]
+    core: &'a Core,
+    /// The ready bytes, and how many words of them to look at.
+    #[cfg(lean)]
+    block: *const crate::task::ready::Block,
+    #[cfg(lean)]
+    words: usize,
+    #[cfg(lean)]
+    _executor: core::marker::PhantomData<&'a Core>,
+}
+
+impl<'a> Pending<'a> {
+    #[cfg(not(lean))]
+    pub(crate) fn new(core: &'a Core) -> Self {
+        Self { core }
+    }
+
+    #[cfg(lean)]
+    #[inline]
+    pub(crate) fn new(block: *const crate::task::ready::Block, words: usize) -> Self {
+        Self {
+            block,
+            words,
+            _executor: core::marker::PhantomData,
+        }
+    }
+
+    /// Whether a task has been woken, or the executor been told to stop. Reads a word or a few.
+    #[inline]
+    pub fn is_set(&self) -> bool {
+        #[cfg(not(lean))]
+        return self.core.has_work();
+        #[cfg(lean)]
+        // SAFETY: S1; made with the number of the block's words.
+        return unsafe { crate::task::ready::Block::is_pending(self.block, self.words) };
+    }
+}
+
+impl fmt::Debug for Pending<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pending").field(&self.is_set()).finish()
     }
 }
 
@@ -92,9 +140,15 @@ pub trait Reactor {
     type Error: fmt::Debug;
 
     /// Whether the executor has to announce its parks, so that wakers on other threads know
-    /// when to unpark. `false` only where any wake ends a park by itself: a single-core chip
-    /// whose idle hook checks [`unparker`](Self::unparker)-free, with interrupts masked.
+    /// when to unpark. `false` only where nobody wakes a task but interrupt handlers of the same
+    /// core, and where [`park_unless`](Self::park_unless) looks at [`Pending`] with interrupts
+    /// masked: then a wake costs nothing beyond marking the task.
     const NEEDS_UNPARK: bool = true;
+
+    /// Whether there is neither a clock nor anything to dispatch: `true` saves a microcontroller
+    /// that only reacts to interrupts the code for timers. Nothing may sleep then; a sleep panics
+    /// as it does outside of any executor, and [`now`](Self::now) is never called.
+    const TIMELESS: bool = false;
 
     /// Monotonic time since an arbitrary start that stays the same for the reactor's life.
     fn now(&self) -> Instant;
@@ -106,6 +160,31 @@ pub trait Reactor {
     /// When the operating system refuses to wait. Interruption by a signal is not an error.
     fn park(&self, until: Deadline) -> Result<(), Self::Error>;
 
+    /// [`park`](Self::park), but without waiting if something is pending: what an executor calls
+    /// to wait in a reactor whose [`NEEDS_UNPARK`](Self::NEEDS_UNPARK) is `false`.
+    ///
+    /// An interrupt may wake a task between the executor's own look and this call, and no
+    /// unparker tells of it. So the reactor has to look once more, and fall asleep in the same
+    /// step, with interrupts masked: `wfi` ends when an interrupt is pending although masked.
+    ///
+    /// ```ignore
+    /// fn park_unless(&self, pending: &Pending<'_>, until: Deadline) -> Result<(), Infallible> {
+    ///     self.set_alarm(until);
+    ///     critical_section::with(|_| if !pending.is_set() { asm::wfi() });
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// The default never waits, which is right but burns power.
+    ///
+    /// # Errors
+    ///
+    /// As [`park`](Self::park).
+    fn park_unless(&self, pending: &Pending<'_>, until: Deadline) -> Result<(), Self::Error> {
+        let _ = (pending, until);
+        self.park(Deadline::Now)
+    }
+
     /// A waker that ends a park, this one or the next: see the contract. The executor keeps it
     /// for as long as it lives and may wake it from any thread or interrupt handler.
     fn unparker(&self) -> Waker;
@@ -114,6 +193,7 @@ pub trait Reactor {
 impl<R: Reactor + ?Sized> Reactor for &R {
     type Error = R::Error;
     const NEEDS_UNPARK: bool = R::NEEDS_UNPARK;
+    const TIMELESS: bool = R::TIMELESS;
 
     fn now(&self) -> Instant {
         (**self).now()
@@ -121,6 +201,10 @@ impl<R: Reactor + ?Sized> Reactor for &R {
 
     fn park(&self, until: Deadline) -> Result<(), Self::Error> {
         (**self).park(until)
+    }
+
+    fn park_unless(&self, pending: &Pending<'_>, until: Deadline) -> Result<(), Self::Error> {
+        (**self).park_unless(pending, until)
     }
 
     fn unparker(&self) -> Waker {

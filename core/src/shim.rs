@@ -9,10 +9,22 @@ pub(crate) use loom::{
 
 #[cfg(not(loom))]
 pub(crate) use core::cell::Cell;
+#[cfg(all(not(loom), not(lean), target_has_atomic = "ptr"))]
+pub(crate) use core::sync::atomic::AtomicPtr;
 #[cfg(all(not(loom), target_has_atomic = "ptr"))]
-pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+#[cfg(all(not(loom), not(lean), not(target_has_atomic = "ptr")))]
+pub(crate) use portable_atomic::AtomicPtr;
 #[cfg(all(not(loom), not(target_has_atomic = "ptr")))]
-pub(crate) use portable_atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+pub(crate) use portable_atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// `Acquire`, for what an interrupted or interrupting context of the same core has released: on
+/// a lean build there is no other, and the barriers that go with it would be for nothing; compiler fences
+/// keep the order.
+#[cfg(not(lean))]
+pub(crate) const ACQUIRE: Ordering = Ordering::Acquire;
+#[cfg(lean)]
+pub(crate) const ACQUIRE: Ordering = Ordering::Relaxed;
 
 /// Declares functions that are `const`, except under loom, whose primitives cannot be built at
 /// compile time.

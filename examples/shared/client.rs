@@ -60,23 +60,31 @@ impl Client {
     }
 
     /// Sends all of `bytes`. The client may take its time, as long as it takes something.
+    ///
+    /// The system calls a socket writable only when a good part of its buffer is free again, and
+    /// a client that is slow is not one that has stalled: so a wait in vain is not the end, only
+    /// a write that nothing comes of after it.
     pub(crate) async fn send(&self, mut bytes: &[u8]) -> io::Result<()> {
+        let mut in_vain = None;
         while !bytes.is_empty() {
-            let sent = match timeout(self.stall, self.stream.write(bytes)).await {
-                Ok(sent) => sent?,
-                // The system calls a socket writable only when a good part of its buffer is
-                // free again, and a slow client is not one that has stalled. So try.
-                Err(elapsed) => match self.stream.try_write(bytes) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        return Err(elapsed.into());
+            match self.stream.try_write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(sent) => {
+                    in_vain = None;
+                    bytes = &bytes[sent..];
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if let Some(elapsed) = in_vain {
+                        return Err(io::Error::from(elapsed));
                     }
-                    sent => sent?,
-                },
-            };
-            if sent == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
+                    match timeout(self.stall, self.stream.writable()).await {
+                        Ok(writable) => writable?,
+                        Err(elapsed) => in_vain = Some(elapsed),
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
-            bytes = &bytes[sent..];
         }
         Ok(())
     }

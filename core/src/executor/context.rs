@@ -51,18 +51,25 @@ mod current {
 ))]
 mod current {
     use super::Core;
-    use crate::shim::{AtomicPtr, Ordering};
-    static CURRENT: AtomicPtr<Core> = AtomicPtr::new(core::ptr::null_mut());
+    use core::cell::Cell;
+
+    struct Current(Cell<*const Core>);
+
+    // SAFETY: feature `single-core` says that one core runs executors. Whoever interrupts us in
+    // the middle of an access leaves the value as it was found. Not atomic, so that a program
+    // that never asks for the ambient executor does not contain it.
+    unsafe impl Sync for Current {}
+
+    static CURRENT: Current = Current(Cell::new(core::ptr::null()));
+
     #[inline]
     pub(super) fn get() -> *const Core {
-        CURRENT.load(Ordering::Relaxed)
+        CURRENT.0.get()
     }
+
     #[inline]
     pub(super) fn replace(core: *const Core) -> *const Core {
-        // Not a swap: whoever interrupts us between the two restores what it found.
-        let before = get();
-        CURRENT.store(core.cast_mut(), Ordering::Relaxed);
-        before
+        CURRENT.0.replace(core)
     }
 }
 
@@ -121,14 +128,19 @@ impl Entered {
     /// moved or dropped.
     #[inline]
     pub(super) unsafe fn new<R: Reactor>(core: &'static Core, reactor: &R) -> Self {
-        let clock = Clock {
+        let clock = (!R::TIMELESS).then_some(Clock {
             reactor: ptr::from_ref(reactor).cast(),
             now: now::<R>,
-        };
+        });
         Self {
             core,
             former: current::replace(core),
-            clock: core.set_clock(Some(clock)),
+            clock: if R::TIMELESS && cfg!(lean) {
+                // There was none before, and none comes.
+                None
+            } else {
+                core.set_clock(clock)
+            },
         }
     }
 }

@@ -2,22 +2,25 @@
 //! other threads to reach it.
 
 use core::cell::UnsafeCell;
-use core::ptr::{self, NonNull};
+use core::ptr;
 use core::task::Waker;
 
 #[cfg(feature = "std")]
 use super::inbox::Inbox;
-use crate::shim::{AtomicUsize, Cell, Lock, Ordering, const_unless_loom};
+use crate::shim::{ACQUIRE, AtomicUsize, Cell, Lock, Ordering, const_unless_loom};
 #[cfg(feature = "alloc")]
 use crate::task::heap::SizeClasses;
 use crate::task::pool::BytePool;
-use crate::task::ready::{Block, ReadyQueue};
-use crate::task::slot::Slot;
+use crate::task::ready::Block;
+#[cfg(not(lean))]
+use crate::task::ready::ReadyQueue;
+use crate::task::slot::SlotRef;
 use crate::time::{Instant, TimerQueue};
 
 /// Bit of [`Core::signals`]: `run` is to return.
 pub(crate) const SHUTDOWN: usize = 1;
 /// Bit of [`Core::signals`]: another thread has left something in the inbox.
+#[cfg(not(lean))]
 pub(crate) const INBOX: usize = 2;
 
 /// The permanent part of an executor.
@@ -25,6 +28,7 @@ pub(crate) const INBOX: usize = 2;
 /// `'static`, so that wakers and handles need no count; claimed by at most one
 /// [`Executor`](super::Executor) at a time, whose thread alone touches the cells (S5).
 pub(crate) struct Core {
+    #[cfg(not(lean))]
     pub(crate) ready: ReadyQueue,
     signals: AtomicUsize,
     /// Odd while claimed. Handles of a former claim find another number.
@@ -32,15 +36,21 @@ pub(crate) struct Core {
     outside: Lock<Outside>,
 
     /// First block with free slots.
+    #[cfg(not(lean))]
     free: Cell<*const Block>,
-    /// All blocks.
+    /// All blocks; on a lean build there is one.
     pub(crate) blocks: Cell<*const Block>,
     /// Slots in all blocks.
+    #[cfg(not(lean))]
     pub(crate) slots: Cell<usize>,
     /// How many slots there may be.
-    pub(crate) capacity: Cell<usize>,
-    pub(crate) polls: Cell<u64>,
-    pub(crate) refused: Cell<usize>,
+    #[cfg(not(lean))]
+    capacity: Cell<usize>,
+    /// Not counted on a lean build.
+    #[cfg(not(lean))]
+    polls: Cell<u64>,
+    #[cfg(not(lean))]
+    refused: Cell<usize>,
     pub(crate) running: Cell<bool>,
     pub(crate) closing: Cell<bool>,
     /// Not zero: permute ready tasks.
@@ -86,6 +96,7 @@ impl Core {
     const_unless_loom! {
         pub(crate) fn new() -> Self {
             Self {
+                #[cfg(not(lean))]
                 ready: ReadyQueue::new(),
                 signals: AtomicUsize::new(0),
                 epoch: AtomicUsize::new(0),
@@ -94,11 +105,16 @@ impl Core {
                     #[cfg(feature = "std")]
                     inbox: Inbox::new(),
                 }),
+                #[cfg(not(lean))]
                 free: Cell::new(ptr::null()),
                 blocks: Cell::new(ptr::null()),
+                #[cfg(not(lean))]
                 slots: Cell::new(0),
+                #[cfg(not(lean))]
                 capacity: Cell::new(0),
+                #[cfg(not(lean))]
                 polls: Cell::new(0),
+                #[cfg(not(lean))]
                 refused: Cell::new(0),
                 running: Cell::new(false),
                 closing: Cell::new(false),
@@ -124,39 +140,42 @@ impl Core {
 
     /// Makes this thread the executor's, unless another executor has the core.
     pub(crate) fn claim(&'static self) -> Option<CoreRef> {
-        let epoch = self.epoch.load(Ordering::Relaxed);
-        let claimed = epoch.wrapping_add(1);
         // Acquire: what the former executor did to the cells comes before what we do.
-        let won = epoch & 1 == 0
-            && self
-                .epoch
-                .compare_exchange(epoch, claimed, Ordering::Acquire, Ordering::Relaxed)
-                .is_ok();
-        won.then_some(CoreRef {
+        let epoch = self.epoch.fetch_or(1, ACQUIRE);
+        (epoch & 1 == 0).then_some(CoreRef {
             core: self,
-            epoch: claimed,
+            epoch: epoch | 1,
         })
     }
 
     /// First duty after a claim: sets everything to the start, for up to `capacity` tasks.
-    pub(crate) fn open(&self, capacity: usize, may_grow: bool, unparker: Waker) {
-        self.signals.store(0, Ordering::Relaxed);
-        self.free.set(ptr::null());
-        self.slots.set(0);
-        self.capacity.set(capacity);
-        self.polls.set(0);
-        self.refused.set(0);
+    pub(crate) fn open(&self, capacity: usize, may_grow: bool, unparker: Option<Waker>) {
+        // On a lean build this is done in `close`, which the smallest programs never call.
+        #[cfg(not(lean))]
+        {
+            self.signals.store(0, Ordering::Relaxed);
+            self.refused.set(0);
+            self.closing.set(false);
+            self.free.set(ptr::null());
+            self.slots.set(0);
+            self.capacity.set(capacity);
+            self.polls.set(0);
+        }
+        #[cfg(lean)]
+        let _ = capacity;
         #[cfg(any(feature = "std", feature = "simulation"))]
         self.seed.set(0);
         #[cfg(feature = "alloc")]
         self.may_grow.set(may_grow);
         #[cfg(not(feature = "alloc"))]
         let _ = may_grow;
-        self.closing.set(false);
+        if unparker.is_none() && cfg!(not(feature = "std")) {
+            return;
+        }
         self.outside.with(|outside| {
             #[cfg(feature = "std")]
             outside.inbox.set_capacity(capacity);
-            outside.unparker = Some(unparker);
+            outside.unparker = unparker;
         });
     }
 
@@ -165,13 +184,21 @@ impl Core {
         // SAFETY: S1.
         let head = unsafe { &*block };
         head.adopt(self, len);
-        head.next.set(self.blocks.replace(block));
-        head.next_free.set(self.free.replace(block));
-        self.slots.set(self.slots.get() + len);
+        #[cfg(lean)]
+        self.blocks.set(block);
+        #[cfg(all(lean, feature = "interrupt-executors"))]
+        head.set_doorbell(self.outside.with(|outside| outside.unparker.is_some()));
+        #[cfg(not(lean))]
+        {
+            head.next.set(self.blocks.replace(block));
+            head.next_free.set(self.free.replace(block));
+            self.slots.set(self.slots.get() + len);
+        }
     }
 
     /// Last duty of an executor: from here on no handle of it reaches the core.
     pub(crate) fn close(&self) {
+        #[cfg(not(lean))]
         self.ready.clear();
         let _blocks = self.blocks.replace(ptr::null());
         #[cfg(feature = "alloc")]
@@ -187,6 +214,11 @@ impl Core {
             }
         }
         self.bytes.set(None);
+        #[cfg(lean)]
+        {
+            self.signals.store(0, Ordering::Relaxed);
+            self.closing.set(false);
+        }
         // Under the lock, so that no thread is in the middle of using the inbox.
         let left = self.outside.with(|outside| {
             let epoch = self.epoch.load(Ordering::Relaxed);
@@ -211,6 +243,14 @@ impl Core {
     /// Ends the park that the executor has announced.
     #[cold]
     pub(crate) fn unpark(&self) {
+        #[cfg(lean)]
+        self.ring();
+        self.call_unparker();
+    }
+
+    /// Wakes the reactor's unparker, if the executor has one.
+    #[cold]
+    pub(crate) fn call_unparker(&self) {
         let unparker = self.outside.with(|outside| outside.unparker.clone());
         if let Some(unparker) = unparker {
             unparker.wake();
@@ -226,7 +266,11 @@ impl Core {
             }
             alive
         });
-        if alive && self.ready.claim_unpark() {
+        #[cfg(not(lean))]
+        let parked = self.ready.claim_unpark();
+        #[cfg(lean)]
+        let parked = true;
+        if alive && parked {
             self.unpark();
         }
         alive
@@ -240,9 +284,83 @@ impl Core {
     }
 
     /// Whether another thread has left something in the inbox.
+    #[cfg(not(lean))]
     #[inline]
     pub(crate) fn has_inbox(&self) -> bool {
         self.signals.load(Ordering::SeqCst) & INBOX != 0
+    }
+
+    /// Whether there is a reason not to wait. Plain loads.
+    #[cfg(not(lean))]
+    #[inline]
+    pub(crate) fn has_work(&self) -> bool {
+        self.is_pending() || self.signals.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether any task is due. Plain loads: an idle look writes nothing.
+    #[cfg(not(lean))]
+    #[inline]
+    pub(crate) fn is_pending(&self) -> bool {
+        self.ready.is_pending()
+    }
+
+    /// Whether any task is due, or somebody has [rung](Self::ring). Plain loads.
+    #[cfg(lean)]
+    #[inline]
+    pub(crate) fn is_pending(&self, words: usize) -> bool {
+        // SAFETY: S1; the callers know how many words the block has.
+        unsafe { Block::is_pending(self.blocks.get(), words) }
+    }
+
+    /// How many words of ready bytes there are.
+    #[cfg(lean)]
+    pub(crate) fn words(&self) -> usize {
+        crate::task::ready::words(self.capacity())
+    }
+
+    /// Gets the run loop's attention.
+    #[cfg(lean)]
+    fn ring(&self) {
+        let block = self.blocks.get();
+        if !block.is_null() {
+            // SAFETY: the executor's own block.
+            unsafe { Block::ring(block, None) };
+        }
+    }
+
+    /// How many tasks there can be.
+    pub(crate) fn capacity(&self) -> usize {
+        #[cfg(not(lean))]
+        return self.capacity.get();
+        #[cfg(lean)]
+        // SAFETY: S1; a claimed core has a block.
+        return unsafe { (*self.blocks.get()).len() };
+    }
+
+    /// Polls so far; zero on a lean build, which does not count them.
+    pub(crate) fn polls(&self) -> u64 {
+        #[cfg(not(lean))]
+        return self.polls.get();
+        #[cfg(lean)]
+        return 0;
+    }
+
+    /// Counts a spawn that found no room, except on a lean build.
+    pub(crate) fn count_refusal(&self) {
+        #[cfg(not(lean))]
+        self.refused.set(self.refused.get() + 1);
+    }
+
+    pub(crate) fn refused(&self) -> usize {
+        #[cfg(not(lean))]
+        return self.refused.get();
+        #[cfg(lean)]
+        return 0;
+    }
+
+    #[cfg(not(lean))]
+    pub(crate) fn count_polls(&self, polls: usize) {
+        self.polls.set(self.polls.get() + polls as u64);
     }
 
     pub(crate) fn is_shutdown(&self) -> bool {
@@ -258,7 +376,7 @@ impl Core {
 
     /// Takes a free slot, of a new block if need be.
     #[inline]
-    pub(crate) fn claim_or_grow(&self) -> Option<(NonNull<Slot>, usize)> {
+    pub(crate) fn claim_or_grow(&self) -> Option<(SlotRef, usize)> {
         let claimed = self.claim_slot();
         #[cfg(feature = "alloc")]
         if claimed.is_none() && self.grow() {
@@ -270,7 +388,7 @@ impl Core {
     /// Takes a free slot.
     #[cfg(feature = "std")]
     #[inline]
-    pub(crate) fn claim_slot(&self) -> Option<(NonNull<Slot>, usize)> {
+    pub(crate) fn claim_slot(&self) -> Option<(SlotRef, usize)> {
         let block = self.free.get();
         if block.is_null() {
             return None;
@@ -285,10 +403,36 @@ impl Core {
         Some((unsafe { Block::slot(block, index) }, index))
     }
 
-    /// Takes a free slot. An interrupt handler may do the same at any time.
-    #[cfg(not(feature = "std"))]
+    /// Takes a free slot and a bit of another word, or neither.
+    #[cfg(lean)]
     #[inline]
-    pub(crate) fn claim_slot(&self) -> Option<(NonNull<Slot>, usize)> {
+    pub(crate) fn claim_slot_and(
+        &self,
+        other: (&AtomicUsize, usize),
+    ) -> Result<(SlotRef, usize), crate::task::pool::FullWord> {
+        let block = self.blocks.get();
+        // SAFETY: S1; a claimed core has a block.
+        let used = unsafe { (*block).used() };
+        let (index, bit) = crate::task::pool::claim_bits(used, other)?;
+        // SAFETY: below the block's length.
+        Ok((unsafe { Block::slot(block, index) }, bit))
+    }
+
+    /// Takes a free slot. An interrupt handler may do the same at any time.
+    #[cfg(lean)]
+    #[inline]
+    pub(crate) fn claim_slot(&self) -> Option<(SlotRef, usize)> {
+        let block = self.blocks.get();
+        // SAFETY: S1; a claimed core has a block.
+        let index = unsafe { (*block).claim() }?;
+        // SAFETY: below the block's length.
+        Some((unsafe { Block::slot(block, index) }, index))
+    }
+
+    /// Takes a free slot. An interrupt handler may do the same at any time.
+    #[cfg(not(any(feature = "std", lean)))]
+    #[inline]
+    pub(crate) fn claim_slot(&self) -> Option<(SlotRef, usize)> {
         let mut block = self.blocks.get();
         while !block.is_null() {
             // SAFETY: S1; blocks are added at the front, and their links are set before.
@@ -307,6 +451,9 @@ impl Core {
     pub(crate) fn release_slot(&self, block: *const Block, index: usize) {
         // SAFETY: S1.
         let head = unsafe { &*block };
+        #[cfg(lean)]
+        head.release(index);
+        #[cfg(not(lean))]
         let _was_full = head.free().release(index);
         #[cfg(feature = "std")]
         if _was_full {
@@ -348,6 +495,17 @@ impl Core {
 
     /// Calls `f` with every block and the index of its first slot.
     pub(crate) fn for_each_block(&self, mut f: impl FnMut(&'static Block, usize)) {
+        #[cfg(lean)]
+        // SAFETY: S1.
+        if let Some(head) = unsafe { self.blocks.get().as_ref() } {
+            f(head, 0);
+        }
+        #[cfg(not(lean))]
+        self.for_each_in_list(&mut f);
+    }
+
+    #[cfg(not(lean))]
+    fn for_each_in_list(&self, f: &mut dyn FnMut(&'static Block, usize)) {
         let mut first = 0;
         let mut block = self.blocks.get();
         while !block.is_null() {
@@ -371,6 +529,7 @@ impl Core {
         Some(unsafe { (clock.now)(clock.reactor) })
     }
 
+    #[cfg(not(lean))]
     #[inline]
     pub(crate) fn seed(&self) -> u64 {
         #[cfg(any(feature = "std", feature = "simulation"))]
@@ -383,6 +542,7 @@ impl Core {
 impl Core {
     /// Lets the next turn have another order than this one, unless the seed was set anew.
     #[inline]
+    #[cfg(not(lean))]
     pub(crate) fn advance_seed(&self, from: u64, to: u64) {
         #[cfg(any(feature = "std", feature = "simulation"))]
         if from != 0 && self.seed.get() == from {
@@ -399,9 +559,9 @@ impl Core {
 ///
 /// The slot has been claimed (S4).
 #[inline]
-pub(crate) unsafe fn of(slot: NonNull<Slot>) -> *const Core {
+pub(crate) unsafe fn of(slot: SlotRef) -> *const Core {
     // SAFETY: S1, S4.
-    unsafe { (*Block::of(slot, slot.as_ref().index())).core() }
+    unsafe { (*slot.block()).core() }
 }
 
 /// A core and the claim that it was seen in: how everything on the executor's thread refers to
@@ -422,6 +582,19 @@ impl CoreRef {
 
     pub(crate) fn epoch(&self) -> usize {
         self.epoch
+    }
+
+    /// A handle of whoever has the core now.
+    #[cfg(all(lean, feature = "interrupt-executors"))]
+    pub(crate) fn new_handle(core: &'static Core) -> super::Handle {
+        super::Handle::new(core, core.epoch())
+    }
+
+    /// A reference for an interrupt handler, which may use it to spawn and for nothing else.
+    #[cfg(lean)]
+    #[inline]
+    pub(crate) fn new(core: &'static Core, epoch: usize) -> Self {
+        Self { core, epoch }
     }
 
     /// The core whether claimed or not: for what any thread may do.

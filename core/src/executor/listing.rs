@@ -4,7 +4,9 @@ use core::marker::PhantomData;
 
 use super::core::CoreRef;
 use crate::task::TaskId;
-use crate::task::body::{Description, Op};
+use crate::task::body::Description;
+#[cfg(not(lean))]
+use crate::task::body::Op;
 use crate::task::ready::Block;
 use crate::task::slot::Tenant;
 
@@ -16,7 +18,8 @@ pub struct Stats {
     pub live: usize,
     /// Tasks that can exist at the same time.
     pub capacity: usize,
-    /// Polls since the executor was made.
+    /// Polls since the executor was made; not counted, like refused spawns, on a single-core
+    /// build without `task-info`.
     pub polls: u64,
     /// Spawns that were refused for lack of room.
     pub refused: usize,
@@ -31,9 +34,9 @@ impl Stats {
         };
         Self {
             live: core.live(),
-            capacity: core.capacity.get(),
-            polls: core.polls.get(),
-            refused: core.refused.get(),
+            capacity: core.capacity(),
+            polls: core.polls(),
+            refused: core.refused(),
             #[cfg(feature = "alloc")]
             heap_bytes: core.heap.held(),
             #[cfg(not(feature = "alloc"))]
@@ -64,9 +67,9 @@ pub struct TaskInfo {
     pub id: TaskId,
     /// The name that it was spawned by.
     pub name: Option<&'static str>,
-    /// The type of its future.
+    /// The type of its future; empty on a single-core build without `task-info`, to save flash.
     pub type_name: &'static str,
-    /// Bytes that its future and output take.
+    /// Bytes that its future and output take; zero where the type is not known either.
     pub size: usize,
     /// What it is doing. A task that is being polled right now counts as idle.
     pub state: TaskState,
@@ -119,39 +122,50 @@ impl Iterator for Tasks {
                 self.index += 1;
                 // SAFETY: below the block's length.
                 let slot = unsafe { Block::slot(self.block, index) };
-                // SAFETY: S1.
-                let slot_ref = unsafe { slot.as_ref() };
-                let (Some(run), body) = slot_ref.task() else {
+                let (Some(run), body) = slot.task() else {
                     continue;
                 };
-                if !slot_ref.is_live() {
+                if !slot.is_live() {
                     continue;
                 }
+                #[cfg(lean)]
+                let (description, _) = (Description::default(), (run, body));
+                #[cfg(not(lean))]
                 let mut description = Description::default();
                 // SAFETY: S3; describing touches nothing of the future.
-                unsafe { run(slot, body, Some(&mut Op::Describe(&mut description))) };
+                #[cfg(not(lean))]
+                unsafe {
+                    run(slot, body, Some(&mut Op::Describe(&mut description)));
+                }
                 return Some(TaskInfo {
                     index: self.first + index,
                     id: TaskId(Tenant {
                         slot,
-                        generation: slot_ref.generation(),
+                        generation: slot.generation(),
                     }),
                     name: description.name,
                     type_name: description.type_name,
                     size: description.size,
-                    state: if slot_ref.is_aborting() {
+                    state: if slot.is_aborting() {
                         TaskState::Aborting
-                    } else if head.is_marked(index) {
+                    } else if slot.is_marked() {
                         TaskState::Ready
                     } else {
                         TaskState::Idle
                     },
-                    polls: slot_ref.polls(),
+                    polls: slot.polls(),
                 });
             }
             self.first += head.len();
             self.index = 0;
-            self.block = head.next.get();
+            #[cfg(not(lean))]
+            {
+                self.block = head.next.get();
+            }
+            #[cfg(lean)]
+            {
+                self.block = core::ptr::null();
+            }
         }
         None
     }

@@ -2,8 +2,11 @@
 
 pub(crate) mod context;
 pub(crate) mod core;
+mod endless;
 #[cfg(feature = "std")]
 mod inbox;
+#[cfg(all(lean, feature = "interrupt-executors"))]
+mod interrupt;
 mod listing;
 mod root;
 mod spawner;
@@ -14,7 +17,7 @@ use ::core::time::Duration;
 
 use self::context::Entered;
 use self::core::{Core, CoreRef};
-use crate::reactor::{Deadline, Reactor};
+use crate::reactor::{Deadline, Pending, Reactor};
 use crate::task::ready::Block;
 use crate::task::slot::Tenant;
 use crate::task::{JoinError, TaskPool, run};
@@ -22,10 +25,12 @@ use crate::time::Instant;
 
 #[cfg(feature = "std")]
 pub use inbox::RemoteHandle;
+#[cfg(all(lean, feature = "interrupt-executors"))]
+pub use interrupt::InterruptExecutor;
 pub use listing::{Stats, TaskInfo, TaskState, Tasks};
+pub use spawner::{EndlessSpawner, Handle, SpawnError, SpawnErrorKind, Spawner, spawn};
 #[doc(hidden)]
-pub use spawner::spawn_site;
-pub use spawner::{Handle, SpawnError, SpawnErrorKind, Spawner, spawn};
+pub use spawner::{spawn_site, spawn_site_detached};
 
 /// A busy executor looks at its reactor when it has polled this many tasks…
 const POLLS_BETWEEN_LOOKS: usize = 64;
@@ -128,15 +133,9 @@ impl<R: Reactor> Executor<R> {
         pool: &'static TaskPool<N, BYTES>,
         reactor: R,
     ) -> Result<Self, ClaimError<R>> {
-        let core = pool.core();
-        // Foreign code, which may panic, so before the claim.
-        let unparker = reactor.unparker();
-        let Some(claim) = core.claim() else {
+        let Some(claim) = pool.open(&reactor) else {
             return Err(ClaimError(reactor));
         };
-        core.open(N, false, unparker);
-        core.bytes.set(pool.bytes());
-        core.add_block(pool.block(), N);
         Ok(Self {
             claim,
             reactor,
@@ -157,7 +156,7 @@ impl<R: Reactor> Executor<R> {
                 break (core, claim);
             }
         };
-        core.open(max_tasks, true, unparker);
+        core.open(max_tasks, true, Some(unparker));
         Self {
             claim,
             reactor,
@@ -327,8 +326,7 @@ impl<R: Reactor> Drop for Executor<R> {
                 for index in 0..block.len() {
                     // SAFETY: below the block's length.
                     let slot = unsafe { Block::slot(block, index) };
-                    // SAFETY: S1.
-                    if unsafe { slot.as_ref() }.is_live() {
+                    if slot.is_live() {
                         // SAFETY: our thread, context entered; nothing is being polled, since
                         // running borrows the executor.
                         unsafe { run::cancel(core, slot, JoinError::Aborted) };
@@ -354,6 +352,23 @@ impl<R: Reactor + fmt::Debug> fmt::Debug for Executor<R> {
             .field("reactor", &self.reactor)
             .field("stats", &self.stats())
             .finish()
+    }
+}
+
+impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
+    /// Claims the pool for an executor with this reactor, and prepares it.
+    #[inline]
+    fn open<R: Reactor>(&'static self, reactor: &R) -> Option<CoreRef> {
+        let core = self.core();
+        let claim = core.claim()?;
+        // Where an interrupt ends a park by itself, so does ringing (see `Core::unpark`).
+        let unparker = (R::NEEDS_UNPARK || !cfg!(lean)).then(|| reactor.unparker());
+        core.open(N, false, unparker);
+        if BYTES > 0 {
+            core.bytes.set(self.bytes());
+        }
+        core.add_block(self.block(), N);
+        Some(claim)
     }
 }
 
@@ -395,7 +410,7 @@ impl<R: Reactor> Running<'_, R> {
     #[inline]
     fn is_done(&self, root: Option<Tenant>) -> bool {
         match root {
-            Some(task) => !task.slot().is_tenant(task.generation),
+            Some(task) => !task.slot.is_tenant(task.generation),
             None => self.core.is_shutdown(),
         }
     }
@@ -403,10 +418,35 @@ impl<R: Reactor> Running<'_, R> {
     /// Whether there is anything to do without waiting.
     #[inline]
     fn is_ready(&self) -> bool {
-        self.core.ready.is_pending()
+        #[cfg(not(lean))]
+        return self.core.is_pending();
+        #[cfg(lean)]
+        return self.core.is_pending(self.core.words());
+    }
+
+    /// Polls what is ready now, each task once, then looks at the reactor if it is time.
+    #[cfg(lean)]
+    #[inline]
+    fn turn(&mut self) -> Result<usize, RunError<R::Error>> {
+        let core = self.core;
+        let block = core.blocks.get();
+        let mut polls = 0;
+        // SAFETY: the executor's own block. `begin` has entered the context on the executor's
+        // level, and only one run exists, so no task is being polled.
+        unsafe {
+            Block::sweep(block, core.words(), |slot| {
+                polls += usize::from(run::attend(slot));
+            });
+        }
+        self.polled += polls;
+        if self.polled >= POLLS_BETWEEN_LOOKS {
+            self.look_if_time()?;
+        }
+        Ok(polls)
     }
 
     /// Polls what is ready now, each task once; looks at the reactor in between if it is time.
+    #[cfg(not(lean))]
     #[inline]
     fn turn(&mut self) -> Result<usize, RunError<R::Error>> {
         let core = self.core;
@@ -432,7 +472,7 @@ impl<R: Reactor> Running<'_, R> {
             }
         }
         core.advance_seed(seed, batch.seed());
-        core.polls.set(core.polls.get() + polls as u64);
+        core.count_polls(polls);
         Ok(polls)
     }
 
@@ -450,11 +490,17 @@ impl<R: Reactor> Running<'_, R> {
     /// Looks at the reactor for at most until `until`, then at the timers.
     #[inline]
     fn look(&mut self, until: Deadline) -> Result<(), RunError<R::Error>> {
+        let parked = self.reactor.park(until);
+        self.looked(parked)
+    }
+
+    /// What follows a look at the reactor.
+    fn looked(&mut self, parked: Result<(), R::Error>) -> Result<(), RunError<R::Error>> {
         self.polled = 0;
+        parked.map_err(RunError::Reactor)?;
         // Without timers nobody needs the time yet.
         self.looked = None;
-        self.reactor.park(until).map_err(RunError::Reactor)?;
-        if !self.core.timers.is_empty() {
+        if !R::TIMELESS && !self.core.timers.is_empty() {
             self.fire();
         }
         Ok(())
@@ -468,6 +514,15 @@ impl<R: Reactor> Running<'_, R> {
         self.core.timers.fire(now);
     }
 
+    /// When the next timer is due.
+    #[inline]
+    fn deadline(&self) -> Deadline {
+        match self.core.timers.next_deadline() {
+            Some(deadline) if !R::TIMELESS => Deadline::At(deadline),
+            _ => Deadline::Never,
+        }
+    }
+
     /// Waits until there is something to do, unless it is [`until`](Self::until) here.
     fn wait(&mut self, root: Option<Tenant>) -> Result<(), RunError<R::Error>> {
         let core = self.core;
@@ -476,29 +531,36 @@ impl<R: Reactor> Running<'_, R> {
             // The turn that has just ended freed a slot that somebody waits for.
             return Ok(());
         }
-        let until = match core.timers.next_deadline() {
-            Some(deadline) => Deadline::At(deadline),
-            None => Deadline::Never,
-        };
-        if !R::NEEDS_UNPARK {
+        let until = self.deadline();
+        if cfg!(lean) || !R::NEEDS_UNPARK {
             return if self.is_done(root) {
                 Ok(())
             } else {
-                self.look(until)
+                #[cfg(not(lean))]
+                let pending = Pending::new(core);
+                #[cfg(lean)]
+                let pending = Pending::new(core.blocks.get(), core.words());
+                let parked = self.reactor.park_unless(&pending, until);
+                self.looked(parked)
             };
         }
-        let _announced = Announced(core);
-        // Announce first, then look again at everything that others can set.
-        if core.ready.announce_park() && !core.has_inbox() && !self.is_done(root) {
-            return self.look(until);
+        #[cfg(not(lean))]
+        {
+            let _announced = Announced(core);
+            // Announce first, then look again at everything that others can set.
+            if core.ready.announce_park() && !core.has_inbox() && !self.is_done(root) {
+                return self.look(until);
+            }
         }
         Ok(())
     }
 }
 
 /// Takes the announcement of a park back, also when a panic of a waker passes through.
+#[cfg(not(lean))]
 struct Announced(&'static Core);
 
+#[cfg(not(lean))]
 impl Drop for Announced {
     fn drop(&mut self) {
         self.0.ready.unannounce_park();

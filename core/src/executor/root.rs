@@ -51,7 +51,7 @@ pub(super) fn block_on<R: Reactor, F: Future>(
     let core = running.core;
     let executor = core.as_current();
     let Some(slot) = core.claim_or_grow() else {
-        let capacity = core.capacity.get();
+        let capacity = core.capacity();
         return Err(RunError::TasksFull { capacity });
     };
     let mut body = MaybeUninit::<Aligned<Body<F, ()>>>::uninit();

@@ -2,7 +2,6 @@
 
 use core::fmt;
 use core::future::Future;
-use core::ptr::NonNull;
 
 use super::context;
 use super::core::{Core, CoreRef, SHUTDOWN};
@@ -10,9 +9,9 @@ use super::listing::{Stats, Tasks};
 use crate::task::JoinHandle;
 use crate::task::body::Body;
 use crate::task::pool::{Bytes, Refusal, TaskPool};
-use crate::task::run::{never_start, start};
+use crate::task::run::{never_start, start, start_detached};
 use crate::task::site::{Site, SiteHome, TaskFn};
-use crate::task::slot::Slot;
+use crate::task::slot::SlotRef;
 #[cfg(feature = "alloc")]
 use crate::task::{body::Home, heap::Heap};
 use crate::time::Instant;
@@ -283,7 +282,7 @@ impl Spawner {
 
     /// Takes a slot for a task.
     #[inline]
-    pub(crate) fn claim(&self) -> Result<(&'static Core, (NonNull<Slot>, usize)), SpawnErrorKind> {
+    pub(crate) fn claim(&self) -> Result<(&'static Core, (SlotRef, usize)), SpawnErrorKind> {
         let Some(core) = self.executor.get() else {
             return Err(SpawnErrorKind::Closed);
         };
@@ -298,11 +297,9 @@ impl Spawner {
 
     /// Gives a slot back that got no body.
     #[cold]
-    fn unclaim(&self, core: &Core, (slot, index): (NonNull<Slot>, usize)) {
-        core.refused.set(core.refused.get() + 1);
-        // SAFETY: the slot was claimed by us and has that index.
-        let block = unsafe { crate::task::ready::Block::of(slot, index) };
-        core.release_slot(block, index);
+    fn unclaim(&self, core: &Core, (slot, index): (SlotRef, usize)) {
+        core.count_refusal();
+        core.release_slot(slot.block_at(index), index);
     }
 
     /// The same executor for other threads and interrupt handlers.
@@ -331,9 +328,9 @@ impl Spawner {
 
 #[cold]
 fn refused(core: &Core) -> SpawnErrorKind {
-    core.refused.set(core.refused.get() + 1);
+    core.count_refusal();
     SpawnErrorKind::TasksFull {
-        capacity: core.capacity.get(),
+        capacity: core.capacity(),
     }
 }
 
@@ -367,8 +364,8 @@ where
 ///
 /// See there.
 #[doc(hidden)]
-pub fn spawn_site<S, F, Args>(
-    spawner: &Spawner,
+pub fn spawn_site<S, F, Args, K>(
+    spawner: &K,
     function: F,
     args: Args,
 ) -> Result<JoinHandle<<F::Future as Future>::Output>, SpawnError<Args>>
@@ -377,6 +374,203 @@ where
     F: TaskFn<Args>,
     F::Future: 'static,
     <F::Future as Future>::Output: 'static,
+    K: SpawnAt,
+{
+    let spawner = spawner.spawner();
+    match prepare::<S, F, Args, true>(&spawner, function, args)? {
+        // SAFETY: the body was written and the slot claimed just now.
+        Prepared::Filled(core, slot, body) => Ok(unsafe {
+            start::<F::Future, SiteHome<S, true, true>>(spawner.executor, core, slot, body)
+        }),
+        // SAFETY: the body has room for the future, and no slot knows of it.
+        Prepared::Gone(slot, body, future) => Ok(unsafe {
+            never_start::<F::Future, SiteHome<S, true, true>>(spawner.executor, slot, body, future)
+        }),
+    }
+}
+
+/// The function behind [`spawn_detached!`](crate::spawn_detached!).
+///
+/// # Errors
+///
+/// See there.
+#[doc(hidden)]
+pub fn spawn_site_detached<S, F, Args, K>(
+    spawner: &K,
+    function: F,
+    args: Args,
+) -> Result<(), SpawnError<Args>>
+where
+    S: Site,
+    F: TaskFn<Args>,
+    F::Future: 'static,
+    K: DetachAt<F::Future>,
+{
+    let spawner = spawner.any_spawner();
+    if K::MORTAL {
+        match prepare::<S, F, Args, true>(&spawner, function, args)? {
+            // SAFETY: the body was written and the slot claimed just now.
+            Prepared::Filled(core, slot, body) => unsafe {
+                start_detached::<F::Future, SiteHome<S, false, true>>(core, slot, body);
+            },
+            Prepared::Gone(_, body, future) => {
+                S::bodies().give_back(body);
+                drop(future);
+            }
+        }
+    } else if let Prepared::Filled(core, slot, body) =
+        prepare::<S, F, Args, false>(&spawner, function, args)?
+    {
+        // SAFETY: as above.
+        unsafe { start_detached::<F::Future, SiteHome<S, false, false>>(core, slot, body) };
+    }
+    Ok(())
+}
+
+/// What has come of a slot, a body and a function that makes a future.
+enum Prepared<F> {
+    /// The future lies in the body.
+    Filled(&'static Core, (SlotRef, usize), *mut ()),
+    /// The function has dropped the executor. The slot is no longer ours, the body is.
+    Gone(SlotRef, *mut (), F),
+}
+
+/// What starts joinable tasks at a site: a [`Spawner`], or one whose executor never ends.
+#[doc(hidden)]
+pub trait SpawnAt {
+    /// The spawner as such.
+    fn spawner(&self) -> Spawner;
+}
+
+/// What starts detached tasks with futures of type `F` at a site: the same, or a [`Handle`] in an
+/// interrupt handler if the future is `Send`.
+#[doc(hidden)]
+pub trait DetachAt<F> {
+    /// Whether the executor's end can be the task's.
+    const MORTAL: bool = true;
+
+    /// The spawner to use, on this executor's level or above it.
+    fn any_spawner(&self) -> Spawner;
+}
+
+impl SpawnAt for Spawner {
+    #[inline]
+    fn spawner(&self) -> Spawner {
+        *self
+    }
+}
+
+impl<F> DetachAt<F> for Spawner {
+    #[inline]
+    fn any_spawner(&self) -> Spawner {
+        *self
+    }
+}
+
+/// Claiming, filling and publishing a slot leave no state in which an interrupt handler must not
+/// do the same (S2 of `lean`).
+#[cfg(lean)]
+impl<F: Send> DetachAt<F> for Handle {
+    #[inline]
+    fn any_spawner(&self) -> Spawner {
+        Spawner::new(CoreRef::new(self.core, self.epoch))
+    }
+}
+
+/// The [`Spawner`] of an executor that never ends, as [`TaskPool::run`] gives it to its first
+/// tasks' maker.
+///
+/// A [detached](crate::spawn_detached) task that it spawns cannot be ended from outside, so that
+/// a microcontroller need not keep the code for that.
+#[derive(Clone, Copy, Debug)]
+pub struct EndlessSpawner(Spawner);
+
+impl EndlessSpawner {
+    pub(super) fn new(executor: CoreRef) -> Self {
+        Self(Spawner::new(executor))
+    }
+}
+
+impl core::ops::Deref for EndlessSpawner {
+    type Target = Spawner;
+
+    fn deref(&self) -> &Spawner {
+        &self.0
+    }
+}
+
+impl SpawnAt for EndlessSpawner {
+    #[inline]
+    fn spawner(&self) -> Spawner {
+        self.0
+    }
+}
+
+impl<F> DetachAt<F> for EndlessSpawner {
+    const MORTAL: bool = false;
+
+    #[inline]
+    fn any_spawner(&self) -> Spawner {
+        self.0
+    }
+}
+
+/// Claims a slot and a body at a spawn site, both or none, and makes the future there.
+#[cfg(lean)]
+#[inline]
+fn prepare<S, F, Args, const MORTAL: bool>(
+    spawner: &Spawner,
+    function: F,
+    args: Args,
+) -> Result<Prepared<F::Future>, SpawnError<Args>>
+where
+    S: Site,
+    F: TaskFn<Args>,
+{
+    use crate::task::pool::FullWord;
+    let mut core = Some(spawner.executor.shared());
+    if MORTAL {
+        core = spawner.executor.get().filter(|core| !core.closing.get());
+    }
+    let Some(core) = core else {
+        return Err(SpawnError::new(SpawnErrorKind::Closed, args));
+    };
+    let bodies = S::bodies();
+    let (slot, index) = match core.claim_slot_and(bodies.used()) {
+        Ok(claimed) => claimed,
+        Err(full) => {
+            let kind = match full {
+                FullWord::First => refused(core),
+                FullWord::Second => SpawnErrorKind::BodiesFull {
+                    capacity: bodies.len(),
+                },
+            };
+            return Err(SpawnError::new(kind, args));
+        }
+    };
+    let body = bodies.at::<F::Future>(index);
+    // A panic here keeps both for ever; but a lean build aborts on panics.
+    let future = function.call(args);
+    if MORTAL && spawner.executor.get().is_none() {
+        core.release_slot(slot.block(), slot.index());
+        return Ok(Prepared::Gone(slot, body, future));
+    }
+    // SAFETY: fresh memory of the right layout.
+    unsafe { Body::write(body, future, ()) };
+    Ok(Prepared::Filled(core, (slot, slot.index()), body))
+}
+
+#[cfg(not(lean))]
+/// Claims a slot and a body at a spawn site and makes the future there.
+#[inline]
+fn prepare<S, F, Args, const MORTAL: bool>(
+    spawner: &Spawner,
+    function: F,
+    args: Args,
+) -> Result<Prepared<F::Future>, SpawnError<Args>>
+where
+    S: Site,
+    F: TaskFn<Args>,
 {
     let (core, slot) = match spawner.claim() {
         Ok(claimed) => claimed,
@@ -392,7 +586,7 @@ where
         ));
     };
     // What holds both while the user's function runs, which may panic.
-    struct Claimed<'a>(&'a Spawner, &'a Core, (NonNull<Slot>, usize), &'a dyn Fn());
+    struct Claimed<'a>(&'a Spawner, &'a Core, (SlotRef, usize), &'a dyn Fn());
     impl Drop for Claimed<'_> {
         fn drop(&mut self) {
             if self.0.executor.get().is_some() {
@@ -406,24 +600,14 @@ where
     let future = function.call(args);
     core::mem::forget(claimed);
     if spawner.executor.get().is_none() {
-        // The user's function has dropped the executor; the slot is no longer ours.
-        // SAFETY: fresh memory of the right layout, which no slot knows of; the slot was claimed
-        // with this index.
-        return Ok(unsafe {
-            let block = crate::task::ready::Block::of(slot.0, slot.1);
-            never_start::<F::Future, SiteHome<S>>(spawner.executor, block, body, future)
-        });
+        // The slot may never have been used; the first one of its block always names the block.
+        // SAFETY: every block has a slot.
+        let first = unsafe { crate::task::ready::Block::slot(slot.0.block_at(slot.1), 0) };
+        return Ok(Prepared::Gone(first, body, future));
     }
-    // SAFETY: fresh memory of the right layout; the slot was claimed just now.
-    unsafe {
-        Body::write(body, future, ());
-        Ok(start::<F::Future, SiteHome<S>>(
-            spawner.executor,
-            core,
-            slot,
-            body,
-        ))
-    }
+    // SAFETY: fresh memory of the right layout.
+    unsafe { Body::write(body, future, ()) };
+    Ok(Prepared::Filled(core, slot, body))
 }
 
 /// The executor as other threads and interrupt handlers see it.
@@ -442,6 +626,11 @@ unsafe impl Send for Handle {}
 unsafe impl Sync for Handle {}
 
 impl Handle {
+    #[cfg(all(lean, feature = "interrupt-executors"))]
+    pub(super) fn new(core: &'static Core, epoch: usize) -> Self {
+        Self { core, epoch }
+    }
+
     /// The handle of the executor that runs on this thread now, if any.
     pub fn current() -> Option<Self> {
         Spawner::current().map(|spawner| spawner.handle())

@@ -9,15 +9,15 @@
 //! * **B3, one release.** A body is released exactly once: by the task's end if no join handle
 //!   waits for the output, else by that handle.
 
+#[cfg(not(lean))]
 use core::any::type_name;
 use core::future::Future;
 use core::mem::ManuallyDrop;
 use core::pin::Pin;
-use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
 use super::join::JoinError;
-use super::slot::Slot;
+use super::slot::SlotRef;
 use super::waker;
 use crate::executor::core::Core;
 
@@ -28,6 +28,7 @@ pub(crate) enum Op<'a> {
     /// Give the memory back; the stage is empty. `false`.
     Release(Option<&'a Core>),
     /// Say what this is. `false`.
+    #[cfg(not(lean))]
     Describe(&'a mut Description),
 }
 
@@ -39,6 +40,13 @@ pub(crate) struct Description {
     pub(crate) size: usize,
 }
 
+/// What a [`RunFn`] tells: whether the task has ended and is still to be finished. On a lean
+/// build the function does that itself, so that the run loop need not ask.
+#[cfg(not(lean))]
+pub(crate) type Ended = bool;
+#[cfg(lean)]
+pub(crate) type Ended = ();
+
 /// The function of a future type: the slot, its body, and what to do.
 ///
 /// `None` is a poll: `true` if the future has ended, is dropped, and the task is settled. It is
@@ -49,7 +57,7 @@ pub(crate) struct Description {
 /// Executor's thread (S5). The body fits the function (S3), and B1 holds: a poll and `Cancel`
 /// want a future, at most one of which is under way; `Release` wants an empty stage. For
 /// `Release` the slot need no longer be the task's.
-pub(crate) type RunFn = unsafe fn(NonNull<Slot>, *mut (), Option<&mut Op<'_>>) -> bool;
+pub(crate) type RunFn = unsafe fn(SlotRef, *mut (), Option<&mut Op<'_>>) -> Ended;
 
 /// Where bodies come from and go to.
 ///
@@ -63,7 +71,12 @@ pub(crate) unsafe trait Home {
     /// Whether a join handle can exist, so that the body must have room for the output.
     const JOINABLE: bool = true;
 
+    /// Whether the task can be ended from outside: not if there is no handle to abort it by and
+    /// its executor is never dropped.
+    const MORTAL: bool = true;
+
     /// The name in the label, if there is one.
+    #[cfg_attr(lean, allow(dead_code, reason = "tasks are not described"))]
     fn name(label: Self::Label) -> Option<&'static str>;
 
     /// Takes a body of `Body<F, Self::Label>` back. `core` is the executor that it belonged
@@ -131,13 +144,16 @@ pub(crate) fn output<T>(body: *mut ()) -> *mut Result<T, JoinError> {
 
 /// The [`RunFn`] of `F` in bodies of `H`.
 pub(crate) unsafe fn run<F: Future, H: Home>(
-    slot: NonNull<Slot>,
+    slot: SlotRef,
     body: *mut (),
     op: Option<&mut Op<'_>>,
-) -> bool {
+) -> Ended {
     if let Some(op) = op {
-        // SAFETY: the caller's promise.
-        return unsafe { run_op::<F, H>(slot, body, op) };
+        if H::MORTAL {
+            // SAFETY: the caller's promise.
+            return unsafe { run_op::<F, H>(slot, body, op) };
+        }
+        return ended::<H>(slot, false);
     }
     // SAFETY: the slot has been claimed (S4). Dropping a waker of ours does nothing.
     let waker = ManuallyDrop::new(unsafe { waker::waker(slot) });
@@ -145,30 +161,31 @@ pub(crate) unsafe fn run<F: Future, H: Home>(
     // SAFETY: B1: a future is there and nobody else uses it; B2: it is pinned.
     let future = unsafe { Pin::new_unchecked(&mut *body.cast::<F>()) };
     let output = match catch(|| future.poll(&mut cx)) {
-        Ok(Poll::Pending) => return false,
+        Ok(Poll::Pending) => return ended::<H>(slot, false),
         Ok(Poll::Ready(output)) => Ok(output),
         Err(panic) => Err(panic),
     };
     // SAFETY: the future is still there and no longer borrowed.
     unsafe { settle::<F, H>(slot, body, output) };
-    true
+    ended::<H>(slot, true)
 }
 
 /// Everything but polls. A function of its own, so that those need not save its registers.
 #[inline(never)]
-unsafe fn run_op<F: Future, H: Home>(slot: NonNull<Slot>, body: *mut (), op: &mut Op<'_>) -> bool {
+unsafe fn run_op<F: Future, H: Home>(slot: SlotRef, body: *mut (), op: &mut Op<'_>) -> Ended {
     match op {
         Op::Cancel(error) => {
             let error = error.take().unwrap_or(JoinError::Aborted);
             // SAFETY: B1: a future is there.
             unsafe { settle::<F, H>(slot, body, Err(error)) };
-            true
+            ended::<H>(slot, true)
         }
-        Op::Release(core) => {
+        Op::Release(core) if H::JOINABLE => {
             // SAFETY: B3 is the caller's promise.
             unsafe { H::release::<F>(*core, body) };
-            false
+            ended::<H>(slot, false)
         }
+        #[cfg(not(lean))]
         Op::Describe(description) => {
             // SAFETY: written, and not released while the slot or the handle has it.
             let label = unsafe { Body::read_label(body.cast::<Body<F, H::Label>>()) };
@@ -177,8 +194,25 @@ unsafe fn run_op<F: Future, H: Home>(slot: NonNull<Slot>, body: *mut (), op: &mu
                 type_name: type_name::<F>(),
                 size: size_of::<Body<F, H::Label>>(),
             };
-            false
+            ended::<H>(slot, false)
         }
+        // Whoever has no handle does not have the body to release.
+        Op::Release(_) => ended::<H>(slot, false),
+    }
+}
+
+#[cfg(not(lean))]
+#[inline]
+fn ended<H: Home>(_: SlotRef, ended: bool) -> Ended {
+    ended
+}
+
+#[cfg(lean)]
+#[inline(always)]
+fn ended<H: Home>(slot: SlotRef, ended: bool) -> Ended {
+    if ended {
+        // SAFETY: settled, and not yet retired.
+        unsafe { super::run::finish::<H>(slot) };
     }
 }
 
@@ -190,15 +224,13 @@ unsafe fn run_op<F: Future, H: Home>(slot: NonNull<Slot>, body: *mut (), op: &mu
 /// As for `Op::Cancel`.
 #[cfg_attr(all(feature = "std", not(debug_assertions)), inline(always))]
 unsafe fn settle<F: Future, H: Home>(
-    slot: NonNull<Slot>,
+    slot: SlotRef,
     body: *mut (),
     result: Result<F::Output, JoinError>,
 ) {
-    // SAFETY: S1.
-    let slot_ref = unsafe { slot.as_ref() };
-    slot_ref.settle();
+    slot.settle();
     let mut settling = Settling::<F, H> {
-        slot: slot_ref,
+        slot,
         body,
         result: ManuallyDrop::new(result),
         _home: core::marker::PhantomData,
@@ -212,14 +244,14 @@ unsafe fn settle<F: Future, H: Home>(
 }
 
 /// The second half of [`settle`], also if a panic of the future's destructor passes through.
-struct Settling<'a, F: Future, H: Home> {
-    slot: &'a Slot,
+struct Settling<F: Future, H: Home> {
+    slot: SlotRef,
     body: *mut (),
     result: ManuallyDrop<Result<F::Output, JoinError>>,
     _home: core::marker::PhantomData<H>,
 }
 
-impl<F: Future, H: Home> Settling<'_, F, H> {
+impl<F: Future, H: Home> Settling<F, H> {
     #[cold]
     fn fail(&mut self, panic: JoinError) {
         let former = core::mem::replace(&mut *self.result, Err(panic));
@@ -244,7 +276,7 @@ impl<F: Future, H: Home> Settling<'_, F, H> {
             // SAFETY: this block's core is the executor that runs this very code. B3: no
             // handle, hence the release is ours.
             unsafe {
-                let core = crate::executor::core::of(NonNull::from(self.slot));
+                let core = crate::executor::core::of(self.slot);
                 H::release::<F>(Some(&*core), self.body);
             }
         }
@@ -252,7 +284,7 @@ impl<F: Future, H: Home> Settling<'_, F, H> {
 }
 
 #[cfg(not(feature = "std"))]
-impl<F: Future, H: Home> Drop for Settling<'_, F, H> {
+impl<F: Future, H: Home> Drop for Settling<F, H> {
     #[cold]
     fn drop(&mut self) {
         self.fail(JoinError::PANICKED);

@@ -5,12 +5,11 @@ use core::fmt;
 use core::future::Future;
 use core::marker::{PhantomData, PhantomPinned};
 use core::pin::Pin;
-use core::ptr::{self, NonNull};
+use core::ptr;
 use core::task::{Context, Poll, Waker};
 
 use super::body::{self, Op, RunFn};
-use super::slot::{Abort, Slot, Tenant};
-use super::waker;
+use super::slot::{Abort, SlotRef, Tenant};
 use crate::executor::core::{Core, CoreRef, of as core_of};
 
 /// Why a task has no output.
@@ -119,7 +118,12 @@ pub struct TaskId(pub(crate) Tenant);
 
 impl fmt::Debug for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TaskId({:p}#{})", self.0.slot, self.0.generation)
+        write!(
+            f,
+            "TaskId({:p}#{})",
+            self.0.slot.as_ptr(),
+            self.0.generation
+        )
     }
 }
 
@@ -136,15 +140,15 @@ impl AbortHandle {
     /// A task that ends by itself in the poll that is under way keeps its output. Aborting a
     /// task that has ended does nothing, also if its slot has a new tenant.
     pub fn abort(&self) {
-        if self.0.slot().request_abort(self.0.generation) == Abort::Requested {
+        if self.0.slot.request_abort(self.0.generation) == Abort::Requested {
             // SAFETY: the slot has been claimed, else there were no handle.
-            unsafe { waker::wake(self.0.slot) };
+            unsafe { super::run::notice_abort(self.0.slot) };
         }
     }
 
     /// Whether the task has ended.
     pub fn is_finished(&self) -> bool {
-        !self.0.slot().is_tenant(self.0.generation)
+        !self.0.slot.is_tenant(self.0.generation)
     }
 
     /// Which task this is.
@@ -204,7 +208,7 @@ impl<T> JoinHandle<T> {
     #[inline]
     pub(crate) unsafe fn new(
         executor: CoreRef,
-        slot: NonNull<Slot>,
+        slot: SlotRef,
         generation: usize,
         run: RunFn,
         body: *mut (),
@@ -265,7 +269,7 @@ impl<T> JoinHandle<T> {
     fn let_go(&self) {
         if self.is_running() {
             // Also clears HANDLE: the task's end releases the body.
-            let slot = self.tenant.slot();
+            let slot = self.tenant.slot;
             slot.detach(self.node.run, self.node.body.get());
         } else {
             body::drop_quietly(self.take());
@@ -275,19 +279,19 @@ impl<T> JoinHandle<T> {
     #[inline]
     fn is_held(&self) -> bool {
         let node = (&raw const self.node).cast();
-        self.tenant.slot().holds(self.node.body.get(), node)
+        self.tenant.slot.holds(self.node.body.get(), node)
     }
 
     /// Makes the running task point to our node, which is pinned from now on.
     #[inline]
     fn link(&self) {
-        if !self.tenant.slot().is_joined() {
+        if !self.tenant.slot.is_joined() {
             let node = (&raw const self.node).cast_mut().cast();
-            self.tenant.slot().link(run_joined, node);
+            self.tenant.slot.link(run_joined, node);
         }
     }
 
-    pub(crate) fn slot(&self) -> NonNull<Slot> {
+    pub(crate) fn slot(&self) -> SlotRef {
         self.tenant.slot
     }
 
@@ -311,7 +315,7 @@ impl<T> JoinHandle<T> {
 }
 
 /// The [`RunFn`] of a task that has been joined: passes everything on to the task's own.
-unsafe fn run_joined(slot: NonNull<Slot>, node: *mut (), op: Option<&mut Op<'_>>) -> bool {
+unsafe fn run_joined(slot: SlotRef, node: *mut (), op: Option<&mut Op<'_>>) -> body::Ended {
     // SAFETY: the slot points to a node while its handle is pinned and alive; the handle takes
     // the node away when it is dropped. The copies outlive that, should this very call drop it.
     let (run, body) = unsafe {
@@ -327,7 +331,7 @@ unsafe fn run_joined(slot: NonNull<Slot>, node: *mut (), op: Option<&mut Op<'_>>
 /// # Safety
 ///
 /// Executor's thread, and the slot is joined.
-pub(crate) unsafe fn take_joiner(slot: &Slot) -> Option<Waker> {
+pub(crate) unsafe fn take_joiner(slot: SlotRef) -> Option<Waker> {
     let node = slot.task().1.cast::<Node>();
     // SAFETY: as in `run_joined`; nobody else borrows the cell now.
     unsafe { (*(*node).waker.get()).take() }

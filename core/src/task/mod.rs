@@ -28,15 +28,25 @@ pub(crate) mod body;
 #[cfg(feature = "alloc")]
 pub(crate) mod heap;
 mod join;
+#[cfg(lean)]
+pub(crate) mod lean;
 pub(crate) mod pool;
+#[cfg(not(lean))]
 pub(crate) mod ready;
 pub(crate) mod run;
 pub(crate) mod site;
+#[cfg(not(lean))]
 pub(crate) mod slot;
+pub(crate) mod tenant;
 mod waker;
 mod yield_now;
 
 use core::task::Waker;
+
+#[cfg(lean)]
+pub(crate) use lean as ready;
+#[cfg(lean)]
+pub(crate) use lean as slot;
 
 pub use join::{AbortHandle, JoinError, JoinHandle, Panic, TaskId};
 pub use pool::TaskPool;

@@ -3,7 +3,6 @@
 use core::cell::UnsafeCell;
 use core::future::Future;
 use core::mem::MaybeUninit;
-use core::ptr;
 
 use super::body::{Body, Home};
 use super::ready::{Block, BlockOf};
@@ -132,8 +131,7 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
     }
 
     pub(crate) fn block(&'static self) -> *const Block {
-        // From the whole block, for its provenance.
-        ptr::from_ref(&self.block).cast()
+        self.block.head()
     }
 
     /// The bodies, if there are any.
@@ -179,6 +177,7 @@ impl<const N: usize, const BYTES: usize> core::fmt::Debug for TaskPool<N, BYTES>
 }
 
 /// Sets the lowest clear bit below `len`.
+#[cfg(not(lean))]
 pub(crate) fn claim_bit(used: &AtomicUsize, len: usize) -> Option<usize> {
     let mut bits = used.load(Ordering::Relaxed);
     loop {
@@ -200,6 +199,68 @@ pub(crate) fn claim_bit(used: &AtomicUsize, len: usize) -> Option<usize> {
 }
 
 /// Clears a bit that [`claim_bit`] has set.
+#[cfg(not(lean))]
 pub(crate) fn release_bit(used: &AtomicUsize, index: usize) {
     used.fetch_and(!(1 << index), Ordering::Release);
+}
+
+/// Sets the lowest clear bit below `len`. A critical section is all it takes on one core.
+#[cfg(lean)]
+pub(crate) fn claim_bit(used: &AtomicUsize, len: usize) -> Option<usize> {
+    critical_section::with(|_| {
+        let (index, bits) = lowest_clear(used, len)?;
+        used.store(bits, Ordering::Relaxed);
+        Some(index)
+    })
+}
+
+/// [`claim_bit`] in two words at once, or in none: says which of them was full.
+#[cfg(lean)]
+#[inline]
+pub(crate) fn claim_bits(
+    first: (&AtomicUsize, usize),
+    second: (&AtomicUsize, usize),
+) -> Result<(usize, usize), FullWord> {
+    critical_section::with(|_| {
+        let one = lowest_clear(first.0, first.1).ok_or(FullWord::First)?;
+        let other = lowest_clear(second.0, second.1).ok_or(FullWord::Second)?;
+        first.0.store(one.1, Ordering::Relaxed);
+        second.0.store(other.1, Ordering::Relaxed);
+        Ok((one.0, other.0))
+    })
+}
+
+/// Which word of [`claim_bits`] had no clear bit.
+#[cfg(lean)]
+pub(crate) enum FullWord {
+    First,
+    Second,
+}
+
+/// Within a critical section: the lowest clear bit below `len`, and the word with it set.
+#[cfg(lean)]
+#[inline(always)]
+fn lowest_clear(used: &AtomicUsize, len: usize) -> Option<(usize, usize)> {
+    let bits = used.load(Ordering::Relaxed);
+    let mut index = 0;
+    if super::lean::FIND_FIRST || len == 1 {
+        index = bits.trailing_ones() as usize;
+    } else {
+        while index < len && bits >> index & 1 != 0 {
+            index += 1;
+        }
+    }
+    (index < len).then_some((index, bits | bits.wrapping_add(1)))
+}
+
+/// Clears a bit that [`claim_bit`] has set.
+#[cfg(lean)]
+#[inline(never)]
+pub(crate) fn release_bit(used: &AtomicUsize, index: usize) {
+    critical_section::with(|_| {
+        used.store(
+            used.load(Ordering::Relaxed) & !(1 << index),
+            Ordering::Relaxed,
+        );
+    });
 }

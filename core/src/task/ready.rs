@@ -18,7 +18,7 @@
 
 use core::ptr::{self, NonNull};
 
-use super::slot::Slot;
+use super::slot::{Slot, SlotRef};
 use crate::executor::core::Core;
 use crate::shim::{AtomicBool, AtomicPtr, AtomicUsize, Cell, Ordering, const_unless_loom};
 
@@ -47,6 +47,13 @@ pub(crate) struct Block {
 pub(crate) struct BlockOf<const N: usize> {
     pub(crate) head: Block,
     slots: [Slot; N],
+}
+
+impl<const N: usize> BlockOf<N> {
+    /// The head, with the provenance of the whole block.
+    pub(crate) fn head(&'static self) -> *const Block {
+        ptr::from_ref(self).cast()
+    }
 }
 
 #[cfg(not(loom))]
@@ -125,11 +132,11 @@ impl Block {
     /// `block` points to the head of a [`BlockOf`] with more than `index` slots, with the
     /// provenance of all of it.
     #[inline]
-    pub(crate) unsafe fn slot(block: *const Block, index: usize) -> NonNull<Slot> {
+    pub(crate) unsafe fn slot(block: *const Block, index: usize) -> SlotRef {
         // SAFETY: the caller's promise; the slots start where `BlockOf` has them, whatever N.
         unsafe {
             let slots = (&raw const (*block.cast::<BlockOf<1>>()).slots).cast::<Slot>();
-            NonNull::new_unchecked(slots.add(index).cast_mut())
+            SlotRef::new(NonNull::new_unchecked(slots.add(index).cast_mut()))
         }
     }
 
@@ -424,7 +431,7 @@ impl Batch<'_> {
 
     /// The next slot of this block whose bit was set.
     #[inline]
-    pub(crate) fn next_slot(&mut self) -> Option<NonNull<Slot>> {
+    pub(crate) fn next_slot(&mut self) -> Option<SlotRef> {
         if self.bits == 0 {
             return None;
         }

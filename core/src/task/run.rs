@@ -1,14 +1,36 @@
 //! What the run loop does with a slot.
 
+#[cfg(not(lean))]
 use core::mem::forget;
-use core::ptr::NonNull;
 
 use super::body::{self, Home, Op, RunFn, run};
 use super::join::{self, JoinError, JoinHandle};
-use super::ready::Block;
-use super::slot::{Due, Slot};
+#[cfg(not(lean))]
+use super::slot::Due;
+use super::slot::SlotRef;
 use super::wake_quietly;
 use crate::executor::core::{Core, CoreRef};
+
+/// Fills a claimed slot with a body that nobody will join and sets it going.
+///
+/// # Safety
+///
+/// As for [`start`].
+#[inline]
+pub(crate) unsafe fn start_detached<F, H>(
+    core: &Core,
+    (slot, index): (SlotRef, usize),
+    body: *mut (),
+) where
+    F: Future,
+    H: Home,
+{
+    // SAFETY: as in `start`.
+    unsafe {
+        slot.publish(index, run::<F, H>, body, false);
+        slot.mark_local(core, index);
+    }
+}
 
 /// Fills a claimed slot with a body and sets it going.
 ///
@@ -20,7 +42,7 @@ use crate::executor::core::{Core, CoreRef};
 pub(crate) unsafe fn start<F, H>(
     executor: CoreRef,
     core: &Core,
-    (slot, index): (NonNull<Slot>, usize),
+    (slot, index): (SlotRef, usize),
     body: *mut (),
 ) -> JoinHandle<F::Output>
 where
@@ -28,13 +50,69 @@ where
     H: Home,
 {
     let run: RunFn = run::<F, H>;
-    // SAFETY: S1; S2 makes us the one to publish; S3 by the caller's promise.
+    // SAFETY: S2 makes us the one to publish; S3 by the caller's promise.
     unsafe {
-        slot.as_ref().publish(index, run, body, true);
-        let generation = slot.as_ref().generation();
-        core.ready.mark_local(Block::of(slot, index), 1 << index);
+        slot.publish(index, run, body, true);
+        let generation = slot.generation();
+        slot.mark_local(core, index);
         JoinHandle::new(executor, slot, generation, run, body)
     }
+}
+
+/// Sees to it that the executor ends a task whose abort has just been requested.
+///
+/// # Safety
+///
+/// The slot has been claimed (S4).
+pub(crate) unsafe fn notice_abort(slot: SlotRef) {
+    #[cfg(not(lean))]
+    // SAFETY: the caller's promise.
+    unsafe {
+        super::waker::wake(slot);
+    }
+    #[cfg(lean)]
+    // SAFETY: S1; the run loop calls it with the control slot between two polls.
+    unsafe {
+        super::ready::Block::ring(slot.block(), Some(end_aborted));
+    }
+}
+
+/// The control slot's function once somebody has aborted a task: ends all that are to be.
+///
+/// Outside of the run loop's path: a program that aborts nothing does not even contain it.
+///
+/// # Safety
+///
+/// Executor's level, context entered, no task being polled; any slot of the executor's block.
+#[cfg(lean)]
+unsafe fn end_aborted(slot: SlotRef, _: *mut (), _: Option<&mut Op<'_>>) {
+    use super::ready::Block;
+    let block = slot.block();
+    // SAFETY: S1; a core is permanent too.
+    let (core, len) = unsafe { (&*(*block).core(), (*block).len()) };
+    for index in 0..len {
+        // SAFETY: below the block's length.
+        let slot = unsafe { Block::slot(block, index) };
+        if slot.is_aborting() {
+            // SAFETY: live, and nobody polls it.
+            unsafe { cancel(core, slot, JoinError::Aborted) };
+        }
+    }
+}
+
+/// Polls a slot whose ready byte was set. `true` if that was a task.
+///
+/// # Safety
+///
+/// Executor's level, context entered, and no task of this executor is being polled.
+#[cfg(lean)]
+#[inline(always)]
+pub(crate) unsafe fn attend(slot: SlotRef) -> bool {
+    let (run, body) = slot.due();
+    // SAFETY: S3, and B1: the task is live and not settled. Or else it is the function of a free
+    // slot or of the control slot, which wants nothing.
+    unsafe { run(slot, body, None) };
+    !body.is_null()
 }
 
 /// Ends a task whose executor was dropped while its future was being made: its handle says that
@@ -43,11 +121,11 @@ where
 /// # Safety
 ///
 /// The thread of the former executor `executor`. `body` is ours and has room for a
-/// `Body<F, ()>`; `block` is any block of that executor.
+/// `Body<F, ()>`; `slot` is any slot of that executor.
 #[cold]
 pub(crate) unsafe fn never_start<F, H>(
     executor: CoreRef,
-    block: *const Block,
+    slot: SlotRef,
     body: *mut (),
     future: F,
 ) -> JoinHandle<F::Output>
@@ -56,12 +134,10 @@ where
     H: Home<Label = ()>,
 {
     // SAFETY: B1: room for an output, which the handle takes, as `executor` is gone. S1 for the
-    // slot: the block's first one, for which S4 holds even if it was never used. It may be
-    // another task's by now, so the handle gets the name of a former tenant.
+    // slot, which may be another's by now, so the handle gets the name of a former tenant.
     let handle = unsafe {
         body::output::<F::Output>(body).write(Err(JoinError::Aborted));
-        let slot = Block::slot(block, 0);
-        let generation = slot.as_ref().generation().wrapping_sub(1);
+        let generation = slot.generation().wrapping_sub(1);
         JoinHandle::new(executor, slot, generation, run::<F, H>, body)
     };
     body::drop_quietly(future);
@@ -73,15 +149,14 @@ where
 /// # Safety
 ///
 /// Executor's thread, context entered, and no task of this executor is being polled.
+#[cfg(not(lean))]
 #[inline]
-pub(crate) unsafe fn attend(core: &Core, slot: NonNull<Slot>) -> bool {
-    // SAFETY: S1.
-    let slot_ref = unsafe { slot.as_ref() };
-    match slot_ref.due() {
+pub(crate) unsafe fn attend(core: &Core, slot: SlotRef) -> bool {
+    match slot.due() {
         Due::Nothing => false,
         Due::Poll => {
-            slot_ref.count_poll();
-            let (run, body) = slot_ref.task();
+            slot.count_poll();
+            let (run, body) = slot.task();
             let Some(run) = run else { return false };
             let bomb = Bomb { core, slot };
             // SAFETY: S3, and B1: the task is live and not settled.
@@ -107,17 +182,23 @@ pub(crate) unsafe fn attend(core: &Core, slot: NonNull<Slot>) -> bool {
 ///
 /// Executor's thread, context entered; the slot is live and its future not being polled.
 #[cold]
-pub(crate) unsafe fn cancel(core: &Core, slot: NonNull<Slot>, error: JoinError) {
-    // SAFETY: S1.
-    let (run, body) = unsafe { slot.as_ref() }.task();
+pub(crate) unsafe fn cancel(core: &Core, slot: SlotRef, error: JoinError) {
+    let (run, body) = slot.task();
     if let Some(run) = run {
+        #[cfg(not(lean))]
         let bomb = Bomb { core, slot };
         // SAFETY: S3, B1.
         unsafe { run(slot, body, Some(&mut Op::Cancel(Some(error)))) };
+        #[cfg(not(lean))]
         forget(bomb);
     }
+    #[cfg(lean)]
+    let _ = core;
+    #[cfg(not(lean))]
     // SAFETY: settled now.
-    unsafe { finish(core, slot) };
+    unsafe {
+        finish(core, slot);
+    }
 }
 
 /// Frees the slot of a settled task and wakes whoever joins it.
@@ -125,20 +206,38 @@ pub(crate) unsafe fn cancel(core: &Core, slot: NonNull<Slot>, error: JoinError) 
 /// # Safety
 ///
 /// Executor's thread; the task is settled and the slot not yet retired.
+#[cfg(not(lean))]
 #[inline]
-unsafe fn finish(core: &Core, slot: NonNull<Slot>) {
-    // SAFETY: S1.
-    let slot_ref = unsafe { slot.as_ref() };
-    let joiner = if slot_ref.is_joined() {
+unsafe fn finish(core: &Core, slot: SlotRef) {
+    let joiner = if slot.is_joined() {
         // SAFETY: joined.
-        unsafe { join::take_joiner(slot_ref) }
+        unsafe { join::take_joiner(slot) }
     } else {
         None
     };
-    let index = slot_ref.index();
-    slot_ref.retire();
-    // SAFETY: S4.
-    core.release_slot(unsafe { Block::of(slot, index) }, index);
+    let index = slot.index();
+    slot.retire();
+    core.release_slot(slot.block(), index);
+    // Foreign code, so at the very end.
+    if let Some(joiner) = joiner {
+        wake_quietly(joiner);
+    }
+}
+
+/// Frees the slot of a settled task and wakes whoever joins it.
+///
+/// # Safety
+///
+/// Executor's level; the task is settled and the slot not yet retired.
+#[cfg(lean)]
+#[inline]
+pub(crate) unsafe fn finish<H: Home>(slot: SlotRef) {
+    let mut joiner = None;
+    if H::JOINABLE && slot.is_joined() {
+        // SAFETY: joined.
+        joiner = unsafe { join::take_joiner(slot) };
+    }
+    slot.retire();
     // Foreign code, so at the very end.
     if let Some(joiner) = joiner {
         wake_quietly(joiner);
@@ -147,18 +246,19 @@ unsafe fn finish(core: &Core, slot: NonNull<Slot>) {
 
 /// Settles and frees a task whose poll or destructor panics: for builds without `std`, where a
 /// panic passes through the run loop.
+#[cfg(not(lean))]
 struct Bomb<'a> {
     core: &'a Core,
-    slot: NonNull<Slot>,
+    slot: SlotRef,
 }
 
+#[cfg(not(lean))]
 impl Drop for Bomb<'_> {
     #[cold]
     fn drop(&mut self) {
         #[cfg(not(feature = "std"))]
         {
-            // SAFETY: S1.
-            let (run, body) = unsafe { self.slot.as_ref() }.task();
+            let (run, body) = self.slot.task();
             if let Some(run) = run {
                 // SAFETY: not settled, so the future is there; the unwinding has left its poll.
                 unsafe {

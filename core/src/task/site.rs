@@ -10,7 +10,9 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
 use super::body::{Body, Home};
-use super::pool::{claim_bit, release_bit};
+#[cfg(not(lean))]
+use super::pool::claim_bit;
+use super::pool::release_bit;
 use crate::executor::core::Core;
 use crate::shim::AtomicUsize;
 
@@ -181,15 +183,37 @@ impl SiteBodies {
     }
 
     /// A free body for a future of type `F`.
+    #[cfg(not(lean))]
     #[inline]
     pub(crate) fn take<F: Future>(&self) -> Option<*mut ()> {
+        self.assert_fits::<F>();
+        let index = claim_bit(self.used, self.len)?;
+        // SAFETY: the index is within the array.
+        Some(unsafe { self.first.byte_add(index * self.stride) })
+    }
+
+    /// The words and their lengths for `claim_bits`.
+    #[cfg(lean)]
+    #[inline(always)]
+    pub(crate) fn used(&self) -> (&'static AtomicUsize, usize) {
+        (self.used, self.len)
+    }
+
+    /// The body at `index`, which has been claimed, for a future of type `F`.
+    #[cfg(lean)]
+    #[inline(always)]
+    pub(crate) fn at<F: Future>(&self, index: usize) -> *mut () {
+        self.assert_fits::<F>();
+        // SAFETY: the index is within the array.
+        unsafe { self.first.byte_add(index * self.stride) }
+    }
+
+    #[inline(always)]
+    fn assert_fits<F: Future>(&self) {
         assert!(
             size_of::<Body<F, ()>>() <= self.size && align_of::<Body<F, ()>>() <= self.align,
             "the spawn site's memory was made for another function"
         );
-        let index = claim_bit(self.used, self.len)?;
-        // SAFETY: the index is within the array.
-        Some(unsafe { self.first.byte_add(index * self.stride) })
     }
 
     #[inline]
@@ -208,13 +232,17 @@ pub trait Site: 'static {
     fn bodies() -> SiteBodies;
 }
 
-/// Bodies of a spawn site.
-pub(crate) struct SiteHome<S>(PhantomData<S>);
+/// Bodies of a spawn site, for tasks that can be joined or not, ended from outside or not.
+pub(crate) struct SiteHome<S, const JOINABLE: bool, const MORTAL: bool>(PhantomData<S>);
 
 // SAFETY: `release` clears the bit that `take` has set: the body lies in the memory that the
 // site names, or else nothing is cleared.
-unsafe impl<S: Site> Home for SiteHome<S> {
+unsafe impl<S: Site, const JOINABLE: bool, const MORTAL: bool> Home
+    for SiteHome<S, JOINABLE, MORTAL>
+{
     type Label = ();
+    const JOINABLE: bool = JOINABLE;
+    const MORTAL: bool = MORTAL;
 
     fn name((): ()) -> Option<&'static str> {
         None
@@ -252,7 +280,45 @@ unsafe impl<S: Site> Home for SiteHome<S> {
 /// ```
 #[macro_export]
 macro_rules! spawn {
-    ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {{
+    ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
+        $crate::__spawn_at_site!(spawn_site, $spawner, $function, $n, ($($arg),*))
+    };
+    ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
+        $crate::spawn!($spawner, [$function; 1]($($arg),*))
+    };
+}
+
+/// Spawns a task that nobody will join: [`spawn!`](crate::spawn!) without a handle.
+///
+/// On a microcontroller it takes less flash than to spawn and detach. There (feature
+/// `single-core`, neither `std` nor `alloc`) it also takes a [`Handle`](crate::Handle), so that
+/// an interrupt handler can start a task whose future is `Send`, at any time.
+///
+/// Evaluates to `Result<(), SpawnError<(arguments…)>>`.
+///
+/// ```
+/// # use polliwog_core::{Executor, TaskPool, spawn_detached};
+/// # use polliwog_core::conformance::ThreadReactor;
+/// async fn blink(led: u32) { }
+///
+/// static POOL: TaskPool<4> = TaskPool::new();
+/// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+/// spawn_detached!(executor.spawner(), [blink; 2](41)).unwrap();
+/// ```
+#[macro_export]
+macro_rules! spawn_detached {
+    ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
+        $crate::__spawn_at_site!(spawn_site_detached, $spawner, $function, $n, ($($arg),*))
+    };
+    ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
+        $crate::spawn_detached!($spawner, [$function; 1]($($arg),*))
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __spawn_at_site {
+    ($spawn:ident, $spawner:expr, $function:expr, $n:expr, ($($arg:expr),*)) => {{
         struct Site;
         static MEMORY: $crate::__private::SiteMemory<
             { $crate::__private::body_size($function) },
@@ -264,9 +330,6 @@ macro_rules! spawn {
                 MEMORY.erased()
             }
         }
-        $crate::__private::spawn_site::<Site, _, _>(&$spawner, $function, ($($arg,)*))
+        $crate::__private::$spawn::<Site, _, _, _>(&$spawner, $function, ($($arg,)*))
     }};
-    ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
-        $crate::spawn!($spawner, [$function; 1]($($arg),*))
-    };
 }

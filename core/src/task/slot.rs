@@ -21,6 +21,9 @@
 use core::ptr::NonNull;
 
 use super::body::RunFn;
+use super::ready::Block;
+pub(crate) use super::tenant::{Abort, Tenant};
+use crate::executor::core::Core;
 use crate::shim::{AtomicUsize, Cell, Ordering, const_unless_loom};
 
 /// Bit of [`Slot::meta`]: the slot holds a task.
@@ -51,13 +54,77 @@ pub(crate) struct Slot {
     polls: Cell<u32>,
 }
 
-/// What [`Slot::request_abort`] found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Abort {
-    /// The task is told: wake it.
-    Requested,
-    /// It had been told before, or it has ended.
-    Nothing,
+/// A pointer to a slot: how everything refers to a task.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub(crate) struct SlotRef(NonNull<Slot>);
+
+impl SlotRef {
+    /// # Safety
+    ///
+    /// The slot lies in a block and has the provenance of all of it (S1).
+    #[inline]
+    pub(crate) unsafe fn new(slot: NonNull<Slot>) -> Self {
+        Self(slot)
+    }
+
+    /// The data of the slot's wakers.
+    #[inline]
+    pub(crate) fn as_ptr(self) -> *const () {
+        self.0.as_ptr().cast_const().cast()
+    }
+
+    /// # Safety
+    ///
+    /// `data` came from [`as_ptr`](Self::as_ptr).
+    #[inline]
+    pub(crate) unsafe fn from_ptr(data: *const ()) -> Self {
+        // SAFETY: the caller's promise.
+        Self(unsafe { NonNull::new_unchecked(data.cast_mut().cast()) })
+    }
+
+    /// The block that the slot, which has been claimed at least once, lies in.
+    #[inline]
+    pub(crate) fn block(self) -> *const Block {
+        // SAFETY: S1, and S4 for the index.
+        unsafe { Block::of(self.0, self.index()) }
+    }
+
+    /// Whether the slot has been woken, as far as the executor's thread knows.
+    pub(crate) fn is_marked(self) -> bool {
+        // SAFETY: S1.
+        unsafe { (*self.block()).is_marked(self.index()) }
+    }
+
+    /// The block of a slot that has been claimed for the first time and not yet published.
+    ///
+    /// The index has to be the one that came with the claim.
+    #[inline]
+    pub(crate) fn block_at(self, index: usize) -> *const Block {
+        // SAFETY: S1; `claim_slot` gave slot and index together.
+        unsafe { Block::of(self.0, index) }
+    }
+
+    /// Sets the ready bit, from the executor's thread.
+    ///
+    /// # Safety
+    ///
+    /// The slot is `core`'s and at `index`, and this is its executor's thread (S5).
+    #[inline]
+    pub(crate) unsafe fn mark_local(self, core: &Core, index: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { core.ready.mark_local(Block::of(self.0, index), 1 << index) };
+    }
+}
+
+impl core::ops::Deref for SlotRef {
+    type Target = Slot;
+
+    #[inline]
+    fn deref(&self) -> &Slot {
+        // SAFETY: S1.
+        unsafe { self.0.as_ref() }
+    }
 }
 
 /// What the executor has to do with a slot whose ready bit was set.
@@ -243,33 +310,12 @@ impl Slot {
     }
 }
 
-/// The name of a tenant of a slot: valid for ever, exact until the generation wraps around
-/// (2⁵⁶ reuses of one slot, 2²⁴ on 32-bit targets), and never a matter of memory safety.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Tenant {
-    pub(crate) slot: NonNull<Slot>,
-    pub(crate) generation: usize,
-}
-
-impl Tenant {
-    pub(crate) fn slot(&self) -> &'static Slot {
-        // SAFETY: S1: slots are permanent.
-        unsafe { self.slot.as_ref() }
-    }
-}
-
-// SAFETY: a tenant only reaches `meta`, which is atomic, and the ready words of the block,
-// which are atomic for all threads but the owner's (see `ready`).
-unsafe impl Send for Tenant {}
-// SAFETY: as above.
-unsafe impl Sync for Tenant {}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use crate::task::body::Op;
 
-    unsafe fn never(_: NonNull<Slot>, _: *mut (), _: Option<&mut Op<'_>>) -> bool {
+    unsafe fn never(_: SlotRef, _: *mut (), _: Option<&mut Op<'_>>) -> bool {
         false
     }
 

@@ -1,13 +1,13 @@
 //! Wakers: a pointer to a slot and one static vtable.
 //!
 //! There is nothing to count: slots are permanent (S1), so cloning and dropping do nothing and
-//! a waker that outlives its task is harmless.
+//! a waker that outlives its task is harmless. On a lean build the pointer is that of the slot's
+//! ready byte, and a wake is a store to it.
 
-use core::ptr::NonNull;
 use core::task::{RawWaker, RawWakerVTable, Waker};
 
-use super::ready::Block;
-use super::slot::Slot;
+use super::slot::SlotRef;
+#[cfg(not(lean))]
 use crate::executor::context;
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake_raw, wake_raw, ignore);
@@ -16,20 +16,29 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake_raw, wake_raw, i
 ///
 /// # Safety
 ///
-/// `slot` came from [`Block::slot`] and has been claimed (S4).
+/// `slot` has been claimed (S4).
 #[inline]
-pub(crate) unsafe fn waker(slot: NonNull<Slot>) -> Waker {
+pub(crate) unsafe fn waker(slot: SlotRef) -> Waker {
     // SAFETY: the vtable's functions take a slot's pointer and are callable from any thread.
-    unsafe { Waker::new(slot.as_ptr().cast_const().cast(), &VTABLE) }
+    unsafe { Waker::new(slot.as_ptr(), &VTABLE) }
 }
 
 unsafe fn clone(slot: *const ()) -> RawWaker {
     RawWaker::new(slot, &VTABLE)
 }
 
+#[cfg_attr(lean, inline(always))]
 unsafe fn wake_raw(slot: *const ()) {
     // SAFETY: every waker with our vtable was made by `waker` above from a claimed slot.
-    unsafe { wake(NonNull::new_unchecked(slot.cast_mut().cast())) };
+    #[cfg(not(lean))]
+    unsafe {
+        wake(SlotRef::from_ptr(slot));
+    }
+    // SAFETY: as above.
+    #[cfg(lean)]
+    unsafe {
+        SlotRef::mark_ptr(slot);
+    }
 }
 
 unsafe fn ignore(_: *const ()) {}
@@ -39,14 +48,12 @@ unsafe fn ignore(_: *const ()) {}
 /// # Safety
 ///
 /// As for [`waker`].
+#[cfg(not(lean))]
 #[inline]
-pub(crate) unsafe fn wake(slot: NonNull<Slot>) {
+pub(crate) unsafe fn wake(slot: SlotRef) {
+    let (block, index) = (slot.block(), slot.index());
     // SAFETY: S1 and S4; the block's core never goes away either.
-    let (block, core, index) = unsafe {
-        let index = slot.as_ref().index();
-        let block = Block::of(slot, index);
-        (block, (*block).core(), index)
-    };
+    let core = unsafe { (*block).core() };
     #[cfg(feature = "std")]
     if context::is_current(core) {
         // SAFETY: the context says that this thread is the executor's.

@@ -1,0 +1,20 @@
+//! Names the build for which the core is at its leanest: cfg `lean`.
+
+use std::env;
+
+fn main() {
+    println!("cargo::rustc-check-cfg=cfg(lean)");
+    println!("cargo::rerun-if-changed=build.rs");
+    let has = |feature: &str| env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
+    let bare = env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "none");
+    // One core, no threads, no heap: interrupt handlers are all there is beside the executor. And
+    // nothing that is only there for its extras.
+    if bare
+        && has("SINGLE_CORE")
+        && !["ALLOC", "STD", "SIMULATION", "TASK_INFO"]
+            .into_iter()
+            .any(has)
+    {
+        println!("cargo::rustc-cfg=lean");
+    }
+}

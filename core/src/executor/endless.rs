@@ -1,0 +1,108 @@
+//! [`TaskPool::run`]: an executor that runs for ever.
+
+#[cfg(lean)]
+use core::mem::ManuallyDrop;
+
+use super::EndlessSpawner;
+#[cfg(lean)]
+use super::{Entered, POLLS_BETWEEN_LOOKS, Pending, Running, run};
+use crate::reactor::Reactor;
+use crate::task::TaskPool;
+
+impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
+    /// Runs an executor over this memory for ever: what the `main` of a microcontroller ends
+    /// with, and the smallest and fastest way to run tasks there.
+    ///
+    /// `start` is called first, to spawn the first tasks. A [shutdown](super::Handle::shutdown)
+    /// has no effect.
+    ///
+    /// ```no_run
+    /// # use polliwog_core::conformance::ThreadReactor;
+    /// use polliwog_core::{TaskPool, spawn_detached, yield_now};
+    ///
+    /// async fn blink() {
+    ///     loop {
+    ///         yield_now().await;
+    ///     }
+    /// }
+    ///
+    /// static TASKS: TaskPool<1> = TaskPool::new();
+    ///
+    /// TASKS.run(ThreadReactor::new(), |spawner| {
+    ///     spawn_detached!(spawner, [blink]()).unwrap();
+    /// })
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If an executor has the pool already, or if the reactor fails.
+    #[inline]
+    pub fn run<R: Reactor>(&'static self, reactor: R, start: impl FnOnce(EndlessSpawner)) -> ! {
+        #[cfg(lean)]
+        self.run_lean(reactor, start);
+        #[cfg(not(lean))]
+        {
+            let Ok(executor) = super::Executor::new(self, reactor) else {
+                panic!("the task pool belongs to another executor");
+            };
+            start(EndlessSpawner::new(executor.claim));
+            loop {
+                if let Err(error) = executor.run() {
+                    panic!("{error}");
+                }
+            }
+        }
+    }
+
+    /// The run loop of an executor with `N` slots that nobody can end.
+    #[cfg(lean)]
+    #[inline(always)]
+    fn run_lean<R: Reactor>(&'static self, reactor: R, start: impl FnOnce(EndlessSpawner)) -> ! {
+        use crate::task::ready::{Block, words};
+
+        let Some(claim) = self.open(&reactor) else {
+            panic!("the task pool belongs to another executor");
+        };
+        start(EndlessSpawner::new(claim));
+        let core = claim.shared();
+        // SAFETY: this is the executor's level from now on, and the reactor stays where it is.
+        let entered = unsafe { Entered::new(core, &reactor) };
+        let mut running = ManuallyDrop::new(Running {
+            core,
+            reactor: &reactor,
+            polled: 0,
+            looked: None,
+            _entered: entered,
+        });
+        let block = self.block();
+        loop {
+            // SAFETY: as in `Running::turn`; the block has N slots.
+            let busy = unsafe {
+                let attend = |slot| {
+                    run::attend(slot);
+                };
+                if words(N) == 1 {
+                    Block::sweep_one(block, attend)
+                } else {
+                    Block::sweep(block, words(N), attend)
+                }
+            };
+            let looked = if !busy {
+                let until = running.deadline();
+                let parked = reactor.park_unless(&Pending::new(block, words(N)), until);
+                running.looked(parked)
+            } else if R::TIMELESS {
+                Ok(())
+            } else {
+                running.polled += 1;
+                if running.polled < POLLS_BETWEEN_LOOKS {
+                    continue;
+                }
+                running.look_if_time()
+            };
+            if looked.is_err() {
+                panic!("the reactor failed");
+            }
+        }
+    }
+}

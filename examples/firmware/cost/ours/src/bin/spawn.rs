@@ -1,0 +1,30 @@
+//! Starting a task that ends at once, until its end.
+#![no_std]
+#![no_main]
+
+use cost_ours::{Wfi, run};
+use kit::*;
+use polliwog_core::{TaskPool, spawn_detached};
+
+static POOL: TaskPool<2> = TaskPool::new();
+
+const TIMES: u32 = 1_000;
+
+async fn short() {}
+
+async fn task(spawner: polliwog_core::Spawner) {
+    let from = count();
+    for _ in 0..TIMES {
+        spawn_detached!(spawner, [short]()).unwrap();
+        yield_now().await;
+    }
+    report(from, count(), TIMES)
+}
+
+#[entry]
+fn main() -> ! {
+    start_counter();
+    run(&POOL, Wfi, |spawner| {
+        spawn_detached!(spawner, [task](spawner)).unwrap()
+    })
+}

@@ -1,0 +1,81 @@
+//! Two executors: the urgent one runs in a software interrupt and preempts the other, even in the
+//! middle of a task that never lets go of the processor.
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use board::sync::Signal;
+use board::{BoardReactor, chip, entry, exit, on_interrupt, println};
+use polliwog_core::{InterruptExecutor, Spawner, TaskPool, spawn_detached, yield_now};
+
+static TASKS: TaskPool<4> = TaskPool::new();
+static URGENT: InterruptExecutor<3> = InterruptExecutor::new(chip::pend_soft0);
+
+static TICKED: Signal<()> = Signal::new();
+static REACTED: AtomicU32 = AtomicU32::new(0);
+static REPORT: Signal<u32> = Signal::new();
+
+on_interrupt!(SOFT0, URGENT.run());
+on_interrupt!(TICK, TICKED.send(()));
+
+/// Reacts to every tick; tells the other executor about every hundredth.
+async fn react() {
+    loop {
+        TICKED.wait().await;
+        let times = REACTED.load(Ordering::Relaxed) + 1;
+        REACTED.store(times, Ordering::Relaxed);
+        if times % 100 == 0 {
+            REPORT.send(times);
+        }
+    }
+}
+
+/// Started from the other level while it runs; spawns on its own.
+async fn relay(n: u32) {
+    let spawner = Spawner::current().expect("the urgent one");
+    spawn_detached!(spawner, [echo](n)).expect("a free slot");
+}
+
+async fn echo(n: u32) {
+    yield_now().await;
+    REPORT.send(n);
+}
+
+async fn calculate() {
+    let before = Spawner::current().expect("in a task").stats().capacity;
+    let start = REACTED.load(Ordering::Relaxed);
+    // Not a single await: only another level can count up.
+    while REACTED.load(Ordering::Relaxed) < start + 50 {
+        core::hint::spin_loop();
+    }
+    println!("preempted 50 times in one poll");
+    let after = Spawner::current().expect("in a task").stats().capacity;
+    assert_eq!((before, after), (4, 4), "the context is ours again");
+
+    let times = REPORT.wait().await;
+    println!("the urgent level reports {times}");
+    chip::stop_tick();
+    spawn_detached!(URGENT.handle(), [relay](7)).expect("a free slot");
+    assert_eq!(REPORT.wait().await, 7);
+    println!("a task of the urgent level has spawned another");
+    exit(0)
+}
+
+async fn background() {
+    loop {
+        yield_now().await;
+    }
+}
+
+#[entry]
+fn main() -> ! {
+    chip::enable_soft();
+    spawn_detached!(URGENT.handle(), [react]()).expect("a free slot");
+    chip::start_tick(200);
+    TASKS.run(BoardReactor::new(), |spawner| {
+        spawn_detached!(spawner, [calculate]()).expect("a free slot");
+        spawn_detached!(spawner, [background]()).expect("a free slot");
+    })
+}
