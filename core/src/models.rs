@@ -221,7 +221,7 @@ fn two_claims_never_take_the_same_slot() {
         let claim = move || {
             let (index, _) = block.get().head.free().claim()?;
             // SAFETY: a block of four; nobody calls what is published.
-            let slot = unsafe { Block::slot(block.0.cast(), index).as_ref() };
+            let slot = unsafe { Block::slot(block.0.cast(), index) };
             slot.publish(index, never, { body }.0.cast_mut(), false);
             slot.retire();
             Some(index)
@@ -492,13 +492,12 @@ fn a_core_belongs_to_one_executor_at_a_time() {
                         return;
                     };
                     assert!(claim.get().is_some());
-                    core.get().open(2, true, Waker::noop().clone());
+                    core.get().open(2, true, Some(Waker::noop().clone()));
                     let used = uses.fetch_add(1, Ordering::Relaxed);
-                    core.get().polls.set(used as u64);
+                    core.get().count_polls(used);
                     let (slot, index) = core.get().claim_or_grow().unwrap();
                     // SAFETY: claimed just now.
-                    core.get()
-                        .release_slot(unsafe { Block::of(slot, index) }, index);
+                    core.get().release_slot(slot.block_at(index), index);
                     core.get().close();
                     assert!(claim.get().is_none());
                 }
@@ -529,7 +528,7 @@ fn an_idle_core_is_taken_once() {
         let use_one = move || {
             let core = idle.get().take();
             // Loom's cells notice if two have the same.
-            core.polls.set(core.polls.get() + 1);
+            core.count_polls(1);
             idle.get().put(core);
         };
         let other = thread::spawn(use_one);
@@ -537,7 +536,7 @@ fn an_idle_core_is_taken_once() {
         other.join().unwrap();
         let mut polls = 0;
         for _ in 0..3 {
-            polls += idle.get().take().polls.get();
+            polls += idle.get().take().polls();
         }
         assert!(polls <= 2);
     });
