@@ -221,7 +221,7 @@ fn two_claims_never_take_the_same_slot() {
         let claim = move || {
             let (index, _) = block.get().head.free().claim()?;
             // SAFETY: a block of four; nobody calls what is published.
-            let slot = unsafe { Block::slot(block.0.cast(), index).as_ref() };
+            let slot = unsafe { Block::slot(block.0.cast(), index) };
             slot.publish(index, never, { body }.0.cast_mut(), false);
             slot.retire();
             Some(index)
@@ -496,7 +496,7 @@ fn a_core_belongs_to_one_executor_at_a_time() {
                     let used = uses.fetch_add(1, Ordering::Relaxed);
                     core.get().count_polls(used);
                     let (slot, index) = core.get().claim_or_grow().unwrap();
-                    core.get().release_slot(slot.block(), index);
+                    core.get().release_slot(slot.block_at(index), index);
                     core.get().close();
                     assert!(claim.get().is_none());
                 }

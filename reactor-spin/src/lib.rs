@@ -63,6 +63,8 @@ pub mod net;
 mod reactor;
 mod runtime;
 mod signal;
+#[cfg(feature = "net")]
+pub mod stack;
 
 #[cfg(feature = "std")]
 pub use clock::WallClock;

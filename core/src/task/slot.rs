@@ -55,7 +55,7 @@ pub(crate) struct Slot {
 }
 
 /// A pointer to a slot: how everything refers to a task.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub(crate) struct SlotRef(NonNull<Slot>);
 

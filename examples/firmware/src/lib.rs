@@ -23,6 +23,9 @@ pub mod chip;
 #[cfg(board = "riscv_virt")]
 #[path = "board/riscv_virt.rs"]
 pub mod chip;
+#[cfg(board = "lm3s6965evb")]
+#[path = "board/ethernet.rs"]
+pub mod ethernet;
 
 #[cfg(target_arch = "arm")]
 pub use cortex_m_rt::entry;

@@ -48,6 +48,13 @@ pub fn between(from: u32, to: u32) -> u32 {
     return to.wrapping_sub(from);
 }
 
+/// Tells a sum of counts, per one of `times`, then ends the program.
+#[inline(never)]
+pub fn report_sum(sum: u32, times: u32) -> ! {
+    println!("counts {sum} {times}");
+    semihosting::exit(0)
+}
+
 /// Tells the count per one of `times`, then ends the program.
 #[inline(never)]
 pub fn report(from: u32, to: u32, times: u32) -> ! {
@@ -62,6 +69,46 @@ pub fn wait_for_interrupt() {
     cortex_m::asm::wfi();
     #[cfg(target_arch = "riscv32")]
     riscv::asm::wfi();
+}
+
+/// Lets the software interrupt through.
+pub fn enable_soft() {
+    #[cfg(target_arch = "arm")]
+    // SAFETY: the interrupt controller's enable register.
+    unsafe {
+        (0xE000_E100 as *mut u32).write_volatile(1);
+    }
+    #[cfg(target_arch = "riscv32")]
+    // SAFETY: the handler is in place.
+    unsafe {
+        riscv::register::mie::set_msoft();
+        riscv::interrupt::enable();
+    }
+}
+
+/// Has the software interrupt come.
+#[inline(always)]
+pub fn pend_soft() {
+    #[cfg(target_arch = "arm")]
+    // SAFETY: the interrupt controller's pending register.
+    unsafe {
+        (0xE000_E200 as *mut u32).write_volatile(1);
+    }
+    #[cfg(target_arch = "riscv32")]
+    set_msip(1);
+}
+
+/// For the software interrupt's handler.
+#[inline(always)]
+pub fn unpend_soft() {
+    #[cfg(target_arch = "riscv32")]
+    set_msip(0);
+}
+
+#[cfg(target_arch = "riscv32")]
+fn set_msip(value: u32) {
+    // SAFETY: the software interrupt's register.
+    unsafe { (0x0200_0000 as *mut u32).write_volatile(value) };
 }
 
 /// What a task with a timer does each time.

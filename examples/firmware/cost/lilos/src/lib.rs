@@ -1,2 +1,2 @@
-//! x
+//! Nothing but programs.
 #![no_std]

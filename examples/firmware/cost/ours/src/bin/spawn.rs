@@ -25,6 +25,6 @@ async fn task(spawner: polliwog_core::Spawner) {
 fn main() -> ! {
     start_counter();
     run(&POOL, Wfi, |spawner| {
-        spawn_detached!(spawner, [task](spawner)).unwrap()
+        spawn_detached!(spawner, [task](*spawner)).unwrap()
     })
 }
