@@ -371,6 +371,11 @@ impl Core {
     }
 
     #[cfg(feature = "std")]
+    pub(crate) fn set_signal(&self, bit: usize) {
+        self.signals.fetch_or(bit, Ordering::SeqCst);
+    }
+
+    #[cfg(feature = "std")]
     pub(crate) fn clear_signal(&self, bit: usize) {
         self.signals.fetch_and(!bit, Ordering::SeqCst);
     }

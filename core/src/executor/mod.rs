@@ -3,6 +3,8 @@
 pub(crate) mod context;
 pub(crate) mod core;
 mod endless;
+#[cfg(all(test, not(loom)))]
+mod idle;
 #[cfg(feature = "std")]
 mod inbox;
 #[cfg(all(lean, feature = "interrupt-executors"))]
@@ -238,7 +240,7 @@ impl<R: Reactor> Executor<R> {
             polled: 0,
             looked: None,
             #[cfg(feature = "std")]
-            backlog: true,
+            backlog: false,
             _entered: self.entered(),
         })
     }
@@ -389,6 +391,11 @@ struct Running<'a, R: Reactor> {
 impl<R: Reactor> Drop for Running<'_, R> {
     fn drop(&mut self) {
         self.core.running.set(false);
+        #[cfg(feature = "std")]
+        if self.backlog {
+            // For the next run to find.
+            self.core.set_signal(core::INBOX);
+        }
     }
 }
 
@@ -418,6 +425,11 @@ impl<R: Reactor> Running<'_, R> {
     /// Whether there is anything to do without waiting.
     #[inline]
     fn is_ready(&self) -> bool {
+        #[cfg(feature = "std")]
+        if self.backlog && self.core.has_free_slot() {
+            // A turn has freed a slot that somebody waits for.
+            return true;
+        }
         #[cfg(not(lean))]
         return self.core.is_pending();
         #[cfg(lean)]
@@ -526,11 +538,6 @@ impl<R: Reactor> Running<'_, R> {
     /// Waits until there is something to do, unless it is [`until`](Self::until) here.
     fn wait(&mut self, root: Option<Tenant>) -> Result<(), RunError<R::Error>> {
         let core = self.core;
-        #[cfg(feature = "std")]
-        if self.backlog && core.has_free_slot() {
-            // The turn that has just ended freed a slot that somebody waits for.
-            return Ok(());
-        }
         let until = self.deadline();
         if cfg!(lean) || !R::NEEDS_UNPARK {
             return if self.is_done(root) {
