@@ -88,7 +88,7 @@ impl Drop for DropGuard {
 macro_rules! on {
     ($reactor:ident, $make:expr) => {
         mod $reactor {
-            use super::{ends::*, failures::*, wakes::*, *};
+            use super::{ends::*, failures::*, wakes::*};
 
             #[test]
             fn promise_01_a_stale_wake_after_a_task_ended_does_not_keep_its_slot_busy() {
@@ -169,7 +169,7 @@ macro_rules! on {
     };
 }
 
-on!(thread_reactor, ThreadReactor::new);
+on!(thread_reactor, crate::ThreadReactor::new);
 
 #[cfg(feature = "mio")]
 on!(mio_reactor, || polliwog::mio::MioReactor::new().unwrap());
@@ -208,4 +208,4 @@ mod busy {
 }
 
 #[cfg(feature = "spin")]
-on!(spin_busy, busy::reactor);
+on!(spin_busy, crate::busy::reactor);
