@@ -12,6 +12,8 @@ mod interrupt;
 mod listing;
 mod root;
 mod spawner;
+#[cfg(not(lean))]
+mod turn;
 
 use ::core::fmt;
 use ::core::future::Future;
@@ -403,11 +405,14 @@ impl<R: Reactor> Running<'_, R> {
     /// Runs turn after turn until the end of the task `root` or, without one, until the shutdown;
     /// waits when nothing is ready.
     fn until(&mut self, root: Option<Tenant>) -> Result<(), RunError<R::Error>> {
+        if self.is_done(root) {
+            return Ok(());
+        }
         loop {
+            self.turn()?;
             if self.is_done(root) {
                 return Ok(());
             }
-            self.turn()?;
             if !self.is_ready() {
                 self.wait(root)?;
             }
@@ -461,31 +466,15 @@ impl<R: Reactor> Running<'_, R> {
     #[cfg(not(lean))]
     #[inline]
     fn turn(&mut self) -> Result<usize, RunError<R::Error>> {
-        let core = self.core;
         #[cfg(feature = "std")]
-        if self.backlog || core.has_inbox() {
-            self.backlog = inbox::drain(core);
+        if self.backlog || self.core.has_signal(core::INBOX) {
+            self.backlog = inbox::drain(self.core);
         }
-        let mut polls = 0;
-        let seed = core.seed();
-        let mut batch = core.ready.batch(seed);
-        while batch.next_block() {
-            let before = polls;
-            while let Some(slot) = batch.next_slot() {
-                // SAFETY: `begin` has entered the context on the executor's thread, and only one
-                // run exists, so no task is being polled. The slot came from the ready words.
-                if unsafe { run::attend(core, slot) } {
-                    polls += 1;
-                }
-            }
-            self.polled += polls - before;
-            if self.polled >= POLLS_BETWEEN_LOOKS {
-                self.look_if_time()?;
-            }
+        #[cfg(any(feature = "std", feature = "simulation"))]
+        if self.core.seed.get() != 0 {
+            return self.permuted_turn();
         }
-        core.advance_seed(seed, batch.seed());
-        core.count_polls(polls);
-        Ok(polls)
+        self.poll_batch(|batch| batch.next_slot())
     }
 
     #[cold]
@@ -554,8 +543,13 @@ impl<R: Reactor> Running<'_, R> {
         #[cfg(not(lean))]
         {
             let _announced = Announced(core);
+            // The end of `root` would have been seen before: it comes in a turn.
+            let reasons = match root {
+                Some(_) => core::INBOX,
+                None => core::INBOX | core::SHUTDOWN,
+            };
             // Announce first, then look again at everything that others can set.
-            if core.ready.announce_park() && !core.has_inbox() && !self.is_done(root) {
+            if core.ready.announce_park() && !core.has_signal(reasons) {
                 return self.look(until);
             }
         }
