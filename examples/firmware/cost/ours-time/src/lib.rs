@@ -3,7 +3,6 @@
 
 use core::convert::Infallible;
 use core::task::Waker;
-use core::time::Duration;
 
 use polliwog_core::reactor::Pending;
 use polliwog_core::{Deadline, EndlessSpawner, Instant, Reactor, TaskPool};
@@ -25,8 +24,8 @@ impl Reactor for Timed {
 
     fn park_unless(&self, pending: &Pending<'_>, until: Deadline) -> Result<(), Infallible> {
         if let Deadline::At(at) = until {
-            let left = at.saturating_duration_since(self.now()) + Duration::from_nanos(999);
-            kit::clock::alarm_in(left.as_micros() as u64);
+            let left = at.as_nanos().saturating_sub(self.now().as_nanos());
+            kit::clock::alarm_in(left.div_ceil(1_000));
         }
         wait_unless(pending);
         Ok(())
