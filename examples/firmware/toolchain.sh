@@ -7,12 +7,23 @@ missing() {
     exit 77
 }
 
+# Whether rustup's toolchain has the target.
+compiled_core() {
+    local libdir
+    libdir=$(rustc --print target-libdir --target "$1" 2>/dev/null) || return 1
+    compgen -G "$libdir/libcore-*.rlib" >/dev/null
+}
+
+# Says which compiler `cargo_for` takes for a target.
+compiler_for() {
+    if compiled_core "$1"; then rustc -V; else /usr/bin/rustc -V; fi
+}
+
 # cargo_for TARGET ARGUMENT...: rustup's toolchain if it has the target, else Debian's.
 cargo_for() {
-    local triple=$1 libdir
+    local triple=$1
     shift
-    libdir=$(rustc --print target-libdir --target "$triple" 2>/dev/null) || libdir=/nowhere
-    if compgen -G "$libdir/libcore-*.rlib" >/dev/null; then
+    if compiled_core "$triple"; then
         cargo "$@" --target "$triple"
     elif [ -x /usr/bin/cargo ] && [ -e /usr/lib/rustlib/src/rust/library/core/src/lib.rs ]; then
         env RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo "$@" -Zbuild-std=core --target "$triple"

@@ -482,7 +482,10 @@ impl<R: Reactor> Running<'_, R> {
         // Reading the clock costs as much as several polls: not again before as many more.
         self.polled = 0;
         let now = self.reactor.now();
-        if now - *self.looked.get_or_insert(now) >= TIME_BETWEEN_LOOKS {
+        let looked = *self.looked.get_or_insert(now);
+        // In nanoseconds, because a `Duration` takes a division.
+        if now.as_nanos().saturating_sub(looked.as_nanos()) >= TIME_BETWEEN_LOOKS.as_nanos() as u64
+        {
             self.look(Deadline::Now)?;
         }
         Ok(())

@@ -52,10 +52,10 @@ pub(crate) struct TimerNode {
 }
 
 impl TimerNode {
-    pub(crate) const fn new() -> Self {
+    pub(crate) const fn new(deadline: Instant) -> Self {
         Self {
             queue: Cell::new(ptr::null()),
-            deadline: Cell::new(Instant::MAX),
+            deadline: Cell::new(deadline),
             order: Cell::new(0),
             fired: Cell::new(false),
             child: Cell::new(ptr::null()),
@@ -71,9 +71,14 @@ impl TimerNode {
         !self.queue.get().is_null()
     }
 
-    #[cfg(feature = "embassy-time")]
     pub(crate) fn deadline(&self) -> Instant {
         self.deadline.get()
+    }
+
+    /// Sets the deadline of a timer that is not linked.
+    pub(crate) fn set_deadline(&self, deadline: Instant) {
+        debug_assert!(!self.is_linked());
+        self.deadline.set(deadline);
     }
 
     /// Whether this is the waker that the timer wakes.
