@@ -497,31 +497,27 @@ impl Core {
     /// How many tasks there are.
     pub(crate) fn live(&self) -> usize {
         let mut live = 0;
-        self.for_each_block(|block, _| live += block.taken());
+        // SAFETY: S1.
+        self.for_each_block(|block| live += unsafe { (*block).taken() });
         live
     }
 
-    /// Calls `f` with every block and the index of its first slot.
-    pub(crate) fn for_each_block(&self, mut f: impl FnMut(&'static Block, usize)) {
+    /// Calls `f` with every block: with the pointer, as a reference to the head would not reach
+    /// the slots behind it.
+    pub(crate) fn for_each_block(&self, mut f: impl FnMut(*const Block)) {
+        let first = self.blocks.get();
         #[cfg(lean)]
-        // SAFETY: S1.
-        if let Some(head) = unsafe { self.blocks.get().as_ref() } {
-            f(head, 0);
+        if !first.is_null() {
+            f(first);
         }
         #[cfg(not(lean))]
-        self.for_each_in_list(&mut f);
-    }
-
-    #[cfg(not(lean))]
-    fn for_each_in_list(&self, f: &mut dyn FnMut(&'static Block, usize)) {
-        let mut first = 0;
-        let mut block = self.blocks.get();
-        while !block.is_null() {
-            // SAFETY: S1.
-            let head: &'static Block = unsafe { &*block };
-            f(head, first);
-            first += head.len();
-            block = head.next.get();
+        {
+            let mut block = first;
+            while !block.is_null() {
+                f(block);
+                // SAFETY: S1.
+                block = unsafe { (*block).next.get() };
+            }
         }
     }
 

@@ -326,8 +326,9 @@ impl<R: Reactor> Drop for Executor<R> {
         core.closing.set(true);
         {
             let _entered = self.entered();
-            core.for_each_block(|block, _| {
-                for index in 0..block.len() {
+            core.for_each_block(|block| {
+                // SAFETY: S1.
+                for index in 0..unsafe { (*block).len() } {
                     // SAFETY: below the block's length.
                     let slot = unsafe { Block::slot(block, index) };
                     if slot.is_live() {
