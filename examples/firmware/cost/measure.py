@@ -30,8 +30,8 @@ TITLES = {
     "thumbv6m-none-eabi": "Cortex-M0, without compare-and-swap",
     "riscv32imac-unknown-none-elf": "RISC-V, rv32imac",
 }
-PEERS = ["ours", "embassy", "lilos", "rtic"]
-NAMES = {"ours": "polliwog", "embassy": "embassy", "lilos": "lilos", "rtic": "RTIC"}
+PEERS = ["floor", "ours", "embassy", "lilos", "rtic"]
+NAMES = {"floor": "floor", "ours": "polliwog", "embassy": "embassy", "lilos": "lilos", "rtic": "RTIC"}
 
 
 class Missing(Exception):

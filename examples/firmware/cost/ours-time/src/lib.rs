@@ -25,7 +25,7 @@ impl Reactor for Timed {
     fn park_unless(&self, pending: &Pending<'_>, until: Deadline) -> Result<(), Infallible> {
         if let Deadline::At(at) = until {
             let left = at.as_nanos().saturating_sub(self.now().as_nanos());
-            kit::clock::alarm_in(left.div_ceil(1_000));
+            kit::clock::alarm_in((left + 999) / 1_000);
         }
         wait_unless(pending);
         Ok(())
