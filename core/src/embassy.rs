@@ -68,7 +68,7 @@ struct Group {
 impl Group {
     const fn new() -> Self {
         Self {
-            nodes: [const { TimerNode::new() }; NODES],
+            nodes: [const { TimerNode::new(Instant::MAX) }; NODES],
             next: Cell::new(ptr::null()),
         }
     }

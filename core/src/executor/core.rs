@@ -286,11 +286,11 @@ impl Core {
             .with(|outside| (self.epoch() == epoch).then(|| f(&mut outside.inbox)))
     }
 
-    /// Whether another thread has left something in the inbox.
+    /// Whether another thread has set one of these bits.
     #[cfg(not(lean))]
     #[inline]
-    pub(crate) fn has_inbox(&self) -> bool {
-        self.signals.load(Ordering::SeqCst) & INBOX != 0
+    pub(crate) fn has_signal(&self, bits: usize) -> bool {
+        self.signals.load(Ordering::SeqCst) & bits != 0
     }
 
     /// Whether there is a reason not to wait. Plain loads.
@@ -368,6 +368,11 @@ impl Core {
 
     pub(crate) fn is_shutdown(&self) -> bool {
         self.signals.load(Ordering::SeqCst) & SHUTDOWN != 0
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn set_signal(&self, bit: usize) {
+        self.signals.fetch_or(bit, Ordering::SeqCst);
     }
 
     #[cfg(feature = "std")]
@@ -526,29 +531,6 @@ impl Core {
         let clock = self.clock.get()?;
         // SAFETY: the clock is set while its context is entered, on this thread.
         Some(unsafe { (clock.now)(clock.reactor) })
-    }
-
-    #[cfg(not(lean))]
-    #[inline]
-    pub(crate) fn seed(&self) -> u64 {
-        #[cfg(any(feature = "std", feature = "simulation"))]
-        return self.seed.get();
-        #[cfg(not(any(feature = "std", feature = "simulation")))]
-        return 0;
-    }
-}
-
-impl Core {
-    /// Lets the next turn have another order than this one, unless the seed was set anew.
-    #[inline]
-    #[cfg(not(lean))]
-    pub(crate) fn advance_seed(&self, from: u64, to: u64) {
-        #[cfg(any(feature = "std", feature = "simulation"))]
-        if from != 0 && self.seed.get() == from {
-            self.seed.set(to);
-        }
-        #[cfg(not(any(feature = "std", feature = "simulation")))]
-        let _ = (from, to);
     }
 }
 

@@ -58,6 +58,12 @@ impl Instant {
         self.0
     }
 
+    /// So much later; [`Instant::MAX`] beyond the range.
+    #[inline]
+    pub(crate) const fn saturating_add_nanos(self, nanos: u64) -> Self {
+        Self(self.0.saturating_add(nanos))
+    }
+
     /// The time since the reactor's start.
     #[inline]
     pub const fn as_duration(self) -> Duration {

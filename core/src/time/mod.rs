@@ -5,12 +5,19 @@
 
 mod instant;
 mod interval;
+// Tested on the host, too.
+#[cfg(any(lean, all(test, not(loom))))]
+#[cfg_attr(not(lean), allow(dead_code, reason = "only what the tests use"))]
+mod list;
+#[cfg(not(lean))]
 mod queue;
 mod sleep;
 mod timeout;
 
 pub use instant::Instant;
 pub use interval::{Interval, IntervalStream, MissedTickBehavior, interval, interval_at};
+#[cfg(lean)]
+use list as queue;
 #[cfg(feature = "embassy-time")]
 pub(crate) use queue::TimerNode;
 pub(crate) use queue::TimerQueue;

@@ -27,6 +27,7 @@ use core::ptr;
 use core::task::{Context, Poll, Waker};
 
 use super::Instant;
+use crate::task::waker;
 
 type Link = *const TimerNode;
 
@@ -51,10 +52,10 @@ pub(crate) struct TimerNode {
 }
 
 impl TimerNode {
-    pub(crate) const fn new() -> Self {
+    pub(crate) const fn new(deadline: Instant) -> Self {
         Self {
             queue: Cell::new(ptr::null()),
-            deadline: Cell::new(Instant::MAX),
+            deadline: Cell::new(deadline),
             order: Cell::new(0),
             fired: Cell::new(false),
             child: Cell::new(ptr::null()),
@@ -70,9 +71,14 @@ impl TimerNode {
         !self.queue.get().is_null()
     }
 
-    #[cfg(feature = "embassy-time")]
     pub(crate) fn deadline(&self) -> Instant {
         self.deadline.get()
+    }
+
+    /// Sets the deadline of a timer that is not linked.
+    pub(crate) fn set_deadline(&self, deadline: Instant) {
+        debug_assert!(!self.is_linked());
+        self.deadline.set(deadline);
     }
 
     /// Whether this is the waker that the timer wakes.
@@ -96,12 +102,12 @@ impl TimerNode {
         // SAFETY: T2; `will_wake` runs no foreign code.
         let known = unsafe { (*place).as_ref() }.is_some_and(|old| old.will_wake(cx.waker()));
         if !known {
-            let new = cx.waker().clone();
-            // Foreign code, which may have run the executor, or dropped it.
-            if self.fired.get() {
+            let (new, is_foreign) = waker::copy(cx.waker());
+            // Foreign code may have run the executor, or dropped it.
+            if is_foreign && self.fired.get() {
                 return Poll::Ready(());
             }
-            if !self.is_linked() {
+            if is_foreign && !self.is_linked() {
                 new.wake();
                 return Poll::Pending;
             }

@@ -31,18 +31,13 @@ pin_project! {
     /// been dropped: there is no clock.
     #[must_use = "a sleep does nothing unless it is awaited"]
     pub struct Sleep {
+        // Its deadline is ours.
         #[pin]
         node: TimerNode,
         executor: Cell<Option<CoreRef>>,
-        when: Cell<When>,
+        // Whether the deadline counts from the first poll, because no clock has been seen yet.
+        relative: Cell<bool>,
     }
-}
-
-/// A point in time whose clock may not be known yet.
-#[derive(Clone, Copy, Debug)]
-enum When {
-    At(Instant),
-    After(Duration),
 }
 
 /// Waits for `duration`, from now on.
@@ -66,43 +61,48 @@ enum When {
 /// }
 /// ```
 pub fn sleep(duration: Duration) -> Sleep {
-    Sleep::new(When::After(duration), context::current())
+    Sleep::after(duration, context::current())
 }
 
 /// Waits until `deadline`; [`Instant::MAX`] is never.
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep::new(When::At(deadline), context::current())
+    Sleep::new(deadline, false, context::current())
 }
 
 impl Spawner {
     /// [`sleep`] by explicit handle.
     pub fn sleep(&self, duration: Duration) -> Sleep {
-        Sleep::new(When::After(duration), Some(self.core_ref()))
+        Sleep::after(duration, Some(self.core_ref()))
     }
 
     /// [`sleep_until`] by explicit handle.
     pub fn sleep_until(&self, deadline: Instant) -> Sleep {
-        Sleep::new(When::At(deadline), Some(self.core_ref()))
+        Sleep::new(deadline, false, Some(self.core_ref()))
     }
 }
 
 impl Sleep {
     #[inline]
-    fn new(when: When, executor: Option<CoreRef>) -> Self {
-        let now = executor.and_then(|executor| executor.get()?.now());
+    fn new(deadline: Instant, relative: bool, executor: Option<CoreRef>) -> Self {
         Self {
-            node: TimerNode::new(),
+            node: TimerNode::new(deadline),
             executor: Cell::new(executor),
-            when: Cell::new(when.fixed(now)),
+            relative: Cell::new(relative),
         }
+    }
+
+    #[inline]
+    fn after(duration: Duration, executor: Option<CoreRef>) -> Self {
+        let (deadline, relative) = match executor.and_then(|executor| executor.get()?.now()) {
+            Some(now) => (now + duration, false),
+            None => (Instant::from_duration(duration), true),
+        };
+        Self::new(deadline, relative, executor)
     }
 
     /// The deadline; `None` while it is a duration and no clock has been seen yet.
     pub fn deadline(&self) -> Option<Instant> {
-        match self.when.get() {
-            When::At(deadline) => Some(deadline),
-            When::After(_) => None,
-        }
+        (!self.relative.get()).then(|| self.node.deadline())
     }
 
     /// Whether the deadline has come and the executor has noticed.
@@ -114,7 +114,7 @@ impl Sleep {
     /// waits for this sleep waits on.
     pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
         let this = self.into_ref().project_ref();
-        this.when.set(When::At(deadline));
+        this.relative.set(false);
         if this.node.is_linked() {
             // The waker stays in the node.
             if let Some(core) = this.executor.get().and_then(|executor| executor.get()) {
@@ -122,17 +122,7 @@ impl Sleep {
             }
         } else {
             this.node.cancel();
-        }
-    }
-}
-
-impl When {
-    /// A duration counted from `now`, if there is one.
-    #[inline]
-    fn fixed(self, now: Option<Instant>) -> When {
-        match (self, now) {
-            (When::After(duration), Some(now)) => When::At(now + duration),
-            (when, _) => when,
+            this.node.set_deadline(deadline);
         }
     }
 }
@@ -148,16 +138,13 @@ impl Future for Sleep {
             let core = executor.and_then(|executor| executor.get());
             let Some(core) = core else { no_clock() };
             this.executor.set(executor);
-            if let when @ When::After(_) = this.when.get() {
-                let fixed = when.fixed(core.now());
-                if matches!(fixed, When::After(_)) {
-                    no_clock()
-                }
-                this.when.set(fixed);
+            let mut deadline = this.node.deadline();
+            if this.relative.get() {
+                let Some(now) = core.now() else { no_clock() };
+                deadline = now.saturating_add_nanos(deadline.as_nanos());
+                this.relative.set(false);
             }
-            if let When::At(deadline) = this.when.get() {
-                core.timers.schedule(this.node.as_ref(), deadline);
-            }
+            core.timers.schedule(this.node.as_ref(), deadline);
         }
         this.node.as_ref().poll(cx)
     }
@@ -172,7 +159,7 @@ fn no_clock() -> ! {
 impl core::fmt::Debug for Sleep {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Sleep")
-            .field("when", &self.when.get())
+            .field("deadline", &self.deadline())
             .field("is_elapsed", &self.is_elapsed())
             .finish()
     }

@@ -1,7 +1,7 @@
 //! An echo server on the chip's Ethernet: the handler is the very file that the host's example
 //! `async-echo` compiles.
 //!
-//! needs: thumbv7m
+//! needs: thumbv7m thumbv7em thumbv8m.main
 //! check: check-echo 7
 #![no_std]
 #![no_main]

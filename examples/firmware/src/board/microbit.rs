@@ -106,8 +106,14 @@ pub fn set_alarm(at: Deadline) {
         .map_or(u64::MAX, |left| (left.as_nanos() as u64).div_ceil(1_000));
     // Once per half round at least, for `now`.
     let micros = left.clamp(2, 1 << 31) as u32;
-    write(register(TIMER0, CC0), count().wrapping_add(micros));
+    let start = count();
+    write(register(TIMER0, CC0), start.wrapping_add(micros));
     write(register(TIMER0, INTENSET), COMPARE0);
+    // The comparison is for equality: if the counter has passed it before it was in place, the
+    // next time would be in 71 minutes.
+    if count().wrapping_sub(start) >= micros {
+        pend(TIMER0_IRQ);
+    }
 }
 
 extern "C" fn alarm() {

@@ -16,10 +16,24 @@ pub use riscv_rt::entry;
 #[path = "../../../src/semihosting.rs"]
 pub mod semihosting;
 
+#[cfg(feature = "clock")]
 pub mod clock;
 
-/// Where a program's measurement starts.
+/// How far the stack is looked at.
+const STACK: usize = 2048;
+/// What no program leaves on its stack.
+const PAINT: u32 = 0xB0A7_5EED;
+
+/// Where a program's measurement starts: starts the counter, and paints the stack.
+#[inline(always)]
 pub fn start_counter() {
+    start_counting();
+    paint();
+}
+
+/// Starts the counter.
+#[inline(always)]
+pub fn start_counting() {
     #[cfg(target_arch = "arm")]
     // SAFETY: SysTick, free-running on the core clock.
     unsafe {
@@ -28,6 +42,63 @@ pub fn start_counter() {
         (0xE000_E010 as *mut u32).write_volatile(5);
     }
 }
+
+/// The first address beyond the stack.
+fn stack_end() -> usize {
+    unsafe extern "C" {
+        static _stack_start: u32;
+    }
+    (&raw const _stack_start).addr()
+}
+
+/// Paints what lies below the present end of the stack.
+#[inline(always)]
+fn paint() {
+    let mut end: usize;
+    // SAFETY: reads a register.
+    unsafe {
+        #[cfg(target_arch = "arm")]
+        core::arch::asm!("mov {}, sp", out(reg) end, options(nomem, nostack));
+        #[cfg(target_arch = "riscv32")]
+        core::arch::asm!("mv {}, sp", out(reg) end, options(nomem, nostack));
+    }
+    let mut at = stack_end() - STACK;
+    while at < end {
+        // SAFETY: memory that the stack may use later and does not use now.
+        unsafe { (at as *mut u32).write_volatile(PAINT) };
+        at += 4;
+    }
+}
+
+/// How many bytes the stack has had at most, the frame of `main` included.
+#[inline(always)]
+fn stack_used() -> usize {
+    let end = stack_end();
+    let mut at = end - STACK;
+    // SAFETY: the stack's memory.
+    while at < end && unsafe { (at as *const u32).read_volatile() } == PAINT {
+        at += 4;
+    }
+    end - at
+}
+
+/// Has the counter start at reset instead, before memory is made ready, from [`RESET`].
+#[macro_export]
+macro_rules! count_from_reset {
+    () => {
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn __pre_init() {
+            $crate::start_counting();
+        }
+    };
+}
+
+/// What [`count`] is at reset.
+pub const RESET: u32 = if cfg!(target_arch = "arm") {
+    0x00FF_FFFF
+} else {
+    0
+};
 
 /// A point of the count.
 #[inline(always)]
@@ -39,8 +110,8 @@ pub fn count() -> u32 {
     return riscv::register::mcycle::read() as u32;
 }
 
-/// Counts from `from` to `to`, in the counter's own unit: `../cost.sh` knows how many of them
-/// make an instruction.
+/// Counts from `from` to `to`, in the counter's own unit: the program `calibrate` says how many
+/// of them make an instruction.
 pub fn between(from: u32, to: u32) -> u32 {
     #[cfg(target_arch = "arm")]
     return from.wrapping_sub(to) & 0x00FF_FFFF;
@@ -48,18 +119,18 @@ pub fn between(from: u32, to: u32) -> u32 {
     return to.wrapping_sub(from);
 }
 
-/// Tells a sum of counts, per one of `times`, then ends the program.
+/// Tells a sum of counts, per one of `times`, and what the stack has had, then ends the program.
 #[inline(never)]
 pub fn report_sum(sum: u32, times: u32) -> ! {
-    println!("counts {sum} {times}");
+    let stack = stack_used();
+    println!("counts {sum} {times} {stack}");
     semihosting::exit(0)
 }
 
-/// Tells the count per one of `times`, then ends the program.
+/// Tells the count per one of `times`, and what the stack has had, then ends the program.
 #[inline(never)]
 pub fn report(from: u32, to: u32, times: u32) -> ! {
-    println!("counts {} {times}", between(from, to));
-    semihosting::exit(0)
+    report_sum(between(from, to), times)
 }
 
 /// Sleeps until an interrupt comes.

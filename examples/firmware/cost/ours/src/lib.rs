@@ -1,9 +1,8 @@
-//! The reactors of the measured programs.
+//! The reactor of the measured programs.
 #![no_std]
 
 use core::convert::Infallible;
 use core::task::Waker;
-use core::time::Duration;
 
 use polliwog_core::reactor::Pending;
 use polliwog_core::{Deadline, EndlessSpawner, Instant, Reactor, TaskPool};
@@ -25,35 +24,6 @@ impl Reactor for Wfi {
     }
 
     fn park_unless(&self, pending: &Pending<'_>, _: Deadline) -> Result<(), Infallible> {
-        wait_unless(pending);
-        Ok(())
-    }
-
-    fn unparker(&self) -> Waker {
-        Waker::noop().clone()
-    }
-}
-
-/// The same with a clock and an alarm.
-pub struct Timed;
-
-impl Reactor for Timed {
-    type Error = Infallible;
-    const NEEDS_UNPARK: bool = false;
-
-    fn now(&self) -> Instant {
-        Instant::from_micros(kit::clock::now())
-    }
-
-    fn park(&self, _: Deadline) -> Result<(), Infallible> {
-        Ok(())
-    }
-
-    fn park_unless(&self, pending: &Pending<'_>, until: Deadline) -> Result<(), Infallible> {
-        if let Deadline::At(at) = until {
-            let left = at.saturating_duration_since(self.now()) + Duration::from_nanos(999);
-            kit::clock::alarm_in(left.as_micros() as u64);
-        }
         wait_unless(pending);
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! Starting a task that ends at once, until its end.
+//! Starting a task that ends at once, until its end. There is room for two, so that the order of
+//! polls does not matter.
 #![no_std]
 #![no_main]
 
@@ -7,7 +8,7 @@ use kit::*;
 
 const TIMES: u32 = 1_000;
 
-#[embassy_executor::task]
+#[embassy_executor::task(pool_size = 2)]
 async fn short() {}
 
 #[embassy_executor::task]

@@ -31,5 +31,10 @@ fn main() -> ! {
     let t13 = pin!(task());
     let t14 = pin!(task());
     let t15 = pin!(task());
-    lilos::exec::run_tasks(&mut [t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12, t13, t14, t15], lilos::exec::ALL_TASKS)
+    lilos::exec::run_tasks(
+        &mut [
+            t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12, t13, t14, t15,
+        ],
+        lilos::exec::ALL_TASKS,
+    )
 }

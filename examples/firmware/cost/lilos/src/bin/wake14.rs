@@ -51,5 +51,10 @@ fn main() -> ! {
     let t11 = pin!(idle());
     let t12 = pin!(idle());
     let t13 = pin!(idle());
-    lilos::exec::run_tasks(&mut [ping, t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12, t13, pong], lilos::exec::ALL_TASKS)
+    lilos::exec::run_tasks(
+        &mut [
+            ping, t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12, t13, pong,
+        ],
+        lilos::exec::ALL_TASKS,
+    )
 }

@@ -1,40 +1,11 @@
-//! Two tasks in ping-pong and two with timers.
+//! What starts the measured programs.
 #![no_std]
-#![no_main]
-
-use cost_embassy::run;
-use kit::*;
-
-static PING: Bell = Bell::new();
-static PONG: Bell = Bell::new();
-
-#[embassy_executor::task]
-async fn ping() {
-    loop {
-        PING.ring();
-        PONG.wait().await;
-    }
-}
-
-#[embassy_executor::task]
-async fn pong() {
-    loop {
-        PING.wait().await;
-        PONG.ring();
-    }
-}
-
-#[embassy_executor::task(pool_size = 2)]
-async fn pulse(millis: u64) {
-    loop {
-        embassy_time::Timer::after_millis(millis).await;
-        kit::toggle();
-    }
-}
 
 use core::cell::RefCell;
 use core::task::Waker;
+
 use critical_section::Mutex;
+use embassy_executor::{Executor, Spawner};
 use embassy_time_driver::Driver;
 use embassy_time_queue_utils::Queue;
 
@@ -73,14 +44,11 @@ extern "C" fn ALARM() {
     critical_section::with(|cs| Clock::arm(&mut CLOCK.0.borrow_ref_mut(cs)));
 }
 
-#[entry]
-fn main() -> ! {
-    kit::clock::start();
-    run(|spawner| {
-        spawner.spawn(ping().unwrap());
-        spawner.spawn(pong().unwrap());
-        for millis in [10, 25] {
-            spawner.spawn(pulse(millis).unwrap());
-        }
-    })
+/// Runs for ever.
+#[inline(always)]
+pub fn run(init: impl FnOnce(Spawner)) -> ! {
+    let mut executor = Executor::new();
+    // SAFETY: `run` never returns, so the executor stays. (This is what embassy's own `main` does.)
+    let executor: &'static mut Executor = unsafe { core::mem::transmute(&mut executor) };
+    executor.run(init)
 }

@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use cost_ours::{Timed, run};
+use cost_ours_time::{Timed, run};
 use kit::*;
 use polliwog_core::{TaskPool, spawn_detached};
 

@@ -1,0 +1,203 @@
+//! Starts the example `mini-redis` as a user would and talks to it as Redis' clients do. The
+//! firmware's `check-redis` goes further, with `redis-cli`, and checks the chip's server, too.
+#![cfg(all(unix, feature = "mio"))]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use support::{PATIENCE, Running, example, run};
+
+fn start() -> (Running, SocketAddr) {
+    let mut program = Running::start(example("mini-redis").args(["--addr", "127.0.0.1:0"]));
+    let line = program.first_line();
+    let addr = line.strip_prefix("listening on ").map(str::parse);
+    let Some(Ok(addr)) = addr else {
+        panic!("the first line is `{line}`");
+    };
+    (program, addr)
+}
+
+fn connect(addr: SocketAddr) -> TcpStream {
+    let client = TcpStream::connect(addr).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.set_nodelay(true).unwrap();
+    client
+}
+
+/// Asserts that exactly these bytes come.
+#[track_caller]
+fn expect(client: &mut TcpStream, answer: &[u8]) {
+    let mut got = vec![0; answer.len()];
+    client.read_exact(&mut got).unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&got),
+        String::from_utf8_lossy(answer)
+    );
+}
+
+/// Asserts that exactly these bytes come, then the end.
+#[track_caller]
+fn expect_end(client: &mut TcpStream, answer: &[u8]) {
+    let mut got = Vec::new();
+    client.read_to_end(&mut got).unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&got),
+        String::from_utf8_lossy(answer)
+    );
+}
+
+#[test]
+fn answers_commands_of_both_forms() {
+    let (_program, addr) = start();
+    let mut client = connect(addr);
+    for (command, answer) in [
+        (&b"PING\r\n"[..], &b"+PONG\r\n"[..]),
+        (b"*1\r\n$4\r\nping\r\n", b"+PONG\r\n"),
+        (b"*2\r\n$4\r\nECHO\r\n$4\r\na\r\nb\r\n", b"$4\r\na\r\nb\r\n"),
+        (b"GET key\n", b"$-1\r\n"),
+        (b"SET key value\n", b"+OK\r\n"),
+        (b"  GET   key  \r\n", b"$5\r\nvalue\r\n"),
+        (b"APPEND key s\n", b":6\r\n"),
+        (b"GET key\n", b"$6\r\nvalues\r\n"),
+        (b"EXISTS key key other\n", b":2\r\n"),
+        (b"INCR count\n", b":1\r\n"),
+        (b"INCR count\n", b":2\r\n"),
+        (b"DBSIZE\n", b":2\r\n"),
+        (b"DEL key count other\n", b":2\r\n"),
+        (b"GET\n", b"-ERR wrong number of arguments\r\n"),
+        (b"FROBNICATE\n", b"-ERR unknown command\r\n"),
+    ] {
+        client.write_all(command).unwrap();
+        expect(&mut client, answer);
+    }
+    client.write_all(b"QUIT\r\n").unwrap();
+    expect_end(&mut client, b"+OK\r\n");
+}
+
+#[test]
+fn takes_commands_in_any_pieces() {
+    let (_program, addr) = start();
+    let mut client = connect(addr);
+    for byte in b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2\r\n\r\n\r\nGET k\r\n" {
+        client.write_all(&[*byte]).unwrap();
+        thread::sleep(Duration::from_millis(1));
+    }
+    expect(&mut client, b"+OK\r\n$2\r\n\r\n\r\n");
+    // Thousands at once, whose answers are longer than any buffer on the way.
+    let value = [b'v'; 1000];
+    client
+        .write_all(b"*3\r\n$3\r\nSET\r\n$1\r\nl\r\n$4\r\n1000\r\n")
+        .unwrap();
+    expect(&mut client, b"+OK\r\n");
+    let mut set = b"*3\r\n$3\r\nSET\r\n$1\r\nl\r\n$1000\r\n".to_vec();
+    set.extend_from_slice(&value);
+    set.extend_from_slice(b"\r\n");
+    client.write_all(&set).unwrap();
+    expect(&mut client, b"+OK\r\n");
+    let mut sender = client.try_clone().unwrap();
+    let sending = thread::spawn(move || sender.write_all(&b"GET l\n".repeat(5_000)).unwrap());
+    let answer = [b"$1000\r\n", &value[..], b"\r\n"].concat();
+    for _ in 0..5_000 {
+        expect(&mut client, &answer);
+    }
+    sending.join().unwrap();
+}
+
+#[test]
+fn says_which_limit_was_hit() {
+    let (_program, addr) = start();
+    let mut client = connect(addr);
+    let set = |key: usize, len: usize| {
+        let (key, value) = (format!("{key:04}"), "v".repeat(len));
+        format!("*3\r\n$3\r\nSET\r\n$4\r\n{key}\r\n${len}\r\n{value}\r\n")
+    };
+    // A value that could be stored but never sent.
+    let longest = (16 << 10) - 64;
+    client.write_all(set(0, longest + 1).as_bytes()).unwrap();
+    expect(&mut client, b"-ERR the value is too long\r\n");
+    client.write_all(set(0, longest).as_bytes()).unwrap();
+    expect(&mut client, b"+OK\r\n");
+    client.write_all(b"APPEND 0000 v\n").unwrap();
+    expect(&mut client, b"-ERR the value would be too long\r\n");
+    // Keys, values and four bytes for each in 256 KiB.
+    let rest = (256 << 10) - (8 + longest);
+    let (full, last) = (rest / (8 + 1000), rest % (8 + 1000));
+    for key in 1..=full {
+        client.write_all(set(key, 1000).as_bytes()).unwrap();
+        expect(&mut client, b"+OK\r\n");
+    }
+    client
+        .write_all(set(9999, last - 8 + 1).as_bytes())
+        .unwrap();
+    expect(&mut client, b"-OOM the store is full\r\n");
+    client.write_all(set(9999, last - 8).as_bytes()).unwrap();
+    expect(&mut client, b"+OK\r\n");
+    client.write_all(b"INCR x\nDEL 0000\nINCR x\n").unwrap();
+    expect(&mut client, b"-OOM the store is full\r\n:1\r\n:1\r\n");
+}
+
+#[test]
+fn ends_the_connection_after_what_is_no_command() {
+    let (_program, addr) = start();
+    let mut other = connect(addr);
+    for (junk, answer) in [
+        (
+            &b"*1\r\n:5\r\n"[..],
+            &b"-ERR Protocol error: expected '$'\r\n"[..],
+        ),
+        (b"*-1\r\n", b"-ERR Protocol error: invalid length\r\n"),
+        (
+            b"*1\r\n$99999999999999999999\r\n",
+            b"-ERR Protocol error: invalid length\r\n",
+        ),
+        (
+            b"*1\r\n$1\r\nxyz",
+            b"-ERR Protocol error: a word has no end\r\n",
+        ),
+        (&[b'x'; 16 << 10], b"-ERR the command is too long\r\n"),
+    ] {
+        let mut client = connect(addr);
+        client.write_all(junk).unwrap();
+        expect_end(&mut client, answer);
+    }
+    other.write_all(b"PING\n").unwrap();
+    expect(&mut other, b"+PONG\r\n");
+}
+
+#[test]
+fn one_store_for_all() {
+    let (_program, addr) = start();
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            thread::spawn(move || {
+                let mut client = connect(addr);
+                client.write_all(&b"INCR together\n".repeat(500)).unwrap();
+                client.write_all(b"QUIT\n").unwrap();
+                let mut answers = String::new();
+                client.read_to_string(&mut answers).unwrap();
+                assert_eq!(answers.lines().count(), 501);
+            })
+        })
+        .collect();
+    for client in clients {
+        client.join().unwrap();
+    }
+    let mut client = connect(addr);
+    client.write_all(b"GET together\n").unwrap();
+    expect(&mut client, b"$4\r\n2000\r\n");
+}
+
+#[test]
+fn wrong_options_are_explained() {
+    for arguments in [&["--addr"][..], &["--addr", "nowhere"], &["--port", "1"]] {
+        let out = run(example("mini-redis").args(arguments));
+        assert_eq!(out.status.code(), Some(2), "{out:#?}");
+        assert!(out.stderr.starts_with("mini-redis: "), "{out:#?}");
+    }
+    let out = run(example("mini-redis").arg("--help")).success();
+    assert!(out.stdout.contains("Usage: mini-redis [OPTIONS]"));
+}
