@@ -88,6 +88,7 @@ pub(crate) enum Outcome {
 pub(crate) enum Spawned {
     Yes,
     /// In the inbox.
+    #[cfg_attr(lean, allow(dead_code))]
     Queued,
     TasksFull,
     BodiesFull,
