@@ -111,6 +111,32 @@ rustup_has_target() {
     compgen -G "$libdir/libcore-*.rlib" >/dev/null
 }
 
+# As above; asks rustup for the target if need be.
+get_rustup_target() {
+    rustup_has_target "$1" && return
+    timeout 120 rustup target add "$1" >&2 && rustup_has_target "$1"
+}
+
+# Makes sure that the nightly toolchain is there, with these components, or fails.
+need_nightly() {
+    [[ $(rustc +nightly -V 2>/dev/null) == *nightly* ]] || return 1
+    local component
+    for component in "$@"; do
+        rustup component list --toolchain nightly --installed 2>/dev/null |
+            grep -q "^$component\\b" ||
+            timeout 300 rustup component add --toolchain nightly "$component" || return 1
+    done
+}
+
+# install_tool NAME VERSION: installs a program from the package registry under `target/tools`
+# and puts that first in PATH, or fails.
+install_tool() {
+    PATH="$target/tools/bin:$PATH"
+    [[ "$("$1" --version 2>/dev/null)" == *" $2" ]] ||
+        CARGO_TARGET_DIR="$target/tools-build" CARGO_PROFILE_RELEASE_LTO=off \
+            cargo install --quiet --locked --root "$target/tools" "$1" --version "$2"
+}
+
 # Whether Debian's Rust is here, recent enough for us, and has its sources.
 debian_rust_usable() {
     local sources=/usr/lib/rustlib/src/rust/library/core/src/lib.rs

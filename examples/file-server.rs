@@ -24,6 +24,8 @@ mod client;
 mod folder;
 #[path = "shared/futures.rs"]
 mod futures;
+#[path = "shared/line.rs"]
+mod line;
 #[path = "shared/options.rs"]
 mod options;
 #[path = "shared/seats.rs"]

@@ -79,7 +79,7 @@ fn queue_and_blocks(blocks: usize) -> (Shared<ReadyQueue>, Vec<Shared<BlockOf<4>
 /// All bits that a batch finds, per block.
 fn drain(queue: &ReadyQueue, blocks: &[Shared<BlockOf<4>>]) -> Vec<usize> {
     let mut found = std::vec![0; blocks.len()];
-    let mut batch = queue.batch(0);
+    let mut batch = queue.batch();
     while batch.next_block() {
         while let Some(slot) = batch.next_slot() {
             for (number, block) in blocks.iter().enumerate() {

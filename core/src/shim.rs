@@ -7,15 +7,20 @@ pub(crate) use loom::{
     sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering},
 };
 
+#[cfg(all(test, not(loom)))]
+pub(crate) mod counted;
+
 #[cfg(not(loom))]
 pub(crate) use core::cell::Cell;
-#[cfg(all(not(loom), not(lean), target_has_atomic = "ptr"))]
+#[cfg(all(not(loom), not(test), not(lean), target_has_atomic = "ptr"))]
 pub(crate) use core::sync::atomic::AtomicPtr;
-#[cfg(all(not(loom), target_has_atomic = "ptr"))]
+#[cfg(all(not(loom), not(test), target_has_atomic = "ptr"))]
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-#[cfg(all(not(loom), not(lean), not(target_has_atomic = "ptr")))]
+#[cfg(all(test, not(loom)))]
+pub(crate) use counted::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+#[cfg(all(not(loom), not(test), not(lean), not(target_has_atomic = "ptr")))]
 pub(crate) use portable_atomic::AtomicPtr;
-#[cfg(all(not(loom), not(target_has_atomic = "ptr")))]
+#[cfg(all(not(loom), not(test), not(target_has_atomic = "ptr")))]
 pub(crate) use portable_atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// `Acquire`, for what an interrupted or interrupting context of the same core has released: on
@@ -65,6 +70,8 @@ impl<T> Lock<T> {
 
     /// Runs `f` with the value. `f` must be short and must not run foreign code.
     pub(crate) fn with<U>(&self, f: impl FnOnce(&mut T) -> U) -> U {
+        #[cfg(all(test, not(loom)))]
+        counted::add_one();
         #[cfg(loom)]
         return f(&mut self.0.lock().unwrap());
         // A poisoned lock is of no interest: no closure that is passed in here can panic midway.

@@ -5,137 +5,12 @@
 //! mutability; a reactor keeps it in a `RefCell` and wakes only after it has let go of it,
 //! which is why [`Sources::set_ready`] *returns* the wakers instead of waking them.
 
+mod readiness;
+
 use core::fmt;
-use core::ops::{BitAnd, BitOr, BitOrAssign, Not};
 use core::task::{Context, Poll, Waker};
 
-/// A set of readiness states.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct Readiness(u8);
-
-impl Readiness {
-    /// Nothing.
-    pub const NONE: Readiness = Readiness(0);
-    /// A read may make progress.
-    pub const READABLE: Readiness = Readiness(1);
-    /// A write may make progress.
-    pub const WRITABLE: Readiness = Readiness(2);
-    /// The peer will send nothing more. Never cleared: from now on a read must be tried.
-    pub const READ_CLOSED: Readiness = Readiness(4);
-    /// Nothing more can be sent. Never cleared.
-    pub const WRITE_CLOSED: Readiness = Readiness(8);
-    /// An error is pending on the source. Never cleared.
-    pub const ERROR: Readiness = Readiness(16);
-
-    /// What ends a reader's wait.
-    const READ: Readiness = Readiness(1 | 4 | 16);
-    /// What ends a writer's wait.
-    const WRITE: Readiness = Readiness(2 | 8 | 16);
-    /// What an operation that would have blocked may take back.
-    const CLEARABLE: Readiness = Readiness(1 | 2);
-
-    /// Whether nothing is set.
-    #[inline]
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Whether all of `other` is set.
-    #[inline]
-    pub const fn contains(self, other: Readiness) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// Whether any of `other` is set.
-    #[inline]
-    pub const fn intersects(self, other: Readiness) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    /// Whether a reader has something to do: data, the end of the stream, or an error.
-    #[inline]
-    pub const fn is_readable(self) -> bool {
-        self.intersects(Self::READ)
-    }
-
-    /// Whether a writer has something to do: room, a closed pipe, or an error.
-    #[inline]
-    pub const fn is_writable(self) -> bool {
-        self.intersects(Self::WRITE)
-    }
-}
-
-impl BitOr for Readiness {
-    type Output = Readiness;
-    #[inline]
-    fn bitor(self, other: Readiness) -> Readiness {
-        Readiness(self.0 | other.0)
-    }
-}
-
-impl BitOrAssign for Readiness {
-    #[inline]
-    fn bitor_assign(&mut self, other: Readiness) {
-        self.0 |= other.0;
-    }
-}
-
-impl BitAnd for Readiness {
-    type Output = Readiness;
-    #[inline]
-    fn bitand(self, other: Readiness) -> Readiness {
-        Readiness(self.0 & other.0)
-    }
-}
-
-impl Not for Readiness {
-    type Output = Readiness;
-    #[inline]
-    fn not(self) -> Readiness {
-        Readiness(!self.0 & 31)
-    }
-}
-
-impl fmt::Debug for Readiness {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = [
-            (Self::READABLE, "READABLE"),
-            (Self::WRITABLE, "WRITABLE"),
-            (Self::READ_CLOSED, "READ_CLOSED"),
-            (Self::WRITE_CLOSED, "WRITE_CLOSED"),
-            (Self::ERROR, "ERROR"),
-        ];
-        let mut first = true;
-        for (_, name) in names.iter().filter(|(bit, _)| self.contains(*bit)) {
-            if !first {
-                f.write_str(" | ")?;
-            }
-            first = false;
-            f.write_str(name)?;
-        }
-        if first { f.write_str("NONE") } else { Ok(()) }
-    }
-}
-
-/// Which half of a source an operation uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// Reading, accepting, waiting for a user event.
-    Read,
-    /// Writing, and the end of a connect.
-    Write,
-}
-
-impl Direction {
-    /// The readiness that ends a wait in this direction.
-    #[inline]
-    const fn mask(self) -> Readiness {
-        match self {
-            Direction::Read => Readiness::READ,
-            Direction::Write => Readiness::WRITE,
-        }
-    }
-}
+pub use readiness::{Direction, Readiness};
 
 /// The name of a source: an index into the table and the generation of its entry.
 ///
@@ -187,8 +62,9 @@ const MAX_ENTRIES: usize = u32::MAX as usize - 1;
 #[cfg(not(target_pointer_width = "64"))]
 const MAX_ENTRIES: usize = (1 << INDEX_BITS) - 2;
 
-/// One row of the table.
+/// One row of the table: where cache lines have 64 bytes as a rule, exactly one of them.
 #[derive(Debug)]
+#[cfg_attr(target_pointer_width = "64", repr(align(64)))]
 pub struct Entry {
     /// Even while free, odd while in use.
     generation: u32,
@@ -476,6 +352,44 @@ impl<S: Storage> Sources<S> {
         }
     }
 
+    /// As [`ready_for`](Self::ready_for), and takes back what an operation can use up: for a
+    /// reactor whose sources keep that themselves until it is used up.
+    #[inline]
+    pub fn take_ready(&mut self, token: Token, direction: Direction) -> Readiness {
+        let Some(row) = self.row_mut(token) else {
+            return Readiness::ERROR;
+        };
+        let ready = row.ready & direction.mask();
+        row.ready = row.ready & !(ready & Readiness::CLEARABLE);
+        ready
+    }
+
+    /// Takes readiness as [`take_ready`](Self::take_ready) does, if there is any, and hands `waker`
+    /// back. Otherwise keeps it, and hands out the one that it replaces. Either is for the caller
+    /// to drop once the table is no longer borrowed.
+    #[inline]
+    #[must_use = "to be dropped outside of a borrow"]
+    pub fn take_ready_or_wait(
+        &mut self,
+        token: Token,
+        direction: Direction,
+        waker: Waker,
+    ) -> (Readiness, Option<Waker>) {
+        let Some(row) = self.row_mut(token) else {
+            return (Readiness::ERROR, Some(waker));
+        };
+        let ready = row.ready & direction.mask();
+        if !ready.is_empty() {
+            row.ready = row.ready & !(ready & Readiness::CLEARABLE);
+            return (ready, Some(waker));
+        }
+        let place = match direction {
+            Direction::Read => &mut row.reader,
+            Direction::Write => &mut row.writer,
+        };
+        (ready, place.replace(waker))
+    }
+
     /// Keeps the waker of whoever waits for `direction` and returns the one that did before,
     /// for the caller to drop once the table is no longer borrowed. Returns `waker` itself if
     /// the token is stale.
@@ -563,6 +477,39 @@ mod tests {
         sources.clear_ready(token, both);
         assert_eq!(sources.ready(token), Readiness::READ_CLOSED);
         assert!(sources.ready(token).is_readable());
+    }
+
+    #[test]
+    fn what_is_taken_is_gone_unless_it_closes() {
+        let mut sources = table();
+        let token = sources.insert().unwrap();
+        let all = Readiness::READABLE | Readiness::READ_CLOSED | Readiness::WRITABLE;
+        let _ = sources.set_ready(token, all);
+        let read = Readiness::READABLE | Readiness::READ_CLOSED;
+        assert_eq!(sources.take_ready(token, Direction::Read), read);
+        let closed = Readiness::READ_CLOSED;
+        let waker = || Waker::noop().clone();
+        let (ready, mine) = sources.take_ready_or_wait(token, Direction::Read, waker());
+        assert_eq!((ready, mine.is_some()), (closed, true));
+        assert_eq!(sources.ready(token), closed | Readiness::WRITABLE);
+
+        let (ready, mine) = sources.take_ready_or_wait(token, Direction::Write, waker());
+        assert_eq!((ready, mine.is_some()), (Readiness::WRITABLE, true));
+        let (ready, former) = sources.take_ready_or_wait(token, Direction::Write, waker());
+        assert_eq!((ready, former.is_some()), (Readiness::NONE, false));
+        let (ready, former) = sources.take_ready_or_wait(token, Direction::Write, waker());
+        assert_eq!((ready, former.is_some()), (Readiness::NONE, true));
+        assert!(
+            sources
+                .set_ready(token, Readiness::WRITABLE)
+                .writer
+                .is_some()
+        );
+
+        let _ = sources.remove(token);
+        assert_eq!(sources.take_ready(token, Direction::Read), Readiness::ERROR);
+        let (ready, mine) = sources.take_ready_or_wait(token, Direction::Read, waker());
+        assert_eq!((ready, mine.is_some()), (Readiness::ERROR, true));
     }
 
     #[test]

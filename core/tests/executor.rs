@@ -399,6 +399,21 @@ fn the_inbox_waits_for_a_free_slot() {
     assert_eq!(receive.try_iter().count(), 2);
 }
 
+/// The same when the run in which no slot was free is over.
+#[test]
+fn the_inbox_waits_for_a_later_run() {
+    let executor = executor(1);
+    let hold = executor.spawner().spawn(pending::<()>()).unwrap();
+    let task = executor.handle().spawn(async { 1 }).unwrap();
+    for _ in 0..3 {
+        executor.tick().unwrap();
+    }
+    assert!(!task.is_finished());
+    hold.abort();
+    executor.run_until_stalled().unwrap();
+    assert!(task.is_finished());
+}
+
 #[test]
 fn handles_find_the_executor_of_their_thread() {
     assert!(Handle::current().is_none());

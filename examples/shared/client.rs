@@ -9,8 +9,8 @@ use polliwog::net::TcpStream;
 use polliwog::time::timeout;
 use polliwog::yield_now;
 
-/// The longest name, in bytes, without the end of the line.
-const MAX_NAME: usize = 4096;
+use crate::line::Line;
+
 /// How long a client has to close after all was said.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -91,22 +91,15 @@ impl Client {
 
     /// Reads the line with the name. What comes after it is nobody's.
     pub(crate) async fn read_name(&self) -> Result<String, Trouble> {
-        let line = match timeout(self.stall, self.read_line()).await {
-            Ok(line) => line?,
-            Err(_) => return refuse(format!("no name within {:?}", self.stall)),
-        };
-        match String::from_utf8(line) {
-            Ok(name) if name.is_empty() => refuse("the name is empty"),
-            Ok(name) if name.contains('\0') => refuse("the name has a NUL byte"),
-            Ok(name) => Ok(name),
-            Err(_) => refuse("the name is not UTF-8"),
+        match timeout(self.stall, self.read_line()).await {
+            Ok(line) => line?.name().map_err(Trouble::Refused),
+            Err(_) => refuse(format!("no name within {:?}", self.stall)),
         }
     }
 
-    async fn read_line(&self) -> Result<Vec<u8>, Trouble> {
-        let mut line = Vec::new();
+    async fn read_line(&self) -> Result<Line, Trouble> {
+        let mut line = Line::default();
         let mut chunk = [0; 512];
-        let too_long = || refuse(format!("the name is longer than {MAX_NAME} bytes"));
         loop {
             let count = self.stream.read(&mut chunk).await?;
             if count == 0 && line.is_empty() {
@@ -115,23 +108,10 @@ impl Client {
             if count == 0 {
                 return refuse("the name has no end of line");
             }
-            let end = chunk[..count].iter().position(|&byte| byte == b'\n');
-            line.extend_from_slice(&chunk[..end.unwrap_or(count)]);
-            if end.is_some() {
-                break;
-            }
-            // One more, which may turn out to be a carriage return.
-            if line.len() > MAX_NAME + 1 {
-                return too_long();
+            if line.push(&chunk[..count]).map_err(Trouble::Refused)? {
+                return Ok(line);
             }
         }
-        if line.last() == Some(&b'\r') {
-            line.pop();
-        }
-        if line.len() > MAX_NAME {
-            return too_long();
-        }
-        Ok(line)
     }
 
     /// Ends a connection so that what was sent arrives. To close while the client still sends

@@ -39,7 +39,11 @@ const CLEARABLE: u8 = 0b00011;
 
 fn readiness(bits: u8) -> Readiness {
     (0..5).fold(Readiness::NONE, |all, bit| {
-        if bits >> bit & 1 == 1 { all | BITS[bit] } else { all }
+        if bits >> bit & 1 == 1 {
+            all | BITS[bit]
+        } else {
+            all
+        }
     })
 }
 

@@ -458,6 +458,34 @@ mod tests {
         }
     }
 
+    /// Each poll brings another waker; whichever is the last when the job ends is woken.
+    #[test]
+    fn the_last_waker_is_woken_however_the_end_crosses_a_poll() {
+        struct Send(mpsc::Sender<usize>, usize);
+        impl std::task::Wake for Send {
+            fn wake(self: Arc<Self>) {
+                let _ = self.0.send(self.1);
+            }
+        }
+        for round in 0..2000 {
+            let (sender, woken) = mpsc::channel();
+            let mut job = spawn_blocking(move || {
+                for _ in 0..round % 64 {
+                    std::hint::spin_loop();
+                }
+            });
+            let mut poll = |number| {
+                let waker = Arc::new(Send(sender.clone(), number)).into();
+                Pin::new(&mut job).poll(&mut Context::from_waker(&waker))
+            };
+            if (0..4).any(|number| poll(number).is_ready()) {
+                continue;
+            }
+            assert_eq!(woken.recv_timeout(KEEP_ALIVE), Ok(3), "round {round}");
+            assert!(poll(4).is_ready());
+        }
+    }
+
     #[test]
     fn a_full_queue_gives_the_job_back() {
         // A pool of its own, whose only thread is busy until the end.

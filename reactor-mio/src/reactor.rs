@@ -213,26 +213,33 @@ impl MioReactor {
         drop(wakeups);
     }
 
+    /// Takes what is known of a source's readiness out of the table.
     #[inline]
-    pub(crate) fn poll_ready(
+    pub(crate) fn take_ready(&self, token: Token, direction: Direction) -> Readiness {
+        self.inner.sources.borrow_mut().take_ready(token, direction)
+    }
+
+    /// The same or, if there is none, waits for news.
+    #[inline]
+    pub(crate) fn poll_take(
         &self,
         token: Token,
         direction: Direction,
         cx: &mut Context<'_>,
     ) -> Poll<Readiness> {
-        let ready = self.inner.sources.borrow().ready_for(token, direction);
-        if !ready.is_empty() {
-            return Poll::Ready(ready);
-        }
         // Cloned and dropped outside of the borrow: wakers can be foreign code.
         let waker = cx.waker().clone();
-        let former = self
+        let (ready, former) = self
             .inner
             .sources
             .borrow_mut()
-            .wait(token, direction, waker);
+            .take_ready_or_wait(token, direction, waker);
         drop(former);
-        Poll::Pending
+        if ready.is_empty() {
+            Poll::Pending
+        } else {
+            Poll::Ready(ready)
+        }
     }
 
     #[inline]
@@ -398,13 +405,13 @@ mod tests {
         let mut cx = Context::from_waker(&waker);
         assert!(
             reactor
-                .poll_ready(token, Direction::Read, &mut cx)
+                .poll_take(token, Direction::Read, &mut cx)
                 .is_pending()
         );
         reactor.park(Deadline::Never).unwrap();
         assert!(
             reactor
-                .poll_ready(token, Direction::Read, &mut cx)
+                .poll_take(token, Direction::Read, &mut cx)
                 .is_pending()
         );
         assert_eq!(count.0.load(Ordering::Relaxed), 0);
@@ -422,7 +429,7 @@ mod tests {
             let mut cx = Context::from_waker(&waker);
             assert!(
                 reactor
-                    .poll_ready(token, Direction::Read, &mut cx)
+                    .poll_take(token, Direction::Read, &mut cx)
                     .is_pending()
             );
             io::Write::write_all(&mut &theirs, b"news").unwrap();

@@ -57,10 +57,11 @@ pub struct Registered<S: Source> {
     token: Cell<Option<Token>>,
     /// What the selector watches the source for. None as long as there is no token.
     interest: Cell<Option<Interest>>,
+    /// What the source may be tried for: what the reactor reported, taken out of its table, and
+    /// not used up since. Before the source is registered, everything.
+    ready: Cell<Readiness>,
     /// Operations in a row that did not have to wait.
     streak: Cell<u8>,
-    /// A read came back short before the source was registered: wait, do not probe.
-    drained: Cell<bool>,
     /// Dropping the source closes its descriptor.
     closes: bool,
     /// `None` only while the source is being taken out.
@@ -96,8 +97,8 @@ impl<S: Source> Registered<S> {
             reactor: reactor.clone(),
             token: Cell::new(None),
             interest: Cell::new(None),
+            ready: Cell::new(Readiness::READABLE | Readiness::WRITABLE),
             streak: Cell::new(0),
-            drained: Cell::new(false),
             closes,
             source: RefCell::new(Some(source)),
         }
@@ -219,10 +220,7 @@ impl<S: Source> Registered<S> {
     #[inline]
     pub(crate) fn read_short(&self) {
         if TRUE_EDGES {
-            match self.token.get() {
-                Some(token) => self.reactor.clear_ready(token, Readiness::READABLE),
-                None => self.drained.set(true),
-            }
+            self.ready.set(self.ready.get() & !used_up(Direction::Read));
         }
     }
 
@@ -230,7 +228,8 @@ impl<S: Source> Registered<S> {
     #[inline]
     pub(crate) fn write_short(&self) {
         if TRUE_EDGES {
-            self.clear(Direction::Write);
+            self.ready
+                .set(self.ready.get() & !used_up(Direction::Write));
         }
     }
 
@@ -242,12 +241,11 @@ impl<S: Source> Registered<S> {
 
     #[inline]
     fn watched(&self, direction: Direction) -> Option<Token> {
-        let interest = self.interest.get()?;
-        let watched = match direction {
-            Direction::Read => interest.is_readable(),
-            Direction::Write => interest.is_writable(),
-        };
-        if watched { self.token.get() } else { None }
+        if watches(self.interest.get(), direction) {
+            self.token.get()
+        } else {
+            None
+        }
     }
 
     #[inline]
@@ -257,13 +255,11 @@ impl<S: Source> Registered<S> {
         cx: &mut Context<'_>,
         mut op: impl FnMut(&S) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        if let Some(token) = self.watched(direction) {
-            if self.reactor.poll_ready(token, direction, cx).is_pending() {
-                self.streak.set(0);
-                return Poll::Pending;
+        if !self.is_ready(direction) {
+            match self.watched(direction) {
+                Some(token) => ready!(self.poll_watched(token, direction, cx)),
+                None => ready!(self.poll_unwatched(direction, cx))?,
             }
-        } else if direction == Direction::Read && self.drained.take() {
-            ready!(self.poll_ready(direction, cx))?;
         }
         let streak = self.streak.get();
         if streak == STREAK {
@@ -277,7 +273,9 @@ impl<S: Source> Registered<S> {
                         self.watch(None)?;
                     }
                     self.clear(direction);
-                    ready!(self.poll_ready(direction, cx))?;
+                    if !self.is_ready(direction) {
+                        ready!(self.poll_unwatched(direction, cx))?;
+                    }
                     // Still ready, because the source is closed in this direction. One that
                     // says both is asked again, though not before other tasks had their turn.
                     return self.pause(cx);
@@ -295,23 +293,61 @@ impl<S: Source> Registered<S> {
         Poll::Pending
     }
 
+    /// Whether an operation may be tried.
+    #[inline]
+    fn is_ready(&self, direction: Direction) -> bool {
+        self.ready.get().intersects(direction.mask())
+    }
+
+    /// Notes that an operation would have blocked.
     #[inline]
     fn clear(&self, direction: Direction) {
+        self.ready.set(self.ready.get() & !used_up(direction));
         if let Some(token) = self.token.get() {
-            let ready = match direction {
-                Direction::Read => Readiness::READABLE,
-                Direction::Write => Readiness::WRITABLE,
-            };
-            self.reactor.clear_ready(token, ready);
+            self.reactor.clear_ready(token, used_up(direction));
         }
     }
 
-    #[inline(never)]
+    /// Waits until the source is ready, as far as that is known.
     fn poll_ready(
         &self,
         direction: Direction,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Readiness>> {
+        // Until the source is watched it is not known whether it is ready.
+        if self.watched(direction).is_none() || !self.is_ready(direction) {
+            ready!(self.poll_unwatched(direction, cx))?;
+        }
+        Poll::Ready(Ok(self.ready.get() & direction.mask()))
+    }
+
+    /// Waits until the reactor reports something about a source that it watches.
+    #[inline(always)]
+    fn poll_watched(&self, token: Token, direction: Direction, cx: &mut Context<'_>) -> Poll<()> {
+        // Somebody who has just waited was woken, as a rule. After some operations there is
+        // nothing left, as a rule.
+        if self.streak.get() == 0 {
+            let ready = self.reactor.take_ready(token, direction);
+            if !ready.is_empty() {
+                self.ready.set(self.ready.get() | ready);
+                return Poll::Ready(());
+            }
+        }
+        match self.reactor.poll_take(token, direction, cx) {
+            Poll::Ready(ready) => {
+                self.ready.set(self.ready.get() | ready);
+                Poll::Ready(())
+            }
+            Poll::Pending => {
+                self.streak.set(0);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The same, of a source that it may still have to watch.
+    #[inline(never)]
+    fn poll_unwatched(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let token = match self.watched(direction) {
             Some(token) => token,
             None => self.watch(Some(match direction {
@@ -319,11 +355,7 @@ impl<S: Source> Registered<S> {
                 Direction::Write => Interest::WRITABLE,
             }))?,
         };
-        let polled = self.reactor.poll_ready(token, direction, cx);
-        if polled.is_pending() {
-            self.streak.set(0);
-        }
-        polled.map(Ok)
+        self.poll_watched(token, direction, cx).map(Ok)
     }
 
     /// Makes the selector watch the source for `more`, too, or again if it [dropped](was_dropped)
@@ -334,12 +366,17 @@ impl<S: Source> Registered<S> {
             return Err(io::Error::other("a source used inside its own operation"));
         };
         let source = source.as_mut().ok_or_else(gone)?;
-        self.drained.set(false);
         let interest = match (self.interest.get(), more) {
             (Some(before), Some(more)) => before | more,
             (Some(interest), None) | (None, Some(interest)) => interest,
             (None, None) => return Err(io::Error::other("a source to be watched for nothing")),
         };
+        // What was hoped for so far will be reported from now on.
+        for direction in [Direction::Read, Direction::Write] {
+            if watches(Some(interest), direction) && !watches(self.interest.get(), direction) {
+                self.ready.set(self.ready.get() & !used_up(direction));
+            }
+        }
         let token = match self.token.get() {
             Some(token) => {
                 match self.reactor.reregister(source, token, interest) {
@@ -355,6 +392,24 @@ impl<S: Source> Registered<S> {
         self.token.set(Some(token));
         self.interest.set(Some(interest));
         Ok(token)
+    }
+}
+
+/// Whether somebody who watches for `interest` hears about this direction.
+#[inline]
+fn watches(interest: Option<Interest>, direction: Direction) -> bool {
+    match direction {
+        Direction::Read => interest.is_some_and(Interest::is_readable),
+        Direction::Write => interest.is_some_and(Interest::is_writable),
+    }
+}
+
+/// What an operation that would have blocked has used up.
+#[inline]
+fn used_up(direction: Direction) -> Readiness {
+    match direction {
+        Direction::Read => Readiness::READABLE,
+        Direction::Write => Readiness::WRITABLE,
     }
 }
 
@@ -482,6 +537,29 @@ mod tests {
         reactor.park(Deadline::Never).unwrap();
         assert_eq!(read(&mut cx), (true, 3));
         assert_eq!(read(&mut cx), (true, 4));
+    }
+
+    #[test]
+    fn what_is_hoped_for_is_no_news() {
+        let (reactor, ours, mut theirs) = pair();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut buf = [0; 4];
+        let read = ours.poll_read_with(&mut cx, |mut io| io.read(&mut buf));
+        assert!(read.is_pending());
+        // Watched for reading, not for writing: a write may be tried, but is not reported ready.
+        assert!(ours.poll_write_ready(&mut cx).is_pending());
+        reactor.park(Deadline::Never).unwrap();
+        assert!(ours.poll_write_ready(&mut cx).is_ready());
+        assert!(ours.poll_read_ready(&mut cx).is_pending());
+        theirs.write_all(b"x").unwrap();
+        reactor.park(Deadline::Never).unwrap();
+        // What has been reported stays until it has been used up.
+        assert!(ours.poll_read_ready(&mut cx).is_ready());
+        assert!(ours.poll_read_ready(&mut cx).is_ready());
+        let read = || ours.try_with(Direction::Read, |mut io| io.read(&mut [0; 1]));
+        assert_eq!(read().unwrap(), 1);
+        assert_eq!(read().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert!(ours.poll_read_ready(&mut cx).is_pending());
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! [`Error`]: what can go wrong with an in-memory stream.
+//! [`Error`]: what can go wrong with a stream, in memory or on a chip's network.
 
 use core::fmt;
 
 use embedded_io::ErrorKind;
 
-/// Why an operation on an in-memory stream or listener failed.
+/// Why an operation on a stream, a listener or a socket failed.
 ///
 /// Converts into an [`embedded_io::ErrorKind`] by [`kind`](embedded_io::Error::kind) and, with
 /// feature `std`, into a [`std::io::Error`](https://doc.rust-lang.org/std/io/struct.Error.html)
@@ -29,6 +29,8 @@ pub enum Error {
     /// The text is neither a socket address nor a name that is known here. There is no name
     /// service in memory: `localhost` is the one name.
     InvalidAddress,
+    /// A datagram has more bytes than there is memory for.
+    MessageTooLong,
     /// A table of the network is full: the field names it.
     LimitReached(Limit),
     /// A write made no progress.
@@ -37,7 +39,7 @@ pub enum Error {
     UnexpectedEof,
 }
 
-/// A limit of an in-memory network.
+/// A limit of a network in memory or of a protocol stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Limit {
@@ -47,6 +49,8 @@ pub enum Limit {
     Connections,
     /// The memory for a connection's buffers.
     Memory,
+    /// The number of a protocol stack's sockets.
+    Sockets,
 }
 
 impl fmt::Display for Error {
@@ -60,6 +64,8 @@ impl fmt::Display for Error {
             Error::AddrInUse => "address in use",
             Error::AddrNotAvailable => "no free port",
             Error::InvalidAddress => "not a socket address",
+            Error::MessageTooLong => "message too long",
+            Error::LimitReached(Limit::Sockets) => "all sockets of the stack are in use",
             Error::LimitReached(Limit::Listeners) => "all listeners of the network are in use",
             Error::LimitReached(Limit::Connections) => "all connections of the network are in use",
             Error::LimitReached(Limit::Memory) => "no memory for a connection's buffers",
@@ -80,7 +86,7 @@ impl embedded_io::Error for Error {
             Error::NotConnected => ErrorKind::NotConnected,
             Error::AddrInUse => ErrorKind::AddrInUse,
             Error::AddrNotAvailable => ErrorKind::AddrNotAvailable,
-            Error::InvalidAddress => ErrorKind::InvalidInput,
+            Error::InvalidAddress | Error::MessageTooLong => ErrorKind::InvalidInput,
             Error::LimitReached(_) => ErrorKind::OutOfMemory,
             Error::WriteZero => ErrorKind::WriteZero,
             // `embedded_io` has no names for these.
@@ -110,7 +116,7 @@ impl From<Error> for std::io::Error {
             Error::NotConnected => ErrorKind::NotConnected,
             Error::AddrInUse => ErrorKind::AddrInUse,
             Error::AddrNotAvailable => ErrorKind::AddrNotAvailable,
-            Error::InvalidAddress => ErrorKind::InvalidInput,
+            Error::InvalidAddress | Error::MessageTooLong => ErrorKind::InvalidInput,
             Error::LimitReached(_) => ErrorKind::OutOfMemory,
             Error::WriteZero => ErrorKind::WriteZero,
             Error::UnexpectedEof => ErrorKind::UnexpectedEof,

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub(crate) mod reactor;
+pub(crate) mod server;
 
 use std::env::consts::EXE_SUFFIX;
 use std::io::Read;
@@ -192,6 +193,22 @@ impl Running {
                 panic!("it does not end\n--- stdout\n{stdout}\n--- stderr\n{stderr}");
             }
             thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Ends the program, which must be running, and returns what it printed.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> Finished {
+        let start = Instant::now();
+        let ended = self.child.try_wait().expect("the state of the program");
+        self.kill();
+        let (stdout, stderr) = self.collect();
+        assert_eq!(ended, None, "{stdout}\n--- stderr\n{stderr}");
+        Finished {
+            status: self.child.wait().expect("the state of the program"),
+            stdout,
+            stderr,
+            took: start.elapsed(),
         }
     }
 

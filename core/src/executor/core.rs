@@ -286,11 +286,11 @@ impl Core {
             .with(|outside| (self.epoch() == epoch).then(|| f(&mut outside.inbox)))
     }
 
-    /// Whether another thread has left something in the inbox.
+    /// Whether another thread has set one of these bits.
     #[cfg(not(lean))]
     #[inline]
-    pub(crate) fn has_inbox(&self) -> bool {
-        self.signals.load(Ordering::SeqCst) & INBOX != 0
+    pub(crate) fn has_signal(&self, bits: usize) -> bool {
+        self.signals.load(Ordering::SeqCst) & bits != 0
     }
 
     /// Whether there is a reason not to wait. Plain loads.
@@ -368,6 +368,11 @@ impl Core {
 
     pub(crate) fn is_shutdown(&self) -> bool {
         self.signals.load(Ordering::SeqCst) & SHUTDOWN != 0
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn set_signal(&self, bit: usize) {
+        self.signals.fetch_or(bit, Ordering::SeqCst);
     }
 
     #[cfg(feature = "std")]
@@ -492,31 +497,27 @@ impl Core {
     /// How many tasks there are.
     pub(crate) fn live(&self) -> usize {
         let mut live = 0;
-        self.for_each_block(|block, _| live += block.taken());
+        // SAFETY: S1.
+        self.for_each_block(|block| live += unsafe { (*block).taken() });
         live
     }
 
-    /// Calls `f` with every block and the index of its first slot.
-    pub(crate) fn for_each_block(&self, mut f: impl FnMut(&'static Block, usize)) {
+    /// Calls `f` with every block: with the pointer, as a reference to the head would not reach
+    /// the slots behind it.
+    pub(crate) fn for_each_block(&self, mut f: impl FnMut(*const Block)) {
+        let first = self.blocks.get();
         #[cfg(lean)]
-        // SAFETY: S1.
-        if let Some(head) = unsafe { self.blocks.get().as_ref() } {
-            f(head, 0);
+        if !first.is_null() {
+            f(first);
         }
         #[cfg(not(lean))]
-        self.for_each_in_list(&mut f);
-    }
-
-    #[cfg(not(lean))]
-    fn for_each_in_list(&self, f: &mut dyn FnMut(&'static Block, usize)) {
-        let mut first = 0;
-        let mut block = self.blocks.get();
-        while !block.is_null() {
-            // SAFETY: S1.
-            let head: &'static Block = unsafe { &*block };
-            f(head, first);
-            first += head.len();
-            block = head.next.get();
+        {
+            let mut block = first;
+            while !block.is_null() {
+                f(block);
+                // SAFETY: S1.
+                block = unsafe { (*block).next.get() };
+            }
         }
     }
 
@@ -530,29 +531,6 @@ impl Core {
         let clock = self.clock.get()?;
         // SAFETY: the clock is set while its context is entered, on this thread.
         Some(unsafe { (clock.now)(clock.reactor) })
-    }
-
-    #[cfg(not(lean))]
-    #[inline]
-    pub(crate) fn seed(&self) -> u64 {
-        #[cfg(any(feature = "std", feature = "simulation"))]
-        return self.seed.get();
-        #[cfg(not(any(feature = "std", feature = "simulation")))]
-        return 0;
-    }
-}
-
-impl Core {
-    /// Lets the next turn have another order than this one, unless the seed was set anew.
-    #[inline]
-    #[cfg(not(lean))]
-    pub(crate) fn advance_seed(&self, from: u64, to: u64) {
-        #[cfg(any(feature = "std", feature = "simulation"))]
-        if from != 0 && self.seed.get() == from {
-            self.seed.set(to);
-        }
-        #[cfg(not(any(feature = "std", feature = "simulation")))]
-        let _ = (from, to);
     }
 }
 

@@ -3,6 +3,8 @@
 pub(crate) mod context;
 pub(crate) mod core;
 mod endless;
+#[cfg(all(test, not(loom)))]
+mod idle;
 #[cfg(feature = "std")]
 mod inbox;
 #[cfg(all(lean, feature = "interrupt-executors"))]
@@ -10,6 +12,8 @@ mod interrupt;
 mod listing;
 mod root;
 mod spawner;
+#[cfg(not(lean))]
+mod turn;
 
 use ::core::fmt;
 use ::core::future::Future;
@@ -238,7 +242,7 @@ impl<R: Reactor> Executor<R> {
             polled: 0,
             looked: None,
             #[cfg(feature = "std")]
-            backlog: true,
+            backlog: false,
             _entered: self.entered(),
         })
     }
@@ -322,8 +326,9 @@ impl<R: Reactor> Drop for Executor<R> {
         core.closing.set(true);
         {
             let _entered = self.entered();
-            core.for_each_block(|block, _| {
-                for index in 0..block.len() {
+            core.for_each_block(|block| {
+                // SAFETY: S1.
+                for index in 0..unsafe { (*block).len() } {
                     // SAFETY: below the block's length.
                     let slot = unsafe { Block::slot(block, index) };
                     if slot.is_live() {
@@ -389,6 +394,11 @@ struct Running<'a, R: Reactor> {
 impl<R: Reactor> Drop for Running<'_, R> {
     fn drop(&mut self) {
         self.core.running.set(false);
+        #[cfg(feature = "std")]
+        if self.backlog {
+            // For the next run to find.
+            self.core.set_signal(core::INBOX);
+        }
     }
 }
 
@@ -396,11 +406,14 @@ impl<R: Reactor> Running<'_, R> {
     /// Runs turn after turn until the end of the task `root` or, without one, until the shutdown;
     /// waits when nothing is ready.
     fn until(&mut self, root: Option<Tenant>) -> Result<(), RunError<R::Error>> {
+        if self.is_done(root) {
+            return Ok(());
+        }
         loop {
+            self.turn()?;
             if self.is_done(root) {
                 return Ok(());
             }
-            self.turn()?;
             if !self.is_ready() {
                 self.wait(root)?;
             }
@@ -418,6 +431,11 @@ impl<R: Reactor> Running<'_, R> {
     /// Whether there is anything to do without waiting.
     #[inline]
     fn is_ready(&self) -> bool {
+        #[cfg(feature = "std")]
+        if self.backlog && self.core.has_free_slot() {
+            // A turn has freed a slot that somebody waits for.
+            return true;
+        }
         #[cfg(not(lean))]
         return self.core.is_pending();
         #[cfg(lean)]
@@ -449,31 +467,15 @@ impl<R: Reactor> Running<'_, R> {
     #[cfg(not(lean))]
     #[inline]
     fn turn(&mut self) -> Result<usize, RunError<R::Error>> {
-        let core = self.core;
         #[cfg(feature = "std")]
-        if self.backlog || core.has_inbox() {
-            self.backlog = inbox::drain(core);
+        if self.backlog || self.core.has_signal(core::INBOX) {
+            self.backlog = inbox::drain(self.core);
         }
-        let mut polls = 0;
-        let seed = core.seed();
-        let mut batch = core.ready.batch(seed);
-        while batch.next_block() {
-            let before = polls;
-            while let Some(slot) = batch.next_slot() {
-                // SAFETY: `begin` has entered the context on the executor's thread, and only one
-                // run exists, so no task is being polled. The slot came from the ready words.
-                if unsafe { run::attend(core, slot) } {
-                    polls += 1;
-                }
-            }
-            self.polled += polls - before;
-            if self.polled >= POLLS_BETWEEN_LOOKS {
-                self.look_if_time()?;
-            }
+        #[cfg(any(feature = "std", feature = "simulation"))]
+        if self.core.seed.get() != 0 {
+            return self.permuted_turn();
         }
-        core.advance_seed(seed, batch.seed());
-        core.count_polls(polls);
-        Ok(polls)
+        self.poll_batch(|batch| batch.next_slot())
     }
 
     #[cold]
@@ -529,11 +531,6 @@ impl<R: Reactor> Running<'_, R> {
     /// Waits until there is something to do, unless it is [`until`](Self::until) here.
     fn wait(&mut self, root: Option<Tenant>) -> Result<(), RunError<R::Error>> {
         let core = self.core;
-        #[cfg(feature = "std")]
-        if self.backlog && core.has_free_slot() {
-            // The turn that has just ended freed a slot that somebody waits for.
-            return Ok(());
-        }
         let until = self.deadline();
         if cfg!(lean) || !R::NEEDS_UNPARK {
             return if self.is_done(root) {
@@ -550,8 +547,13 @@ impl<R: Reactor> Running<'_, R> {
         #[cfg(not(lean))]
         {
             let _announced = Announced(core);
+            // The end of `root` would have been seen before: it comes in a turn.
+            let reasons = match root {
+                Some(_) => core::INBOX,
+                None => core::INBOX | core::SHUTDOWN,
+            };
             // Announce first, then look again at everything that others can set.
-            if core.ready.announce_park() && !core.has_inbox() && !self.is_done(root) {
+            if core.ready.announce_park() && !core.has_signal(reasons) {
                 return self.look(until);
             }
         }

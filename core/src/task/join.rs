@@ -10,6 +10,7 @@ use core::task::{Context, Poll, Waker};
 
 use super::body::{self, Op, RunFn};
 use super::slot::{Abort, SlotRef, Tenant};
+use super::waker;
 use crate::executor::core::{Core, CoreRef, of as core_of};
 
 /// Why a task has no output.
@@ -350,20 +351,20 @@ impl<T> Future for JoinHandle<T> {
         if core.is_none() || !this.is_held() {
             return Poll::Ready(this.take_for(core));
         }
-        let waker = this.node.waker.get();
+        let place = this.node.waker.get();
         // SAFETY: the executor's thread, which is this one, is the only one to use the cell,
         // and `will_wake` runs no foreign code.
-        let known = unsafe { (*waker).as_ref() }.is_some_and(|old| old.will_wake(cx.waker()));
+        let known = unsafe { (*place).as_ref() }.is_some_and(|old| old.will_wake(cx.waker()));
         if !known {
-            let new = cx.waker().clone();
-            // Foreign code, which may have run the executor: our task may be gone, and its slot
+            let (new, is_foreign) = waker::copy(cx.waker());
+            // Foreign code may have run the executor: our task may be gone, and its slot
             // another's.
-            if !this.is_running() {
+            if is_foreign && !this.is_running() {
                 return Poll::Ready(this.take());
             }
             // SAFETY: as above; the old waker is dropped when the cell is no longer in use and
             // the slot knows of us.
-            let old = unsafe { ptr::replace(waker, Some(new)) };
+            let old = unsafe { ptr::replace(place, Some(new)) };
             this.link();
             drop(old);
         }

@@ -38,7 +38,7 @@ pub(crate) mod site;
 #[cfg(not(lean))]
 pub(crate) mod slot;
 pub(crate) mod tenant;
-mod waker;
+pub(crate) mod waker;
 mod yield_now;
 
 use core::task::Waker;

@@ -3,12 +3,13 @@
 //! A wake sets a bit; it can neither fail nor overflow anything, and a second wake before the
 //! poll costs nothing more. Each block has two words. The *local* word belongs to the
 //! executor's thread, which needs no atomic operation to set a bit. Everybody else sets bits in
-//! the *remote* word. A word that goes from zero to non-zero puts its block into the local list
-//! or onto the remote stack.
+//! the *remote* word. A word that goes from zero to non-zero puts its block onto the local or the
+//! remote stack.
 //!
 //! # Invariants
 //!
-//! * **R1.** A block is in the local list if and only if its local word is not zero.
+//! * **R1.** A block is on the local stack, or still to come in the batch that was made of it, if
+//!   and only if its local word is not zero.
 //! * **R2.** Whoever turns a remote word from zero to non-zero pushes the block onto the remote
 //!   stack, exactly once; the consumer reads the block's link before it zeroes the word, because
 //!   from then on the block may be pushed anew.
@@ -240,9 +241,8 @@ pub(crate) struct ReadyQueue {
     remote: AtomicPtr<Block>,
     /// Set while the executor is about to block or blocks.
     parked: AtomicBool,
-    /// First and last block with local bits.
-    head: Cell<*const Block>,
-    tail: Cell<*const Block>,
+    /// Top of the stack of blocks with local bits.
+    local: Cell<*const Block>,
 }
 
 impl ReadyQueue {
@@ -251,8 +251,7 @@ impl ReadyQueue {
             Self {
                 remote: AtomicPtr::new(ptr::null_mut()),
                 parked: AtomicBool::new(false),
-                head: Cell::new(ptr::null()),
-                tail: Cell::new(ptr::null()),
+                local: Cell::new(ptr::null()),
             }
         }
     }
@@ -269,22 +268,8 @@ impl ReadyQueue {
         let before = head.local.get();
         head.local.set(before | bits);
         if before == 0 {
-            // R1: it was not in the list, now it is.
-            self.append(block);
-        }
-    }
-
-    /// Adds a block at the end of the local list.
-    #[inline]
-    fn append(&self, block: *const Block) {
-        // SAFETY: S1; the list holds blocks of this executor only.
-        unsafe { (*block).next_local.set(ptr::null()) };
-        let tail = self.tail.replace(block);
-        if self.head.get().is_null() {
-            self.head.set(block);
-        } else {
-            // SAFETY: as above; the list is not empty, so `tail` is its last block.
-            unsafe { (*tail).next_local.set(block) };
+            // R1: it was not on the stack, now it is.
+            head.next_local.set(self.local.replace(block));
         }
     }
 
@@ -345,7 +330,7 @@ impl ReadyQueue {
     /// Whether any task is due. Plain loads: an idle look writes nothing.
     #[inline]
     pub(crate) fn is_pending(&self) -> bool {
-        !self.head.get().is_null() || !self.remote.load(Ordering::Relaxed).is_null()
+        !self.local.get().is_null() || !self.remote.load(Ordering::Relaxed).is_null()
     }
 
     /// Moves the remote bits into the local words.
@@ -370,44 +355,37 @@ impl ReadyQueue {
     /// Everything that is due now. Wakes from now on wait for the next batch, except that a
     /// block whose turn has not come yet takes them along.
     #[inline]
-    pub(crate) fn batch(&self, seed: u64) -> Batch<'_> {
+    pub(crate) fn batch(&self) -> Batch<'_> {
         self.collect();
-        let is_empty = self.head.get().is_null();
         Batch {
             queue: self,
+            next: self.local.replace(ptr::null()),
             block: ptr::null(),
-            last: if is_empty {
-                ptr::null()
-            } else {
-                self.tail.get()
-            },
             bits: 0,
-            seed,
         }
     }
 
     /// Forgets all local bits: for an executor that ends.
     pub(crate) fn clear(&self) {
-        let mut batch = self.batch(0);
+        let mut batch = self.batch();
         while batch.next_block() {
             batch.bits = 0;
         }
     }
 }
 
-/// The slots that are due in one turn of the run loop: those of the blocks that were in the
-/// list when it began. What joins the list meanwhile comes behind them.
+/// The slots that are due in one turn of the run loop: those of the blocks that were on the
+/// stack when it began.
 ///
-/// Without `std`: dropped in the middle of a block, it puts what is left of that back.
+/// Whoever drops it before its end has to [put the rest back](Self::put_back), see R1. Without
+/// `std`, where a panic passes through the run loop, its destructor does that.
 pub(crate) struct Batch<'a> {
     queue: &'a ReadyQueue,
+    /// The blocks whose turn is still to come.
+    next: *const Block,
     /// The block whose turn it is and the bits that are left of it.
     block: *const Block,
     bits: usize,
-    /// The last block of the batch.
-    last: *const Block,
-    /// Not zero: take the slots of a block in an order drawn from this seed.
-    seed: u64,
 }
 
 impl Batch<'_> {
@@ -416,15 +394,14 @@ impl Batch<'_> {
     #[inline]
     pub(crate) fn next_block(&mut self) -> bool {
         debug_assert!(self.bits == 0);
-        if ptr::eq(self.block, self.last) {
+        if self.next.is_null() {
             return false;
         }
-        self.block = self.queue.head.get();
-        // SAFETY: S1, and S5: we are on the executor's thread. The list is not empty: only this
-        // batch takes blocks out of it, and it has not come to its last one.
+        self.block = self.next;
+        // SAFETY: S1, and S5: we are on the executor's thread.
         let head = unsafe { &*self.block };
-        self.queue.head.set(head.next_local.get());
-        // R1: the word becomes zero as the block leaves the list.
+        self.next = head.next_local.get();
+        // R1: the word becomes zero as the block leaves the batch.
         self.bits = head.local.replace(0);
         true
     }
@@ -435,26 +412,49 @@ impl Batch<'_> {
         if self.bits == 0 {
             return None;
         }
-        let index = if self.seed == 0 {
-            self.bits.trailing_zeros()
-        } else {
-            self.seed = next_random(self.seed);
-            pick_at_random(self.seed, self.bits)
-        };
+        let index = self.bits.trailing_zeros();
+        self.bits &= self.bits - 1;
+        // SAFETY: only bits of slots that exist are ever set.
+        Some(unsafe { Block::slot(self.block, index as usize) })
+    }
+
+    /// A slot of this block whose bit was set, drawn at random.
+    #[cfg(any(feature = "std", feature = "simulation"))]
+    pub(crate) fn any_slot(&mut self, seed: &mut u64) -> Option<SlotRef> {
+        if self.bits == 0 {
+            return None;
+        }
+        *seed = next_random(*seed);
+        let index = pick_at_random(*seed, self.bits);
         self.bits &= !(1 << index);
         // SAFETY: only bits of slots that exist are ever set.
         Some(unsafe { Block::slot(self.block, index as usize) })
     }
 
-    /// Where the generator of random orders has got to.
-    #[inline]
-    pub(crate) fn seed(&self) -> u64 {
-        self.seed
+    /// Puts what is left of the batch back onto the stack.
+    #[cold]
+    pub(crate) fn put_back(&mut self) {
+        if self.bits != 0 {
+            // SAFETY: the batch holds blocks of this queue, on the executor's thread.
+            unsafe { self.queue.mark_local(self.block, self.bits) };
+            self.bits = 0;
+        }
+        let mut last = self.next;
+        while !last.is_null() {
+            // SAFETY: S1, S5.
+            let next = unsafe { &(*last).next_local };
+            if next.get().is_null() {
+                next.set(self.queue.local.replace(self.next));
+                self.next = ptr::null();
+                return;
+            }
+            last = next.get();
+        }
     }
 }
 
-/// The index of one of these bits. By value, so that a batch can live in registers.
-#[cold]
+/// The index of one of these bits.
+#[cfg(any(feature = "std", feature = "simulation"))]
 fn pick_at_random(seed: u64, mut bits: usize) -> u32 {
     for _ in 0..(seed >> 33) as u32 % bits.count_ones() {
         bits &= bits - 1;
@@ -464,20 +464,18 @@ fn pick_at_random(seed: u64, mut bits: usize) -> u32 {
 
 /// One step of the xorshift64 generator (Marsaglia 2003, shifts 13, 7, 17); never zero for a
 /// seed that is not.
+#[cfg(any(feature = "std", feature = "simulation"))]
 pub(crate) fn next_random(mut seed: u64) -> u64 {
     seed ^= seed << 13;
     seed ^= seed >> 7;
     seed ^ seed << 17
 }
 
-/// Where there is no `std`, a panic passes through the run loop. With it none gets that far,
-/// and without a destructor the batch can live in registers.
+// With `std` no panic of a task gets as far as the run loop, and without a destructor the batch
+// can live in registers.
 #[cfg(not(feature = "std"))]
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
-        if self.bits != 0 {
-            // SAFETY: the batch holds blocks of this queue, on the executor's thread.
-            unsafe { self.queue.mark_local(self.block, self.bits) };
-        }
+        self.put_back();
     }
 }

@@ -159,7 +159,8 @@ pub(crate) unsafe fn attend(core: &Core, slot: SlotRef) -> bool {
         Due::Poll => {
             slot.count_poll();
             let (run, body) = slot.task();
-            let Some(run) = run else { return false };
+            // SAFETY: S3: live, and settled only within this very call.
+            let run = unsafe { run.unwrap_unchecked() };
             let bomb = Bomb { core, slot };
             // SAFETY: S3, and B1: the task is live and not settled.
             let ended = unsafe { run(slot, body, None) };
@@ -217,9 +218,9 @@ unsafe fn finish(core: &Core, slot: SlotRef) {
     } else {
         None
     };
-    let index = slot.index();
+    let (block, index) = slot.place();
     slot.retire();
-    core.release_slot(slot.block(), index);
+    core.release_slot(block, index);
     // Foreign code, so at the very end.
     if let Some(joiner) = joiner {
         wake_quietly(joiner);

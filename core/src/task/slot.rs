@@ -90,6 +90,15 @@ impl SlotRef {
         unsafe { Block::of(self.0, self.index()) }
     }
 
+    /// The block of such a slot, and its index there.
+    #[cfg(not(lean))]
+    #[inline]
+    pub(crate) fn place(self) -> (*const Block, usize) {
+        let index = self.index();
+        // SAFETY: S1, S4.
+        (unsafe { Block::of(self.0, index) }, index)
+    }
+
     /// Whether the slot has been woken, as far as the executor's thread knows.
     pub(crate) fn is_marked(self) -> bool {
         // SAFETY: S1.

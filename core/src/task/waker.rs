@@ -23,6 +23,17 @@ pub(crate) unsafe fn waker(slot: SlotRef) -> Waker {
     unsafe { Waker::new(slot.as_ptr(), &VTABLE) }
 }
 
+/// A copy of a waker, and whether making it has run foreign code.
+#[inline]
+pub(crate) fn copy(waker: &Waker) -> (Waker, bool) {
+    #[cfg(not(lean))]
+    if core::ptr::eq(waker.vtable(), &VTABLE) {
+        // SAFETY: what `clone` below would make.
+        return (unsafe { Waker::new(waker.data(), &VTABLE) }, false);
+    }
+    (waker.clone(), true)
+}
+
 unsafe fn clone(slot: *const ()) -> RawWaker {
     RawWaker::new(slot, &VTABLE)
 }
@@ -51,7 +62,7 @@ unsafe fn ignore(_: *const ()) {}
 #[cfg(not(lean))]
 #[inline]
 pub(crate) unsafe fn wake(slot: SlotRef) {
-    let (block, index) = (slot.block(), slot.index());
+    let (block, index) = slot.place();
     // SAFETY: S1 and S4; the block's core never goes away either.
     let core = unsafe { (*block).core() };
     #[cfg(feature = "std")]

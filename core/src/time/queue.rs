@@ -27,6 +27,7 @@ use core::ptr;
 use core::task::{Context, Poll, Waker};
 
 use super::Instant;
+use crate::task::waker;
 
 type Link = *const TimerNode;
 
@@ -104,12 +105,12 @@ impl TimerNode {
         // SAFETY: T2; `will_wake` runs no foreign code.
         let known = unsafe { (*place).as_ref() }.is_some_and(|old| old.will_wake(cx.waker()));
         if !known {
-            let new = cx.waker().clone();
-            // Foreign code, which may have run the executor, or dropped it.
-            if self.fired.get() {
+            let (new, is_foreign) = waker::copy(cx.waker());
+            // Foreign code may have run the executor, or dropped it.
+            if is_foreign && self.fired.get() {
                 return Poll::Ready(());
             }
-            if !self.is_linked() {
+            if is_foreign && !self.is_linked() {
                 new.wake();
                 return Poll::Pending;
             }

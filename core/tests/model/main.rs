@@ -11,6 +11,7 @@
 
 mod program;
 mod real;
+#[cfg(not(lean))]
 mod spec;
 
 use program::Program;
@@ -23,13 +24,14 @@ fn cases() -> ProptestConfig {
         failure_persistence: None,
         max_shrink_iters: 20_000,
         ..ProptestConfig::with_cases(if cfg!(miri) {
-            4
+            1
         } else {
             (1500.0 * soak) as u32
         })
     }
 }
 
+#[cfg(not(lean))]
 proptest! {
     #![proptest_config(cases())]
 
@@ -51,5 +53,18 @@ proptest! {
         let trace = real::run(&program, seed);
         prop_assert_eq!(&trace, &real::run(&program, seed));
         program::check(&trace);
+    }
+}
+
+// The executor for microcontrollers polls in another order, which depends on the wakes that a
+// former executor on the same slots has left, and may poll an aborted task once more: not
+// specified event by event.
+#[cfg(lean)]
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn nothing_is_lost_or_done_twice(program in Program::any()) {
+        program::check(&real::run(&program, 0));
     }
 }

@@ -122,7 +122,8 @@ impl Spec<'_> {
             polls += polled;
             if polled == 0 {
                 self.look();
-                if self.slots.iter().all(|slot| !slot.ready) {
+                let waits = !self.inbox.is_empty() && self.free_slot().is_some();
+                if !waits && self.slots.iter().all(|slot| !slot.ready) {
                     return Ok(polls);
                 }
             }

@@ -22,6 +22,8 @@
 //! Every wait here can be given up without loss of data: what was read has been returned, what
 //! was not returned will be read by the next call.
 
+#[cfg(feature = "dhcp")]
+mod dhcp;
 mod listener;
 mod stream;
 mod table;
@@ -50,7 +52,7 @@ pub use stream::{Shutdown, TcpStream};
 use table::{Row, Table};
 pub use udp::{UdpBuffers, UdpSocket};
 
-use crate::Error;
+use crate::{Error, Limit};
 
 /// How long a connection may be silent before the stack asks whether the peer is still there.
 pub const KEEP_ALIVE: core::time::Duration = core::time::Duration::from_secs(5);
@@ -73,7 +75,8 @@ pub trait Driver: Device {
 pub struct Settings {
     /// The hardware address.
     pub mac: [u8; 6],
-    /// The address in the local network.
+    /// The address in the local network; unspecified if it comes from a server
+    /// (`Stack::start_dhcp`, feature `dhcp`).
     pub address: core::net::Ipv4Addr,
     /// How many bits of it the local network has in common.
     pub prefix: u8,
@@ -157,6 +160,21 @@ pub(crate) struct Inner {
     iface: Interface,
     sockets: SocketSet<'static>,
     table: Table,
+    /// Sockets that there can be.
+    places: usize,
+    #[cfg(feature = "dhcp")]
+    dhcp: dhcp::Dhcp,
+}
+
+impl Inner {
+    /// Whether there can be another socket.
+    fn need_place(&self) -> Result<(), Error> {
+        if self.sockets.iter().count() < self.places {
+            Ok(())
+        } else {
+            Err(Error::LimitReached(Limit::Sockets))
+        }
+    }
 }
 
 impl Stack {
@@ -171,10 +189,12 @@ impl Stack {
         let mut config = Config::new(HardwareAddress::Ethernet(EthernetAddress(settings.mac)));
         config.random_seed = settings.seed;
         let mut iface = Interface::new(config, device, time());
-        iface.update_ip_addrs(|addresses| {
-            // There is room for one at least.
-            let _ = addresses.push(IpCidr::new(settings.address.into(), settings.prefix));
-        });
+        if !settings.address.is_unspecified() {
+            iface.update_ip_addrs(|addresses| {
+                // There is room for one at least.
+                let _ = addresses.push(IpCidr::new(settings.address.into(), settings.prefix));
+            });
+        }
         if let Some(gateway) = settings.gateway {
             let gateway: Ipv4Address = gateway;
             // There is room for one at least.
@@ -196,10 +216,18 @@ impl Stack {
                 iface,
                 sockets,
                 table: Table::new(&mut memory.rows),
+                places: SOCKETS,
+                #[cfg(feature = "dhcp")]
+                dhcp: dhcp::Dhcp::default(),
             }),
             runner: Cell::new(None),
             next_port: Cell::new(49_152 | settings.seed as u16 & 0x3FFF),
         }
+    }
+
+    /// The stack's address in the local network, if it has one by now.
+    pub fn address(&self) -> Option<core::net::Ipv4Addr> {
+        self.look(|inner| inner.iface.ipv4_addr())
     }
 
     /// Moves frames between the device and the sockets, for ever: the body of one task.
@@ -228,13 +256,20 @@ impl Stack {
             iface,
             sockets,
             table,
+            #[cfg(feature = "dhcp")]
+            dhcp,
+            ..
         } = &mut *inner;
+        // First of all what was asked for since: a frame may be there for a new listener.
+        table.maintain(sockets, time());
         for _ in 0..ROUNDS {
             // From now on, whoever leaves something to be sent has to wake us.
             self.runner.set(Some(cx.waker().clone()));
             let now = time();
             iface.poll(now, device, sockets);
             let changed = table.maintain(sockets, now);
+            #[cfg(feature = "dhcp")]
+            let changed = dhcp.maintain(iface, sockets) || changed;
             let next = match (iface.poll_at(now, sockets), table.next_check()) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),

@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 use core::task::{Context, Poll};
 
 use smoltcp::iface::SocketHandle;
+use smoltcp::socket::Socket;
 use smoltcp::socket::udp::{self, PacketBuffer, PacketMetadata, RecvError, SendError};
 
 use super::{Stack, endpoint, listen_endpoint};
@@ -40,7 +41,7 @@ impl<const PACKETS: usize, const BYTES: usize> fmt::Debug for UdpBuffers<PACKETS
     }
 }
 
-/// Sends and receives datagrams.
+/// Sends and receives datagrams. Dropping it gives its place in the stack back, but not its memory.
 pub struct UdpSocket {
     stack: &'static Stack,
     handle: SocketHandle,
@@ -53,11 +54,8 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidAddress`].
-    ///
-    /// # Panics
-    ///
-    /// If the stack has no place for another socket.
+    /// [`Error::AddrInUse`], [`Error::InvalidAddress`], or [`Error::LimitReached`] if the stack
+    /// has no place for another socket.
     pub async fn bind<const PACKETS: usize, const BYTES: usize>(
         stack: &'static Stack,
         addr: impl ToSocketAddrs,
@@ -75,7 +73,17 @@ impl UdpSocket {
         );
         let endpoint = listen_endpoint(local)?;
         socket.bind(endpoint).map_err(|_| Error::InvalidAddress)?;
-        let handle = stack.with(|inner| inner.sockets.add(socket));
+        let handle = stack.with(|inner| {
+            let taken = |socket: &Socket<'_>| match socket {
+                Socket::Udp(socket) => socket.endpoint().port == endpoint.port,
+                _ => false,
+            };
+            if inner.sockets.iter().any(|(_, socket)| taken(socket)) {
+                return Err(Error::AddrInUse);
+            }
+            inner.need_place()?;
+            Ok(inner.sockets.add(socket))
+        })?;
         Ok(Self {
             stack,
             handle,
@@ -87,8 +95,12 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidAddress`] for an address that cannot be sent to, or for more bytes than
-    /// the buffer has in all.
+    /// [`Error::InvalidAddress`] for an address that cannot be sent to,
+    /// [`Error::MessageTooLong`] for more bytes than the buffer has in all.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing was sent if the wait is given up.
     pub async fn send_to(&self, buf: &[u8], addr: impl ToSocketAddrs) -> Result<usize, Error> {
         let addr = addr.to_socket_addr()?;
         poll_fn(|cx| self.poll_send_to(cx, buf, addr)).await
@@ -100,6 +112,10 @@ impl UdpSocket {
     /// # Errors
     ///
     /// None; it has the mio socket's signature.
+    ///
+    /// # Cancel safety
+    ///
+    /// No datagram is lost if the wait is given up.
     pub async fn recv_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
         poll_fn(|cx| self.poll_recv_from(cx, buf)).await
     }
@@ -118,7 +134,7 @@ impl UdpSocket {
         self.stack.with(|inner| {
             let socket = inner.sockets.get_mut::<udp::Socket<'_>>(self.handle);
             if buf.len() > socket.payload_send_capacity() {
-                return Poll::Ready(Err(Error::InvalidAddress));
+                return Poll::Ready(Err(Error::MessageTooLong));
             }
             match socket.send_slice(buf, peer) {
                 Ok(()) => Poll::Ready(Ok(buf.len())),
@@ -160,6 +176,12 @@ impl UdpSocket {
     /// None; it has the mio socket's signature.
     pub fn local_addr(&self) -> Result<SocketAddr, Error> {
         Ok(self.local)
+    }
+}
+
+impl Drop for UdpSocket {
+    fn drop(&mut self) {
+        self.stack.look(|inner| inner.sockets.remove(self.handle));
     }
 }
 

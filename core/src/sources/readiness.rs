@@ -1,0 +1,132 @@
+//! What a source is ready for.
+
+use core::fmt;
+use core::ops::{BitAnd, BitOr, BitOrAssign, Not};
+
+/// A set of readiness states.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Readiness(u8);
+
+impl Readiness {
+    /// Nothing.
+    pub const NONE: Readiness = Readiness(0);
+    /// A read may make progress.
+    pub const READABLE: Readiness = Readiness(1);
+    /// A write may make progress.
+    pub const WRITABLE: Readiness = Readiness(2);
+    /// The peer will send nothing more. Never cleared: from now on a read must be tried.
+    pub const READ_CLOSED: Readiness = Readiness(4);
+    /// Nothing more can be sent. Never cleared.
+    pub const WRITE_CLOSED: Readiness = Readiness(8);
+    /// An error is pending on the source. Never cleared.
+    pub const ERROR: Readiness = Readiness(16);
+
+    /// What ends a reader's wait.
+    const READ: Readiness = Readiness(1 | 4 | 16);
+    /// What ends a writer's wait.
+    const WRITE: Readiness = Readiness(2 | 8 | 16);
+    /// What an operation that would have blocked may take back.
+    pub(super) const CLEARABLE: Readiness = Readiness(1 | 2);
+
+    /// Whether nothing is set.
+    #[inline]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether all of `other` is set.
+    #[inline]
+    pub const fn contains(self, other: Readiness) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether any of `other` is set.
+    #[inline]
+    pub const fn intersects(self, other: Readiness) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Whether a reader has something to do: data, the end of the stream, or an error.
+    #[inline]
+    pub const fn is_readable(self) -> bool {
+        self.intersects(Self::READ)
+    }
+
+    /// Whether a writer has something to do: room, a closed pipe, or an error.
+    #[inline]
+    pub const fn is_writable(self) -> bool {
+        self.intersects(Self::WRITE)
+    }
+}
+
+impl BitOr for Readiness {
+    type Output = Readiness;
+    #[inline]
+    fn bitor(self, other: Readiness) -> Readiness {
+        Readiness(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for Readiness {
+    #[inline]
+    fn bitor_assign(&mut self, other: Readiness) {
+        self.0 |= other.0;
+    }
+}
+
+impl BitAnd for Readiness {
+    type Output = Readiness;
+    #[inline]
+    fn bitand(self, other: Readiness) -> Readiness {
+        Readiness(self.0 & other.0)
+    }
+}
+
+impl Not for Readiness {
+    type Output = Readiness;
+    #[inline]
+    fn not(self) -> Readiness {
+        Readiness(!self.0 & 31)
+    }
+}
+
+impl fmt::Debug for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = [
+            (Self::READABLE, "READABLE"),
+            (Self::WRITABLE, "WRITABLE"),
+            (Self::READ_CLOSED, "READ_CLOSED"),
+            (Self::WRITE_CLOSED, "WRITE_CLOSED"),
+            (Self::ERROR, "ERROR"),
+        ];
+        let mut first = true;
+        for (_, name) in names.iter().filter(|(bit, _)| self.contains(*bit)) {
+            if !first {
+                f.write_str(" | ")?;
+            }
+            first = false;
+            f.write_str(name)?;
+        }
+        if first { f.write_str("NONE") } else { Ok(()) }
+    }
+}
+
+/// Which half of a source an operation uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Reading, accepting, waiting for a user event.
+    Read,
+    /// Writing, and the end of a connect.
+    Write,
+}
+
+impl Direction {
+    /// The readiness that ends a wait in this direction.
+    #[inline]
+    pub const fn mask(self) -> Readiness {
+        match self {
+            Direction::Read => Readiness::READ,
+            Direction::Write => Readiness::WRITE,
+        }
+    }
+}
