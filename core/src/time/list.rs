@@ -1,5 +1,5 @@
 //! The timer queue of a chip with one core (cfg `lean`): a sorted list whose nodes lie in the
-//! futures that wait. A third of the heap's code, and nodes of 32 bytes instead of 40; what it
+//! futures that wait. Much less code than the heap, and nodes of 32 bytes instead of 40; what it
 //! costs is that insertion goes past the timers that are due earlier, of which a chip has few.
 //!
 //! | operation | cost |
