@@ -62,9 +62,8 @@ const MAX_ENTRIES: usize = u32::MAX as usize - 1;
 #[cfg(not(target_pointer_width = "64"))]
 const MAX_ENTRIES: usize = (1 << INDEX_BITS) - 2;
 
-/// One row of the table: where cache lines have 64 bytes as a rule, exactly one of them.
+/// One row of the table.
 #[derive(Debug)]
-#[cfg_attr(target_pointer_width = "64", repr(align(64)))]
 pub struct Entry {
     /// Even while free, odd while in use.
     generation: u32,
