@@ -54,6 +54,19 @@ pub fn can_trace() -> bool {
     run.is_ok_and(|status| status.success())
 }
 
+/// Whether the kernel lets this process use io_uring.
+pub fn io_uring() -> io::Result<()> {
+    let mut parameters = [0_u64; 15];
+    // SAFETY: room for a `struct io_uring_params`, all zero, which are 120 bytes.
+    let ring = unsafe { libc::syscall(libc::SYS_io_uring_setup, 4, &mut parameters) };
+    if ring < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a descriptor that nobody else knows.
+    unsafe { libc::close(ring as libc::c_int) };
+    Ok(())
+}
+
 /// User instructions per operation of a benchmark that runs in one process.
 pub fn instructions(runtime: &str, name: &str, ops: u64) -> io::Result<f64> {
     let run = |rounds: u32| {

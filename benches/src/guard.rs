@@ -14,7 +14,7 @@ pub const INSTRUCTIONS: [(&str, u64); 8] = [
     ("spawn-1", 5_000),
     ("spawn-1000", 10_000),
     ("yield-1", 20_000),
-    ("yield-1000", 50_000),
+    ("yield-1000", 200_000),
     ("ping-pong", 10_000),
     ("block-on", 2_000),
     ("timer", 10_000),

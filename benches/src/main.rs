@@ -88,6 +88,10 @@ fn measure(runtime: &str, name: &str, plan: Plan) -> Option<Figures> {
         "polliwog" => micro::threads::<rt::polliwog::Polliwog>(name, plan),
         "raw" => micro::time::<rt::raw::Raw>(name, plan),
         #[cfg(feature = "peers")]
+        "polliwog-spin" => micro::threads::<rt::spin::Spin>(name, plan),
+        #[cfg(feature = "peers")]
+        "compio" => micro::threads::<rt::compio::Compio>(name, plan),
+        #[cfg(feature = "peers")]
         "tokio" => micro::threads::<rt::tokio::Tokio>(name, plan),
         #[cfg(feature = "peers")]
         "smol" => micro::threads::<rt::smol::Smol>(name, plan),

@@ -14,6 +14,12 @@ pub fn serve(runtime: &str, listener: TcpListener, buffer: usize) {
         "smol" => peers::smol(listener, buffer),
         #[cfg(feature = "peers")]
         "monoio" => peers::monoio(listener, buffer),
+        #[cfg(feature = "peers")]
+        "monoio-uring" => peers::monoio_uring(listener, buffer),
+        #[cfg(feature = "peers")]
+        "compio" => peers::compio(listener, buffer, compio::driver::DriverType::Poll),
+        #[cfg(feature = "peers")]
+        "compio-uring" => peers::compio(listener, buffer, compio::driver::DriverType::IoUring),
         _ => {}
     }
 }
@@ -105,11 +111,10 @@ mod peers {
         async_io::block_on(executor.run(accept))
     }
 
-    pub fn monoio(listener: StdListener, buffer: usize) {
+    mod monoio_echo {
         use monoio::buf::{IoBuf, Slice};
         use monoio::io::{AsyncReadRent, AsyncWriteRentExt};
         use monoio::net::{TcpListener, TcpStream};
-        use monoio::{LegacyDriver, RuntimeBuilder};
 
         async fn echo(mut stream: TcpStream, buffer: usize) -> std::io::Result<()> {
             stream.set_nodelay(true)?;
@@ -127,11 +132,8 @@ mod peers {
             }
         }
 
-        let mut runtime = RuntimeBuilder::<LegacyDriver>::new()
-            .enable_timer()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
+        /// Accepts for ever.
+        pub async fn accept(listener: std::net::TcpListener, buffer: usize) {
             let accept = monoio::spawn(async move {
                 let listener = TcpListener::from_std(listener).unwrap();
                 loop {
@@ -140,6 +142,54 @@ mod peers {
                 }
             });
             accept.await
+        }
+    }
+
+    pub fn monoio(listener: StdListener, buffer: usize) {
+        let builder = monoio::RuntimeBuilder::<monoio::LegacyDriver>::new();
+        let mut runtime = builder.enable_timer().build().unwrap();
+        runtime.block_on(monoio_echo::accept(listener, buffer))
+    }
+
+    pub fn monoio_uring(listener: StdListener, buffer: usize) {
+        // With io_uring a socket that says "would block" is not waited for.
+        listener.set_nonblocking(false).unwrap();
+        let builder = monoio::RuntimeBuilder::<monoio::IoUringDriver>::new();
+        let mut runtime = builder.enable_timer().build().unwrap();
+        runtime.block_on(monoio_echo::accept(listener, buffer))
+    }
+
+    pub fn compio(listener: StdListener, buffer: usize, driver: compio::driver::DriverType) {
+        use compio::buf::{IntoInner, IoBuf};
+        use compio::io::{AsyncRead, AsyncWriteExt};
+        use compio::net::{TcpListener, TcpStream};
+
+        async fn echo(mut stream: TcpStream, buffer: usize) -> std::io::Result<()> {
+            stream.set_nodelay(true)?;
+            let mut buf: Vec<u8> = Vec::with_capacity(buffer);
+            loop {
+                buf.clear();
+                let (n, filled) = stream.read(buf).await.unwrap();
+                if n == 0 {
+                    return Ok(());
+                }
+                let ((), sent) = stream.write_all(filled.slice(..n)).await.unwrap();
+                buf = sent.into_inner();
+            }
+        }
+
+        let runtime = crate::rt::compio::runtime(driver);
+        runtime.block_on(async {
+            let listener = TcpListener::from_std(listener).unwrap();
+            let accept = compio::runtime::spawn(async move {
+                loop {
+                    let (stream, _) = listener.accept().await.unwrap();
+                    compio::runtime::spawn(echo(stream, buffer)).detach();
+                }
+            });
+            accept
+                .await
+                .unwrap_or_else(|_| panic!("the server panicked"))
         })
     }
 }

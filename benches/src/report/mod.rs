@@ -10,16 +10,21 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::exact;
 use plan::{Job, Kind};
 use results::Results;
 
+/// A benchmark that takes longer than this hangs.
+const LONGEST: Duration = Duration::from_secs(60);
+
 /// Runs all and writes the report into a folder.
 pub fn run(options: &[&str]) -> Result<(), String> {
     let mut quick = false;
-    let mut out = None;
+    // Where the script wants it. No part of the command, as a user types that.
+    let mut out = std::env::var("BENCHES_OUT").ok();
     let mut only = None;
     let mut rounds = None;
     let mut rest = options.iter();
@@ -45,26 +50,55 @@ pub fn run(options: &[&str]) -> Result<(), String> {
     let mut jobs = plan::jobs(quick);
     jobs.retain(|job| only.as_ref().is_none_or(|only| job.name.contains(only)));
     jobs.retain(|job| job.tool().is_none_or(|tool| tools.contains(&(tool, true))));
-    let results = collect(&jobs, rounds, quick);
-    let command = format!("benches/run {}", options.join(" "));
-    let report = table::report(&results, command.trim(), rounds, start.elapsed());
+    let mut skipped = Vec::new();
+    let mut runtimes = plan::RUNTIMES.to_vec();
+    if let Err(error) = exact::io_uring() {
+        runtimes.retain(|runtime| !plan::is_uring(runtime));
+        skipped.push(format!(
+            "monoio-uring and compio-uring: the kernel offers no io_uring: {error}"
+        ));
+    }
+    for line in &skipped {
+        println!("skipped: {line}");
+    }
+    let results = collect(&jobs, &runtimes, rounds, quick);
+    let report = table::report(
+        &results,
+        &command(options),
+        rounds,
+        start.elapsed(),
+        &skipped,
+    );
     print!("{}", table::plain(&report));
-    if let Some(out) = out {
+    if let Some(out) = out.filter(|_| !quick && only.is_none() || options.contains(&"--out")) {
         write(Path::new(&out), &results, &report).map_err(|e| format!("{out}: {e}"))?;
-        println!("\nwritten to {out}");
+        println!("\nwritten");
     }
     println!("took {} s", start.elapsed().as_secs());
     Ok(())
 }
 
+/// The command as it can be repeated anywhere: without the folder that the report goes to.
+fn command(options: &[&str]) -> String {
+    let mut command = vec!["benches/run"];
+    let mut rest = options.iter();
+    while let Some(option) = rest.next() {
+        match *option {
+            "--out" => drop(rest.next()),
+            option => command.push(option),
+        }
+    }
+    command.join(" ")
+}
+
 /// Runs the jobs: round after round, in each of them every benchmark, and of each benchmark one
 /// runtime after the other, so that whatever disturbs the machine disturbs all alike. What is
 /// counted and not timed runs once.
-fn collect(jobs: &[Job], rounds: u32, quick: bool) -> Results {
+fn collect(jobs: &[Job], runtimes: &[&str], rounds: u32, quick: bool) -> Results {
     let mut results = Results::default();
     for round in 0..rounds {
         for job in jobs.iter().filter(|job| round == 0 || job.is_timed()) {
-            for runtime in plan::RUNTIMES {
+            for &runtime in runtimes {
                 if !job.is_offered_by(runtime) {
                     continue;
                 }
@@ -86,12 +120,24 @@ fn measure(job: &Job, runtime: &str, quick: bool) -> io::Result<BTreeMap<String,
         let count = exact::instructions(runtime, benchmark, ops)?;
         return Ok([("instructions".to_string(), count)].into());
     }
-    let (rounds, millis) = if quick { ("2", "250") } else { ("3", "800") };
-    let output = Command::new(std::env::current_exe()?)
+    let (rounds, millis) = if quick { ("2", "200") } else { ("3", "800") };
+    let mut child = Command::new(std::env::current_exe()?)
         .args(["one", runtime, &job.name])
         .args(["--rounds", rounds, "--millis", millis])
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .output()?;
+        .spawn()?;
+    // What it prints fits into the pipes.
+    let start = Instant::now();
+    while child.try_wait()?.is_none() {
+        if start.elapsed() > LONGEST {
+            child.kill()?;
+            child.wait()?;
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "it hangs"));
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    let output = child.wait_with_output()?;
     if !output.status.success() {
         let error = String::from_utf8_lossy(&output.stderr);
         return Err(io::Error::other(error.trim().to_string()));

@@ -64,6 +64,11 @@ fn summary(values: &[f64]) -> Option<Summary> {
 }
 
 impl Summary {
+    /// Whether single rounds were so far off that their distance says nothing about the others.
+    pub fn is_lopsided(self) -> bool {
+        self.spread() > 0.25
+    }
+
     /// Half the way from the least to the most, as a share of the median.
     pub fn spread(self) -> f64 {
         if self.median == 0.0 {

@@ -235,9 +235,15 @@ fn specs() -> Vec<Spec> {
 }
 
 /// Makes tables of all that was measured.
-pub fn report(results: &Results, command: &str, rounds: u32, took: Duration) -> Report {
+pub fn report(
+    results: &Results,
+    command: &str,
+    rounds: u32,
+    took: Duration,
+    skipped: &[String],
+) -> Report {
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-    let head = vec![
+    let mut head = vec![
         format!("* machine: {}, {cpus} cores", cpu_model()),
         format!("* versions: {}", versions().join(", ")),
         format!("* compiler: {}", env!("BENCHES_RUSTC")),
@@ -246,6 +252,7 @@ pub fn report(results: &Results, command: &str, rounds: u32, took: Duration) -> 
             took.as_secs()
         ),
     ];
+    head.extend(skipped.iter().map(|line| format!("* skipped: {line}")));
     let tables = specs().into_iter().filter_map(|spec| table(results, &spec));
     Report {
         head,
@@ -269,9 +276,13 @@ fn table(results: &Results, spec: &Spec) -> Option<Table> {
         let mut row = vec![label.clone()];
         for runtime in &runtimes {
             row.push(get(runtime).map_or("–".into(), |s| {
-                let value = format!("{:.*}", spec.digits, s.median);
+                let digits = spec.digits;
+                let value = format!("{:.digits$}", s.median);
                 match (s.spread() * 100.0).round() {
                     0.0 => value,
+                    _ if s.is_lopsided() => {
+                        format!("{value} ({:.digits$} … {:.digits$})", s.least, s.most)
+                    }
                     spread => format!("{value} ±{spread:.0} %"),
                 }
             }));
@@ -352,13 +363,14 @@ fn cpu_model() -> String {
 
 /// The versions of what is compared, out of the lock file.
 fn versions() -> Vec<String> {
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 10] = [
         "polliwog-core",
         "tokio",
         "async-executor",
         "async-io",
         "async-net",
         "monoio",
+        "compio",
         "embassy-executor",
         "futures",
         "mio",

@@ -5,6 +5,8 @@
 //! future of `block_on` does.
 
 #[cfg(feature = "peers")]
+pub mod compio;
+#[cfg(feature = "peers")]
 pub mod embassy;
 #[cfg(feature = "peers")]
 pub mod local_pool;
@@ -14,6 +16,8 @@ pub mod polliwog;
 pub mod raw;
 #[cfg(feature = "peers")]
 pub mod smol;
+#[cfg(feature = "peers")]
+pub mod spin;
 #[cfg(feature = "peers")]
 pub mod tokio;
 
@@ -48,7 +52,5 @@ pub trait Join: Runtime {
 
 /// What has timers.
 pub trait Time: Join {
-    type Sleep: Future;
-
-    fn sleep(duration: Duration) -> Self::Sleep;
+    fn sleep(duration: Duration) -> impl Future + 'static;
 }

@@ -55,9 +55,7 @@ impl Join for Monoio {
 }
 
 impl Time for Monoio {
-    type Sleep = monoio::time::Sleep;
-
-    fn sleep(duration: Duration) -> Self::Sleep {
+    fn sleep(duration: Duration) -> impl Future + 'static {
         monoio::time::sleep(duration)
     }
 }

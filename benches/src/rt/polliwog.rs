@@ -58,9 +58,7 @@ impl Join for Polliwog {
 }
 
 impl Time for Polliwog {
-    type Sleep = time::Sleep;
-
-    fn sleep(duration: Duration) -> Self::Sleep {
+    fn sleep(duration: Duration) -> impl Future + 'static {
         time::sleep(duration)
     }
 }

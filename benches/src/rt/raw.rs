@@ -357,9 +357,7 @@ impl Drop for Sleep {
 }
 
 impl Time for Raw {
-    type Sleep = Sleep;
-
-    fn sleep(duration: Duration) -> Sleep {
+    fn sleep(duration: Duration) -> impl Future + 'static {
         let due = state().timers.now() + duration.as_nanos() as u64;
         Sleep {
             node: UnsafeCell::new(Node {

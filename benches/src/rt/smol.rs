@@ -50,9 +50,7 @@ impl Join for Smol {
 }
 
 impl Time for Smol {
-    type Sleep = Timer;
-
-    fn sleep(duration: Duration) -> Self::Sleep {
+    fn sleep(duration: Duration) -> impl Future + 'static {
         Timer::after(duration)
     }
 }

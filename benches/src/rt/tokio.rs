@@ -51,9 +51,7 @@ impl Join for Tokio {
 }
 
 impl Time for Tokio {
-    type Sleep = tokio::time::Sleep;
-
-    fn sleep(duration: Duration) -> Self::Sleep {
+    fn sleep(duration: Duration) -> impl Future + 'static {
         tokio::time::sleep(duration)
     }
 }

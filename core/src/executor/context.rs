@@ -145,6 +145,23 @@ impl Entered {
     }
 }
 
+/// Makes an executor current for ever.
+///
+/// # Safety
+///
+/// The caller's level is the executor's, and `reactor` is neither moved nor dropped.
+#[cfg(lean)]
+#[inline(always)]
+pub(super) unsafe fn enter_for_ever<R: Reactor>(core: &'static Core, reactor: &R) {
+    current::replace(core);
+    if !R::TIMELESS {
+        core.set_clock(Some(Clock {
+            reactor: ptr::from_ref(reactor).cast(),
+            now: now::<R>,
+        }));
+    }
+}
+
 impl Drop for Entered {
     #[inline]
     fn drop(&mut self) {

@@ -1,13 +1,15 @@
 //! [`TaskPool::run`]: an executor that runs for ever.
 
-#[cfg(lean)]
-use core::mem::ManuallyDrop;
-
 use super::EndlessSpawner;
 #[cfg(lean)]
-use super::{Entered, POLLS_BETWEEN_LOOKS, Pending, Running, run};
+use super::{Deadline, Pending, context, run};
 use crate::reactor::Reactor;
 use crate::task::TaskPool;
+
+/// After so many turns in a row without a pause the reactor is looked at. In the other run loop
+/// the clock has a say, too; here there is too little to gain by it.
+#[cfg(lean)]
+const TURNS_BETWEEN_LOOKS: u32 = 64;
 
 impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
     /// Runs an executor over this memory for ever: what the `main` of a microcontroller ends
@@ -66,15 +68,9 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
         start(EndlessSpawner::new(claim));
         let core = claim.shared();
         // SAFETY: this is the executor's level from now on, and the reactor stays where it is.
-        let entered = unsafe { Entered::new(core, &reactor) };
-        let mut running = ManuallyDrop::new(Running {
-            core,
-            reactor: &reactor,
-            polled: 0,
-            looked: None,
-            _entered: entered,
-        });
+        unsafe { context::enter_for_ever(core, &reactor) };
         let block = self.block();
+        let mut turns = 0;
         loop {
             // SAFETY: as in `Running::turn`; the block has N slots.
             let busy = unsafe {
@@ -87,21 +83,28 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
                     Block::sweep(block, words(N), attend)
                 }
             };
-            let looked = if !busy {
-                let until = running.deadline();
-                let parked = reactor.park_unless(&Pending::new(block, words(N)), until);
-                running.looked(parked)
+            let parked = if !busy {
+                let until = match core.timers.next_deadline() {
+                    Some(deadline) if !R::TIMELESS => Deadline::At(deadline),
+                    _ => Deadline::Never,
+                };
+                reactor.park_unless(&Pending::new(block, words(N)), until)
             } else if R::TIMELESS {
-                Ok(())
+                continue;
             } else {
-                running.polled += 1;
-                if running.polled < POLLS_BETWEEN_LOOKS {
+                // Also where something is always ready, timers fire and sources are looked at.
+                turns += 1;
+                if turns < TURNS_BETWEEN_LOOKS {
                     continue;
                 }
-                running.look_if_time()
+                reactor.park(Deadline::Now)
             };
-            if looked.is_err() {
+            if parked.is_err() {
                 panic!("the reactor failed");
+            }
+            turns = 0;
+            if !R::TIMELESS && !core.timers.is_empty() {
+                core.timers.fire(reactor.now());
             }
         }
     }

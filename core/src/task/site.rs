@@ -58,11 +58,15 @@ pub const fn body_size<F: TaskFn<Args>, Args>(_f: F) -> usize {
     size_of::<Body<F::Future, ()>>()
 }
 
-/// Alignment of the body of the futures that `f` makes: at least four, because a slot keeps two
+/// Alignment of the body of the futures that `f` makes: at least four where a slot keeps two
 /// flags in the low bits of the address.
 pub const fn body_align<F: TaskFn<Args>, Args>(_f: F) -> usize {
     let align = align_of::<Body<F::Future, ()>>();
-    if align < 4 { 4 } else { align }
+    if cfg!(not(lean)) && align < 4 {
+        4
+    } else {
+        align
+    }
 }
 
 /// Type whose alignment is `N`.
@@ -90,7 +94,7 @@ macro_rules! alignments {
     };
 }
 
-alignments!(4 A4, 8 A8, 16 A16, 32 A32, 64 A64, 128 A128, 256 A256);
+alignments!(1 A1, 2 A2, 4 A4, 8 A8, 16 A16, 32 A32, 64 A64, 128 A128, 256 A256);
 
 /// Memory of `N` bodies of exactly `SIZE` bytes.
 pub struct SiteMemory<const SIZE: usize, const ALIGN: usize, const N: usize>

@@ -37,7 +37,10 @@ pub(crate) struct TimerNode {
     next: Link,
     place: Cell<*const Link>,
     waker: UnsafeCell<Option<Waker>>,
-    fired: Cell<bool>,
+    /// A byte that is not zero at first, so that the words before it are all that has to be cleared.
+    not_fired: Cell<bool>,
+    /// Of use to the future that the timer lies in, where there is room for it.
+    pub(crate) mark: Cell<bool>,
     _pinned: PhantomPinned,
 }
 
@@ -48,7 +51,8 @@ impl TimerNode {
             next: Cell::new(ptr::null()),
             place: Cell::new(ptr::null()),
             waker: UnsafeCell::new(None),
-            fired: Cell::new(false),
+            not_fired: Cell::new(true),
+            mark: Cell::new(false),
             _pinned: PhantomPinned,
         }
     }
@@ -77,13 +81,13 @@ impl TimerNode {
 
     /// Whether the deadline has come.
     pub(crate) fn has_fired(&self) -> bool {
-        self.fired.get()
+        !self.not_fired.get()
     }
 
     /// Ready once the timer has fired; until then wakes the last context that polled it.
     #[inline]
     pub(crate) fn poll(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.fired.get() {
+        if !self.not_fired.get() {
             return Poll::Ready(());
         }
         let place = self.waker.get();
@@ -92,7 +96,7 @@ impl TimerNode {
         if !known {
             let new = cx.waker().clone();
             // Foreign code, which may have run the executor, or dropped it.
-            if self.fired.get() {
+            if !self.not_fired.get() {
                 return Poll::Ready(());
             }
             if !self.is_linked() {
@@ -109,7 +113,7 @@ impl TimerNode {
     /// Takes the timer out of its queue, ready to be used again.
     pub(crate) fn cancel(self: Pin<&Self>) {
         self.unlink();
-        self.fired.set(false);
+        self.not_fired.set(true);
     }
 
     #[inline]
@@ -169,7 +173,7 @@ impl TimerQueue {
         node.unlink();
         let node = node.get_ref();
         node.deadline.set(deadline);
-        node.fired.set(false);
+        node.not_fired.set(true);
         let mut place: *const Link = &self.first;
         // SAFETY: T1 for all nodes that the list leads to.
         unsafe {
@@ -213,7 +217,7 @@ impl TimerQueue {
         // SAFETY: T1; the callers know that there is one.
         let first = unsafe { &*self.first.get() };
         first.unlink();
-        first.fired.set(fired);
+        first.not_fired.set(!fired);
         // SAFETY: T2; the waker leaves the cell before it runs.
         let waker = unsafe { (*first.waker.get()).take() };
         if let Some(waker) = waker {

@@ -44,6 +44,8 @@ pub(crate) struct TimerNode {
     deadline: Cell<Instant>,
     order: Cell<u32>,
     fired: Cell<bool>,
+    /// Of use to the future that the timer lies in, where there is room for it.
+    pub(crate) mark: Cell<bool>,
     child: Cell<Link>,
     next: Cell<Link>,
     prev: Cell<Link>,
@@ -58,6 +60,7 @@ impl TimerNode {
             deadline: Cell::new(deadline),
             order: Cell::new(0),
             fired: Cell::new(false),
+            mark: Cell::new(false),
             child: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
             prev: Cell::new(ptr::null()),

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::Instant;
 use super::queue::TimerNode;
-use crate::executor::core::CoreRef;
+use crate::executor::core::{Core, CoreRef};
 use crate::executor::{Spawner, context};
 
 pin_project! {
@@ -31,12 +31,11 @@ pin_project! {
     /// been dropped: there is no clock.
     #[must_use = "a sleep does nothing unless it is awaited"]
     pub struct Sleep {
-        // Its deadline is ours.
+        // Its deadline is ours; its mark says that it counts from the first poll, because no clock
+        // has been seen yet.
         #[pin]
         node: TimerNode,
         executor: Cell<Option<CoreRef>>,
-        // Whether the deadline counts from the first poll, because no clock has been seen yet.
-        relative: Cell<bool>,
     }
 }
 
@@ -84,10 +83,11 @@ impl Spawner {
 impl Sleep {
     #[inline]
     fn new(deadline: Instant, relative: bool, executor: Option<CoreRef>) -> Self {
+        let node = TimerNode::new(deadline);
+        node.mark.set(relative);
         Self {
-            node: TimerNode::new(deadline),
+            node,
             executor: Cell::new(executor),
-            relative: Cell::new(relative),
         }
     }
 
@@ -102,7 +102,7 @@ impl Sleep {
 
     /// The deadline; `None` while it is a duration and no clock has been seen yet.
     pub fn deadline(&self) -> Option<Instant> {
-        (!self.relative.get()).then(|| self.node.deadline())
+        (!self.node.mark.get()).then(|| self.node.deadline())
     }
 
     /// Whether the deadline has come and the executor has noticed.
@@ -114,7 +114,7 @@ impl Sleep {
     /// waits for this sleep waits on.
     pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
         let this = self.into_ref().project_ref();
-        this.relative.set(false);
+        this.node.mark.set(false);
         if this.node.is_linked() {
             // The waker stays in the node.
             if let Some(core) = this.executor.get().and_then(|executor| executor.get()) {
@@ -139,15 +139,20 @@ impl Future for Sleep {
             let Some(core) = core else { no_clock() };
             this.executor.set(executor);
             let mut deadline = this.node.deadline();
-            if this.relative.get() {
-                let Some(now) = core.now() else { no_clock() };
-                deadline = now.saturating_add_nanos(deadline.as_nanos());
-                this.relative.set(false);
+            if this.node.mark.replace(false) {
+                deadline = from_now(core, deadline);
             }
-            core.timers.schedule(this.node.as_ref(), deadline);
+            core.timers.schedule(this.node, deadline);
         }
         this.node.as_ref().poll(cx)
     }
+}
+
+/// The instant that is as far from now as `after` is from the start.
+#[cold]
+fn from_now(core: &Core, after: Instant) -> Instant {
+    let Some(now) = core.now() else { no_clock() };
+    now.saturating_add_nanos(after.as_nanos())
 }
 
 #[cold]

@@ -30,8 +30,8 @@ TITLES = {
     "thumbv6m-none-eabi": "Cortex-M0, without compare-and-swap",
     "riscv32imac-unknown-none-elf": "RISC-V, rv32imac",
 }
-PEERS = ["ours", "embassy", "lilos", "rtic"]
-NAMES = {"ours": "polliwog", "embassy": "embassy", "lilos": "lilos", "rtic": "RTIC"}
+PEERS = ["floor", "ours", "embassy", "lilos", "rtic"]
+NAMES = {"floor": "floor", "ours": "polliwog", "embassy": "embassy", "lilos": "lilos", "rtic": "RTIC"}
 
 
 class Missing(Exception):
@@ -126,6 +126,11 @@ class Programs:
         _, total, times, stack = self.output(package, program).split()
         return int(total) / int(times), int(stack)
 
+    def from_reset(self, package):
+        if self.target.startswith("riscv"):
+            raise Missing  # The counter there does not start with the program.
+        return self.instructions(package, "reset")
+
     def instructions(self, package, program):
         return self.counts(package, program)[0] / self.counts("empty", "calibrate")[0]
 
@@ -175,14 +180,63 @@ ROWS = [
     ("interrupt handler to task", lambda p, x: p.instructions(x, "irq"), {M3: 45}),
     ("a task is spawned, runs and ends", lambda p, x: p.instructions(x, "spawn"), {}),
     ("a timer that is due at once: made, waited for, fired", lambda p, x: p.instructions(x, "timer"), {}),
-    ("reset to the first poll of 16 tasks", lambda p, x: p.instructions(x, "reset"), {M3: 600}),
+    ("reset to the first poll of 16 tasks", lambda p, x: p.from_reset(x), {M3: 600}),
 ]
 
-# Why a row is not what it should be: (target, heading, row).
-REASONS = {}
+FLASH, RAM, STACK, COUNT = (text for text, compute, _ in ROWS if compute is None)
+BYTES = (
+    "Ready bytes want a loop over their words and a search for the lowest byte, which is code that "
+    "a linked list does not need, more of it where the chip has no instruction for the search. "
+    "It is what makes a wake a plain store."
+)
+SLEEPS = (
+    "A sleep here wakes any waker, is taken out of the queue when it is dropped, and there can be "
+    "several in a task; time is in nanoseconds. embassy has one timer in each task's header, that "
+    "stays in the queue, and counts ticks. The list, the making and the dropping of a sleep are the "
+    "difference."
+)
+FIXED = (
+    "The fixed part of an executor is in static memory here, with what handles in interrupt handlers "
+    "need; embassy's is on the stack of `main`. Every further task costs less: see 16 tasks."
+)
+ENDS = (
+    "A task takes its slot and its body apart and gives both back, each in a critical section, so that "
+    "an interrupt handler can spawn at any time and a stale waker never keeps a body busy. In embassy "
+    "both are one, and busy until the stale wake has been looked at."
+)
+# Why a row is not what it should be: by heading and row, on whatever target.
+REASONS = {
+    (FLASH, "one task"): BYTES,
+    (FLASH, "16 tasks of one function"): BYTES,
+    (FLASH, "two tasks in ping-pong and two with timers"): "The budget was set with a smaller clock "
+    f"than this one, whose size is told below the table. {SLEEPS}",
+    (FLASH, "added by the first timer, beyond clock and alarm"): SLEEPS,
+    (RAM, "one task"): FIXED,
+    (RAM, "two tasks in ping-pong and two with timers"): FIXED,
+    (RAM, "added by the first timer, beyond clock and alarm"): "The sleep lies in the future, where "
+    "it keeps its executor, too, and the reactor's state comes with the first timer.",
+    (STACK, "a task that wakes itself"): BYTES + " Its registers are saved in `main`'s frame, once.",
+    (STACK, "two tasks beside 14 idle ones"): BYTES + " Its registers are saved in `main`'s frame, once.",
+    (COUNT, "a task wakes itself and is polled"): "The budget was set with another program, whose "
+    "future did less: on the Cortex-M3 embassy took 44 instructions there and RTIC 27.",
+    (COUNT, "a task wakes another, one way"): "What is left above the floor is the call through the "
+    "slot, the search for the lowest ready byte, and the futures' own states, which the floor has "
+    "in one function.",
+    (COUNT, "a task wakes another, one way, beside 14 idle ones"): "The words of the idle tasks' ready "
+    "bytes are looked at in each turn, five for sixteen tasks.",
+    (COUNT, "interrupt handler to task"): "The budget was set with another program, in which "
+    "the floor was 34 and embassy took 74.",
+    (COUNT, "a task is spawned, runs and ends"): ENDS,
+    (COUNT, "a timer that is due at once: made, waited for, fired"): SLEEPS
+    + " Nanoseconds take a division of 64 bits on the way to the alarm.",
+    (COUNT, "reset to the first poll of 16 tasks"): "A third of it on the Cortex-M3 is the clearing "
+    "of the memory, four instructions for a word, by the start-up code; most of the rest are the "
+    "sixteen spawns, each with a critical section and a search for a free slot and body.",
+}
 
 
 def number(value):
+    """A figure as it is shown and compared."""
     if isinstance(value, int):
         return str(value)
     return f"{value:.1f}".removesuffix(".0") if value < 100 else f"{value:.0f}"
@@ -227,6 +281,12 @@ def tables(folder):
                 wrong.append(
                     (target, heading, text, f"{number(ours)}, embassy {number(values['embassy'])}")
                 )
+        try:
+            flash = programs.flash("empty", "clock") - programs.flash("empty", "empty")
+            ram = programs.ram("empty", "clock") - programs.ram("empty", "empty")
+            lines += ["", f"Clock and alarm without a runtime: {flash} bytes of flash, {ram} of RAM."]
+        except Missing:
+            pass
         lines += ["", "Sections in bytes (text with constants and vectors, data, bss):", ""]
         lines.append("| program | " + " | ".join(["empty"] + names) + " |")
         lines.append("|---|" + "--:|" * (len(peers) + 1))
@@ -268,14 +328,15 @@ def page(folder, compiler):
         *body,
     ]
     if wrong:
-        lines += ["", "## Where it is not what it should be", ""]
+        lines += ["", "## Where it is not what it should be"]
+        reasons = {}
         for target, heading, row, what in wrong:
-            reason = REASONS.get((target, heading, row), "no reason known")
-            place = f"{TITLES[target]}: {heading[0].lower()}{heading[1:]}: {row}"
-            lines += textwrap.wrap(
-                f"* {place}: {what}. {reason}", 100, subsequent_indent="  ", break_on_hyphens=False
-            )
-    return "\n".join(lines) + "\n", [at for at in wrong if at[:3] not in REASONS]
+            reason = REASONS.get((heading, row), "no reason known")
+            reasons.setdefault(reason, []).append(f"{TITLES[target]}: {heading}: {row}: {what}")
+        for reason, places in reasons.items():
+            lines += ["", *(f"* {place}" for place in places), ""]
+            lines += textwrap.wrap(reason, 100, break_on_hyphens=False)
+    return "\n".join(lines) + "\n", [at for at in wrong if at[1:3] not in REASONS]
 
 
 def main():

@@ -14,7 +14,8 @@
 //!
 //! Every TCP socket has a keep-alive of [`KEEP_ALIVE`] and a timeout of [`TIMEOUT`], and never
 //! holds small segments back (Nagle's algorithm is off). Without them a peer that vanishes
-//! would keep its socket for ever, and a lost window update could stall a connection.
+//! would keep its socket for ever, and a lost window update could stall a connection. A client
+//! that begins to connect and is not heard of again is given up after five seconds.
 //!
 //! # Cancel safety
 //!

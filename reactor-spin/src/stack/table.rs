@@ -11,6 +11,9 @@ use crate::{Error, Limit};
 
 /// How long the peer of a stream that was dropped has to end its side, too.
 const LINGER: Duration = Duration::from_secs(10);
+/// How long a client has to complete the handshake. The protocols themselves would wait for as long
+/// as for a connection's peer, and a few clients that are not there would take every socket.
+const HANDSHAKE: Duration = Duration::from_secs(5);
 /// Listeners of a stack.
 pub(super) const LISTENERS: usize = 4;
 
@@ -18,6 +21,8 @@ pub(super) const LISTENERS: usize = 4;
 pub(super) struct Row {
     pub(super) handle: Option<SocketHandle>,
     owner: Owner,
+    /// When a handshake that is under way is given up.
+    handshake: Option<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,6 +42,7 @@ impl Row {
         Self {
             handle: None,
             owner: Owner::Free,
+            handshake: None,
         }
     }
 }
@@ -169,6 +175,9 @@ impl Table {
                 if more || row.owner == Owner::Listener(number) {
                     row.owner = Owner::Listener(number);
                     waiting += 1;
+                    if row.is_late(socket.state(), now) {
+                        socket.abort();
+                    }
                     // New, or a client that gave up before it was accepted.
                     if !socket.is_open() && socket.listen(listener.endpoint).is_ok() {
                         changed = true;
@@ -189,6 +198,7 @@ impl Table {
     pub(super) fn next_check(&self) -> Option<Instant> {
         let ends = |row: &Row| match row.owner {
             Owner::Ending(until) => Some(until),
+            Owner::Listener(_) => row.handshake,
             _ => None,
         };
         self.rows.iter().filter_map(ends).min()
@@ -196,6 +206,19 @@ impl Table {
 }
 
 impl Row {
+    /// Whether a handshake has taken too long. Takes note of its beginning and of its end.
+    fn is_late(&mut self, state: State, now: Instant) -> bool {
+        if state != State::SynReceived {
+            self.handshake = None;
+            return false;
+        }
+        let until = *self.handshake.get_or_insert(now + HANDSHAKE);
+        if until <= now {
+            self.handshake = None;
+        }
+        until <= now
+    }
+
     /// Whether a client of this listener waits to be accepted.
     fn is_client(&self, number: usize, sockets: &SocketSet<'_>) -> bool {
         self.owner == Owner::Listener(number)

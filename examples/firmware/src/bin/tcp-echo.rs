@@ -3,6 +3,7 @@
 //!
 //! needs: thumbv7m thumbv7em thumbv8m.main
 //! check: check-echo 7
+//! wire: check-wire 7
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]

@@ -15,7 +15,7 @@ impl Reactor for Timed {
     const NEEDS_UNPARK: bool = false;
 
     fn now(&self) -> Instant {
-        Instant::from_micros(kit::clock::now())
+        Instant::from_nanos(kit::clock::now() * 1_000)
     }
 
     fn park(&self, _: Deadline) -> Result<(), Infallible> {
@@ -24,8 +24,12 @@ impl Reactor for Timed {
 
     fn park_unless(&self, pending: &Pending<'_>, until: Deadline) -> Result<(), Infallible> {
         if let Deadline::At(at) = until {
-            let left = at.as_nanos().saturating_sub(self.now().as_nanos());
-            kit::clock::alarm_in(left.div_ceil(1_000));
+            let Some(left) = at.as_nanos().checked_sub(self.now().as_nanos()) else {
+                return Ok(()); // It is due.
+            };
+            // After four seconds it comes too early, which does no harm: it is set anew.
+            let left = left.min(u32::MAX.into()) as u32;
+            kit::clock::alarm_in(u64::from(left / 1_000 + 1));
         }
         wait_unless(pending);
         Ok(())

@@ -1,0 +1,307 @@
+//! Slots and ready bytes of a chip with one core: what takes the place of [`slot`](super) and
+//! `ready` where nothing but interrupt handlers runs beside the executor (cfg `lean`).
+//!
+//! Each slot has a *ready byte*. A wake sets it by a plain store; the run loop clears it before
+//! it polls. Neither needs a read-modify-write or a barrier, because what interrupts us comes and
+//! goes between two of our instructions. The run loop looks at four bytes at a time, so that idle
+//! tasks cost next to nothing.
+//!
+//! # Layout
+//!
+//! What belongs to a slot is spread over arrays on both sides of the block's head, where it is
+//! found without knowing how long they are; twelve bytes in all:
+//!
+//! ```text
+//! record[N] … record[1] record[0] | head | ready[0] … ready[N] | flags[0] … | generation[0] …
+//! ```
+//!
+//! Record and ready byte number `N` belong to no task: [`Block::ring`] uses them to get the run
+//! loop's attention at no cost to a loop that nobody wants anything from.
+//!
+//! # Invariants
+//!
+//! S1 to S5 of the hosted representation hold here too, with these particulars:
+//!
+//! * **S1, permanent.** A [`SlotRef`] holds the address of the ready byte number zero, with the
+//!   provenance of the whole block, and an index within the block.
+//! * **S2, claim.** The free set is a word of used bits; an interrupt handler may claim too. What
+//!   it publishes, it publishes before anything that it interrupted goes on.
+//! * **S3, live.** A slot is live while its body is not null. `run` is read before `body` and set
+//!   after it, so that an interrupt between the two reads cannot mix two tasks.
+//! * **S6, always a function.** A ready byte is set only once its record has a function. That of
+//!   a free slot does nothing, so the run loop need not know.
+//! * **S5, one owner.** Cells are touched by the executor's own level and, for a claimed slot, by
+//!   the claimer. ABORT is set with interrupts masked and shares its word with the generation
+//!   only.
+
+mod slot;
+
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, Ordering};
+
+use super::body::{Op, RunFn};
+use super::pool::{claim_bit, release_bit};
+pub(crate) use super::tenant::{Abort, Tenant};
+use crate::executor::core::Core;
+use crate::shim::{AtomicUsize, Cell};
+pub(crate) use slot::SlotRef;
+
+/// The task's function and memory.
+#[repr(C)]
+struct Record {
+    run: AtomicPtr<()>,
+    body: AtomicPtr<()>,
+}
+
+/// Ready bytes are looked at in words of this size.
+const WORD: usize = size_of::<u32>();
+/// Bit of a ready byte: the slot has been woken. Without feature `interrupt-executors` the byte
+/// has no other.
+const WOKEN: u8 = 1;
+/// Bit of a ready byte: a wake has to call the executor's unparker, too.
+#[cfg(feature = "interrupt-executors")]
+const DOORBELL: u8 = 2;
+/// The rest of a ready byte is then the slot's index, by which a wake finds the executor.
+#[cfg(feature = "interrupt-executors")]
+const INDEX_SHIFT: u32 = 2;
+/// The bits of a word of ready bytes.
+const READY: u32 = 0x0101_0101;
+/// Whether finding the lowest bit of a word takes an instruction or two, as from ARMv7-M on.
+pub(crate) const FIND_FIRST: bool = cfg!(all(target_arch = "arm", target_has_atomic = "ptr"));
+/// Flag: a join handle waits for the output.
+const HANDLE: u8 = 1;
+/// Flag: `body` points to the join handle's node instead of the body.
+const JOINED: u8 = 2;
+/// Bit of a generation word: somebody asked for the task's end.
+const ABORT: u16 = 1;
+/// One step of the generation.
+const GENERATION: u16 = 2;
+
+/// The middle of a block.
+#[repr(C)]
+pub(crate) struct Block {
+    core: Cell<*const Core>,
+    len: Cell<usize>,
+    used: AtomicUsize,
+    /// [`DOORBELL`], or nothing.
+    #[cfg(feature = "interrupt-executors")]
+    doorbell: Cell<u8>,
+}
+
+/// A block with `N` slots. All-zero is a valid empty one.
+#[repr(C)]
+pub(crate) struct BlockOf<const N: usize> {
+    control: Record,
+    records: [Record; N],
+    head: Block,
+    ready: [AtomicU8; N],
+    /// The control byte, and what fills the last word.
+    spare: [AtomicU8; WORD],
+    flags: [AtomicU8; N],
+    generations: [AtomicU16; N],
+}
+
+impl<const N: usize> BlockOf<N> {
+    pub(crate) const fn new() -> Self {
+        const {
+            assert!(core::mem::offset_of!(Self, head) == (N + 1) * size_of::<Record>());
+            assert!(
+                core::mem::offset_of!(Self, ready)
+                    == core::mem::offset_of!(Self, head) + size_of::<Block>()
+            );
+            assert!(
+                core::mem::offset_of!(Self, generations)
+                    == core::mem::offset_of!(Self, ready) + generations(N)
+            );
+        }
+        const EMPTY: Record = Record {
+            run: AtomicPtr::new(ptr::null_mut()),
+            body: AtomicPtr::new(ptr::null_mut()),
+        };
+        Self {
+            control: EMPTY,
+            records: [const { EMPTY }; N],
+            head: Block {
+                core: Cell::new(ptr::null()),
+                len: Cell::new(0),
+                used: AtomicUsize::new(0),
+                #[cfg(feature = "interrupt-executors")]
+                doorbell: Cell::new(0),
+            },
+            ready: [const { AtomicU8::new(0) }; N],
+            spare: [const { AtomicU8::new(0) }; WORD],
+            flags: [const { AtomicU8::new(0) }; N],
+            generations: [const { AtomicU16::new(0) }; N],
+        }
+    }
+
+    /// The head, with the provenance of the whole block.
+    pub(crate) const fn head(&'static self) -> *const Block {
+        // SAFETY: within the same object.
+        unsafe {
+            ptr::from_ref(self)
+                .cast::<Block>()
+                .byte_add(core::mem::offset_of!(Self, head))
+        }
+    }
+}
+
+/// The function of a free slot.
+const NOTHING: RunFn = nothing;
+
+unsafe fn nothing(_: SlotRef, _: *mut (), _: Option<&mut Op<'_>>) {}
+
+/// Where the generations are, counted from the ready bytes.
+const fn generations(len: usize) -> usize {
+    (2 * len + WORD).next_multiple_of(2)
+}
+
+/// How many words the ready bytes of `len` slots and the control byte take.
+#[inline(always)]
+pub(crate) const fn words(len: usize) -> usize {
+    (len + WORD) / WORD
+}
+
+impl Block {
+    /// Gives the block to `core`, all its slots free.
+    #[inline]
+    pub(crate) fn adopt(&self, core: *const Core, len: usize) {
+        self.core.set(core);
+        self.len.set(len);
+    }
+
+    /// Whether wakes have to call the executor's unparker.
+    #[cfg(feature = "interrupt-executors")]
+    pub(crate) fn set_doorbell(&self, doorbell: bool) {
+        self.doorbell.set(if doorbell { DOORBELL } else { 0 });
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len.get()
+    }
+
+    /// How many slots are taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.used.load(Ordering::Relaxed).count_ones() as usize
+    }
+
+    /// The free set, for `claim_bits`.
+    #[inline(always)]
+    pub(crate) fn used(&self) -> (&AtomicUsize, usize) {
+        (&self.used, self.len())
+    }
+
+    /// Takes a free slot.
+    #[inline]
+    pub(crate) fn claim(&self) -> Option<usize> {
+        claim_bit(&self.used, self.len())
+    }
+
+    /// Gives a slot back.
+    #[inline]
+    pub(crate) fn release(&self, index: usize) {
+        release_bit(&self.used, index);
+    }
+
+    pub(crate) fn core(&self) -> *const Core {
+        self.core.get()
+    }
+
+    /// The slot at `index`.
+    ///
+    /// # Safety
+    ///
+    /// `block` is the head of a [`BlockOf`] with at least `index` slots, with the provenance of
+    /// all of it.
+    #[inline(always)]
+    pub(crate) unsafe fn slot(block: *const Block, index: usize) -> SlotRef {
+        // SAFETY: the ready bytes follow the head.
+        let ready = unsafe { block.add(1).cast_mut().cast() };
+        SlotRef {
+            // SAFETY: not null, since it lies behind something.
+            ready: unsafe { NonNull::new_unchecked(ready) },
+            index,
+        }
+    }
+
+    /// Has the run loop call `run` in its next turn, which it begins at once if it sleeps.
+    /// `None`: only the turn.
+    ///
+    /// # Safety
+    ///
+    /// As for [`slot`](Self::slot); `run` can be called with the control slot and no body, on
+    /// the executor's level.
+    pub(crate) unsafe fn ring(block: *const Block, run: Option<RunFn>) {
+        // SAFETY: the caller's promise; the control slot comes after the others.
+        let control = unsafe { Self::slot(block, (*block).len()) };
+        let place = &control.record().run;
+        let run = match run {
+            Some(run) => run as *mut (),
+            // Leave what is there.
+            None if !place.load(Ordering::Relaxed).is_null() => place.load(Ordering::Relaxed),
+            None => NOTHING as *mut (),
+        };
+        place.store(run, Ordering::Relaxed);
+        control.mark();
+    }
+
+    /// Whether any slot has been woken. Plain loads: an idle look writes nothing.
+    ///
+    /// # Safety
+    ///
+    /// As for [`slot`](Self::slot); `words` is [`words`] of at most the block's length.
+    #[inline(always)]
+    pub(crate) unsafe fn is_pending(block: *const Block, words: usize) -> bool {
+        // SAFETY: the caller's promise.
+        let first = unsafe { Self::slot(block, 0) };
+        (0..words).any(|word| first.word(word) != 0)
+    }
+
+    /// Calls `attend` with every slot whose ready byte is set, after clearing it. Returns whether
+    /// there was any. A slot that is woken meanwhile is attended to in this pass if its word's
+    /// turn has not come, and at most once.
+    ///
+    /// # Safety
+    ///
+    /// As for [`is_pending`](Self::is_pending).
+    #[inline(always)]
+    pub(crate) unsafe fn sweep(
+        block: *const Block,
+        words: usize,
+        mut attend: impl FnMut(SlotRef),
+    ) -> bool {
+        let mut idle = true;
+        // SAFETY: the caller's promise; the words' bytes are within the block.
+        let first = unsafe { Self::slot(block, 0) };
+        let mut word = first.ready.cast::<u32>();
+        // SAFETY: as above.
+        let end = unsafe { word.add(words) };
+        while word != end {
+            // SAFETY: one of the words. Volatile, since interrupt handlers write bytes of it.
+            let bits = u32::from_le(unsafe { word.read_volatile() }) & READY;
+            // SAFETY: as above.
+            word = unsafe { word.add(1) };
+            if bits != 0 {
+                idle = false;
+                // SAFETY: both are within the block.
+                let next = unsafe { word.cast::<u8>().offset_from(first.ready.cast()) };
+                first.sweep_word(next as usize - WORD, bits, &mut attend);
+            }
+        }
+        !idle
+    }
+
+    /// [`sweep`](Self::sweep) over a single word.
+    ///
+    /// # Safety
+    ///
+    /// As for [`sweep`](Self::sweep).
+    #[inline(always)]
+    pub(crate) unsafe fn sweep_one(block: *const Block, mut attend: impl FnMut(SlotRef)) -> bool {
+        // SAFETY: the caller's promise.
+        let first = unsafe { Self::slot(block, 0) };
+        let bits = first.word(0);
+        first.sweep_word(0, bits, &mut attend);
+        bits != 0
+    }
+}

@@ -1,0 +1,343 @@
+//! [`SlotRef`]: a slot, by the addresses of its ready byte and of its block.
+
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicU8, AtomicU16, Ordering, compiler_fence};
+
+use super::{
+    ABORT, Abort, Block, FIND_FIRST, GENERATION, HANDLE, JOINED, NOTHING, READY, Record, WOKEN,
+    WORD, generations,
+};
+#[cfg(feature = "interrupt-executors")]
+use super::{DOORBELL, INDEX_SHIFT};
+use crate::executor::core::Core;
+use crate::task::body::RunFn;
+
+/// Which slot: how everything refers to a task.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct SlotRef {
+    /// The first ready byte of the block.
+    pub(super) ready: NonNull<()>,
+    pub(super) index: usize,
+}
+
+impl SlotRef {
+    #[inline(always)]
+    fn byte(&self) -> &'static AtomicU8 {
+        // SAFETY: S1.
+        unsafe { self.ready.cast::<AtomicU8>().add(self.index).as_ref() }
+    }
+
+    /// The ready bits of the word that is `word` words after this slot's.
+    #[inline(always)]
+    pub(super) fn word(&self, word: usize) -> u32 {
+        // SAFETY: S1, and the callers' care for `word`. Volatile, since interrupt handlers write
+        // single bytes of it.
+        let bytes = unsafe {
+            let first = self.ready.cast::<u8>().add(self.index);
+            first.cast::<u32>().add(word).read_volatile()
+        };
+        u32::from_le(bytes) & READY
+    }
+
+    /// Attends to the slots whose `bits` are set, of the word that begins at slot `from`.
+    #[inline(always)]
+    pub(super) fn sweep_word(self, from: usize, mut bits: u32, attend: &mut impl FnMut(SlotRef)) {
+        let mut index = from;
+        while bits != 0 {
+            if FIND_FIRST {
+                index = from + bits.trailing_zeros() as usize / 8;
+                bits &= bits - 1;
+            } else if bits & 1 == 0 {
+                bits >>= 8;
+                index += 1;
+                continue;
+            }
+            let slot = SlotRef { index, ..self };
+            slot.clear();
+            // Whatever was done before the wake is seen by the poll.
+            compiler_fence(Ordering::SeqCst);
+            attend(slot);
+            if !FIND_FIRST {
+                bits >>= 8;
+                index += 1;
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn record(&self) -> &'static Record {
+        // SAFETY: S1; the records end where the head starts.
+        unsafe {
+            let head = self.ready.cast::<Block>().sub(1);
+            head.cast::<Record>().sub(self.index + 1).as_ref()
+        }
+    }
+
+    fn flags(&self) -> &'static AtomicU8 {
+        // SAFETY: S1.
+        unsafe {
+            let len = (*self.block()).len();
+            let flags = self.ready.cast::<AtomicU8>().add(len + WORD);
+            flags.add(self.index).as_ref()
+        }
+    }
+
+    fn generation_word(&self) -> &'static AtomicU16 {
+        // SAFETY: S1.
+        unsafe {
+            let len = (*self.block()).len();
+            let first = self.ready.byte_add(generations(len)).cast::<AtomicU16>();
+            first.add(self.index).as_ref()
+        }
+    }
+
+    /// The block that the slot lies in.
+    #[inline]
+    pub(crate) fn block(self) -> *const Block {
+        // SAFETY: the head comes before the ready bytes.
+        unsafe { self.ready.cast::<Block>().sub(1).as_ptr() }
+    }
+
+    /// The same, as the other representation has it.
+    #[inline]
+    pub(crate) fn block_at(self, _: usize) -> *const Block {
+        self.block()
+    }
+
+    /// The data of the slot's wakers: the address of its ready byte.
+    #[inline(always)]
+    pub(crate) fn as_ptr(self) -> *const () {
+        // SAFETY: S1; not by way of a reference, which would not reach the rest of the block.
+        unsafe { self.ready.cast::<u8>().add(self.index).as_ptr() }
+            .cast_const()
+            .cast()
+    }
+
+    /// Takes a wake.
+    #[inline(always)]
+    fn clear(self) {
+        #[cfg(not(feature = "interrupt-executors"))]
+        self.byte().store(0, Ordering::Relaxed);
+        #[cfg(feature = "interrupt-executors")]
+        {
+            // A wake between the two is for the poll to come.
+            let byte = self.byte().load(Ordering::Relaxed);
+            self.byte().store(byte & !WOKEN, Ordering::Relaxed);
+        }
+    }
+
+    /// Calls the unparker of the executor of the slot whose ready byte has been set.
+    ///
+    /// # Safety
+    ///
+    /// `data` came from [`as_ptr`](Self::as_ptr), `byte` was read there.
+    #[cfg(feature = "interrupt-executors")]
+    #[cold]
+    unsafe fn ring_doorbell(data: *const (), byte: u8) {
+        // SAFETY: S1: back to the first ready byte, and on to the head before it.
+        unsafe {
+            let ready = data.byte_sub((byte >> INDEX_SHIFT).into());
+            let core = (*ready.cast::<Block>().sub(1)).core();
+            (*core).call_unparker();
+        }
+    }
+
+    /// Sets the ready byte of a waker's data.
+    ///
+    /// # Safety
+    ///
+    /// `data` came from [`as_ptr`](Self::as_ptr).
+    #[inline(always)]
+    pub(crate) unsafe fn mark_ptr(data: *const ()) {
+        // Whatever was done before the wake is done when the byte is set.
+        compiler_fence(Ordering::SeqCst);
+        // SAFETY: the caller's promise.
+        let byte = unsafe { &*data.cast::<AtomicU8>() };
+        #[cfg(not(feature = "interrupt-executors"))]
+        byte.store(WOKEN, Ordering::Relaxed);
+        #[cfg(feature = "interrupt-executors")]
+        {
+            // The bits beside WOKEN never change after the first claim.
+            let before = byte.load(Ordering::Relaxed);
+            byte.store(before | WOKEN, Ordering::Relaxed);
+            if before & DOORBELL != 0 {
+                // SAFETY: the caller's promise.
+                unsafe { Self::ring_doorbell(data, before) };
+            }
+        }
+    }
+
+    /// Sets the ready byte.
+    #[inline(always)]
+    pub(crate) fn mark(self) {
+        #[cfg(feature = "interrupt-executors")]
+        {
+            // SAFETY: S1.
+            let doorbell = unsafe { (*self.block()).doorbell.get() };
+            let byte = (self.index << INDEX_SHIFT) as u8 | doorbell;
+            let woken = self.byte().load(Ordering::Relaxed) & WOKEN;
+            self.byte().store(byte | woken, Ordering::Relaxed);
+        }
+        // SAFETY: our own byte.
+        unsafe { Self::mark_ptr(self.as_ptr()) };
+    }
+
+    /// Sets the ready byte: as the other representation has it.
+    ///
+    /// # Safety
+    ///
+    /// None here.
+    #[inline(always)]
+    pub(crate) unsafe fn mark_local(self, _: &Core, _: usize) {
+        self.mark();
+    }
+
+    /// Whether the slot has been woken.
+    pub(crate) fn is_marked(self) -> bool {
+        self.byte().load(Ordering::Relaxed) & WOKEN != 0
+    }
+
+    /// Position in the block.
+    #[inline]
+    pub(crate) fn index(self) -> usize {
+        self.index
+    }
+
+    /// The generation of the present or, in a free slot, of the next tenant.
+    pub(crate) fn generation(self) -> usize {
+        usize::from(self.generation_word().load(Ordering::Relaxed) / GENERATION)
+    }
+
+    pub(crate) fn is_live(self) -> bool {
+        !self.record().body.load(Ordering::Relaxed).is_null()
+    }
+
+    pub(crate) fn is_aborting(self) -> bool {
+        self.is_live() && self.generation_word().load(Ordering::Relaxed) & ABORT != 0
+    }
+
+    /// FREE → LIVE, by the claimer (S2).
+    #[inline]
+    pub(crate) fn publish(self, _: usize, run: RunFn, body: *mut (), handle: bool) {
+        // A free slot has no flags.
+        if handle {
+            self.flags().store(HANDLE, Ordering::Relaxed);
+        }
+        let record = self.record();
+        record.body.store(body, Ordering::Relaxed);
+        // S3: `run` after `body`.
+        compiler_fence(Ordering::SeqCst);
+        record.run.store(run as *mut (), Ordering::Relaxed);
+    }
+
+    /// LIVE (aborting or not) → FREE of the next generation.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn retire(self) {
+        let record = self.record();
+        record.run.store(NOTHING as *mut (), Ordering::Relaxed);
+        record.body.store(ptr::null_mut(), Ordering::Relaxed);
+        self.flags().store(0, Ordering::Relaxed);
+        let word = self.generation_word();
+        // An abort that comes between the two is overwritten, rightly.
+        let former = word.load(Ordering::Relaxed) & !ABORT;
+        word.store(former.wrapping_add(GENERATION), Ordering::Relaxed);
+        // SAFETY: S1.
+        unsafe { (*self.block()).release(self.index) };
+    }
+
+    /// LIVE → LIVE and to be aborted, by anybody, if the task of this generation is still there.
+    pub(crate) fn request_abort(self, generation: usize) -> Abort {
+        let requested = critical_section::with(|_| {
+            let word = self.generation_word();
+            let due = self.is_tenant(generation) && !self.is_aborting();
+            if due {
+                word.store(word.load(Ordering::Relaxed) | ABORT, Ordering::Relaxed);
+            }
+            due
+        });
+        if requested {
+            Abort::Requested
+        } else {
+            Abort::Nothing
+        }
+    }
+
+    /// Whether the task of this generation is still there.
+    pub(crate) fn is_tenant(self, generation: usize) -> bool {
+        self.is_live() && self.generation() == generation
+    }
+
+    /// The function and the memory to call it with, of a slot whose ready byte was set.
+    #[inline(always)]
+    pub(crate) fn due(self) -> (RunFn, *mut ()) {
+        let record = self.record();
+        let run = record.run.load(Ordering::Relaxed);
+        // S3: `run` before `body`.
+        compiler_fence(Ordering::SeqCst);
+        let body = record.body.load(Ordering::Relaxed);
+        // SAFETY: S6: what `publish`, `link`, `detach`, `retire` or `ring` has stored.
+        let run = unsafe { core::mem::transmute::<*mut (), RunFn>(run) };
+        (run, body)
+    }
+
+    /// The function and the memory to call it with, of a live slot.
+    pub(crate) fn task(self) -> (Option<RunFn>, *mut ()) {
+        let record = self.record();
+        let run = record.run.load(Ordering::Relaxed);
+        let body = record.body.load(Ordering::Relaxed);
+        // SAFETY: null, or as in `due`.
+        let run = unsafe { core::mem::transmute::<*mut (), Option<RunFn>>(run) };
+        (run, body)
+    }
+
+    /// Marks the task as settled. Nothing here: between that and its retirement only destructors
+    /// run, and nothing that they can do has a task cancelled before they are done.
+    #[inline(always)]
+    pub(crate) fn settle(self) {}
+
+    #[inline]
+    pub(crate) fn has_handle(self) -> bool {
+        self.flags().load(Ordering::Relaxed) & HANDLE != 0
+    }
+
+    #[inline]
+    pub(crate) fn is_joined(self) -> bool {
+        self.flags().load(Ordering::Relaxed) & JOINED != 0
+    }
+
+    /// Whether this live slot's task is the one that lives at `body`, directly or through the
+    /// join node at `node`.
+    #[inline]
+    pub(crate) fn holds(self, body: *mut (), node: *const ()) -> bool {
+        let expected = if self.is_joined() { node } else { body };
+        let (_, mine) = self.task();
+        !mine.is_null() && ptr::eq(mine, expected)
+    }
+
+    /// Puts a join node in front of the body.
+    #[inline]
+    pub(crate) fn link(self, run: RunFn, node: *mut ()) {
+        self.point_to(run, node, HANDLE | JOINED);
+    }
+
+    /// Takes the join node away again; the join handle goes with it.
+    #[inline]
+    pub(crate) fn detach(self, run: RunFn, body: *mut ()) {
+        self.point_to(run, body, 0);
+    }
+
+    #[inline]
+    fn point_to(self, run: RunFn, body: *mut (), flags: u8) {
+        self.flags().store(flags, Ordering::Relaxed);
+        let record = self.record();
+        // Only this level reads the two while the slot is live, so their order does not matter.
+        record.body.store(body, Ordering::Relaxed);
+        record.run.store(run as *mut (), Ordering::Relaxed);
+    }
+
+    /// Polls are not counted here.
+    pub(crate) fn polls(self) -> Option<u32> {
+        None
+    }
+}
