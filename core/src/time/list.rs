@@ -259,7 +259,7 @@ mod tests {
             seed ^= seed << 17;
             seed % below
         };
-        for order in 0..if cfg!(miri) { 500 } else { 20_000 } {
+        for order in 0..if cfg!(miri) { 50 } else { 20_000 } {
             let index = random(12) as usize;
             match random(8) {
                 0..=4 => {
