@@ -1,0 +1,129 @@
+//! Datagrams, and the smaller methods of a stream's halves.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::future::join;
+use polliwog_core::time::timeout;
+use polliwog_mio::net::{TcpListener, TcpStream, UdpSocket};
+use polliwog_mio::{block_on, spawn};
+
+async fn sockets() -> (UdpSocket, SocketAddr, UdpSocket, SocketAddr) {
+    let one = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let two = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let (at_one, at_two) = (one.local_addr().unwrap(), two.local_addr().unwrap());
+    (one, at_one, two, at_two)
+}
+
+#[test]
+fn datagrams_keep_their_borders_and_say_where_they_come_from() {
+    block_on(async {
+        let (one, at_one, two, at_two) = sockets().await;
+        for length in [0, 1, 1000, 9000] {
+            assert_eq!(one.send_to(&vec![7; length], at_two).await.unwrap(), length);
+        }
+        let mut buf = [0; 10_000];
+        for length in [0, 1, 1000, 9000] {
+            assert_eq!(two.recv_from(&mut buf).await.unwrap(), (length, at_one));
+            assert!(buf[..length].iter().all(|byte| *byte == 7));
+        }
+        let name = format!("localhost:{}", at_two.port());
+        assert_eq!(one.send_to(b"by name", name).await.unwrap(), 7);
+        assert_eq!(two.recv_from(&mut buf).await.unwrap().0, 7);
+    });
+}
+
+#[test]
+fn a_connected_socket_hears_its_peer_only() {
+    block_on(async {
+        let (one, at_one, two, at_two) = sockets().await;
+        let stranger = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        assert_eq!(
+            one.peer_addr().unwrap_err().kind(),
+            io::ErrorKind::NotConnected
+        );
+        one.connect(at_two).await.unwrap();
+        assert_eq!(one.peer_addr().unwrap(), at_two);
+        stranger.send_to(b"psst", at_one).await.unwrap();
+        let heard = spawn(async move {
+            let mut buf = [0; 16];
+            let count = one.recv(&mut buf).await.unwrap();
+            one.send(&buf[..count]).await.unwrap();
+            buf[..count].to_vec()
+        });
+        two.send_to(b"hello", at_one).await.unwrap();
+        assert_eq!(heard.unwrap().await.unwrap(), b"hello");
+        let mut buf = [0; 16];
+        assert_eq!(two.recv_from(&mut buf).await.unwrap(), (5, at_one));
+    });
+}
+
+#[test]
+fn a_wait_for_a_datagram_can_be_given_up() {
+    block_on(async {
+        let (one, at_one, two, _) = sockets().await;
+        let mut buf = [0; 16];
+        for round in 0..20_u8 {
+            let wait = timeout(Duration::from_micros(50), one.recv_from(&mut buf));
+            assert!(wait.await.is_err());
+            two.send_to(&[round], at_one).await.unwrap();
+            assert_eq!(one.recv_from(&mut buf).await.unwrap().0, 1);
+            assert_eq!(buf[0], round);
+        }
+    });
+}
+
+#[test]
+fn addresses_that_cannot_be_used_are_errors() {
+    block_on(async {
+        let taken = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let again = UdpSocket::bind(taken.local_addr().unwrap()).await;
+        assert_eq!(again.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert!(UdpSocket::bind("no address").await.is_err());
+        let everybody = ("255.255.255.255", 9);
+        assert!(taken.send_to(b"x", everybody).await.is_err());
+        taken.set_broadcast(true).unwrap();
+        let plain = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = plain.local_addr().unwrap();
+        let plain = UdpSocket::from_std(plain).unwrap();
+        assert_eq!(plain.local_addr().unwrap(), address);
+        assert!(format!("{plain:?}").contains("UdpSocket"));
+    });
+}
+
+#[test]
+fn halves_know_their_stream() {
+    block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (client, server) = join(TcpStream::connect(addr), listener.accept()).await;
+        let (client, (server, peer)) = (client.unwrap(), server.unwrap());
+        let (reader, writer) = client.split();
+        assert_eq!(reader.peer_addr().unwrap(), addr);
+        assert_eq!(writer.peer_addr().unwrap(), addr);
+        assert_eq!(writer.stream().local_addr().unwrap(), peer);
+        assert_eq!(reader.stream().local_addr().unwrap(), peer);
+        server.write_all(b"abcd").await.unwrap();
+        let mut buf = [0; 4];
+        assert!(reader.peek(&mut buf).await.unwrap() > 0);
+        reader.read_exact(&mut buf).await.unwrap();
+        assert_eq!(&buf, b"abcd");
+        writer.write_all(b"end").await.unwrap();
+        writer.shutdown().unwrap();
+        assert!(writer.write(b"more").await.is_err());
+        let mut said = [0; 3];
+        server.read_exact(&mut said).await.unwrap();
+        assert_eq!(server.read(&mut buf).await.unwrap(), 0);
+
+        // A half that was forgotten leaves the other direction open.
+        let (reader, writer) = server.into_split();
+        writer.forget();
+        let read = poll_fn(|cx| Poll::Ready(client.poll_read(cx, &mut buf))).await;
+        assert!(read.is_pending(), "nothing was shut down");
+        drop(reader);
+        assert_eq!(client.read(&mut buf).await.unwrap(), 0);
+    });
+}
