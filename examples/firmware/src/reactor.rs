@@ -3,9 +3,9 @@
 use core::convert::Infallible;
 use core::task::Waker;
 
-use polliwog_core::reactor::Pending;
-use polliwog_core::unpark::Flag;
-use polliwog_core::{Deadline, Instant, Reactor};
+use polliwog::reactor::Pending;
+use polliwog::unpark::Flag;
+use polliwog::{Deadline, Instant, Reactor};
 
 use crate::chip;
 

@@ -6,8 +6,8 @@
 use core::time::Duration;
 
 use board::{BoardReactor, entry, exit, println};
-use polliwog_core::time::{interval, sleep};
-use polliwog_core::{Executor, TaskPool, spawn};
+use polliwog::time::{interval, sleep};
+use polliwog::{Executor, TaskPool, spawn};
 
 static TASKS: TaskPool<4> = TaskPool::new();
 

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use board::sync::Signal;
 use board::{BoardReactor, chip, entry, exit, on_interrupt, println};
-use polliwog_core::{InterruptExecutor, Spawner, TaskPool, spawn_detached, yield_now};
+use polliwog::{InterruptExecutor, Spawner, TaskPool, spawn_detached, yield_now};
 
 static TASKS: TaskPool<4> = TaskPool::new();
 static URGENT: InterruptExecutor<3> = InterruptExecutor::new(chip::pend_soft0);

@@ -8,8 +8,8 @@ use core::time::Duration;
 
 use board::sync::{Channel, Signal};
 use board::{BoardReactor, chip, entry, exit, on_interrupt, println};
-use polliwog_core::time::sleep;
-use polliwog_core::{Executor, TaskPool, spawn};
+use polliwog::time::sleep;
+use polliwog::{Executor, TaskPool, spawn};
 
 static TASKS: TaskPool<4> = TaskPool::new();
 static PRESSED: Signal<&str> = Signal::new();
@@ -50,8 +50,8 @@ async fn measure() {
     exit(0)
 }
 
-fn spawner() -> polliwog_core::Spawner {
-    polliwog_core::Spawner::current().expect("called in a task")
+fn spawner() -> polliwog::Spawner {
+    polliwog::Spawner::current().expect("called in a task")
 }
 
 #[entry]

@@ -13,7 +13,7 @@ use core::task::{Poll, Waker};
 
 use board::{BoardReactor, chip, entry, exit, on_interrupt, println};
 use critical_section::Mutex;
-use polliwog_core::{AbortHandle, Executor, Handle, TaskPool, spawn, spawn_detached, yield_now};
+use polliwog::{AbortHandle, Executor, Handle, TaskPool, spawn, spawn_detached, yield_now};
 
 /// Tasks that wait for wakes.
 const WAITING: usize = 9;
@@ -157,7 +157,7 @@ async fn waiting(n: usize) {
 
 /// Spawns tasks that the interrupt aborts, and joins them.
 async fn hunter() {
-    let spawner = polliwog_core::Spawner::current().expect("called in a task");
+    let spawner = polliwog::Spawner::current().expect("called in a task");
     while INTERRUPTED.get() < INTERRUPTS {
         let Ok(handle) = spawn!(spawner, [prey; 2]()) else {
             yield_now().await;
@@ -180,13 +180,13 @@ async fn prey() {
 #[entry]
 fn main() -> ! {
     for seed in SEEDS {
-        storm(seed);
+        promise_02_a_spawn_from_an_interrupt_handler_is_safe(seed);
     }
     println!("{} seeds passed", SEEDS.len());
     exit(0)
 }
 
-fn storm(seed: u32) {
+fn promise_02_a_spawn_from_an_interrupt_handler_is_safe(seed: u32) {
     let executor = Executor::new(&TASKS, BoardReactor::new()).expect("the pool is ours");
     critical_section::with(|cs| {
         RANDOM.borrow(cs).set(seed);

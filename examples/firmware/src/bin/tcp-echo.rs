@@ -15,8 +15,8 @@ use core::net::Ipv4Addr;
 
 use board::ethernet::{self, Ethernet};
 use board::{BoardReactor, entry, on_interrupt, println};
-use polliwog_core::{TaskPool, spawn_detached};
-use polliwog_spin::stack::{Buffers, Settings, Sockets, Stack, TcpListener, TcpStream};
+use polliwog::spin::stack::{Buffers, Settings, Sockets, Stack, TcpListener, TcpStream};
+use polliwog::{TaskPool, spawn_detached};
 use static_cell::{ConstStaticCell, StaticCell};
 
 /// Connections at the same time.
@@ -37,7 +37,7 @@ async fn network(stack: &'static Stack, device: &'static mut Ethernet) {
 }
 
 async fn serve(stack: &'static Stack) {
-    let spawner = polliwog_core::Spawner::current().expect("in a task");
+    let spawner = polliwog::Spawner::current().expect("in a task");
     let listener = TcpListener::bind(stack, "0.0.0.0:7", CONNECTIONS)
         .await
         .expect("a free port");

@@ -5,11 +5,11 @@ use core::ptr;
 use core::task::Waker;
 
 use critical_section::Mutex;
-use polliwog_spin::stack::Driver;
-use polliwog_spin::stack::smoltcp::phy::{
+use polliwog::spin::stack::Driver;
+use polliwog::spin::stack::smoltcp::phy::{
     Device, DeviceCapabilities, Medium, RxToken as Receive, TxToken as Transmit,
 };
-use polliwog_spin::stack::smoltcp::time::Instant;
+use polliwog::spin::stack::smoltcp::time::Instant;
 
 use crate::chip;
 

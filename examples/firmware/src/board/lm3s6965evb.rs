@@ -9,7 +9,7 @@ use core::ptr;
 
 use cortex_m::asm;
 use critical_section::Mutex;
-use polliwog_core::{Deadline, Instant};
+use polliwog::{Deadline, Instant};
 
 /// The core clock at reset, and nanoseconds per cycle of it.
 const NANOS_PER_CYCLE: u64 = 80;

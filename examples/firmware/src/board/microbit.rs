@@ -7,7 +7,7 @@ use core::ptr;
 
 use cortex_m::asm;
 use critical_section::Mutex;
-use polliwog_core::{Deadline, Instant};
+use polliwog::{Deadline, Instant};
 
 const TIMER0: usize = 0x4000_8000;
 const TIMER1: usize = 0x4000_9000;

@@ -6,7 +6,7 @@
 use core::ptr;
 
 use critical_section::Mutex;
-use polliwog_core::{Deadline, Instant};
+use polliwog::{Deadline, Instant};
 
 const MSIP: *mut u32 = ptr::without_provenance_mut(0x0200_0000);
 const MTIMECMP: *mut u32 = ptr::without_provenance_mut(0x0200_4000);

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use board::chip;
 use board::sync::{Channel, Signal};
-use polliwog_core::time::timeout;
-use polliwog_core::{TaskPool, spawn, yield_now};
+use polliwog::time::timeout;
+use polliwog::{TaskPool, spawn, yield_now};
 
 use crate::{Count, Test, executor};
 

@@ -4,7 +4,7 @@ use core::future::poll_fn;
 use core::task::Poll;
 
 use board::BoardReactor;
-use polliwog_core::{
+use polliwog::{
     AbortHandle, Executor, JoinError, SpawnErrorKind, Spawner, TaskPool, spawn, yield_now,
 };
 
@@ -58,14 +58,14 @@ fn byte_slots() {
     static POOL: TaskPool<4, 128> = TaskPool::new();
     let executor = executor(&POOL);
     let sum = executor.block_on(async {
-        let small = polliwog_core::spawn(async { 1_u64 }).expect("a free slot");
+        let small = polliwog::spawn(async { 1_u64 }).expect("a free slot");
         let large = [3_u32; 16];
-        let large = polliwog_core::spawn(async move {
+        let large = polliwog::spawn(async move {
             yield_now().await;
             large.iter().sum::<u32>()
         });
         let too_large = [0_u8; 256];
-        let refused = polliwog_core::spawn(async move { too_large[0] });
+        let refused = polliwog::spawn(async move { too_large[0] });
         assert!(matches!(
             refused.expect_err("it cannot fit").kind(),
             SpawnErrorKind::TooLarge { limit: 128, .. }
@@ -348,7 +348,7 @@ fn shutdown() {
     static POOL: TaskPool<2> = TaskPool::new();
     let executor = executor(&POOL);
     let handle = executor.handle();
-    async fn stop_soon(handle: polliwog_core::Handle) {
+    async fn stop_soon(handle: polliwog::Handle) {
         yield_now().await;
         assert!(handle.shutdown());
     }

@@ -6,8 +6,8 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 
 use board::chip;
-use polliwog_core::time::{sleep, sleep_until, timeout};
-use polliwog_core::{Instant, TaskPool, spawn};
+use polliwog::time::{sleep, sleep_until, timeout};
+use polliwog::{Instant, TaskPool, spawn};
 
 use crate::tasks::board_cell::Shared;
 use crate::{Test, executor, own_waker};
