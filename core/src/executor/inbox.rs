@@ -17,7 +17,8 @@ use loom::sync::{Mutex, MutexGuard};
 use std::sync::{Mutex, MutexGuard};
 
 use super::core::{Core, INBOX};
-use super::spawner::{Handle, SpawnError, SpawnErrorKind, Spawner};
+use super::error::{SpawnError, SpawnErrorKind};
+use super::spawner::{Handle, Spawner};
 use crate::task::body::catch;
 use crate::task::{AbortHandle, JoinError};
 

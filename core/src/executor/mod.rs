@@ -3,6 +3,7 @@
 pub(crate) mod context;
 pub(crate) mod core;
 mod endless;
+mod error;
 #[cfg(all(test, not(loom)))]
 mod idle;
 #[cfg(feature = "std")]
@@ -27,12 +28,13 @@ use crate::task::slot::Tenant;
 use crate::task::{JoinError, TaskPool, run};
 use crate::time::Instant;
 
+pub use error::{SpawnError, SpawnErrorKind};
 #[cfg(feature = "std")]
 pub use inbox::RemoteHandle;
 #[cfg(all(lean, feature = "interrupt-executors"))]
 pub use interrupt::InterruptExecutor;
 pub use listing::{Stats, TaskInfo, TaskState, Tasks};
-pub use spawner::{EndlessSpawner, Handle, SpawnError, SpawnErrorKind, Spawner, spawn};
+pub use spawner::{EndlessSpawner, Handle, Spawner, spawn};
 #[doc(hidden)]
 pub use spawner::{spawn_site, spawn_site_detached};
 
