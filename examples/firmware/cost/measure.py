@@ -200,7 +200,7 @@ FIXED = (
     "need; embassy's is on the stack of `main`. Every further task costs less: see 16 tasks."
 )
 ENDS = (
-    "A task takes its slot and its body apart and gives both back, each in a critical section, so that "
+    "A task takes a slot and a body, and gives both back, in a critical section each time, so that "
     "an interrupt handler can spawn at any time and a stale waker never keeps a body busy. In embassy "
     "both are one, and busy until the stale wake has been looked at."
 )
