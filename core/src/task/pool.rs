@@ -208,7 +208,7 @@ pub(crate) fn release_bit(used: &AtomicUsize, index: usize) {
 #[cfg(lean)]
 pub(crate) fn claim_bit(used: &AtomicUsize, len: usize) -> Option<usize> {
     critical_section::with(|_| {
-        let (index, bits) = lowest_clear(used);
+        let (index, bits) = lowest_clear(used, 0);
         (index < len).then(|| {
             used.store(bits, Ordering::Relaxed);
             index
@@ -229,11 +229,11 @@ pub(crate) fn claim_bits(
     second: (&AtomicUsize, usize),
 ) -> (usize, usize) {
     critical_section::with(|_| {
-        let (one, ones) = lowest_clear(first.0);
+        let (one, ones) = lowest_clear(first.0, 0);
         if one >= first.1 {
             return (FULL, 0);
         }
-        let (other, others) = lowest_clear(second.0);
+        let (other, others) = lowest_clear(second.0, second.1);
         if other >= second.1 {
             return (FULL, other);
         }
@@ -243,14 +243,17 @@ pub(crate) fn claim_bits(
     })
 }
 
-/// The lowest clear bit, within or above the word's length, and the word with it set.
+/// The lowest clear bit, within or above the word's length, and the word with it set. A length of
+/// one, if known to the compiler, saves it the search.
 #[cfg(lean)]
 #[inline(always)]
-fn lowest_clear(used: &AtomicUsize) -> (usize, usize) {
+fn lowest_clear(used: &AtomicUsize, len: usize) -> (usize, usize) {
     let bits = used.load(Ordering::Relaxed);
     let mut index = 0;
     if super::lean::FIND_FIRST {
         index = bits.trailing_ones() as usize;
+    } else if len == 1 {
+        index = bits & 1;
     } else {
         let mut rest = bits;
         while rest & 1 != 0 {

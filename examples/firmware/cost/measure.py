@@ -228,7 +228,8 @@ REASONS = {
     "the floor was 34 and embassy took 74.",
     (COUNT, "a task is spawned, runs and ends"): ENDS,
     (COUNT, "a timer that is due at once: made, waited for, fired"): SLEEPS
-    + " Nanoseconds take a division of 64 bits on the way to the alarm.",
+    + " The clock, with its division of 64 bits, is read three times: when the sleep is made, before "
+    "the wait, and after it.",
     (COUNT, "reset to the first poll of 16 tasks"): "A third of it on the Cortex-M3 is the clearing "
     "of the memory, four instructions for a word, by the start-up code; most of the rest are the "
     "sixteen spawns, each with a critical section and a search for a free slot and body.",
