@@ -14,13 +14,13 @@ pub(crate) mod counted;
 pub(crate) use core::cell::Cell;
 #[cfg(all(not(loom), not(test), not(lean), target_has_atomic = "ptr"))]
 pub(crate) use core::sync::atomic::AtomicPtr;
-#[cfg(all(not(loom), not(test), target_has_atomic = "ptr"))]
+#[cfg(all(not(loom), not(test), any(lean, target_has_atomic = "ptr")))]
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 #[cfg(all(test, not(loom)))]
 pub(crate) use counted::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 #[cfg(all(not(loom), not(test), not(lean), not(target_has_atomic = "ptr")))]
 pub(crate) use portable_atomic::AtomicPtr;
-#[cfg(all(not(loom), not(test), not(target_has_atomic = "ptr")))]
+#[cfg(all(not(loom), not(test), not(lean), not(target_has_atomic = "ptr")))]
 pub(crate) use portable_atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// `Acquire`, for what an interrupted or interrupting context of the same core has released: on
@@ -30,6 +30,21 @@ pub(crate) use portable_atomic::{AtomicBool, AtomicUsize, Ordering};
 pub(crate) const ACQUIRE: Ordering = Ordering::Acquire;
 #[cfg(lean)]
 pub(crate) const ACQUIRE: Ordering = Ordering::Relaxed;
+
+/// Sets bits and returns what there was before. A lean build has the machine's own atomics even
+/// where they can only be loaded and stored: emulated ones take a critical section for each load.
+#[inline]
+pub(crate) fn set_bits(word: &AtomicUsize, bits: usize, order: Ordering) -> usize {
+    #[cfg(any(not(lean), target_has_atomic = "ptr"))]
+    return word.fetch_or(bits, order);
+    #[cfg(not(any(not(lean), target_has_atomic = "ptr")))]
+    return critical_section::with(|_| {
+        let _ = order;
+        let before = word.load(Ordering::Relaxed);
+        word.store(before | bits, Ordering::Relaxed);
+        before
+    });
+}
 
 /// Declares functions that are `const`, except under loom, whose primitives cannot be built at
 /// compile time.

@@ -7,7 +7,7 @@ use core::task::Waker;
 
 #[cfg(feature = "std")]
 use super::inbox::Inbox;
-use crate::shim::{ACQUIRE, AtomicUsize, Cell, Lock, Ordering, const_unless_loom};
+use crate::shim::{ACQUIRE, AtomicUsize, Cell, Lock, Ordering, const_unless_loom, set_bits};
 #[cfg(feature = "alloc")]
 use crate::task::heap::SizeClasses;
 use crate::task::pool::BytePool;
@@ -141,7 +141,7 @@ impl Core {
     /// Makes this thread the executor's, unless another executor has the core.
     pub(crate) fn claim(&'static self) -> Option<CoreRef> {
         // Acquire: what the former executor did to the cells comes before what we do.
-        let epoch = self.epoch.fetch_or(1, ACQUIRE);
+        let epoch = set_bits(&self.epoch, 1, ACQUIRE);
         (epoch & 1 == 0).then_some(CoreRef {
             core: self,
             epoch: epoch | 1,
@@ -214,14 +214,15 @@ impl Core {
             }
         }
         self.bytes.set(None);
-        #[cfg(lean)]
-        {
-            self.signals.store(0, Ordering::Relaxed);
-            self.closing.set(false);
-        }
         // Under the lock, so that no thread is in the middle of using the inbox.
         let left = self.outside.with(|outside| {
             let epoch = self.epoch.load(Ordering::Relaxed);
+            // Not before: an interrupt handler that finds the claim alive must find it closing.
+            #[cfg(lean)]
+            {
+                self.signals.store(0, Ordering::Relaxed);
+                self.closing.set(false);
+            }
             // Release: see `claim`. For loom a swap, for the reason given in `Slot::retire`.
             #[cfg(not(loom))]
             self.epoch.store(epoch.wrapping_add(1), Ordering::Release);
@@ -265,7 +266,7 @@ impl Core {
         let alive = self.outside.with(|_| {
             let alive = self.epoch() == epoch;
             if alive {
-                self.signals.fetch_or(bits, Ordering::SeqCst);
+                set_bits(&self.signals, bits, Ordering::SeqCst);
             }
             alive
         });
@@ -411,21 +412,6 @@ impl Core {
         Some((unsafe { Block::slot(block, index) }, index))
     }
 
-    /// Takes a free slot and a bit of another word, or neither.
-    #[cfg(lean)]
-    #[inline]
-    pub(crate) fn claim_slot_and(
-        &self,
-        other: (&AtomicUsize, usize),
-    ) -> Result<(SlotRef, usize), crate::task::pool::FullWord> {
-        let block = self.blocks.get();
-        // SAFETY: S1; a claimed core has a block.
-        let used = unsafe { (*block).used() };
-        let (index, bit) = crate::task::pool::claim_bits(used, other)?;
-        // SAFETY: below the block's length.
-        Ok((unsafe { Block::slot(block, index) }, bit))
-    }
-
     /// Takes a free slot. An interrupt handler may do the same at any time.
     #[cfg(lean)]
     #[inline]
@@ -460,7 +446,7 @@ impl Core {
         // SAFETY: S1.
         let head = unsafe { &*block };
         #[cfg(lean)]
-        head.release(index);
+        head.unclaim(index);
         #[cfg(not(lean))]
         let _was_full = head.free().release(index);
         #[cfg(feature = "std")]

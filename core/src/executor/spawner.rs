@@ -408,7 +408,7 @@ where
     S: Site,
     F: TaskFn<Args>,
 {
-    use crate::task::pool::FullWord;
+    use crate::task::pool::FULL;
     let mut core = Some(spawner.executor.shared());
     if MORTAL {
         core = spawner.executor.get().filter(|core| !core.closing.get());
@@ -417,28 +417,30 @@ where
         return Err(SpawnError::new(SpawnErrorKind::Closed, args));
     };
     let bodies = S::bodies();
-    let (slot, index) = match core.claim_slot_and(bodies.used()) {
-        Ok(claimed) => claimed,
-        Err(full) => {
-            let kind = match full {
-                FullWord::First => refused(core),
-                FullWord::Second => SpawnErrorKind::BodiesFull {
-                    capacity: bodies.len(),
-                },
-            };
-            return Err(SpawnError::new(kind, args));
-        }
-    };
-    let body = bodies.at::<F::Future>(index);
+    let block = core.blocks.get();
+    // SAFETY: S1; a claimed core has a block.
+    let (index, body) = unsafe { (*block).claim_and(bodies.used(), bodies.len()) };
+    if index == FULL {
+        let capacity = bodies.len();
+        let kind = if body < capacity {
+            refused(core)
+        } else {
+            SpawnErrorKind::BodiesFull { capacity }
+        };
+        return Err(SpawnError::new(kind, args));
+    }
+    let body = bodies.at::<F::Future>(body);
+    // SAFETY: S1; claimed just now.
+    let slot = unsafe { Block::slot(block, index) };
     // A panic here keeps both for ever; but a lean build aborts on panics.
     let future = function.call(args);
     if MORTAL && spawner.executor.get().is_none() {
-        core.release_slot(slot.block(), slot.index());
+        core.release_slot(slot.block(), index);
         return Ok(Prepared::Gone(slot.block(), body, future));
     }
     // SAFETY: fresh memory of the right layout.
     unsafe { Body::write(body, future, ()) };
-    Ok(Prepared::Filled(core, (slot, slot.index()), body))
+    Ok(Prepared::Filled(core, (slot, index), body))
 }
 
 #[cfg(not(lean))]

@@ -86,6 +86,13 @@ pub(crate) unsafe trait Home {
     ///
     /// B3, on the executor's thread.
     unsafe fn release<F: Future>(core: Option<&Core>, body: *mut ());
+
+    /// What to clear in order to take the body of a task back that cannot be joined: in one
+    /// critical section with its slot.
+    #[cfg(lean)]
+    fn bit(_body: *mut ()) -> Option<super::pool::BodyBit> {
+        None
+    }
 }
 
 /// A future and, later, its output, at the same place.
@@ -148,12 +155,16 @@ pub(crate) unsafe fn run<F: Future, H: Home>(
     body: *mut (),
     op: Option<&mut Op<'_>>,
 ) -> Ended {
-    if let Some(op) = op {
-        if H::MORTAL {
-            // SAFETY: the caller's promise.
-            return unsafe { run_op::<F, H>(slot, body, op) };
+    // On a lean build nobody wants anything but polls of a task that cannot be ended from outside,
+    // unless it has the generation of a stale abort handle: then this poll is a spurious one.
+    if H::MORTAL || cfg!(not(lean)) {
+        if let Some(op) = op {
+            if H::MORTAL {
+                // SAFETY: the caller's promise.
+                return unsafe { run_op::<F, H>(slot, body, op) };
+            }
+            return ended::<H>(slot, body, false);
         }
-        return ended::<H>(slot, false);
     }
     // SAFETY: the slot has been claimed (S4). Dropping a waker of ours does nothing.
     let waker = ManuallyDrop::new(unsafe { waker::waker(slot) });
@@ -161,13 +172,13 @@ pub(crate) unsafe fn run<F: Future, H: Home>(
     // SAFETY: B1: a future is there and nobody else uses it; B2: it is pinned.
     let future = unsafe { Pin::new_unchecked(&mut *body.cast::<F>()) };
     let output = match catch(|| future.poll(&mut cx)) {
-        Ok(Poll::Pending) => return ended::<H>(slot, false),
+        Ok(Poll::Pending) => return ended::<H>(slot, body, false),
         Ok(Poll::Ready(output)) => Ok(output),
         Err(panic) => Err(panic),
     };
     // SAFETY: the future is still there and no longer borrowed.
     unsafe { settle::<F, H>(slot, body, output) };
-    ended::<H>(slot, true)
+    ended::<H>(slot, body, true)
 }
 
 /// Everything but polls. A function of its own, so that those need not save its registers.
@@ -178,12 +189,12 @@ unsafe fn run_op<F: Future, H: Home>(slot: SlotRef, body: *mut (), op: &mut Op<'
             let error = error.take().unwrap_or(JoinError::Aborted);
             // SAFETY: B1: a future is there.
             unsafe { settle::<F, H>(slot, body, Err(error)) };
-            ended::<H>(slot, true)
+            ended::<H>(slot, body, true)
         }
         Op::Release(core) if H::JOINABLE => {
             // SAFETY: B3 is the caller's promise.
             unsafe { H::release::<F>(*core, body) };
-            ended::<H>(slot, false)
+            ended::<H>(slot, body, false)
         }
         #[cfg(not(lean))]
         Op::Describe(description) => {
@@ -194,25 +205,25 @@ unsafe fn run_op<F: Future, H: Home>(slot: SlotRef, body: *mut (), op: &mut Op<'
                 type_name: type_name::<F>(),
                 size: size_of::<Body<F, H::Label>>(),
             };
-            ended::<H>(slot, false)
+            ended::<H>(slot, body, false)
         }
         // Whoever has no handle does not have the body to release.
-        Op::Release(_) => ended::<H>(slot, false),
+        Op::Release(_) => ended::<H>(slot, body, false),
     }
 }
 
 #[cfg(not(lean))]
 #[inline]
-fn ended<H: Home>(_: SlotRef, ended: bool) -> Ended {
+fn ended<H: Home>(_: SlotRef, _: *mut (), ended: bool) -> Ended {
     ended
 }
 
 #[cfg(lean)]
 #[inline(always)]
-fn ended<H: Home>(slot: SlotRef, ended: bool) -> Ended {
+fn ended<H: Home>(slot: SlotRef, body: *mut (), ended: bool) -> Ended {
     if ended {
         // SAFETY: settled, and not yet retired.
-        unsafe { super::run::finish::<H>(slot) };
+        unsafe { super::run::finish::<H>(slot, body) };
     }
 }
 
@@ -273,11 +284,14 @@ impl<F: Future, H: Home> Settling<F, H> {
             unsafe { output::<F::Output>(self.body).write(result) };
         } else {
             drop_quietly(result);
-            // SAFETY: this block's core is the executor that runs this very code. B3: no
-            // handle, hence the release is ours.
-            unsafe {
-                let core = crate::executor::core::of(self.slot);
-                H::release::<F>(Some(&*core), self.body);
+            // Else `finish` does it.
+            if H::JOINABLE || cfg!(not(lean)) {
+                // SAFETY: this block's core is the executor that runs this very code. B3: no
+                // handle, hence the release is ours.
+                unsafe {
+                    let core = crate::executor::core::of(self.slot);
+                    H::release::<F>(Some(&*core), self.body);
+                }
             }
         }
     }

@@ -208,59 +208,79 @@ pub(crate) fn release_bit(used: &AtomicUsize, index: usize) {
 #[cfg(lean)]
 pub(crate) fn claim_bit(used: &AtomicUsize, len: usize) -> Option<usize> {
     critical_section::with(|_| {
-        let (index, bits) = lowest_clear(used, len)?;
-        used.store(bits, Ordering::Relaxed);
-        Some(index)
+        let (index, bits) = lowest_clear(used, 0);
+        (index < len).then(|| {
+            used.store(bits, Ordering::Relaxed);
+            index
+        })
     })
 }
 
-/// [`claim_bit`] in two words at once, or in none: says which of them was full.
+/// What [`claim_bits`] returns if it has claimed nothing.
 #[cfg(lean)]
-#[inline]
+pub(crate) const FULL: usize = usize::MAX;
+
+/// [`claim_bit`] in two words at once, or in none: then the first number is [`FULL`], and the
+/// other one is not below its length if that word was full.
+#[cfg(lean)]
+#[inline(always)]
 pub(crate) fn claim_bits(
     first: (&AtomicUsize, usize),
     second: (&AtomicUsize, usize),
-) -> Result<(usize, usize), FullWord> {
+) -> (usize, usize) {
     critical_section::with(|_| {
-        let one = lowest_clear(first.0, first.1).ok_or(FullWord::First)?;
-        let other = lowest_clear(second.0, second.1).ok_or(FullWord::Second)?;
-        first.0.store(one.1, Ordering::Relaxed);
-        second.0.store(other.1, Ordering::Relaxed);
-        Ok((one.0, other.0))
+        let (one, ones) = lowest_clear(first.0, 0);
+        if one >= first.1 {
+            return (FULL, 0);
+        }
+        let (other, others) = lowest_clear(second.0, second.1);
+        if other >= second.1 {
+            return (FULL, other);
+        }
+        first.0.store(ones, Ordering::Relaxed);
+        second.0.store(others, Ordering::Relaxed);
+        (one, other)
     })
 }
 
-/// Which word of [`claim_bits`] had no clear bit.
-#[cfg(lean)]
-pub(crate) enum FullWord {
-    First,
-    Second,
-}
-
-/// Within a critical section: the lowest clear bit below `len`, and the word with it set.
+/// The lowest clear bit, within or above the word's length, and the word with it set. A length of
+/// one, if known to the compiler, saves it the search.
 #[cfg(lean)]
 #[inline(always)]
-fn lowest_clear(used: &AtomicUsize, len: usize) -> Option<(usize, usize)> {
+fn lowest_clear(used: &AtomicUsize, len: usize) -> (usize, usize) {
     let bits = used.load(Ordering::Relaxed);
     let mut index = 0;
-    if super::lean::FIND_FIRST || len == 1 {
+    if super::lean::FIND_FIRST {
         index = bits.trailing_ones() as usize;
+    } else if len == 1 {
+        index = bits & 1;
     } else {
-        while index < len && bits >> index & 1 != 0 {
+        let mut rest = bits;
+        while rest & 1 != 0 {
+            rest >>= 1;
             index += 1;
         }
     }
-    (index < len).then_some((index, bits | bits.wrapping_add(1)))
+    (index, bits | bits.wrapping_add(1))
+}
+
+/// A word of used bits, and where in it a body's bit is.
+#[cfg(lean)]
+pub(crate) type BodyBit = (&'static AtomicUsize, usize);
+
+/// Clears the bit at `index`, within a critical section.
+#[cfg(lean)]
+#[inline(always)]
+pub(crate) fn clear(used: &AtomicUsize, index: usize) {
+    used.store(
+        used.load(Ordering::Relaxed) & !(1 << index),
+        Ordering::Relaxed,
+    );
 }
 
 /// Clears a bit that [`claim_bit`] has set.
 #[cfg(lean)]
 #[inline(never)]
 pub(crate) fn release_bit(used: &AtomicUsize, index: usize) {
-    critical_section::with(|_| {
-        used.store(
-            used.load(Ordering::Relaxed) & !(1 << index),
-            Ordering::Relaxed,
-        );
-    });
+    critical_section::with(|_| clear(used, index));
 }

@@ -26,10 +26,17 @@ pub(crate) unsafe fn start_detached<F, H>(
     F: Future,
     H: Home,
 {
+    #[cfg(not(lean))]
     // SAFETY: as in `start`.
     unsafe {
         slot.publish(index, run::<F, H>, body, false);
         slot.mark_local(core, index);
+    }
+    #[cfg(lean)]
+    {
+        let _ = (core, index);
+        // S2 makes us the one to publish; S3 by the caller's promise.
+        slot.set_going(run::<F, H>, body);
     }
 }
 
@@ -227,20 +234,21 @@ unsafe fn finish(core: &Core, slot: SlotRef) {
     }
 }
 
-/// Frees the slot of a settled task and wakes whoever joins it.
+/// Frees the slot of a settled task, and the body if there can be no join handle, and wakes whoever
+/// joins it.
 ///
 /// # Safety
 ///
 /// Executor's level; the task is settled and the slot not yet retired.
 #[cfg(lean)]
 #[inline]
-pub(crate) unsafe fn finish<H: Home>(slot: SlotRef) {
+pub(crate) unsafe fn finish<H: Home>(slot: SlotRef, body: *mut ()) {
     let mut joiner = None;
     if H::JOINABLE && slot.is_joined() {
         // SAFETY: joined.
         joiner = unsafe { join::take_joiner(slot) };
     }
-    slot.retire();
+    slot.retire(if H::JOINABLE { None } else { H::bit(body) });
     // Foreign code, so at the very end.
     if let Some(joiner) = joiner {
         wake_quietly(joiner);

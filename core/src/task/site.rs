@@ -196,11 +196,11 @@ impl SiteBodies {
         Some(unsafe { self.first.byte_add(index * self.stride) })
     }
 
-    /// The words and their lengths for `claim_bits`.
+    /// The word for `claim_bits`.
     #[cfg(lean)]
     #[inline(always)]
-    pub(crate) fn used(&self) -> (&'static AtomicUsize, usize) {
-        (self.used, self.len)
+    pub(crate) fn used(&self) -> &'static AtomicUsize {
+        self.used
     }
 
     /// The body at `index`, which has been claimed, for a future of type `F`.
@@ -222,11 +222,21 @@ impl SiteBodies {
 
     #[inline]
     pub(crate) fn give_back(&self, body: *mut ()) {
-        let index = body.addr().wrapping_sub(self.first.addr()) / self.stride;
-        // A site that lies about its memory loses a body; it cannot free one that is in use.
-        if index < self.len {
-            release_bit(self.used, index);
+        if let Some((used, index)) = self.bit(body) {
+            release_bit(used, index);
         }
+    }
+
+    /// Where the bit of a body is.
+    #[inline]
+    fn bit(&self, body: *mut ()) -> Option<(&'static AtomicUsize, usize)> {
+        let mut index = body.addr().wrapping_sub(self.first.addr());
+        // Not every chip can divide.
+        if self.len > 1 {
+            index /= self.stride;
+        }
+        // A site that lies about its memory loses a body; it cannot free one that is in use.
+        (index < self.len).then_some((self.used, index))
     }
 }
 
@@ -255,6 +265,12 @@ unsafe impl<S: Site, const JOINABLE: bool, const MORTAL: bool> Home
     #[inline]
     unsafe fn release<F: Future>(_: Option<&Core>, body: *mut ()) {
         S::bodies().give_back(body);
+    }
+
+    #[cfg(lean)]
+    #[inline]
+    fn bit(body: *mut ()) -> Option<super::pool::BodyBit> {
+        S::bodies().bit(body)
     }
 }
 

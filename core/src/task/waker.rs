@@ -26,7 +26,6 @@ pub(crate) unsafe fn waker(slot: SlotRef) -> Waker {
 /// A copy of a waker, and whether making it has run foreign code.
 #[inline]
 pub(crate) fn copy(waker: &Waker) -> (Waker, bool) {
-    #[cfg(not(lean))]
     if core::ptr::eq(waker.vtable(), &VTABLE) {
         // SAFETY: what `clone` below would make.
         return (unsafe { Waker::new(waker.data(), &VTABLE) }, false);

@@ -23,6 +23,7 @@ use core::ptr;
 use core::task::{Context, Poll, Waker};
 
 use super::Instant;
+use crate::task::waker;
 
 type Link = Cell<*const TimerNode>;
 
@@ -94,12 +95,12 @@ impl TimerNode {
         // SAFETY: T2; `will_wake` runs no foreign code.
         let known = unsafe { (*place).as_ref() }.is_some_and(|old| old.will_wake(cx.waker()));
         if !known {
-            let new = cx.waker().clone();
-            // Foreign code, which may have run the executor, or dropped it.
-            if !self.not_fired.get() {
+            let (new, foreign) = waker::copy(cx.waker());
+            // Foreign code may have run the executor, or dropped it.
+            if foreign && !self.not_fired.get() {
                 return Poll::Ready(());
             }
-            if !self.is_linked() {
+            if foreign && !self.is_linked() {
                 new.wake();
                 return Poll::Pending;
             }
@@ -171,22 +172,32 @@ impl TimerQueue {
     #[inline]
     pub(crate) fn schedule(&'static self, node: Pin<&TimerNode>, deadline: Instant) {
         node.unlink();
+        self.insert(node, deadline);
+    }
+
+    /// Adds a timer that is not linked.
+    #[inline]
+    pub(crate) fn insert(&'static self, node: Pin<&TimerNode>, deadline: Instant) {
+        debug_assert!(!node.is_linked());
         let node = node.get_ref();
         node.deadline.set(deadline);
         node.not_fired.set(true);
         let mut place: *const Link = &self.first;
         // SAFETY: T1 for all nodes that the list leads to.
         unsafe {
-            let mut next = (*place).get();
-            while !next.is_null() && (*next).deadline.get() <= deadline {
+            loop {
+                let next = (*place).get();
+                node.next.set(next);
+                if next.is_null() {
+                    break;
+                }
+                if deadline < (*next).deadline.get() {
+                    (*next).place.set(&node.next);
+                    break;
+                }
                 place = &raw const (*next).next;
-                next = (*place).get();
             }
-            node.next.set(next);
             node.place.set(place);
-            if !next.is_null() {
-                (*next).place.set(&node.next);
-            }
             (*place).set(node);
         }
     }
@@ -216,7 +227,13 @@ impl TimerQueue {
     fn take_first(&self, fired: bool) {
         // SAFETY: T1; the callers know that there is one.
         let first = unsafe { &*self.first.get() };
-        first.unlink();
+        let next = first.next.get();
+        self.first.set(next);
+        if !next.is_null() {
+            // SAFETY: T1.
+            unsafe { (*next).place.set(&self.first) };
+        }
+        first.place.set(ptr::null());
         first.not_fired.set(!fired);
         // SAFETY: T2; the waker leaves the cell before it runs.
         let waker = unsafe { (*first.waker.get()).take() };

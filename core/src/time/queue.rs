@@ -182,6 +182,13 @@ impl TimerQueue {
     #[inline]
     pub(crate) fn schedule(&'static self, node: Pin<&TimerNode>, deadline: Instant) {
         node.unlink();
+        self.insert(node, deadline);
+    }
+
+    /// Adds a timer that is not linked.
+    #[inline]
+    pub(crate) fn insert(&'static self, node: Pin<&TimerNode>, deadline: Instant) {
+        debug_assert!(!node.is_linked());
         let node = node.get_ref();
         node.deadline.set(deadline);
         node.fired.set(false);

@@ -60,7 +60,10 @@ pin_project! {
 /// }
 /// ```
 pub fn sleep(duration: Duration) -> Sleep {
-    Sleep::after(duration, context::current())
+    let executor = context::current();
+    // Its context is entered, so nobody has dropped it.
+    let now = executor.and_then(|executor| executor.shared().now());
+    Sleep::after(duration, executor, now)
 }
 
 /// Waits until `deadline`; [`Instant::MAX`] is never.
@@ -71,7 +74,7 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 impl Spawner {
     /// [`sleep`] by explicit handle.
     pub fn sleep(&self, duration: Duration) -> Sleep {
-        Sleep::after(duration, Some(self.core_ref()))
+        Sleep::after(duration, Some(self.core_ref()), self.now())
     }
 
     /// [`sleep_until`] by explicit handle.
@@ -92,12 +95,12 @@ impl Sleep {
     }
 
     #[inline]
-    fn after(duration: Duration, executor: Option<CoreRef>) -> Self {
-        let (deadline, relative) = match executor.and_then(|executor| executor.get()?.now()) {
-            Some(now) => (now + duration, false),
-            None => (Instant::from_duration(duration), true),
-        };
-        Self::new(deadline, relative, executor)
+    fn after(duration: Duration, executor: Option<CoreRef>, now: Option<Instant>) -> Self {
+        let after = Instant::from_duration(duration);
+        match now {
+            Some(now) => Self::new(now.saturating_add_nanos(after.as_nanos()), false, executor),
+            None => Self::new(after, true, executor),
+        }
     }
 
     /// The deadline; `None` while it is a duration and no clock has been seen yet.
@@ -142,7 +145,7 @@ impl Future for Sleep {
             if this.node.mark.replace(false) {
                 deadline = from_now(core, deadline);
             }
-            core.timers.schedule(this.node, deadline);
+            core.timers.insert(this.node, deadline);
         }
         this.node.as_ref().poll(cx)
     }

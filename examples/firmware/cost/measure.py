@@ -200,7 +200,7 @@ FIXED = (
     "need; embassy's is on the stack of `main`. Every further task costs less: see 16 tasks."
 )
 ENDS = (
-    "A task takes its slot and its body apart and gives both back, each in a critical section, so that "
+    "A task takes a slot and a body, and gives both back, in a critical section each time, so that "
     "an interrupt handler can spawn at any time and a stale waker never keeps a body busy. In embassy "
     "both are one, and busy until the stale wake has been looked at."
 )
@@ -228,7 +228,8 @@ REASONS = {
     "the floor was 34 and embassy took 74.",
     (COUNT, "a task is spawned, runs and ends"): ENDS,
     (COUNT, "a timer that is due at once: made, waited for, fired"): SLEEPS
-    + " Nanoseconds take a division of 64 bits on the way to the alarm.",
+    + " The clock, with its division of 64 bits, is read three times: when the sleep is made, before "
+    "the wait, and after it.",
     (COUNT, "reset to the first poll of 16 tasks"): "A third of it on the Cortex-M3 is the clearing "
     "of the memory, four instructions for a word, by the start-up code; most of the rest are the "
     "sixteen spawns, each with a critical section and a search for a free slot and body.",

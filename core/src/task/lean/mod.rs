@@ -40,7 +40,7 @@ use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, Ordering};
 
 use super::body::{Op, RunFn};
-use super::pool::{claim_bit, release_bit};
+use super::pool::{claim_bit, claim_bits, clear, release_bit};
 pub(crate) use super::tenant::{Abort, Tenant};
 use crate::executor::core::Core;
 use crate::shim::{AtomicUsize, Cell};
@@ -185,10 +185,12 @@ impl Block {
         self.used.load(Ordering::Relaxed).count_ones() as usize
     }
 
-    /// The free set, for `claim_bits`.
-    #[inline(always)]
-    pub(crate) fn used(&self) -> (&AtomicUsize, usize) {
-        (&self.used, self.len())
+    /// Takes a free slot and a bit of another word, or neither: see `claim_bits`.
+    ///
+    /// Without a hint to be inlined, and returning no more than registers hold: where there are
+    /// several spawn sites, they share it.
+    pub(crate) fn claim_and(&self, other: &AtomicUsize, len: usize) -> (usize, usize) {
+        claim_bits((&self.used, self.len()), (other, len))
     }
 
     /// Takes a free slot.
@@ -197,9 +199,15 @@ impl Block {
         claim_bit(&self.used, self.len())
     }
 
-    /// Gives a slot back.
+    /// Gives a slot back, within a critical section.
+    #[inline(always)]
+    fn release(&self, index: usize) {
+        clear(&self.used, index);
+    }
+
+    /// Gives a slot back that has never been published.
     #[inline]
-    pub(crate) fn release(&self, index: usize) {
+    pub(crate) fn unclaim(&self, index: usize) {
         release_bit(&self.used, index);
     }
 

@@ -11,6 +11,7 @@ use super::{
 use super::{DOORBELL, INDEX_SHIFT};
 use crate::executor::core::Core;
 use crate::task::body::RunFn;
+use crate::task::pool::{BodyBit, clear};
 
 /// Which slot: how everything refers to a task.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -197,12 +198,6 @@ impl SlotRef {
         self.byte().load(Ordering::Relaxed) & WOKEN != 0
     }
 
-    /// Position in the block.
-    #[inline]
-    pub(crate) fn index(self) -> usize {
-        self.index
-    }
-
     /// The generation of the present or, in a free slot, of the next tenant.
     pub(crate) fn generation(self) -> usize {
         usize::from(self.generation_word().load(Ordering::Relaxed) / GENERATION)
@@ -230,10 +225,19 @@ impl SlotRef {
         record.run.store(run as *mut (), Ordering::Relaxed);
     }
 
-    /// LIVE (aborting or not) → FREE of the next generation.
+    /// FREE → LIVE and woken, by the claimer (S2), for a task that nobody will join.
+    ///
+    /// Without a hint to be inlined, as [`Block::claim_and`].
+    pub(crate) fn set_going(self, run: RunFn, body: *mut ()) {
+        self.publish(self.index, run, body, false);
+        self.mark();
+    }
+
+    /// LIVE (aborting or not) → FREE of the next generation; gives the slot back and, in the same
+    /// critical section, the bit of a body.
     #[cold]
     #[inline(never)]
-    pub(crate) fn retire(self) {
+    pub(crate) fn retire(self, body: Option<BodyBit>) {
         let record = self.record();
         record.run.store(NOTHING as *mut (), Ordering::Relaxed);
         record.body.store(ptr::null_mut(), Ordering::Relaxed);
@@ -243,7 +247,13 @@ impl SlotRef {
         let former = word.load(Ordering::Relaxed) & !ABORT;
         word.store(former.wrapping_add(GENERATION), Ordering::Relaxed);
         // SAFETY: S1.
-        unsafe { (*self.block()).release(self.index) };
+        let block = unsafe { &*self.block() };
+        critical_section::with(|_| {
+            if let Some((used, bit)) = body {
+                clear(used, bit);
+            }
+            block.release(self.index);
+        });
     }
 
     /// LIVE → LIVE and to be aborted, by anybody, if the task of this generation is still there.
