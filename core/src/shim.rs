@@ -16,8 +16,10 @@ pub(crate) use core::cell::Cell;
 pub(crate) use core::sync::atomic::AtomicPtr;
 #[cfg(all(not(loom), not(test), any(lean, target_has_atomic = "ptr")))]
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+#[cfg(all(test, not(loom), not(lean)))]
+pub(crate) use counted::AtomicPtr;
 #[cfg(all(test, not(loom)))]
-pub(crate) use counted::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+pub(crate) use counted::{AtomicBool, AtomicUsize, Ordering};
 #[cfg(all(not(loom), not(test), not(lean), not(target_has_atomic = "ptr")))]
 pub(crate) use portable_atomic::AtomicPtr;
 #[cfg(all(not(loom), not(test), not(lean), not(target_has_atomic = "ptr")))]

@@ -69,6 +69,7 @@ macro_rules! counted {
 }
 
 counted!(AtomicBool, bool;);
+#[cfg(not(lean))]
 counted!(AtomicPtr<T>, *mut T;);
 counted!(
     AtomicUsize, usize;
