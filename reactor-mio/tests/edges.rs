@@ -215,3 +215,30 @@ fn sockets_say_what_they_are() {
         assert!(text.contains("TcpStream"), "{text}");
     });
 }
+
+/// A peer that always has something to say does not keep the thread to its connection.
+#[test]
+fn a_task_that_waits_and_tries_leaves_room_for_others() {
+    block_on(async {
+        let (client, server) = connection().await;
+        client.write_all(&[0; 10_000]).await.unwrap();
+        arrived(&server, 10_000).await;
+        let others = Rc::new(Cell::new(0));
+        let seen = others.clone();
+        let other = async move {
+            loop {
+                seen.set(seen.get() + 1);
+                polliwog_core::yield_now().await;
+            }
+        };
+        let other = spawn(other).unwrap();
+        server.readable().await.unwrap();
+        others.set(0);
+        for _ in 0..10_000 {
+            server.readable().await.unwrap();
+            assert_eq!(server.try_read(&mut [0; 1]).unwrap(), 1);
+        }
+        assert!(others.get() > 10, "{} turns", others.get());
+        other.abort();
+    });
+}
