@@ -544,12 +544,18 @@ impl<R: Reactor> Running<'_, R> {
     fn wait(&mut self, root: Option<Tenant>) -> Result<(), RunError<R::Error>> {
         let core = self.core;
         let until = self.deadline();
+        // The end of `root` would have been seen before: it comes in a turn.
+        #[cfg(not(lean))]
+        let reasons = match root {
+            Some(_) => core::INBOX,
+            None => core::INBOX | core::SHUTDOWN,
+        };
         if cfg!(lean) || !R::NEEDS_UNPARK {
             return if self.is_done(root) {
                 Ok(())
             } else {
                 #[cfg(not(lean))]
-                let pending = Pending::new(core);
+                let pending = Pending::new(core, reasons);
                 #[cfg(lean)]
                 let pending = Pending::new(core.blocks.get(), core.words());
                 let parked = self.reactor.park_unless(&pending, until);
@@ -559,11 +565,6 @@ impl<R: Reactor> Running<'_, R> {
         #[cfg(not(lean))]
         {
             let _announced = Announced(core);
-            // The end of `root` would have been seen before: it comes in a turn.
-            let reasons = match root {
-                Some(_) => core::INBOX,
-                None => core::INBOX | core::SHUTDOWN,
-            };
             // Announce first, then look again at everything that others can set.
             if core.ready.announce_park() && !core.has_signal(reasons) {
                 return self.look(until);
