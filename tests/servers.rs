@@ -264,6 +264,25 @@ fn read_to_the_reset(stream: &mut TcpStream) -> u64 {
     }
 }
 
+/// What is left of a file that somebody cuts short meanwhile is no whole.
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_cut_short_while_it_is_served_ends_with_a_reset() {
+    let folder = Folder::new();
+    folder.write("good.txt", "good");
+    let size = large_file(&folder, "large.bin");
+    let server = Server::files(&folder.root(), &[]);
+    let mut stream = server.connect_and_wait();
+    stream.write_all(b"large.bin\n").unwrap();
+    stream.read_exact(&mut [0; 100_000]).unwrap();
+    let path = folder.root().join("large.bin");
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_len(1000).unwrap();
+    assert!(read_to_the_reset(&mut stream) < size);
+    assert_eq!(server.ask("good.txt\n"), b"good");
+    server.stop();
+}
+
 #[test]
 fn a_client_that_vanishes_gives_its_seat_back() {
     let folder = Folder::new();

@@ -34,6 +34,9 @@ impl Deadline {
 pub struct Pending<'a> {
     #[cfg(not(lean))]
     core: &'a Core,
+    /// The signals that matter.
+    #[cfg(not(lean))]
+    reasons: usize,
     /// The ready bytes, and how many words of them to look at.
     #[cfg(lean)]
     block: *const crate::task::ready::Block,
@@ -45,8 +48,8 @@ pub struct Pending<'a> {
 
 impl<'a> Pending<'a> {
     #[cfg(not(lean))]
-    pub(crate) fn new(core: &'a Core) -> Self {
-        Self { core }
+    pub(crate) fn new(core: &'a Core, reasons: usize) -> Self {
+        Self { core, reasons }
     }
 
     #[cfg(lean)]
@@ -59,11 +62,11 @@ impl<'a> Pending<'a> {
         }
     }
 
-    /// Whether a task has been woken, or the executor been told to stop. Reads a word or a few.
+    /// Whether a task has been woken, or a run been told to stop. Reads a word or a few.
     #[inline]
     pub fn is_set(&self) -> bool {
         #[cfg(not(lean))]
-        return self.core.has_work();
+        return self.core.has_work(self.reasons);
         #[cfg(lean)]
         // SAFETY: S1; made with the number of the block's words.
         return unsafe { crate::task::ready::Block::is_pending(self.block, self.words) };

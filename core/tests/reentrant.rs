@@ -170,3 +170,40 @@ fn a_waker_may_panic_when_it_is_cloned() {
     let output = executor.block_on(std::future::poll_fn(|cx| handle.as_mut().poll(cx)));
     assert_eq!(output.unwrap(), 1);
 }
+
+/// The same of a handle that other threads use, too.
+#[test]
+#[cfg(feature = "std")]
+fn a_waker_may_run_the_executor_when_a_remote_handle_clones_it() {
+    static POOL: TaskPool<1, 512> = TaskPool::new();
+    let executor = Rc::new(claim(&POOL));
+    let mut remote = pin!(executor.handle().spawn(async { 1 }).unwrap());
+    let inner = executor.clone();
+    let waker = waker(move || drop(inner.run_until_stalled()));
+    let polled = remote.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(matches!(polled, Poll::Ready(Ok(1))));
+}
+
+/// A waker that sends a task to its own executor, when nothing else is left to do.
+#[test]
+#[cfg(feature = "std")]
+fn what_a_waker_sends_is_done_before_the_executor_is_stalled() {
+    use polliwog_core::Handle;
+
+    struct Send(Handle);
+    impl std::task::Wake for Send {
+        fn wake(self: std::sync::Arc<Self>) {
+            drop(self.0.spawn(async { DONE.set(true) }).unwrap());
+        }
+    }
+    thread_local!(static DONE: Cell<bool> = const { Cell::new(false) });
+
+    static POOL: TaskPool<1, 512> = TaskPool::new();
+    let executor = claim(&POOL);
+    let waker = std::sync::Arc::new(Send(executor.handle())).into();
+    let mut sleep = pin!(executor.enter(|| time::sleep(Duration::ZERO)));
+    let polled = executor.enter(|| sleep.as_mut().poll(&mut Context::from_waker(&waker)));
+    assert!(polled.is_pending());
+    executor.run_until_stalled().unwrap();
+    assert!(sleep.is_elapsed() && DONE.get());
+}

@@ -161,6 +161,8 @@ pub(crate) struct Pieces {
     file: File,
     buffer: Vec<u8>,
     len: usize,
+    /// What is still to come of the length that the file had at first.
+    missing: u64,
     at_end: bool,
 }
 
@@ -171,7 +173,8 @@ impl Pieces {
     ///
     /// As [`File`]'s.
     pub(crate) fn of(file: File, limit: usize) -> io::Result<Self> {
-        let size = usize::try_from(file.metadata()?.len()).unwrap_or(limit);
+        let missing = file.metadata()?.len();
+        let size = usize::try_from(missing).unwrap_or(limit);
         // One more than the file has, so that the end shows at once; not too little for a file
         // that grows, or that does not know its size.
         let room = size.saturating_add(1).max(4096).min(limit);
@@ -179,17 +182,27 @@ impl Pieces {
             file,
             buffer: vec![0; room],
             len: 0,
+            missing,
             at_end: false,
         };
-        pieces.next()
+        // If it ends here already, that is what it is: some files do not know their length.
+        pieces.read()
     }
 
     /// Reads the next piece: a full one, unless it is the last.
     ///
     /// # Errors
     ///
-    /// As [`File`]'s.
-    pub(crate) fn next(mut self) -> io::Result<Self> {
+    /// As [`File`]'s; [`ErrorKind::UnexpectedEof`] if somebody has cut the file short.
+    pub(crate) fn next(self) -> io::Result<Self> {
+        let pieces = self.read()?;
+        if pieces.at_end && pieces.missing > 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        Ok(pieces)
+    }
+
+    fn read(mut self) -> io::Result<Self> {
         self.len = 0;
         while self.len < self.buffer.len() {
             match self.file.read(&mut self.buffer[self.len..]) {
@@ -202,6 +215,7 @@ impl Pieces {
                 Err(error) => return Err(error),
             }
         }
+        self.missing = self.missing.saturating_sub(self.len as u64);
         Ok(self)
     }
 

@@ -61,11 +61,11 @@ where
 }
 
 /// Sets how many threads the pool has at most, for the whole process. Threads above a lowered
-/// limit end with their current job.
+/// limit end, with their current job if they have one. There is always room for one.
 ///
 /// Also through [`Builder::blocking_threads`](crate::Builder::blocking_threads).
 pub fn set_max_threads(threads: usize) {
-    POOL.lock().max_threads = threads.max(1);
+    POOL.set_max_threads(threads);
 }
 
 /// A job of the pool. Awaited, it gives the job's result.
@@ -274,18 +274,24 @@ where
     }
 
     fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<T, BlockingError>> {
-        let previous;
-        {
+        // Cloned and dropped outside of the lock.
+        let mut spare = None;
+        loop {
             let mut state = self.state();
             match &mut *state {
-                State::Waiting(_, waker) | State::Running(waker) => {
-                    if waker
+                State::Waiting(_, place) | State::Running(place) => {
+                    if place
                         .as_ref()
                         .is_some_and(|waker| waker.will_wake(cx.waker()))
                     {
                         return Poll::Pending;
                     }
-                    previous = waker.replace(cx.waker().clone());
+                    if let Some(waker) = spare.take() {
+                        let former = place.replace(waker);
+                        drop(state);
+                        drop(former);
+                        return Poll::Pending;
+                    }
                 }
                 State::Done(_) => {
                     return match std::mem::replace(&mut *state, State::Taken) {
@@ -298,25 +304,18 @@ where
                     panic!("a blocking handle polled after it was ready");
                 }
             }
+            drop(state);
+            spare = Some(cx.waker().clone());
         }
-        drop(previous);
-        Poll::Pending
     }
 }
 
-static POOL: Pool = Pool {
-    state: Mutex::new(PoolState {
-        queue: VecDeque::new(),
-        threads: 0,
-        idle: 0,
-        max_threads: DEFAULT_MAX_THREADS,
-    }),
-    work: Condvar::new(),
-};
+static POOL: Pool = Pool::new(DEFAULT_MAX_THREADS, KEEP_ALIVE);
 
 struct Pool {
     state: Mutex<PoolState>,
     work: Condvar,
+    keep_alive: Duration,
 }
 
 struct PoolState {
@@ -329,6 +328,19 @@ struct PoolState {
 }
 
 impl Pool {
+    const fn new(max_threads: usize, keep_alive: Duration) -> Self {
+        Self {
+            state: Mutex::new(PoolState {
+                queue: VecDeque::new(),
+                threads: 0,
+                idle: 0,
+                max_threads,
+            }),
+            work: Condvar::new(),
+            keep_alive,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, PoolState> {
         // Jobs run without the lock, so nobody panics with it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -366,6 +378,12 @@ impl Pool {
         Ok(BlockingHandle { shared: Ok(job) })
     }
 
+    fn set_max_threads(&self, threads: usize) {
+        self.lock().max_threads = threads.max(1);
+        // Those above the limit that wait for work end.
+        self.work.notify_all();
+    }
+
     fn start_thread(&'static self) -> io::Result<()> {
         thread::Builder::new()
             .name("polliwog-blocking".into())
@@ -383,10 +401,14 @@ impl Pool {
                 };
                 drop(state);
                 // A job catches its own panic, but a waker or the drop of a result may panic.
-                let _ = catch_unwind(AssertUnwindSafe(|| {
+                let done = catch_unwind(AssertUnwindSafe(|| {
                     job.run();
                     drop(job);
                 }));
+                if let Err(payload) = done {
+                    // Its destructor could panic in its turn.
+                    std::mem::forget(payload);
+                }
                 state = self.lock();
             }
             if state.threads > state.max_threads {
@@ -395,7 +417,7 @@ impl Pool {
             state.idle += 1;
             let (woken, waited) = self
                 .work
-                .wait_timeout(state, KEEP_ALIVE)
+                .wait_timeout(state, self.keep_alive)
                 .unwrap_or_else(PoisonError::into_inner);
             state = woken;
             state.idle -= 1;
@@ -404,6 +426,10 @@ impl Pool {
             }
         }
         state.threads -= 1;
+        if !state.queue.is_empty() {
+            // We may have been woken for a job that is another thread's now.
+            self.work.notify_one();
+        }
     }
 }
 
@@ -489,15 +515,7 @@ mod tests {
     #[test]
     fn a_full_queue_gives_the_job_back() {
         // A pool of its own, whose only thread is busy until the end.
-        let pool: &'static Pool = Box::leak(Box::new(Pool {
-            state: Mutex::new(PoolState {
-                queue: VecDeque::new(),
-                threads: 0,
-                idle: 0,
-                max_threads: 1,
-            }),
-            work: Condvar::new(),
-        }));
+        let pool: &'static Pool = Box::leak(Box::new(Pool::new(1, KEEP_ALIVE)));
         let (go, wait_for_go) = mpsc::channel::<()>();
         let first = pool.submit(move || wait_for_go.recv()).unwrap();
         let mut accepted = Vec::new();
@@ -516,5 +534,32 @@ mod tests {
         for handle in accepted {
             assert_eq!(wait(handle).unwrap(), 1);
         }
+    }
+    #[test]
+    fn threads_above_a_lowered_limit_end_and_leave_no_job_behind() {
+        // Nobody looks at the queue by itself.
+        const AN_HOUR: Duration = Duration::from_secs(3600);
+        let pool: &'static Pool = Box::leak(Box::new(Pool::new(4, AN_HOUR)));
+        let (all, meet) = (4, Arc::new(std::sync::Barrier::new(4)));
+        let jobs: Vec<_> = (0..all)
+            .map(|_| {
+                let meet = Arc::clone(&meet);
+                pool.submit(move || meet.wait().is_leader()).unwrap()
+            })
+            .collect();
+        for job in jobs {
+            wait(job).unwrap();
+        }
+        while pool.lock().idle < all {
+            thread::yield_now();
+        }
+        pool.set_max_threads(1);
+        let after = pool.submit(|| 5).unwrap();
+        assert_eq!(wait(after).unwrap(), 5);
+        while pool.lock().threads > 1 {
+            thread::yield_now();
+        }
+        let last = pool.submit(|| 6).unwrap();
+        assert_eq!(wait(last).unwrap(), 6);
     }
 }

@@ -97,14 +97,14 @@ impl UserEvent {
         if self.shared.take() {
             return Poll::Ready(());
         }
-        let previous = {
-            let mut waker = self.shared.waker();
-            match &*waker {
-                Some(waker) if waker.will_wake(cx.waker()) => None,
-                _ => waker.replace(cx.waker().clone()),
-            }
-        };
-        drop(previous);
+        let is_mine = |waker: &Waker| waker.will_wake(cx.waker());
+        let known = self.shared.waker().as_ref().is_some_and(is_mine);
+        if !known {
+            // Cloned and dropped outside of the lock: wakers can be foreign code.
+            let waker = cx.waker().clone();
+            let former = self.shared.waker().replace(waker);
+            drop(former);
+        }
         if self.shared.take() {
             Poll::Ready(())
         } else {

@@ -58,8 +58,9 @@ pub struct Builder {
 
 impl Builder {
     /// How many tasks there can be at a time ([`DEFAULT_MAX_TASKS`]). Beyond it, spawning fails.
+    /// The future of [`Runtime::block_on`] is one of them, so there is room for one at least.
     pub fn max_tasks(mut self, max_tasks: usize) -> Self {
-        self.max_tasks = max_tasks;
+        self.max_tasks = max_tasks.max(1);
         self
     }
 
@@ -139,7 +140,8 @@ impl Runtime {
     /// # Panics
     ///
     /// When it is called inside of itself, by a task of this runtime: `await` there instead, or
-    /// spawn. When the reactor fails as a whole. When the future panics.
+    /// spawn. When there are as many tasks as there may be, for the future is one more. When the
+    /// reactor fails as a whole. When the future panics.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         assert!(
             !self.running.replace(true),

@@ -5,8 +5,7 @@ use std::fmt;
 use std::io;
 use std::task::{Context, Poll, ready};
 
-use mio::Interest;
-use mio::event::Source;
+use mio::{Interest, event::Source};
 use polliwog_core::sources::{Direction, Readiness, Token};
 
 use crate::reactor::MioReactor;
@@ -206,10 +205,8 @@ impl<S: Source> Registered<S> {
             if would_block(&error) {
                 self.clear(direction);
             } else if was_dropped(&error) {
-                return match self.watch(None) {
-                    Ok(_) => io::ErrorKind::WouldBlock.into(),
-                    Err(error) => error,
-                };
+                let watched = self.watch(None);
+                return watched.err().unwrap_or(io::ErrorKind::WouldBlock.into());
             }
             error
         })
@@ -318,6 +315,10 @@ impl<S: Source> Registered<S> {
         if self.watched(direction).is_none() || !self.is_ready(direction) {
             ready!(self.poll_unwatched(direction, cx))?;
         }
+        if self.streak.get() == STREAK {
+            return self.pause(cx);
+        }
+        self.streak.set(self.streak.get() + 1);
         Poll::Ready(Ok(self.ready.get() & direction.mask()))
     }
 

@@ -236,6 +236,13 @@ fn a_read_that_was_dropped_is_not_lost() {
         assert_eq!(file.seek(SeekFrom::Current(1)).await.unwrap(), 3);
         assert_eq!(file.read(&mut buf).await.unwrap(), 2);
         assert_eq!(&buf, b"34");
+        // Nor does a move that leads nowhere throw away what was read.
+        read_and_drop(&mut file, 0).await;
+        for nowhere in [SeekFrom::Current(i64::MIN), SeekFrom::End(-100)] {
+            let error = file.seek(nowhere).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        }
+        assert_eq!(file.seek(SeekFrom::Current(0)).await.unwrap(), 0);
         read_and_drop(&mut file, 5).await;
         file.write_all(b"xy").await.unwrap();
         assert_eq!(fs::read(&path.0).await.unwrap(), b"01234xy789");

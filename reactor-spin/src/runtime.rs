@@ -75,9 +75,10 @@ impl Builder {
     }
 
     /// How many tasks there can be at a time ([`DEFAULT_MAX_TASKS`]). Beyond it, spawning
-    /// fails. A runtime in a [`TaskPool`] has the pool's limit.
+    /// fails. The future of [`Runtime::block_on`] is one of them, so there is room for one at
+    /// least. A runtime in a [`TaskPool`] has the pool's limit.
     pub fn max_tasks(mut self, max_tasks: usize) -> Self {
-        self.max_tasks = max_tasks;
+        self.max_tasks = max_tasks.max(1);
         self
     }
 
@@ -177,7 +178,8 @@ impl Runtime {
     /// # Panics
     ///
     /// When the program is [`Stalled`]. When it is called by a task of this runtime: `await`
-    /// there instead, or spawn. When the future panics.
+    /// there instead, or spawn. When there are as many tasks as there may be, for the future is
+    /// one more. When the future panics.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _ambient = self.ambient();
         self.executor.block_on(future)

@@ -294,11 +294,11 @@ impl Core {
         self.signals.load(Ordering::SeqCst) & bits != 0
     }
 
-    /// Whether there is a reason not to wait. Plain loads.
+    /// Whether there is a reason not to wait: a task, or one of these signals. Plain loads.
     #[cfg(not(lean))]
     #[inline]
-    pub(crate) fn has_work(&self) -> bool {
-        self.is_pending() || self.signals.load(Ordering::Relaxed) != 0
+    pub(crate) fn has_work(&self, reasons: usize) -> bool {
+        self.is_pending() || self.signals.load(Ordering::Relaxed) & reasons != 0
     }
 
     /// Whether any task is due. Plain loads: an idle look writes nothing.
@@ -376,7 +376,7 @@ impl Core {
         self.signals.fetch_or(bit, Ordering::SeqCst);
     }
 
-    #[cfg(feature = "std")]
+    #[cfg(not(lean))]
     pub(crate) fn clear_signal(&self, bit: usize) {
         self.signals.fetch_and(!bit, Ordering::SeqCst);
     }

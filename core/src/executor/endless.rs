@@ -1,6 +1,8 @@
 //! [`TaskPool::run`]: an executor that runs for ever.
 
 use super::EndlessSpawner;
+#[cfg(not(lean))]
+use super::core::SHUTDOWN;
 #[cfg(lean)]
 use super::{Deadline, Pending, context, run};
 use crate::reactor::Reactor;
@@ -49,8 +51,10 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
             };
             start(EndlessSpawner::new(executor.claim));
             loop {
-                if let Err(error) = executor.run() {
-                    panic!("{error}");
+                match executor.run() {
+                    // Told to shut down, which is not for us: else the next run would end at once.
+                    Ok(()) => executor.core().clear_signal(SHUTDOWN),
+                    Err(error) => panic!("{error}"),
                 }
             }
         }

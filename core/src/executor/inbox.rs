@@ -19,7 +19,7 @@ use std::sync::{Mutex, MutexGuard};
 use super::core::{Core, INBOX};
 use super::error::{SpawnError, SpawnErrorKind};
 use super::spawner::{Handle, Spawner};
-use crate::task::body::catch;
+use crate::task::body::{catch, drop_quietly, run_quietly};
 use crate::task::{AbortHandle, JoinError};
 
 type Job = Box<dyn FnOnce(&Spawner) + Send>;
@@ -42,8 +42,17 @@ impl Inbox {
         self.capacity = capacity;
     }
 
-    pub(crate) fn take_all(&mut self) -> VecDeque<Job> {
-        core::mem::take(&mut self.jobs)
+    pub(crate) fn take_all(&mut self) -> Jobs {
+        Jobs(core::mem::take(&mut self.jobs))
+    }
+}
+
+/// Jobs that nobody will do. A destructor of one that panics keeps none from being dropped.
+pub(crate) struct Jobs(VecDeque<Job>);
+
+impl Drop for Jobs {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(drop_quietly);
     }
 }
 
@@ -64,7 +73,8 @@ pub(crate) fn drain(core: &'static Core) -> bool {
             }
         });
         match next {
-            Some(Ok(job)) => job(&spawner),
+            // It may drop the future instead of spawning it.
+            Some(Ok(job)) => run_quietly(|| job(&spawner)),
             Some(Err(left)) => return left,
             None => return false,
         }
@@ -277,14 +287,18 @@ impl<T> Future for RemoteHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // Wakers are cloned and dropped outside of the lock: they can be foreign code.
+        let waker = cx.waker().clone();
         let mut state = self.shared.lock();
         if !state.done {
-            let former = state.joiner.replace(cx.waker().clone());
+            let former = state.joiner.replace(waker);
             drop(state);
             drop(former);
             return Poll::Pending;
         }
-        match state.outcome.take() {
+        let outcome = state.outcome.take();
+        drop(state);
+        match outcome {
             Some(outcome) => Poll::Ready(outcome),
             None => panic!("a RemoteHandle was polled after it had given its result"),
         }

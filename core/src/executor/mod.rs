@@ -302,7 +302,7 @@ impl<R: Reactor> Executor<R> {
             polls += polled;
             if polled == 0 {
                 running.look(Deadline::Now)?;
-                if !running.is_ready() {
+                if !running.is_ready() && !running.has_mail() {
                     return Ok(polls);
                 }
             }
@@ -367,9 +367,10 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
     #[inline]
     fn open<R: Reactor>(&'static self, reactor: &R) -> Option<CoreRef> {
         let core = self.core();
-        let claim = core.claim()?;
-        // Where an interrupt ends a park by itself, so does ringing (see `Core::unpark`).
+        // Where an interrupt ends a park by itself, so does ringing (see `Core::unpark`). Before
+        // the claim, which a panic of the reactor would leave behind.
         let unparker = (R::NEEDS_UNPARK || !cfg!(lean)).then(|| reactor.unparker());
+        let claim = core.claim()?;
         core.open(N, false, unparker);
         if BYTES > 0 {
             core.bytes.set(self.bytes());
@@ -442,6 +443,15 @@ impl<R: Reactor> Running<'_, R> {
         return self.core.is_pending();
         #[cfg(lean)]
         return self.core.is_pending(self.core.words());
+    }
+
+    /// Whether other threads, or a waker of this one, have sent tasks since the last turn.
+    #[inline]
+    fn has_mail(&self) -> bool {
+        #[cfg(feature = "std")]
+        return self.core.has_signal(core::INBOX);
+        #[cfg(not(feature = "std"))]
+        return false;
     }
 
     /// Polls what is ready now, each task once, then looks at the reactor if it is time.
@@ -534,12 +544,18 @@ impl<R: Reactor> Running<'_, R> {
     fn wait(&mut self, root: Option<Tenant>) -> Result<(), RunError<R::Error>> {
         let core = self.core;
         let until = self.deadline();
+        // The end of `root` would have been seen before: it comes in a turn.
+        #[cfg(not(lean))]
+        let reasons = match root {
+            Some(_) => core::INBOX,
+            None => core::INBOX | core::SHUTDOWN,
+        };
         if cfg!(lean) || !R::NEEDS_UNPARK {
             return if self.is_done(root) {
                 Ok(())
             } else {
                 #[cfg(not(lean))]
-                let pending = Pending::new(core);
+                let pending = Pending::new(core, reasons);
                 #[cfg(lean)]
                 let pending = Pending::new(core.blocks.get(), core.words());
                 let parked = self.reactor.park_unless(&pending, until);
@@ -549,11 +565,6 @@ impl<R: Reactor> Running<'_, R> {
         #[cfg(not(lean))]
         {
             let _announced = Announced(core);
-            // The end of `root` would have been seen before: it comes in a turn.
-            let reasons = match root {
-                Some(_) => core::INBOX,
-                None => core::INBOX | core::SHUTDOWN,
-            };
             // Announce first, then look again at everything that others can set.
             if core.ready.announce_park() && !core.has_signal(reasons) {
                 return self.look(until);

@@ -388,7 +388,8 @@ impl SpawnAt for EndlessSpawner {
 }
 
 impl<F> DetachAt<F> for EndlessSpawner {
-    const MORTAL: bool = false;
+    // Where a panic unwinds, it ends even an endless executor. And tasks want to be described.
+    const MORTAL: bool = cfg!(not(lean));
 
     #[inline]
     fn any_spawner(&self) -> Spawner {

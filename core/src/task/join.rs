@@ -113,7 +113,8 @@ impl fmt::Debug for Panic {
 }
 
 /// The identity of a task, unique among all tasks of a process for as long as the generation
-/// counter of its slot does not wrap around (2⁵⁶ tasks in the same slot; 2²⁴ on 32-bit targets).
+/// counter of its slot does not wrap around: 2⁵⁶ tasks in the same slot; 2²⁴ on 32-bit targets,
+/// 2¹⁵ in a single-core build, whose slots are smaller.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TaskId(pub(crate) Tenant);
 
@@ -130,7 +131,8 @@ impl fmt::Debug for TaskId {
 
 /// Ends a task from anywhere: any thread, an interrupt handler, the task itself.
 ///
-/// It keeps nothing alive and stays valid for ever; once the task has ended it does nothing.
+/// It keeps nothing alive and stays valid for ever; once the task has ended it does nothing. (Kept
+/// for as many more tasks in the same slot as [`TaskId`] counts, it could hit another one.)
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AbortHandle(pub(crate) Tenant);
 

@@ -150,7 +150,8 @@ impl Interval {
         self.period
     }
 
-    /// Makes the next tick due one period from now.
+    /// Makes the next tick due one period from now; at once, as that of a new interval, if no
+    /// clock has been seen yet.
     pub fn reset(&mut self) {
         self.due = self.spawner().and_then(|spawner| spawner.now());
         self.due = self.due.map(|now| now + self.period);

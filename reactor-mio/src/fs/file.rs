@@ -235,12 +235,16 @@ impl File {
         self.start(buffer, move |buffer| {
             // Bytes that were read and not fetched do not count.
             let unread = buffer.rest().len() as i64;
-            buffer.clear();
             let to = match to {
-                SeekFrom::Current(offset) => SeekFrom::Current(offset - unread),
-                to => to,
+                SeekFrom::Current(offset) => offset.checked_sub(unread).map(SeekFrom::Current),
+                to => Some(to),
             };
-            Done::Seek((&*file).seek(to))
+            let to = to.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput));
+            let result = to.and_then(|to| (&*file).seek(to));
+            if result.is_ok() {
+                buffer.clear();
+            }
+            Done::Seek(result)
         });
         poll_fn(|cx| {
             Poll::Ready(match ready!(self.poll_done(cx))? {

@@ -16,6 +16,9 @@ use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::reactor::MioReactor;
 use crate::source::Registered;
 
+/// So many buffers go into one system call everywhere (POSIX), more of them perhaps not.
+const BUFFERS: usize = 16;
+
 /// A TCP connection.
 ///
 /// All operations take `&self`. For reading and writing in two tasks at once, see
@@ -116,7 +119,8 @@ impl TcpStream {
         Ok(self.io.into_inner()?.into())
     }
 
-    /// Reads into `buf` and returns how many bytes it was; zero at the end of the stream.
+    /// Reads into `buf` and returns how many bytes it was; zero at the end of the stream, and at
+    /// once if `buf` is empty.
     ///
     /// # Errors
     ///
@@ -155,7 +159,7 @@ impl TcpStream {
         })
     }
 
-    /// Writes from `buf` and returns how many bytes were taken.
+    /// Writes from `buf` and returns how many bytes were taken; zero only if `buf` is empty.
     ///
     /// # Errors
     ///
@@ -192,7 +196,7 @@ impl TcpStream {
         })
     }
 
-    /// Reads without taking the bytes away; zero at the end of the stream.
+    /// Reads without taking the bytes away; zero at the end of the stream, or if `buf` is empty.
     ///
     /// # Errors
     ///
@@ -202,6 +206,9 @@ impl TcpStream {
     ///
     /// Nothing is lost.
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
         poll_fn(|cx| self.io.poll_read_with(cx, |socket| socket.peek(buf))).await
     }
 
@@ -264,6 +271,9 @@ impl TcpStream {
     /// As [`read`](Self::read).
     #[inline]
     pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
         let read = ready!(self.io.poll_read_with(cx, |mut socket| socket.read(buf)))?;
         self.note_read(read, buf.len());
         Poll::Ready(Ok(read))
@@ -276,6 +286,9 @@ impl TcpStream {
     /// As [`write`](Self::write).
     #[inline]
     pub fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
         let written = ready!(self.io.poll_write_with(cx, |mut socket| socket.write(buf)))?;
         self.note_written(written, buf.len());
         Poll::Ready(Ok(written))
@@ -291,9 +304,16 @@ impl TcpStream {
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
+        let asked = bufs.iter().map(|buf| buf.len()).sum();
+        if asked == 0 {
+            return Poll::Ready(Ok(0));
+        }
         let read = |mut socket: &mio::net::TcpStream| socket.read_vectored(bufs);
         let read = ready!(self.io.poll_read_with(cx, read))?;
-        self.note_read(read, bufs.iter().map(|buf| buf.len()).sum());
+        // Short for certain only if it was not the number of buffers that was the limit.
+        if bufs.len() <= BUFFERS {
+            self.note_read(read, asked);
+        }
         Poll::Ready(Ok(read))
     }
 
@@ -307,9 +327,11 @@ impl TcpStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return Poll::Ready(Ok(0));
+        }
         let write = |mut socket: &mio::net::TcpStream| socket.write_vectored(bufs);
-        // Short for certain only if it is not the number of buffers that was the limit: not
-        // taken for a full socket here.
+        // Not taken for a full socket if short: it may be the number of buffers that was the limit.
         self.io.poll_write_with(cx, write)
     }
 
