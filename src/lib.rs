@@ -61,6 +61,11 @@
 //! Your own reactor implements [`Reactor`]; the example `mini-executor` has one.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// The links are checked where all that they lead to is there.
+#![cfg_attr(
+    not(all(feature = "mio", feature = "spin")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 #![forbid(unsafe_code)]
 
 pub use polliwog_core::*;

@@ -25,6 +25,11 @@
 // Loom models build executors on the heap only.
 #![cfg_attr(all(loom, not(feature = "alloc")), allow(dead_code))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// The links are checked where all that they lead to is there.
+#![cfg_attr(
+    not(all(feature = "std", feature = "test-kit")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
