@@ -12,7 +12,9 @@
 
 use core::pin::Pin;
 use core::ptr;
-use core::task::{Context, Waker};
+#[cfg(not(lean))]
+use core::task::Context;
+use core::task::Waker;
 
 use embassy_time_driver::{Driver, TICK_HZ};
 
@@ -106,8 +108,22 @@ impl ForeignTimers {
             return waker.wake_by_ref();
         };
         let node = Pin::static_ref(node);
-        queue.schedule(node, at);
-        let _pending = node.poll(&mut Context::from_waker(waker));
+        #[cfg(not(lean))]
+        {
+            queue.schedule(node, at);
+            let _pending = node.poll(&mut Context::from_waker(waker));
+        }
+        #[cfg(lean)]
+        {
+            let waker = waker.clone();
+            // Foreign code may have taken the node meanwhile.
+            if node.is_linked() {
+                waker.wake();
+            } else {
+                node.cancel();
+                queue.insert(node, at, waker);
+            }
+        }
     }
 }
 

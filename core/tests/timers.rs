@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, join, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use polliwog_core::time::{Sleep, sleep, sleep_until, timeout};
+use polliwog_core::time::{Sleep, sleep, sleep_millis, sleep_until, timeout};
 use polliwog_core::{Deadline, Executor, Instant, Pending, Reactor, TaskPool};
 use proptest::prelude::*;
 
@@ -490,6 +490,28 @@ impl Random {
             .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 16) % limit
     }
+}
+
+#[test]
+fn milliseconds_are_counted_from_where_the_sleep_is_made() {
+    let executor = executor!(1, Hand::default());
+    executor.block_on(async {
+        sleep_millis(3).await;
+        let sleep = sleep_millis(u32::MAX);
+        let deadline = Instant::from_millis(3 + u64::from(u32::MAX));
+        assert_eq!(sleep.deadline(), Some(deadline));
+    });
+    // Where no clock is known yet it is a duration, until there is one.
+    let sleep = sleep_millis(4);
+    assert_eq!(sleep.deadline(), None);
+    let before = executor.block_on(async { time_now() });
+    executor.block_on(sleep);
+    let after = executor.block_on(async { time_now() });
+    assert_eq!(after, before + Duration::from_millis(4));
+}
+
+fn time_now() -> Instant {
+    polliwog_core::time::now().expect("an executor runs")
 }
 
 #[test]

@@ -328,7 +328,7 @@ impl Core {
         let block = self.blocks.get();
         if !block.is_null() {
             // SAFETY: the executor's own block.
-            unsafe { Block::ring(block, None) };
+            unsafe { Block::ring(block) };
         }
     }
 
@@ -557,7 +557,8 @@ impl CoreRef {
         super::Handle::new(core, core.epoch())
     }
 
-    /// A reference for an interrupt handler, which may use it to spawn and for nothing else.
+    /// A reference made of its parts, on the executor's level; or for an interrupt handler, which may
+    /// use it to spawn and for nothing else.
     #[cfg(lean)]
     #[inline]
     pub(crate) fn new(core: &'static Core, epoch: usize) -> Self {

@@ -82,34 +82,45 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
                     run::attend(slot);
                 };
                 if words(N) == 1 {
-                    Block::sweep_one(block, attend)
+                    Block::sweep_one(block, N, attend)
                 } else {
                     Block::sweep(block, words(N), attend)
                 }
             };
-            let parked = if !busy {
-                let until = match core.timers.next_deadline() {
-                    Some(deadline) if !R::TIMELESS => Deadline::At(deadline),
-                    _ => Deadline::Never,
-                };
-                reactor.park_unless(&Pending::new(block, words(N)), until)
-            } else if R::TIMELESS {
-                continue;
-            } else {
+            if busy {
+                if R::TIMELESS {
+                    continue;
+                }
                 // Also where something is always ready, timers fire and sources are looked at.
                 turns += 1;
                 if turns < TURNS_BETWEEN_LOOKS {
                     continue;
                 }
-                reactor.park(Deadline::Now)
-            };
-            if parked.is_err() {
-                panic!("the reactor failed");
+                turns = 0;
+                check(reactor.park(Deadline::Now));
             }
-            turns = 0;
+            let mut until = Deadline::Never;
             if !R::TIMELESS && !core.timers.is_empty() {
-                core.timers.fire(reactor.now());
+                // Before the wait: what is due at once need not go through the reactor, and what
+                // an interrupt has woken comes before what the clock wakes.
+                if core.timers.fire(reactor.now()) > 0 || busy {
+                    continue;
+                }
+                if let Some(deadline) = core.timers.next_deadline() {
+                    until = Deadline::At(deadline);
+                }
+            }
+            if !busy {
+                check(reactor.park_unless(&Pending::new(block, words(N)), until));
             }
         }
+    }
+}
+
+#[cfg(lean)]
+#[inline(always)]
+fn check<E>(parked: Result<(), E>) {
+    if parked.is_err() {
+        panic!("the reactor failed");
     }
 }

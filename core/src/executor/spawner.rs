@@ -422,10 +422,10 @@ where
     // SAFETY: S1; a claimed core has a block.
     let (index, body) = unsafe { (*block).claim_and(bodies.used(), bodies.len()) };
     if index == FULL {
-        let capacity = bodies.len();
-        let kind = if body < capacity {
+        let kind = if body >= core.capacity() {
             refused(core)
         } else {
+            let capacity = bodies.len();
             SpawnErrorKind::BodiesFull { capacity }
         };
         return Err(SpawnError::new(kind, args));

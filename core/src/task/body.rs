@@ -56,7 +56,8 @@ pub(crate) type Ended = ();
 ///
 /// Executor's thread (S5). The body fits the function (S3), and B1 holds: a poll and `Cancel`
 /// want a future, at most one of which is under way; `Release` wants an empty stage. For
-/// `Release` the slot need no longer be the task's.
+/// `Release` the slot need no longer be the task's. On a lean build the body's address may be
+/// marked for a poll of a task that has or had a handle (S7): then that is a `Cancel`.
 pub(crate) type RunFn = unsafe fn(SlotRef, *mut (), Option<&mut Op<'_>>) -> Ended;
 
 /// Where bodies come from and go to.
@@ -165,6 +166,12 @@ pub(crate) unsafe fn run<F: Future, H: Home>(
             }
             return ended::<H>(slot, body, false);
         }
+    }
+    #[cfg(lean)]
+    if H::JOINABLE && super::lean::is_marked_address(body) {
+        let mut op = Op::Cancel(Some(JoinError::Aborted));
+        // SAFETY: the caller's promise, for the body without the mark.
+        return unsafe { run_op::<F, H>(slot, super::lean::unmark_address(body), &mut op) };
     }
     // SAFETY: the slot has been claimed (S4). Dropping a waker of ours does nothing.
     let waker = ManuallyDrop::new(unsafe { waker::waker(slot) });

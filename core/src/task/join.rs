@@ -114,7 +114,7 @@ impl fmt::Debug for Panic {
 
 /// The identity of a task, unique among all tasks of a process for as long as the generation
 /// counter of its slot does not wrap around: 2⁵⁶ tasks in the same slot; 2²⁴ on 32-bit targets,
-/// 2¹⁵ in a single-core build, whose slots are smaller.
+/// 2¹⁶ in a single-core build, whose slots are smaller.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TaskId(pub(crate) Tenant);
 
@@ -319,11 +319,22 @@ impl<T> JoinHandle<T> {
 
 /// The [`RunFn`] of a task that has been joined: passes everything on to the task's own.
 unsafe fn run_joined(slot: SlotRef, node: *mut (), op: Option<&mut Op<'_>>) -> body::Ended {
+    #[cfg(lean)]
+    let (node, is_aborting) = {
+        use super::lean::{is_marked_address, unmark_address};
+        (unmark_address(node), is_marked_address(node))
+    };
     // SAFETY: the slot points to a node while its handle is pinned and alive; the handle takes
     // the node away when it is dropped. The copies outlive that, should this very call drop it.
     let (run, body) = unsafe {
         let node = node.cast::<Node>();
         ((*node).run, (*node).body.get())
+    };
+    #[cfg(lean)]
+    let body = if is_aborting {
+        super::lean::mark_address(body)
+    } else {
+        body
     };
     // SAFETY: what holds for this call holds for that one.
     unsafe { run(slot, body, op) }

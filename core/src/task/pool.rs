@@ -39,6 +39,12 @@ struct Slab<const BYTES: usize>(UnsafeCell<MaybeUninit<[u8; BYTES]>>);
 pub(crate) struct BytePool {
     used: &'static AtomicUsize,
     first: *mut (),
+    layout: &'static BytesLayout,
+}
+
+/// What is the same for all pools of a type. Not part of [`BytePool`], for which every executor has
+/// room, whether it has bodies or not.
+struct BytesLayout {
     len: usize,
     /// Size of a body and distance of two.
     size: usize,
@@ -57,17 +63,17 @@ impl BytePool {
     pub(crate) fn take<F: Future>(&self) -> Result<(*mut (), BytesLabel), Refusal> {
         let size = size_of::<Body<F, BytesLabel>>();
         let aligned = align_of::<Body<F, BytesLabel>>() <= align_of::<Slab<0>>();
-        if size > self.size || !aligned {
-            return Err(Refusal::TooLarge {
-                size,
-                limit: self.size,
-            });
+        let layout = self.layout;
+        if size > layout.size || !aligned {
+            let limit = layout.size;
+            return Err(Refusal::TooLarge { size, limit });
         }
-        let Some(index) = claim_bit(self.used, self.len) else {
-            return Err(Refusal::Full { capacity: self.len });
+        let capacity = layout.len;
+        let Some(index) = claim_bit(self.used, capacity) else {
+            return Err(Refusal::Full { capacity });
         };
         // SAFETY: the index is within the pool's array.
-        let body = unsafe { self.first.byte_add(index * self.stride) };
+        let body = unsafe { self.first.byte_add(index * layout.stride) };
         let used = self.used;
         Ok((body, BytesLabel { used, index }))
     }
@@ -139,9 +145,13 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
         (BYTES > 0).then_some(BytePool {
             used: &self.used,
             first: UnsafeCell::raw_get(self.bodies.as_ptr().cast::<UnsafeCell<()>>()),
-            len: N,
-            size: BYTES,
-            stride: size_of::<Slab<BYTES>>(),
+            layout: const {
+                &BytesLayout {
+                    len: N,
+                    size: BYTES,
+                    stride: size_of::<Slab<BYTES>>(),
+                }
+            },
         })
     }
 
@@ -220,8 +230,8 @@ pub(crate) fn claim_bit(used: &AtomicUsize, len: usize) -> Option<usize> {
 #[cfg(lean)]
 pub(crate) const FULL: usize = usize::MAX;
 
-/// [`claim_bit`] in two words at once, or in none: then the first number is [`FULL`], and the
-/// other one is not below its length if that word was full.
+/// [`claim_bit`] in two words at once, or in none: then the first number is [`FULL`], and
+/// the other one is not below the first word's length if that word was full.
 #[cfg(lean)]
 #[inline(always)]
 pub(crate) fn claim_bits(
@@ -230,16 +240,15 @@ pub(crate) fn claim_bits(
 ) -> (usize, usize) {
     critical_section::with(|_| {
         let (one, ones) = lowest_clear(first.0, 0);
-        if one >= first.1 {
-            return (FULL, 0);
+        if one < first.1 {
+            let (other, others) = lowest_clear(second.0, second.1);
+            if other < second.1 {
+                first.0.store(ones, Ordering::Relaxed);
+                second.0.store(others, Ordering::Relaxed);
+                return (one, other);
+            }
         }
-        let (other, others) = lowest_clear(second.0, second.1);
-        if other >= second.1 {
-            return (FULL, other);
-        }
-        first.0.store(ones, Ordering::Relaxed);
-        second.0.store(others, Ordering::Relaxed);
-        (one, other)
+        (FULL, one)
     })
 }
 

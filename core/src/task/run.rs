@@ -78,33 +78,9 @@ pub(crate) unsafe fn notice_abort(slot: SlotRef) {
     unsafe {
         super::waker::wake(slot);
     }
+    // Its function sees the mark.
     #[cfg(lean)]
-    // SAFETY: S1; the run loop calls it with the control slot between two polls.
-    unsafe {
-        super::ready::Block::ring(slot.block(), Some(end_aborted));
-    }
-}
-
-/// The control slot's function once somebody has aborted a task: ends all that are to be.
-///
-/// Outside of the run loop's path: a program that aborts nothing does not even contain it.
-///
-/// # Safety
-///
-/// Executor's level, context entered, no task being polled; any slot of the executor's block.
-#[cfg(lean)]
-unsafe fn end_aborted(slot: SlotRef, _: *mut (), _: Option<&mut Op<'_>>) {
-    let block = slot.block();
-    // SAFETY: S1; a core is permanent too.
-    let (core, len) = unsafe { (&*(*block).core(), (*block).len()) };
-    for index in 0..len {
-        // SAFETY: below the block's length.
-        let slot = unsafe { Block::slot(block, index) };
-        if slot.is_aborting() {
-            // SAFETY: live, and nobody polls it.
-            unsafe { cancel(core, slot, JoinError::Aborted) };
-        }
-    }
+    slot.mark();
 }
 
 /// Polls a slot whose ready byte was set. `true` if that was a task.
@@ -117,7 +93,7 @@ unsafe fn end_aborted(slot: SlotRef, _: *mut (), _: Option<&mut Op<'_>>) {
 pub(crate) unsafe fn attend(slot: SlotRef) -> bool {
     let (run, body) = slot.due();
     // SAFETY: S3, and B1: the task is live and not settled. Or else it is the function of a free
-    // slot or of the control slot, which wants nothing.
+    // slot, which wants nothing.
     unsafe { run(slot, body, None) };
     !body.is_null()
 }
@@ -244,9 +220,12 @@ unsafe fn finish(core: &Core, slot: SlotRef) {
 #[inline]
 pub(crate) unsafe fn finish<H: Home>(slot: SlotRef, body: *mut ()) {
     let mut joiner = None;
-    if H::JOINABLE && slot.is_joined() {
-        // SAFETY: joined.
-        joiner = unsafe { join::take_joiner(slot) };
+    if H::JOINABLE {
+        if slot.is_joined() {
+            // SAFETY: joined.
+            joiner = unsafe { join::take_joiner(slot) };
+        }
+        slot.clear_flags();
     }
     slot.retire(if H::JOINABLE { None } else { H::bit(body) });
     // Foreign code, so at the very end.

@@ -58,12 +58,14 @@ pub const fn body_size<F: TaskFn<Args>, Args>(_f: F) -> usize {
     size_of::<Body<F::Future, ()>>()
 }
 
-/// Alignment of the body of the futures that `f` makes: at least four where a slot keeps two
-/// flags in the low bits of the address.
+/// What leaves the low bits of a body's address to the slot, which keeps two flags there, or one.
+const LEAST_ALIGN: usize = if cfg!(lean) { 2 } else { 4 };
+
+/// Alignment of the body of the futures that `f` makes.
 pub const fn body_align<F: TaskFn<Args>, Args>(_f: F) -> usize {
     let align = align_of::<Body<F::Future, ()>>();
-    if cfg!(not(lean)) && align < 4 {
-        4
+    if align < LEAST_ALIGN {
+        LEAST_ALIGN
     } else {
         align
     }
@@ -208,6 +210,8 @@ impl SiteBodies {
     #[inline(always)]
     pub(crate) fn at<F: Future>(&self, index: usize) -> *mut () {
         self.assert_fits::<F>();
+        // A single body's address is known to the compiler.
+        let index = if self.len == 1 { 0 } else { index };
         // SAFETY: the index is within the array.
         unsafe { self.first.byte_add(index * self.stride) }
     }
@@ -215,7 +219,8 @@ impl SiteBodies {
     #[inline(always)]
     fn assert_fits<F: Future>(&self) {
         assert!(
-            size_of::<Body<F, ()>>() <= self.size && align_of::<Body<F, ()>>() <= self.align,
+            size_of::<Body<F, ()>>() <= self.size
+                && align_of::<Body<F, ()>>().max(LEAST_ALIGN) <= self.align,
             "the spawn site's memory was made for another function"
         );
     }

@@ -1,5 +1,5 @@
 //! The timer queue of a chip with one core (cfg `lean`): a sorted list whose nodes lie in the
-//! futures that wait. Much less code than the heap, and nodes of 32 bytes instead of 40; what it
+//! futures that wait. Much less code than the heap, and a node of 32 bytes is a whole sleep; what it
 //! costs is that insertion goes past the timers that are due earlier, of which a chip has few.
 //!
 //! | operation | cost |
@@ -15,15 +15,17 @@
 //!   `Send` or `Sync`, and a node refers to a living executor while it is linked.
 //! * **T3, sorted.** No node is due before the one before it; of two for the same instant the
 //!   older comes first.
+//! * **T4, waker.** A node has a waker while it is linked, and only then.
 
 use core::cell::{Cell, UnsafeCell};
 use core::marker::PhantomPinned;
+use core::mem::MaybeUninit;
 use core::pin::Pin;
 use core::ptr;
-use core::task::{Context, Poll, Waker};
+use core::task::Waker;
 
 use super::Instant;
-use crate::task::waker;
+use crate::executor::core::Core;
 
 type Link = Cell<*const TimerNode>;
 
@@ -32,16 +34,20 @@ pub(crate) struct TimerQueue {
     first: Link,
 }
 
+/// Bit of [`TimerNode::claim`], as of every claim's number: the timer has not fired.
+const NOT_FIRED: usize = 1;
+
 /// A timer. Lives, pinned, in the future that waits for it.
 pub(crate) struct TimerNode {
     deadline: Cell<Instant>,
+    /// The next one; in a node that is not linked and has not fired, null unless it is relative.
     next: Link,
     place: Cell<*const Link>,
-    waker: UnsafeCell<Option<Waker>>,
-    /// A byte that is not zero at first, so that the words before it are all that has to be cleared.
-    not_fired: Cell<bool>,
-    /// Of use to the future that the timer lies in, where there is room for it.
-    pub(crate) mark: Cell<bool>,
+    waker: UnsafeCell<MaybeUninit<Waker>>,
+    /// The number of the claim of `home` that the timer belongs to, if any, without [`NOT_FIRED`]
+    /// once it has fired.
+    claim: Cell<usize>,
+    home: Cell<Option<&'static Core>>,
     _pinned: PhantomPinned,
 }
 
@@ -51,14 +57,15 @@ impl TimerNode {
             deadline: Cell::new(deadline),
             next: Cell::new(ptr::null()),
             place: Cell::new(ptr::null()),
-            waker: UnsafeCell::new(None),
-            not_fired: Cell::new(true),
-            mark: Cell::new(false),
+            waker: UnsafeCell::new(MaybeUninit::uninit()),
+            claim: Cell::new(NOT_FIRED),
+            home: Cell::new(None),
             _pinned: PhantomPinned,
         }
     }
 
     /// Whether the timer waits in a queue.
+    #[inline]
     pub(crate) fn is_linked(&self) -> bool {
         !self.place.get().is_null()
     }
@@ -73,56 +80,94 @@ impl TimerNode {
         self.deadline.set(deadline);
     }
 
-    /// Whether this is the waker that the timer wakes.
-    #[cfg(feature = "embassy-time")]
-    pub(crate) fn wakes(&self, waker: &Waker) -> bool {
-        // SAFETY: T2; the reference ends before anything else runs.
-        unsafe { (*self.waker.get()).as_ref() }.is_some_and(|mine| mine.will_wake(waker))
+    /// Whether the deadline is a duration, as no clock has been seen yet.
+    #[inline]
+    pub(crate) fn is_relative(&self) -> bool {
+        !self.is_linked() && !self.has_fired() && self.lacks_clock()
+    }
+
+    /// The same, of a timer that is not linked and has not fired.
+    #[inline]
+    pub(crate) fn lacks_clock(&self) -> bool {
+        !self.next.get().is_null()
+    }
+
+    /// Says so, of a timer that is not linked and has not fired.
+    #[inline]
+    pub(crate) fn set_relative(&self, relative: bool) {
+        debug_assert!(!self.is_linked());
+        self.next.set(ptr::without_provenance(relative.into()));
     }
 
     /// Whether the deadline has come.
+    #[inline]
     pub(crate) fn has_fired(&self) -> bool {
-        !self.not_fired.get()
+        self.claim.get() & NOT_FIRED == 0
     }
 
-    /// Ready once the timer has fired; until then wakes the last context that polled it.
+    /// The core that the timer, which has not fired, belongs to, and the number of its claim.
     #[inline]
-    pub(crate) fn poll(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.not_fired.get() {
-            return Poll::Ready(());
-        }
+    pub(crate) fn home(&self) -> Option<(&'static Core, usize)> {
+        Some((self.home.get()?, self.claim.get()))
+    }
+
+    /// Gives a timer that has not fired to the claim of a core.
+    #[inline]
+    pub(crate) fn set_home(&self, core: &'static Core, claim: usize) {
+        debug_assert!(claim & NOT_FIRED != 0);
+        self.home.set(Some(core));
+        self.claim.set(claim);
+    }
+
+    /// Whether this is the waker that the timer wakes.
+    #[inline]
+    pub(crate) fn wakes(&self, waker: &Waker) -> bool {
+        // SAFETY: T4, T2; the reference ends before anything else runs.
+        self.is_linked() && unsafe { (*self.waker.get()).assume_init_ref() }.will_wake(waker)
+    }
+
+    /// Has a linked timer wake another one.
+    #[inline]
+    pub(crate) fn replace_waker(&self, waker: Waker) {
         let place = self.waker.get();
-        // SAFETY: T2; `will_wake` runs no foreign code.
-        let known = unsafe { (*place).as_ref() }.is_some_and(|old| old.will_wake(cx.waker()));
-        if !known {
-            let (new, foreign) = waker::copy(cx.waker());
-            // Foreign code may have run the executor, or dropped it.
-            if foreign && !self.not_fired.get() {
-                return Poll::Ready(());
-            }
-            if foreign && !self.is_linked() {
-                new.wake();
-                return Poll::Pending;
-            }
-            // SAFETY: T2; the old waker is dropped when the cell is no longer in use.
-            let old = unsafe { ptr::replace(place, Some(new)) };
-            drop(old);
-        }
-        Poll::Pending
+        // SAFETY: T4: it is linked. T2; the old waker is dropped when the cell is no longer in use.
+        let old = unsafe { place.replace(MaybeUninit::new(waker)).assume_init() };
+        drop(old);
     }
 
     /// Takes the timer out of its queue, ready to be used again.
     pub(crate) fn cancel(self: Pin<&Self>) {
-        self.unlink();
-        self.not_fired.set(true);
+        if self.is_linked() {
+            self.abandon();
+        }
+        self.next.set(ptr::null());
+        self.claim.set(self.claim.get() | NOT_FIRED);
     }
 
+    /// Takes a linked timer out of its queue, with its waker. A function of its own: most timers
+    /// have fired when they are dropped.
+    #[cold]
+    #[inline(never)]
+    fn abandon(&self) {
+        self.unlink();
+        self.set_relative(false);
+        // SAFETY: T4: it was linked.
+        drop(unsafe { self.take_waker() });
+    }
+
+    /// # Safety
+    ///
+    /// To be called once, by whoever has just unlinked the node.
+    #[inline]
+    unsafe fn take_waker(&self) -> Waker {
+        // SAFETY: T4, T2; the waker leaves the cell before anything of it runs.
+        unsafe { (*self.waker.get()).assume_init_read() }
+    }
+
+    /// Takes a linked timer out of its queue; its waker is still to be taken.
     #[inline]
     fn unlink(&self) {
         let place = self.place.replace(ptr::null());
-        if place.is_null() {
-            return;
-        }
         let next = self.next.get();
         // SAFETY: T1: linked, so what points to us is there, and so is what we point to.
         unsafe {
@@ -137,7 +182,9 @@ impl TimerNode {
 impl Drop for TimerNode {
     #[inline]
     fn drop(&mut self) {
-        self.unlink();
+        if self.is_linked() {
+            self.abandon();
+        }
     }
 }
 
@@ -165,47 +212,52 @@ impl TimerQueue {
         (deadline != Instant::MAX).then_some(deadline)
     }
 
-    /// Adds a timer; one that is linked already is moved.
+    /// Moves a timer that is linked.
+    #[inline]
+    pub(crate) fn schedule(&'static self, node: Pin<&TimerNode>, deadline: Instant) {
+        node.unlink();
+        self.link(node, deadline);
+    }
+
+    /// Adds a timer that is not linked and has not fired, for this waker.
     ///
     /// The queue is `'static`, as every executor's is, so that T1 needs no more than the
     /// nodes' own care.
     #[inline]
-    pub(crate) fn schedule(&'static self, node: Pin<&TimerNode>, deadline: Instant) {
-        node.unlink();
-        self.insert(node, deadline);
+    pub(crate) fn insert(&'static self, node: Pin<&TimerNode>, deadline: Instant, waker: Waker) {
+        debug_assert!(!node.is_linked() && !node.has_fired());
+        // SAFETY: T2; T4: there was none.
+        unsafe { (*node.waker.get()).write(waker) };
+        self.link(node, deadline);
     }
 
-    /// Adds a timer that is not linked.
+    /// Puts a node that has a waker into its place.
     #[inline]
-    pub(crate) fn insert(&'static self, node: Pin<&TimerNode>, deadline: Instant) {
-        debug_assert!(!node.is_linked());
+    fn link(&'static self, node: Pin<&TimerNode>, deadline: Instant) {
         let node = node.get_ref();
         node.deadline.set(deadline);
-        node.not_fired.set(true);
         let mut place: *const Link = &self.first;
         // SAFETY: T1 for all nodes that the list leads to.
         unsafe {
-            loop {
-                let next = (*place).get();
-                node.next.set(next);
-                if next.is_null() {
-                    break;
-                }
-                if deadline < (*next).deadline.get() {
-                    (*next).place.set(&node.next);
-                    break;
-                }
+            let mut next = (*place).get();
+            while !next.is_null() && (*next).deadline.get() <= deadline {
                 place = &raw const (*next).next;
+                next = (*place).get();
             }
+            if !next.is_null() {
+                (*next).place.set(&node.next);
+            }
+            node.next.set(next);
             node.place.set(place);
             (*place).set(node);
         }
     }
 
-    /// Wakes whoever waits for a deadline that has come, one after the other.
+    /// Wakes whoever waits for a deadline that has come, one after the other. Returns how
+    /// many there were.
     ///
     /// Nothing is borrowed while a waker runs: it may create, move and drop timers.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn fire(&self, now: Instant) -> usize {
         let mut fired = 0;
         while self.next_deadline().is_some_and(|deadline| deadline <= now) {
@@ -234,12 +286,10 @@ impl TimerQueue {
             unsafe { (*next).place.set(&self.first) };
         }
         first.place.set(ptr::null());
-        first.not_fired.set(!fired);
-        // SAFETY: T2; the waker leaves the cell before it runs.
-        let waker = unsafe { (*first.waker.get()).take() };
-        if let Some(waker) = waker {
-            crate::task::wake_quietly(waker);
-        }
+        first.claim.set(first.claim.get() & !usize::from(fired));
+        // SAFETY: T4: unlinked just now.
+        let waker = unsafe { first.take_waker() };
+        crate::task::wake_quietly(waker);
     }
 }
 
@@ -281,12 +331,16 @@ mod tests {
             match random(8) {
                 0..=4 => {
                     let deadline = now + random(10);
-                    queue.schedule(nodes[index].as_ref(), Instant::from_nanos(deadline));
+                    let at = Instant::from_nanos(deadline);
                     model.retain(|entry| entry.2 != index);
                     model.push((deadline, order, index));
-                    let waker = Arc::new(Note(index, log.clone())).into();
-                    let poll = nodes[index].as_ref().poll(&mut Context::from_waker(&waker));
-                    assert!(poll.is_pending());
+                    let node = nodes[index].as_ref();
+                    if node.is_linked() {
+                        queue.schedule(node, at);
+                    } else {
+                        node.cancel();
+                        queue.insert(node, at, Arc::new(Note(index, log.clone())).into());
+                    }
                 }
                 5 => {
                     nodes[index].as_ref().cancel();

@@ -21,7 +21,7 @@ use list as queue;
 #[cfg(feature = "embassy-time")]
 pub(crate) use queue::TimerNode;
 pub(crate) use queue::TimerQueue;
-pub use sleep::{Sleep, sleep, sleep_until};
+pub use sleep::{Sleep, sleep, sleep_millis, sleep_until};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 
 /// The time on the clock of the executor that runs on this thread; `None` where none runs.

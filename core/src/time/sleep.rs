@@ -1,5 +1,6 @@
 //! Waiting for an instant.
 
+#[cfg(not(lean))]
 use core::cell::Cell;
 use core::future::Future;
 use core::pin::Pin;
@@ -12,6 +13,8 @@ use super::Instant;
 use super::queue::TimerNode;
 use crate::executor::core::{Core, CoreRef};
 use crate::executor::{Spawner, context};
+#[cfg(lean)]
+use crate::task::waker;
 
 pin_project! {
     /// A future that waits for an instant: see [`sleep`] and [`sleep_until`].
@@ -31,13 +34,19 @@ pin_project! {
     /// been dropped: there is no clock.
     #[must_use = "a sleep does nothing unless it is awaited"]
     pub struct Sleep {
-        // Its deadline is ours; its mark says that it counts from the first poll, because no clock
+        // Its deadline is ours; it is relative if it counts from the first poll, because no clock
         // has been seen yet.
         #[pin]
         node: TimerNode,
-        executor: Cell<Option<CoreRef>>,
+        executor: Home,
     }
 }
+
+/// The executor that a sleep waits in, if it has seen one. On a lean build the node keeps it.
+#[cfg(not(lean))]
+type Home = Cell<Option<CoreRef>>;
+#[cfg(lean)]
+type Home = ();
 
 /// Waits for `duration`, from now on.
 ///
@@ -60,10 +69,31 @@ pin_project! {
 /// }
 /// ```
 pub fn sleep(duration: Duration) -> Sleep {
-    let executor = context::current();
-    // Its context is entered, so nobody has dropped it.
-    let now = executor.and_then(|executor| executor.shared().now());
-    Sleep::after(duration, executor, now)
+    Sleep::from_here(
+        Instant::from_duration(duration).as_nanos(),
+        u64::saturating_add,
+    )
+}
+
+/// [`sleep`] for a number of milliseconds.
+///
+/// Where the number is not known at compile time, this saves a microcontroller the division of 64
+/// bits that makes a [`Duration`] of it.
+///
+/// ```
+/// use polliwog_core::time::sleep_millis;
+///
+/// async fn blink(millis: u32, mut toggle: impl FnMut()) {
+///     loop {
+///         toggle();
+///         sleep_millis(millis).await;
+///     }
+/// }
+/// ```
+pub fn sleep_millis(millis: u32) -> Sleep {
+    let nanos = u64::from(millis) * 1_000_000;
+    // A clock that shows centuries is none.
+    Sleep::from_here(nanos, u64::wrapping_add)
 }
 
 /// Waits until `deadline`; [`Instant::MAX`] is never.
@@ -74,7 +104,13 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 impl Spawner {
     /// [`sleep`] by explicit handle.
     pub fn sleep(&self, duration: Duration) -> Sleep {
-        Sleep::after(duration, Some(self.core_ref()), self.now())
+        let nanos = Instant::from_duration(duration).as_nanos();
+        Sleep::after(
+            nanos,
+            u64::saturating_add,
+            Some(self.core_ref()),
+            self.now(),
+        )
     }
 
     /// [`sleep_until`] by explicit handle.
@@ -86,26 +122,86 @@ impl Spawner {
 impl Sleep {
     #[inline]
     fn new(deadline: Instant, relative: bool, executor: Option<CoreRef>) -> Self {
-        let node = TimerNode::new(deadline);
-        node.mark.set(relative);
-        Self {
-            node,
-            executor: Cell::new(executor),
+        let sleep = Self {
+            node: TimerNode::new(deadline),
+            executor: Home::default(),
+        };
+        #[cfg(not(lean))]
+        sleep.node.mark.set(relative);
+        #[cfg(lean)]
+        sleep.node.set_relative(relative);
+        if let Some(executor) = executor {
+            sleep.wait_in(executor);
         }
+        sleep
+    }
+
+    /// So much later than now, in the executor that runs here. `add` need only be right for what
+    /// `nanos` can be.
+    #[inline]
+    fn from_here(nanos: u64, add: fn(u64, u64) -> u64) -> Self {
+        let executor = context::current();
+        // Its context is entered, so nobody has dropped it.
+        let now = executor.and_then(|executor| executor.shared().now());
+        Self::after(nanos, add, executor, now)
     }
 
     #[inline]
-    fn after(duration: Duration, executor: Option<CoreRef>, now: Option<Instant>) -> Self {
-        let after = Instant::from_duration(duration);
-        match now {
-            Some(now) => Self::new(now.saturating_add_nanos(after.as_nanos()), false, executor),
-            None => Self::new(after, true, executor),
+    fn after(
+        nanos: u64,
+        add: fn(u64, u64) -> u64,
+        executor: Option<CoreRef>,
+        now: Option<Instant>,
+    ) -> Self {
+        let start = now.unwrap_or(Instant::ZERO);
+        let deadline = Instant::from_nanos(add(start.as_nanos(), nanos));
+        Self::new(deadline, now.is_none(), executor)
+    }
+
+    #[inline]
+    fn wait_in(&self, executor: CoreRef) {
+        #[cfg(not(lean))]
+        self.executor.set(Some(executor));
+        #[cfg(lean)]
+        self.node.set_home(executor.shared(), executor.epoch());
+    }
+
+    /// The executor to wait in, from now on, unless it has been dropped.
+    #[inline]
+    fn home(&self) -> Option<&'static Core> {
+        #[cfg(not(lean))]
+        let home = self.executor.get();
+        #[cfg(lean)]
+        let home = (self.node.home()).map(|(core, epoch)| CoreRef::new(core, epoch));
+        let Some(home) = home else {
+            let current = context::current()?;
+            self.wait_in(current);
+            return Some(current.shared());
+        };
+        home.get()
+    }
+
+    /// Finds the executor, and a clock if the sleep still lacks one. A function that all sleeps share.
+    #[cfg(lean)]
+    #[inline(never)]
+    fn settle(&self) -> Option<&'static Core> {
+        let core = self.home()?;
+        if self.node.lacks_clock() {
+            let after = self.node.deadline();
+            let deadline = core.now()?.saturating_add_nanos(after.as_nanos());
+            self.node.set_deadline(deadline);
+            self.node.set_relative(false);
         }
+        Some(core)
     }
 
     /// The deadline; `None` while it is a duration and no clock has been seen yet.
     pub fn deadline(&self) -> Option<Instant> {
-        (!self.node.mark.get()).then(|| self.node.deadline())
+        #[cfg(not(lean))]
+        let relative = self.node.mark.get();
+        #[cfg(lean)]
+        let relative = self.node.is_relative();
+        (!relative).then(|| self.node.deadline())
     }
 
     /// Whether the deadline has come and the executor has noticed.
@@ -116,11 +212,12 @@ impl Sleep {
     /// Waits for another instant instead, whether or not the present one has come. A task that
     /// waits for this sleep waits on.
     pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
-        let this = self.into_ref().project_ref();
+        let this = self.as_ref().project_ref();
+        #[cfg(not(lean))]
         this.node.mark.set(false);
         if this.node.is_linked() {
-            // The waker stays in the node.
-            if let Some(core) = this.executor.get().and_then(|executor| executor.get()) {
+            // The waker stays in the node. It has a home, since it is linked.
+            if let Some(core) = self.home() {
                 core.timers.schedule(this.node, deadline);
             }
         } else {
@@ -133,25 +230,56 @@ impl Sleep {
 impl Future for Sleep {
     type Output = ();
 
+    #[cfg(not(lean))]
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.into_ref().project_ref();
-        if !this.node.is_linked() && !this.node.has_fired() {
-            let executor = this.executor.get().or_else(context::current);
-            let core = executor.and_then(|executor| executor.get());
-            let Some(core) = core else { no_clock() };
-            this.executor.set(executor);
-            let mut deadline = this.node.deadline();
-            if this.node.mark.replace(false) {
+        let node = self.as_ref().project_ref().node;
+        if !node.is_linked() && !node.has_fired() {
+            let Some(core) = self.home() else { no_clock() };
+            let mut deadline = node.deadline();
+            if node.mark.replace(false) {
                 deadline = from_now(core, deadline);
             }
-            core.timers.insert(this.node, deadline);
+            core.timers.insert(node, deadline);
         }
-        this.node.as_ref().poll(cx)
+        node.poll(cx)
+    }
+
+    #[cfg(lean)]
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let node = self.as_ref().project_ref().node;
+        if node.has_fired() {
+            return Poll::Ready(());
+        }
+        let mut core = None;
+        if !node.is_linked() {
+            core = self.settle();
+            if core.is_none() {
+                no_clock();
+            }
+        } else if node.wakes(cx.waker()) {
+            return Poll::Pending;
+        }
+        let (waker, foreign) = waker::copy(cx.waker());
+        // Foreign code may have run the executor, or dropped it.
+        if foreign && node.has_fired() {
+            return Poll::Ready(());
+        }
+        if foreign && self.home().is_none() {
+            waker.wake();
+            return Poll::Pending;
+        }
+        match core {
+            Some(core) => core.timers.insert(node, node.deadline(), waker),
+            None => node.replace_waker(waker),
+        }
+        Poll::Pending
     }
 }
 
 /// The instant that is as far from now as `after` is from the start.
+#[cfg(not(lean))]
 #[cold]
 fn from_now(core: &Core, after: Instant) -> Instant {
     let Some(now) = core.now() else { no_clock() };

@@ -185,15 +185,18 @@ ROWS = [
 
 FLASH, RAM, STACK, COUNT = (text for text, compute, _ in ROWS if compute is None)
 BYTES = (
-    "Ready bytes want a loop over their words and a search for the lowest byte, which is code that "
-    "a linked list does not need, more of it where the chip has no instruction for the search. "
-    "It is what makes a wake a plain store."
+    "Ready bytes want a loop over their words and a search for the lowest byte, and a spawn looks for "
+    "a slot and for a body in two words of bits: code that a linked list of tasks, each with its body, "
+    "does not need, more of it where the chip has no instruction for the search. It is what makes a "
+    "wake a plain store."
 )
 SLEEPS = (
     "A sleep here wakes any waker, is taken out of the queue when it is dropped, and there can be "
     "several in a task; time is in nanoseconds. embassy has one timer in each task's header, that "
-    "stays in the queue, and counts ticks. The list, the making and the dropping of a sleep are the "
-    "difference."
+    "stays in the queue, and counts ticks. What finds the executor and its clock, fires timers and "
+    "takes one out of the queue is some 220 bytes here, once, however many tasks sleep. Counted from the "
+    "program with one task, which is 88 bytes smaller than embassy's, that shows; the program with two "
+    "tasks in ping-pong and two with timers is smaller as a whole."
 )
 FIXED = (
     "The fixed part of an executor is in static memory here, with what handles in interrupt handlers "
@@ -201,20 +204,18 @@ FIXED = (
 )
 ENDS = (
     "A task takes a slot and a body, and gives both back, in a critical section each time, so that "
-    "an interrupt handler can spawn at any time and a stale waker never keeps a body busy. In embassy "
-    "both are one, and busy until the stale wake has been looked at."
+    "an interrupt handler can spawn at any time and a stale waker never keeps a body busy. On the "
+    "Cortex-M3 that is 31 and 33 instructions. In embassy both are one, and busy until the stale wake "
+    "has been looked at."
 )
 # Why a row is not what it should be: by heading and row, on whatever target.
 REASONS = {
     (FLASH, "one task"): BYTES,
     (FLASH, "16 tasks of one function"): BYTES,
     (FLASH, "two tasks in ping-pong and two with timers"): "The budget was set with a smaller clock "
-    f"than this one, whose size is told below the table. {SLEEPS}",
+    "than this one, whose size is told below the table.",
     (FLASH, "added by the first timer, beyond clock and alarm"): SLEEPS,
     (RAM, "one task"): FIXED,
-    (RAM, "two tasks in ping-pong and two with timers"): FIXED,
-    (RAM, "added by the first timer, beyond clock and alarm"): "The sleep lies in the future, where "
-    "it keeps its executor, too, and the reactor's state comes with the first timer.",
     (STACK, "a task that wakes itself"): BYTES + " Its registers are saved in `main`'s frame, once.",
     (STACK, "two tasks beside 14 idle ones"): BYTES + " Its registers are saved in `main`'s frame, once.",
     (COUNT, "a task wakes itself and is polled"): "The budget was set with another program, whose "
@@ -223,13 +224,10 @@ REASONS = {
     "slot, the search for the lowest ready byte, and the futures' own states, which the floor has "
     "in one function.",
     (COUNT, "a task wakes another, one way, beside 14 idle ones"): "The words of the idle tasks' ready "
-    "bytes are looked at in each turn, five for sixteen tasks.",
+    "bytes are looked at in each turn, four for sixteen tasks.",
     (COUNT, "interrupt handler to task"): "The budget was set with another program, in which "
     "the floor was 34 and embassy took 74.",
     (COUNT, "a task is spawned, runs and ends"): ENDS,
-    (COUNT, "a timer that is due at once: made, waited for, fired"): SLEEPS
-    + " The clock, with its division of 64 bits, is read three times: when the sleep is made, before "
-    "the wait, and after it.",
     (COUNT, "reset to the first poll of 16 tasks"): "A third of it on the Cortex-M3 is the clearing "
     "of the memory, four instructions for a word, by the start-up code; most of the rest are the "
     "sixteen spawns, each with a critical section and a search for a free slot and body.",

@@ -12,11 +12,16 @@
 //! found without knowing how long they are; twelve bytes in all:
 //!
 //! ```text
-//! record[N] … record[1] record[0] | head | ready[0] … ready[N] | flags[0] … | generation[0] …
+//! record[N-1] … record[1] record[0] | head | ready[0] … ready[N-1] | flags[0] … | generation[0] …
 //! ```
 //!
-//! Record and ready byte number `N` belong to no task: [`Block::ring`] uses them to get the run
-//! loop's attention at no cost to a loop that nobody wants anything from.
+//! The ready bytes have room for whole words.
+//!
+//! # Aborts
+//!
+//! An abort marks the address of the body in the record by its lowest bit, and wakes the task. The
+//! function of a task that has a handle looks at that bit in each poll; the others cannot be
+//! aborted and need not look, and neither need the run loop.
 //!
 //! # Invariants
 //!
@@ -31,9 +36,12 @@
 //! * **S6, always a function.** A ready byte is set only once its record has a function. That of
 //!   a free slot does nothing, so the run loop need not know.
 //! * **S5, one owner.** Cells are touched by the executor's own level and, for a claimed slot, by
-//!   the claimer. ABORT is set with interrupts masked and shares its word with the generation
-//!   only.
+//!   the claimer.
+//! * **S7, marked.** Only the body's address of a slot that is [`ABORTABLE`] carries the mark of
+//!   an abort: its function is one that looks at it, and its body and node are aligned so that the
+//!   bit is free. The mark is set and kept with interrupts masked.
 
+mod mark;
 mod slot;
 
 use core::ptr::{self, NonNull};
@@ -44,6 +52,7 @@ use super::pool::{claim_bit, claim_bits, clear, release_bit};
 pub(crate) use super::tenant::{Abort, Tenant};
 use crate::executor::core::Core;
 use crate::shim::{AtomicUsize, Cell};
+pub(crate) use mark::{is_marked_address, mark_address, unmark_address};
 pub(crate) use slot::SlotRef;
 
 /// The task's function and memory.
@@ -64,18 +73,20 @@ const DOORBELL: u8 = 2;
 /// The rest of a ready byte is then the slot's index, by which a wake finds the executor.
 #[cfg(feature = "interrupt-executors")]
 const INDEX_SHIFT: u32 = 2;
-/// The bits of a word of ready bytes.
-const READY: u32 = 0x0101_0101;
+/// The bits of a word of ready bytes. Without feature `interrupt-executors` there are no others.
+const READY: u32 = if cfg!(feature = "interrupt-executors") {
+    0x0101_0101
+} else {
+    u32::MAX
+};
 /// Whether finding the lowest bit of a word takes an instruction or two, as from ARMv7-M on.
 pub(crate) const FIND_FIRST: bool = cfg!(all(target_arch = "arm", target_has_atomic = "ptr"));
 /// Flag: a join handle waits for the output.
 const HANDLE: u8 = 1;
 /// Flag: `body` points to the join handle's node instead of the body.
 const JOINED: u8 = 2;
-/// Bit of a generation word: somebody asked for the task's end.
-const ABORT: u16 = 1;
-/// One step of the generation.
-const GENERATION: u16 = 2;
+/// Flag: the task has or had a join handle, by which it can be aborted.
+const ABORTABLE: u8 = 4;
 
 /// The middle of a block.
 #[repr(C)]
@@ -91,12 +102,11 @@ pub(crate) struct Block {
 /// A block with `N` slots. All-zero is a valid empty one.
 #[repr(C)]
 pub(crate) struct BlockOf<const N: usize> {
-    control: Record,
     records: [Record; N],
     head: Block,
     ready: [AtomicU8; N],
-    /// The control byte, and what fills the last word.
-    spare: [AtomicU8; WORD],
+    /// What fills the last word.
+    spare: [AtomicU8; WORD - 1],
     flags: [AtomicU8; N],
     generations: [AtomicU16; N],
 }
@@ -104,7 +114,7 @@ pub(crate) struct BlockOf<const N: usize> {
 impl<const N: usize> BlockOf<N> {
     pub(crate) const fn new() -> Self {
         const {
-            assert!(core::mem::offset_of!(Self, head) == (N + 1) * size_of::<Record>());
+            assert!(core::mem::offset_of!(Self, head) == N * size_of::<Record>());
             assert!(
                 core::mem::offset_of!(Self, ready)
                     == core::mem::offset_of!(Self, head) + size_of::<Block>()
@@ -114,13 +124,13 @@ impl<const N: usize> BlockOf<N> {
                     == core::mem::offset_of!(Self, ready) + generations(N)
             );
         }
-        const EMPTY: Record = Record {
-            run: AtomicPtr::new(ptr::null_mut()),
-            body: AtomicPtr::new(ptr::null_mut()),
-        };
         Self {
-            control: EMPTY,
-            records: [const { EMPTY }; N],
+            records: [const {
+                Record {
+                    run: AtomicPtr::new(ptr::null_mut()),
+                    body: AtomicPtr::new(ptr::null_mut()),
+                }
+            }; N],
             head: Block {
                 core: Cell::new(ptr::null()),
                 len: Cell::new(0),
@@ -129,7 +139,7 @@ impl<const N: usize> BlockOf<N> {
                 doorbell: Cell::new(0),
             },
             ready: [const { AtomicU8::new(0) }; N],
-            spare: [const { AtomicU8::new(0) }; WORD],
+            spare: [const { AtomicU8::new(0) }; WORD - 1],
             flags: [const { AtomicU8::new(0) }; N],
             generations: [const { AtomicU16::new(0) }; N],
         }
@@ -153,13 +163,13 @@ unsafe fn nothing(_: SlotRef, _: *mut (), _: Option<&mut Op<'_>>) {}
 
 /// Where the generations are, counted from the ready bytes.
 const fn generations(len: usize) -> usize {
-    (2 * len + WORD).next_multiple_of(2)
+    (2 * len + WORD - 1).next_multiple_of(2)
 }
 
-/// How many words the ready bytes of `len` slots and the control byte take.
+/// How many words the ready bytes of `len` slots take.
 #[inline(always)]
 pub(crate) const fn words(len: usize) -> usize {
-    (len + WORD) / WORD
+    len.div_ceil(WORD)
 }
 
 impl Block {
@@ -232,25 +242,23 @@ impl Block {
         }
     }
 
-    /// Has the run loop call `run` in its next turn, which it begins at once if it sleeps.
-    /// `None`: only the turn.
+    /// Has the run loop begin a turn, at once if it sleeps: by a wake of the first slot, whose
+    /// task, if there is one, is polled for no reason.
     ///
     /// # Safety
     ///
-    /// As for [`slot`](Self::slot); `run` can be called with the control slot and no body, on
-    /// the executor's level.
-    pub(crate) unsafe fn ring(block: *const Block, run: Option<RunFn>) {
-        // SAFETY: the caller's promise; the control slot comes after the others.
-        let control = unsafe { Self::slot(block, (*block).len()) };
-        let place = &control.record().run;
-        let run = match run {
-            Some(run) => run as *mut (),
-            // Leave what is there.
-            None if !place.load(Ordering::Relaxed).is_null() => place.load(Ordering::Relaxed),
-            None => NOTHING as *mut (),
-        };
-        place.store(run, Ordering::Relaxed);
-        control.mark();
+    /// As for [`slot`](Self::slot).
+    pub(crate) unsafe fn ring(block: *const Block) {
+        // SAFETY: the caller's promise; a block has at least one slot.
+        let first = unsafe { Self::slot(block, 0) };
+        // S6. Masked, lest an interrupt handler that spawns into the slot be overwritten.
+        critical_section::with(|_| {
+            let run = &first.record().run;
+            if run.load(Ordering::Relaxed).is_null() {
+                run.store(NOTHING as *mut (), Ordering::Relaxed);
+            }
+        });
+        first.mark();
     }
 
     /// Whether any slot has been woken. Plain loads: an idle look writes nothing.
@@ -262,7 +270,8 @@ impl Block {
     pub(crate) unsafe fn is_pending(block: *const Block, words: usize) -> bool {
         // SAFETY: the caller's promise.
         let first = unsafe { Self::slot(block, 0) };
-        (0..words).any(|word| first.word(word) != 0)
+        // Of no use to stop at the first: as a rule there is none.
+        (0..words).fold(0, |bits, word| bits | first.word(word)) != 0
     }
 
     /// Calls `attend` with every slot whose ready byte is set, after clearing it. Returns whether
@@ -281,35 +290,42 @@ impl Block {
         let mut idle = true;
         // SAFETY: the caller's promise; the words' bytes are within the block.
         let first = unsafe { Self::slot(block, 0) };
-        let mut word = first.ready.cast::<u32>();
-        // SAFETY: as above.
-        let end = unsafe { word.add(words) };
-        while word != end {
-            // SAFETY: one of the words. Volatile, since interrupt handlers write bytes of it.
-            let bits = u32::from_le(unsafe { word.read_volatile() }) & READY;
-            // SAFETY: as above.
-            word = unsafe { word.add(1) };
+        let mut from = 0;
+        while from != words * WORD {
+            let bits = SlotRef {
+                index: from,
+                ..first
+            }
+            .word(0);
             if bits != 0 {
                 idle = false;
-                // SAFETY: both are within the block.
-                let next = unsafe { word.cast::<u8>().offset_from(first.ready.cast()) };
-                first.sweep_word(next as usize - WORD, bits, &mut attend);
+                first.sweep_word(from, bits, &mut attend);
             }
+            from += WORD;
         }
         !idle
     }
 
-    /// [`sweep`](Self::sweep) over a single word.
+    /// [`sweep`](Self::sweep) over a single word, of a block with `len` slots.
     ///
     /// # Safety
     ///
     /// As for [`sweep`](Self::sweep).
     #[inline(always)]
-    pub(crate) unsafe fn sweep_one(block: *const Block, mut attend: impl FnMut(SlotRef)) -> bool {
+    pub(crate) unsafe fn sweep_one(
+        block: *const Block,
+        len: usize,
+        mut attend: impl FnMut(SlotRef),
+    ) -> bool {
         // SAFETY: the caller's promise.
         let first = unsafe { Self::slot(block, 0) };
         let bits = first.word(0);
-        first.sweep_word(0, bits, &mut attend);
+        if len > 1 {
+            first.sweep_word(0, bits, &mut attend);
+        } else if bits != 0 {
+            // Nothing to search for.
+            first.take(&mut attend);
+        }
         bits != 0
     }
 }

@@ -4,8 +4,8 @@ use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicU8, AtomicU16, Ordering, compiler_fence};
 
 use super::{
-    ABORT, Abort, Block, FIND_FIRST, GENERATION, HANDLE, JOINED, NOTHING, READY, Record, WOKEN,
-    WORD, generations,
+    ABORTABLE, Abort, Block, FIND_FIRST, HANDLE, JOINED, NOTHING, READY, Record, WOKEN, WORD,
+    generations, is_marked_address, mark_address, unmark_address,
 };
 #[cfg(feature = "interrupt-executors")]
 use super::{DOORBELL, INDEX_SHIFT};
@@ -53,16 +53,21 @@ impl SlotRef {
                 index += 1;
                 continue;
             }
-            let slot = SlotRef { index, ..self };
-            slot.clear();
-            // Whatever was done before the wake is seen by the poll.
-            compiler_fence(Ordering::SeqCst);
-            attend(slot);
+            SlotRef { index, ..self }.take(attend);
             if !FIND_FIRST {
                 bits >>= 8;
                 index += 1;
             }
         }
+    }
+
+    /// Attends to this slot, whose ready byte is set.
+    #[inline(always)]
+    pub(super) fn take(self, attend: &mut impl FnMut(SlotRef)) {
+        self.clear();
+        // Whatever was done before the wake is seen by the poll.
+        compiler_fence(Ordering::SeqCst);
+        attend(self);
     }
 
     #[inline(always)]
@@ -78,7 +83,7 @@ impl SlotRef {
         // SAFETY: S1.
         unsafe {
             let len = (*self.block()).len();
-            let flags = self.ready.cast::<AtomicU8>().add(len + WORD);
+            let flags = self.ready.cast::<AtomicU8>().add(len + WORD - 1);
             flags.add(self.index).as_ref()
         }
     }
@@ -200,7 +205,7 @@ impl SlotRef {
 
     /// The generation of the present or, in a free slot, of the next tenant.
     pub(crate) fn generation(self) -> usize {
-        usize::from(self.generation_word().load(Ordering::Relaxed) / GENERATION)
+        self.generation_word().load(Ordering::Relaxed).into()
     }
 
     pub(crate) fn is_live(self) -> bool {
@@ -208,7 +213,7 @@ impl SlotRef {
     }
 
     pub(crate) fn is_aborting(self) -> bool {
-        self.is_live() && self.generation_word().load(Ordering::Relaxed) & ABORT != 0
+        is_marked_address(self.record().body.load(Ordering::Relaxed))
     }
 
     /// FREE → LIVE, by the claimer (S2).
@@ -216,7 +221,7 @@ impl SlotRef {
     pub(crate) fn publish(self, _: usize, run: RunFn, body: *mut (), handle: bool) {
         // A free slot has no flags.
         if handle {
-            self.flags().store(HANDLE, Ordering::Relaxed);
+            self.flags().store(HANDLE | ABORTABLE, Ordering::Relaxed);
         }
         let record = self.record();
         record.body.store(body, Ordering::Relaxed);
@@ -233,19 +238,23 @@ impl SlotRef {
         self.mark();
     }
 
-    /// LIVE (aborting or not) → FREE of the next generation; gives the slot back and, in the same
-    /// critical section, the bit of a body.
+    /// Clears the flags of a task that had a handle, before it retires.
+    #[inline]
+    pub(crate) fn clear_flags(self) {
+        self.flags().store(0, Ordering::Relaxed);
+    }
+
+    /// LIVE (aborting or not, without flags by now) → FREE of the next generation; gives the slot
+    /// back and, in the same critical section, the bit of a body.
     #[cold]
     #[inline(never)]
     pub(crate) fn retire(self, body: Option<BodyBit>) {
         let record = self.record();
         record.run.store(NOTHING as *mut (), Ordering::Relaxed);
         record.body.store(ptr::null_mut(), Ordering::Relaxed);
-        self.flags().store(0, Ordering::Relaxed);
         let word = self.generation_word();
-        // An abort that comes between the two is overwritten, rightly.
-        let former = word.load(Ordering::Relaxed) & !ABORT;
-        word.store(former.wrapping_add(GENERATION), Ordering::Relaxed);
+        let former = word.load(Ordering::Relaxed);
+        word.store(former.wrapping_add(1), Ordering::Relaxed);
         // SAFETY: S1.
         let block = unsafe { &*self.block() };
         critical_section::with(|_| {
@@ -259,10 +268,16 @@ impl SlotRef {
     /// LIVE → LIVE and to be aborted, by anybody, if the task of this generation is still there.
     pub(crate) fn request_abort(self, generation: usize) -> Abort {
         let requested = critical_section::with(|_| {
-            let word = self.generation_word();
-            let due = self.is_tenant(generation) && !self.is_aborting();
+            let due = self.is_tenant(generation)
+                && !self.is_aborting()
+                && self.flags().load(Ordering::Relaxed) & ABORTABLE != 0;
             if due {
-                word.store(word.load(Ordering::Relaxed) | ABORT, Ordering::Relaxed);
+                let place = &self.record().body;
+                // S7.
+                place.store(
+                    mark_address(place.load(Ordering::Relaxed)),
+                    Ordering::Relaxed,
+                );
             }
             due
         });
@@ -278,7 +293,8 @@ impl SlotRef {
         self.is_live() && self.generation() == generation
     }
 
-    /// The function and the memory to call it with, of a slot whose ready byte was set.
+    /// The function and the memory to call it with, of a slot whose ready byte was set. The
+    /// address may be [marked](is_marked_address).
     #[inline(always)]
     pub(crate) fn due(self) -> (RunFn, *mut ()) {
         let record = self.record();
@@ -286,7 +302,7 @@ impl SlotRef {
         // S3: `run` before `body`.
         compiler_fence(Ordering::SeqCst);
         let body = record.body.load(Ordering::Relaxed);
-        // SAFETY: S6: what `publish`, `link`, `detach`, `retire` or `ring` has stored.
+        // SAFETY: S6: what `publish`, `link`, `detach`, `retire` or `Block::ring` has stored.
         let run = unsafe { core::mem::transmute::<*mut (), RunFn>(run) };
         (run, body)
     }
@@ -295,7 +311,7 @@ impl SlotRef {
     pub(crate) fn task(self) -> (Option<RunFn>, *mut ()) {
         let record = self.record();
         let run = record.run.load(Ordering::Relaxed);
-        let body = record.body.load(Ordering::Relaxed);
+        let body = unmark_address(record.body.load(Ordering::Relaxed));
         // SAFETY: null, or as in `due`.
         let run = unsafe { core::mem::transmute::<*mut (), Option<RunFn>>(run) };
         (run, body)
@@ -328,21 +344,30 @@ impl SlotRef {
     /// Puts a join node in front of the body.
     #[inline]
     pub(crate) fn link(self, run: RunFn, node: *mut ()) {
-        self.point_to(run, node, HANDLE | JOINED);
+        self.point_to(run, node, HANDLE | JOINED | ABORTABLE);
     }
 
     /// Takes the join node away again; the join handle goes with it.
     #[inline]
     pub(crate) fn detach(self, run: RunFn, body: *mut ()) {
-        self.point_to(run, body, 0);
+        self.point_to(run, body, ABORTABLE);
     }
 
     #[inline]
     fn point_to(self, run: RunFn, body: *mut (), flags: u8) {
         self.flags().store(flags, Ordering::Relaxed);
         let record = self.record();
-        // Only this level reads the two while the slot is live, so their order does not matter.
-        record.body.store(body, Ordering::Relaxed);
+        // Only this level reads the two while the slot is live, so their order does not matter;
+        // but an interrupt handler may mark the one that we replace (S7).
+        critical_section::with(|_| {
+            let is_aborting = self.is_aborting();
+            let body = if is_aborting {
+                mark_address(body)
+            } else {
+                body
+            };
+            record.body.store(body, Ordering::Relaxed);
+        });
         record.run.store(run as *mut (), Ordering::Relaxed);
     }
 

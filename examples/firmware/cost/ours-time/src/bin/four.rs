@@ -25,9 +25,9 @@ async fn pong() {
     }
 }
 
-async fn pulse(millis: u64) {
+async fn pulse(millis: u32) {
     loop {
-        polliwog_core::time::sleep(core::time::Duration::from_millis(millis)).await;
+        polliwog_core::time::sleep_millis(millis).await;
         kit::toggle();
     }
 }
