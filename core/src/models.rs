@@ -85,7 +85,7 @@ fn drain(queue: &ReadyQueue, blocks: &[Shared<BlockOf<4>>]) -> Vec<usize> {
             for (number, block) in blocks.iter().enumerate() {
                 for index in 0..4 {
                     // SAFETY: a block of four.
-                    if unsafe { Block::slot(block.0.cast(), index) } == slot {
+                    if unsafe { Block::slot(block.0.cast(), index) } == slot.name {
                         found[number] |= 1 << index;
                     }
                 }
