@@ -10,7 +10,7 @@ use super::core::{BACKLOG, INBOX};
 use super::{RunError, Running};
 use crate::reactor::Reactor;
 use crate::task::ready::{Batch, Found};
-use crate::task::run::{self, Attended};
+use crate::task::run;
 
 /// What makes a turn do more than to poll.
 #[cfg(feature = "std")]
@@ -36,13 +36,9 @@ impl<R: Reactor> Running<'_, R> {
         }
         #[cfg(feature = "std")]
         if let Some(slot) = core.ready.only() {
+            let mut polls = 0;
             // SAFETY: as in `poll_batch`.
-            let (polls, ended) = match unsafe { run::attend(core, slot) } {
-                Attended::Nothing => (0, false),
-                Attended::Polled => (1, false),
-                Attended::Cancelled => (0, true),
-                Attended::Ended => (1, true),
-            };
+            let ended = unsafe { run::attend(core, slot, &mut polls) };
             core.count_polls(polls);
             if core.polls() >= self.look_at {
                 self.look_if_time()?;
@@ -66,14 +62,8 @@ impl<R: Reactor> Running<'_, R> {
             while let Some(slot) = next(&mut batch) {
                 // SAFETY: `begin` has entered the context on the executor's thread, and only one
                 // run exists, so no task is being polled. The slot came from the ready words.
-                match unsafe { run::attend(core, slot) } {
-                    Attended::Nothing => {}
-                    Attended::Polled => polls += 1,
-                    Attended::Cancelled => ended = true,
-                    Attended::Ended => {
-                        polls += 1;
-                        ended = true;
-                    }
+                if unsafe { run::attend(core, slot, &mut polls) } {
+                    ended = true;
                 }
             }
             core.count_polls(polls);

@@ -113,7 +113,7 @@ impl fmt::Debug for Panic {
 }
 
 /// The identity of a task, unique among all tasks of a process for as long as the generation
-/// counter of its slot does not wrap around (2⁵⁶ tasks in the same slot; 2²⁴ on 32-bit targets).
+/// counter of its slot does not wrap around (2⁶² tasks in the same slot; 2³⁰ on 32-bit targets, 2¹⁵ with `single-core`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TaskId(pub(crate) Tenant);
 

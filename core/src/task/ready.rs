@@ -276,9 +276,8 @@ impl ReadyQueue {
         if self.first.get().is_none() {
             return self.first.set(Some(slot));
         }
-        let (block, index) = slot.place();
         // SAFETY: the caller's promise.
-        unsafe { self.mark_local(block, 1 << index) };
+        unsafe { self.mark_local(slot.block(), slot.bit()) };
     }
 
     /// Whether the slot is the first that was marked.
@@ -315,12 +314,12 @@ impl ReadyQueue {
     ///
     /// `block` belongs to this queue's executor.
     #[inline]
-    pub(crate) unsafe fn mark_remote(&self, block: *const Block, index: usize) -> bool {
+    pub(crate) unsafe fn mark_remote(&self, block: *const Block, bit: usize) -> bool {
         // SAFETY: S1; only atomics are touched.
         let head = unsafe { &*block };
         // Even if the bit is set already: the release makes what the waking thread did before
         // visible to the poll that this bit will cause.
-        if head.remote.fetch_or(1 << index, Ordering::AcqRel) != 0 {
+        if head.remote.fetch_or(bit, Ordering::AcqRel) != 0 {
             return false;
         }
         // R2: we turned the word, we push.
@@ -414,9 +413,8 @@ impl ReadyQueue {
         self.collect();
         #[cfg(feature = "std")]
         if let Some(first) = self.first.replace(None) {
-            let (block, index) = first.place();
             // SAFETY: this is the executor's thread, and the slot was marked.
-            unsafe { self.mark_local(block, 1 << index) };
+            unsafe { self.mark_local(first.block(), first.bit()) };
         }
         Batch {
             queue: self,

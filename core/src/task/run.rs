@@ -156,30 +156,21 @@ where
     handle
 }
 
-/// What has come of a slot whose ready bit was set.
-#[cfg(not(lean))]
-pub(crate) enum Attended {
-    /// A stale wake.
-    Nothing,
-    Polled,
-    /// Ended without a poll.
-    Cancelled,
-    /// Polled, and that was the end.
-    Ended,
-}
-
-/// Does what is due for a slot whose ready bit was set.
+/// Does what is due for a slot whose ready bit was set, and counts it if that was a poll. `true` if
+/// the task has ended.
 ///
 /// # Safety
 ///
 /// Executor's thread, context entered, and no task of this executor is being polled.
 #[cfg(not(lean))]
 #[inline(always)]
-pub(crate) unsafe fn attend(core: &Core, found: Found) -> Attended {
+pub(crate) unsafe fn attend(core: &Core, found: Found, polls: &mut usize) -> bool {
     let (name, slot) = (found.name, found.slot);
     match slot.due() {
-        Due::Nothing => Attended::Nothing,
+        Due::Nothing => false,
         Due::Poll => {
+            // Before the poll: after the usual one nothing is left to do.
+            *polls += 1;
             slot.count_poll();
             let (run, body) = slot.task();
             // SAFETY: S3: live, and settled only within this very call.
@@ -189,16 +180,16 @@ pub(crate) unsafe fn attend(core: &Core, found: Found) -> Attended {
             let ended = unsafe { run(name, body, None) };
             forget(bomb);
             if !ended {
-                return Attended::Polled;
+                return false;
             }
             // SAFETY: settled, by the poll.
             unsafe { finish(core, name) };
-            Attended::Ended
+            true
         }
         Due::Abort => {
             // SAFETY: live, and nobody polls it.
             unsafe { cancel(core, name, JoinError::Aborted) };
-            Attended::Cancelled
+            true
         }
     }
 }

@@ -12,7 +12,8 @@
 //!   thread alone, until that thread puts the bit back.
 //! * **S3, live.** While a slot is live, `run` and `body` fit each other: `body` points to
 //!   memory that holds what `run` expects and that is not moved or freed.
-//! * **S4, index.** The index in a [`SlotRef`] is below the number of its block's slots.
+//! * **S4, index.** The index in a [`SlotRef`] is below the number of its block's slots; and no
+//!   waker or handle exists before the slot's first claim, from when on the block has a core.
 //! * **S5, one owner.** Everything in a `Cell` is touched by the executor's thread only (for
 //!   `run` and `body`: by the claimer, see S2). The executor's thread is the one that claimed
 //!   its core; tasks, join handles, spawners and sleeps of the executor cannot leave it.
@@ -96,6 +97,13 @@ impl SlotRef {
     #[inline]
     pub(crate) fn block(self) -> *const Block {
         self.place().0
+    }
+
+    /// The slot's bit in a word of its block.
+    #[inline]
+    pub(crate) fn bit(self) -> usize {
+        // A shift takes the lowest bits of its distance: those of the index.
+        1_usize.wrapping_shl(self.as_ptr().addr() as u32)
     }
 
     /// The block, and the slot's index there.

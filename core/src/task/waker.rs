@@ -69,20 +69,34 @@ unsafe fn ignore(_: *const ()) {}
 #[cfg(not(lean))]
 #[inline]
 pub(crate) unsafe fn wake(slot: SlotRef) {
-    let (block, index) = slot.place();
     // SAFETY: S1; the block's core never goes away either.
-    let core = unsafe { (*block).core() };
     #[cfg(feature = "std")]
-    if context::is_current(core) {
-        // SAFETY: the context says that this thread is the executor's.
-        unsafe { (*core).ready.mark(slot) };
-        return;
+    unsafe {
+        let core = (*slot.block()).core();
+        if context::is_current(core) {
+            // The context says that this thread is the executor's.
+            return (*core).ready.mark(slot);
+        }
     }
     #[cfg(not(feature = "std"))]
     let _ = context::is_current;
-    // SAFETY: the block belongs to this core; only what any thread may touch is touched.
+    // SAFETY: the caller's promise.
+    unsafe { wake_remote(slot) };
+}
+
+/// The same from another thread.
+///
+/// # Safety
+///
+/// As for [`waker`].
+#[cfg(not(lean))]
+#[cfg_attr(feature = "std", inline(never))]
+unsafe fn wake_remote(slot: SlotRef) {
+    let block = slot.block();
+    // SAFETY: S1; the block belongs to this core; only what any thread may touch is touched.
     unsafe {
-        if (*core).ready.mark_remote(block, index) {
+        let core = (*block).core();
+        if (*core).ready.mark_remote(block, slot.bit()) {
             (*core).unpark();
         }
     }

@@ -5,10 +5,10 @@
 //! waits in lists without any order, each of which stands for a span of time, and moves into the
 //! heap when its span begins. Deadlines lose nothing by that: what fires comes from the heap.
 //!
-//! A list of the lowest level spans a *tick* of about a millisecond, one of each further level 64
-//! times as much. A timer's level is that of the highest digit, to the base of 64, in which its
+//! A list of the lowest level spans a *tick* of about a millisecond, one of each further level 128
+//! times as much. A timer's level is that of the highest digit, to the base of 128, in which its
 //! tick differs from the present one. Whatever comes later than the highest level's lists reach,
-//! after five hours, lies in the heap.
+//! after half an hour, lies in the heap.
 //!
 //! Invariants, besides those of the [queue](super::queue):
 //!
