@@ -85,7 +85,7 @@ fn drain(queue: &ReadyQueue, blocks: &[Shared<BlockOf<4>>]) -> Vec<usize> {
             for (number, block) in blocks.iter().enumerate() {
                 for index in 0..4 {
                     // SAFETY: a block of four.
-                    if unsafe { Block::slot(block.0.cast(), index) } == slot {
+                    if unsafe { Block::slot(block.0.cast(), index) } == slot.name {
                         found[number] |= 1 << index;
                     }
                 }
@@ -111,14 +111,14 @@ fn no_wake_is_lost_between_wakers_and_the_consumer() {
                 thread::spawn(move || {
                     data[index].store(1, Ordering::Relaxed);
                     // SAFETY: the block is this queue's.
-                    unsafe { queue.get().mark_remote(block.0.cast(), index) };
+                    unsafe { queue.get().mark_remote(block.0.cast(), 1 << index) };
                 })
             })
             .collect();
         let (number, index) = plan[2];
         data[index].store(1, Ordering::Relaxed);
         // SAFETY: as above.
-        unsafe { queue.get().mark_remote(blocks[number].0.cast(), index) };
+        unsafe { queue.get().mark_remote(blocks[number].0.cast(), 1 << index) };
 
         let mut found = drain(queue.get(), &blocks);
         // Whoever's bit has been found has its data seen.
@@ -153,7 +153,7 @@ fn no_wake_is_lost_around_a_park() {
                 let parker = parker.clone();
                 thread::spawn(move || {
                     // SAFETY: the block is this queue's.
-                    if unsafe { queue.get().mark_remote(block.0.cast(), index) } {
+                    if unsafe { queue.get().mark_remote(block.0.cast(), 1 << index) } {
                         parker.unpark();
                     }
                 })

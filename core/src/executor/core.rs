@@ -22,6 +22,12 @@ pub(crate) const SHUTDOWN: usize = 1;
 /// Bit of [`Core::signals`]: another thread has left something in the inbox.
 #[cfg(not(lean))]
 pub(crate) const INBOX: usize = 2;
+/// Bit of [`Core::signals`]: something in the inbox waits for a free slot.
+#[cfg(feature = "std")]
+pub(crate) const BACKLOG: usize = 4;
+/// Bit of [`Core::signals`]: ready tasks are permuted.
+#[cfg(any(feature = "std", feature = "simulation"))]
+pub(crate) const SEEDED: usize = 8;
 
 /// The permanent part of an executor.
 ///
@@ -53,7 +59,7 @@ pub(crate) struct Core {
     refused: Cell<usize>,
     pub(crate) running: Cell<bool>,
     pub(crate) closing: Cell<bool>,
-    /// Not zero: permute ready tasks.
+    /// The permutation of ready tasks, while SEEDED is set.
     #[cfg(any(feature = "std", feature = "simulation"))]
     pub(crate) seed: Cell<u64>,
     clock: Cell<Option<Clock>>,
@@ -342,6 +348,7 @@ impl Core {
     }
 
     /// Polls so far; zero on a lean build, which does not count them.
+    #[inline]
     pub(crate) fn polls(&self) -> u64 {
         #[cfg(not(lean))]
         return self.polls.get();
@@ -363,6 +370,7 @@ impl Core {
     }
 
     #[cfg(not(lean))]
+    #[inline]
     pub(crate) fn count_polls(&self, polls: usize) {
         self.polls.set(self.polls.get() + polls as u64);
     }
@@ -371,7 +379,7 @@ impl Core {
         self.signals.load(Ordering::SeqCst) & SHUTDOWN != 0
     }
 
-    #[cfg(feature = "std")]
+    #[cfg(any(feature = "std", feature = "simulation"))]
     pub(crate) fn set_signal(&self, bit: usize) {
         self.signals.fetch_or(bit, Ordering::SeqCst);
     }

@@ -16,7 +16,7 @@ use loom::sync::{Mutex, MutexGuard};
 #[cfg(not(loom))]
 use std::sync::{Mutex, MutexGuard};
 
-use super::core::{Core, INBOX};
+use super::core::{BACKLOG, Core, INBOX};
 use super::error::{SpawnError, SpawnErrorKind};
 use super::spawner::{Handle, Spawner};
 use crate::task::body::{catch, drop_quietly, run_quietly};
@@ -56,11 +56,11 @@ impl Drop for Jobs {
     }
 }
 
-/// Spawns what the inbox holds, as far as there are free slots. Executor's thread. `true` if
-/// something had to stay.
+/// Spawns what the inbox holds, as far as there are free slots. Executor's thread. If something
+/// has to stay, BACKLOG says so.
 #[cold]
-pub(crate) fn drain(core: &'static Core) -> bool {
-    core.clear_signal(INBOX);
+pub(crate) fn drain(core: &'static Core) {
+    core.clear_signal(INBOX | BACKLOG);
     let executor = core.as_current();
     let spawner = Spawner::new(executor);
     loop {
@@ -75,8 +75,8 @@ pub(crate) fn drain(core: &'static Core) -> bool {
         match next {
             // It may drop the future instead of spawning it.
             Some(Ok(job)) => run_quietly(|| job(&spawner)),
-            Some(Err(left)) => return left,
-            None => return false,
+            Some(Err(true)) => return core.set_signal(BACKLOG),
+            Some(Err(false)) | None => return,
         }
     }
 }

@@ -212,7 +212,12 @@ impl<R: Reactor> Executor<R> {
     /// what depends on the order; the same seed gives the same order. Zero turns it off.
     #[cfg(any(feature = "std", feature = "simulation"))]
     pub fn set_schedule_seed(&self, seed: u64) {
-        self.core().seed.set(seed);
+        let core = self.core();
+        core.seed.set(seed);
+        match seed {
+            0 => core.clear_signal(core::SEEDED),
+            _ => core.set_signal(core::SEEDED),
+        }
     }
 
     /// Runs `f` in this executor's context, so that [`spawn`], [`sleep`](crate::time::sleep)
@@ -241,10 +246,11 @@ impl<R: Reactor> Executor<R> {
         Ok(Running {
             core,
             reactor: &self.reactor,
+            #[cfg(not(lean))]
+            look_at: core.polls() + POLLS_BETWEEN_LOOKS as u64,
+            #[cfg(lean)]
             polled: 0,
             looked: None,
-            #[cfg(feature = "std")]
-            backlog: false,
             _entered: self.entered(),
         })
     }
@@ -298,11 +304,11 @@ impl<R: Reactor> Executor<R> {
         let mut running = self.begin()?;
         let mut polls = 0;
         loop {
-            let polled = running.turn()?;
+            let polled = running.counted_turn()?;
             polls += polled;
             if polled == 0 {
                 running.look(Deadline::Now)?;
-                if !running.is_ready() && !running.has_mail() {
+                if !running.is_ready(running.core) && !running.has_mail() {
                     return Ok(polls);
                 }
             }
@@ -318,7 +324,7 @@ impl<R: Reactor> Executor<R> {
     pub fn tick(&self) -> Result<usize, RunError<R::Error>> {
         let mut running = self.begin()?;
         running.look(Deadline::Now)?;
-        running.turn()
+        running.counted_turn()
     }
 }
 
@@ -384,24 +390,20 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
 struct Running<'a, R: Reactor> {
     core: &'static Core,
     reactor: &'a R,
+    /// The number of polls at which to look at the reactor.
+    #[cfg(not(lean))]
+    look_at: u64,
     /// Polls since the last look at the reactor.
+    #[cfg(lean)]
     polled: usize,
     /// When that was, as far as the clock has been read since.
     looked: Option<Instant>,
-    /// Whether tasks of other threads may be waiting for a slot.
-    #[cfg(feature = "std")]
-    backlog: bool,
     _entered: Entered,
 }
 
 impl<R: Reactor> Drop for Running<'_, R> {
     fn drop(&mut self) {
         self.core.running.set(false);
-        #[cfg(feature = "std")]
-        if self.backlog {
-            // For the next run to find.
-            self.core.set_signal(core::INBOX);
-        }
     }
 }
 
@@ -412,12 +414,14 @@ impl<R: Reactor> Running<'_, R> {
         if self.is_done(root) {
             return Ok(());
         }
+        let core = self.core;
         loop {
-            self.turn()?;
-            if self.is_done(root) {
+            let ended = self.turn(core)?;
+            // A task's end is seen by the turn; a shutdown can come from anywhere.
+            if (ended || root.is_none()) && self.is_done(root) {
                 return Ok(());
             }
-            if !self.is_ready() {
+            if !self.is_ready(core) {
                 self.wait(root)?;
             }
         }
@@ -433,16 +437,15 @@ impl<R: Reactor> Running<'_, R> {
 
     /// Whether there is anything to do without waiting.
     #[inline]
-    fn is_ready(&self) -> bool {
+    fn is_ready(&self, core: &Core) -> bool {
         #[cfg(feature = "std")]
-        if self.backlog && self.core.has_free_slot() {
+        return core.is_pending()
             // A turn has freed a slot that somebody waits for.
-            return true;
-        }
-        #[cfg(not(lean))]
-        return self.core.is_pending();
+            || core.has_signal(core::BACKLOG) && core.has_free_slot();
+        #[cfg(not(any(feature = "std", lean)))]
+        return core.is_pending();
         #[cfg(lean)]
-        return self.core.is_pending(self.core.words());
+        return core.is_pending(core.words());
     }
 
     /// Whether other threads, or a waker of this one, have sent tasks since the last turn.
@@ -454,10 +457,27 @@ impl<R: Reactor> Running<'_, R> {
         return false;
     }
 
-    /// Polls what is ready now, each task once, then looks at the reactor if it is time.
+    /// As [`turn`](Self::turn); returns the number of polls.
+    #[cfg(not(lean))]
+    fn counted_turn(&mut self) -> Result<usize, RunError<R::Error>> {
+        let before = self.core.polls();
+        self.turn(self.core)?;
+        Ok((self.core.polls() - before) as usize)
+    }
+
+    /// Polls what is ready now, each task once, then looks at the reactor if it is time. Whether
+    /// a task has ended is not known.
     #[cfg(lean)]
     #[inline]
-    fn turn(&mut self) -> Result<usize, RunError<R::Error>> {
+    fn turn(&mut self, _: &Core) -> Result<bool, RunError<R::Error>> {
+        self.counted_turn()?;
+        Ok(true)
+    }
+
+    /// As [`turn`](Self::turn); returns the number of polls.
+    #[cfg(lean)]
+    #[inline]
+    fn counted_turn(&mut self) -> Result<usize, RunError<R::Error>> {
         let core = self.core;
         let block = core.blocks.get();
         let mut polls = 0;
@@ -475,25 +495,22 @@ impl<R: Reactor> Running<'_, R> {
         Ok(polls)
     }
 
-    /// Polls what is ready now, each task once; looks at the reactor in between if it is time.
-    #[cfg(not(lean))]
     #[inline]
-    fn turn(&mut self) -> Result<usize, RunError<R::Error>> {
-        #[cfg(feature = "std")]
-        if self.backlog || self.core.has_signal(core::INBOX) {
-            self.backlog = inbox::drain(self.core);
+    fn put_off_look(&mut self) {
+        #[cfg(not(lean))]
+        {
+            self.look_at = self.core.polls() + POLLS_BETWEEN_LOOKS as u64;
         }
-        #[cfg(any(feature = "std", feature = "simulation"))]
-        if self.core.seed.get() != 0 {
-            return self.permuted_turn();
+        #[cfg(lean)]
+        {
+            self.polled = 0;
         }
-        self.poll_batch(|batch| batch.next_slot())
     }
 
     #[cold]
     fn look_if_time(&mut self) -> Result<(), RunError<R::Error>> {
         // Reading the clock costs as much as several polls: not again before as many more.
-        self.polled = 0;
+        self.put_off_look();
         let now = self.reactor.now();
         let looked = *self.looked.get_or_insert(now);
         // In nanoseconds, because a `Duration` takes a division.
@@ -513,7 +530,7 @@ impl<R: Reactor> Running<'_, R> {
 
     /// What follows a look at the reactor.
     fn looked(&mut self, parked: Result<(), R::Error>) -> Result<(), RunError<R::Error>> {
-        self.polled = 0;
+        self.put_off_look();
         parked.map_err(RunError::Reactor)?;
         // Without timers nobody needs the time yet.
         self.looked = None;

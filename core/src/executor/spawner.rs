@@ -114,7 +114,26 @@ impl Spawner {
         F: Future + 'static,
         Heap<L>: Home<Label = L>,
     {
-        let (core, slot) = match self.claim() {
+        match self.executor.get() {
+            Some(core) => self.spawn_on_heap_of(core, future, label),
+            None => Err(SpawnError::new(SpawnErrorKind::Closed, future)),
+        }
+    }
+
+    /// The same when it is known that the executor lives.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    fn spawn_on_heap_of<F, L: Copy>(
+        &self,
+        core: &'static Core,
+        future: F,
+        label: L,
+    ) -> Result<JoinHandle<F::Output>, SpawnError<F>>
+    where
+        F: Future + 'static,
+        Heap<L>: Home<Label = L>,
+    {
+        let slot = match claim_of(core) {
             Ok(claimed) => claimed,
             Err(kind) => return Err(SpawnError::new(kind, future)),
         };
@@ -126,6 +145,7 @@ impl Spawner {
                 future,
             ));
         };
+        let body = body.as_ptr();
         // SAFETY: fresh memory of the right layout; the slot was claimed just now.
         unsafe {
             Body::write(body, future, label);
@@ -167,13 +187,7 @@ impl Spawner {
         let Some(core) = self.executor.get() else {
             return Err(SpawnErrorKind::Closed);
         };
-        if core.closing.get() {
-            return Err(SpawnErrorKind::Closed);
-        }
-        match core.claim_or_grow() {
-            Some(slot) => Ok((core, slot)),
-            None => Err(refused(core)),
-        }
+        Ok((core, claim_of(core)?))
     }
 
     /// Gives a slot back that got no body.
@@ -207,6 +221,15 @@ impl Spawner {
     }
 }
 
+/// Takes a slot of a living executor.
+#[inline]
+fn claim_of(core: &Core) -> Result<(SlotRef, usize), SpawnErrorKind> {
+    if core.closing.get() {
+        return Err(SpawnErrorKind::Closed);
+    }
+    core.claim_or_grow().ok_or_else(|| refused(core))
+}
+
 #[cold]
 fn refused(core: &Core) -> SpawnErrorKind {
     core.count_refusal();
@@ -234,6 +257,10 @@ where
     F::Output: 'static,
 {
     match Spawner::current() {
+        // Its context is entered, so nobody has dropped it.
+        #[cfg(feature = "alloc")]
+        Some(spawner) => spawner.spawn_on_heap_of(spawner.executor.shared(), future, ()),
+        #[cfg(not(feature = "alloc"))]
         Some(spawner) => spawner.spawn(future),
         None => Err(SpawnError::new(SpawnErrorKind::NoExecutor, future)),
     }

@@ -2,53 +2,90 @@
 
 use ::core::mem::forget;
 
-use super::{POLLS_BETWEEN_LOOKS, RunError, Running};
+use super::core::Core;
+#[cfg(any(feature = "std", feature = "simulation"))]
+use super::core::SEEDED;
+#[cfg(feature = "std")]
+use super::core::{BACKLOG, INBOX};
+use super::{RunError, Running};
 use crate::reactor::Reactor;
-use crate::task::ready::Batch;
+use crate::task::ready::{Batch, Found};
 use crate::task::run;
-use crate::task::slot::SlotRef;
+
+/// What makes a turn do more than to poll.
+#[cfg(feature = "std")]
+const UNUSUAL: usize = INBOX | BACKLOG | SEEDED;
+#[cfg(all(feature = "simulation", not(feature = "std")))]
+const UNUSUAL: usize = SEEDED;
 
 impl<R: Reactor> Running<'_, R> {
+    /// Polls what is ready now, each task once; looks at the reactor in between if it is time.
+    /// Tells whether a task has ended. `core` is our own, passed along in a register.
+    #[inline]
+    pub(super) fn turn(&mut self, core: &'static Core) -> Result<bool, RunError<R::Error>> {
+        // One look for all that makes a turn an unusual one.
+        #[cfg(any(feature = "std", feature = "simulation"))]
+        if core.has_signal(UNUSUAL) {
+            #[cfg(feature = "std")]
+            if core.has_signal(INBOX | BACKLOG) {
+                super::inbox::drain(core);
+            }
+            if core.has_signal(SEEDED) {
+                return self.permuted_turn();
+            }
+        }
+        #[cfg(feature = "std")]
+        if let Some(slot) = core.ready.only() {
+            let mut polls = 0;
+            // SAFETY: as in `poll_batch`.
+            let ended = unsafe { run::attend(core, slot, &mut polls) };
+            core.count_polls(polls);
+            if core.polls() >= self.look_at {
+                self.look_if_time()?;
+            }
+            return Ok(ended);
+        }
+        self.poll_batch(core, |batch| batch.next_slot())
+    }
+
     /// Polls what is ready now, the slots of a block in the order in which `next` takes them.
     #[inline]
-    pub(super) fn poll_batch(
+    fn poll_batch(
         &mut self,
-        mut next: impl FnMut(&mut Batch<'_>) -> Option<SlotRef>,
-    ) -> Result<usize, RunError<R::Error>> {
-        let core = self.core;
-        let mut total = 0;
+        core: &'static Core,
+        mut next: impl FnMut(&mut Batch<'_>) -> Option<Found>,
+    ) -> Result<bool, RunError<R::Error>> {
+        let mut ended = false;
         let mut batch = core.ready.batch();
         while batch.next_block() {
             let mut polls = 0;
             while let Some(slot) = next(&mut batch) {
                 // SAFETY: `begin` has entered the context on the executor's thread, and only one
                 // run exists, so no task is being polled. The slot came from the ready words.
-                if unsafe { run::attend(core, slot) } {
-                    polls += 1;
+                if unsafe { run::attend(core, slot, &mut polls) } {
+                    ended = true;
                 }
             }
             core.count_polls(polls);
-            total += polls;
-            self.polled += polls;
-            if self.polled >= POLLS_BETWEEN_LOOKS {
+            if core.polls() >= self.look_at {
                 batch = self.look_in_between(batch)?;
             }
         }
-        Ok(total)
+        Ok(ended)
     }
 
     /// As [`poll_batch`](Self::poll_batch), in an order drawn from the executor's seed.
     #[cfg(any(feature = "std", feature = "simulation"))]
     #[cold]
-    pub(super) fn permuted_turn(&mut self) -> Result<usize, RunError<R::Error>> {
+    fn permuted_turn(&mut self) -> Result<bool, RunError<R::Error>> {
         let seed = self.core.seed.get();
         let mut at = seed;
-        let polls = self.poll_batch(|batch| batch.any_slot(&mut at));
+        let ended = self.poll_batch(self.core, |batch| batch.any_slot(&mut at));
         // Unless a task has set it anew.
         if self.core.seed.get() == seed {
             self.core.seed.set(at);
         }
-        polls
+        ended
     }
 
     /// Looks at the reactor, if it is time, in the middle of a batch. By value, so that the batch

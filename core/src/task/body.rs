@@ -26,6 +26,7 @@ pub(crate) enum Op<'a> {
     /// Drop the future and settle the task with this error, which is taken. Always `true`.
     Cancel(Option<JoinError>),
     /// Give the memory back; the stage is empty. `false`.
+    #[cfg(lean)]
     Release(Option<&'a Core>),
     /// Say what this is. `false`.
     #[cfg(not(lean))]
@@ -59,6 +60,81 @@ pub(crate) type Ended = ();
 /// `Release` the slot need no longer be the task's. On a lean build the body's address may be
 /// marked for a poll of a task that has or had a handle (S7): then that is a `Cancel`.
 pub(crate) type RunFn = unsafe fn(SlotRef, *mut (), Option<&mut Op<'_>>) -> Ended;
+
+/// What a join handle keeps of its task's type: the [`RunFn`] and the way to release a body.
+#[cfg(not(lean))]
+#[derive(Clone, Copy)]
+pub(crate) struct Kind(&'static Functions);
+
+#[cfg(not(lean))]
+struct Functions {
+    run: RunFn,
+    /// # Safety
+    ///
+    /// As for [`Home::release`].
+    release: unsafe fn(Option<&Core>, *mut ()),
+}
+
+#[cfg(not(lean))]
+impl Kind {
+    #[inline]
+    pub(crate) fn of<F: Future, H: Home>() -> Self {
+        Self(
+            const {
+                &Functions {
+                    run: run::<F, H>,
+                    release: H::release::<F>,
+                }
+            },
+        )
+    }
+
+    #[inline]
+    pub(crate) fn run(self) -> RunFn {
+        self.0.run
+    }
+
+    /// Gives a body back. By a function of its own, because that is shorter than the way through
+    /// [`RunFn`], and there are no builds of this kind in which the few bytes matter.
+    ///
+    /// # Safety
+    ///
+    /// B3, on the executor's thread; `core` is the body's executor, if that is still alive.
+    #[inline]
+    pub(crate) unsafe fn release(self, _: SlotRef, core: Option<&Core>, body: *mut ()) {
+        // SAFETY: the caller's promise.
+        unsafe { (self.0.release)(core, body) };
+    }
+}
+
+/// What a join handle keeps of its task's type.
+#[cfg(lean)]
+#[derive(Clone, Copy)]
+pub(crate) struct Kind(RunFn);
+
+#[cfg(lean)]
+impl Kind {
+    #[inline]
+    pub(crate) fn of<F: Future, H: Home>() -> Self {
+        Self(run::<F, H>)
+    }
+
+    #[inline]
+    pub(crate) fn run(self) -> RunFn {
+        self.0
+    }
+
+    /// Gives a body back.
+    ///
+    /// # Safety
+    ///
+    /// B3, on the executor's level; `core` is the body's executor, if that is still alive.
+    #[inline]
+    pub(crate) unsafe fn release(self, slot: SlotRef, core: Option<&Core>, body: *mut ()) {
+        // SAFETY: the caller's promise; the stage is empty.
+        unsafe { (self.0)(slot, body, Some(&mut Op::Release(core))) };
+    }
+}
 
 /// Where bodies come from and go to.
 ///
@@ -198,6 +274,7 @@ unsafe fn run_op<F: Future, H: Home>(slot: SlotRef, body: *mut (), op: &mut Op<'
             unsafe { settle::<F, H>(slot, body, Err(error)) };
             ended::<H>(slot, body, true)
         }
+        #[cfg(lean)]
         Op::Release(core) if H::JOINABLE => {
             // SAFETY: B3 is the caller's promise.
             unsafe { H::release::<F>(*core, body) };
@@ -215,6 +292,7 @@ unsafe fn run_op<F: Future, H: Home>(slot: SlotRef, body: *mut (), op: &mut Op<'
             ended::<H>(slot, body, false)
         }
         // Whoever has no handle does not have the body to release.
+        #[cfg(lean)]
         Op::Release(_) => ended::<H>(slot, body, false),
     }
 }

@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 use core::alloc::Layout;
 use core::future::Future;
 use core::marker::PhantomData;
-use core::ptr;
+use core::ptr::{self, NonNull};
 
 use super::body::{Body, Home};
 use super::ready::{Block, BlockOf, SLOTS};
@@ -101,19 +101,18 @@ impl SizeClasses {
 
     /// Memory for a body, or `None` at the limit or when the allocator has none.
     #[inline]
-    pub(crate) fn take<F: Future, H: Home>(&self) -> Option<*mut ()> {
+    pub(crate) fn take<F: Future, H: Home>(&self) -> Option<NonNull<()>> {
         const {
             assert!(size_of::<Body<F, H::Label>>() > 0);
         }
         match const { class(Layout::new::<Body<F, H::Label>>()) } {
             Some(class) => {
                 let free = &self.free[class];
-                let chunk = free.get();
-                if chunk.is_null() {
+                let Some(chunk) = NonNull::new(free.get()) else {
                     return self.fresh(class_layout(class));
-                }
+                };
                 // SAFETY: a chunk in the list is ours and holds the link.
-                free.set(unsafe { (*chunk).next });
+                free.set(unsafe { (*chunk.as_ptr()).next });
                 Some(chunk.cast())
             }
             None => self.fresh(Layout::new::<Body<F, H::Label>>()),
@@ -121,7 +120,7 @@ impl SizeClasses {
     }
 
     #[cold]
-    fn fresh(&self, layout: Layout) -> Option<*mut ()> {
+    fn fresh(&self, layout: Layout) -> Option<NonNull<()>> {
         let fits = |held: usize| {
             held.checked_add(layout.size())
                 .filter(|sum| *sum <= self.limit.get())
@@ -132,10 +131,7 @@ impl SizeClasses {
         let held = fits(self.held.get())?;
         // SAFETY: the size is not zero: the smallest class has 16 bytes, and `take` asserts it
         // for the rest.
-        let memory = unsafe { alloc(layout) };
-        if memory.is_null() {
-            return None;
-        }
+        let memory = NonNull::new(unsafe { alloc(layout) })?;
         self.held.set(held);
         Some(memory.cast())
     }

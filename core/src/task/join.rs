@@ -8,7 +8,7 @@ use core::pin::Pin;
 use core::ptr;
 use core::task::{Context, Poll, Waker};
 
-use super::body::{self, Op, RunFn};
+use super::body::{self, Kind, Op};
 use super::slot::{Abort, SlotRef, Tenant};
 use super::waker;
 use crate::executor::core::{Core, CoreRef, of as core_of};
@@ -113,7 +113,7 @@ impl fmt::Debug for Panic {
 }
 
 /// The identity of a task, unique among all tasks of a process for as long as the generation
-/// counter of its slot does not wrap around: 2⁵⁶ tasks in the same slot; 2²⁴ on 32-bit targets,
+/// counter of its slot does not wrap around: 2⁶² tasks in the same slot; 2³⁰ on 32-bit targets,
 /// 2¹⁶ in a single-core build, whose slots are smaller.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TaskId(pub(crate) Tenant);
@@ -197,7 +197,7 @@ pub struct JoinHandle<T> {
 
 /// What a slot points to instead of the body once the handle has been polled.
 struct Node {
-    run: RunFn,
+    kind: Kind,
     /// Null once the output has been taken.
     body: Cell<*mut ()>,
     waker: UnsafeCell<Option<Waker>>,
@@ -213,12 +213,12 @@ impl<T> JoinHandle<T> {
         executor: CoreRef,
         slot: SlotRef,
         generation: usize,
-        run: RunFn,
+        kind: Kind,
         body: *mut (),
     ) -> Self {
         Self {
             node: Node {
-                run,
+                kind,
                 body: Cell::new(body),
                 waker: UnsafeCell::new(None),
             },
@@ -257,7 +257,11 @@ impl<T> JoinHandle<T> {
     fn core(&self) -> Option<&'static Core> {
         // SAFETY: the slot has been claimed, S1; cores are permanent, too.
         let core: &'static Core = unsafe { &*core_of(self.tenant.slot) };
-        (core.epoch() == self.epoch).then_some(core)
+        if core.epoch() == self.epoch {
+            return Some(core);
+        }
+        cold();
+        None
     }
 
     /// Whether the slot still holds our task. Not by generation but by the body's address,
@@ -273,7 +277,7 @@ impl<T> JoinHandle<T> {
         if self.is_running() {
             // Also clears HANDLE: the task's end releases the body.
             let slot = self.tenant.slot;
-            slot.detach(self.node.run, self.node.body.get());
+            slot.detach(self.node.kind.run(), self.node.body.get());
         } else {
             body::drop_quietly(self.take());
         }
@@ -294,6 +298,29 @@ impl<T> JoinHandle<T> {
         }
     }
 
+    /// Waits for a task that runs. Out of line, so that awaiting a handle is small.
+    #[inline(never)]
+    fn wait(&self, waker: &Waker) -> Poll<Result<T, JoinError>> {
+        let place = self.node.waker.get();
+        // SAFETY: the executor's thread, which is this one, is the only one to use the cell,
+        // and `will_wake` runs no foreign code.
+        let known = unsafe { (*place).as_ref() }.is_some_and(|old| old.will_wake(waker));
+        if !known {
+            let (new, is_foreign) = waker::copy(waker);
+            // Foreign code may have run the executor: our task may be gone, and its slot
+            // another's.
+            if is_foreign && !self.is_running() {
+                return Poll::Ready(self.take());
+            }
+            // SAFETY: as above; the old waker is dropped when the cell is no longer in use and
+            // the slot knows of us.
+            let old = unsafe { ptr::replace(place, Some(new)) };
+            self.link();
+            drop(old);
+        }
+        Poll::Pending
+    }
+
     pub(crate) fn slot(&self) -> SlotRef {
         self.tenant.slot
     }
@@ -311,11 +338,15 @@ impl<T> JoinHandle<T> {
         // keeps us from coming here again. B3: the release is ours.
         unsafe {
             let output = body::output::<T>(body).read();
-            (self.node.run)(self.tenant.slot, body, Some(&mut Op::Release(core)));
+            self.node.kind.release(self.tenant.slot, core, body);
             output
         }
     }
 }
+
+/// Makes the compiler jump instead of computing both outcomes.
+#[cold]
+fn cold() {}
 
 /// The [`RunFn`] of a task that has been joined: passes everything on to the task's own.
 unsafe fn run_joined(slot: SlotRef, node: *mut (), op: Option<&mut Op<'_>>) -> body::Ended {
@@ -328,7 +359,7 @@ unsafe fn run_joined(slot: SlotRef, node: *mut (), op: Option<&mut Op<'_>>) -> b
     // the node away when it is dropped. The copies outlive that, should this very call drop it.
     let (run, body) = unsafe {
         let node = node.cast::<Node>();
-        ((*node).run, (*node).body.get())
+        ((*node).kind.run(), (*node).body.get())
     };
     #[cfg(lean)]
     let body = if is_aborting {
@@ -354,34 +385,18 @@ pub(crate) unsafe fn take_joiner(slot: SlotRef) -> Option<Waker> {
 impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.into_ref().get_ref();
-        assert!(
-            !this.node.body.get().is_null(),
-            "a JoinHandle was polled after it had given its result"
-        );
         let core = this.core();
         if core.is_none() || !this.is_held() {
+            assert!(
+                !this.node.body.get().is_null(),
+                "a JoinHandle was polled after it had given its result"
+            );
             return Poll::Ready(this.take_for(core));
         }
-        let place = this.node.waker.get();
-        // SAFETY: the executor's thread, which is this one, is the only one to use the cell,
-        // and `will_wake` runs no foreign code.
-        let known = unsafe { (*place).as_ref() }.is_some_and(|old| old.will_wake(cx.waker()));
-        if !known {
-            let (new, is_foreign) = waker::copy(cx.waker());
-            // Foreign code may have run the executor: our task may be gone, and its slot
-            // another's.
-            if is_foreign && !this.is_running() {
-                return Poll::Ready(this.take());
-            }
-            // SAFETY: as above; the old waker is dropped when the cell is no longer in use and
-            // the slot knows of us.
-            let old = unsafe { ptr::replace(place, Some(new)) };
-            this.link();
-            drop(old);
-        }
-        Poll::Pending
+        this.wait(cx.waker())
     }
 }
 

@@ -22,7 +22,7 @@
 //!
 //! All unsafe code of the crate is in this module, in the executor's core and in the timer
 //! queue; every block of it names the invariant that it relies on: S1 to S5 (slots), R1 to R3
-//! (ready words), B1 to B3 (bodies), T1 to T3 (timers); those of a lean build are in `lean`
+//! (ready words), B1 to B3 (bodies), T1 to T5 (timers); those of a lean build are in `lean`
 //! and `time::list`.
 
 pub(crate) mod body;

@@ -4,7 +4,8 @@
 //! poll costs nothing more. Each block has two words. The *local* word belongs to the
 //! executor's thread, which needs no atomic operation to set a bit. Everybody else sets bits in
 //! the *remote* word. A word that goes from zero to non-zero puts its block onto the local or the
-//! remote stack.
+//! remote stack. With `std` the first wake from the executor's thread leaves the slot beside the
+//! words, where a turn that has nothing else to do finds it at once.
 //!
 //! # Invariants
 //!
@@ -17,7 +18,7 @@
 //!   `parked` and then looks at the stack. All changes of `parked` are read-modify-writes, so
 //!   one of the two sees what the other did.
 
-use core::ptr::{self, NonNull};
+use core::ptr;
 
 use super::slot::{Slot, SlotRef};
 use crate::executor::core::Core;
@@ -26,8 +27,11 @@ use crate::shim::{AtomicBool, AtomicPtr, AtomicUsize, Cell, Ordering, const_unle
 /// Slots of a full block.
 pub(crate) const SLOTS: usize = usize::BITS as usize;
 
-/// The head of a block; its slots follow in memory.
+/// The head of a block; its slots follow in memory. A slot's index fits into the lowest bits of
+/// its address, which are zero.
 #[repr(C)]
+#[cfg_attr(target_pointer_width = "64", repr(align(64)))]
+#[cfg_attr(not(target_pointer_width = "64"), repr(align(32)))]
 pub(crate) struct Block {
     core: AtomicPtr<Core>,
     remote: AtomicUsize,
@@ -134,23 +138,22 @@ impl Block {
     /// provenance of all of it.
     #[inline]
     pub(crate) unsafe fn slot(block: *const Block, index: usize) -> SlotRef {
-        // SAFETY: the caller's promise; the slots start where `BlockOf` has them, whatever N.
-        unsafe {
-            let slots = (&raw const (*block.cast::<BlockOf<1>>()).slots).cast::<Slot>();
-            SlotRef::new(NonNull::new_unchecked(slots.add(index).cast_mut()))
-        }
+        // SAFETY: the caller's promise.
+        unsafe { SlotRef::new(block, index) }
     }
 
-    /// The block of a slot that has been claimed at least once.
+    /// Where that is in memory.
     ///
     /// # Safety
     ///
-    /// `slot` came from [`Block::slot`] and has its index (S4).
+    /// As for [`slot`](Self::slot).
     #[inline]
-    pub(crate) unsafe fn of(slot: NonNull<Slot>, index: usize) -> *const Block {
-        const HEADER: usize = core::mem::offset_of!(BlockOf<1>, slots);
-        // SAFETY: S1 and S4: this is the way back that `Block::slot` came.
-        unsafe { slot.as_ptr().sub(index).byte_sub(HEADER).cast() }
+    pub(crate) unsafe fn slot_at(block: *const Block, index: usize) -> *const Slot {
+        // SAFETY: the caller's promise; the slots start where `BlockOf` has them, whatever N.
+        unsafe {
+            let slots = (&raw const (*block.cast::<BlockOf<1>>()).slots).cast::<Slot>();
+            slots.add(index)
+        }
     }
 }
 
@@ -243,6 +246,9 @@ pub(crate) struct ReadyQueue {
     parked: AtomicBool,
     /// Top of the stack of blocks with local bits.
     local: Cell<*const Block>,
+    /// The first slot that the executor's thread has marked since the last batch.
+    #[cfg(feature = "std")]
+    first: Cell<Option<SlotRef>>,
 }
 
 impl ReadyQueue {
@@ -252,8 +258,37 @@ impl ReadyQueue {
                 remote: AtomicPtr::new(ptr::null_mut()),
                 parked: AtomicBool::new(false),
                 local: Cell::new(ptr::null()),
+                #[cfg(feature = "std")]
+                first: Cell::new(None),
             }
         }
+    }
+
+    /// Marks a slot as due, from the executor's thread.
+    ///
+    /// # Safety
+    ///
+    /// The slot belongs to this queue's executor, and this is that executor's thread (S5).
+    #[inline]
+    pub(crate) unsafe fn mark(&self, slot: SlotRef) {
+        // Should it be the first already, its bit is set, too, and the batch makes one of both.
+        #[cfg(feature = "std")]
+        if self.first.get().is_none() {
+            return self.first.set(Some(slot));
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.mark_local(slot.block(), slot.bit()) };
+    }
+
+    /// Whether the slot is the first that was marked.
+    pub(crate) fn is_first(&self, slot: SlotRef) -> bool {
+        #[cfg(feature = "std")]
+        return self.first.get() == Some(slot);
+        #[cfg(not(feature = "std"))]
+        return {
+            let _ = slot;
+            false
+        };
     }
 
     /// Sets bits of a block, from the executor's thread.
@@ -262,7 +297,7 @@ impl ReadyQueue {
     ///
     /// `block` belongs to this queue's executor, and this is that executor's thread (S5).
     #[inline]
-    pub(crate) unsafe fn mark_local(&self, block: *const Block, bits: usize) {
+    unsafe fn mark_local(&self, block: *const Block, bits: usize) {
         // SAFETY: S1; the caller's promise covers the cells.
         let head = unsafe { &*block };
         let before = head.local.get();
@@ -279,12 +314,12 @@ impl ReadyQueue {
     ///
     /// `block` belongs to this queue's executor.
     #[inline]
-    pub(crate) unsafe fn mark_remote(&self, block: *const Block, index: usize) -> bool {
+    pub(crate) unsafe fn mark_remote(&self, block: *const Block, bit: usize) -> bool {
         // SAFETY: S1; only atomics are touched.
         let head = unsafe { &*block };
         // Even if the bit is set already: the release makes what the waking thread did before
         // visible to the poll that this bit will cause.
-        if head.remote.fetch_or(1 << index, Ordering::AcqRel) != 0 {
+        if head.remote.fetch_or(bit, Ordering::AcqRel) != 0 {
             return false;
         }
         // R2: we turned the word, we push.
@@ -330,6 +365,10 @@ impl ReadyQueue {
     /// Whether any task is due. Plain loads: an idle look writes nothing.
     #[inline]
     pub(crate) fn is_pending(&self) -> bool {
+        #[cfg(feature = "std")]
+        if self.first.get().is_some() {
+            return true;
+        }
         !self.local.get().is_null() || !self.remote.load(Ordering::Relaxed).is_null()
     }
 
@@ -352,11 +391,31 @@ impl ReadyQueue {
         }
     }
 
+    /// The slot that is due now if there is just one, which this thread has marked.
+    ///
+    /// Tasks that wake one another in turn go this way, which is short: what follows a wake
+    /// depends on nothing but what the wake has stored.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn only(&self) -> Option<Found> {
+        if !self.local.get().is_null() || !self.remote.load(Ordering::Relaxed).is_null() {
+            return None;
+        }
+        let (block, index) = self.first.replace(None)?.place();
+        // SAFETY: S4, and S1 for the block.
+        Some(unsafe { Found::new(block, index) })
+    }
+
     /// Everything that is due now. Wakes from now on wait for the next batch, except that a
     /// block whose turn has not come yet takes them along.
     #[inline]
     pub(crate) fn batch(&self) -> Batch<'_> {
         self.collect();
+        #[cfg(feature = "std")]
+        if let Some(first) = self.first.replace(None) {
+            // SAFETY: this is the executor's thread, and the slot was marked.
+            unsafe { self.mark_local(first.block(), first.bit()) };
+        }
         Batch {
             queue: self,
             next: self.local.replace(ptr::null()),
@@ -370,6 +429,29 @@ impl ReadyQueue {
         let mut batch = self.batch();
         while batch.next_block() {
             batch.bits = 0;
+        }
+    }
+}
+
+/// A slot that is due, with its name: what both are made of is at hand when it is found.
+#[derive(Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) name: SlotRef,
+    pub(crate) slot: &'static Slot,
+}
+
+impl Found {
+    /// # Safety
+    ///
+    /// As for [`Block::slot`].
+    #[inline]
+    unsafe fn new(block: *const Block, index: usize) -> Self {
+        // SAFETY: S1, and the caller's promise.
+        unsafe {
+            Self {
+                name: Block::slot(block, index),
+                slot: &*Block::slot_at(block, index),
+            }
         }
     }
 }
@@ -408,19 +490,19 @@ impl Batch<'_> {
 
     /// The next slot of this block whose bit was set.
     #[inline]
-    pub(crate) fn next_slot(&mut self) -> Option<SlotRef> {
+    pub(crate) fn next_slot(&mut self) -> Option<Found> {
         if self.bits == 0 {
             return None;
         }
         let index = self.bits.trailing_zeros();
         self.bits &= self.bits - 1;
         // SAFETY: only bits of slots that exist are ever set.
-        Some(unsafe { Block::slot(self.block, index as usize) })
+        Some(unsafe { Found::new(self.block, index as usize) })
     }
 
     /// A slot of this block whose bit was set, drawn at random.
     #[cfg(any(feature = "std", feature = "simulation"))]
-    pub(crate) fn any_slot(&mut self, seed: &mut u64) -> Option<SlotRef> {
+    pub(crate) fn any_slot(&mut self, seed: &mut u64) -> Option<Found> {
         if self.bits == 0 {
             return None;
         }
@@ -428,7 +510,7 @@ impl Batch<'_> {
         let index = pick_at_random(*seed, self.bits);
         self.bits &= !(1 << index);
         // SAFETY: only bits of slots that exist are ever set.
-        Some(unsafe { Block::slot(self.block, index as usize) })
+        Some(unsafe { Found::new(self.block, index as usize) })
     }
 
     /// Puts what is left of the batch back onto the stack.

@@ -3,13 +3,17 @@
 #[cfg(not(lean))]
 use core::mem::forget;
 
-use super::body::{self, Home, Op, RunFn, run};
+use super::body::{self, Home, Kind, Op, run};
 use super::join::{self, JoinError, JoinHandle};
 use super::ready::Block;
+#[cfg(not(lean))]
+use super::ready::Found;
 #[cfg(not(lean))]
 use super::slot::Due;
 use super::slot::SlotRef;
 use super::wake_quietly;
+#[cfg(not(lean))]
+use super::waker;
 use crate::executor::core::{Core, CoreRef};
 
 /// Fills a claimed slot with a body that nobody will join and sets it going.
@@ -57,13 +61,12 @@ where
     F: Future,
     H: Home,
 {
-    let run: RunFn = run::<F, H>;
     // SAFETY: S2 makes us the one to publish; S3 by the caller's promise.
     unsafe {
-        slot.publish(index, run, body, true);
+        slot.publish(index, run::<F, H>, body, true);
         let generation = slot.generation();
         slot.mark_local(core, index);
-        JoinHandle::new(executor, slot, generation, run, body)
+        JoinHandle::new(executor, slot, generation, Kind::of::<F, H>(), body)
     }
 }
 
@@ -123,41 +126,46 @@ where
         body::output::<F::Output>(body).write(Err(JoinError::Aborted));
         let slot = Block::slot(block, 0);
         let generation = slot.generation().wrapping_sub(1);
-        JoinHandle::new(executor, slot, generation, run::<F, H>, body)
+        JoinHandle::new(executor, slot, generation, Kind::of::<F, H>(), body)
     };
     body::drop_quietly(future);
     handle
 }
 
-/// Does what is due for a slot whose ready bit was set. `true` if it was polled.
+/// Does what is due for a slot whose ready bit was set, and counts it if that was a poll. `true` if
+/// the task has ended.
 ///
 /// # Safety
 ///
 /// Executor's thread, context entered, and no task of this executor is being polled.
 #[cfg(not(lean))]
-#[inline]
-pub(crate) unsafe fn attend(core: &Core, slot: SlotRef) -> bool {
+#[inline(always)]
+pub(crate) unsafe fn attend(core: &Core, found: Found, polls: &mut usize) -> bool {
+    let (name, slot) = (found.name, found.slot);
     match slot.due() {
         Due::Nothing => false,
         Due::Poll => {
+            // Before the poll: after the usual one nothing is left to do.
+            *polls += 1;
             slot.count_poll();
             let (run, body) = slot.task();
             // SAFETY: S3: live, and settled only within this very call.
             let run = unsafe { run.unwrap_unchecked() };
-            let bomb = Bomb { core, slot };
+            let bomb = Bomb { core, slot: name };
             // SAFETY: S3, and B1: the task is live and not settled.
-            let ended = unsafe { run(slot, body, None) };
+            let ended = unsafe { run(name, body, None) };
             forget(bomb);
-            if ended {
-                // SAFETY: settled, by the poll.
-                unsafe { finish(core, slot) };
+            if !ended {
+                return false;
             }
+            // SAFETY: settled, by the poll.
+            unsafe { finish(core, name) };
             true
         }
         Due::Abort => {
             // SAFETY: live, and nobody polls it.
-            unsafe { cancel(core, slot, JoinError::Aborted) };
-            false
+            unsafe { cancel(core, name, JoinError::Aborted) };
+            true
         }
     }
 }
@@ -201,12 +209,16 @@ unsafe fn finish(core: &Core, slot: SlotRef) {
     } else {
         None
     };
-    let (block, index) = slot.place();
     slot.retire();
+    let (block, index) = slot.place();
     core.release_slot(block, index);
     // Foreign code, so at the very end.
     if let Some(joiner) = joiner {
-        wake_quietly(joiner);
+        match waker::slot(&joiner) {
+            // SAFETY: this is the thread of the executor `core`.
+            Some(slot) => unsafe { waker::wake_from(core, slot) },
+            None => wake_quietly(joiner),
+        }
     }
 }
 

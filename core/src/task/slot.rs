@@ -12,8 +12,8 @@
 //!   thread alone, until that thread puts the bit back.
 //! * **S3, live.** While a slot is live, `run` and `body` fit each other: `body` points to
 //!   memory that holds what `run` expects and that is not moved or freed.
-//! * **S4, index.** The index in `meta` is the slot's position in its block from the first
-//!   claim on, and no waker or handle exists before that.
+//! * **S4, index.** The index in a [`SlotRef`] is below the number of its block's slots; and no
+//!   waker or handle exists before the slot's first claim, from when on the block has a core.
 //! * **S5, one owner.** Everything in a `Cell` is touched by the executor's thread only (for
 //!   `run` and `body`: by the claimer, see S2). The executor's thread is the one that claimed
 //!   its core; tasks, join handles, spawners and sleeps of the executor cannot leave it.
@@ -21,7 +21,7 @@
 use core::ptr::NonNull;
 
 use super::body::RunFn;
-use super::ready::Block;
+use super::ready::{Block, SLOTS};
 pub(crate) use super::tenant::{Abort, Tenant};
 use crate::executor::core::Core;
 use crate::shim::{AtomicUsize, Cell, Ordering, const_unless_loom};
@@ -31,10 +31,8 @@ const LIVE: usize = 1;
 /// Bit of [`Slot::meta`]: somebody asked for the task's end.
 const ABORT: usize = 2;
 const STATE: usize = LIVE | ABORT;
-const INDEX_SHIFT: u32 = 2;
-const INDEX_MASK: usize = 63;
 /// One step of the generation, which fills the rest of the word.
-const GENERATION: usize = 1 << 8;
+const GENERATION: usize = 1 << 2;
 
 /// Bit of [`Slot::body`]: a join handle waits for the output.
 const HANDLE: usize = 1;
@@ -44,7 +42,7 @@ const JOINED: usize = 2;
 /// The permanent header of a task. All-zero is a valid empty slot.
 #[repr(C)]
 pub(crate) struct Slot {
-    /// generation | index (6 bits) | ABORT | LIVE. The executor's thread stores to it, except
+    /// generation | ABORT | LIVE. The executor's thread stores to it, except
     /// that any thread may set ABORT by compare-and-swap.
     meta: AtomicUsize,
     run: Cell<Option<RunFn>>,
@@ -55,23 +53,35 @@ pub(crate) struct Slot {
 }
 
 /// A pointer to a slot: how everything refers to a task.
+///
+/// It is the address of the block, whose lowest bits are zero, and in these bits the index of the
+/// slot there: so a wake finds both without looking at the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(transparent)]
-pub(crate) struct SlotRef(NonNull<Slot>);
+pub(crate) struct SlotRef(NonNull<()>);
 
 impl SlotRef {
+    /// The slot of a block at an index.
+    ///
     /// # Safety
     ///
-    /// The slot lies in a block and has the provenance of all of it (S1).
+    /// `block` points to a block, with the provenance of all of it (S1), that has this slot (S4).
     #[inline]
-    pub(crate) unsafe fn new(slot: NonNull<Slot>) -> Self {
-        Self(slot)
+    pub(crate) unsafe fn new(block: *const Block, index: usize) -> Self {
+        // SAFETY: the caller's promise; a block is aligned, so that nothing carries. Said to the
+        // compiler, who then knows the way back.
+        unsafe {
+            core::hint::assert_unchecked(block.addr() & (SLOTS - 1) == 0 && index < SLOTS);
+            Self(NonNull::new_unchecked(
+                block.byte_add(index).cast_mut().cast(),
+            ))
+        }
     }
 
     /// The data of the slot's wakers.
     #[inline]
     pub(crate) fn as_ptr(self) -> *const () {
-        self.0.as_ptr().cast_const().cast()
+        self.0.as_ptr().cast_const()
     }
 
     /// # Safety
@@ -80,49 +90,52 @@ impl SlotRef {
     #[inline]
     pub(crate) unsafe fn from_ptr(data: *const ()) -> Self {
         // SAFETY: the caller's promise.
-        Self(unsafe { NonNull::new_unchecked(data.cast_mut().cast()) })
+        Self(unsafe { NonNull::new_unchecked(data.cast_mut()) })
     }
 
-    /// The block that the slot, which has been claimed at least once, lies in.
+    /// The block that the slot lies in.
     #[inline]
     pub(crate) fn block(self) -> *const Block {
-        // SAFETY: S1, and S4 for the index.
-        unsafe { Block::of(self.0, self.index()) }
+        self.place().0
     }
 
-    /// The block of such a slot, and its index there.
-    #[cfg(not(lean))]
+    /// The slot's bit in a word of its block.
+    #[inline]
+    pub(crate) fn bit(self) -> usize {
+        // A shift takes the lowest bits of its distance: those of the index.
+        1_usize.wrapping_shl(self.as_ptr().addr() as u32)
+    }
+
+    /// The block, and the slot's index there.
     #[inline]
     pub(crate) fn place(self) -> (*const Block, usize) {
-        let index = self.index();
-        // SAFETY: S1, S4.
-        (unsafe { Block::of(self.0, index) }, index)
+        let tagged = self.as_ptr();
+        let block = tagged.map_addr(|a| a & !(SLOTS - 1)).cast();
+        (block, tagged.addr() & (SLOTS - 1))
+    }
+
+    /// The same, as the other representation has it.
+    #[inline]
+    pub(crate) fn block_at(self, _: usize) -> *const Block {
+        self.block()
     }
 
     /// Whether the slot has been woken, as far as the executor's thread knows.
     pub(crate) fn is_marked(self) -> bool {
-        // SAFETY: S1.
-        unsafe { (*self.block()).is_marked(self.index()) }
+        let (block, index) = self.place();
+        // SAFETY: S1; a core is permanent, too.
+        unsafe { (*block).is_marked(index) || (*(*block).core()).ready.is_first(self) }
     }
 
-    /// The block of a slot that has been claimed for the first time and not yet published.
-    ///
-    /// The index has to be the one that came with the claim.
-    #[inline]
-    pub(crate) fn block_at(self, index: usize) -> *const Block {
-        // SAFETY: S1; `claim_slot` gave slot and index together.
-        unsafe { Block::of(self.0, index) }
-    }
-
-    /// Sets the ready bit, from the executor's thread.
+    /// Marks the slot as due, from the executor's thread.
     ///
     /// # Safety
     ///
-    /// The slot is `core`'s and at `index`, and this is its executor's thread (S5).
+    /// The slot is `core`'s, and this is its executor's thread (S5).
     #[inline]
-    pub(crate) unsafe fn mark_local(self, core: &Core, index: usize) {
+    pub(crate) unsafe fn mark_local(self, core: &Core, _: usize) {
         // SAFETY: the caller's promise.
-        unsafe { core.ready.mark_local(Block::of(self.0, index), 1 << index) };
+        unsafe { core.ready.mark(self) };
     }
 }
 
@@ -131,8 +144,9 @@ impl core::ops::Deref for SlotRef {
 
     #[inline]
     fn deref(&self) -> &Slot {
-        // SAFETY: S1.
-        unsafe { self.0.as_ref() }
+        let (block, index) = self.place();
+        // SAFETY: S1, S4.
+        unsafe { &*Block::slot_at(block, index) }
     }
 }
 
@@ -158,12 +172,6 @@ impl Slot {
         }
     }
 
-    /// Position in the block (S4).
-    #[inline]
-    pub(crate) fn index(&self) -> usize {
-        (self.meta.load(Ordering::Relaxed) >> INDEX_SHIFT) & INDEX_MASK
-    }
-
     /// The generation of the present or, in a free slot, of the next tenant.
     #[inline]
     pub(crate) fn generation(&self) -> usize {
@@ -181,16 +189,15 @@ impl Slot {
 
     /// FREE → LIVE, by the claimer (S2). `body` is a multiple of four.
     #[inline]
-    pub(crate) fn publish(&self, index: usize, run: RunFn, body: *mut (), handle: bool) {
-        debug_assert!(body.addr() & (HANDLE | JOINED) == 0 && index <= INDEX_MASK);
+    pub(crate) fn publish(&self, _: usize, run: RunFn, body: *mut (), handle: bool) {
+        debug_assert!(body.addr() & (HANDLE | JOINED) == 0);
         self.run.set(Some(run));
         let bits = if handle { HANDLE } else { 0 };
         self.body.set(body.map_addr(|address| address | bits));
         #[cfg(any(feature = "std", feature = "task-info"))]
         self.polls.set(0);
         let generation = self.meta.load(Ordering::Relaxed) & !(GENERATION - 1);
-        self.meta
-            .store(generation | index << INDEX_SHIFT | LIVE, Ordering::Release);
+        self.meta.store(generation | LIVE, Ordering::Release);
     }
 
     /// What a set ready bit means for this slot.
@@ -271,20 +278,15 @@ impl Slot {
         self.body.get().addr() & JOINED != 0
     }
 
-    /// Whether this live slot's task is the one that lives at `body`, directly or through the
-    /// join node at `node`.
+    /// Whether this slot's task is the one that lives at `body`, directly or through the join
+    /// node at `node`, and has a join handle.
     ///
-    /// A node is compared with a node only: the handle that `node` lies in may itself lie at
-    /// the start of another task's body.
+    /// A node is compared with a node only, by the bits: the handle that `node` lies in may itself
+    /// lie at the start of another task's body. A free slot has no body.
     #[inline]
     pub(crate) fn holds(&self, body: *mut (), node: *const ()) -> bool {
-        let (_, mine) = self.task();
-        let expected = if self.is_joined() {
-            node
-        } else {
-            body.cast_const()
-        };
-        self.is_live() && core::ptr::eq(mine.cast_const(), expected)
+        let mine = self.body.get().addr();
+        mine == node.addr() | HANDLE | JOINED || mine == body.addr() | HANDLE
     }
 
     /// Puts a join node in front of the body.
@@ -343,10 +345,7 @@ mod tests {
         );
 
         slot.publish(3, never, body, true);
-        assert_eq!(
-            (slot.due(), slot.index(), slot.generation()),
-            (Due::Poll, 3, 0)
-        );
+        assert_eq!((slot.due(), slot.generation()), (Due::Poll, 0));
         assert!(slot.has_handle() && slot.holds(body, core::ptr::null()));
 
         assert_eq!(slot.request_abort(1), Abort::Nothing, "another generation");
@@ -355,10 +354,7 @@ mod tests {
         assert_eq!(slot.request_abort(0), Abort::Nothing, "told before");
 
         slot.retire();
-        assert_eq!(
-            (slot.due(), slot.index(), slot.generation()),
-            (Due::Nothing, 3, 1)
-        );
+        assert_eq!((slot.due(), slot.generation()), (Due::Nothing, 1));
         assert!(!slot.is_tenant(0) && !slot.is_tenant(1) && !slot.holds(body, core::ptr::null()));
 
         slot.publish(3, never, body, false);
@@ -376,7 +372,7 @@ mod tests {
         let slot = Slot::new();
         slot.meta.store(usize::MAX & !STATE, Ordering::Relaxed);
         slot.retire();
-        assert_eq!((slot.generation(), slot.index()), (0, 63));
+        assert_eq!((slot.generation(), slot.due()), (0, Due::Nothing));
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub(crate) enum Abort {
 }
 
 /// The name of a tenant of a slot: valid for ever, exact until the generation wraps around
-/// (2⁵⁶ reuses of one slot, 2²⁴ on 32-bit targets, 2¹⁶ if lean), and never a matter of memory safety.
+/// (2⁶² reuses of one slot, 2³⁰ on 32-bit targets, 2¹⁶ if lean), and never a matter of memory safety.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Tenant {
     pub(crate) slot: SlotRef,

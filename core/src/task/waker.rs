@@ -8,7 +8,7 @@ use core::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::slot::SlotRef;
 #[cfg(not(lean))]
-use crate::executor::context;
+use crate::executor::{context, core::Core};
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake_raw, wake_raw, ignore);
 
@@ -31,6 +31,14 @@ pub(crate) fn copy(waker: &Waker) -> (Waker, bool) {
         return (unsafe { Waker::new(waker.data(), &VTABLE) }, false);
     }
     (waker.clone(), true)
+}
+
+/// The slot of one of our own wakers.
+#[cfg(not(lean))]
+#[inline]
+pub(crate) fn slot(waker: &Waker) -> Option<SlotRef> {
+    // SAFETY: every waker with our vtable was made by `waker` above.
+    core::ptr::eq(waker.vtable(), &VTABLE).then(|| unsafe { SlotRef::from_ptr(waker.data()) })
 }
 
 unsafe fn clone(slot: *const ()) -> RawWaker {
@@ -61,21 +69,54 @@ unsafe fn ignore(_: *const ()) {}
 #[cfg(not(lean))]
 #[inline]
 pub(crate) unsafe fn wake(slot: SlotRef) {
-    let (block, index) = slot.place();
-    // SAFETY: S1 and S4; the block's core never goes away either.
-    let core = unsafe { (*block).core() };
+    // SAFETY: S1; the block's core never goes away either.
     #[cfg(feature = "std")]
-    if context::is_current(core) {
-        // SAFETY: the context says that this thread is the executor's.
-        unsafe { (*core).ready.mark_local(block, 1 << index) };
-        return;
+    unsafe {
+        let core = (*slot.block()).core();
+        if context::is_current(core) {
+            // The context says that this thread is the executor's.
+            return (*core).ready.mark(slot);
+        }
     }
     #[cfg(not(feature = "std"))]
     let _ = context::is_current;
-    // SAFETY: the block belongs to this core; only what any thread may touch is touched.
+    // SAFETY: the caller's promise.
+    unsafe { wake_remote(slot) };
+}
+
+/// The same from another thread.
+///
+/// # Safety
+///
+/// As for [`waker`].
+#[cfg(not(lean))]
+#[cfg_attr(feature = "std", inline(never))]
+unsafe fn wake_remote(slot: SlotRef) {
+    let block = slot.block();
+    // SAFETY: S1; the block belongs to this core; only what any thread may touch is touched.
     unsafe {
-        if (*core).ready.mark_remote(block, index) {
+        let core = (*block).core();
+        if (*core).ready.mark_remote(block, slot.bit()) {
             (*core).unpark();
         }
+    }
+}
+
+/// As [`wake`], by something that runs on the thread of the executor `here`.
+///
+/// # Safety
+///
+/// As for [`waker`], and that.
+#[cfg(not(lean))]
+#[inline]
+pub(crate) unsafe fn wake_from(here: &Core, slot: SlotRef) {
+    // SAFETY: S1.
+    let core = unsafe { (*slot.block()).core() };
+    if core::ptr::eq(core, here) {
+        // SAFETY: the slot is this executor's, and this is its thread.
+        unsafe { here.ready.mark(slot) };
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { wake(slot) };
     }
 }

@@ -15,7 +15,7 @@
 //!   `Send` or `Sync`, and a node refers to a living executor while it is linked.
 //! * **T3, sorted.** No node is due before the one before it; of two for the same instant the
 //!   older comes first.
-//! * **T4, waker.** A node has a waker while it is linked, and only then.
+//! * **T6, waker.** A node has a waker while it is linked, and only then.
 
 use core::cell::{Cell, UnsafeCell};
 use core::marker::PhantomPinned;
@@ -122,7 +122,7 @@ impl TimerNode {
     /// Whether this is the waker that the timer wakes.
     #[inline]
     pub(crate) fn wakes(&self, waker: &Waker) -> bool {
-        // SAFETY: T4, T2; the reference ends before anything else runs.
+        // SAFETY: T6, T2; the reference ends before anything else runs.
         self.is_linked() && unsafe { (*self.waker.get()).assume_init_ref() }.will_wake(waker)
     }
 
@@ -130,7 +130,7 @@ impl TimerNode {
     #[inline]
     pub(crate) fn replace_waker(&self, waker: Waker) {
         let place = self.waker.get();
-        // SAFETY: T4: it is linked. T2; the old waker is dropped when the cell is no longer in use.
+        // SAFETY: T6: it is linked. T2; the old waker is dropped when the cell is no longer in use.
         let old = unsafe { place.replace(MaybeUninit::new(waker)).assume_init() };
         drop(old);
     }
@@ -151,7 +151,7 @@ impl TimerNode {
     fn abandon(&self) {
         self.unlink();
         self.set_relative(false);
-        // SAFETY: T4: it was linked.
+        // SAFETY: T6: it was linked.
         drop(unsafe { self.take_waker() });
     }
 
@@ -160,7 +160,7 @@ impl TimerNode {
     /// To be called once, by whoever has just unlinked the node.
     #[inline]
     unsafe fn take_waker(&self) -> Waker {
-        // SAFETY: T4, T2; the waker leaves the cell before anything of it runs.
+        // SAFETY: T6, T2; the waker leaves the cell before anything of it runs.
         unsafe { (*self.waker.get()).assume_init_read() }
     }
 
@@ -226,7 +226,7 @@ impl TimerQueue {
     #[inline]
     pub(crate) fn insert(&'static self, node: Pin<&TimerNode>, deadline: Instant, waker: Waker) {
         debug_assert!(!node.is_linked() && !node.has_fired());
-        // SAFETY: T2; T4: there was none.
+        // SAFETY: T2; T6: there was none.
         unsafe { (*node.waker.get()).write(waker) };
         self.link(node, deadline);
     }
@@ -287,7 +287,7 @@ impl TimerQueue {
         }
         first.place.set(ptr::null());
         first.claim.set(first.claim.get() & !usize::from(fired));
-        // SAFETY: T4: unlinked just now.
+        // SAFETY: T6: unlinked just now.
         let waker = unsafe { first.take_waker() };
         crate::task::wake_quietly(waker);
     }

@@ -13,6 +13,8 @@ mod list;
 mod queue;
 mod sleep;
 mod timeout;
+#[cfg(feature = "std")]
+mod wheel;
 
 pub use instant::Instant;
 pub use interval::{Interval, IntervalStream, MissedTickBehavior, interval, interval_at};

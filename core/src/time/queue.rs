@@ -1,6 +1,7 @@
 //! The timer queue: an intrusive pairing heap whose nodes lie in the futures that wait.
 //!
-//! No allocation, no capacity. Inserting is O(1), removing and firing O(log n) amortised; a
+//! With `std`, where there can be many timers, most of them wait in [lists](super::wheel) in front
+//! of the heap. No allocation, no capacity. Inserting is O(1), removing and firing O(log n) amortised; a
 //! timer that is cancelled before anything later was hung below it is unlinked in O(1).
 //!
 //! | operation | cost |
@@ -22,20 +23,26 @@
 
 use core::cell::{Cell, UnsafeCell};
 use core::marker::PhantomPinned;
+#[cfg(feature = "std")]
+use core::mem::MaybeUninit;
 use core::pin::Pin;
 use core::ptr;
 use core::task::{Context, Poll, Waker};
 
 use super::Instant;
+#[cfg(feature = "std")]
+use super::wheel::Wheel;
 use crate::task::waker;
 
-type Link = *const TimerNode;
+pub(super) type Link = *const TimerNode;
 
 /// All timers of an executor.
 pub(crate) struct TimerQueue {
     root: Cell<Link>,
     /// Counts insertions: of two timers for the same instant the older fires first.
     order: Cell<u32>,
+    #[cfg(feature = "std")]
+    wheel: Wheel,
 }
 
 /// A timer. Lives, pinned, in the future that waits for it.
@@ -46,9 +53,12 @@ pub(crate) struct TimerNode {
     fired: Cell<bool>,
     /// Of use to the future that the timer lies in, where there is room for it.
     pub(crate) mark: Cell<bool>,
+    /// Number of the wheel's list that it is in, or zero.
+    #[cfg(feature = "std")]
+    pub(super) list: Cell<u16>,
     child: Cell<Link>,
-    next: Cell<Link>,
-    prev: Cell<Link>,
+    pub(super) next: Cell<Link>,
+    pub(super) prev: Cell<Link>,
     waker: UnsafeCell<Option<Waker>>,
     _pinned: PhantomPinned,
 }
@@ -61,6 +71,8 @@ impl TimerNode {
             order: Cell::new(0),
             fired: Cell::new(false),
             mark: Cell::new(false),
+            #[cfg(feature = "std")]
+            list: Cell::new(0),
             child: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
             prev: Cell::new(ptr::null()),
@@ -127,6 +139,15 @@ impl TimerNode {
         self.fired.set(false);
     }
 
+    /// Makes the processor fetch the waker, which as a rule lies in another cache line than what
+    /// the lists look at, without waiting for it: it will be needed soon.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(super) fn fetch(&self) {
+        // SAFETY: T2; a word within the cell, whatever it holds, is only loaded.
+        unsafe { ptr::read_volatile(self.waker.get().cast::<MaybeUninit<usize>>()) };
+    }
+
     fn unlink(&self) {
         let queue = self.queue.get();
         if !queue.is_null() {
@@ -155,17 +176,36 @@ impl TimerQueue {
         Self {
             root: Cell::new(ptr::null()),
             order: Cell::new(0),
+            #[cfg(feature = "std")]
+            wheel: Wheel::new(),
         }
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.root.get().is_null()
+        #[cfg(feature = "std")]
+        return self.wheel.is_empty();
+        #[cfg(not(feature = "std"))]
+        return self.root.get().is_null();
     }
 
-    /// When the first timer is due. A timer at the end of time is never due.
+    /// When the first timer is due, or earlier, when there is something to be moved into the heap.
     #[inline]
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        if self.is_empty() {
+            return None;
+        }
+        let first = self.first_deadline();
+        #[cfg(feature = "std")]
+        if let Some(begins) = self.wheel.begins() {
+            return Some(first.map_or(begins, |first| first.min(begins)));
+        }
+        first
+    }
+
+    /// When the first timer in the heap is due. A timer at the end of time is never due.
+    #[inline]
+    fn first_deadline(&self) -> Option<Instant> {
         let root = self.root.get();
         if root.is_null() {
             return None;
@@ -196,11 +236,20 @@ impl TimerQueue {
         self.order.set(order.wrapping_add(1));
         node.order.set(order);
         node.queue.set(self);
+        #[cfg(feature = "std")]
+        if self.wheel.take(node) {
+            return;
+        }
         self.root.set(merge(self.root.get(), node));
     }
 
     #[inline]
     fn remove(&self, node: &TimerNode) {
+        #[cfg(feature = "std")]
+        if self.wheel.give_back(node) {
+            node.queue.set(ptr::null());
+            return;
+        }
         let below = merge_pairs(node.child.replace(ptr::null()));
         let at: Link = node;
         if ptr::eq(self.root.get(), at) {
@@ -229,8 +278,13 @@ impl TimerQueue {
     ///
     /// Nothing is borrowed while a waker runs: it may create, move and drop timers.
     pub(crate) fn fire(&self, now: Instant) -> usize {
+        #[cfg(feature = "std")]
+        self.advance(now);
         let mut fired = 0;
-        while self.next_deadline().is_some_and(|deadline| deadline <= now) {
+        while self
+            .first_deadline()
+            .is_some_and(|deadline| deadline <= now)
+        {
             self.take_first(true);
             fired += 1;
         }
@@ -240,9 +294,21 @@ impl TimerQueue {
     /// Takes every timer out and wakes whoever waits; their next poll finds the
     /// executor gone.
     pub(crate) fn close(&self) {
+        #[cfg(feature = "std")]
+        self.advance(Instant::MAX);
         while !self.is_empty() {
             self.take_first(false);
         }
+        #[cfg(feature = "std")]
+        self.wheel.reset();
+    }
+
+    /// Moves all timers that may be due at `now` into the heap; new ones come there at once.
+    #[cfg(feature = "std")]
+    #[inline]
+    fn advance(&self, now: Instant) {
+        let near = |node: &TimerNode| self.root.set(merge(self.root.get(), node));
+        self.wheel.advance(now, near);
     }
 
     fn take_first(&self, fired: bool) {
