@@ -296,6 +296,7 @@ impl TimerQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::with_static;
 
     use std::boxed::Box;
     use std::sync::{Arc, Mutex};
@@ -313,7 +314,10 @@ mod tests {
     /// Random timers are made, moved, cancelled, dropped and fired, next to a sorted vector.
     #[test]
     fn does_what_a_sorted_vector_does() {
-        let queue: &'static TimerQueue = Box::leak(Box::new(TimerQueue::new()));
+        with_static(TimerQueue::new(), check);
+    }
+
+    fn check(queue: &'static TimerQueue) {
         let log = Arc::new(Mutex::new(Vec::new()));
         let node = || Box::pin(TimerNode::new(Instant::MAX));
         let mut nodes: Vec<_> = (0..12).map(|_| node()).collect();

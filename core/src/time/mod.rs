@@ -30,3 +30,14 @@ pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 pub fn now() -> Option<Instant> {
     crate::executor::context::current()?.get()?.now()
 }
+
+/// Lends a test something for ever, and frees it afterwards: the test ends with nothing that
+/// points to it.
+#[cfg(all(test, not(loom)))]
+fn with_static<T: 'static>(value: T, test: impl FnOnce(&'static T)) {
+    let place = std::boxed::Box::into_raw(std::boxed::Box::new(value));
+    // SAFETY: valid until it is freed below.
+    test(unsafe { &*place });
+    // SAFETY: it came from a box, and nothing refers to it any more.
+    drop(unsafe { std::boxed::Box::from_raw(place) });
+}

@@ -187,6 +187,7 @@ mod tests {
     use super::super::TimerQueue;
     use super::*;
     use crate::task::ready::next_random;
+    use crate::time::with_static;
     use std::boxed::Box;
     use std::collections::BTreeMap;
     use std::pin::Pin;
@@ -208,85 +209,88 @@ mod tests {
     #[test]
     fn many_timers_fire_like_a_sorted_list() {
         for seed in 1..=20 {
-            let mut random = seed * 0x9E37_79B9;
-            let mut draw = |below: u64| {
-                random = next_random(random);
-                (random >> 11) % below
-            };
-            // Of any order of magnitude below this power of two.
-            let magnitude = |draw: &mut dyn FnMut(u64) -> u64, bits| {
-                let bits = draw(bits);
-                draw(1 << bits)
-            };
-            let queue: &'static TimerQueue = Box::leak(Box::new(TimerQueue::new()));
-            let fired = Arc::new(Mutex::new(Vec::new()));
-            let timers: Vec<Pin<Box<TimerNode>>> = (0..500)
-                .map(|_| Box::pin(TimerNode::new(Instant::ZERO)))
-                .collect();
-            let mut expected: BTreeMap<(u64, u32), usize> = BTreeMap::new();
-            let mut keys: Vec<Option<(u64, u32)>> = std::vec![None; timers.len()];
-            // Not at the start of a digit.
-            let mut now = seed << 33 | 12_345;
-            let mut waiting = 0;
-            for order in 0..20_000 {
-                let number = draw(timers.len() as u64) as usize;
-                let timer = timers[number].as_ref();
-                match draw(8) {
-                    0 => {
-                        if let Some(key) = keys[number].take() {
-                            expected.remove(&key);
-                            waiting -= 1;
-                        }
-                        timer.cancel();
-                    }
-                    1 => {
-                        // Time goes on, by little or until the end of the next wait.
-                        let until = queue.next_deadline().map(Instant::as_nanos);
-                        let first = expected.keys().next().map(|key| key.0);
-                        let first = first.filter(|first| *first != u64::MAX);
-                        assert!(until.is_some() || first.is_none());
-                        assert!(first.is_none() || until <= first);
-                        now = match until {
-                            Some(until) if draw(2) == 0 && until != u64::MAX => now.max(until),
-                            _ => now + magnitude(&mut draw, 40),
-                        };
-                        queue.fire(Instant::from_nanos(now));
-                        let mut due = Vec::new();
-                        while let Some((&key, &number)) = expected.first_key_value() {
-                            if key.0 > now || key.0 == u64::MAX {
-                                break;
-                            }
-                            expected.remove(&key);
-                            keys[number] = None;
-                            waiting -= 1;
-                            due.push(number);
-                        }
-                        assert_eq!(*fired.lock().unwrap(), due);
-                        fired.lock().unwrap().clear();
-                    }
-                    _ => {
-                        if let Some(key) = keys[number].take() {
-                            expected.remove(&key);
-                            waiting -= 1;
-                        }
-                        let after = match draw(50) {
-                            0 => u64::MAX,
-                            _ => magnitude(&mut draw, 48),
-                        };
-                        let deadline = now.saturating_add(after);
-                        queue.schedule(timer, Instant::from_nanos(deadline));
-                        let waker = Waker::from(Arc::new(Note(number, fired.clone())));
-                        let mut cx = Context::from_waker(&waker);
-                        assert!(timer.poll(&mut cx).is_pending());
-                        expected.insert((deadline, order), number);
-                        keys[number] = Some((deadline, order));
-                        waiting += 1;
-                    }
-                }
-                assert_eq!(queue.is_empty(), waiting == 0);
-            }
-            queue.close();
-            assert!(queue.is_empty() && !timers.iter().any(|timer| timer.is_linked()));
+            with_static(TimerQueue::new(), |queue| check(queue, seed));
         }
+    }
+
+    fn check(queue: &'static TimerQueue, seed: u64) {
+        let mut random = seed * 0x9E37_79B9;
+        let mut draw = |below: u64| {
+            random = next_random(random);
+            (random >> 11) % below
+        };
+        // Of any order of magnitude below this power of two.
+        let magnitude = |draw: &mut dyn FnMut(u64) -> u64, bits| {
+            let bits = draw(bits);
+            draw(1 << bits)
+        };
+        let fired = Arc::new(Mutex::new(Vec::new()));
+        let timers: Vec<Pin<Box<TimerNode>>> = (0..500)
+            .map(|_| Box::pin(TimerNode::new(Instant::ZERO)))
+            .collect();
+        let mut expected: BTreeMap<(u64, u32), usize> = BTreeMap::new();
+        let mut keys: Vec<Option<(u64, u32)>> = std::vec![None; timers.len()];
+        // Not at the start of a digit.
+        let mut now = seed << 33 | 12_345;
+        let mut waiting = 0;
+        for order in 0..if cfg!(miri) { 200 } else { 20_000 } {
+            let number = draw(timers.len() as u64) as usize;
+            let timer = timers[number].as_ref();
+            match draw(8) {
+                0 => {
+                    if let Some(key) = keys[number].take() {
+                        expected.remove(&key);
+                        waiting -= 1;
+                    }
+                    timer.cancel();
+                }
+                1 => {
+                    // Time goes on, by little or until the end of the next wait.
+                    let until = queue.next_deadline().map(Instant::as_nanos);
+                    let first = expected.keys().next().map(|key| key.0);
+                    let first = first.filter(|first| *first != u64::MAX);
+                    assert!(until.is_some() || first.is_none());
+                    assert!(first.is_none() || until <= first);
+                    now = match until {
+                        Some(until) if draw(2) == 0 && until != u64::MAX => now.max(until),
+                        _ => now + magnitude(&mut draw, 40),
+                    };
+                    queue.fire(Instant::from_nanos(now));
+                    let mut due = Vec::new();
+                    while let Some((&key, &number)) = expected.first_key_value() {
+                        if key.0 > now || key.0 == u64::MAX {
+                            break;
+                        }
+                        expected.remove(&key);
+                        keys[number] = None;
+                        waiting -= 1;
+                        due.push(number);
+                    }
+                    assert_eq!(*fired.lock().unwrap(), due);
+                    fired.lock().unwrap().clear();
+                }
+                _ => {
+                    if let Some(key) = keys[number].take() {
+                        expected.remove(&key);
+                        waiting -= 1;
+                    }
+                    let after = match draw(50) {
+                        0 => u64::MAX,
+                        _ => magnitude(&mut draw, 48),
+                    };
+                    let deadline = now.saturating_add(after);
+                    queue.schedule(timer, Instant::from_nanos(deadline));
+                    let waker = Waker::from(Arc::new(Note(number, fired.clone())));
+                    let mut cx = Context::from_waker(&waker);
+                    assert!(timer.poll(&mut cx).is_pending());
+                    expected.insert((deadline, order), number);
+                    keys[number] = Some((deadline, order));
+                    waiting += 1;
+                }
+            }
+            assert_eq!(queue.is_empty(), waiting == 0);
+        }
+        queue.close();
+        assert!(queue.is_empty() && !timers.iter().any(|timer| timer.is_linked()));
     }
 }
