@@ -1,7 +1,7 @@
 //! Turns of the run loop that end before their time.
 #![cfg(feature = "std")]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Waker;
@@ -66,5 +66,39 @@ fn a_look_that_fails_in_the_middle_of_a_turn_loses_no_task() {
         executor.run_until_stalled().unwrap();
         assert_eq!(done.get(), 300, "look {at}");
         assert_eq!(executor.stats().polls, 900);
+    }
+}
+
+/// Whoever is polled first in a turn is so in the next one: nobody waits for two turns, however
+/// many blocks there are, and however few tasks of each are due.
+#[test]
+fn turns_keep_the_order_of_the_wakes() {
+    let reactor = Faulty {
+        now: Cell::new(0),
+        looks: Cell::new(0),
+        at: u32::MAX,
+        panics: false,
+    };
+    for every in [1, 7, 100] {
+        let executor = Executor::with_capacity(300, &reactor);
+        let polled = Rc::new(RefCell::new(Vec::new()));
+        for number in 0..300 {
+            let polled = polled.clone();
+            let task = async move {
+                if number % every != 0 {
+                    return;
+                }
+                loop {
+                    polled.borrow_mut().push(number);
+                    yield_now().await;
+                }
+            };
+            executor.spawner().spawn(task).unwrap().detach();
+        }
+        let in_order: Vec<_> = (0..300).step_by(every).collect();
+        for _ in 0..4 {
+            executor.tick().unwrap();
+            assert_eq!(polled.take(), in_order);
+        }
     }
 }

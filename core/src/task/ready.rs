@@ -130,6 +130,23 @@ impl Block {
         self.core.load(Ordering::Relaxed)
     }
 
+    /// Turns a stack of blocks over, so that the one pushed first comes first: whoever has waited
+    /// for a whole turn must not wait for the next one, too. Executor's thread (S5).
+    #[inline]
+    fn turn_over(top: *const Block) -> *const Block {
+        // SAFETY: S1, S5.
+        if top.is_null() || unsafe { (*top).next_local.get() }.is_null() {
+            return top;
+        }
+        let (mut first, mut rest) = (ptr::null(), top);
+        while !rest.is_null() {
+            // SAFETY: as above.
+            let next = unsafe { (*rest).next_local.replace(first) };
+            (first, rest) = (rest, next);
+        }
+        first
+    }
+
     /// The slot at `index`.
     ///
     /// # Safety
@@ -411,14 +428,22 @@ impl ReadyQueue {
     #[inline]
     pub(crate) fn batch(&self) -> Batch<'_> {
         self.collect();
+        #[cfg_attr(not(feature = "std"), allow(unused_mut))]
+        let mut due = Block::turn_over(self.local.replace(ptr::null()));
         #[cfg(feature = "std")]
         if let Some(first) = self.first.replace(None) {
             // SAFETY: this is the executor's thread, and the slot was marked.
             unsafe { self.mark_local(first.block(), first.bit()) };
+            let only = self.local.replace(ptr::null());
+            if !only.is_null() {
+                // SAFETY: S1, S5. Nobody else of its block is due: it comes before the others.
+                unsafe { (*only).next_local.set(due) };
+                due = only;
+            }
         }
         Batch {
             queue: self,
-            next: self.local.replace(ptr::null()),
+            next: due,
             block: ptr::null(),
             bits: 0,
         }
