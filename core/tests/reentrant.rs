@@ -54,7 +54,10 @@ fn a_task_function_may_drop_the_executor() {
         // Another executor gets the slots, all of them.
         let executor = claim(&POOL);
         assert_eq!(executor.stats().live, 0);
+        let next = spawn!(executor.spawner(), [std::future::pending::<()>]()).unwrap();
+        handle.abort();
         executor.run_until_stalled().unwrap();
+        assert!(!next.is_finished(), "it was not meant");
         let outcome = executor.block_on(handle);
         assert!(matches!(outcome, Err(JoinError::Aborted)));
     }
@@ -135,10 +138,11 @@ fn a_waker_may_run_the_executor_when_a_sleep_clones_it() {
         inner.block_on(time::sleep(Duration::from_millis(1)));
     });
     let polled = executor.enter(|| sleep.as_mut().poll(&mut Context::from_waker(&waker)));
-    // Or it waits still, though it is due, and the executor will find out.
+    // A lean build makes it wait for the waker's clone: it waits still, though it is due, and the
+    // executor will find out.
     let woken = || executor.run_until_stalled().is_ok() && WAKES.take() == 1;
     assert!(
-        polled.is_ready() || woken(),
+        polled.is_ready() || cfg!(lean) && woken(),
         "nobody says that it has ended"
     );
 
