@@ -406,8 +406,9 @@ impl Pool {
                     drop(job);
                 }));
                 if let Err(payload) = done {
-                    // Its destructor could panic in its turn.
-                    std::mem::forget(payload);
+                    // Its destructor may panic in its turn: what comes of that is leaked.
+                    let dropped = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+                    let _ = dropped.map_err(std::mem::forget);
                 }
                 state = self.lock();
             }
@@ -535,6 +536,7 @@ mod tests {
             assert_eq!(wait(handle).unwrap(), 1);
         }
     }
+
     #[test]
     fn threads_above_a_lowered_limit_end_and_leave_no_job_behind() {
         // Nobody looks at the queue by itself.

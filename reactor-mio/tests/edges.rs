@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::io::{self, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
@@ -81,6 +81,17 @@ fn more_buffers_than_the_system_takes_at_once() {
             }
         }
         assert!(bytes == sent);
+
+        // Empty ones before them are not the end of the stream.
+        let mut bufs = vec![IoSlice::new(&[]); BUFFERS];
+        bufs.push(IoSlice::new(b"end"));
+        let written = poll_fn(|cx| client.poll_write_vectored(cx, &bufs)).await;
+        assert_eq!(written.unwrap(), 3);
+        let mut end = [0; 3];
+        let mut bufs: Vec<_> = (0..BUFFERS).map(|_| IoSliceMut::new(&mut [])).collect();
+        bufs.push(IoSliceMut::new(&mut end));
+        let read = poll_fn(|cx| server.poll_read_vectored(cx, &mut bufs)).await;
+        assert_eq!((read.unwrap(), &end), (3, b"end"));
     });
 }
 

@@ -412,7 +412,14 @@ pub(crate) fn drop_quietly<T>(value: T) {
 #[inline]
 pub(crate) fn run_quietly(f: impl FnOnce()) {
     if let Err(panic) = catch(f) {
-        // The payload's destructor could panic in its turn.
-        let _ = ManuallyDrop::new(panic);
+        discard(panic);
+    }
+}
+
+/// Drops the payload of a panic; what its destructor may panic with in its turn is leaked.
+#[cold]
+fn discard(panic: JoinError) {
+    if let Err(another) = catch(|| drop(panic)) {
+        let _ = ManuallyDrop::new(another);
     }
 }

@@ -18,6 +18,16 @@ use crate::source::Registered;
 
 /// So many buffers go into one system call everywhere (POSIX), more of them perhaps not.
 const BUFFERS: usize = 16;
+/// No more of them are passed on: Unix takes fewer or as many, by the standard library, but Wine
+/// refuses more.
+const MOST_BUFFERS: usize = 1024;
+
+/// The buffers for one system call: from the first that is not empty, as a call that moves nothing
+/// would look like the end of the stream. `None` if all are empty.
+fn span<B: std::ops::Deref<Target = [u8]>>(bufs: &[B]) -> Option<std::ops::Range<usize>> {
+    let first = bufs.iter().position(|buf| !buf.is_empty())?;
+    Some(first..bufs.len().min(first + MOST_BUFFERS))
+}
 
 /// A TCP connection.
 ///
@@ -305,10 +315,10 @@ impl TcpStream {
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
         let asked = bufs.iter().map(|buf| buf.len()).sum();
-        if asked == 0 {
+        let Some(span) = span(bufs) else {
             return Poll::Ready(Ok(0));
-        }
-        let read = |mut socket: &mio::net::TcpStream| socket.read_vectored(bufs);
+        };
+        let read = |mut socket: &mio::net::TcpStream| socket.read_vectored(&mut bufs[span.clone()]);
         let read = ready!(self.io.poll_read_with(cx, read))?;
         // Short for certain only if it was not the number of buffers that was the limit.
         if bufs.len() <= BUFFERS {
@@ -327,10 +337,10 @@ impl TcpStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if bufs.iter().all(|buf| buf.is_empty()) {
+        let Some(span) = span(bufs) else {
             return Poll::Ready(Ok(0));
-        }
-        let write = |mut socket: &mio::net::TcpStream| socket.write_vectored(bufs);
+        };
+        let write = |mut socket: &mio::net::TcpStream| socket.write_vectored(&bufs[span.clone()]);
         // Not taken for a full socket if short: it may be the number of buffers that was the limit.
         self.io.poll_write_with(cx, write)
     }
