@@ -238,10 +238,10 @@ fn a_read_that_was_dropped_is_not_lost() {
         assert_eq!(&buf, b"34");
         // Nor does a move that leads nowhere throw away what was read.
         read_and_drop(&mut file, 0).await;
-        for nowhere in [SeekFrom::Current(i64::MIN), SeekFrom::End(-100)] {
-            let error = file.seek(nowhere).await.unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-        }
+        let error = file.seek(SeekFrom::Current(i64::MIN)).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        // This one the system refuses, each with an error of its own.
+        assert!(file.seek(SeekFrom::End(-100)).await.is_err());
         assert_eq!(file.seek(SeekFrom::Current(0)).await.unwrap(), 0);
         read_and_drop(&mut file, 5).await;
         file.write_all(b"xy").await.unwrap();
