@@ -457,14 +457,6 @@ impl<R: Reactor> Running<'_, R> {
         return false;
     }
 
-    /// As [`turn`](Self::turn); returns the number of polls.
-    #[cfg(not(lean))]
-    fn counted_turn(&mut self) -> Result<usize, RunError<R::Error>> {
-        let before = self.core.polls();
-        self.turn(self.core)?;
-        Ok((self.core.polls() - before) as usize)
-    }
-
     /// Polls what is ready now, each task once, then looks at the reactor if it is time. Whether
     /// a task has ended is not known.
     #[cfg(lean)]

@@ -48,6 +48,13 @@ impl<R: Reactor> Running<'_, R> {
         self.poll_batch(core, |batch| batch.next_slot())
     }
 
+    /// As [`turn`](Self::turn); returns the number of polls.
+    pub(super) fn counted_turn(&mut self) -> Result<usize, RunError<R::Error>> {
+        let before = self.core.polls();
+        self.turn(self.core)?;
+        Ok((self.core.polls() - before) as usize)
+    }
+
     /// Polls what is ready now, the slots of a block in the order in which `next` takes them.
     #[inline]
     fn poll_batch(

@@ -418,7 +418,7 @@ pub(crate) fn run_quietly(f: impl FnOnce()) {
 
 /// Drops the payload of a panic; what its destructor may panic with in its turn is leaked.
 #[cold]
-fn discard(panic: JoinError) {
+fn discard<T>(panic: T) {
     if let Err(another) = catch(|| drop(panic)) {
         let _ = ManuallyDrop::new(another);
     }
