@@ -165,15 +165,11 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
     }
 }
 
+// Loom's models use the heap.
+#[cfg(not(loom))]
 impl<const N: usize, const BYTES: usize> Default for TaskPool<N, BYTES> {
-    #[cfg(not(loom))]
     fn default() -> Self {
         Self::new()
-    }
-
-    #[cfg(loom)]
-    fn default() -> Self {
-        unimplemented!("loom models use the heap")
     }
 }
 
