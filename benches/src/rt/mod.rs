@@ -4,6 +4,9 @@
 //! and the benchmark itself runs as a spawned task, which suits all of them better than the
 //! future of `block_on` does.
 
+#[macro_use]
+mod ours;
+
 #[cfg(feature = "peers")]
 pub mod compio;
 #[cfg(feature = "peers")]
