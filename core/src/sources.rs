@@ -1,15 +1,22 @@
 //! The readiness table: what a reactor knows of its I/O sources.
 //!
 //! One entry per source: a generation, the readiness that has been reported and not used up,
-//! and the wakers of one reader and one writer. The table is plain data without interior
-//! mutability; a reactor keeps it in a `RefCell` and wakes only after it has let go of it,
-//! which is why [`Sources::set_ready`] *returns* the wakers instead of waking them.
+//! and the wakers of one reader and one writer. A reactor keeps the table in a `RefCell` and wakes
+//! only after it has let go of it, which is why [`Sources::set_ready`] *returns* the wakers instead
+//! of waking them. Where there is an allocator, a source can share the part of the table that has its
+//! entry (`Pages`) and look at it without a way through the table.
 
+mod entry;
+#[cfg(feature = "alloc")]
+mod pages;
 mod readiness;
 
 use core::fmt;
 use core::task::{Context, Poll, Waker};
 
+pub use entry::Entry;
+#[cfg(feature = "alloc")]
+pub use pages::{Page, Pages};
 pub use readiness::{Direction, Readiness};
 
 /// The name of a source: an index into the table and the generation of its entry.
@@ -62,52 +69,34 @@ const MAX_ENTRIES: usize = u32::MAX as usize - 1;
 #[cfg(not(target_pointer_width = "64"))]
 const MAX_ENTRIES: usize = (1 << INDEX_BITS) - 2;
 
-/// One row of the table.
-#[derive(Debug)]
-pub struct Entry {
-    /// Even while free, odd while in use.
-    generation: u32,
-    ready: Readiness,
-    /// While free: the next free row, plus one; zero ends the list.
-    next_free: u32,
-    reader: Option<Waker>,
-    writer: Option<Waker>,
-}
-
-impl Entry {
-    /// A free row.
-    pub const EMPTY: Entry = Entry {
-        generation: 0,
-        ready: Readiness::NONE,
-        next_free: 0,
-        reader: None,
-        writer: None,
-    };
-}
-
 /// Where a [`Sources`] table keeps its rows.
 ///
 /// Implemented for arrays (a fixed table without an allocator) and, with feature `alloc`, for
-/// `Vec<Entry>`, which grows.
-pub trait Storage: AsRef<[Entry]> + AsMut<[Entry]> {
-    /// Adds one free row at the end; `false` if there is no room.
+/// `Pages`, which grow.
+pub trait Storage {
+    /// How many rows there are.
+    fn len(&self) -> usize;
+    /// The row at `index`, if there are as many.
+    fn get(&self, index: usize) -> Option<&Entry>;
+    /// Adds free rows at the end; `false` if there is no room.
     fn grow(&mut self) -> bool;
-}
 
-impl<const N: usize> Storage for [Entry; N] {
-    fn grow(&mut self) -> bool {
-        false
+    /// Whether there are no rows yet.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
-#[cfg(feature = "alloc")]
-impl Storage for alloc::vec::Vec<Entry> {
+impl<const N: usize> Storage for [Entry; N] {
+    fn len(&self) -> usize {
+        N
+    }
+    #[inline]
+    fn get(&self, index: usize) -> Option<&Entry> {
+        self.as_slice().get(index)
+    }
     fn grow(&mut self) -> bool {
-        if self.try_reserve(1).is_err() {
-            return false;
-        }
-        self.push(Entry::EMPTY);
-        true
+        false
     }
 }
 
@@ -155,7 +144,7 @@ impl Wakeups {
 /// use polliwog_core::sources::{Direction, Entry, Readiness, Sources};
 /// use core::task::{Context, Waker};
 ///
-/// let mut sources = Sources::new([Entry::EMPTY, Entry::EMPTY], 2);
+/// let mut sources = Sources::new([Entry::new(), Entry::new()], 2);
 /// let token = sources.insert().unwrap();
 /// let mut cx = Context::from_waker(Waker::noop());
 /// assert!(sources.poll_ready(token, Direction::Read, &mut cx).is_pending());
@@ -166,7 +155,6 @@ impl Wakeups {
 /// drop(sources.remove(token));
 /// assert!(!sources.contains(token));
 /// ```
-#[derive(Debug)]
 pub struct Sources<S> {
     rows: S,
     /// First free row plus one, or zero.
@@ -217,25 +205,27 @@ impl<S: Storage> Sources<S> {
         if self.live == self.limit {
             return Err(full);
         }
-        let index = if self.free != 0 {
-            let index = self.free - 1;
-            self.free = self.rows.as_ref()[index as usize].next_free;
-            index
-        } else {
-            let index = self.fresh;
-            if index as usize == self.rows.as_ref().len() && !self.rows.grow() {
-                return Err(full);
+        let index = match self.free {
+            0 => {
+                if self.fresh as usize == self.rows.len() && !self.rows.grow() {
+                    return Err(full);
+                }
+                self.fresh
             }
-            self.fresh += 1;
-            index
+            free => free - 1,
         };
+        let Some(row) = self.rows.get(index as usize) else {
+            return Err(full);
+        };
+        let next_free = row.open();
+        match self.free {
+            0 => self.fresh += 1,
+            _ => self.free = next_free,
+        }
         self.live += 1;
-        let row = &mut self.rows.as_mut()[index as usize];
-        row.generation = row.generation.wrapping_add(1);
-        row.ready = Readiness::NONE;
         Ok(Token {
             index,
-            generation: row.generation,
+            generation: row.generation(),
         })
     }
 
@@ -244,16 +234,10 @@ impl<S: Storage> Sources<S> {
     /// Returns the wakers that were waiting, for the caller to wake or drop once the table is
     /// no longer borrowed. Empty if the token is stale.
     pub fn remove(&mut self, token: Token) -> Wakeups {
-        let free = self.free;
-        let Some(row) = self.row_mut(token) else {
+        let Some(row) = self.row(token) else {
             return Wakeups::default();
         };
-        row.generation = row.generation.wrapping_add(1);
-        row.next_free = free;
-        let wakeups = Wakeups {
-            reader: row.reader.take(),
-            writer: row.writer.take(),
-        };
+        let wakeups = row.close(self.free);
         self.free = token.index + 1;
         self.live -= 1;
         wakeups
@@ -271,52 +255,60 @@ impl<S: Storage> Sources<S> {
     /// like any spurious event.
     #[inline]
     pub fn find(&self, number: usize) -> Option<Token> {
-        #[cfg(target_pointer_width = "64")]
-        let index = number as u32;
-        #[cfg(not(target_pointer_width = "64"))]
-        let index = (number & ((1 << INDEX_BITS) - 1)) as u32;
-        let row = self.rows.as_ref().get(index as usize)?;
-        let token = Token {
+        let (index, row) = self.named(number)?;
+        Some(Token {
             index,
-            generation: row.generation,
-        };
-        (row.generation & 1 == 1 && token.to_usize() == number).then_some(token)
+            generation: row.generation(),
+        })
+    }
+
+    /// The row of the source whose token has this number.
+    #[inline]
+    fn named(&self, number: usize) -> Option<(u32, &Entry)> {
+        #[cfg(target_pointer_width = "64")]
+        let (index, generation, all) = (number as u32, (number >> 32) as u32, u32::MAX);
+        #[cfg(not(target_pointer_width = "64"))]
+        let (index, generation, all) = (
+            (number & ((1 << INDEX_BITS) - 1)) as u32,
+            (number >> INDEX_BITS) as u32,
+            u32::MAX >> INDEX_BITS,
+        );
+        let row = self.rows.get(index as usize)?;
+        // Odd: in use.
+        (generation & 1 == 1 && row.generation() & all == generation).then_some((index, row))
+    }
+
+    /// Notes that an event, which names its source by [`Token::to_usize`], reported `ready`, and
+    /// hands out the wakers that it sets free: [`find`](Self::find) and
+    /// [`set_ready`](Self::set_ready) in one.
+    #[inline]
+    pub fn report(&self, number: usize, ready: Readiness) -> Wakeups {
+        match self.named(number) {
+            Some((_, row)) => row.set_ready(ready),
+            None => Wakeups::default(),
+        }
     }
 
     /// Notes that an event reported `ready` and hands out the wakers that it sets free.
     #[inline]
-    pub fn set_ready(&mut self, token: Token, ready: Readiness) -> Wakeups {
-        let Some(row) = self.row_mut(token) else {
-            return Wakeups::default();
-        };
-        row.ready |= ready;
-        Wakeups {
-            reader: if ready.is_readable() {
-                row.reader.take()
-            } else {
-                None
-            },
-            writer: if ready.is_writable() {
-                row.writer.take()
-            } else {
-                None
-            },
-        }
+    pub fn set_ready(&self, token: Token, ready: Readiness) -> Wakeups {
+        self.row(token)
+            .map_or_else(Wakeups::default, |row| row.set_ready(ready))
     }
 
     /// Takes back readiness that an operation has used up (it would have blocked, or it moved
     /// less than it was asked to). What closes a source stays set.
     #[inline]
-    pub fn clear_ready(&mut self, token: Token, ready: Readiness) {
-        if let Some(row) = self.row_mut(token) {
-            row.ready = row.ready & !(ready & Readiness::CLEARABLE);
+    pub fn clear_ready(&self, token: Token, ready: Readiness) {
+        if let Some(row) = self.row(token) {
+            row.clear_ready(ready);
         }
     }
 
     /// What the source is ready for, as far as the table knows. Nothing for a stale token.
     #[inline]
     pub fn ready(&self, token: Token) -> Readiness {
-        self.row(token).map_or(Readiness::NONE, |row| row.ready)
+        self.row(token).map_or(Readiness::NONE, Entry::ready)
     }
 
     /// Ready with the readiness that concerns `direction`; otherwise keeps the task's waker,
@@ -329,64 +321,15 @@ impl<S: Storage> Sources<S> {
     /// [`wait`](Self::wait), for wakers can be foreign code.
     #[inline]
     pub fn poll_ready(
-        &mut self,
+        &self,
         token: Token,
         direction: Direction,
         cx: &mut Context<'_>,
     ) -> Poll<Readiness> {
-        let ready = self.ready_for(token, direction);
-        if !ready.is_empty() {
-            return Poll::Ready(ready);
-        }
-        drop(self.wait(token, direction, cx.waker().clone()));
-        Poll::Pending
-    }
-
-    /// The readiness that concerns `direction`; [`Readiness::ERROR`] for a stale token.
-    #[inline]
-    pub fn ready_for(&self, token: Token, direction: Direction) -> Readiness {
         match self.row(token) {
-            Some(row) => row.ready & direction.mask(),
-            None => Readiness::ERROR,
+            Some(row) => row.poll_ready(direction, cx),
+            None => Poll::Ready(Readiness::ERROR),
         }
-    }
-
-    /// As [`ready_for`](Self::ready_for), and takes back what an operation can use up: for a
-    /// reactor whose sources keep that themselves until it is used up.
-    #[inline]
-    pub fn take_ready(&mut self, token: Token, direction: Direction) -> Readiness {
-        let Some(row) = self.row_mut(token) else {
-            return Readiness::ERROR;
-        };
-        let ready = row.ready & direction.mask();
-        row.ready = row.ready & !(ready & Readiness::CLEARABLE);
-        ready
-    }
-
-    /// Takes readiness as [`take_ready`](Self::take_ready) does, if there is any, and hands `waker`
-    /// back. Otherwise keeps it, and hands out the one that it replaces. Either is for the caller
-    /// to drop once the table is no longer borrowed.
-    #[inline]
-    #[must_use = "to be dropped outside of a borrow"]
-    pub fn take_ready_or_wait(
-        &mut self,
-        token: Token,
-        direction: Direction,
-        waker: Waker,
-    ) -> (Readiness, Option<Waker>) {
-        let Some(row) = self.row_mut(token) else {
-            return (Readiness::ERROR, Some(waker));
-        };
-        let ready = row.ready & direction.mask();
-        if !ready.is_empty() {
-            row.ready = row.ready & !(ready & Readiness::CLEARABLE);
-            return (ready, Some(waker));
-        }
-        let place = match direction {
-            Direction::Read => &mut row.reader,
-            Direction::Write => &mut row.writer,
-        };
-        (ready, place.replace(waker))
     }
 
     /// Keeps the waker of whoever waits for `direction` and returns the one that did before,
@@ -394,39 +337,32 @@ impl<S: Storage> Sources<S> {
     /// the token is stale.
     #[inline]
     #[must_use = "to be dropped outside of a borrow"]
-    pub fn wait(&mut self, token: Token, direction: Direction, waker: Waker) -> Option<Waker> {
-        let Some(row) = self.row_mut(token) else {
-            return Some(waker);
-        };
-        match direction {
-            Direction::Read => row.reader.replace(waker),
-            Direction::Write => row.writer.replace(waker),
+    pub fn wait(&self, token: Token, direction: Direction, waker: Waker) -> Option<Waker> {
+        match self.row(token) {
+            Some(row) => row.wait(direction, waker),
+            None => Some(waker),
         }
     }
 
     /// Forgets who waits in `direction`: for an operation that is given up.
-    pub fn forget(&mut self, token: Token, direction: Direction) -> Option<Waker> {
-        let row = self.row_mut(token)?;
-        match direction {
-            Direction::Read => row.reader.take(),
-            Direction::Write => row.writer.take(),
-        }
+    pub fn forget(&self, token: Token, direction: Direction) -> Option<Waker> {
+        self.row(token)?.forget(direction)
     }
 
     #[inline]
     fn row(&self, token: Token) -> Option<&Entry> {
         self.rows
-            .as_ref()
             .get(token.index())
-            .filter(|row| row.generation == token.generation)
+            .filter(|row| row.generation() == token.generation)
     }
+}
 
-    #[inline]
-    fn row_mut(&mut self, token: Token) -> Option<&mut Entry> {
-        self.rows
-            .as_mut()
-            .get_mut(token.index())
-            .filter(|row| row.generation == token.generation)
+impl<S> fmt::Debug for Sources<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources")
+            .field("len", &self.live)
+            .field("capacity", &self.limit)
+            .finish_non_exhaustive()
     }
 }
 
@@ -435,7 +371,7 @@ mod tests {
     use super::*;
 
     fn table() -> Sources<[Entry; 3]> {
-        Sources::new([const { Entry::EMPTY }; 3], 8)
+        Sources::new([const { Entry::new() }; 3], 8)
     }
 
     #[test]
@@ -460,6 +396,12 @@ mod tests {
         assert_eq!(sources.ready(new), Readiness::NONE);
         assert_eq!(sources.find(old.to_usize()), None);
         assert_eq!(sources.find(new.to_usize()), Some(new));
+        for number in [old.to_usize(), new.to_usize() + 1, usize::MAX] {
+            assert!(sources.report(number, Readiness::READABLE).reader.is_none());
+        }
+        assert_eq!(sources.ready(new), Readiness::NONE);
+        let _ = sources.report(new.to_usize(), Readiness::WRITABLE);
+        assert_eq!(sources.ready(new), Readiness::WRITABLE);
         let _ = sources.remove(old);
         assert!(sources.contains(new));
         let mut cx = Context::from_waker(Waker::noop());
@@ -476,39 +418,6 @@ mod tests {
         sources.clear_ready(token, both);
         assert_eq!(sources.ready(token), Readiness::READ_CLOSED);
         assert!(sources.ready(token).is_readable());
-    }
-
-    #[test]
-    fn what_is_taken_is_gone_unless_it_closes() {
-        let mut sources = table();
-        let token = sources.insert().unwrap();
-        let all = Readiness::READABLE | Readiness::READ_CLOSED | Readiness::WRITABLE;
-        let _ = sources.set_ready(token, all);
-        let read = Readiness::READABLE | Readiness::READ_CLOSED;
-        assert_eq!(sources.take_ready(token, Direction::Read), read);
-        let closed = Readiness::READ_CLOSED;
-        let waker = || Waker::noop().clone();
-        let (ready, mine) = sources.take_ready_or_wait(token, Direction::Read, waker());
-        assert_eq!((ready, mine.is_some()), (closed, true));
-        assert_eq!(sources.ready(token), closed | Readiness::WRITABLE);
-
-        let (ready, mine) = sources.take_ready_or_wait(token, Direction::Write, waker());
-        assert_eq!((ready, mine.is_some()), (Readiness::WRITABLE, true));
-        let (ready, former) = sources.take_ready_or_wait(token, Direction::Write, waker());
-        assert_eq!((ready, former.is_some()), (Readiness::NONE, false));
-        let (ready, former) = sources.take_ready_or_wait(token, Direction::Write, waker());
-        assert_eq!((ready, former.is_some()), (Readiness::NONE, true));
-        assert!(
-            sources
-                .set_ready(token, Readiness::WRITABLE)
-                .writer
-                .is_some()
-        );
-
-        let _ = sources.remove(token);
-        assert_eq!(sources.take_ready(token, Direction::Read), Readiness::ERROR);
-        let (ready, mine) = sources.take_ready_or_wait(token, Direction::Read, waker());
-        assert_eq!((ready, mine.is_some()), (Readiness::ERROR, true));
     }
 
     #[test]

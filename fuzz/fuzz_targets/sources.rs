@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use libfuzzer_sys::fuzz_target;
-use polliwog_core::sources::{Direction, Entry, Readiness, Sources, Storage, Token};
+use polliwog_core::sources::{Direction, Entry, Pages, Readiness, Sources, Storage, Token};
 
 #[derive(Default)]
 struct Count(AtomicU32);
@@ -84,11 +84,12 @@ fn check<S: Storage>(mut sources: Sources<S>, room: usize, data: &[u8]) {
                     }
                 }
                 // As a reactor does: by the number that the system kept.
-                if let Some(found) = sources.find(token.to_usize()) {
-                    assert_eq!(found, token);
-                    sources.set_ready(found, readiness(bits)).wake();
-                } else {
-                    assert!(!model.contains_key(&token));
+                let found = sources.find(token.to_usize());
+                assert_eq!(found, model.contains_key(&token).then_some(token));
+                let number = token.to_usize();
+                match found.filter(|_| side == 0) {
+                    Some(found) => sources.set_ready(found, readiness(bits)).wake(),
+                    None => sources.report(number, readiness(bits)).wake(),
                 }
                 for waker in expected {
                     assert_eq!(waker.0.load(Ordering::Relaxed), 1);
@@ -140,6 +141,6 @@ fn check<S: Storage>(mut sources: Sources<S>, room: usize, data: &[u8]) {
 }
 
 fuzz_target!(|data: &[u8]| {
-    check(Sources::new([const { Entry::EMPTY }; 3], 9), 3, data);
-    check(Sources::new(Vec::new(), 5), 5, data);
+    check(Sources::new([const { Entry::new() }; 3], 9), 3, data);
+    check(Sources::new(Pages::new(), 5), 5, data);
 });

@@ -5,16 +5,16 @@ use std::fmt;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use mio::event::Source;
 use mio::{Events, Interest};
-use polliwog_core::sources::{Direction, Entry, Readiness, Sources, Token};
+use polliwog_core::sources::{Page, Pages, Readiness, Sources, Token};
 use polliwog_core::{Deadline, Instant, Reactor};
 
 use crate::dispatch;
-use crate::sys::{Clock, FineWait};
+use crate::sys::{Clock, Timeout, Wait};
 
 /// The token of the unparker: no source has it, see [`Token::to_usize`].
 const UNPARK: mio::Token = mio::Token(usize::MAX);
@@ -53,8 +53,8 @@ pub struct MioReactor {
 
 struct Inner {
     poll: RefCell<mio::Poll>,
-    sources: RefCell<Sources<Vec<Entry>>>,
-    fine: FineWait,
+    sources: RefCell<Sources<Pages>>,
+    wait: Wait,
     /// Taken out while events are dispatched, so that a waker may come back here.
     events: Cell<Option<Events>>,
     events_capacity: usize,
@@ -99,8 +99,8 @@ impl MioReactor {
         Ok(Self {
             inner: Rc::new(Inner {
                 poll: RefCell::new(poll),
-                sources: RefCell::new(Sources::new(Vec::new(), max_sources)),
-                fine: FineWait::new(events_capacity),
+                sources: RefCell::new(Sources::new(Pages::new(), max_sources)),
+                wait: Wait::new(events_capacity),
                 events: Cell::new(None),
                 events_capacity,
                 clock: Clock::start(),
@@ -155,24 +155,25 @@ impl MioReactor {
         &self,
         source: &mut impl Source,
         interest: Interest,
-    ) -> io::Result<Token> {
+    ) -> io::Result<(Rc<Page>, Token)> {
         let inner = &*self.inner;
-        let token = inner
-            .sources
-            .borrow_mut()
-            .insert()
-            .map_err(|full| io::Error::new(io::ErrorKind::OutOfMemory, full))?;
+        let (page, token) = {
+            let mut sources = inner.sources.borrow_mut();
+            let token = sources
+                .insert()
+                .map_err(|full| io::Error::new(io::ErrorKind::OutOfMemory, full))?;
+            (sources.page(token), token)
+        };
         let number = mio::Token(token.to_usize());
-        if let Err(error) = inner
-            .poll
-            .borrow()
-            .registry()
-            .register(source, number, interest)
-        {
-            let _ = inner.sources.borrow_mut().remove(token);
-            return Err(error);
+        let poll = inner.poll.borrow();
+        let registered = poll.registry().register(source, number, interest);
+        match (registered, page) {
+            (Ok(()), Some(page)) => Ok((page, token)),
+            (result, _) => {
+                self.forget(token);
+                Err(result.err().unwrap_or_else(|| io::ErrorKind::Other.into()))
+            }
         }
-        Ok(token)
     }
 
     /// Changes what a source is watched for.
@@ -213,58 +214,30 @@ impl MioReactor {
         drop(wakeups);
     }
 
-    /// Takes what is known of a source's readiness out of the table.
-    #[inline]
-    pub(crate) fn take_ready(&self, token: Token, direction: Direction) -> Readiness {
-        self.inner.sources.borrow_mut().take_ready(token, direction)
-    }
-
-    /// The same or, if there is none, waits for news.
-    #[inline]
-    pub(crate) fn poll_take(
-        &self,
-        token: Token,
-        direction: Direction,
-        cx: &mut Context<'_>,
-    ) -> Poll<Readiness> {
-        // Cloned and dropped outside of the borrow: wakers can be foreign code.
-        let waker = cx.waker().clone();
-        let (ready, former) = self
-            .inner
-            .sources
-            .borrow_mut()
-            .take_ready_or_wait(token, direction, waker);
-        drop(former);
-        if ready.is_empty() {
-            Poll::Pending
-        } else {
-            Poll::Ready(ready)
+    /// Waits until there is an event.
+    #[inline(never)]
+    fn wait(&self, timeout: Option<&Timeout>) -> io::Result<()> {
+        let inner = &*self.inner;
+        let dispatch = |number, ready| self.dispatch(number, ready);
+        let rare = |number, ready| self.dispatch_rare(number, ready);
+        if inner.wait.wait(&inner.poll, timeout, dispatch, rare)? {
+            return Ok(());
         }
-    }
-
-    #[inline]
-    pub(crate) fn clear_ready(&self, token: Token, ready: Readiness) {
-        self.inner.sources.borrow_mut().clear_ready(token, ready);
+        self.wait_by_mio(timeout.map(Timeout::duration))
     }
 
     #[inline(never)]
-    fn wait_until(&self, at: Instant) -> io::Result<()> {
-        let timeout = at.saturating_duration_since(self.now()).min(LONGEST_WAIT);
-        if timeout.is_zero() {
-            return self.wait(Some(Duration::ZERO));
-        }
-        let dispatch = |number, ready| self.dispatch(number, ready);
-        match self.inner.fine.wait(&self.inner.poll, timeout, dispatch) {
-            Some(result) => {
-                let _count = result?;
-                record!(trace, "epoll_pwait2: {_count} events");
-                Ok(())
-            }
-            None => self.wait(Some(timeout)),
-        }
+    fn wait_at_most(&self, timeout: Duration) -> io::Result<()> {
+        self.wait(Some(&Timeout::new(timeout.min(LONGEST_WAIT))))
     }
 
-    fn wait(&self, timeout: Option<Duration>) -> io::Result<()> {
+    fn wait_until(&self, at: Instant) -> io::Result<()> {
+        self.wait_at_most(at.saturating_duration_since(self.now()))
+    }
+
+    /// The same by mio, which rounds up to milliseconds.
+    #[inline(never)]
+    fn wait_by_mio(&self, timeout: Option<Duration>) -> io::Result<()> {
         let inner = &*self.inner;
         let mut events = inner
             .events
@@ -276,7 +249,7 @@ impl MioReactor {
                 let mut _count = 0_usize;
                 dispatch::for_each_event(events.iter(), |event| {
                     _count += 1;
-                    self.dispatch(event.token().0, dispatch::readiness(event));
+                    self.dispatch_rare(event.token().0, dispatch::readiness(event));
                 });
                 record!(trace, "mio: {_count} events");
             }
@@ -287,20 +260,16 @@ impl MioReactor {
         Ok(())
     }
 
+    #[inline(never)]
+    fn dispatch_rare(&self, number: usize, ready: Readiness) {
+        self.dispatch(number, ready);
+    }
+
     /// Notes an event and wakes who waits for it; the table is free while a waker runs.
-    #[inline]
+    #[inline(always)]
     fn dispatch(&self, number: usize, ready: Readiness) {
-        if number == UNPARK.0 {
-            return;
-        }
-        let wakeups = {
-            let mut sources = self.inner.sources.borrow_mut();
-            match sources.find(number) {
-                Some(token) => sources.set_ready(token, ready),
-                // Late news of a source that is gone.
-                None => return,
-            }
-        };
+        // Nobody is woken by late news of a source that is gone, nor by the unparker.
+        let wakeups = self.inner.sources.borrow_mut().report(number, ready);
         dispatch::wake(wakeups);
     }
 }
@@ -313,10 +282,11 @@ impl Reactor for MioReactor {
         self.inner.clock.elapsed()
     }
 
+    #[inline]
     fn park(&self, until: Deadline) -> io::Result<()> {
         match until {
             Deadline::Never => self.wait(None),
-            Deadline::Now => self.wait(Some(Duration::ZERO)),
+            Deadline::Now => self.wait_at_most(Duration::ZERO),
             Deadline::At(at) => self.wait_until(at),
         }
     }
@@ -354,8 +324,10 @@ impl Drop for Entered {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use polliwog_core::sources::Direction;
     use std::net::{TcpListener, TcpStream};
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Context;
 
     struct Count(AtomicUsize);
 
@@ -393,29 +365,23 @@ mod tests {
     fn events_of_a_source_that_is_gone_reach_nobody() {
         let reactor = MioReactor::with_limits(1, 4).unwrap();
         let (mut old, theirs) = connected();
-        let stale = reactor.register(&mut old, Interest::READABLE).unwrap();
+        let (_, stale) = reactor.register(&mut old, Interest::READABLE).unwrap();
         io::Write::write_all(&mut &theirs, b"late").unwrap();
         // The table forgets the source, the selector does not: its event comes all the same.
         reactor.forget(stale);
         let (mut new, _open) = connected();
-        let token = reactor.register(&mut new, Interest::READABLE).unwrap();
+        let (page, token) = reactor.register(&mut new, Interest::READABLE).unwrap();
         assert_eq!(token.index(), stale.index());
+        let row = page.row(token.index());
         let count = Arc::new(Count(AtomicUsize::new(0)));
         let waker = Waker::from(Arc::clone(&count));
         let mut cx = Context::from_waker(&waker);
-        assert!(
-            reactor
-                .poll_take(token, Direction::Read, &mut cx)
-                .is_pending()
-        );
+        assert!(row.poll_ready(Direction::Read, &mut cx).is_pending());
         reactor.park(Deadline::Never).unwrap();
-        assert!(
-            reactor
-                .poll_take(token, Direction::Read, &mut cx)
-                .is_pending()
-        );
+        assert!(row.poll_ready(Direction::Read, &mut cx).is_pending());
         assert_eq!(count.0.load(Ordering::Relaxed), 0);
         reactor.deregister(&mut old).unwrap();
+        reactor.forget(token);
     }
 
     #[test]
@@ -423,15 +389,12 @@ mod tests {
         for deadline in [Deadline::Never, Deadline::At(Instant::MAX), Deadline::Now] {
             let reactor = MioReactor::new().unwrap();
             let (mut ours, theirs) = connected();
-            let token = reactor.register(&mut ours, Interest::READABLE).unwrap();
+            let (page, token) = reactor.register(&mut ours, Interest::READABLE).unwrap();
+            let row = page.row(token.index());
             let count = Arc::new(Count(AtomicUsize::new(0)));
             let waker = Waker::from(Arc::clone(&count));
             let mut cx = Context::from_waker(&waker);
-            assert!(
-                reactor
-                    .poll_take(token, Direction::Read, &mut cx)
-                    .is_pending()
-            );
+            assert!(row.poll_ready(Direction::Read, &mut cx).is_pending());
             io::Write::write_all(&mut &theirs, b"news").unwrap();
             theirs.shutdown(std::net::Shutdown::Write).unwrap();
             let (mut seen, mut read) = (Readiness::NONE, Vec::new());
@@ -440,7 +403,7 @@ mod tests {
             let mut ended = false;
             while !ended {
                 reactor.park(deadline).unwrap();
-                seen |= reactor.inner.sources.borrow().ready(token);
+                seen |= row.ready();
                 match io::Read::read_to_end(&mut &ours, &mut read) {
                     Ok(_) => ended = true,
                     Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
@@ -449,6 +412,7 @@ mod tests {
             assert!(seen.contains(Readiness::READABLE) && read == b"news");
             assert_eq!(count.0.load(Ordering::Relaxed), 1);
             reactor.deregister(&mut ours).unwrap();
+            reactor.forget(token);
         }
     }
 

@@ -1,12 +1,13 @@
 //! [`Registered`]: an I/O source that knows its reactor.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::io;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use mio::{Interest, event::Source};
-use polliwog_core::sources::{Direction, Readiness, Token};
+use polliwog_core::sources::{Direction, Entry, Page, Readiness, Token};
 
 use crate::reactor::MioReactor;
 use crate::sys::{CLOSE_DEREGISTERS, TRUE_EDGES};
@@ -53,12 +54,16 @@ const STREAK: u8 = 128;
 /// ```
 pub struct Registered<S: Source> {
     reactor: MioReactor,
-    token: Cell<Option<Token>>,
-    /// What the selector watches the source for. None as long as there is no token.
+    /// The part of the reactor's table that has the source's row, once it is registered. The row says
+    /// what the source may be tried for: what has been reported and not used up since, and directions
+    /// not watched yet.
+    page: OnceCell<Rc<Page>>,
+    /// The index of that row.
+    index: Cell<u32>,
+    /// What the selector watches the source for. None as long as there is no row.
     interest: Cell<Option<Interest>>,
-    /// What the source may be tried for: what the reactor reported, taken out of its table, and
-    /// not used up since. Before the source is registered, everything.
-    ready: Cell<Readiness>,
+    /// What the source may be tried for before it is registered: everything.
+    hoped: Cell<Readiness>,
     /// Operations in a row that did not have to wait.
     streak: Cell<u8>,
     /// Dropping the source closes its descriptor.
@@ -94,9 +99,10 @@ impl<S: Source> Registered<S> {
     fn parts(reactor: &MioReactor, source: S, closes: bool) -> Self {
         Self {
             reactor: reactor.clone(),
-            token: Cell::new(None),
+            page: OnceCell::new(),
+            index: Cell::new(0),
             interest: Cell::new(None),
-            ready: Cell::new(Readiness::READABLE | Readiness::WRITABLE),
+            hoped: Cell::new(Readiness::READABLE | Readiness::WRITABLE),
             streak: Cell::new(0),
             closes,
             source: RefCell::new(Some(source)),
@@ -126,9 +132,9 @@ impl<S: Source> Registered<S> {
     /// # Errors
     ///
     /// When the operating system refuses to deregister it.
-    pub fn into_inner(self) -> io::Result<S> {
-        let mut source = self.source.borrow_mut().take().ok_or_else(gone)?;
-        if let Some(token) = self.token.take() {
+    pub fn into_inner(mut self) -> io::Result<S> {
+        let mut source = self.source.get_mut().take().ok_or_else(gone)?;
+        if let Some(token) = self.take_token() {
             let result = self.reactor.deregister(&mut source);
             self.reactor.forget(token);
             result?;
@@ -217,7 +223,7 @@ impl<S: Source> Registered<S> {
     #[inline]
     pub(crate) fn read_short(&self) {
         if TRUE_EDGES {
-            self.ready.set(self.ready.get() & !used_up(Direction::Read));
+            self.clear(Direction::Read);
         }
     }
 
@@ -225,24 +231,13 @@ impl<S: Source> Registered<S> {
     #[inline]
     pub(crate) fn write_short(&self) {
         if TRUE_EDGES {
-            self.ready
-                .set(self.ready.get() & !used_up(Direction::Write));
+            self.clear(Direction::Write);
         }
     }
 
     /// Registers a socket whose connect is under way for both directions.
     pub(crate) fn register_both(&self) -> io::Result<()> {
         self.watch(Some(Interest::READABLE | Interest::WRITABLE))
-            .map(drop)
-    }
-
-    #[inline]
-    fn watched(&self, direction: Direction) -> Option<Token> {
-        if watches(self.interest.get(), direction) {
-            self.token.get()
-        } else {
-            None
-        }
     }
 
     #[inline]
@@ -253,10 +248,7 @@ impl<S: Source> Registered<S> {
         mut op: impl FnMut(&S) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
         if !self.is_ready(direction) {
-            match self.watched(direction) {
-                Some(token) => ready!(self.poll_watched(token, direction, cx)),
-                None => ready!(self.poll_unwatched(direction, cx))?,
-            }
+            ready!(self.poll_news(direction, cx))?;
         }
         let streak = self.streak.get();
         if streak == STREAK {
@@ -290,18 +282,37 @@ impl<S: Source> Registered<S> {
         Poll::Pending
     }
 
+    #[inline]
+    fn row(&self) -> Option<&Entry> {
+        Some(self.page.get()?.row(self.index.get() as usize))
+    }
+
+    /// The source's name in the reactor's table, which it no longer counts on being in.
+    fn take_token(&mut self) -> Option<Token> {
+        Some(self.page.take()?.token(self.index.get()))
+    }
+
+    /// What operations may be tried.
+    #[inline]
+    fn ready(&self) -> Readiness {
+        match self.row() {
+            Some(row) => row.ready(),
+            None => self.hoped.get(),
+        }
+    }
+
     /// Whether an operation may be tried.
     #[inline]
     fn is_ready(&self, direction: Direction) -> bool {
-        self.ready.get().intersects(direction.mask())
+        self.ready().intersects(direction.mask())
     }
 
-    /// Notes that an operation would have blocked.
+    /// Notes that an operation would have blocked, or that the next one would.
     #[inline]
     fn clear(&self, direction: Direction) {
-        self.ready.set(self.ready.get() & !used_up(direction));
-        if let Some(token) = self.token.get() {
-            self.reactor.clear_ready(token, used_up(direction));
+        match self.row() {
+            Some(row) => row.clear_ready(used_up(direction)),
+            None => self.hoped.set(self.hoped.get() & !used_up(direction)),
         }
     }
 
@@ -312,57 +323,52 @@ impl<S: Source> Registered<S> {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Readiness>> {
         // Until the source is watched it is not known whether it is ready.
-        if self.watched(direction).is_none() || !self.is_ready(direction) {
+        if !watches(self.interest.get(), direction) || !self.is_ready(direction) {
             ready!(self.poll_unwatched(direction, cx))?;
         }
         if self.streak.get() == STREAK {
             return self.pause(cx);
         }
         self.streak.set(self.streak.get() + 1);
-        Poll::Ready(Ok(self.ready.get() & direction.mask()))
+        Poll::Ready(Ok(self.ready() & direction.mask()))
     }
 
-    /// Waits until the reactor reports something about a source that it watches.
+    /// Waits until the reactor reports something about a source that is not ready.
     #[inline(always)]
-    fn poll_watched(&self, token: Token, direction: Direction, cx: &mut Context<'_>) -> Poll<()> {
-        // Somebody who has just waited was woken, as a rule. After some operations there is
-        // nothing left, as a rule.
-        if self.streak.get() == 0 {
-            let ready = self.reactor.take_ready(token, direction);
-            if !ready.is_empty() {
-                self.ready.set(self.ready.get() | ready);
-                return Poll::Ready(());
-            }
-        }
-        match self.reactor.poll_take(token, direction, cx) {
-            Poll::Ready(ready) => {
-                self.ready.set(self.ready.get() | ready);
-                Poll::Ready(())
-            }
-            Poll::Pending => {
+    fn poll_news(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.row() {
+            Some(row) if watches(self.interest.get(), direction) => {
                 self.streak.set(0);
+                drop(row.wait(direction, cx.waker().clone()));
                 Poll::Pending
             }
+            _ => self.poll_unwatched(direction, cx),
         }
     }
 
-    /// The same, of a source that it may still have to watch.
+    /// The same, of a source that it may still have to watch, or that may be ready.
     #[inline(never)]
     fn poll_unwatched(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let token = match self.watched(direction) {
-            Some(token) => token,
-            None => self.watch(Some(match direction {
+        if !watches(self.interest.get(), direction) {
+            self.watch(Some(match direction {
                 Direction::Read => Interest::READABLE,
                 Direction::Write => Interest::WRITABLE,
-            }))?,
+            }))?;
+        }
+        let Some(row) = self.row() else {
+            return Poll::Ready(Err(gone()));
         };
-        self.poll_watched(token, direction, cx).map(Ok)
+        let ready = row.poll_ready(direction, cx);
+        if ready.is_pending() {
+            self.streak.set(0);
+        }
+        ready.map(|_| Ok(()))
     }
 
     /// Makes the selector watch the source for `more`, too, or again if it [dropped](was_dropped)
     /// the source.
     #[cold]
-    fn watch(&self, more: Option<Interest>) -> io::Result<Token> {
+    fn watch(&self, more: Option<Interest>) -> io::Result<()> {
         let Ok(mut source) = self.source.try_borrow_mut() else {
             return Err(io::Error::other("a source used inside its own operation"));
         };
@@ -375,24 +381,29 @@ impl<S: Source> Registered<S> {
         // What was hoped for so far will be reported from now on.
         for direction in [Direction::Read, Direction::Write] {
             if watches(Some(interest), direction) && !watches(self.interest.get(), direction) {
-                self.ready.set(self.ready.get() & !used_up(direction));
+                self.clear(direction);
             }
         }
-        let token = match self.token.get() {
-            Some(token) => {
+        match self.page.get() {
+            Some(page) => {
+                let token = page.token(self.index.get());
                 match self.reactor.reregister(source, token, interest) {
                     Err(error) if was_dropped(&error) => {
                         self.reactor.register_again(source, token, interest)?;
                     }
                     result => result?,
                 }
-                token
             }
-            None => self.reactor.register(source, interest)?,
-        };
-        self.token.set(Some(token));
+            None => {
+                let (page, token) = self.reactor.register(source, interest)?;
+                // Nobody waits for a source that is new.
+                let _ = page.row(token.index()).set_ready(self.hoped.get());
+                self.index.set(token.index() as u32);
+                let _ = self.page.set(page);
+            }
+        }
         self.interest.set(Some(interest));
-        Ok(token)
+        Ok(())
     }
 }
 
@@ -429,7 +440,7 @@ fn was_dropped(error: &io::Error) -> bool {
 
 impl<S: Source> Drop for Registered<S> {
     fn drop(&mut self) {
-        let Some(token) = self.token.take() else {
+        let Some(token) = self.take_token() else {
             return;
         };
         if !(self.closes && CLOSE_DEREGISTERS) {
@@ -458,142 +469,4 @@ fn gone() -> io::Error {
 }
 
 #[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-    use mio::net::UnixStream;
-    use polliwog_core::{Deadline, Reactor};
-    use std::io::{Read, Write};
-    use std::task::Waker;
-
-    fn pair() -> (MioReactor, Registered<UnixStream>, UnixStream) {
-        let reactor = MioReactor::with_limits(1, 16).unwrap();
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        let ours = Registered::with_reactor(&reactor, ours);
-        (reactor, ours, theirs)
-    }
-
-    #[test]
-    fn a_source_that_never_waits_is_never_registered() {
-        let (reactor, ours, mut theirs) = pair();
-        let mut cx = Context::from_waker(Waker::noop());
-        theirs.write_all(b"x").unwrap();
-        let mut buf = [0; 4];
-        let read = ours.poll_read_with(&mut cx, |mut io| io.read(&mut buf));
-        assert!(matches!(read, Poll::Ready(Ok(1))));
-        let written = ours.poll_write_with(&mut cx, |mut io| io.write(b"y"));
-        assert!(matches!(written, Poll::Ready(Ok(1))));
-        assert_eq!(reactor.sources(), 0);
-        let read = ours.poll_read_with(&mut cx, |mut io| io.read(&mut buf));
-        assert!(read.is_pending());
-        assert_eq!(reactor.sources(), 1);
-        assert!(!ours.interest.get().unwrap().is_writable());
-        drop(ours);
-        assert_eq!(reactor.sources(), 0);
-    }
-
-    #[test]
-    fn the_limit_of_sources_is_an_error_of_the_one_too_many() {
-        let (reactor, ours, _theirs) = pair();
-        let (other, _open) = UnixStream::pair().unwrap();
-        let other = Registered::with_reactor(&reactor, other);
-        let mut cx = Context::from_waker(Waker::noop());
-        assert!(ours.poll_read_ready(&mut cx).is_pending());
-        let Poll::Ready(Err(error)) = other.poll_read_ready(&mut cx) else {
-            panic!("there is room for one source only");
-        };
-        assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
-        assert!(error.to_string().contains("all 1 sources"), "{error}");
-        drop(ours);
-        assert!(other.poll_read_ready(&mut cx).is_pending());
-    }
-
-    #[test]
-    fn after_a_short_read_the_next_one_waits_without_a_try() {
-        if !TRUE_EDGES {
-            return;
-        }
-        let (reactor, ours, mut theirs) = pair();
-        let mut cx = Context::from_waker(Waker::noop());
-        let mut tries = 0;
-        let mut read = |cx: &mut Context<'_>| {
-            let read = ours.poll_read_with(cx, |mut io| {
-                tries += 1;
-                io.read(&mut [0; 4])
-            });
-            if read.is_ready() {
-                ours.read_short();
-            }
-            (read.is_ready(), tries)
-        };
-        theirs.write_all(b"x").unwrap();
-        assert_eq!(read(&mut cx), (true, 1));
-        assert_eq!(read(&mut cx), (false, 1));
-        theirs.write_all(b"x").unwrap();
-        reactor.park(Deadline::Never).unwrap();
-        assert_eq!(read(&mut cx), (true, 2));
-        assert_eq!(read(&mut cx), (false, 2));
-        // The end of the stream stays visible: it is found although the read before was short.
-        theirs.write_all(b"x").unwrap();
-        drop(theirs);
-        reactor.park(Deadline::Never).unwrap();
-        assert_eq!(read(&mut cx), (true, 3));
-        assert_eq!(read(&mut cx), (true, 4));
-    }
-
-    #[test]
-    fn what_is_hoped_for_is_no_news() {
-        let (reactor, ours, mut theirs) = pair();
-        let mut cx = Context::from_waker(Waker::noop());
-        let mut buf = [0; 4];
-        let read = ours.poll_read_with(&mut cx, |mut io| io.read(&mut buf));
-        assert!(read.is_pending());
-        // Watched for reading, not for writing: a write may be tried, but is not reported ready.
-        assert!(ours.poll_write_ready(&mut cx).is_pending());
-        reactor.park(Deadline::Never).unwrap();
-        assert!(ours.poll_write_ready(&mut cx).is_ready());
-        assert!(ours.poll_read_ready(&mut cx).is_pending());
-        theirs.write_all(b"x").unwrap();
-        reactor.park(Deadline::Never).unwrap();
-        // What has been reported stays until it has been used up.
-        assert!(ours.poll_read_ready(&mut cx).is_ready());
-        assert!(ours.poll_read_ready(&mut cx).is_ready());
-        let read = || ours.try_with(Direction::Read, |mut io| io.read(&mut [0; 1]));
-        assert_eq!(read().unwrap(), 1);
-        assert_eq!(read().unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        assert!(ours.poll_read_ready(&mut cx).is_pending());
-    }
-
-    #[test]
-    fn a_source_that_is_always_ready_pauses_now_and_then() {
-        let (_reactor, ours, mut theirs) = pair();
-        let mut cx = Context::from_waker(Waker::noop());
-        theirs.write_all(&[0; 1000]).unwrap();
-        let read = |cx: &mut Context<'_>| ours.poll_read_with(cx, |mut io| io.read(&mut [0; 1]));
-        let pauses = (0..1000).filter(|_| read(&mut cx).is_pending()).count();
-        assert_eq!(pauses, 1000 / (usize::from(STREAK) + 1));
-    }
-
-    #[test]
-    fn a_source_that_would_block_for_ever_does_not_hang_the_thread() {
-        let (reactor, ours, theirs) = pair();
-        let mut cx = Context::from_waker(Waker::noop());
-        assert!(ours.poll_read_ready(&mut cx).is_pending());
-        drop(theirs);
-        reactor.park(Deadline::Never).unwrap();
-        let block = |_: &UnixStream| Err::<(), _>(io::ErrorKind::WouldBlock.into());
-        assert!(ours.poll_read_with(&mut cx, block).is_pending());
-    }
-
-    #[test]
-    fn a_source_can_be_taken_out_and_used_again() {
-        let (reactor, ours, mut theirs) = pair();
-        let mut cx = Context::from_waker(Waker::noop());
-        assert!(ours.poll_read_ready(&mut cx).is_pending());
-        let ours = Registered::with_reactor(&reactor, ours.into_inner().unwrap());
-        assert_eq!(reactor.sources(), 0);
-        assert!(ours.poll_read_ready(&mut cx).is_pending());
-        theirs.write_all(b"x").unwrap();
-        reactor.park(Deadline::Never).unwrap();
-        assert!(ours.poll_read_ready(&mut cx).is_ready());
-    }
-}
+mod tests;

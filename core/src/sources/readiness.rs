@@ -28,6 +28,16 @@ impl Readiness {
     /// What an operation that would have blocked may take back.
     pub(super) const CLEARABLE: Readiness = Readiness(1 | 2);
 
+    #[inline]
+    pub(super) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    #[inline]
+    pub(super) const fn from_bits(bits: u8) -> Self {
+        Readiness(bits)
+    }
+
     /// Whether nothing is set.
     #[inline]
     pub const fn is_empty(self) -> bool {

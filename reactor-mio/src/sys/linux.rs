@@ -5,12 +5,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use polliwog_core::Instant;
 use polliwog_core::sources::Readiness;
-use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventFlags};
 use rustix::io::Errno;
@@ -44,63 +44,97 @@ fn nanos() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
+/// How long to wait at most, as the system wants to be told.
+#[repr(transparent)]
+pub(crate) struct Timeout(Timespec);
+
+impl Timeout {
+    /// At most a day.
+    pub(crate) fn new(duration: Duration) -> Self {
+        Self(Timespec {
+            tv_sec: duration.as_secs() as _,
+            tv_nsec: duration.subsec_nanos() as _,
+        })
+    }
+
+    pub(crate) fn duration(&self) -> Duration {
+        Duration::new(self.0.tv_sec as u64, self.0.tv_nsec as u32)
+    }
+}
+
 /// Waits on mio's epoll descriptor without mio.
-pub(crate) struct FineWait {
+pub(crate) struct Wait {
     /// Taken out while in use, so that a waker may come back here. Allocated by the first wait.
-    events: Cell<Vec<epoll::Event>>,
+    events: Cell<Box<[MaybeUninit<epoll::Event>]>>,
     capacity: usize,
     /// A kernel before 5.11 or a sandbox refused the system call: it is not tried again.
     refused: Cell<bool>,
 }
 
-impl FineWait {
+impl Wait {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
-            events: Cell::new(Vec::new()),
+            events: Cell::default(),
             capacity,
             refused: Cell::new(false),
         }
     }
 
-    /// Waits and calls `dispatch` with the token and the readiness of each event.
+    /// Waits and calls `dispatch` with the token and the readiness of each event. Without a timeout
+    /// it waits until there is one. `rare` does the same, out of line, for what comes rarely.
     ///
-    /// `None` if the system cannot wait that finely. Otherwise the number of events.
+    /// `false` if the system cannot wait that way.
+    #[inline(always)]
     pub(crate) fn wait(
         &self,
         poll: &RefCell<mio::Poll>,
-        timeout: Duration,
-        mut dispatch: impl FnMut(usize, Readiness),
-    ) -> Option<io::Result<usize>> {
+        timeout: Option<&Timeout>,
+        dispatch: impl Fn(usize, Readiness),
+        rare: impl Fn(usize, Readiness),
+    ) -> io::Result<bool> {
         if self.refused.get() {
-            return None;
+            return Ok(false);
         }
-        let timeout = Timespec::try_from(timeout).ok()?;
-        let mut events = self.events.take();
-        events.clear();
-        events.reserve(self.capacity);
-        let waited = {
-            let poll = poll.borrow();
-            let buffer = spare_capacity(&mut events);
-            epoll::wait(poll.registry().as_fd(), buffer, Some(&timeout))
-        };
+        let mut buffer = self.events.take();
+        if buffer.is_empty() {
+            buffer = Box::new_uninit_slice(self.capacity);
+        }
+        let waited = epoll::wait(
+            poll.borrow_mut().registry().as_fd(),
+            &mut *buffer,
+            timeout.map(|timeout| &timeout.0),
+        );
         match waited {
-            Ok(count) => {
+            Ok((events, _)) => {
                 for_each_event(events.iter(), |event| {
-                    dispatch(event.data.u64() as usize, readiness(event.flags));
+                    let (number, flags) = (event.data.u64() as usize, event.flags);
+                    if flags == EventFlags::IN {
+                        // The usual case.
+                        dispatch(number, Readiness::READABLE);
+                    } else {
+                        rare(number, readiness(flags));
+                    }
                 });
-                self.events.set(events);
-                Some(Ok(count))
+                self.events.set(buffer);
+                Ok(true)
             }
-            Err(Errno::INTR) => {
-                self.events.set(events);
-                Some(Ok(0))
+            Err(error) => {
+                self.events.set(buffer);
+                self.failed(error)
             }
+        }
+    }
+
+    #[cold]
+    fn failed(&self, error: Errno) -> io::Result<bool> {
+        match error {
+            Errno::INTR => Ok(true),
             // Some sandboxes say "not permitted" to every system call that they do not know.
-            Err(Errno::NOSYS | Errno::PERM) => {
+            Errno::NOSYS | Errno::PERM => {
                 self.refused.set(true);
-                None
+                Ok(false)
             }
-            Err(error) => Some(Err(error.into())),
+            error => Err(error.into()),
         }
     }
 }

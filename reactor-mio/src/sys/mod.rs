@@ -1,16 +1,16 @@
-//! What differs between operating systems: waiting with a fine resolution, and the clock.
+//! What differs between operating systems: waiting, and the clock.
 //!
-//! Each platform file offers the same `Clock` and `FineWait`.
+//! Each platform file offers the same `Clock`, `Timeout` and `Wait`.
 
 #[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll)))]
 mod linux;
 #[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll)))]
-pub(crate) use linux::{Clock, FineWait};
+pub(crate) use linux::{Clock, Timeout, Wait};
 
 #[cfg(not(all(target_os = "linux", not(mio_unsupported_force_poll_poll))))]
 mod portable;
 #[cfg(not(all(target_os = "linux", not(mio_unsupported_force_poll_poll))))]
-pub(crate) use portable::{Clock, FineWait};
+pub(crate) use portable::{Clock, Timeout, Wait};
 
 /// Whether the selector reports edges all by itself.
 ///

@@ -21,20 +21,34 @@ impl Clock {
     }
 }
 
-/// Offers nothing: the caller waits with mio, in steps of a millisecond.
-pub(crate) struct FineWait;
+/// How long to wait at most.
+pub(crate) struct Timeout(Duration);
 
-impl FineWait {
+impl Timeout {
+    pub(crate) fn new(duration: Duration) -> Self {
+        Self(duration)
+    }
+
+    pub(crate) fn duration(&self) -> Duration {
+        self.0
+    }
+}
+
+/// Offers nothing: the caller waits with mio, in steps of a millisecond.
+pub(crate) struct Wait;
+
+impl Wait {
     pub(crate) fn new(_capacity: usize) -> Self {
-        FineWait
+        Wait
     }
 
     pub(crate) fn wait(
         &self,
         _poll: &RefCell<mio::Poll>,
-        _timeout: Duration,
-        _dispatch: impl FnMut(usize, Readiness),
-    ) -> Option<io::Result<usize>> {
-        None
+        _timeout: Option<&Timeout>,
+        _dispatch: impl Fn(usize, Readiness),
+        _rare: impl Fn(usize, Readiness),
+    ) -> io::Result<bool> {
+        Ok(false)
     }
 }
