@@ -1,5 +1,5 @@
-//! Counts that do not depend on the machine's mood: user instructions by callgrind, system calls
-//! by strace. Each is the difference of two runs, so that what happens once is not counted.
+//! Counts that do not depend on the machine's mood: user instructions by callgrind or, of a server,
+//! by single steps, system calls by strace. Each is the difference of two runs, so that what happens once is not counted.
 
 use std::fs;
 use std::io;
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::echo::Server;
-use crate::echo::load::{Generator, Load, Mode, Until};
+use crate::echo::load::{Generator, Load, Mode, Think, Until};
 use crate::meter::Figures;
 
 /// Whether a program is there.
@@ -113,16 +113,18 @@ pub fn count(runtime: &str, name: &str) -> io::Result<Figures> {
         "50" => (50, Mode::Burst, 500, 1000),
         _ => (1, Mode::Steady, 500, 1000),
     };
-    let think = Duration::from_micros(think_micros);
+    let requests = match kind {
+        "syscalls" => requests,
+        // A step takes a long time.
+        _ => requests / 20,
+    };
+    let own = std::env::current_exe()?;
     let total = |requests: u64| {
         let out = Scratch::new();
-        let option = match kind {
-            "syscalls" => out.option("--output="),
-            _ => out.option("--callgrind-out-file="),
-        };
+        let (own, option) = (own.to_string_lossy(), out.option("--output="));
         let wrapper: &[&str] = match kind {
             "syscalls" => &["strace", "-f", "-c", &option],
-            _ => &["valgrind", "--tool=callgrind", &option],
+            _ => &[&own, "steps", &out.option("")],
         };
         let server = Server::start(runtime, 4096, wrapper)?;
         let mut generator = Generator::new(Load {
@@ -130,14 +132,18 @@ pub fn count(runtime: &str, name: &str) -> io::Result<Figures> {
             connections,
             size: 64,
             mode,
-            think,
+            think: match (kind, think_micros) {
+                ("instructions", _) => Think::UntilIdle(server.process),
+                (_, 0) => Think::No,
+                (_, micros) => Think::For(Duration::from_micros(micros)),
+            },
         })?;
         let done = generator.run(Until::Requests(requests))?.requests;
         server.stop();
         let text = fs::read_to_string(&out.0)?;
         let total = match kind {
             "syscalls" => strace_total(&text)?,
-            _ => callgrind_total(&text)?,
+            _ => text.parse().map_err(io::Error::other)?,
         };
         Ok::<_, io::Error>((done as f64, total))
     };

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use crate::meter::Plan;
-use crate::{echo, exact};
+use crate::{echo, exact, steps};
 
 /// Micro benchmarks whose instructions are counted, and the operations of a round.
 pub const INSTRUCTIONS: [(&str, u64); 8] = [
@@ -46,19 +46,32 @@ pub fn run(file: &str, update: bool) -> Result<(), String> {
         Err(_) if update => Baseline::default(),
         Err(error) => return Err(format!("{file}: {error}")),
     };
-    let mut with_instructions = exact::has("valgrind");
-    if !with_instructions {
-        println!("skipped: instructions: valgrind is missing");
-    } else if !update && baseline.compiler != compiler {
-        with_instructions = false;
+    let mut tools = Tools {
+        valgrind: exact::has("valgrind"),
+        ptrace: steps::are_allowed(),
+        strace: exact::can_trace(),
+    };
+    for (works, line) in [
+        (tools.valgrind, "instructions: valgrind is missing"),
+        (
+            tools.ptrace,
+            "instructions of a server: ptrace is not allowed",
+        ),
+        (
+            tools.strace,
+            "system calls: strace is missing or must not trace",
+        ),
+    ] {
+        if !works {
+            println!("skipped: {line}");
+        }
+    }
+    if !update && baseline.compiler != compiler {
+        (tools.valgrind, tools.ptrace) = (false, false);
         let theirs = &baseline.compiler;
         println!("skipped: instructions: counted with {theirs}, this is {compiler}");
     }
-    let with_calls = exact::can_trace();
-    if !with_calls {
-        println!("skipped: system calls: strace is missing or must not trace");
-    }
-    let counts = count(with_instructions, with_calls)?;
+    let counts = count(tools)?;
     if update {
         return fs::write(file, text(compiler, &counts)).map_err(|e| format!("{file}: {e}"));
     }
@@ -84,9 +97,16 @@ pub fn run(file: &str, update: bool) -> Result<(), String> {
     Err(format!("{}\n{update}", risen.join("\n")))
 }
 
-fn count(with_instructions: bool, with_calls: bool) -> Result<BTreeMap<String, f64>, String> {
+/// What can be used to count.
+struct Tools {
+    valgrind: bool,
+    ptrace: bool,
+    strace: bool,
+}
+
+fn count(tools: Tools) -> Result<BTreeMap<String, f64>, String> {
     let mut counts = BTreeMap::new();
-    if with_instructions {
+    if tools.valgrind {
         for (name, ops) in INSTRUCTIONS {
             let count = exact::instructions("polliwog", name, ops);
             let count = count.map_err(|error| error.to_string())?;
@@ -104,8 +124,8 @@ fn count(with_instructions: bool, with_calls: bool) -> Result<BTreeMap<String, f
     }
     for name in ECHO {
         let wanted = match name.starts_with("syscalls") {
-            true => with_calls,
-            false => with_instructions,
+            true => tools.strace,
+            false => tools.ptrace,
         };
         if wanted {
             let figures = echo::measure("polliwog", name, 0.0);

@@ -8,6 +8,7 @@ mod meter;
 mod micro;
 mod report;
 mod rt;
+mod steps;
 
 use std::process::ExitCode;
 
@@ -18,7 +19,8 @@ usage: polliwog-benches run [--quick] [--only PART-OF-NAME] [--rounds N] [--out 
        polliwog-benches guard FILE [--update]
        polliwog-benches list
        polliwog-benches one RUNTIME BENCHMARK [--rounds N] [--warmup N] [--ops N] [--millis N]
-       polliwog-benches serve RUNTIME BUFFER";
+       polliwog-benches serve RUNTIME BUFFER
+       polliwog-benches steps FILE PROGRAM...";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
             Ok(buffer) => echo::serve(runtime, buffer),
             Err(_) => Err(USAGE.to_string()),
         },
+        ["steps", file, ref program @ ..] => steps::run(file, program),
         _ => Err(USAGE.to_string()),
     };
     match done {

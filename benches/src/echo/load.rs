@@ -1,7 +1,9 @@
 //! The load generator: a loop on mio, none of the runtimes.
 
+use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -15,9 +17,18 @@ pub struct Load {
     /// Bytes of a request, which is also those of its response.
     pub size: usize,
     pub mode: Mode,
-    /// How long to wait before each request (in bursts: before each burst), so that a server
-    /// that is slowed down by being watched has finished with the one before.
-    pub think: Duration,
+    /// How long to wait before each request (in bursts: before each burst).
+    pub think: Think,
+}
+
+/// A wait before a request.
+#[derive(Clone, Copy, Debug)]
+pub enum Think {
+    No,
+    For(Duration),
+    /// Until the server, the process of this number, waits for it: however much a server is slowed
+    /// down by being watched, it has finished with the request before.
+    UntilIdle(u32),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,7 +211,7 @@ impl Generator {
                         me.ask(index)
                     }
                     Mode::Churn => {
-                        if !think.is_zero() && !stopping {
+                        if !matches!(think, Think::No) && !stopping {
                             // The end of the one and the beginning of the other are two events.
                             me.connections[index].stream.shutdown(Shutdown::Write)?;
                             pause(think);
@@ -260,10 +271,33 @@ impl Connection {
     }
 }
 
-fn pause(time: Duration) {
-    if !time.is_zero() {
-        std::thread::sleep(time);
+fn pause(think: Think) {
+    match think {
+        Think::No => {}
+        Think::For(time) => thread::sleep(time),
+        Think::UntilIdle(server) => {
+            // More than once: a thread that has just been woken may seem to be asleep.
+            let mut idle = 0;
+            while idle < 3 {
+                thread::sleep(Duration::from_micros(200));
+                idle = if sleeps(server) { idle + 1 } else { 0 };
+            }
+        }
     }
+}
+
+/// Whether all threads of a process wait in the kernel; one that is stopped does not.
+fn sleeps(process: u32) -> bool {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else {
+        return true;
+    };
+    tasks.flatten().all(|task| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        // The state follows the program's name, which is in parentheses.
+        stat.rsplit(") ")
+            .next()
+            .is_none_or(|rest| rest.starts_with('S'))
+    })
 }
 
 /// Whether an operation came before its time: nothing there, no room, or not yet connected.

@@ -10,9 +10,9 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::exact;
 use crate::meter::Figures;
-use load::{Generator, Load, Mode, Until};
+use crate::{exact, steps};
+use load::{Generator, Load, Mode, Think, Until};
 
 /// Names: `echo-CONNECTIONS-SIZE`, `churn`, `idle`, and the exact counts.
 pub const EXACT: &[&str] = &[
@@ -37,9 +37,11 @@ pub fn serve(runtime: &str, buffer: usize) -> Result<(), String> {
     let listener = TcpListener::bind("0.0.0.0:0").map_err(|error| error.to_string())?;
     // SAFETY: a descriptor of ours; a longer backlog than the standard library asks for.
     unsafe { libc::listen(std::os::fd::AsRawFd::as_raw_fd(&listener), 4096) };
-    println!("{}", listener.local_addr().unwrap().port());
+    let port = listener.local_addr().unwrap().port();
+    println!("{port} {}", std::process::id());
     io::stdout().flush().unwrap();
     end_with_stdin();
+    steps::begin();
     servers::serve(runtime, listener, buffer);
     Err(format!("there is no echo server for {runtime}"))
 }
@@ -64,6 +66,8 @@ fn end_with_stdin() {
 pub struct Server {
     child: Child,
     pub port: u16,
+    /// The server itself, below whatever it runs.
+    pub process: u32,
 }
 
 impl Server {
@@ -88,11 +92,16 @@ impl Server {
         if let Some(stdout) = child.stdout.take() {
             BufReader::new(stdout).read_line(&mut line)?;
         }
-        let port = line
-            .trim()
-            .parse()
-            .map_err(|_| io::Error::other(format!("no echo server for {runtime}")))?;
-        Ok(Self { child, port })
+        let said = line.trim().split_once(' ');
+        let said =
+            said.and_then(|(port, process)| Some((port.parse().ok()?, process.parse().ok()?)));
+        let (port, process) =
+            said.ok_or_else(|| io::Error::other(format!("no echo server for {runtime}")))?;
+        Ok(Self {
+            child,
+            port,
+            process,
+        })
     }
 
     /// CPU time of all threads, in nanoseconds.
@@ -160,7 +169,7 @@ fn under_load(
         connections,
         size,
         mode,
-        think: Duration::ZERO,
+        think: Think::No,
     })?;
     generator.run(Until::Time(Duration::from_secs_f64(seconds / 10.0)))?;
     let before = server.cpu_nanos();
@@ -196,7 +205,7 @@ fn idle(runtime: &str) -> io::Result<Figures> {
                 connections: connections - connected,
                 size: 32,
                 mode: Mode::Steady,
-                think: Duration::ZERO,
+                think: Think::No,
             })?);
             connected = connections;
         }

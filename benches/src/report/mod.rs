@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::exact;
+use crate::{exact, steps};
 use plan::{Job, Kind};
 use results::Results;
 
@@ -43,6 +43,7 @@ pub fn run(options: &[&str]) -> Result<(), String> {
     let tools = [
         ("valgrind", exact::has("valgrind")),
         ("strace", exact::can_trace()),
+        ("ptrace", steps::are_allowed()),
     ];
     for (tool, _) in tools.iter().filter(|(_, there)| !there) {
         eprintln!("{tool} does not work here: what it counts is left out");

@@ -68,11 +68,11 @@ impl Job {
         }
     }
 
-    /// The program that it needs.
+    /// What it needs besides a runtime.
     pub fn tool(&self) -> Option<&'static str> {
         match self.kind {
             Kind::Instructions { .. } => Some("valgrind"),
-            Kind::Exact if self.name.starts_with("instructions") => Some("valgrind"),
+            Kind::Exact if self.name.starts_with("instructions") => Some("ptrace"),
             Kind::Exact => Some("strace"),
             _ => None,
         }
@@ -89,10 +89,6 @@ impl Job {
                     offers(runtime).is_some_and(|offers| micro.needs <= offers)
                 })
             }
-            // Under callgrind smol's reactor thread keeps its executor from running.
-            Kind::Exact if runtime == "smol" => !self.name.starts_with("instructions"),
-            // What the kernel does for a ring is not seen by callgrind.
-            Kind::Exact if is_uring(runtime) && self.name.starts_with("instructions") => false,
             Kind::Echo | Kind::Exact | Kind::Idle => SERVERS.contains(&runtime),
         }
     }

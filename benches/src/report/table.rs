@@ -192,7 +192,7 @@ fn specs() -> Vec<Spec> {
     }
     specs.push(spec(
         "Exact counts of an echo server",
-        "System calls by strace, user instructions by callgrind, per request of 64 B. Fifty \
+        "System calls by strace, user instructions by single steps, per request of 64 B. Fifty \
          connections ask at once.",
         "per_request",
         2,
