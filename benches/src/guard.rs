@@ -31,9 +31,14 @@ const FIGURES: [(&str, &str); 5] = [
     ("timer", "allocations"),
 ];
 
-/// Counts of an echo server that has nothing else to do at each request: where events can fall
-/// together on a busy machine the count falls, but it never rises.
-const ECHO: [&str; 3] = ["instructions-1", "syscalls-1", "syscalls-churn-apart"];
+/// Counts of an echo server that has nothing else to do at each request, and how often to take them.
+/// Of several the least is kept: on a busy machine a request can come later than the connection that
+/// it comes by, and the server tries to read too early.
+const ECHO: [(&str, u32); 3] = [
+    ("instructions-1", 1),
+    ("syscalls-1", 1),
+    ("syscalls-churn-apart", 3),
+];
 
 /// A count may rise by this much.
 const TOLERANCE: f64 = 0.03;
@@ -122,16 +127,17 @@ fn count(tools: Tools) -> Result<BTreeMap<String, f64>, String> {
         let figures = figures.ok_or_else(|| format!("there is no benchmark {name}"))?;
         counts.insert(format!("{name} {figure}"), figures[figure]);
     }
-    for name in ECHO {
+    for (name, times) in ECHO {
         let wanted = match name.starts_with("syscalls") {
             true => tools.strace,
             false => tools.ptrace,
         };
-        if wanted {
+        for _ in 0..if wanted { times } else { 0 } {
             let figures = echo::measure("polliwog", name, 0.0);
             let figures = figures.ok_or_else(|| format!("there is no benchmark {name}"))?;
             let figures = figures.map_err(|error| format!("{name}: {error}"))?;
-            counts.insert(format!("echo {name}"), figures["per_request"]);
+            let least = counts.entry(format!("echo {name}")).or_insert(f64::MAX);
+            *least = figures["per_request"].min(*least);
         }
     }
     Ok(counts)

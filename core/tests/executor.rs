@@ -375,6 +375,19 @@ fn the_inbox_is_bounded_and_says_so() {
     assert_eq!(sum, 1);
 }
 
+/// A task that is the only one and always ready does not keep out what comes from other threads.
+#[test]
+fn a_lone_busy_task_keeps_nobody_out() {
+    let executor = executor(2);
+    let handle = executor.handle();
+    executor.block_on(async {
+        let task = handle.spawn(async {}).unwrap();
+        while !task.is_finished() {
+            yield_now().await;
+        }
+    });
+}
+
 /// Tasks of other threads that wait for a slot get it when one is free, also when nothing else
 /// wakes the executor.
 #[test]

@@ -5,6 +5,7 @@ use core::cell::UnsafeCell;
 use core::ptr;
 use core::task::Waker;
 
+pub(crate) use super::core_ref::CoreRef;
 #[cfg(feature = "std")]
 use super::inbox::Inbox;
 use crate::shim::{ACQUIRE, AtomicUsize, Cell, Lock, Ordering, const_unless_loom, set_bits};
@@ -38,7 +39,7 @@ pub(crate) struct Core {
     pub(crate) ready: ReadyQueue,
     signals: AtomicUsize,
     /// Odd while claimed. Handles of a former claim find another number.
-    epoch: AtomicUsize,
+    pub(super) epoch: AtomicUsize,
     outside: Lock<Outside>,
 
     /// First block with free slots.
@@ -52,9 +53,12 @@ pub(crate) struct Core {
     /// How many slots there may be.
     #[cfg(not(lean))]
     capacity: Cell<usize>,
-    /// Not counted on a lean build.
+    /// The count of polls at which to look at the reactor. Not counted on a lean build.
     #[cfg(not(lean))]
-    polls: Cell<u64>,
+    look_at: Cell<u64>,
+    /// How many polls there are until then.
+    #[cfg(not(lean))]
+    left: Cell<i64>,
     #[cfg(not(lean))]
     refused: Cell<usize>,
     pub(crate) running: Cell<bool>,
@@ -119,7 +123,9 @@ impl Core {
                 #[cfg(not(lean))]
                 capacity: Cell::new(0),
                 #[cfg(not(lean))]
-                polls: Cell::new(0),
+                look_at: Cell::new(0),
+                #[cfg(not(lean))]
+                left: Cell::new(0),
                 #[cfg(not(lean))]
                 refused: Cell::new(0),
                 running: Cell::new(false),
@@ -148,10 +154,7 @@ impl Core {
     pub(crate) fn claim(&'static self) -> Option<CoreRef> {
         // Acquire: what the former executor did to the cells comes before what we do.
         let epoch = set_bits(&self.epoch, 1, ACQUIRE);
-        (epoch & 1 == 0).then_some(CoreRef {
-            core: self,
-            epoch: epoch | 1,
-        })
+        (epoch & 1 == 0).then_some(CoreRef::new(self, epoch | 1))
     }
 
     /// First duty after a claim: sets everything to the start, for up to `capacity` tasks.
@@ -165,7 +168,8 @@ impl Core {
             self.free.set(ptr::null());
             self.slots.set(0);
             self.capacity.set(capacity);
-            self.polls.set(0);
+            self.look_at.set(0);
+            self.left.set(0);
         }
         #[cfg(lean)]
         let _ = capacity;
@@ -351,7 +355,7 @@ impl Core {
     #[inline]
     pub(crate) fn polls(&self) -> u64 {
         #[cfg(not(lean))]
-        return self.polls.get();
+        return self.look_at.get().wrapping_sub(self.left.get() as u64);
         #[cfg(lean)]
         return 0;
     }
@@ -369,10 +373,30 @@ impl Core {
         return 0;
     }
 
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn count_poll(&self) {
+        self.left.set(self.left.get() - 1);
+    }
+
     #[cfg(not(lean))]
     #[inline]
     pub(crate) fn count_polls(&self, polls: usize) {
-        self.polls.set(self.polls.get() + polls as u64);
+        self.left.set(self.left.get() - polls as i64);
+    }
+
+    #[cfg(not(lean))]
+    #[inline]
+    pub(crate) fn is_time_to_look(&self) -> bool {
+        self.left.get() <= 0
+    }
+
+    /// Makes it time to look at the reactor after so many more polls.
+    #[cfg(not(lean))]
+    #[inline]
+    pub(crate) fn look_after(&self, polls: usize) {
+        self.look_at.set(self.polls() + polls as u64);
+        self.left.set(polls as i64);
     }
 
     pub(crate) fn is_shutdown(&self) -> bool {
@@ -537,55 +561,4 @@ impl Core {
 pub(crate) unsafe fn of(slot: SlotRef) -> *const Core {
     // SAFETY: S1, S4.
     unsafe { (*slot.block()).core() }
-}
-
-/// A core and the claim that it was seen in: how everything on the executor's thread refers to
-/// its executor. Neither `Send` nor `Sync`, so whoever has one is on that thread.
-#[derive(Clone, Copy)]
-pub(crate) struct CoreRef {
-    core: &'static Core,
-    epoch: usize,
-}
-
-impl CoreRef {
-    /// The core, unless the executor has been dropped.
-    #[inline]
-    pub(crate) fn get(&self) -> Option<&'static Core> {
-        // Equal: the claim is still ours, and this is its thread.
-        (self.core.epoch.load(Ordering::Relaxed) == self.epoch).then_some(self.core)
-    }
-
-    pub(crate) fn epoch(&self) -> usize {
-        self.epoch
-    }
-
-    /// A handle of whoever has the core now.
-    #[cfg(all(lean, feature = "interrupt-executors"))]
-    pub(crate) fn new_handle(core: &'static Core) -> super::Handle {
-        super::Handle::new(core, core.epoch())
-    }
-
-    /// A reference made of its parts, on the executor's level; or for an interrupt handler, which may
-    /// use it to spawn and for nothing else.
-    #[cfg(lean)]
-    #[inline]
-    pub(crate) fn new(core: &'static Core, epoch: usize) -> Self {
-        Self { core, epoch }
-    }
-
-    /// The core whether claimed or not: for what any thread may do.
-    pub(crate) fn shared(&self) -> &'static Core {
-        self.core
-    }
-}
-
-impl Core {
-    /// A reference for this thread, which is known to be the executor's.
-    #[inline]
-    pub(crate) fn as_current(&'static self) -> CoreRef {
-        CoreRef {
-            core: self,
-            epoch: self.epoch.load(Ordering::Relaxed),
-        }
-    }
 }

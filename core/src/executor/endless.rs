@@ -4,7 +4,9 @@ use super::EndlessSpawner;
 #[cfg(not(lean))]
 use super::core::SHUTDOWN;
 #[cfg(lean)]
-use super::{Deadline, Pending, context, run};
+use super::{Deadline, context, run};
+#[cfg(lean)]
+use crate::reactor::Pending;
 use crate::reactor::Reactor;
 use crate::task::TaskPool;
 

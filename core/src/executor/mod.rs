@@ -2,6 +2,7 @@
 
 pub(crate) mod context;
 pub(crate) mod core;
+mod core_ref;
 mod endless;
 mod error;
 #[cfg(all(test, not(loom)))]
@@ -12,21 +13,20 @@ mod inbox;
 mod interrupt;
 mod listing;
 mod root;
+mod running;
 mod spawner;
 #[cfg(not(lean))]
 mod turn;
 
 use ::core::fmt;
 use ::core::future::Future;
-use ::core::time::Duration;
 
 use self::context::Entered;
 use self::core::{Core, CoreRef};
-use crate::reactor::{Deadline, Pending, Reactor};
+use self::running::Running;
+use crate::reactor::{Deadline, Reactor};
 use crate::task::ready::Block;
-use crate::task::slot::Tenant;
 use crate::task::{JoinError, TaskPool, run};
-use crate::time::Instant;
 
 pub use error::{SpawnError, SpawnErrorKind};
 #[cfg(feature = "std")]
@@ -37,11 +37,6 @@ pub use listing::{Stats, TaskInfo, TaskState, Tasks};
 pub use spawner::{EndlessSpawner, Handle, Spawner, spawn};
 #[doc(hidden)]
 pub use spawner::{spawn_site, spawn_site_detached};
-
-/// A busy executor looks at its reactor when it has polled this many tasks…
-const POLLS_BETWEEN_LOOKS: usize = 64;
-/// … and this much time has passed since it looked last.
-const TIME_BETWEEN_LOOKS: Duration = Duration::from_micros(100);
 
 /// Runs tasks on one thread (or interrupt priority), waiting in a reactor when none is ready.
 ///
@@ -239,20 +234,7 @@ impl<R: Reactor> Executor<R> {
 
     /// Begins to run: enters the context and keeps the executor from running twice.
     fn begin(&self) -> Result<Running<'_, R>, RunError<R::Error>> {
-        let core = self.core();
-        if core.running.replace(true) {
-            return Err(RunError::Nested);
-        }
-        Ok(Running {
-            core,
-            reactor: &self.reactor,
-            #[cfg(not(lean))]
-            look_at: core.polls() + POLLS_BETWEEN_LOOKS as u64,
-            #[cfg(lean)]
-            polled: 0,
-            looked: None,
-            _entered: self.entered(),
-        })
+        Running::begin(self.core(), &self.reactor, || self.entered())
     }
 
     /// Runs until [`Handle::shutdown`] is called; waits when nothing is ready. Returns at once
@@ -308,7 +290,7 @@ impl<R: Reactor> Executor<R> {
             polls += polled;
             if polled == 0 {
                 running.look(Deadline::Now)?;
-                if !running.is_ready(running.core) && !running.has_mail() {
+                if !running.is_ready(running.core) {
                     return Ok(polls);
                 }
             }
@@ -383,213 +365,5 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
         }
         core.add_block(self.block(), N);
         Some(claim)
-    }
-}
-
-/// A run of the executor, from [`Executor::begin`] until dropped.
-struct Running<'a, R: Reactor> {
-    core: &'static Core,
-    reactor: &'a R,
-    /// The number of polls at which to look at the reactor.
-    #[cfg(not(lean))]
-    look_at: u64,
-    /// Polls since the last look at the reactor.
-    #[cfg(lean)]
-    polled: usize,
-    /// When that was, as far as the clock has been read since.
-    looked: Option<Instant>,
-    _entered: Entered,
-}
-
-impl<R: Reactor> Drop for Running<'_, R> {
-    fn drop(&mut self) {
-        self.core.running.set(false);
-    }
-}
-
-impl<R: Reactor> Running<'_, R> {
-    /// Runs turn after turn until the end of the task `root` or, without one, until the shutdown;
-    /// waits when nothing is ready.
-    fn until(&mut self, root: Option<Tenant>) -> Result<(), RunError<R::Error>> {
-        if self.is_done(root) {
-            return Ok(());
-        }
-        let core = self.core;
-        loop {
-            let ended = self.turn(core)?;
-            // A task's end is seen by the turn; a shutdown can come from anywhere.
-            if (ended || root.is_none()) && self.is_done(root) {
-                return Ok(());
-            }
-            if !self.is_ready(core) {
-                self.wait(root)?;
-            }
-        }
-    }
-
-    #[inline]
-    fn is_done(&self, root: Option<Tenant>) -> bool {
-        match root {
-            Some(task) => !task.slot.is_tenant(task.generation),
-            None => self.core.is_shutdown(),
-        }
-    }
-
-    /// Whether there is anything to do without waiting.
-    #[inline]
-    fn is_ready(&self, core: &Core) -> bool {
-        #[cfg(feature = "std")]
-        return core.is_pending()
-            // A turn has freed a slot that somebody waits for.
-            || core.has_signal(core::BACKLOG) && core.has_free_slot();
-        #[cfg(not(any(feature = "std", lean)))]
-        return core.is_pending();
-        #[cfg(lean)]
-        return core.is_pending(core.words());
-    }
-
-    /// Whether other threads, or a waker of this one, have sent tasks since the last turn.
-    #[inline]
-    fn has_mail(&self) -> bool {
-        #[cfg(feature = "std")]
-        return self.core.has_signal(core::INBOX);
-        #[cfg(not(feature = "std"))]
-        return false;
-    }
-
-    /// Polls what is ready now, each task once, then looks at the reactor if it is time. Whether
-    /// a task has ended is not known.
-    #[cfg(lean)]
-    #[inline]
-    fn turn(&mut self, _: &Core) -> Result<bool, RunError<R::Error>> {
-        self.counted_turn()?;
-        Ok(true)
-    }
-
-    /// As [`turn`](Self::turn); returns the number of polls.
-    #[cfg(lean)]
-    #[inline]
-    fn counted_turn(&mut self) -> Result<usize, RunError<R::Error>> {
-        let core = self.core;
-        let block = core.blocks.get();
-        let mut polls = 0;
-        // SAFETY: the executor's own block. `begin` has entered the context on the executor's
-        // level, and only one run exists, so no task is being polled.
-        unsafe {
-            Block::sweep(block, core.words(), |slot| {
-                polls += usize::from(run::attend(slot));
-            });
-        }
-        self.polled += polls;
-        if self.polled >= POLLS_BETWEEN_LOOKS {
-            self.look_if_time()?;
-        }
-        Ok(polls)
-    }
-
-    #[inline]
-    fn put_off_look(&mut self) {
-        #[cfg(not(lean))]
-        {
-            self.look_at = self.core.polls() + POLLS_BETWEEN_LOOKS as u64;
-        }
-        #[cfg(lean)]
-        {
-            self.polled = 0;
-        }
-    }
-
-    #[cold]
-    fn look_if_time(&mut self) -> Result<(), RunError<R::Error>> {
-        // Reading the clock costs as much as several polls: not again before as many more.
-        self.put_off_look();
-        let now = self.reactor.now();
-        let looked = *self.looked.get_or_insert(now);
-        // In nanoseconds, because a `Duration` takes a division.
-        if now.as_nanos().saturating_sub(looked.as_nanos()) >= TIME_BETWEEN_LOOKS.as_nanos() as u64
-        {
-            self.look(Deadline::Now)?;
-        }
-        Ok(())
-    }
-
-    /// Looks at the reactor for at most until `until`, then at the timers.
-    #[inline]
-    fn look(&mut self, until: Deadline) -> Result<(), RunError<R::Error>> {
-        let parked = self.reactor.park(until);
-        self.looked(parked)
-    }
-
-    /// What follows a look at the reactor.
-    fn looked(&mut self, parked: Result<(), R::Error>) -> Result<(), RunError<R::Error>> {
-        self.put_off_look();
-        parked.map_err(RunError::Reactor)?;
-        // Without timers nobody needs the time yet.
-        self.looked = None;
-        if !R::TIMELESS && !self.core.timers.is_empty() {
-            self.fire();
-        }
-        Ok(())
-    }
-
-    /// Fires the timers whose time has come.
-    #[inline(never)]
-    fn fire(&mut self) {
-        let now = self.reactor.now();
-        self.looked = Some(now);
-        self.core.timers.fire(now);
-    }
-
-    /// When the next timer is due.
-    #[inline]
-    fn deadline(&self) -> Deadline {
-        match self.core.timers.next_deadline() {
-            Some(deadline) if !R::TIMELESS => Deadline::At(deadline),
-            _ => Deadline::Never,
-        }
-    }
-
-    /// Waits until there is something to do, unless it is [`until`](Self::until) here.
-    fn wait(&mut self, root: Option<Tenant>) -> Result<(), RunError<R::Error>> {
-        let core = self.core;
-        let until = self.deadline();
-        // The end of `root` would have been seen before: it comes in a turn.
-        #[cfg(not(lean))]
-        let reasons = match root {
-            Some(_) => core::INBOX,
-            None => core::INBOX | core::SHUTDOWN,
-        };
-        if cfg!(lean) || !R::NEEDS_UNPARK {
-            return if self.is_done(root) {
-                Ok(())
-            } else {
-                #[cfg(not(lean))]
-                let pending = Pending::new(core, reasons);
-                #[cfg(lean)]
-                let pending = Pending::new(core.blocks.get(), core.words());
-                let parked = self.reactor.park_unless(&pending, until);
-                self.looked(parked)
-            };
-        }
-        #[cfg(not(lean))]
-        {
-            let _announced = Announced(core);
-            // Announce first, then look again at everything that others can set.
-            if core.ready.announce_park() && !core.has_signal(reasons) {
-                return self.look(until);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Takes the announcement of a park back, also when a panic of a waker passes through.
-#[cfg(not(lean))]
-struct Announced(&'static Core);
-
-#[cfg(not(lean))]
-impl Drop for Announced {
-    fn drop(&mut self) {
-        self.0.ready.unannounce_park();
     }
 }

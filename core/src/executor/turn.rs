@@ -34,18 +34,26 @@ impl<R: Reactor> Running<'_, R> {
                 return self.permuted_turn();
             }
         }
-        #[cfg(feature = "std")]
-        if let Some(slot) = core.ready.only() {
-            let mut polls = 0;
-            // SAFETY: as in `poll_batch`.
-            let ended = unsafe { run::attend(core, slot, &mut polls) };
-            core.count_polls(polls);
-            if core.polls() >= self.look_at {
-                self.look_if_time()?;
-            }
-            return Ok(ended);
-        }
         self.poll_batch(core, |batch| batch.next_slot())
+    }
+
+    /// A turn that is a usual one and has a single task to poll: `None` if this one is not like that,
+    /// and nothing has been done.
+    #[cfg(feature = "std")]
+    #[inline(always)]
+    pub(super) fn short_turn(
+        &mut self,
+        core: &'static Core,
+    ) -> Option<Result<bool, RunError<R::Error>>> {
+        let slot = core.ready.only(|| core.has_signal(UNUSUAL))?;
+        // SAFETY: as in `poll_batch`.
+        let ended = unsafe { run::attend(core, slot, || core.count_poll()) };
+        if core.is_time_to_look() {
+            if let Err(error) = self.look_if_time() {
+                return Some(Err(error));
+            }
+        }
+        Some(Ok(ended))
     }
 
     /// As [`turn`](Self::turn); returns the number of polls.
@@ -69,12 +77,12 @@ impl<R: Reactor> Running<'_, R> {
             while let Some(slot) = next(&mut batch) {
                 // SAFETY: `begin` has entered the context on the executor's thread, and only one
                 // run exists, so no task is being polled. The slot came from the ready words.
-                if unsafe { run::attend(core, slot, &mut polls) } {
+                if unsafe { run::attend(core, slot, || polls += 1) } {
                     ended = true;
                 }
             }
             core.count_polls(polls);
-            if core.polls() >= self.look_at {
+            if core.is_time_to_look() {
                 batch = self.look_in_between(batch)?;
             }
         }

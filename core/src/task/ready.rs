@@ -408,17 +408,28 @@ impl ReadyQueue {
         }
     }
 
-    /// The slot that is due now if there is just one, which this thread has marked.
+    /// Whether this thread has marked a slot.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn has_local(&self) -> bool {
+        self.first.get().is_some() || !self.local.get().is_null()
+    }
+
+    /// The slot that is due now if there is just one, which this thread has marked, and nothing
+    /// `unusual`.
     ///
     /// Tasks that wake one another in turn go this way, which is short: what follows a wake
     /// depends on nothing but what the wake has stored.
     #[cfg(feature = "std")]
     #[inline]
-    pub(crate) fn only(&self) -> Option<Found> {
-        if !self.local.get().is_null() || !self.remote.load(Ordering::Relaxed).is_null() {
+    pub(crate) fn only(&self, unusual: impl FnOnce() -> bool) -> Option<Found> {
+        let first = self.first.get()?;
+        let others = !self.local.get().is_null() || !self.remote.load(Ordering::Relaxed).is_null();
+        if others || unusual() {
             return None;
         }
-        let (block, index) = self.first.replace(None)?.place();
+        self.first.set(None);
+        let (block, index) = first.place();
         // SAFETY: S4, and S1 for the block.
         Some(unsafe { Found::new(block, index) })
     }

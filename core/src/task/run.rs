@@ -132,21 +132,21 @@ where
     handle
 }
 
-/// Does what is due for a slot whose ready bit was set, and counts it if that was a poll. `true` if
-/// the task has ended.
+/// Does what is due for a slot whose ready bit was set, after `count` if that is a poll. `true` if the
+/// task has ended.
 ///
 /// # Safety
 ///
 /// Executor's thread, context entered, and no task of this executor is being polled.
 #[cfg(not(lean))]
 #[inline(always)]
-pub(crate) unsafe fn attend(core: &Core, found: Found, polls: &mut usize) -> bool {
+pub(crate) unsafe fn attend(core: &Core, found: Found, count: impl FnOnce()) -> bool {
     let (name, slot) = (found.name, found.slot);
     match slot.due() {
         Due::Nothing => false,
         Due::Poll => {
             // Before the poll: after the usual one nothing is left to do.
-            *polls += 1;
+            count();
             slot.count_poll();
             let (run, body) = slot.task();
             // SAFETY: S3: live, and settled only within this very call.
