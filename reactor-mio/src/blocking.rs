@@ -57,7 +57,19 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    POOL.submit(f)
+    POOL.submit(f, |f| f())
+}
+
+/// Runs `f` with `input` on the pool, or gives `input` back.
+pub(crate) fn try_spawn_with<S, T>(
+    input: S,
+    f: fn(S) -> T,
+) -> Result<BlockingHandle<T>, Rejected<S>>
+where
+    S: Send + 'static,
+    T: Send + 'static,
+{
+    POOL.submit(input, f)
 }
 
 /// Sets how many threads the pool has at most, for the whole process. Threads above a lowered
@@ -209,11 +221,11 @@ impl From<BlockingError> for io::Error {
 }
 
 /// A job, its state and its result: one allocation.
-struct Job<F, T>(Mutex<State<F, T>>);
+struct Job<S, T>(Mutex<State<S, T>>);
 
-enum State<F, T> {
+enum State<S, T> {
     /// The handle's waker from here on.
-    Waiting(F, Option<Waker>),
+    Waiting(S, fn(S) -> T, Option<Waker>),
     Running(Option<Waker>),
     Done(Result<T, Box<dyn Any + Send>>),
     Taken,
@@ -230,25 +242,25 @@ trait Outcome<T>: Send + Sync {
     fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<T, BlockingError>>;
 }
 
-impl<F, T> Job<F, T> {
-    fn state(&self) -> MutexGuard<'_, State<F, T>> {
+impl<S, T> Job<S, T> {
+    fn state(&self) -> MutexGuard<'_, State<S, T>> {
         // No code of others runs under the lock: a poisoned state is a whole one.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<F, T> Run for Job<F, T>
+impl<S, T> Run for Job<S, T>
 where
-    F: FnOnce() -> T + Send,
+    S: Send,
     T: Send,
 {
     fn run(&self) {
-        let f = {
+        let (input, f) = {
             let mut state = self.state();
             match std::mem::replace(&mut *state, State::Taken) {
-                State::Waiting(f, waker) => {
+                State::Waiting(input, f, waker) => {
                     *state = State::Running(waker);
-                    f
+                    (input, f)
                 }
                 other => {
                     *state = other;
@@ -256,7 +268,7 @@ where
                 }
             }
         };
-        let result = catch_unwind(AssertUnwindSafe(f));
+        let result = catch_unwind(AssertUnwindSafe(|| f(input)));
         let previous = std::mem::replace(&mut *self.state(), State::Done(result));
         if let State::Running(Some(waker)) = previous {
             waker.wake();
@@ -264,9 +276,9 @@ where
     }
 }
 
-impl<F, T> Outcome<T> for Job<F, T>
+impl<S, T> Outcome<T> for Job<S, T>
 where
-    F: Send,
+    S: Send,
     T: Send,
 {
     fn is_finished(&self) -> bool {
@@ -279,7 +291,7 @@ where
         loop {
             let mut state = self.state();
             match &mut *state {
-                State::Waiting(_, place) | State::Running(place) => {
+                State::Waiting(_, _, place) | State::Running(place) => {
                     if place
                         .as_ref()
                         .is_some_and(|waker| waker.will_wake(cx.waker()))
@@ -346,16 +358,20 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn submit<F, T>(&'static self, f: F) -> Result<BlockingHandle<T>, Rejected<F>>
+    fn submit<S, T>(
+        &'static self,
+        input: S,
+        f: fn(S) -> T,
+    ) -> Result<BlockingHandle<T>, Rejected<S>>
     where
-        F: FnOnce() -> T + Send + 'static,
+        S: Send + 'static,
         T: Send + 'static,
     {
         let mut state = self.lock();
         if state.queue.len() >= MAX_QUEUED {
             drop(state);
             let reason = Reason::QueueFull(MAX_QUEUED);
-            return Err(Rejected { job: f, reason });
+            return Err(Rejected { job: input, reason });
         }
         if state.idle > state.queue.len() {
             self.work.notify_one();
@@ -369,11 +385,11 @@ impl Pool {
                 Err(error) => {
                     drop(state);
                     let reason = Reason::NoThread(error);
-                    return Err(Rejected { job: f, reason });
+                    return Err(Rejected { job: input, reason });
                 }
             }
         }
-        let job = Arc::new(Job(Mutex::new(State::Waiting(f, None))));
+        let job = Arc::new(Job(Mutex::new(State::Waiting(input, f, None))));
         state.queue.push_back(Arc::clone(&job) as Arc<dyn Run>);
         Ok(BlockingHandle { shared: Ok(job) })
     }
@@ -518,10 +534,10 @@ mod tests {
         // A pool of its own, whose only thread is busy until the end.
         let pool: &'static Pool = Box::leak(Box::new(Pool::new(1, KEEP_ALIVE)));
         let (go, wait_for_go) = mpsc::channel::<()>();
-        let first = pool.submit(move || wait_for_go.recv()).unwrap();
+        let first = pool.submit(move || wait_for_go.recv(), |f| f()).unwrap();
         let mut accepted = Vec::new();
         let rejected = loop {
-            match pool.submit(|| 1_u8) {
+            match pool.submit(|| 1_u8, |f| f()) {
                 Ok(handle) => accepted.push(handle),
                 Err(rejected) => break rejected,
             }
@@ -546,7 +562,8 @@ mod tests {
         let jobs: Vec<_> = (0..all)
             .map(|_| {
                 let meet = Arc::clone(&meet);
-                pool.submit(move || meet.wait().is_leader()).unwrap()
+                pool.submit(move || meet.wait().is_leader(), |f| f())
+                    .unwrap()
             })
             .collect();
         for job in jobs {
@@ -556,12 +573,12 @@ mod tests {
             thread::yield_now();
         }
         pool.set_max_threads(1);
-        let after = pool.submit(|| 5).unwrap();
+        let after = pool.submit(|| 5, |f| f()).unwrap();
         assert_eq!(wait(after).unwrap(), 5);
         while pool.lock().threads > 1 {
             thread::yield_now();
         }
-        let last = pool.submit(|| 6).unwrap();
+        let last = pool.submit(|| 6, |f| f()).unwrap();
         assert_eq!(wait(last).unwrap(), 6);
     }
 }

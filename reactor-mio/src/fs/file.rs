@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::hop;
-use crate::blocking::{BlockingHandle, spawn_blocking};
+use crate::blocking::{BlockingError, BlockingHandle, Rejected, try_spawn_with};
 
 /// How many bytes one trip to the pool reads or writes at most.
 pub const MAX_CHUNK: usize = 256 * 1024;
@@ -232,7 +232,7 @@ impl File {
         self.flush().await?;
         let buffer = poll_fn(|cx| self.poll_idle(cx)).await?;
         let file = Arc::clone(&self.file);
-        self.start(buffer, move |buffer| {
+        self.start_or_keep(buffer, move |buffer| {
             // Bytes that were read and not fetched do not count.
             let unread = buffer.rest().len() as i64;
             let to = match to {
@@ -245,7 +245,7 @@ impl File {
                 buffer.clear();
             }
             Done::Seek(result)
-        });
+        })?;
         poll_fn(|cx| {
             Poll::Ready(match ready!(self.poll_done(cx))? {
                 Some(Done::Seek(result)) => result,
@@ -300,15 +300,34 @@ impl File {
         hop(move || file.sync_all()).await
     }
 
-    fn start(
-        &mut self,
-        mut buffer: Buffer,
-        operation: impl FnOnce(&mut Buffer) -> Done + Send + 'static,
-    ) {
-        self.state = State::Busy(spawn_blocking(move || {
+    /// Sends an operation to the pool. If the pool refuses it, nothing has happened: the buffer comes
+    /// back along with the error.
+    fn start<O>(&mut self, buffer: Buffer, operation: O) -> Result<(), (Buffer, io::Error)>
+    where
+        O: FnOnce(&mut Buffer) -> Done + Send + 'static,
+    {
+        let sent = try_spawn_with((buffer, operation), |(mut buffer, operation)| {
             let done = operation(&mut buffer);
             (buffer, done)
-        }));
+        });
+        match sent {
+            Ok(handle) => {
+                self.state = State::Busy(handle);
+                Ok(())
+            }
+            Err(Rejected { job, reason }) => Err((job.0, BlockingError::Rejected(reason).into())),
+        }
+    }
+
+    /// As [`start`](Self::start), and keeps the buffer if the pool refuses.
+    fn start_or_keep<O>(&mut self, buffer: Buffer, operation: O) -> io::Result<()>
+    where
+        O: FnOnce(&mut Buffer) -> Done + Send + 'static,
+    {
+        self.start(buffer, operation).map_err(|(buffer, error)| {
+            self.state = State::Idle(buffer);
+            error
+        })
     }
 
     /// Waits for the operation under way, if any.
@@ -368,35 +387,46 @@ impl File {
             buffer.clear();
             let file = Arc::clone(&self.file);
             let want = buf.len().min(MAX_CHUNK);
-            self.start(buffer, move |buffer| {
+            self.start_or_keep(buffer, move |buffer| {
                 buffer.bytes.resize(want, 0);
                 let result = retry(|| (&*file).read(&mut buffer.bytes));
                 buffer.bytes.truncate(*result.as_ref().unwrap_or(&0));
                 Done::Read(result)
-            });
+            })?;
         }
     }
 
     fn poll_write_file(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_flush_file(cx))?;
-        let mut buffer = ready!(self.poll_idle(cx))?;
+        let mut unread = ready!(self.poll_idle(cx))?;
         // The file is that many bytes ahead of what was fetched.
-        let unread = buffer.rest().len() as i64;
+        let ahead = unread.rest().len() as i64;
+        // Kept until the pool has accepted the write.
+        let mut buffer = match ahead {
+            0 => std::mem::take(&mut unread),
+            _ => Buffer::default(),
+        };
         buffer.clear();
         let taken = buf.len().min(MAX_CHUNK);
         buffer.bytes.extend_from_slice(&buf[..taken]);
         let file = Arc::clone(&self.file);
-        self.start(buffer, move |buffer| {
+        let started = self.start(buffer, move |buffer| {
             let mut file = &*file;
-            let back = match unread {
+            let back = match ahead {
                 0 => Ok(0),
-                unread => file.seek(SeekFrom::Current(-unread)),
+                ahead => file.seek(SeekFrom::Current(-ahead)),
             };
             let result = back.and_then(|_| file.write_all(&buffer.bytes));
             buffer.clear();
             Done::Write(result)
         });
-        Poll::Ready(Ok(taken))
+        Poll::Ready(match started {
+            Ok(()) => Ok(taken),
+            Err((_, error)) => {
+                self.state = State::Idle(unread);
+                Err(error)
+            }
+        })
     }
 
     fn poll_flush_file(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
