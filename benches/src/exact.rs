@@ -151,6 +151,6 @@ pub fn count(runtime: &str, name: &str) -> io::Result<Figures> {
     let many = total(3 * requests)?;
     let per_request = (many.1 - few.1) / (many.0 - few.0);
     let mut figures = Figures::new();
-    figures.insert("per_request", per_request);
+    figures.insert("per_request", per_request.max(0.0));
     Ok(figures)
 }

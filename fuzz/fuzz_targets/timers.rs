@@ -1,9 +1,9 @@
-//! The timer queue against a sorted list: the model of `core/tests/timers.rs`, with programs
+//! The timer queue against a sorted list: the model of `core/tests/timers/main.rs`, with programs
 //! from bytes.
 #![no_main]
 
 #[allow(dead_code, unused_imports, unused_macros)]
-#[path = "../../core/tests/timers.rs"]
+#[path = "../../core/tests/timers/main.rs"]
 mod model;
 
 use libfuzzer_sys::fuzz_target;

@@ -5,12 +5,12 @@
 //! Time is a number that the test moves by hand. `POLLIWOG_SOAK=n` multiplies the number of
 //! random cases by n.
 
-use std::cell::{Cell, RefCell};
+mod hand;
+
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -18,55 +18,10 @@ use std::time::Duration;
 use futures_util::future::{Either, join, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use polliwog_core::time::{Sleep, sleep, sleep_millis, sleep_until, timeout};
-use polliwog_core::{Deadline, Executor, Instant, Pending, Reactor, TaskPool};
+use polliwog_core::{Deadline, Executor, Instant, Reactor, TaskPool};
 use proptest::prelude::*;
 
-/// A clock that moves when it is told to, or to the deadline when the executor waits.
-#[derive(Clone, Default)]
-struct Hand(Rc<Hands>);
-
-#[derive(Default)]
-struct Hands {
-    now: Cell<Instant>,
-    /// Note what the executor asks for and wake this, instead of moving on.
-    ask: RefCell<Option<Waker>>,
-    asked: Cell<Option<Deadline>>,
-}
-
-impl Reactor for Hand {
-    type Error = Infallible;
-
-    fn now(&self) -> Instant {
-        self.0.now.get()
-    }
-
-    fn park(&self, until: Deadline) -> Result<(), Infallible> {
-        if until == Deadline::Now {
-            return Ok(());
-        }
-        if let Some(waker) = self.0.ask.take() {
-            self.0.asked.set(Some(until));
-            waker.wake();
-        } else if let Deadline::At(at) = until {
-            self.0.now.set(self.now().max(at));
-        } else {
-            panic!("the executor waits for ever");
-        }
-        Ok(())
-    }
-
-    fn park_unless(&self, pending: &Pending<'_>, until: Deadline) -> Result<(), Infallible> {
-        self.park(if pending.is_set() {
-            Deadline::Now
-        } else {
-            until
-        })
-    }
-
-    fn unparker(&self) -> Waker {
-        Waker::noop().clone()
-    }
-}
+use hand::Hand;
 
 /// An executor over a static pool, which another test's thread may have for a while.
 macro_rules! executor {
