@@ -42,7 +42,7 @@ use polliwog_core::time::{now, sleep_until};
 pub use smoltcp;
 use smoltcp::iface::{Config, Interface, SocketSet, SocketStorage};
 use smoltcp::phy::Device;
-use smoltcp::socket::tcp;
+use smoltcp::socket::{Socket, tcp};
 use smoltcp::wire::{
     EthernetAddress, HardwareAddress, IpCidr, IpEndpoint, IpListenEndpoint, Ipv4Address,
 };
@@ -299,11 +299,37 @@ impl Stack {
         f(&mut self.inner.borrow_mut())
     }
 
-    /// A port for a socket that is not told one.
+    /// A port for a socket that is not told one: the next that no socket has.
     fn any_port(&self) -> u16 {
-        let port = self.next_port.get();
-        self.next_port.set(port.checked_add(1).unwrap_or(49_152));
+        let mut port = self.next_port.get();
+        // There are far more ports than sockets.
+        self.look(|inner| {
+            while inner.has_port(port) {
+                port = after(port);
+            }
+        });
+        self.next_port.set(after(port));
         port
+    }
+}
+
+/// The port to be given away after this one, of those that the registry of ports leaves for such use
+/// (RFC 6335, section 6).
+fn after(port: u16) -> u16 {
+    port.checked_add(1).unwrap_or(49_152)
+}
+
+impl Inner {
+    fn has_port(&self, port: u16) -> bool {
+        self.table.listens_at(port)
+            || self.sockets.iter().any(|(_, socket)| match socket {
+                Socket::Tcp(socket) => socket
+                    .local_endpoint()
+                    .is_some_and(|local| local.port == port),
+                Socket::Udp(socket) => socket.endpoint().port == port,
+                #[allow(unreachable_patterns, reason = "there are more with feature `dhcp`")]
+                _ => false,
+            })
     }
 }
 

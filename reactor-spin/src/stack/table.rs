@@ -87,14 +87,18 @@ impl Table {
         self.rows.iter_mut().find(|row| row.handle == Some(handle))
     }
 
+    pub(super) fn listens_at(&self, port: u16) -> bool {
+        let mut listeners = self.listeners.iter().flatten();
+        listeners.any(|listener| listener.endpoint.port == port)
+    }
+
     /// Adds a listener; its number.
     pub(super) fn listen(
         &mut self,
         endpoint: IpListenEndpoint,
         backlog: usize,
     ) -> Result<usize, Error> {
-        let taken = |listener: &Listener| listener.endpoint.port == endpoint.port;
-        if self.listeners.iter().flatten().any(taken) {
+        if self.listens_at(endpoint.port) {
             return Err(Error::AddrInUse);
         }
         let free = self.listeners.iter().position(Option::is_none);

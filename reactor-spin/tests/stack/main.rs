@@ -216,6 +216,29 @@ fn listeners_share_the_sockets() {
     });
 }
 
+#[test]
+fn a_port_that_nobody_chose_is_a_free_one() {
+    test(6, async {
+        let (_, server, client) = pair(6);
+        let _listener = TcpListener::bind(server, "0.0.0.0:7", 2).await.unwrap();
+        let connect = async || TcpStream::connect(client, (SERVER, 7)).await.unwrap();
+        let one = connect().await;
+        let first = one.local_addr().unwrap().port();
+        let taken = TcpListener::bind(client, (CLIENT, first + 1), 1).await;
+        let _also_taken = udp(client, first + 2).await.unwrap();
+        let two = connect().await;
+        assert_eq!(two.local_addr().unwrap().port(), first + 3);
+        drop(taken);
+        // The first is still in use when all the others have had their turn.
+        for _ in 0..0x4000 - 4 {
+            let bound = TcpListener::bind(client, (CLIENT, 0), 1).await.unwrap();
+            assert!(bound.local_addr().unwrap().port() >= 49_152);
+        }
+        let next = TcpListener::bind(client, (CLIENT, 0), 1).await.unwrap();
+        assert_eq!(next.local_addr().unwrap().port(), first + 1);
+    });
+}
+
 async fn udp(stack: &'static Stack, port: u16) -> Result<UdpSocket, Error> {
     let memory = leak(UdpBuffers::<4, 1024>::new());
     UdpSocket::bind(stack, (Ipv4Addr::UNSPECIFIED, port), memory).await
