@@ -386,8 +386,13 @@ mod tests {
 
     #[test]
     fn both_ways_of_waiting_report_the_same() {
-        for deadline in [Deadline::Never, Deadline::At(Instant::MAX), Deadline::Now] {
+        let deadlines = [Deadline::Never, Deadline::At(Instant::MAX), Deadline::Now];
+        let ways = deadlines.map(|deadline| [(deadline, false), (deadline, true)]);
+        for (deadline, by_mio) in ways.into_iter().flatten() {
             let reactor = MioReactor::new().unwrap();
+            if by_mio {
+                reactor.inner.wait.refuse();
+            }
             let (mut ours, theirs) = connected();
             let (page, token) = reactor.register(&mut ours, Interest::READABLE).unwrap();
             let row = page.row(token.index());

@@ -1,7 +1,8 @@
-//! Linux: `epoll_pwait2` on mio's descriptor, for timeouts finer than a millisecond.
+//! Linux: `epoll_pwait2` on mio's descriptor, for timeouts finer than a millisecond, and for all
+//! other waits, so that there is one way of waiting.
 //!
-//! One system call, as mio's own wait would be. Its price is that events have to be decoded
-//! here; the bits mean what mio makes of them in its selector for epoll.
+//! One system call, as mio's own wait would be. Events have to be decoded here; the bits mean what
+//! mio makes of them in its selector for epoll.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -123,6 +124,12 @@ impl Wait {
                 self.failed(error)
             }
         }
+    }
+
+    /// As if the system refused.
+    #[cfg(test)]
+    pub(crate) fn refuse(&self) {
+        self.refused.set(true);
     }
 
     #[cold]

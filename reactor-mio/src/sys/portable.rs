@@ -42,6 +42,9 @@ impl Wait {
         Wait
     }
 
+    #[cfg(test)]
+    pub(crate) fn refuse(&self) {}
+
     pub(crate) fn wait(
         &self,
         _poll: &RefCell<mio::Poll>,
