@@ -1,5 +1,6 @@
 //! Counts that do not depend on the machine's mood: user instructions by callgrind or, of a server,
-//! by single steps, system calls by strace. Each is the difference of two runs, so that what happens once is not counted.
+//! by single steps, system calls by strace. Each is the difference of two runs, so that what happens
+//! once is not counted.
 
 use std::fs;
 use std::io;

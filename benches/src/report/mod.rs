@@ -98,8 +98,6 @@ fn command(options: &[&str]) -> String {
 fn collect(jobs: &[Job], runtimes: &[&str], rounds: u32, quick: bool) -> Results {
     let mut results = Results::default();
     for round in 0..rounds {
-        // What the round before has left, such as ten thousand sockets, is still being cleared away.
-        thread::sleep(Duration::from_secs(if quick { 1 } else { 5 }));
         for job in jobs.iter().filter(|job| round == 0 || job.is_timed()) {
             for &runtime in runtimes {
                 if !job.is_offered_by(runtime) {

@@ -92,7 +92,8 @@ impl fmt::Debug for Page {
 
 impl Sources<Pages> {
     /// The page that has a source's row. What the row says is about that source until it is
-    /// [removed](Self::remove).
+    /// [removed](Self::remove). From then on the row must not be changed by way of the page: the table
+    /// has its own use for it, and would give rows out wrongly.
     pub fn page(&self, token: Token) -> Option<Rc<Page>> {
         self.row(token)?;
         self.rows.0.get(token.index() / PAGE).cloned()

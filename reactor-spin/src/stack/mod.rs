@@ -58,6 +58,9 @@ use crate::{Error, Limit};
 pub const KEEP_ALIVE: core::time::Duration = core::time::Duration::from_secs(5);
 /// How long a peer may leave data or a keep-alive unanswered before the connection is given up.
 pub const TIMEOUT: core::time::Duration = core::time::Duration::from_secs(30);
+/// The first of the ports that their registry leaves for sockets which are not told one (RFC 6335,
+/// section 6).
+const FIRST_PORT: u16 = 49_152;
 /// Rounds of the protocols without a pause for other tasks.
 const ROUNDS: usize = 8;
 
@@ -221,7 +224,7 @@ impl Stack {
                 dhcp: dhcp::Dhcp::default(),
             }),
             runner: Cell::new(None),
-            next_port: Cell::new(49_152 | settings.seed as u16 & 0x3FFF),
+            next_port: Cell::new(FIRST_PORT | settings.seed as u16 & 0x3FFF),
         }
     }
 
@@ -313,10 +316,9 @@ impl Stack {
     }
 }
 
-/// The port to be given away after this one, of those that the registry of ports leaves for such use
-/// (RFC 6335, section 6).
+/// The port to be given away after this one.
 fn after(port: u16) -> u16 {
-    port.checked_add(1).unwrap_or(49_152)
+    port.checked_add(1).unwrap_or(FIRST_PORT)
 }
 
 impl Inner {
