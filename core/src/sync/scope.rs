@@ -28,6 +28,11 @@ pub unsafe trait Scope: sealed::Sealed + 'static {
     #[cfg(loom)]
     fn raw() -> Self::Raw;
 
+    /// An owner that counts, as many threads or one can share it.
+    #[doc(hidden)]
+    #[cfg(feature = "alloc")]
+    type Counted<T>: core::ops::Deref<Target = T> + Clone + From<T>;
+
     /// Runs `f`, alone.
     #[doc(hidden)]
     fn locked<U>(raw: &Self::Raw, f: impl FnOnce() -> U) -> U;
@@ -51,6 +56,8 @@ impl sealed::Sealed for Shared {}
 // SAFETY: whatever has this scope is neither `Send` nor `Sync`, so there is one thread.
 unsafe impl Scope for Local {
     type Raw = ();
+    #[cfg(feature = "alloc")]
+    type Counted<T> = alloc::rc::Rc<T>;
 
     #[cfg(not(loom))]
     const RAW: () = ();
@@ -67,6 +74,8 @@ unsafe impl Scope for Local {
 // SAFETY: that is what the lock does.
 unsafe impl Scope for Shared {
     type Raw = RawLock;
+    #[cfg(feature = "alloc")]
+    type Counted<T> = alloc::sync::Arc<T>;
 
     #[cfg(not(loom))]
     const RAW: RawLock = RawLock::new();
