@@ -217,7 +217,7 @@ fn a_future_may_be_given_by_reference() {
 fn up_to_64_branches() {
     let sum = now(async {
         select! {
-            x = never_or(0, 63) => x + 0,
+            x = never_or(0, 63) => x,
             x = never_or(1, 63) => x + 1,
             x = never_or(2, 63) => x + 2,
             x = never_or(3, 63) => x + 3,

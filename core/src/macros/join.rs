@@ -58,9 +58,7 @@ impl<T, E, F: Future<Output = Result<T, E>>> MaybeDone<F> {
     #[inline]
     pub fn take_error(self: Pin<&mut Self>) -> Option<E> {
         match self.project() {
-            Projected::Done { output } if matches!(output, Some(Err(_))) => {
-                output.take()?.err()
-            }
+            Projected::Done { output } if matches!(output, Some(Err(_))) => output.take()?.err(),
             _ => None,
         }
     }

@@ -170,6 +170,9 @@ macro_rules! select {
         compile_error!("select! has at most 64 branches")
     };
 
+    ($(biased;)? else => $else:expr $(,)?) => {
+        $else
+    };
     (biased; $($branches:tt)*) => {
         $crate::select!(@read { (|_| 0) } {} {
             [B0 0] [B1 1] [B2 2] [B3 3] [B4 4] [B5 5] [B6 6] [B7 7] [B8 8] [B9 9] [B10 10] [B11 11]

@@ -9,6 +9,7 @@
 
 #[cfg(feature = "std")]
 mod blocking;
+mod cancel;
 mod channel;
 pub mod local;
 mod mutex;
@@ -18,6 +19,7 @@ mod rwlock;
 mod scope;
 mod semaphore;
 mod slot;
+mod tracker;
 pub mod wait_list;
 
 pub use mutex::TryLockError;
@@ -26,6 +28,9 @@ pub use semaphore::{AcquireError, TryAcquireError};
 
 /// The primitives with their scope as a parameter.
 pub mod scoped {
+    pub use super::cancel::{CancellationFlag, Cancelled};
+    #[cfg(feature = "alloc")]
+    pub use super::cancel::{CancellationToken, DropGuard};
     #[cfg(feature = "alloc")]
     pub use super::channel::Growing;
     pub use super::channel::{
@@ -43,6 +48,9 @@ pub mod scoped {
     #[cfg(feature = "alloc")]
     pub use super::semaphore::OwnedSemaphorePermit;
     pub use super::semaphore::{Semaphore, SemaphorePermit};
+    #[cfg(feature = "alloc")]
+    pub use super::tracker::TaskTracker;
+    pub use super::tracker::{TaskTrackerToken, TrackedFuture, Tracker, TrackerRef};
 }
 
 /// Names for the types of one scope.
@@ -63,8 +71,17 @@ macro_rules! all_names {
     ($scope:ty, $owner:path) => {
         $crate::sync::channel_names! { $scope, $owner }
         $crate::sync::names! { $scope;
+            CancellationFlag;
+            Cancelled<'a>;
+            #[cfg(feature = "alloc")]
+            CancellationToken;
+            #[cfg(feature = "alloc")]
+            DropGuard;
             Notify;
             Notified<'a>;
+            Tracker;
+            #[cfg(feature = "alloc")]
+            TaskTracker;
             Semaphore;
             SemaphorePermit<'a>;
             #[cfg(feature = "alloc")]

@@ -33,6 +33,24 @@ pub unsafe trait Scope: sealed::Sealed + 'static {
     #[cfg(feature = "alloc")]
     type Counted<T>: core::ops::Deref<Target = T> + Clone + From<T>;
 
+    /// What knows such an owner's value without owning it.
+    #[doc(hidden)]
+    #[cfg(feature = "alloc")]
+    type Weak<T>;
+
+    #[doc(hidden)]
+    #[cfg(feature = "alloc")]
+    fn downgrade<T>(owner: &Self::Counted<T>) -> Self::Weak<T>;
+
+    #[doc(hidden)]
+    #[cfg(feature = "alloc")]
+    fn upgrade<T>(weak: &Self::Weak<T>) -> Option<Self::Counted<T>>;
+
+    /// Whether it has an owner.
+    #[doc(hidden)]
+    #[cfg(feature = "alloc")]
+    fn is_owned<T>(weak: &Self::Weak<T>) -> bool;
+
     /// Runs `f`, alone.
     #[doc(hidden)]
     fn locked<U>(raw: &Self::Raw, f: impl FnOnce() -> U) -> U;
@@ -58,6 +76,23 @@ unsafe impl Scope for Local {
     type Raw = ();
     #[cfg(feature = "alloc")]
     type Counted<T> = alloc::rc::Rc<T>;
+    #[cfg(feature = "alloc")]
+    type Weak<T> = alloc::rc::Weak<T>;
+
+    #[cfg(feature = "alloc")]
+    fn downgrade<T>(owner: &Self::Counted<T>) -> Self::Weak<T> {
+        alloc::rc::Rc::downgrade(owner)
+    }
+
+    #[cfg(feature = "alloc")]
+    fn upgrade<T>(weak: &Self::Weak<T>) -> Option<Self::Counted<T>> {
+        weak.upgrade()
+    }
+
+    #[cfg(feature = "alloc")]
+    fn is_owned<T>(weak: &Self::Weak<T>) -> bool {
+        weak.strong_count() > 0
+    }
 
     #[cfg(not(loom))]
     const RAW: () = ();
@@ -76,6 +111,23 @@ unsafe impl Scope for Shared {
     type Raw = RawLock;
     #[cfg(feature = "alloc")]
     type Counted<T> = alloc::sync::Arc<T>;
+    #[cfg(feature = "alloc")]
+    type Weak<T> = alloc::sync::Weak<T>;
+
+    #[cfg(feature = "alloc")]
+    fn downgrade<T>(owner: &Self::Counted<T>) -> Self::Weak<T> {
+        alloc::sync::Arc::downgrade(owner)
+    }
+
+    #[cfg(feature = "alloc")]
+    fn upgrade<T>(weak: &Self::Weak<T>) -> Option<Self::Counted<T>> {
+        weak.upgrade()
+    }
+
+    #[cfg(feature = "alloc")]
+    fn is_owned<T>(weak: &Self::Weak<T>) -> bool {
+        weak.strong_count() > 0
+    }
 
     #[cfg(not(loom))]
     const RAW: RawLock = RawLock::new();

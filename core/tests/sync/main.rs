@@ -2,6 +2,7 @@
 //! at each of its await points.
 #![cfg(feature = "std")]
 
+mod cancel;
 mod channels;
 mod locks;
 mod notify;
