@@ -5,7 +5,8 @@ use core::task::Poll;
 
 use board::BoardReactor;
 use polliwog::{
-    AbortHandle, Executor, JoinError, SpawnErrorKind, Spawner, TaskPool, spawn, try_spawn, yield_now,
+    AbortHandle, Executor, JoinError, SpawnErrorKind, Spawner, TaskPool, spawn, try_spawn,
+    yield_now,
 };
 
 use crate::{Count, Kept, OnDrop, Test, executor, idle, own_waker};
