@@ -20,7 +20,7 @@ use core::task::{Context, Poll};
 use super::join::JoinError;
 use super::offer::Offer;
 use super::site::TaskFn;
-use super::slot::SlotRef;
+use super::slot::{MARKS, SlotRef};
 use super::waker;
 use crate::executor::core::Core;
 
@@ -186,13 +186,21 @@ union Stage<F: Future> {
 }
 
 /// What lies in a body's memory.
+///
+/// Aligned so that a slot finds the lowest bits of its address zero, where it keeps marks of its own:
+/// by its type, so that whoever has memory for a body, of whatever kind, cannot forget it.
 #[repr(C)]
+#[cfg_attr(lean, repr(align(2)))]
+#[cfg_attr(not(lean), repr(align(4)))]
 pub(crate) struct Body<F: Future, L> {
     stage: Stage<F>,
     label: L,
 }
 
 impl<F: Future, L> Body<F, L> {
+    /// Fails to compile if a slot's marks do not fit into the address of such a body.
+    pub(crate) const HAS_ROOM_FOR_MARKS: () = assert!(align_of::<Self>() > MARKS);
+
     /// Moves a future into fresh memory.
     ///
     /// # Safety
