@@ -27,6 +27,7 @@ use self::context::Entered;
 use self::core::{Core, CoreRef};
 use self::running::Running;
 use crate::reactor::{Deadline, Reactor};
+use crate::task::body::{catch_anyway, drop_quietly, go_on_with};
 use crate::task::ready::Block;
 use crate::task::{JoinError, TaskPool, run};
 
@@ -277,6 +278,8 @@ impl<R: Reactor> Drop for Executor<R> {
     fn drop(&mut self) {
         let core = self.core();
         core.closing.set(true);
+        // A destructor that panics, where no task catches it, does so once all is done.
+        let mut thrown = None;
         {
             let _entered = self.entered();
             core.for_each_block(|block| {
@@ -287,7 +290,13 @@ impl<R: Reactor> Drop for Executor<R> {
                     if slot.is_live() {
                         // SAFETY: our thread, context entered; nothing is being polled, since
                         // running borrows the executor.
-                        unsafe { run::cancel(core, slot, JoinError::Aborted) };
+                        let cancel = || unsafe { run::cancel(core, slot, JoinError::Aborted) };
+                        if let Err(panic) = catch_anyway(cancel) {
+                            match thrown {
+                                None => thrown = Some(panic),
+                                Some(_) => drop_quietly(panic),
+                            }
+                        }
                     }
                 }
             });
@@ -301,6 +310,9 @@ impl<R: Reactor> Drop for Executor<R> {
             crate::task::heap::idle::put(core);
         }
         let _ = self.on_heap;
+        if let Some(thrown) = thrown {
+            go_on_with(thrown);
+        }
     }
 }
 

@@ -429,8 +429,32 @@ pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, JoinError> {
     return Ok(f());
 }
 
-/// Drops a value; with `std` a panic of its destructor has been reported by the panic hook and
-/// goes no further.
+/// As [`catch`], wherever there is a standard library, whether feature `std` is on or not: only bare
+/// metal has none, where a panic does not unwind. The error is what the panic has thrown.
+#[inline]
+pub(crate) fn catch_anyway<T>(f: impl FnOnce() -> T) -> Result<T, Thrown> {
+    #[cfg(any(feature = "std", not(target_os = "none")))]
+    return std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
+    #[cfg(not(any(feature = "std", not(target_os = "none"))))]
+    return Ok(f());
+}
+
+#[cfg(any(feature = "std", not(target_os = "none")))]
+pub(crate) type Thrown = std::boxed::Box<dyn core::any::Any + Send>;
+#[cfg(not(any(feature = "std", not(target_os = "none"))))]
+pub(crate) type Thrown = core::convert::Infallible;
+
+/// Goes on with a panic that was held up, unless it is one too many.
+#[cold]
+pub(crate) fn go_on_with(thrown: Thrown) {
+    #[cfg(any(feature = "std", not(target_os = "none")))]
+    if !std::thread::panicking() {
+        std::panic::resume_unwind(thrown);
+    }
+    discard(thrown);
+}
+
+/// Drops a value. A panic of its destructor has been reported by the panic hook and goes no further.
 #[inline]
 pub(crate) fn drop_quietly<T>(value: T) {
     run_quietly(|| drop(value));
@@ -439,15 +463,15 @@ pub(crate) fn drop_quietly<T>(value: T) {
 /// Runs foreign code whose panic is nobody's to handle.
 #[inline]
 pub(crate) fn run_quietly(f: impl FnOnce()) {
-    if let Err(panic) = catch(f) {
-        discard(panic);
+    if let Err(thrown) = catch_anyway(f) {
+        discard(thrown);
     }
 }
 
 /// Drops the payload of a panic; what its destructor may panic with in its turn is leaked.
 #[cold]
-fn discard<T>(panic: T) {
-    if let Err(another) = catch(|| drop(panic)) {
-        let _ = ManuallyDrop::new(another);
+fn discard(thrown: Thrown) {
+    if let Err(another) = catch_anyway(|| drop(thrown)) {
+        core::mem::forget(another);
     }
 }
