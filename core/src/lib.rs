@@ -53,6 +53,7 @@ mod models;
 pub mod reactor;
 mod shim;
 pub mod sources;
+pub mod sync;
 pub mod task;
 pub mod time;
 pub mod unpark;
