@@ -254,9 +254,6 @@ mod owned {
     use crate::executor::{SpawnError, spawn};
     use crate::task::JoinHandle;
 
-    /// A task that is counted, or its future back.
-    type Spawned<F, P> = Result<JoinHandle<<F as Future>::Output>, SpawnError<TrackedFuture<F, P>>>;
-
     /// Counts tasks, and waits until none is left. Clones count together.
     ///
     /// As that of `tokio-util`; it can do what a [`Tracker`] can.
@@ -305,7 +302,7 @@ mod owned {
         /// # Errors
         ///
         /// As there.
-        pub fn spawn<F>(&self, future: F) -> Spawned<F, S::Counted<Tracker<S>>>
+        pub fn spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
         where
             F: Future + 'static,
             F::Output: 'static,
