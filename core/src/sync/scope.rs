@@ -28,6 +28,10 @@ pub unsafe trait Scope: sealed::Sealed + 'static {
     #[cfg(loom)]
     fn raw() -> Self::Raw;
 
+    /// Where a value lies that foreign code looks at.
+    #[doc(hidden)]
+    type Shelf<T>: super::shelf::Shelf<T>;
+
     /// An owner that counts, as many threads or one can share it.
     #[doc(hidden)]
     #[cfg(feature = "alloc")]
@@ -74,6 +78,7 @@ impl sealed::Sealed for Shared {}
 // SAFETY: whatever has this scope is neither `Send` nor `Sync`, so there is one thread.
 unsafe impl Scope for Local {
     type Raw = ();
+    type Shelf<T> = core::cell::RefCell<T>;
     #[cfg(feature = "alloc")]
     type Counted<T> = alloc::rc::Rc<T>;
     #[cfg(feature = "alloc")]
@@ -109,6 +114,7 @@ unsafe impl Scope for Local {
 // SAFETY: that is what the lock does.
 unsafe impl Scope for Shared {
     type Raw = RawLock;
+    type Shelf<T> = super::shelf::Locked<T>;
     #[cfg(feature = "alloc")]
     type Counted<T> = alloc::sync::Arc<T>;
     #[cfg(feature = "alloc")]

@@ -105,14 +105,14 @@ both_scopes! {
     }
 
     fn a_tracked_future_counts_until_what_it_owns_is_gone() {
-        struct Looks(Owner<Cell<usize>>, TaskTracker);
+        struct Looks(Rc<Cell<usize>>, TaskTracker);
         impl Drop for Looks {
             fn drop(&mut self) {
                 self.0.set(self.1.len());
             }
         }
         let tracker = TaskTracker::new();
-        let seen = Owner::new(Cell::new(0));
+        let seen = Rc::new(Cell::new(0));
         for ends in [true, false] {
             seen.set(0);
             let looks = Looks(seen.clone(), tracker.clone());
@@ -161,7 +161,7 @@ fn what_is_shared_can_go_to_other_threads() {
     }
     let token = check(CancellationToken::new());
     let tracker = check(TaskTracker::new());
-    let _ = check(tracker.track_future(token.clone().cancelled_owned()));
+    drop(check(tracker.track_future(token.clone().cancelled_owned())));
     let threads: Vec<_> = (0..2)
         .map(|_| {
             let token = token.clone();

@@ -6,6 +6,7 @@ mod cancel;
 mod channels;
 mod locks;
 mod notify;
+mod values;
 
 use std::future::Future;
 use std::pin::Pin;
