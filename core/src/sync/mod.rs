@@ -23,7 +23,7 @@ mod scope;
 mod semaphore;
 mod shelf;
 mod signal;
-mod slot;
+pub(crate) mod slot;
 mod tracker;
 pub mod wait_list;
 mod watch_any;

@@ -25,10 +25,13 @@
 //! (ready words), B1 to B3 (bodies), T1 to T5 (timers); those of a lean build are in `lean`
 //! and `time::list`.
 
+mod abort_on_drop;
 pub(crate) mod body;
 #[cfg(feature = "alloc")]
 pub(crate) mod heap;
 mod join;
+#[cfg(feature = "alloc")]
+mod join_set;
 #[cfg(lean)]
 pub(crate) mod lean;
 pub(crate) mod offer;
@@ -52,7 +55,10 @@ pub(crate) use lean as slot;
 
 #[cfg(all(feature = "std", not(loom)))]
 pub use crate::macros::task_local::{AccessError, LocalKey, TaskLocalFuture};
+pub use abort_on_drop::AbortOnDrop;
 pub use join::{AbortHandle, JoinError, JoinHandle, Panic, TaskId};
+#[cfg(feature = "alloc")]
+pub use join_set::JoinSet;
 pub use pool::TaskPool;
 pub use yield_now::{YieldNow, yield_now};
 
