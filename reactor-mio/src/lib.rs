@@ -54,6 +54,7 @@ mod sys;
 
 pub use blocking::{BlockingError, BlockingHandle, spawn_blocking};
 pub use event::{Trigger, UserEvent};
+pub use polliwog_core::{spawn, try_spawn};
 pub use reactor::MioReactor;
-pub use runtime::{Builder, DEFAULT_MAX_TASKS, Runtime, block_on, spawn, try_spawn};
+pub use runtime::{Builder, DEFAULT_MAX_TASKS, Runtime, block_on};
 pub use source::Registered;

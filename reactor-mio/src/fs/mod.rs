@@ -5,12 +5,15 @@
 //! [`spawn_blocking`].
 
 mod file;
+mod io_traits;
+mod options;
 
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use file::{File, MAX_CHUNK, OpenOptions};
+pub use file::{File, MAX_CHUNK};
+pub use options::OpenOptions;
 
 use crate::blocking::spawn_blocking;
 
