@@ -355,12 +355,14 @@ fn clients_that_read_too_slowly_give_their_seats_back() {
         let addr = stream.local_addr().unwrap();
         records.push(format!("{addr}: lost: too slow, "));
     }
-    let reading = std::thread::spawn(move || {
+    let reading = thread::spawn(move || {
         // Until the reset.
         let mut open = true;
         while open {
-            std::thread::sleep(Duration::from_millis(50));
-            open = slow.iter_mut().any(|stream| stream.read_exact(&mut [0; 1024]).is_ok());
+            thread::sleep(std::time::Duration::from_millis(50));
+            open = slow
+                .iter_mut()
+                .any(|stream| stream.read_exact(&mut [0; 1024]).is_ok());
         }
     });
     for record in records {
@@ -389,20 +391,40 @@ fn links_do_not_tell_what_there_is_outside() {
     for there in ["secret.txt", "folder", "missing.txt", "missing/missing.txt"] {
         let name = there.replace('/', "-");
         symlink(outside.join(there), root.join(format!("to-{name}"))).unwrap();
-        symlink(format!("../outside/{there}"), root.join(format!("up-{name}"))).unwrap();
+        symlink(
+            format!("../outside/{there}"),
+            root.join(format!("up-{name}")),
+        )
+        .unwrap();
     }
     let server = Server::files(&root, &[]);
     let mut names = Vec::new();
     for link in ["absolute", "relative", "twice", "sub/deep", "through"] {
-        for rest in ["", "/", "/secret.txt", "/secret.txt/more", "/folder", "/folder/x"] {
+        for rest in [
+            "",
+            "/",
+            "/secret.txt",
+            "/secret.txt/more",
+            "/folder",
+            "/folder/x",
+        ] {
             names.push(format!("{link}{rest}"));
         }
-        for rest in ["/missing.txt", "/missing/missing.txt", "/missing/", "/folder/"] {
+        for rest in [
+            "/missing.txt",
+            "/missing/missing.txt",
+            "/missing/",
+            "/folder/",
+        ] {
             names.push(format!("{link}{rest}"));
         }
     }
     for name in ["secret.txt", "folder", "missing.txt", "missing-missing.txt"] {
-        names.extend([format!("to-{name}"), format!("up-{name}"), format!("up-{name}/x")]);
+        names.extend([
+            format!("to-{name}"),
+            format!("up-{name}"),
+            format!("up-{name}/x"),
+        ]);
     }
     for name in names {
         let answer = server.ask(format!("{name}\n"));
