@@ -8,7 +8,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
+use std::time::Duration;
 #[cfg(unix)]
 use std::{os::unix::fs::symlink, process::Command};
 
@@ -355,20 +357,20 @@ fn clients_that_read_too_slowly_give_their_seats_back() {
         let addr = stream.local_addr().unwrap();
         records.push(format!("{addr}: lost: too slow, "));
     }
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
     let reading = thread::spawn(move || {
-        // Until the reset.
-        let mut open = true;
-        while open {
-            thread::sleep(std::time::Duration::from_millis(50));
-            open = slow
-                .iter_mut()
-                .any(|stream| stream.read_exact(&mut [0; 1024]).is_ok());
+        while stopped.recv_timeout(Duration::from_millis(50)) == Err(RecvTimeoutError::Timeout) {
+            for stream in &mut slow {
+                // Until the reset.
+                let _ = stream.read_exact(&mut [0; 1024]);
+            }
         }
     });
     for record in records {
         server.program.wait_for_record(&record);
     }
     assert_eq!(server.ask("good.txt\n"), b"good");
+    drop(stop);
     reading.join().unwrap();
     server.stop();
 }
