@@ -1,7 +1,7 @@
 //! polliwog's reactor for desktops and servers: epoll, kqueue and IOCP through [mio].
 //!
 //! [`MioReactor`] drives a [`polliwog_core`] executor. [`Runtime`] puts the two together;
-//! [`block_on`] and [`spawn`] use one that each thread has by default:
+//! [`block_on`] uses one that each thread has by default:
 //!
 //! ```
 //! use polliwog_mio::net::{TcpListener, TcpStream};

@@ -303,7 +303,10 @@ fn default_runtime() -> Rc<Runtime> {
     if let Ok(Some(runtime)) = kept {
         return runtime;
     }
-    let runtime = Rc::new(expect_runtime());
+    let runtime = match Runtime::new() {
+        Ok(runtime) => Rc::new(runtime),
+        Err(error) => panic!("cannot make a runtime for this thread: {error}"),
+    };
     let kept = Kept {
         runtime: Rc::clone(&runtime),
         process,
@@ -312,13 +315,6 @@ fn default_runtime() -> Rc<Runtime> {
     // The parent's, of which not even an end must be seen.
     std::mem::forget(former);
     runtime
-}
-
-fn expect_runtime() -> Runtime {
-    match Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => panic!("cannot make a runtime for this thread: {error}"),
-    }
 }
 
 /// Runs a future to its end on the thread's default runtime, which is made with default limits
@@ -336,11 +332,5 @@ fn expect_runtime() -> Runtime {
 ///
 /// As [`Runtime::block_on`]; also when the operating system gives out no selector.
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    let runtime = default_runtime();
-    if runtime.running.get() && blocking::is_helping() {
-        // A job that runs in the middle of another one, which waits for it: it knows nothing of
-        // that, and must find things as if it had its thread for itself.
-        return expect_runtime().block_on(future);
-    }
-    runtime.block_on(future)
+    default_runtime().block_on(future)
 }

@@ -1,16 +1,19 @@
 //! Jobs that wait for jobs: a program of its own, since there is one pool for each process.
 
 use std::sync::{Arc, Barrier, mpsc};
-
-use polliwog_core::Handle;
-use polliwog_core::time::sleep;
-use polliwog_mio::{block_on, blocking, fs, spawn_blocking};
 use std::time::Duration;
+
+use polliwog_core::time::sleep;
+use polliwog_core::{Handle, SpawnErrorKind};
+use polliwog_mio::{block_on, blocking, fs, spawn_blocking};
 
 const THREADS: usize = 2;
 
 /// So deep that each of the pool's threads waits for another job, several times over.
 fn descend(depth: usize) -> usize {
+    // It finds nothing of the job that waits for it.
+    let refused = polliwog_mio::spawn(async {}).unwrap_err();
+    assert_eq!(refused.kind(), SpawnErrorKind::NoExecutor);
     if depth == 0 {
         return 0;
     }

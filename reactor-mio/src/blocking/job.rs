@@ -126,16 +126,15 @@ impl<S, T> Job<S, T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The input and the function, and the state that follows while the job waits.
-    fn begin(
-        &self,
-        next: fn(Option<Waker>) -> (State<S, T>, Option<Waker>),
-    ) -> Option<Begun<S, T>> {
+    /// Ends the wait for a thread: the job runs from here on, or never does.
+    fn begin(&self, is_cancelled: bool) -> Option<Begun<S, T>> {
         let mut state = self.state();
         match std::mem::replace(&mut *state, State::Taken) {
-            State::Waiting(input, f, waker) => {
-                let (after, waker) = next(waker);
-                *state = after;
+            State::Waiting(input, f, mut waker) => {
+                *state = match is_cancelled {
+                    true => State::Done(End::Cancelled),
+                    false => State::Running(waker.take()),
+                };
                 Some((input, f, waker))
             }
             other => {
@@ -155,7 +154,7 @@ where
     T: Send,
 {
     fn run(&self) {
-        let Some((input, f, _)) = self.begin(|waker| (State::Running(waker), None)) else {
+        let Some((input, f, _)) = self.begin(false) else {
             return;
         };
         let result = catch_unwind(AssertUnwindSafe(|| match self.owner {
@@ -173,8 +172,7 @@ where
     }
 
     fn cancel(&self) {
-        let cancelled = self.begin(|waker| (State::Done(End::Cancelled), waker));
-        if let Some((input, _, waker)) = cancelled {
+        if let Some((input, _, waker)) = self.begin(true) {
             if let Some(waker) = waker {
                 waker.wake();
             }

@@ -15,8 +15,8 @@
 //! A job may bring another job and wait for it. It does so whenever it runs a future that reads a
 //! file or looks up a name, by [`block_on`](crate::block_on) for instance. Jobs of jobs have threads
 //! of their own, as many again as the limit says, so that they do not wait for those who wait for
-//! them. When these are all busy, too, then a job that awaits another one's handle does it itself,
-//! on its own thread, in the poll that finds it waiting.
+//! them. When these are all busy, too, then a job that awaits the handle of one that no thread has
+//! begun lends it its turn: the poll of the handle has it done on a thread beside, and waits for it.
 //!
 //! What cannot be seen from here is a job that waits for another one by other means (a channel, a
 //! lock): if as many jobs as there may be threads all wait for what only a job behind them in the
@@ -67,7 +67,6 @@ use polliwog_core::Handle;
 
 pub use error::{BlockingError, Reason, Rejected};
 pub use job::BlockingHandle;
-pub(crate) use pool::is_helping;
 use process::Process;
 
 /// How many threads the pool has at most, unless told otherwise.

@@ -33,18 +33,11 @@ struct State {
 thread_local! {
     /// Whether this is a thread of a pool.
     static ON_POOL: Cell<bool> = const { Cell::new(false) };
-    /// Whether it does a job in the middle of another one, which waits for it.
-    static HELPING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether the calling code is (part of) a job of a pool.
 pub(super) fn is_on_pool() -> bool {
     ON_POOL.get()
-}
-
-/// Whether the calling code is part of a job that runs in the middle of another one.
-pub(crate) fn is_helping() -> bool {
-    HELPING.get()
 }
 
 impl State {
@@ -150,10 +143,11 @@ impl Pool {
     }
 
     fn start_thread(&'static self) -> io::Result<()> {
-        thread::Builder::new()
-            .name("polliwog-blocking".into())
-            .spawn(|| self.work())
-            .map(drop)
+        Self::thread().spawn(|| self.work()).map(drop)
+    }
+
+    fn thread() -> thread::Builder {
+        thread::Builder::new().name("polliwog-blocking".into())
     }
 
     /// The life of a thread. It has been hired already.
@@ -194,8 +188,8 @@ impl Pool {
         }
     }
 
-    /// Does a job that the calling job waits for, if it might not get a thread otherwise: all are
-    /// busy, maybe with jobs that wait like this one.
+    /// Has a job done that the calling job waits for, and returns when it is done; if it might not get
+    /// a thread otherwise, because all are busy, maybe with jobs that wait like this one.
     pub(super) fn help(&self, wanted: *const ()) {
         let mut state = self.lock();
         if !state.crew.is_saturated() {
@@ -207,12 +201,20 @@ impl Pool {
         drop(state);
         for job in jobs {
             let owner = job.owner();
-            let before = HELPING.replace(true);
-            quietly(|| {
-                job.run();
-                drop(job);
+            // This thread is in the middle of another job's future, in the context of what polls
+            // it, of which the job must not find anything. So it has a thread while this one waits.
+            thread::scope(|scope| {
+                let lent = Self::thread().spawn_scoped(scope, || {
+                    ON_POOL.set(true);
+                    quietly(|| job.run());
+                });
+                if let Err(_error) = lent {
+                    // Better in an odd place than never.
+                    record!(warn, "a blocking job runs within another one: {_error}");
+                    quietly(|| job.run());
+                }
             });
-            HELPING.set(before);
+            quietly(|| drop(job));
             self.ended(&mut self.lock(), owner);
         }
     }
