@@ -12,13 +12,12 @@ use polliwog_mio::net::lookup_host;
 use polliwog_mio::{BlockingError, block_on, spawn_blocking};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Runs with an address space in which the stack of another thread has no room.
+/// Runs with an address space that is used up, in which the stack of another thread has no room. The
+/// memory of this thread's allocator is reserved already.
 fn without_threads<T>(f: impl FnOnce() -> T) -> T {
     let before = getrlimit(Resource::As);
-    let statistics = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: u64 = statistics.split(' ').next().unwrap().parse().unwrap();
     let limit = Rlimit {
-        current: Some(pages * rustix::param::page_size() as u64 + (1 << 20)),
+        current: Some(4096),
         maximum: before.maximum,
     };
     setrlimit(Resource::As, limit).unwrap();

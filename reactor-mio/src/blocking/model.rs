@@ -125,6 +125,10 @@ impl World {
     fn look(mut self) -> Self {
         match self.crew.next() {
             Next::Run(()) => {
+                assert!(
+                    self.crew.threads() <= self.crew.max_threads(),
+                    "a thread above the limit has begun a job"
+                );
                 self.busy += 1;
                 self.begun += 1;
             }
@@ -202,6 +206,9 @@ impl World {
             "each job begins once"
         );
         if !self.short {
+            // Those above the limit end as soon as they come.
+            let surplus = self.crew.threads().saturating_sub(self.crew.max_threads());
+            let coming = coming.saturating_sub(surplus);
             // Even if no job that has begun ever ends.
             let seats = self.crew.max_threads().saturating_sub(self.busy);
             let owed = self.crew.queued().min(seats);
