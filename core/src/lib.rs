@@ -53,6 +53,7 @@ mod models;
 pub mod reactor;
 mod shim;
 pub mod sources;
+pub mod sync;
 pub mod task;
 pub mod time;
 pub mod unpark;
@@ -75,5 +76,5 @@ pub mod __private {
     pub use crate::executor::{
         spawn_site, spawn_site_detached, try_spawn_site, try_spawn_site_detached,
     };
-    pub use crate::task::site::{Site, SiteBodies, SiteMemory, body_align, body_size};
+    pub use crate::task::site::{Site, SiteBodies, SiteMemory, SiteOf, body_align, body_size};
 }

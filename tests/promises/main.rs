@@ -27,6 +27,7 @@ use polliwog::{
 
 mod ends;
 mod failures;
+mod foreign;
 #[path = "../support/mod.rs"]
 mod support;
 mod wakes;
@@ -89,7 +90,7 @@ impl Drop for DropGuard {
 macro_rules! on {
     ($reactor:ident, $make:expr) => {
         mod $reactor {
-            use super::{ends::*, failures::*, wakes::*};
+            use super::{ends::*, failures::*, foreign::*, wakes::*};
 
             #[test]
             fn promise_01_a_stale_wake_after_a_task_ended_does_not_keep_its_slot_busy() {
@@ -133,6 +134,11 @@ macro_rules! on {
             }
 
             #[test]
+            fn promise_08_it_does_so_whatever_their_destructors_do() {
+                a_dropped_executor_drops_all_futures_though_destructors_panic($make());
+            }
+
+            #[test]
             fn promise_09_a_sleep_until_the_end_of_time_then_a_short_one() {
                 a_sleep_until_the_end_of_time_hinders_no_other($make());
             }
@@ -155,6 +161,16 @@ macro_rules! on {
             #[test]
             fn promise_19_spawning_where_no_executor_runs_is_an_error() {
                 spawning_without_an_executor_is_an_error($make);
+            }
+
+            #[test]
+            fn promise_23_a_foreign_unparkers_panic_costs_no_other_task_or_executor_anything() {
+                a_foreign_unparker_that_panics($make());
+            }
+
+            #[test]
+            fn promise_23_nor_does_a_foreign_wakers() {
+                a_foreign_waker_that_panics($make());
             }
 
             #[test]

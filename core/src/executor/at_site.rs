@@ -14,7 +14,7 @@ use crate::task::JoinHandle;
 use crate::task::body::Body;
 use crate::task::ready::Block;
 use crate::task::run::{never_start, start, start_detached};
-use crate::task::site::{Site, SiteHome, TaskFn};
+use crate::task::site::{Site, SiteHome, SiteOf, TaskFn};
 use crate::task::slot::SlotRef;
 
 /// The function behind [`spawn!`](crate::spawn!).
@@ -26,8 +26,8 @@ use crate::task::slot::SlotRef;
 #[inline]
 pub fn spawn_site<S, F, Args, K>(
     spawner: &K,
-    function: F,
     args: Args,
+    (site, function): (SiteOf<S>, F),
 ) -> Result<JoinHandle<<F::Future as Future>::Output>, SpawnError>
 where
     S: Site,
@@ -36,7 +36,7 @@ where
     <F::Future as Future>::Output: 'static,
     K: SpawnAt,
 {
-    try_spawn_site::<S, F, Args, K>(spawner, function, args).map_err(SpawnError::from)
+    try_spawn_site(spawner, args, (site, function)).map_err(SpawnError::from)
 }
 
 /// The function behind [`try_spawn!`](crate::try_spawn!).
@@ -47,8 +47,8 @@ where
 #[doc(hidden)]
 pub fn try_spawn_site<S, F, Args, K>(
     spawner: &K,
-    function: F,
     args: Args,
+    (site, function): (SiteOf<S>, F),
 ) -> Result<JoinHandle<<F::Future as Future>::Output>, TrySpawnError<Args>>
 where
     S: Site,
@@ -57,6 +57,7 @@ where
     <F::Future as Future>::Output: 'static,
     K: SpawnAt,
 {
+    let _ = site;
     let spawner = spawner.spawner();
     match prepare::<S, F, Args, true>(&spawner, function, args)? {
         // SAFETY: the body was written and the slot claimed just now.
@@ -79,8 +80,8 @@ where
 #[inline]
 pub fn spawn_site_detached<S, F, Args, K>(
     spawner: &K,
-    function: F,
     args: Args,
+    (site, function): (SiteOf<S>, F),
 ) -> Result<(), SpawnError>
 where
     S: Site,
@@ -88,7 +89,7 @@ where
     F::Future: 'static,
     K: DetachAt<F::Future>,
 {
-    try_spawn_site_detached::<S, F, Args, K>(spawner, function, args).map_err(SpawnError::from)
+    try_spawn_site_detached(spawner, args, (site, function)).map_err(SpawnError::from)
 }
 
 /// The function behind [`try_spawn_detached!`](crate::try_spawn_detached!).
@@ -99,8 +100,8 @@ where
 #[doc(hidden)]
 pub fn try_spawn_site_detached<S, F, Args, K>(
     spawner: &K,
-    function: F,
     args: Args,
+    (site, function): (SiteOf<S>, F),
 ) -> Result<(), TrySpawnError<Args>>
 where
     S: Site,
@@ -108,6 +109,7 @@ where
     F::Future: 'static,
     K: DetachAt<F::Future>,
 {
+    let _ = site;
     let spawner = spawner.any_spawner();
     if K::MORTAL {
         match prepare::<S, F, Args, true>(&spawner, function, args)? {
@@ -145,7 +147,7 @@ unsafe fn forgo<S: Site, F: Future>(body: *mut ()) {
     // SAFETY: the caller's promise. Moved out, so that a panic of its destructor finds the body
     // given back.
     let future = unsafe { body.cast::<F>().read() };
-    S::bodies().give_back(body);
+    S::BODIES.give_back(body);
     drop(future);
 }
 
@@ -243,6 +245,7 @@ where
     F: TaskFn<Args>,
 {
     use crate::task::pool::FULL;
+    const { S::BODIES.assert_fits::<F::Future>() };
     let mut core = Some(spawner.core_ref().shared());
     if MORTAL {
         core = spawner.core_ref().get().filter(|core| !core.closing.get());
@@ -250,7 +253,7 @@ where
     let Some(core) = core else {
         return Err(TrySpawnError::new(SpawnErrorKind::Closed, args));
     };
-    let bodies = S::bodies();
+    let bodies = S::BODIES;
     let block = core.blocks.get();
     // SAFETY: S1; a claimed core has a block.
     let (index, body) = unsafe { (*block).claim_and(bodies.used(), bodies.len()) };
@@ -263,7 +266,7 @@ where
         };
         return Err(TrySpawnError::new(kind, args));
     }
-    let body = bodies.at::<F::Future>(body);
+    let body = bodies.at(body);
     // SAFETY: S1; claimed just now.
     let slot = unsafe { Block::slot(block, index) };
     // A panic here keeps both for ever; but a lean build aborts on panics.
@@ -288,12 +291,13 @@ where
     S: Site,
     F: TaskFn<Args>,
 {
+    const { S::BODIES.assert_fits::<F::Future>() };
+    let bodies = S::BODIES;
     let (core, slot) = match spawner.claim() {
         Ok(claimed) => claimed,
         Err(kind) => return Err(TrySpawnError::new(kind, args)),
     };
-    let bodies = S::bodies();
-    let Some(body) = bodies.take::<F::Future>() else {
+    let Some(body) = bodies.take() else {
         spawner.unclaim(core, slot);
         let capacity = bodies.len();
         return Err(TrySpawnError::new(

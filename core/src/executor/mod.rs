@@ -16,6 +16,7 @@ mod inbox;
 #[cfg(all(lean, feature = "interrupt-executors"))]
 mod interrupt;
 mod listing;
+mod pace;
 mod root;
 mod running;
 mod spawner;
@@ -29,6 +30,7 @@ use self::context::Entered;
 use self::core::{Core, CoreRef};
 use self::running::Running;
 use crate::reactor::{Deadline, Reactor};
+use crate::task::body::{catch_anyway, drop_quietly, go_on_with};
 use crate::task::ready::Block;
 use crate::task::{JoinError, TaskPool, run};
 
@@ -168,7 +170,7 @@ impl<R: Reactor> Executor<R> {
         self.core().heap.shrink();
     }
 
-    /// Polls ready tasks in an order drawn from `seed` instead of a fixed one, to find out
+    /// Polls ready tasks in an order drawn from `seed` instead of that of their wakes, to find out
     /// what depends on the order; the same seed gives the same order. Zero turns it off.
     #[cfg(any(feature = "std", feature = "simulation"))]
     pub fn set_schedule_seed(&self, seed: u64) {
@@ -279,6 +281,8 @@ impl<R: Reactor> Drop for Executor<R> {
     fn drop(&mut self) {
         let core = self.core();
         core.closing.set(true);
+        // A destructor that panics, where no task catches it, does so once all is done.
+        let mut thrown = None;
         {
             let _entered = self.entered();
             core.for_each_block(|block| {
@@ -289,7 +293,13 @@ impl<R: Reactor> Drop for Executor<R> {
                     if slot.is_live() {
                         // SAFETY: our thread, context entered; nothing is being polled, since
                         // running borrows the executor.
-                        unsafe { run::cancel(core, slot, JoinError::Aborted) };
+                        let cancel = || unsafe { run::cancel(core, slot, JoinError::Aborted) };
+                        if let Err(panic) = catch_anyway(cancel) {
+                            match thrown {
+                                None => thrown = Some(panic),
+                                Some(_) => drop_quietly(panic),
+                            }
+                        }
                     }
                 }
             });
@@ -303,6 +313,9 @@ impl<R: Reactor> Drop for Executor<R> {
             crate::task::heap::idle::put(core);
         }
         let _ = self.on_heap;
+        if let Some(thrown) = thrown {
+            go_on_with(thrown);
+        }
     }
 }
 

@@ -25,10 +25,6 @@ unsafe impl Home for Root {
     unsafe fn release<F: Future>(_: Option<&Core>, _: *mut ()) {}
 }
 
-/// Gives any body the alignment that slots need.
-#[repr(C, align(8))]
-struct Aligned<T>(T);
-
 /// Ends the task before its body goes away.
 struct Guard<'a, T> {
     core: &'a Core,
@@ -56,7 +52,7 @@ pub(super) fn block_on<R: Reactor, F: Future>(
         let capacity = core.capacity();
         return Err(RunError::TasksFull { capacity });
     };
-    let mut body = MaybeUninit::<Aligned<Body<F, ()>>>::uninit();
+    let mut body = MaybeUninit::<Body<F, ()>>::uninit();
     let memory = body.as_mut_ptr().cast();
     // SAFETY: fresh memory, which stays here until the guard has seen to the task's end; the
     // slot was claimed just now, and the future is taken once.

@@ -9,7 +9,7 @@ use core::ptr;
 use core::task::{Context, Poll, Waker};
 
 use super::body::{self, Kind, Op};
-use super::slot::{Abort, SlotRef, Tenant};
+use super::slot::{Abort, MARKS, SlotRef, Tenant};
 use super::waker;
 use crate::executor::core::{Core, CoreRef, of as core_of};
 
@@ -201,7 +201,10 @@ pub struct JoinHandle<T> {
     _pinned: PhantomPinned,
 }
 
-/// What a slot points to instead of the body once the handle has been polled.
+/// What a slot points to instead of the body once the handle has been polled. Aligned as a body
+/// is: the slot's marks lie in its address.
+#[cfg_attr(lean, repr(align(2)))]
+#[cfg_attr(not(lean), repr(align(4)))]
 struct Node {
     kind: Kind,
     /// Null once the output has been taken.
@@ -298,6 +301,7 @@ impl<T> JoinHandle<T> {
     /// Makes the running task point to our node, which is pinned from now on.
     #[inline]
     fn link(&self) {
+        const { assert!(align_of::<Node>() > MARKS) };
         if !self.tenant.slot.is_joined() {
             let node = (&raw const self.node).cast_mut().cast();
             self.tenant.slot.link(run_joined, node);

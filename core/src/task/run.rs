@@ -3,7 +3,7 @@
 #[cfg(not(lean))]
 use core::mem::forget;
 
-use super::body::{self, Home, Kind, Op, run};
+use super::body::{self, Body, Home, Kind, Op, run};
 use super::join::{self, JoinError, JoinHandle};
 use super::ready::Block;
 #[cfg(not(lean))]
@@ -30,6 +30,7 @@ pub(crate) unsafe fn start_detached<F, H>(
     F: Future,
     H: Home,
 {
+    const { Body::<F, H::Label>::HAS_ROOM_FOR_MARKS };
     #[cfg(not(lean))]
     // SAFETY: as in `start`.
     unsafe {
@@ -61,6 +62,7 @@ where
     F: Future,
     H: Home,
 {
+    const { Body::<F, H::Label>::HAS_ROOM_FOR_MARKS };
     // SAFETY: S2 makes us the one to publish; S3 by the caller's promise.
     unsafe {
         slot.publish(index, run::<F, H>, body, true);

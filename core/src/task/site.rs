@@ -64,17 +64,9 @@ pub const fn body_size<F: TaskFn<Args>, Args>(_f: F) -> usize {
     size_of::<Body<F::Future, ()>>()
 }
 
-/// What leaves the low bits of a body's address to the slot, which keeps two flags there, or one.
-const LEAST_ALIGN: usize = if cfg!(lean) { 2 } else { 4 };
-
 /// Alignment of the body of the futures that `f` makes.
 pub const fn body_align<F: TaskFn<Args>, Args>(_f: F) -> usize {
-    let align = align_of::<Body<F::Future, ()>>();
-    if align < LEAST_ALIGN {
-        LEAST_ALIGN
-    } else {
-        align
-    }
+    align_of::<Body<F::Future, ()>>()
 }
 
 /// Type whose alignment is `N`.
@@ -163,7 +155,7 @@ where
     /// The memory without its type.
     pub const fn erased(&'static self) -> SiteBodies {
         SiteBodies {
-            used: &self.used,
+            used: &raw const self.used,
             first: UnsafeCell::raw_get(self.bodies.as_ptr().cast::<UnsafeCell<()>>()),
             len: N,
             size: SIZE,
@@ -184,9 +176,11 @@ where
 }
 
 /// The bodies of a spawn site. Only [`SiteMemory::erased`] makes them, from a static.
+///
+/// Pointers only, because a constant can have those to a static that changes, and no references.
 #[derive(Clone, Copy, Debug)]
 pub struct SiteBodies {
-    used: &'static AtomicUsize,
+    used: *const AtomicUsize,
     first: *mut (),
     len: usize,
     size: usize,
@@ -199,39 +193,36 @@ impl SiteBodies {
         self.len
     }
 
-    /// A free body for a future of type `F`.
+    /// A free body.
     #[cfg(not(lean))]
     #[inline]
-    pub(crate) fn take<F: Future>(&self) -> Option<*mut ()> {
-        self.assert_fits::<F>();
-        let index = claim_bit(self.used, self.len)?;
+    pub(crate) fn take(&self) -> Option<*mut ()> {
+        let index = claim_bit(self.used(), self.len)?;
         // SAFETY: the index is within the array.
         Some(unsafe { self.first.byte_add(index * self.stride) })
     }
 
-    /// The word for `claim_bits`.
-    #[cfg(lean)]
+    /// The bits of the bodies that are in use.
     #[inline(always)]
     pub(crate) fn used(&self) -> &'static AtomicUsize {
-        self.used
+        // SAFETY: made from a static.
+        unsafe { &*self.used }
     }
 
-    /// The body at `index`, which has been claimed, for a future of type `F`.
+    /// The body at `index`, which has been claimed.
     #[cfg(lean)]
     #[inline(always)]
-    pub(crate) fn at<F: Future>(&self, index: usize) -> *mut () {
-        self.assert_fits::<F>();
+    pub(crate) fn at(&self, index: usize) -> *mut () {
         // A single body's address is known to the compiler.
         let index = if self.len == 1 { 0 } else { index };
         // SAFETY: the index is within the array.
         unsafe { self.first.byte_add(index * self.stride) }
     }
 
-    #[inline(always)]
-    fn assert_fits<F: Future>(&self) {
+    /// Fails to compile if the bodies are too small for futures of type `F`.
+    pub(crate) const fn assert_fits<F: Future>(&self) {
         assert!(
-            size_of::<Body<F, ()>>() <= self.size
-                && align_of::<Body<F, ()>>().max(LEAST_ALIGN) <= self.align,
+            size_of::<Body<F, ()>>() <= self.size && align_of::<Body<F, ()>>() <= self.align,
             "the spawn site's memory was made for another function"
         );
     }
@@ -251,22 +242,42 @@ impl SiteBodies {
         if self.len > 1 {
             index /= self.stride;
         }
-        // A site that lies about its memory loses a body; it cannot free one that is in use.
-        (index < self.len).then_some((self.used, index))
+        (index < self.len).then_some((self.used(), index))
     }
 }
 
 /// A place in the source where [`spawn!`](crate::spawn!) stands.
+///
+/// Anybody can implement it, so unsafe code relies on no more than the types say: a constant is the
+/// same whenever it is asked for, its making runs no code and cannot panic then, and a
+/// [`SiteBodies`] is always that of some static. In the worst case a site is another one's twin.
 pub trait Site: 'static {
     /// The bodies of the site.
-    fn bodies() -> SiteBodies;
+    const BODIES: SiteBodies;
+}
+
+/// Names a [`Site`] to a function.
+pub struct SiteOf<S>(PhantomData<S>);
+
+impl<S: Site> SiteOf<S> {
+    /// The name of the site `S`.
+    #[allow(clippy::new_without_default, reason = "made by a macro only")]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<S> core::fmt::Debug for SiteOf<S> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("SiteOf").finish_non_exhaustive()
+    }
 }
 
 /// Bodies of a spawn site, for tasks that can be joined or not, ended from outside or not.
 pub(crate) struct SiteHome<S, const JOINABLE: bool, const MORTAL: bool>(PhantomData<S>);
 
-// SAFETY: `release` clears the bit that `take` has set: the body lies in the memory that the
-// site names, or else nothing is cleared.
+// SAFETY: `release` clears the bit that `take` has set: the site's constant names the memory that the
+// body lies in.
 unsafe impl<S: Site, const JOINABLE: bool, const MORTAL: bool> Home
     for SiteHome<S, JOINABLE, MORTAL>
 {
@@ -280,13 +291,13 @@ unsafe impl<S: Site, const JOINABLE: bool, const MORTAL: bool> Home
 
     #[inline]
     unsafe fn release<F: Future>(_: Option<&Core>, body: *mut ()) {
-        S::bodies().give_back(body);
+        S::BODIES.give_back(body);
     }
 
     #[cfg(lean)]
     #[inline]
     fn bit(body: *mut ()) -> Option<super::pool::BodyBit> {
-        S::bodies().bit(body)
+        S::BODIES.bit(body)
     }
 }
 
@@ -423,18 +434,20 @@ macro_rules! try_spawn_detached {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __spawn_at_site {
-    ($spawn:ident, $spawner:expr, $function:expr, $n:expr, ($($arg:expr),*)) => {{
-        struct Site;
-        static MEMORY: $crate::__private::SiteMemory<
-            { $crate::__private::body_size($function) },
-            { $crate::__private::body_align($function) },
-            { $n },
-        > = $crate::__private::SiteMemory::new();
-        impl $crate::__private::Site for Site {
-            fn bodies() -> $crate::__private::SiteBodies {
-                MEMORY.erased()
+    ($spawn:ident, $spawner:expr, $function:expr, $n:expr, ($($arg:expr),*)) => {
+        // The names of items are seen by what the program has written in the same block: so there is
+        // nothing of it in there but what the memory is made for, and the names are ours.
+        $crate::__private::$spawn(&$spawner, ($($arg,)*), {
+            struct __PolliwogSite;
+            static __POLLIWOG_MEMORY: $crate::__private::SiteMemory<
+                { $crate::__private::body_size($function) },
+                { $crate::__private::body_align($function) },
+                { $n },
+            > = $crate::__private::SiteMemory::new();
+            impl $crate::__private::Site for __PolliwogSite {
+                const BODIES: $crate::__private::SiteBodies = __POLLIWOG_MEMORY.erased();
             }
-        }
-        $crate::__private::$spawn::<Site, _, _, _>(&$spawner, $function, ($($arg,)*))
-    }};
+            ($crate::__private::SiteOf::<__PolliwogSite>::new(), $function)
+        })
+    };
 }
