@@ -249,3 +249,30 @@ fn a_write_that_fails_in_its_callers_face_is_told_once() {
         }
     });
 }
+
+/// Nor is "wait until you are woken" an answer, where nobody would wake.
+#[cfg(unix)]
+#[test]
+fn a_file_in_non_blocking_mode_is_refused_where_it_would_have_to_wait() {
+    use futures_util::io::{AsyncReadExt, AsyncWriteExt};
+    use std::os::fd::OwnedFd;
+    let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
+    one.set_nonblocking(true).unwrap();
+    let mut file = File::from_std(OwnedFd::from(one).into());
+    let mut buf = [0; 4];
+    block_on(async {
+        let error = file.read(&mut buf).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported, "{error}");
+        let error = AsyncReadExt::read(&mut file, &mut buf).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported, "{error}");
+        assert_eq!(file.write(b"there is room").await.unwrap(), 13);
+        let error = loop {
+            match AsyncWriteExt::write(&mut file, &[0; 1 << 16]).await {
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported, "{error}");
+    });
+    drop(other);
+}

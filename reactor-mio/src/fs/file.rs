@@ -131,6 +131,10 @@ impl File {
     }
 
     /// Takes over a file of the standard library.
+    ///
+    /// One in non-blocking mode (a pipe or a terminal) is not for this type: where it would have to
+    /// wait, reading and writing fail with [`io::ErrorKind::Unsupported`]. See
+    /// [`Registered`](crate::Registered).
     pub fn from_std(file: std::fs::File) -> File {
         File {
             file: Arc::new(file),
@@ -446,7 +450,10 @@ impl File {
                 ahead => file.seek(SeekFrom::Current(-ahead)),
             };
             let result = back.and_then(|_| match all {
-                true => file.write_all(&buffer.bytes).map(|()| taken),
+                true => file
+                    .write_all(&buffer.bytes)
+                    .map(|()| taken)
+                    .map_err(never_would_block),
                 false => retry(|| file.write(&buffer.bytes)),
             });
             buffer.clear();
@@ -507,9 +514,20 @@ fn retry<T>(mut f: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match f() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
+            result => return result.map_err(never_would_block),
         }
     }
+}
+
+/// What says "wait until you are woken" to who reads and writes, where nobody would wake.
+fn never_would_block(error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::WouldBlock {
+        return error;
+    }
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "the file is in non-blocking mode: wait for it by `Registered`, or turn that off",
+    )
 }
 
 /// The same once more, for an error that has to be told again.
