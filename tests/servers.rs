@@ -390,6 +390,10 @@ fn links_do_not_tell_what_there_is_outside() {
     symlink("relative", root.join("twice")).unwrap();
     symlink("../../outside", root.join("sub/deep")).unwrap();
     symlink("sub/deep/folder", root.join("through")).unwrap();
+    for there in ["folder", "missing"] {
+        let back = outside.join(there).join("../../root/good.txt");
+        symlink(back, root.join(format!("back-{there}"))).unwrap();
+    }
     for there in ["secret.txt", "folder", "missing.txt", "missing/missing.txt"] {
         let name = there.replace('/', "-");
         symlink(outside.join(there), root.join(format!("to-{name}"))).unwrap();
@@ -428,6 +432,7 @@ fn links_do_not_tell_what_there_is_outside() {
             format!("up-{name}/x"),
         ]);
     }
+    names.extend(["back-folder".to_owned(), "back-missing".to_owned()]);
     for name in names {
         let answer = server.ask(format!("{name}\n"));
         let answer = String::from_utf8_lossy(&answer);

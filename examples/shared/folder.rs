@@ -160,9 +160,13 @@ fn follow(
 ) -> Result<(), Refusal> {
     let mut rest = target;
     if target.has_root() {
-        // There may be more than one way to write where the root lies.
+        // There may be more than one way to write where the root lies; but not one that goes up,
+        // which would tell what there is on the way.
         let mut above = target.ancestors();
-        let inside = above.find(|above| above.canonicalize().is_ok_and(|above| above == root));
+        let inside = above.find(|above| {
+            let goes_up = above.components().any(|part| part == Component::ParentDir);
+            !goes_up && above.canonicalize().is_ok_and(|above| above == root)
+        });
         let Some(inside) = inside.and_then(|inside| target.strip_prefix(inside).ok()) else {
             return Err(Refusal::Outside);
         };
