@@ -79,7 +79,9 @@ pub mod __private {
         spawn_site, spawn_site_detached, try_spawn_site, try_spawn_site_detached,
     };
     pub use crate::macros::MaybeDone;
-    pub use crate::task::site::{Site, SiteBodies, SiteMemory, SiteOf, body_align, body_size};
+    pub use crate::task::site::{
+        Site, SiteBodies, SiteMemory, SiteOf, body_align, body_size, detached_align, detached_size,
+    };
     pub use core::cell::RefCell;
     pub use core::future::{Future, IntoFuture, poll_fn};
     pub use core::option::Option;
