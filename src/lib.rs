@@ -69,6 +69,7 @@
 #![forbid(unsafe_code)]
 
 pub use polliwog_core::*;
+pub use polliwog_macros::{main, test};
 
 /// The reactor for desktops and servers.
 #[cfg(feature = "mio")]
