@@ -283,6 +283,11 @@ impl Reactor for MioReactor {
     }
 
     #[inline]
+    fn resolution(&self) -> Duration {
+        Clock::RESOLUTION
+    }
+
+    #[inline]
     fn park(&self, until: Deadline) -> io::Result<()> {
         match until {
             Deadline::Never => self.wait(None),

@@ -7,7 +7,7 @@
 
 use core::ptr;
 
-use super::core::{Clock, Core, CoreRef};
+use super::core::{Clock, Core, CoreRef, Reading};
 use crate::reactor::Reactor;
 use crate::time::Instant;
 
@@ -173,7 +173,14 @@ impl Drop for Entered {
 /// # Safety
 ///
 /// See [`Clock`].
-unsafe fn now<R: Reactor>(reactor: *const ()) -> Instant {
+unsafe fn now<R: Reactor>(reactor: *const (), _core: &Core, reading: Reading) -> Instant {
     // SAFETY: made from a `&R` that is still valid.
-    unsafe { &*reactor.cast::<R>() }.now()
+    let reactor = unsafe { &*reactor.cast::<R>() };
+    let (now, resolution) = (reactor.now(), reactor.resolution());
+    #[cfg(not(lean))]
+    _core.note_time(now, resolution);
+    match reading {
+        Reading::Shown => now,
+        Reading::Start => now + resolution,
+    }
 }

@@ -67,6 +67,12 @@ pub(crate) struct Core {
     #[cfg(any(feature = "std", feature = "simulation"))]
     pub(crate) seed: Cell<u64>,
     clock: Cell<Option<Clock>>,
+    /// What is not due before this instant need not be compared with the clock: see [`FAR`].
+    #[cfg(not(lean))]
+    near: Cell<Instant>,
+    /// Counts polls of such timers.
+    #[cfg(not(lean))]
+    polls_of_far: Cell<u32>,
     pub(crate) bytes: Cell<Option<BytePool>>,
     pub(crate) timers: TimerQueue,
     #[cfg(feature = "embassy-time")]
@@ -97,10 +103,29 @@ pub(crate) struct Clock {
     pub(crate) reactor: *const (),
     /// # Safety
     ///
-    /// To be called with `reactor`, on the executor's thread, while the context that set the
-    /// clock is entered.
-    pub(crate) now: unsafe fn(*const ()) -> Instant,
+    /// To be called with `reactor` and the core that has this clock, on the executor's thread,
+    /// while the context that set the clock is entered.
+    pub(crate) now: unsafe fn(*const (), &Core, Reading) -> Instant,
 }
+
+/// What a clock is read for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// To know whether something is due: what the clock shows.
+    Shown,
+    /// To count from: an instant that is not before the present.
+    Start,
+}
+
+/// A deadline that is so much later than the last reading of a clock that goes by itself is taken for
+/// not due: no poll lasts that long.
+#[cfg(not(lean))]
+const FAR: u64 = 1 << 32;
+
+/// Of so many polls of such a timer one looks at the clock all the same: somebody may be polling it
+/// in a loop without an end.
+#[cfg(not(lean))]
+const POLLS_OF_FAR: u32 = 32;
 
 impl Core {
     const_unless_loom! {
@@ -133,6 +158,10 @@ impl Core {
                 #[cfg(any(feature = "std", feature = "simulation"))]
                 seed: Cell::new(0),
                 clock: Cell::new(None),
+                #[cfg(not(lean))]
+                near: Cell::new(Instant::MAX),
+                #[cfg(not(lean))]
+                polls_of_far: Cell::new(0),
                 bytes: Cell::new(None),
                 timers: TimerQueue::new(),
                 #[cfg(feature = "embassy-time")]
@@ -540,15 +569,93 @@ impl Core {
     }
 
     pub(crate) fn set_clock(&self, clock: Option<Clock>) -> Option<Clock> {
+        #[cfg(not(lean))]
+        self.forget_time();
         self.clock.replace(clock)
     }
 
     /// The time, if the executor's context is entered.
     #[inline]
     pub(crate) fn now(&self) -> Option<Instant> {
+        self.read(Reading::Shown)
+    }
+
+    /// An instant to count from, if the executor's context is entered.
+    #[inline]
+    pub(crate) fn start(&self) -> Option<Instant> {
+        self.read(Reading::Start)
+    }
+
+    /// An instant to count `nanos` from, if the executor's context is entered.
+    #[inline]
+    pub(crate) fn start_of(&self, nanos: u64) -> Option<Instant> {
+        // What is to take no time cannot be early.
+        self.read(if nanos == 0 {
+            Reading::Shown
+        } else {
+            Reading::Start
+        })
+    }
+
+    #[inline]
+    fn read(&self, reading: Reading) -> Option<Instant> {
         let clock = self.clock.get()?;
         // SAFETY: the clock is set while its context is entered, on this thread.
-        Some(unsafe { (clock.now)(clock.reactor) })
+        Some(unsafe { (clock.now)(clock.reactor, self, reading) })
+    }
+
+    /// To be told of every reading of the clock.
+    #[cfg(not(lean))]
+    #[inline]
+    pub(crate) fn note_time(&self, now: Instant, resolution: core::time::Duration) {
+        self.near.set(if resolution.is_zero() {
+            // Moved by hand, maybe: whatever it shows next may be far from now.
+            Instant::MAX
+        } else {
+            now.saturating_add_nanos(FAR)
+        });
+    }
+
+    /// To be told when time has passed, and nobody has read the clock.
+    #[cfg(not(lean))]
+    #[inline]
+    pub(crate) fn forget_time(&self) {
+        self.near.set(Instant::MAX);
+    }
+
+    /// Whether the clock shows `deadline`, as far as it can be read.
+    #[inline]
+    pub(crate) fn is_due(&self, deadline: Instant) -> bool {
+        #[cfg(not(lean))]
+        if deadline >= self.near.get() {
+            return false;
+        }
+        self.shows(deadline)
+    }
+
+    /// The same for a timer that has been polled before, and that somebody may be polling for ever.
+    #[cfg(not(lean))]
+    #[inline]
+    pub(crate) fn is_due_by_now(&self, deadline: Instant) -> bool {
+        if deadline >= self.near.get() {
+            let polls = self.polls_of_far.get().wrapping_add(1);
+            self.polls_of_far.set(polls);
+            if polls % POLLS_OF_FAR != 0 {
+                return false;
+            }
+        }
+        self.shows(deadline)
+    }
+
+    #[inline(never)]
+    fn shows(&self, deadline: Instant) -> bool {
+        deadline != Instant::MAX && self.now().is_some_and(|now| deadline <= now)
+    }
+
+    /// Whether the executor has a clock, unless its context is not entered: then nobody knows yet.
+    #[inline]
+    pub(crate) fn may_have_clock(&self) -> bool {
+        self.clock.get().is_some() || !super::context::is_current(self)
     }
 }
 

@@ -164,7 +164,7 @@ impl<'a, R: Reactor> Running<'a, R> {
     pub(super) fn look_if_time(&mut self) -> Result<(), RunError<R::Error>> {
         // Reading the clock costs as much as several polls: not again before as many more.
         self.put_off_look();
-        let now = self.reactor.now();
+        let now = self.now();
         let looked = *self.looked.get_or_insert(now);
         // In nanoseconds, because a `Duration` takes a division.
         if now.as_nanos().saturating_sub(looked.as_nanos()) >= TIME_BETWEEN_LOOKS.as_nanos() as u64
@@ -187,6 +187,8 @@ impl<'a, R: Reactor> Running<'a, R> {
         parked.map_err(RunError::Reactor)?;
         // Without timers nobody needs the time yet.
         self.looked = None;
+        #[cfg(not(lean))]
+        self.core.forget_time();
         if !R::TIMELESS && !self.core.timers.is_empty() {
             self.fire();
         }
@@ -196,9 +198,18 @@ impl<'a, R: Reactor> Running<'a, R> {
     /// Fires the timers whose time has come.
     #[inline(never)]
     fn fire(&mut self) {
-        let now = self.reactor.now();
+        let now = self.now();
         self.looked = Some(now);
         self.core.timers.fire(now);
+    }
+
+    /// Reads the clock.
+    #[inline]
+    fn now(&self) -> Instant {
+        let now = self.reactor.now();
+        #[cfg(not(lean))]
+        self.core.note_time(now, self.reactor.resolution());
+        now
     }
 
     /// When the next timer is due.

@@ -28,6 +28,9 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    /// The clock counts nanoseconds.
+    pub(crate) const RESOLUTION: Duration = Duration::from_nanos(1);
+
     pub(crate) fn start() -> Self {
         Clock { start: nanos() }
     }

@@ -11,6 +11,9 @@ use polliwog_core::sources::Readiness;
 pub(crate) struct Clock(std::time::Instant);
 
 impl Clock {
+    /// That of the coarsest clock among those that the standard library reads.
+    pub(crate) const RESOLUTION: Duration = Duration::from_nanos(100);
+
     pub(crate) fn start() -> Self {
         Clock(std::time::Instant::now())
     }
