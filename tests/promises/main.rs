@@ -152,6 +152,11 @@ macro_rules! on {
             }
 
             #[test]
+            fn promise_18_a_due_sleep_is_ready_when_polled_and_none_ends_early() {
+                a_due_sleep_is_ready_when_polled_and_none_ends_early($make());
+            }
+
+            #[test]
             fn wakers_outlive_executors() {
                 wakers_outlive_their_executor($make);
             }

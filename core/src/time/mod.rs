@@ -3,6 +3,8 @@
 //! All of it runs on the clock of the reactor that drives the executor: the wall clock on a
 //! server, a virtual one in a test, a hardware timer on a microcontroller.
 
+#[cfg(not(loom))]
+mod counter;
 mod instant;
 mod interval;
 // Tested on the host, too.
@@ -16,6 +18,8 @@ mod timeout;
 #[cfg(feature = "std")]
 mod wheel;
 
+#[cfg(not(loom))]
+pub use counter::ExtendedCounter;
 pub use instant::Instant;
 pub use interval::{Interval, IntervalStream, MissedTickBehavior, interval, interval_at};
 #[cfg(lean)]
