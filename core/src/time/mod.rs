@@ -18,6 +18,7 @@ mod timeout;
 #[cfg(feature = "std")]
 mod wheel;
 
+pub use core::time::Duration;
 #[cfg(not(loom))]
 pub use counter::ExtendedCounter;
 pub use instant::Instant;
@@ -31,6 +32,7 @@ pub use sleep::{Sleep, sleep, sleep_millis, sleep_until};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 
 /// The time on the clock of the executor that runs on this thread; `None` where none runs.
+/// [`Instant::now`] has an answer there, too.
 pub fn now() -> Option<Instant> {
     crate::executor::context::current()?.get()?.now()
 }
