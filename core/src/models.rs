@@ -73,21 +73,21 @@ impl Parker {
 
 fn queue_and_blocks(blocks: usize) -> (Shared<ReadyQueue>, Vec<Shared<BlockOf<4>>>) {
     let blocks = (0..blocks).map(|_| leak(BlockOf::<4>::new())).collect();
-    (leak(ReadyQueue::new()), blocks)
+    let queue = leak(ReadyQueue::new());
+    queue.get().open();
+    (queue, blocks)
 }
 
-/// All bits that a batch finds, per block.
+/// All slots that a turn finds, as bits per block.
 fn drain(queue: &ReadyQueue, blocks: &[Shared<BlockOf<4>>]) -> Vec<usize> {
     let mut found = std::vec![0; blocks.len()];
-    let mut batch = queue.batch();
-    while batch.next_block() {
-        while let Some(slot) = batch.next_slot() {
-            for (number, block) in blocks.iter().enumerate() {
-                for index in 0..4 {
-                    // SAFETY: a block of four.
-                    if unsafe { Block::slot(block.0.cast(), index) } == slot.name {
-                        found[number] |= 1 << index;
-                    }
+    let mut turn = queue.begin_turn();
+    while let Some(slot) = turn.next_slot() {
+        for (number, block) in blocks.iter().enumerate() {
+            for index in 0..4 {
+                // SAFETY: a block of four.
+                if unsafe { Block::slot(block.0.cast(), index) } == slot.name {
+                    found[number] |= 1 << index;
                 }
             }
         }

@@ -53,7 +53,7 @@ pub(crate) struct Core {
     /// How many slots there may be.
     #[cfg(not(lean))]
     capacity: Cell<usize>,
-    /// The count of polls at which to look at the reactor. Not counted on a lean build.
+    /// The count of polls at which the run loop looks at its clock. Not counted on a lean build.
     #[cfg(not(lean))]
     look_at: Cell<u64>,
     /// How many polls there are until then.
@@ -187,10 +187,11 @@ impl Core {
     }
 
     /// First duty after a claim: sets everything to the start, for up to `capacity` tasks.
-    pub(crate) fn open(&self, capacity: usize, may_grow: bool, unparker: Option<Waker>) {
+    pub(crate) fn open(&'static self, capacity: usize, may_grow: bool, unparker: Option<Waker>) {
         // On a lean build this is done in `close`, which the smallest programs never call.
         #[cfg(not(lean))]
         {
+            self.ready.open();
             self.signals.store(0, Ordering::Relaxed);
             self.refused.set(0);
             self.closing.set(false);
@@ -402,16 +403,10 @@ impl Core {
         return 0;
     }
 
-    #[cfg(feature = "std")]
+    #[cfg(not(lean))]
     #[inline]
     pub(crate) fn count_poll(&self) {
         self.left.set(self.left.get() - 1);
-    }
-
-    #[cfg(not(lean))]
-    #[inline]
-    pub(crate) fn count_polls(&self, polls: usize) {
-        self.left.set(self.left.get() - polls as i64);
     }
 
     #[cfg(not(lean))]
@@ -420,12 +415,12 @@ impl Core {
         self.left.get() <= 0
     }
 
-    /// Makes it time to look at the reactor after so many more polls.
+    /// Makes it time to look at the clock after so many more polls.
     #[cfg(not(lean))]
     #[inline]
-    pub(crate) fn look_after(&self, polls: usize) {
-        self.look_at.set(self.polls() + polls as u64);
-        self.left.set(polls as i64);
+    pub(crate) fn look_after(&self, polls: u32) {
+        self.look_at.set(self.polls() + u64::from(polls));
+        self.left.set(i64::from(polls));
     }
 
     pub(crate) fn is_shutdown(&self) -> bool {

@@ -12,6 +12,7 @@ mod inbox;
 #[cfg(all(lean, feature = "interrupt-executors"))]
 mod interrupt;
 mod listing;
+mod pace;
 mod root;
 mod running;
 mod spawner;
@@ -203,7 +204,7 @@ impl<R: Reactor> Executor<R> {
         self.core().heap.shrink();
     }
 
-    /// Polls ready tasks in an order drawn from `seed` instead of a fixed one, to find out
+    /// Polls ready tasks in an order drawn from `seed` instead of that of their wakes, to find out
     /// what depends on the order; the same seed gives the same order. Zero turns it off.
     #[cfg(any(feature = "std", feature = "simulation"))]
     pub fn set_schedule_seed(&self, seed: u64) {

@@ -50,6 +50,9 @@ pub(crate) struct Slot {
     body: Cell<*mut ()>,
     #[cfg(any(feature = "std", feature = "task-info"))]
     polls: Cell<u32>,
+    /// The name of the slot that is due after this one, see `ready`; null while this one is not in
+    /// the list of those that are.
+    pub(super) next: Cell<*const ()>,
 }
 
 /// A pointer to a slot: how everything refers to a task.
@@ -124,7 +127,11 @@ impl SlotRef {
     pub(crate) fn is_marked(self) -> bool {
         let (block, index) = self.place();
         // SAFETY: S1; a core is permanent, too.
-        unsafe { (*block).is_marked(index) || (*(*block).core()).ready.is_first(self) }
+        unsafe {
+            !self.next.get().is_null()
+                || (*block).is_remote(index)
+                || (*(*block).core()).ready.is_first(self)
+        }
     }
 
     /// Marks the slot as due, from the executor's thread.
@@ -135,7 +142,7 @@ impl SlotRef {
     #[inline]
     pub(crate) unsafe fn mark_local(self, core: &Core, _: usize) {
         // SAFETY: the caller's promise.
-        unsafe { core.ready.mark(self) };
+        unsafe { core.ready.push(self) };
     }
 }
 
@@ -168,6 +175,7 @@ impl Slot {
                 body: Cell::new(core::ptr::null_mut()),
                 #[cfg(any(feature = "std", feature = "task-info"))]
                 polls: Cell::new(0),
+                next: Cell::new(core::ptr::null()),
             }
         }
     }
