@@ -176,11 +176,16 @@ impl Drop for Entered {
 unsafe fn now<R: Reactor>(reactor: *const (), _core: &Core, reading: Reading) -> Instant {
     // SAFETY: made from a `&R` that is still valid.
     let reactor = unsafe { &*reactor.cast::<R>() };
-    let (now, resolution) = (reactor.now(), reactor.resolution());
+    let resolution = reactor.resolution();
+    #[cfg(feature = "embassy-time")]
+    if reading == Reading::Resolution {
+        return Instant::from_duration(resolution);
+    }
+    let now = reactor.now();
     #[cfg(not(lean))]
     _core.note_time(now, resolution);
     match reading {
         Reading::Shown => now,
-        Reading::Start => now + resolution,
+        _ => now + resolution,
     }
 }

@@ -115,6 +115,9 @@ pub(crate) enum Reading {
     Shown,
     /// To count from: an instant that is not before the present.
     Start,
+    /// The clock is not read, but asked how coarse it is: that long after the reactor's start.
+    #[cfg(feature = "embassy-time")]
+    Resolution,
 }
 
 /// A deadline that is so much later than the last reading of a clock that goes by itself is taken for
@@ -592,6 +595,12 @@ impl Core {
         })
     }
 
+    /// The length of the clock's ticks.
+    #[cfg(feature = "embassy-time")]
+    pub(crate) fn resolution(&self) -> Option<core::time::Duration> {
+        self.read(Reading::Resolution).map(Instant::as_duration)
+    }
+
     #[inline]
     fn read(&self, reading: Reading) -> Option<Instant> {
         let clock = self.clock.get()?;
@@ -618,11 +627,19 @@ impl Core {
         self.near.set(Instant::MAX);
     }
 
+    /// Whether the clock, which has been read not long ago, need not be read to know that `deadline`
+    /// is not due.
+    #[cfg(not(lean))]
+    #[inline]
+    pub(crate) fn is_far(&self, deadline: Instant) -> bool {
+        deadline > self.near.get()
+    }
+
     /// Whether the clock shows `deadline`, as far as it can be read.
     #[inline]
     pub(crate) fn is_due(&self, deadline: Instant) -> bool {
         #[cfg(not(lean))]
-        if deadline >= self.near.get() {
+        if self.is_far(deadline) {
             return false;
         }
         self.shows(deadline)
@@ -632,7 +649,7 @@ impl Core {
     #[cfg(not(lean))]
     #[inline]
     pub(crate) fn is_due_by_now(&self, deadline: Instant) -> bool {
-        if deadline >= self.near.get() {
+        if self.is_far(deadline) {
             let polls = self.polls_of_far.get().wrapping_add(1);
             self.polls_of_far.set(polls);
             if polls % POLLS_OF_FAR != 0 {

@@ -365,6 +365,8 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
             core.bytes.set(self.bytes());
         }
         core.add_block(self.block(), N);
+        #[cfg(feature = "embassy-time")]
+        core.foreign.give_timers(self.block(), self.timers());
         Some(claim)
     }
 }

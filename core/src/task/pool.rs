@@ -28,6 +28,8 @@ pub struct TaskPool<const N: usize, const BYTES: usize = 0> {
     block: BlockOf<N>,
     used: AtomicUsize,
     bodies: [Slab<BYTES>; N],
+    #[cfg(feature = "embassy-time")]
+    timers: [crate::embassy::TaskTimer; N],
 }
 
 /// Memory for one body. The alignment suits every type of the core language.
@@ -124,6 +126,8 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
             block: BlockOf::new(),
             used: AtomicUsize::new(0),
             bodies: [const { Slab(UnsafeCell::new(MaybeUninit::uninit())) }; N],
+            #[cfg(feature = "embassy-time")]
+            timers: [const { crate::embassy::TaskTimer::new() }; N],
         }
     }
 
@@ -134,6 +138,12 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
 
     pub(crate) fn core(&'static self) -> &'static Core {
         &self.core
+    }
+
+    /// A timer for each slot.
+    #[cfg(feature = "embassy-time")]
+    pub(crate) fn timers(&'static self) -> &'static [crate::embassy::TaskTimer] {
+        &self.timers
     }
 
     pub(crate) fn block(&'static self) -> *const Block {

@@ -51,9 +51,7 @@ impl Instant {
         match super::now() {
             Some(now) => now,
             #[cfg(feature = "std")]
-            None if crate::executor::context::current().is_none() => {
-                Self::from_std(std::time::Instant::now())
-            }
+            None if crate::executor::context::current().is_none() => of_process(),
             None => panic!("no executor with a clock runs here"),
         }
     }
@@ -190,8 +188,20 @@ impl Instant {
     }
 }
 
+/// The time on the process's clock.
+#[cfg(any(
+    feature = "std",
+    all(feature = "embassy-time", not(target_os = "none"))
+))]
+pub(crate) fn of_process() -> Instant {
+    Instant::from_duration(process_start().elapsed())
+}
+
 /// When the process's clock began.
-#[cfg(feature = "std")]
+#[cfg(any(
+    feature = "std",
+    all(feature = "embassy-time", not(target_os = "none"))
+))]
 fn process_start() -> std::time::Instant {
     static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
     *START.get_or_init(std::time::Instant::now)

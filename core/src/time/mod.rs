@@ -22,6 +22,8 @@ pub use core::time::Duration;
 #[cfg(not(loom))]
 pub use counter::ExtendedCounter;
 pub use instant::Instant;
+#[cfg(all(feature = "embassy-time", not(target_os = "none")))]
+pub(crate) use instant::of_process;
 pub use interval::{Interval, IntervalStream, MissedTickBehavior, interval, interval_at};
 #[cfg(lean)]
 use list as queue;

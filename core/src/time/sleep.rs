@@ -232,21 +232,32 @@ impl Sleep {
     #[inline]
     fn begin(self: Pin<&Self>) -> Poll<()> {
         let node = self.project_ref().node;
-        let core = match self.home() {
-            Some(core) if core.may_have_clock() => core,
-            _ => no_clock(),
-        };
+        let Some(core) = self.home() else { no_clock() };
         let mut deadline = node.deadline();
         if node.mark.replace(false) {
             deadline = from_now(core, deadline);
         }
-        if core.is_due(deadline) {
-            node.set_deadline(deadline);
-            node.finish();
+        if !core.is_far(deadline) && self.ends_at_once(core, deadline) {
             return Poll::Ready(());
         }
         core.timers.insert(node, deadline);
         Poll::Pending
+    }
+
+    /// Ends the sleep, which is not queued, if it is due.
+    #[cfg(not(lean))]
+    #[inline(never)]
+    fn ends_at_once(self: Pin<&Self>, core: &Core, deadline: Instant) -> bool {
+        if !core.may_have_clock() {
+            no_clock();
+        }
+        let is_due = core.is_due(deadline);
+        if is_due {
+            let node = self.project_ref().node;
+            node.set_deadline(deadline);
+            node.finish();
+        }
+        is_due
     }
 
     /// The deadline; `None` while it is a duration and no clock has been seen yet.
