@@ -106,7 +106,11 @@ fn any_number_of_tasks_waits_without_an_allocator() {
         // Given up again and again: that keeps no place.
         for _ in 0..20 {
             let long = Timer::after(Duration::from_secs(3_600));
-            assert!(with_timeout(Duration::from_millis(millis), long).await.is_err());
+            assert!(
+                with_timeout(Duration::from_millis(millis), long)
+                    .await
+                    .is_err()
+            );
         }
         Instant::now().as_millis()
     }

@@ -76,11 +76,9 @@ const CAPACITY: usize = 24;
 
 fn claim(work: &Work) -> Executor<&Work> {
     static POOL: TaskPool<CAPACITY, 1024> = TaskPool::new();
-    let mut reactor = work;
     loop {
-        match Executor::new(&POOL, reactor) {
-            Ok(executor) => return executor,
-            Err(taken) => reactor = taken.into_inner(),
+        if let Ok(executor) = Executor::new(&POOL, work) {
+            return executor;
         }
         std::thread::yield_now();
     }

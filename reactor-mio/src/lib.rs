@@ -57,5 +57,5 @@ pub mod time;
 pub use blocking::{BlockingError, BlockingHandle, spawn_blocking};
 pub use event::{Trigger, UserEvent};
 pub use reactor::MioReactor;
-pub use runtime::{Builder, DEFAULT_MAX_TASKS, Runtime, block_on, spawn};
+pub use runtime::{Builder, DEFAULT_MAX_TASKS, Runtime, block_on, spawn, try_spawn};
 pub use source::Registered;

@@ -9,6 +9,7 @@ pub(crate) use super::core_ref::CoreRef;
 #[cfg(feature = "std")]
 use super::inbox::Inbox;
 use crate::shim::{ACQUIRE, AtomicUsize, Cell, Lock, Ordering, const_unless_loom, set_bits};
+use crate::task::body::{drop_quietly, run_quietly};
 #[cfg(feature = "alloc")]
 use crate::task::heap::SizeClasses;
 use crate::task::pool::BytePool;
@@ -278,7 +279,7 @@ impl Core {
             )
         });
         // Only now, outside the lock: foreign destructors.
-        drop(left);
+        drop_quietly(left);
     }
 
     // Any thread.
@@ -298,10 +299,13 @@ impl Core {
     /// Wakes the reactor's unparker, if the executor has one.
     #[cold]
     pub(crate) fn call_unparker(&self) {
-        let unparker = self.outside.with(|outside| outside.unparker.clone());
-        if let Some(unparker) = unparker {
-            unparker.wake();
-        }
+        // Foreign code, and the caller is as a rule somebody else than its executor.
+        run_quietly(|| {
+            let unparker = self.outside.with(|outside| outside.unparker.clone());
+            if let Some(unparker) = unparker {
+                unparker.wake();
+            }
+        });
     }
 
     /// Sets signal bits for the claim `epoch`; `false` if that has ended.

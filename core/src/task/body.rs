@@ -14,10 +14,13 @@ use core::any::type_name;
 use core::future::Future;
 use core::mem::ManuallyDrop;
 use core::pin::Pin;
+use core::ptr;
 use core::task::{Context, Poll};
 
 use super::join::JoinError;
-use super::slot::SlotRef;
+use super::offer::Offer;
+use super::site::TaskFn;
+use super::slot::{MARKS, SlotRef};
 use super::waker;
 use crate::executor::core::Core;
 
@@ -183,26 +186,51 @@ union Stage<F: Future> {
 }
 
 /// What lies in a body's memory.
+///
+/// Aligned so that a slot finds the lowest bits of its address zero, where it keeps marks of its own:
+/// by its type, so that whoever has memory for a body, of whatever kind, cannot forget it.
 #[repr(C)]
+#[cfg_attr(lean, repr(align(2)))]
+#[cfg_attr(not(lean), repr(align(4)))]
 pub(crate) struct Body<F: Future, L> {
     stage: Stage<F>,
     label: L,
 }
 
 impl<F: Future, L> Body<F, L> {
-    /// Writes a future into fresh memory.
+    /// Fails to compile if a slot's marks do not fit into the address of such a body.
+    pub(crate) const HAS_ROOM_FOR_MARKS: () = assert!(align_of::<Self>() > MARKS);
+
+    /// Moves a future into fresh memory.
+    ///
+    /// # Safety
+    ///
+    /// `memory` is valid for writes of a `Body<F, L>`, and the future was not taken before.
+    #[inline]
+    pub(crate) unsafe fn write(memory: *mut (), future: &mut Offer<F>, label: L) {
+        let body = memory.cast::<Self>();
+        // SAFETY: the caller's promise. `Body` is repr(C) and starts with a union, which starts
+        // where its fields start.
+        unsafe {
+            future.move_to(memory.cast::<F>());
+            (&raw mut (*body).label).write(label);
+        }
+    }
+
+    /// Calls a function and puts the future that it makes into fresh memory, with no other copy of
+    /// it in between than what the call itself makes.
     ///
     /// # Safety
     ///
     /// `memory` is valid for writes of a `Body<F, L>`.
     #[inline]
-    pub(crate) unsafe fn write(memory: *mut (), future: F, label: L) {
-        let body = memory.cast::<Self>();
-        // SAFETY: the caller's promise. The union starts where its fields start.
-        unsafe {
-            (&raw mut (*body).stage).cast::<F>().write(future);
-            (&raw mut (*body).label).write(label);
-        }
+    pub(crate) unsafe fn make<Fun, Args>(memory: *mut (), function: Fun, args: Args)
+    where
+        Fun: TaskFn<Args, Future = F>,
+    {
+        const { assert!(size_of::<L>() == 0) };
+        // SAFETY: the caller's promise; as in `write`. A label of no size needs no writing.
+        unsafe { ptr::write(memory.cast::<F>(), function.call(args)) };
     }
 
     /// The label of a body. It lies outside the future, which may be borrowed meanwhile.
@@ -401,8 +429,32 @@ pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, JoinError> {
     return Ok(f());
 }
 
-/// Drops a value; with `std` a panic of its destructor has been reported by the panic hook and
-/// goes no further.
+/// As [`catch`], wherever there is a standard library, whether feature `std` is on or not: only bare
+/// metal has none, where a panic does not unwind. The error is what the panic has thrown.
+#[inline]
+pub(crate) fn catch_anyway<T>(f: impl FnOnce() -> T) -> Result<T, Thrown> {
+    #[cfg(any(feature = "std", not(target_os = "none")))]
+    return std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
+    #[cfg(not(any(feature = "std", not(target_os = "none"))))]
+    return Ok(f());
+}
+
+#[cfg(any(feature = "std", not(target_os = "none")))]
+pub(crate) type Thrown = std::boxed::Box<dyn core::any::Any + Send>;
+#[cfg(not(any(feature = "std", not(target_os = "none"))))]
+pub(crate) type Thrown = core::convert::Infallible;
+
+/// Goes on with a panic that was held up, unless it is one too many.
+#[cold]
+pub(crate) fn go_on_with(thrown: Thrown) {
+    #[cfg(any(feature = "std", not(target_os = "none")))]
+    if !std::thread::panicking() {
+        std::panic::resume_unwind(thrown);
+    }
+    discard(thrown);
+}
+
+/// Drops a value. A panic of its destructor has been reported by the panic hook and goes no further.
 #[inline]
 pub(crate) fn drop_quietly<T>(value: T) {
     run_quietly(|| drop(value));
@@ -411,15 +463,15 @@ pub(crate) fn drop_quietly<T>(value: T) {
 /// Runs foreign code whose panic is nobody's to handle.
 #[inline]
 pub(crate) fn run_quietly(f: impl FnOnce()) {
-    if let Err(panic) = catch(f) {
-        discard(panic);
+    if let Err(thrown) = catch_anyway(f) {
+        discard(thrown);
     }
 }
 
 /// Drops the payload of a panic; what its destructor may panic with in its turn is leaked.
 #[cold]
-fn discard<T>(panic: T) {
-    if let Err(another) = catch(|| drop(panic)) {
-        let _ = ManuallyDrop::new(another);
+fn discard(thrown: Thrown) {
+    if let Err(another) = catch_anyway(|| drop(thrown)) {
+        core::mem::forget(another);
     }
 }

@@ -11,7 +11,7 @@ use core::ptr::{self, NonNull};
 use super::body::{Body, Home};
 use super::ready::{Block, BlockOf, SLOTS};
 use crate::executor::core::Core;
-use crate::shim::{AtomicPtr, Cell, Ordering, const_unless_loom};
+use crate::shim::{AtomicPtr, Cell, Lock, Ordering, const_unless_loom};
 
 /// Alignment of every recycled chunk; a body that needs more is allocated by itself.
 const ALIGN: usize = 16;
@@ -226,49 +226,47 @@ unsafe impl Home for Heap<&'static str> {
     }
 }
 
-/// Cores on the heap whose executors have been dropped: a stack, taken as a whole, so that no
-/// core can come back while somebody still looks at its link.
-pub(crate) struct IdleCores(AtomicPtr<Core>);
+/// Cores on the heap whose executors have been dropped: a stack.
+///
+/// Under a lock, because making and dropping an executor is rare. A stack of atomics that is taken as
+/// a whole, so that no core can come back while somebody still looks at its link, is empty for all
+/// the others meanwhile: then there were more and more cores.
+pub(crate) struct IdleCores {
+    lock: Lock<()>,
+    /// Accessed with the lock.
+    top: AtomicPtr<Core>,
+}
 
 impl IdleCores {
     const_unless_loom! {
         pub(crate) fn new() -> Self {
-            Self(AtomicPtr::new(ptr::null_mut()))
+            Self {
+                lock: Lock::new(()),
+                top: AtomicPtr::new(ptr::null_mut()),
+            }
         }
     }
 
-    /// A core for an executor on the heap: a recycled one, or a new one that is never freed.
-    pub(crate) fn take(&self) -> &'static Core {
-        let first = self.0.swap(ptr::null_mut(), Ordering::AcqRel);
-        if first.is_null() {
-            return Box::leak(Box::new(Core::new()));
-        }
-        // SAFETY: cores are permanent; this one is nobody else's now.
-        let core: &'static Core = unsafe { &*first };
-        let mut rest = core.next_idle.replace(ptr::null());
-        while !rest.is_null() {
-            // SAFETY: as above, each taken with the whole stack.
-            let one: &'static Core = unsafe { &*rest };
-            rest = one.next_idle.get();
-            self.put(one);
-        }
-        core
+    /// An idle core, if there is one, which belongs to the caller from now on.
+    pub(crate) fn take(&self) -> Option<&'static Core> {
+        self.lock.with(|()| {
+            let top = self.top.load(Ordering::Relaxed);
+            // SAFETY: cores are permanent; those in the stack are nobody's, and the lock keeps
+            // everybody else from their links.
+            let core: &'static Core = unsafe { top.as_ref() }?;
+            let next = core.next_idle.replace(ptr::null());
+            self.top.store(next.cast_mut(), Ordering::Relaxed);
+            Some(core)
+        })
     }
 
     /// Takes a core back that nobody uses any more.
     pub(crate) fn put(&self, core: &'static Core) {
-        let mut top = self.0.load(Ordering::Relaxed);
-        loop {
-            core.next_idle.set(top);
-            let new = ptr::from_ref(core).cast_mut();
-            match self
-                .0
-                .compare_exchange_weak(top, new, Ordering::AcqRel, Ordering::Relaxed)
-            {
-                Ok(_) => return,
-                Err(now) => top = now,
-            }
-        }
+        self.lock.with(|()| {
+            core.next_idle.set(self.top.load(Ordering::Relaxed));
+            let core = ptr::from_ref(core).cast_mut();
+            self.top.store(core, Ordering::Relaxed);
+        });
     }
 }
 
@@ -280,11 +278,13 @@ pub(crate) mod idle {
     #[cfg(not(loom))]
     static IDLE: IdleCores = IdleCores::new();
 
+    /// A core for an executor on the heap: a recycled one, or a new one that is never freed.
     pub(crate) fn take() -> &'static Core {
         #[cfg(not(loom))]
-        return IDLE.take();
+        let idle = IDLE.take();
         #[cfg(loom)]
-        return IdleCores::new().take();
+        let idle = None;
+        idle.unwrap_or_else(|| Box::leak(Box::new(Core::new())))
     }
 
     pub(crate) fn put(core: &'static Core) {
@@ -317,6 +317,27 @@ mod tests {
         let large = Layout::from_size_align(LARGEST + 1, 8).unwrap();
         let aligned = Layout::from_size_align(8, 32).unwrap();
         assert_eq!((class(large), class(aligned)), (None, None));
+    }
+
+    /// As many threads as there are cores, each with one at a time: there is always one left.
+    #[test]
+    fn idle_cores_are_found_by_however_many_look_at_once() {
+        const THREADS: usize = 4;
+        static IDLE: IdleCores = IdleCores::new();
+        for _ in 0..THREADS {
+            IDLE.put(Box::leak(Box::new(Core::new())));
+        }
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    for _ in 0..5000 {
+                        let core = IDLE.take().expect("one for each thread");
+                        std::thread::yield_now();
+                        IDLE.put(core);
+                    }
+                });
+            }
+        });
     }
 
     #[test]

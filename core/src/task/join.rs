@@ -9,7 +9,7 @@ use core::ptr;
 use core::task::{Context, Poll, Waker};
 
 use super::body::{self, Kind, Op};
-use super::slot::{Abort, SlotRef, Tenant};
+use super::slot::{Abort, MARKS, SlotRef, Tenant};
 use super::waker;
 use crate::executor::core::{Core, CoreRef, of as core_of};
 
@@ -27,9 +27,7 @@ impl JoinError {
     #[cfg(feature = "std")]
     #[cold]
     pub(crate) fn panicked(payload: alloc::boxed::Box<dyn core::any::Any + Send>) -> Self {
-        Self::Panicked(Panic {
-            payload: alloc::boxed::Box::new(std::sync::Mutex::new(payload)),
-        })
+        Self::Panicked(Panic::new(payload))
     }
 
     #[cfg(not(feature = "std"))]
@@ -79,6 +77,14 @@ pub struct Panic {
 }
 
 impl Panic {
+    /// Of what [`catch_unwind`](std::panic::catch_unwind) or a thread's join has caught.
+    #[cfg(feature = "std")]
+    pub fn new(payload: alloc::boxed::Box<dyn core::any::Any + Send>) -> Self {
+        Self {
+            payload: alloc::boxed::Box::new(std::sync::Mutex::new(payload)),
+        }
+    }
+
     /// The payload, for `std::panic::resume_unwind`.
     #[cfg(feature = "std")]
     pub fn into_payload(self) -> alloc::boxed::Box<dyn core::any::Any + Send> {
@@ -195,7 +201,10 @@ pub struct JoinHandle<T> {
     _pinned: PhantomPinned,
 }
 
-/// What a slot points to instead of the body once the handle has been polled.
+/// What a slot points to instead of the body once the handle has been polled. Aligned as a body
+/// is: the slot's marks lie in its address.
+#[cfg_attr(lean, repr(align(2)))]
+#[cfg_attr(not(lean), repr(align(4)))]
 struct Node {
     kind: Kind,
     /// Null once the output has been taken.
@@ -292,6 +301,7 @@ impl<T> JoinHandle<T> {
     /// Makes the running task point to our node, which is pinned from now on.
     #[inline]
     fn link(&self) {
+        const { assert!(align_of::<Node>() > MARKS) };
         if !self.tenant.slot.is_joined() {
             let node = (&raw const self.node).cast_mut().cast();
             self.tenant.slot.link(run_joined, node);

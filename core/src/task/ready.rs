@@ -70,6 +70,8 @@ pub(crate) struct BlockOf<const N: usize> {
 impl<const N: usize> BlockOf<N> {
     /// The head, with the provenance of the whole block.
     pub(crate) fn head(&'static self) -> *const Block {
+        // A slot's index takes the place of the lowest bits.
+        const { assert!(align_of::<Self>() >= SLOTS && N <= SLOTS) };
         ptr::from_ref(self).cast()
     }
 }

@@ -3,7 +3,7 @@
 #[cfg(not(lean))]
 use core::mem::forget;
 
-use super::body::{self, Home, Kind, Op, run};
+use super::body::{self, Body, Home, Kind, Op, run};
 use super::join::{self, JoinError, JoinHandle};
 use super::ready::Block;
 #[cfg(not(lean))]
@@ -30,6 +30,7 @@ pub(crate) unsafe fn start_detached<F, H>(
     F: Future,
     H: Home,
 {
+    const { Body::<F, H::Label>::HAS_ROOM_FOR_MARKS };
     #[cfg(not(lean))]
     // SAFETY: as in `start`.
     unsafe {
@@ -61,6 +62,7 @@ where
     F: Future,
     H: Home,
 {
+    const { Body::<F, H::Label>::HAS_ROOM_FOR_MARKS };
     // SAFETY: S2 makes us the one to publish; S3 by the caller's promise.
     unsafe {
         slot.publish(index, run::<F, H>, body, true);
@@ -106,19 +108,21 @@ pub(crate) unsafe fn attend(slot: SlotRef) -> bool {
 ///
 /// # Safety
 ///
-/// The thread of the former executor `executor`. `body` is ours and has room for a
+/// The thread of the former executor `executor`. `body` is ours and holds a future as a
 /// `Body<F, ()>`; `block` is any block of that executor.
 #[cold]
 pub(crate) unsafe fn never_start<F, H>(
     executor: CoreRef,
     block: *const Block,
     body: *mut (),
-    future: F,
 ) -> JoinHandle<F::Output>
 where
     F: Future,
     H: Home<Label = ()>,
 {
+    // SAFETY: the caller's promise. Moved out, so that a panic of its destructor finds a handle
+    // that gives the body back.
+    let future = unsafe { body.cast::<F>().read() };
     // SAFETY: B1: room for an output, which the handle takes, as `executor` is gone. S1 for the
     // slot: the block's first one, for which S4 holds even if it was never used. It may be
     // another task's by now, so the handle gets the name of a former tenant.

@@ -38,6 +38,8 @@ const GENERATION: usize = 1 << 2;
 const HANDLE: usize = 1;
 /// Bit of [`Slot::body`]: `body` points to the join handle's node instead of the body.
 const JOINED: usize = 2;
+/// The lowest bits of an address that is kept in [`Slot::body`], which are marks there.
+pub(crate) const MARKS: usize = HANDLE | JOINED;
 
 /// The permanent header of a task. All-zero is a valid empty slot.
 #[repr(C)]
@@ -46,7 +48,7 @@ pub(crate) struct Slot {
     /// that any thread may set ABORT by compare-and-swap.
     meta: AtomicUsize,
     run: Cell<Option<RunFn>>,
-    /// Address of the body (a multiple of four) with the bits HANDLE and JOINED.
+    /// Address of the body or of the join handle's node, with the bits HANDLE and JOINED.
     body: Cell<*mut ()>,
     #[cfg(any(feature = "std", feature = "task-info"))]
     polls: Cell<u32>,
@@ -195,10 +197,10 @@ impl Slot {
         self.meta.load(Ordering::Relaxed) & STATE == STATE
     }
 
-    /// FREE → LIVE, by the claimer (S2). `body` is a multiple of four.
+    /// FREE → LIVE, by the claimer (S2). The bits [`MARKS`] of the body's address are zero.
     #[inline]
     pub(crate) fn publish(&self, _: usize, run: RunFn, body: *mut (), handle: bool) {
-        debug_assert!(body.addr() & (HANDLE | JOINED) == 0);
+        debug_assert!(body.addr() & MARKS == 0);
         self.run.set(Some(run));
         let bits = if handle { HANDLE } else { 0 };
         self.body.set(body.map_addr(|address| address | bits));
@@ -266,7 +268,7 @@ impl Slot {
     /// The function and the memory to call it with.
     #[inline]
     pub(crate) fn task(&self) -> (Option<RunFn>, *mut ()) {
-        let body = self.body.get().map_addr(|a| a & !(HANDLE | JOINED));
+        let body = self.body.get().map_addr(|a| a & !MARKS);
         (self.run.get(), body)
     }
 
@@ -300,6 +302,7 @@ impl Slot {
     /// Puts a join node in front of the body.
     #[inline]
     pub(crate) fn link(&self, run: RunFn, node: *mut ()) {
+        debug_assert!(node.addr() & MARKS == 0);
         if self.run.get().is_some() {
             self.run.set(Some(run));
         }

@@ -25,12 +25,19 @@ pub(crate) unsafe fn waker(slot: SlotRef) -> Waker {
 
 /// A copy of a waker, and whether making it has run foreign code.
 #[inline]
+#[cfg_attr(not(lean), allow(dead_code, reason = "a timer elsewhere does without"))]
 pub(crate) fn copy(waker: &Waker) -> (Waker, bool) {
-    if core::ptr::eq(waker.vtable(), &VTABLE) {
-        // SAFETY: what `clone` below would make.
-        return (unsafe { Waker::new(waker.data(), &VTABLE) }, false);
+    match copy_ours(waker) {
+        Some(copy) => (copy, false),
+        None => (waker.clone(), true),
     }
-    (waker.clone(), true)
+}
+
+/// A copy of one of our own wakers, which takes no foreign code.
+#[inline]
+pub(crate) fn copy_ours(waker: &Waker) -> Option<Waker> {
+    // SAFETY: what `clone` below would make.
+    core::ptr::eq(waker.vtable(), &VTABLE).then(|| unsafe { Waker::new(waker.data(), &VTABLE) })
 }
 
 /// The slot of one of our own wakers.

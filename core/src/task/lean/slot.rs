@@ -219,6 +219,7 @@ impl SlotRef {
     /// FREE → LIVE, by the claimer (S2).
     #[inline]
     pub(crate) fn publish(self, _: usize, run: RunFn, body: *mut (), handle: bool) {
+        debug_assert!(!is_marked_address(body));
         // A free slot has no flags.
         if handle {
             self.flags().store(HANDLE | ABORTABLE, Ordering::Relaxed);

@@ -1,0 +1,256 @@
+//! What tasks work together with: channels, locks and notifications.
+//!
+//! Each primitive exists in two scopes, by one implementation. What is in this module is [`Shared`]
+//! between threads, cores and interrupt handlers; what is in [`local`] belongs to the tasks of one
+//! executor and has no lock and no atomics. The types themselves are in [`scoped`].
+//!
+//! All are made of one [wait list](wait_list): any number of tasks can wait, none of them allocates,
+//! and whoever gives up costs the others nothing.
+
+#[cfg(feature = "std")]
+mod blocking;
+mod channel;
+pub mod local;
+mod mutex;
+mod notify;
+mod oneshot_any;
+mod rwlock;
+mod scope;
+mod semaphore;
+mod slot;
+pub mod wait_list;
+
+pub use mutex::TryLockError;
+pub use scope::{Local, Scope, Shared};
+pub use semaphore::{AcquireError, TryAcquireError};
+
+/// The primitives with their scope as a parameter.
+pub mod scoped {
+    #[cfg(feature = "alloc")]
+    pub use super::channel::Growing;
+    pub use super::channel::{
+        Buffer, Channel, ChannelRef, Fixed, ManyReceiver, Permit, RecvStream, Ring, Sender,
+        SingleReceiver, UnboundedSender,
+    };
+    #[cfg(feature = "alloc")]
+    pub use super::mutex::OwnedMutexGuard;
+    pub use super::mutex::{Mutex, MutexGuard};
+    pub use super::notify::{Notified, Notify};
+    pub use super::oneshot_any::{
+        Oneshot, OneshotRef, Receiver as OneshotReceiver, Sender as OneshotSender,
+    };
+    pub use super::rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+    #[cfg(feature = "alloc")]
+    pub use super::semaphore::OwnedSemaphorePermit;
+    pub use super::semaphore::{Semaphore, SemaphorePermit};
+}
+
+/// Names for the types of one scope.
+macro_rules! names {
+    ($scope:ty; $($(#[$meta:meta])* $name:ident $(<$lifetime:lifetime>)? $(<$($generic:ident),+>)?;)*) => {
+        $(
+            $(#[$meta])*
+            #[doc = concat!("[`scoped::", stringify!($name), "`](crate::sync::scoped::", stringify!($name), ") with the scope of this module.")]
+            pub type $name<$($lifetime,)? $($($generic),+)?> =
+                $crate::sync::scoped::$name<$($lifetime,)? $($($generic,)+)? $scope>;
+        )*
+    };
+}
+use names;
+
+/// Names for all types of one scope.
+macro_rules! all_names {
+    ($scope:ty, $owner:path) => {
+        $crate::sync::channel_names! { $scope, $owner }
+        $crate::sync::names! { $scope;
+            Notify;
+            Notified<'a>;
+            Semaphore;
+            SemaphorePermit<'a>;
+            #[cfg(feature = "alloc")]
+            OwnedSemaphorePermit;
+        }
+        /// [`scoped::Mutex`](crate::sync::scoped::Mutex) with the scope of this module.
+        pub type Mutex<T> = $crate::sync::scoped::Mutex<T, $scope>;
+        /// [`scoped::MutexGuard`](crate::sync::scoped::MutexGuard) with the scope of this module.
+        pub type MutexGuard<'a, T> = $crate::sync::scoped::MutexGuard<'a, T, $scope>;
+        /// [`scoped::OwnedMutexGuard`](crate::sync::scoped::OwnedMutexGuard) with the scope of this
+        /// module.
+        #[cfg(feature = "alloc")]
+        pub type OwnedMutexGuard<T> = $crate::sync::scoped::OwnedMutexGuard<T, $scope>;
+        /// [`scoped::RwLock`](crate::sync::scoped::RwLock) with the scope of this module.
+        pub type RwLock<T> = $crate::sync::scoped::RwLock<T, $scope>;
+        /// [`scoped::RwLockReadGuard`](crate::sync::scoped::RwLockReadGuard) with the scope of this
+        /// module.
+        pub type RwLockReadGuard<'a, T> = $crate::sync::scoped::RwLockReadGuard<'a, T, $scope>;
+        /// [`scoped::RwLockWriteGuard`](crate::sync::scoped::RwLockWriteGuard) with the scope of this
+        /// module.
+        pub type RwLockWriteGuard<'a, T> = $crate::sync::scoped::RwLockWriteGuard<'a, T, $scope>;
+    };
+}
+use all_names;
+
+/// The modules `mpsc` and `mpmc` of one scope.
+macro_rules! channel_names {
+    ($scope:ty, $owner:path) => {
+        /// Channels with many ends that send and one that receives.
+        ///
+        /// | | capacity | memory |
+        /// |---|---|---|
+        /// | [`Channel`](mpsc::Channel) | fixed | in itself; ends borrow it |
+        /// | `channel` | fixed | on the heap, once |
+        /// | `unbounded_channel` | none | on the heap, grows |
+        pub mod mpsc {
+            /// The errors.
+            pub mod error {
+                pub use $crate::sync::channel::{SendError, TryRecvError, TrySendError};
+            }
+            pub use error::*;
+
+            use $crate::sync::channel as any;
+
+            /// A channel for up to `N` messages, which lie in it:
+            /// see [`Channel::split`](any::Channel::split).
+            pub type Channel<T, const N: usize> = any::Channel<any::Fixed<T, N>, $scope>;
+
+            #[cfg(feature = "alloc")]
+            use $owner as Owner;
+
+            #[cfg(feature = "alloc")]
+            type Bounded<T> = Owner<any::Channel<any::Boxed<T>, $scope>>;
+            #[cfg(feature = "alloc")]
+            type Unbounded<T> = Owner<any::Channel<any::Growing<T>, $scope>>;
+
+            /// An end that sends, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Sender<T> = any::Sender<Bounded<T>>;
+            /// The end that receives, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Receiver<T> = any::SingleReceiver<Bounded<T>>;
+            /// Room for a message in a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Permit<'a, T> = any::Permit<'a, Bounded<T>>;
+            /// An end that sends, of an [`unbounded_channel`].
+            #[cfg(feature = "alloc")]
+            pub type UnboundedSender<T> = any::UnboundedSender<Unbounded<T>>;
+            /// The end that receives, of an [`unbounded_channel`].
+            #[cfg(feature = "alloc")]
+            pub type UnboundedReceiver<T> = any::SingleReceiver<Unbounded<T>>;
+
+            /// A channel for up to `capacity` messages, whose memory is allocated at once.
+            ///
+            /// # Panics
+            ///
+            /// If `capacity` is zero.
+            #[cfg(feature = "alloc")]
+            #[track_caller]
+            pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+                let channel = any::bounded::<T, $scope>(capacity);
+                (
+                    any::Sender::new(channel.clone()),
+                    any::SingleReceiver::new(channel),
+                )
+            }
+
+            /// A channel for any number of messages.
+            #[cfg(feature = "alloc")]
+            pub fn unbounded_channel<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
+                let channel = any::unbounded::<T, $scope>();
+                (
+                    any::UnboundedSender::new(channel.clone()),
+                    any::SingleReceiver::new(channel),
+                )
+            }
+        }
+
+        /// Channels with many ends that send and many that receive; each message goes to one of them.
+        pub mod mpmc {
+            pub use $crate::sync::channel::{RecvError, SendError, TryRecvError, TrySendError};
+
+            use $crate::sync::channel as any;
+
+            /// A channel for up to `N` messages, which lie in it.
+            pub type Channel<T, const N: usize> = any::Channel<any::Fixed<T, N>, $scope>;
+
+            #[cfg(feature = "alloc")]
+            use $owner as Owner;
+
+            #[cfg(feature = "alloc")]
+            type Bounded<T> = Owner<any::Channel<any::Boxed<T>, $scope>>;
+            #[cfg(feature = "alloc")]
+            type Unbounded<T> = Owner<any::Channel<any::Growing<T>, $scope>>;
+
+            /// An end that sends, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Sender<T> = any::Sender<Bounded<T>>;
+            /// An end that receives, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Receiver<T> = any::ManyReceiver<Bounded<T>>;
+            /// An end that sends, of an [`unbounded_channel`].
+            #[cfg(feature = "alloc")]
+            pub type UnboundedSender<T> = any::UnboundedSender<Unbounded<T>>;
+            /// An end that receives, of an [`unbounded_channel`].
+            #[cfg(feature = "alloc")]
+            pub type UnboundedReceiver<T> = any::ManyReceiver<Unbounded<T>>;
+
+            /// A channel for up to `capacity` messages, whose memory is allocated at once.
+            ///
+            /// # Panics
+            ///
+            /// If `capacity` is zero.
+            #[cfg(feature = "alloc")]
+            #[track_caller]
+            pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+                let channel = any::bounded::<T, $scope>(capacity);
+                (
+                    any::Sender::new(channel.clone()),
+                    any::ManyReceiver::new(channel),
+                )
+            }
+
+            /// A channel for any number of messages.
+            #[cfg(feature = "alloc")]
+            pub fn unbounded_channel<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
+                let channel = any::unbounded::<T, $scope>();
+                (
+                    any::UnboundedSender::new(channel.clone()),
+                    any::ManyReceiver::new(channel),
+                )
+            }
+        }
+
+        /// A channel for one message.
+        pub mod oneshot {
+            pub use $crate::sync::channel::{RecvError, TryRecvError};
+            /// The errors.
+            pub mod error {
+                pub use $crate::sync::channel::{RecvError, TryRecvError};
+            }
+
+            use $crate::sync::oneshot_any as any;
+
+            /// A channel for one message, which lies in it:
+            /// see [`Oneshot::split`](any::Oneshot::split).
+            pub type Oneshot<T> = any::Oneshot<T, $scope>;
+
+            #[cfg(feature = "alloc")]
+            use $owner as Owner;
+
+            /// The end that sends, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Sender<T> = any::Sender<Owner<any::Oneshot<T, $scope>>>;
+            /// The end that receives, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Receiver<T> = any::Receiver<Owner<any::Oneshot<T, $scope>>>;
+
+            /// A channel on the heap.
+            #[cfg(feature = "alloc")]
+            pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
+                any::channel::<T, $scope>()
+            }
+        }
+    };
+}
+use channel_names;
+
+all_names!(crate::sync::Shared, alloc::sync::Arc);
