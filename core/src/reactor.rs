@@ -174,6 +174,15 @@ pub trait Reactor {
         Duration::ZERO
     }
 
+    /// The clock that [`now`](Self::now) reads, as a function that any interrupt handler may call, if
+    /// there is one: by it tasks of an `InterruptExecutor` can sleep, too. They are woken by the executor
+    /// that waits in this reactor, so a task of that one which is busy when they are due delays them.
+    ///
+    /// `None`, the default, has their sleeps panic.
+    fn shared_clock(&self) -> Option<fn() -> Instant> {
+        None
+    }
+
     /// Dispatches what is ready; where nothing is, waits for it until the deadline.
     ///
     /// # Errors
@@ -222,6 +231,10 @@ impl<R: Reactor + ?Sized> Reactor for &R {
 
     fn resolution(&self) -> Duration {
         (**self).resolution()
+    }
+
+    fn shared_clock(&self) -> Option<fn() -> Instant> {
+        (**self).shared_clock()
     }
 
     fn park(&self, until: Deadline) -> Result<(), Self::Error> {

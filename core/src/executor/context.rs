@@ -132,6 +132,10 @@ impl Entered {
             reactor: ptr::from_ref(reactor).cast(),
             now: now::<R>,
         });
+        #[cfg(all(lean, feature = "interrupt-executors"))]
+        if !R::TIMELESS {
+            super::levels::wait_in(core, reactor);
+        }
         Self {
             core,
             former: current::replace(core),
@@ -155,6 +159,8 @@ impl Entered {
 pub(super) unsafe fn enter_for_ever<R: Reactor>(core: &'static Core, reactor: &R) {
     current::replace(core);
     if !R::TIMELESS {
+        #[cfg(all(lean, feature = "interrupt-executors"))]
+        super::levels::wait_in(core, reactor);
         core.set_clock(Some(Clock {
             reactor: ptr::from_ref(reactor).cast(),
             now: now::<R>,

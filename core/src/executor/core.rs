@@ -76,6 +76,9 @@ pub(crate) struct Core {
     polls_of_far: Cell<u32>,
     pub(crate) bytes: Cell<Option<BytePool>>,
     pub(crate) timers: TimerQueue,
+    /// What a level that waits in no reactor asks for.
+    #[cfg(all(lean, feature = "interrupt-executors"))]
+    pub(super) post: super::levels::Post,
     #[cfg(feature = "embassy-time")]
     pub(crate) foreign: crate::embassy::ForeignTimers,
     #[cfg(feature = "alloc")]
@@ -168,6 +171,8 @@ impl Core {
                 polls_of_far: Cell::new(0),
                 bytes: Cell::new(None),
                 timers: TimerQueue::new(),
+                #[cfg(all(lean, feature = "interrupt-executors"))]
+                post: super::levels::Post::new(),
                 #[cfg(feature = "embassy-time")]
                 foreign: crate::embassy::ForeignTimers::new(),
                 #[cfg(feature = "alloc")]
@@ -568,6 +573,38 @@ impl Core {
                 block = unsafe { (*block).next.get() };
             }
         }
+    }
+
+    /// Whether there is any timer to be fired by the run loop: of its own tasks, or of a level that waits
+    /// in no reactor.
+    #[inline]
+    pub(super) fn has_timers(&self) -> bool {
+        #[cfg(all(lean, feature = "interrupt-executors"))]
+        if super::levels::next_deadline(self).is_some() {
+            return true;
+        }
+        !self.timers.is_empty()
+    }
+
+    /// When the first of these is due.
+    #[inline]
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let own = self.timers.next_deadline();
+        #[cfg(all(lean, feature = "interrupt-executors"))]
+        if let Some(other) = super::levels::next_deadline(self) {
+            return Some(own.map_or(other, |own| own.min(other)));
+        }
+        own
+    }
+
+    /// Fires those that are due. Returns how many there were.
+    #[inline]
+    pub(super) fn fire(&self, now: Instant) -> usize {
+        #[cfg(all(lean, feature = "interrupt-executors"))]
+        let others = super::levels::fire(self, now);
+        #[cfg(not(all(lean, feature = "interrupt-executors")))]
+        let others = 0;
+        self.timers.fire(now) + others
     }
 
     pub(crate) fn set_clock(&self, clock: Option<Clock>) -> Option<Clock> {

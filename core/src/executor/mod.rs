@@ -13,6 +13,8 @@ mod idle;
 mod inbox;
 #[cfg(all(lean, feature = "interrupt-executors"))]
 mod interrupt;
+#[cfg(all(lean, feature = "interrupt-executors"))]
+mod levels;
 mod listing;
 mod pace;
 mod root;

@@ -157,7 +157,10 @@ impl<'a, R: Reactor> Running<'a, R> {
     /// Reads the clock and looks at the reactor, if it is time.
     #[cold]
     pub(super) fn look_if_time(&mut self) -> Result<(), RunError<R::Error>> {
-        let now = self.now();
+        let now = self.reactor.now();
+        // Time may have passed since the last note of it.
+        #[cfg(not(lean))]
+        self.core.forget_time();
         if self.pace.check(now) {
             let parked = self.reactor.park(Deadline::Now);
             return self.looked(parked, Some(now));
@@ -182,10 +185,8 @@ impl<'a, R: Reactor> Running<'a, R> {
         parked.map_err(RunError::Reactor)?;
         // Without timers nobody needs the time yet.
         #[cfg(not(lean))]
-        if now.is_none() {
-            self.core.forget_time();
-        }
-        if !R::TIMELESS && !self.core.timers.is_empty() {
+        self.core.forget_time();
+        if !R::TIMELESS && self.core.has_timers() {
             now = Some(self.fire());
         }
         self.pace.looked(now);
@@ -196,24 +197,17 @@ impl<'a, R: Reactor> Running<'a, R> {
     /// Fires the timers whose time has come. Returns the time.
     #[inline(never)]
     fn fire(&mut self) -> Instant {
-        let now = self.now();
-        self.core.timers.fire(now);
-        now
-    }
-
-    /// Reads the clock.
-    #[inline]
-    fn now(&self) -> Instant {
         let now = self.reactor.now();
         #[cfg(not(lean))]
         self.core.note_time(now, self.reactor.resolution());
+        self.core.fire(now);
         now
     }
 
     /// When the next timer is due.
     #[inline]
     fn deadline(&self) -> Deadline {
-        match self.core.timers.next_deadline() {
+        match self.core.next_deadline() {
             Some(deadline) if !R::TIMELESS => Deadline::At(deadline),
             _ => Deadline::Never,
         }

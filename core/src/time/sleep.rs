@@ -218,12 +218,17 @@ impl Sleep {
         core
     }
 
-    /// Whether the deadline of a sleep that is queued has come.
+    /// A poll of a sleep that is queued. Out of line, as most are polled next when they have fired.
     #[cfg(not(lean))]
-    #[inline]
-    fn is_due_by_now(&self) -> bool {
+    #[inline(never)]
+    fn poll_again(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let node = self.project_ref().node;
         let core = self.executor.get().and_then(|home| home.get());
-        core.is_some_and(|core| core.is_due_by_now(self.node.deadline()))
+        if core.is_some_and(|core| core.is_due_by_now(node.deadline())) {
+            node.finish();
+            return Poll::Ready(());
+        }
+        node.poll(cx)
     }
 
     /// Finds the executor, and a clock if the sleep still lacks one, and queues the sleep there unless
@@ -300,12 +305,10 @@ impl Future for Sleep {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.as_ref();
         let node = this.project_ref().node;
-        if !node.is_linked() {
-            if node.has_fired() || this.begin().is_ready() {
-                return Poll::Ready(());
-            }
-        } else if this.is_due_by_now() {
-            node.finish();
+        if node.is_linked() {
+            return this.poll_again(cx);
+        }
+        if node.has_fired() || this.begin().is_ready() {
             return Poll::Ready(());
         }
         node.poll(cx)
