@@ -60,12 +60,12 @@ pub mod unpark;
 
 #[cfg(all(lean, feature = "interrupt-executors"))]
 pub use executor::InterruptExecutor;
-#[cfg(feature = "std")]
-pub use executor::RemoteHandle;
 pub use executor::{
     ClaimError, EndlessSpawner, Executor, Handle, RunError, SpawnError, SpawnErrorKind, Spawner,
-    Stats, TaskInfo, TaskState, spawn,
+    Stats, TaskInfo, TaskState, TryClaimError, TrySpawnError, spawn, try_spawn,
 };
+#[cfg(feature = "std")]
+pub use executor::{RemoteFuture, RemoteHandle};
 pub use reactor::{Deadline, Pending, Reactor};
 pub use task::{AbortHandle, JoinError, JoinHandle, TaskId, TaskPool, yield_now};
 pub use time::Instant;
@@ -73,6 +73,8 @@ pub use time::Instant;
 /// What macros expand to.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::executor::{spawn_site, spawn_site_detached};
+    pub use crate::executor::{
+        spawn_site, spawn_site_detached, try_spawn_site, try_spawn_site_detached,
+    };
     pub use crate::task::site::{Site, SiteBodies, SiteMemory, body_align, body_size};
 }

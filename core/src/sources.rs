@@ -115,6 +115,13 @@ impl fmt::Display for SourcesFull {
 
 impl core::error::Error for SourcesFull {}
 
+#[cfg(feature = "std")]
+impl From<SourcesFull> for std::io::Error {
+    fn from(full: SourcesFull) -> Self {
+        Self::new(std::io::ErrorKind::OutOfMemory, full)
+    }
+}
+
 /// The wakers that an event sets free. Wake them once the table is no longer borrowed.
 #[derive(Debug, Default)]
 #[must_use = "tasks wait for these wakers"]

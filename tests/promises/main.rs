@@ -38,7 +38,7 @@ fn claim<R: Reactor, const N: usize, const BYTES: usize>(
     mut reactor: R,
 ) -> Executor<R> {
     loop {
-        match Executor::new(pool, reactor) {
+        match Executor::try_new(pool, reactor) {
             Ok(executor) => return executor,
             Err(taken) => reactor = taken.into_inner(),
         }

@@ -1,10 +1,12 @@
 //! The executor: a run loop over the tasks of a core, with a reactor to wait in.
 
+mod at_site;
 pub(crate) mod context;
 pub(crate) mod core;
 mod core_ref;
 mod endless;
 mod error;
+mod handle;
 #[cfg(all(test, not(loom)))]
 mod idle;
 #[cfg(feature = "std")]
@@ -28,15 +30,17 @@ use crate::reactor::{Deadline, Reactor};
 use crate::task::ready::Block;
 use crate::task::{JoinError, TaskPool, run};
 
-pub use error::{SpawnError, SpawnErrorKind};
+pub use at_site::EndlessSpawner;
+#[doc(hidden)]
+pub use at_site::{spawn_site, spawn_site_detached, try_spawn_site, try_spawn_site_detached};
+pub use error::{ClaimError, RunError, SpawnError, SpawnErrorKind, TryClaimError, TrySpawnError};
+pub use handle::Handle;
 #[cfg(feature = "std")]
-pub use inbox::RemoteHandle;
+pub use inbox::{RemoteFuture, RemoteHandle};
 #[cfg(all(lean, feature = "interrupt-executors"))]
 pub use interrupt::InterruptExecutor;
 pub use listing::{Stats, TaskInfo, TaskState, Tasks};
-pub use spawner::{EndlessSpawner, Handle, Spawner, spawn};
-#[doc(hidden)]
-pub use spawner::{spawn_site, spawn_site_detached};
+pub use spawner::{Spawner, spawn, try_spawn};
 
 /// Runs tasks on one thread (or interrupt priority), waiting in a reactor when none is ready.
 ///
@@ -70,72 +74,31 @@ pub struct Executor<R: Reactor> {
     on_heap: bool,
 }
 
-/// The [`TaskPool`] has an executor already. The reactor is given back.
-pub struct ClaimError<R>(R);
-
-impl<R> ClaimError<R> {
-    /// The reactor, unharmed.
-    pub fn into_inner(self) -> R {
-        self.0
-    }
-}
-
-impl<R> fmt::Debug for ClaimError<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClaimError")
-    }
-}
-
-impl<R> fmt::Display for ClaimError<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the task pool belongs to another executor")
-    }
-}
-
-impl<R> ::core::error::Error for ClaimError<R> {}
-
-/// Why an executor stopped.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum RunError<E> {
-    /// The reactor failed.
-    Reactor(E),
-    /// The executor is running already: a task of it asked it to run.
-    Nested,
-    /// There is no free slot for the future of `block_on`.
-    TasksFull {
-        /// How many tasks there can be.
-        capacity: usize,
-    },
-}
-
-impl<E: fmt::Debug> fmt::Display for RunError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Reactor(error) => write!(f, "the reactor failed: {error:?}"),
-            Self::Nested => f.write_str("the executor is running already"),
-            Self::TasksFull { capacity } => {
-                write!(f, "all {capacity} tasks of the executor are in use")
-            }
-        }
-    }
-}
-
-impl<E: fmt::Debug> ::core::error::Error for RunError<E> {}
-
 impl<R: Reactor> Executor<R> {
     /// An executor over static memory. All its tasks go into `pool`'s slots.
     ///
     /// # Errors
     ///
     /// [`ClaimError`] while another executor has the pool. A pool whose executor was dropped
-    /// can be used again.
+    /// can be used again. The reactor is dropped then; [`try_new`](Self::try_new) gives it back.
     pub fn new<const N: usize, const BYTES: usize>(
         pool: &'static TaskPool<N, BYTES>,
         reactor: R,
-    ) -> Result<Self, ClaimError<R>> {
+    ) -> Result<Self, ClaimError> {
+        Ok(Self::try_new(pool, reactor)?)
+    }
+
+    /// An executor over static memory, or the reactor back: [`new`](Self::new) without a loss.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), with the reactor.
+    pub fn try_new<const N: usize, const BYTES: usize>(
+        pool: &'static TaskPool<N, BYTES>,
+        reactor: R,
+    ) -> Result<Self, TryClaimError<R>> {
         let Some(claim) = pool.open(&reactor) else {
-            return Err(ClaimError(reactor));
+            return Err(TryClaimError::new(reactor));
         };
         Ok(Self {
             claim,

@@ -7,6 +7,7 @@ use super::core::Core;
 use super::{RunError, Running};
 use crate::reactor::Reactor;
 use crate::task::body::{Body, Home};
+use crate::task::offer::Offer;
 use crate::task::run::{cancel, start};
 use crate::task::{JoinError, JoinHandle};
 
@@ -48,6 +49,7 @@ pub(super) fn block_on<R: Reactor, F: Future>(
     running: &mut Running<'_, R>,
     future: F,
 ) -> Result<F::Output, RunError<R::Error>> {
+    let mut future = Offer::new(future);
     let core = running.core;
     let executor = core.as_current();
     let Some(slot) = core.claim_or_grow() else {
@@ -57,9 +59,9 @@ pub(super) fn block_on<R: Reactor, F: Future>(
     let mut body = MaybeUninit::<Aligned<Body<F, ()>>>::uninit();
     let memory = body.as_mut_ptr().cast();
     // SAFETY: fresh memory, which stays here until the guard has seen to the task's end; the
-    // slot was claimed just now.
+    // slot was claimed just now, and the future is taken once.
     let handle = unsafe {
-        Body::write(memory, future, ());
+        Body::write(memory, &mut future, ());
         start::<F, Root>(executor, core, slot, memory)
     };
     let guard = Guard { core, handle };

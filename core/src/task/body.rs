@@ -14,9 +14,12 @@ use core::any::type_name;
 use core::future::Future;
 use core::mem::ManuallyDrop;
 use core::pin::Pin;
+use core::ptr;
 use core::task::{Context, Poll};
 
 use super::join::JoinError;
+use super::offer::Offer;
+use super::site::TaskFn;
 use super::slot::SlotRef;
 use super::waker;
 use crate::executor::core::Core;
@@ -190,19 +193,36 @@ pub(crate) struct Body<F: Future, L> {
 }
 
 impl<F: Future, L> Body<F, L> {
-    /// Writes a future into fresh memory.
+    /// Moves a future into fresh memory.
+    ///
+    /// # Safety
+    ///
+    /// `memory` is valid for writes of a `Body<F, L>`, and the future was not taken before.
+    #[inline]
+    pub(crate) unsafe fn write(memory: *mut (), future: &mut Offer<F>, label: L) {
+        let body = memory.cast::<Self>();
+        // SAFETY: the caller's promise. `Body` is repr(C) and starts with a union, which starts
+        // where its fields start.
+        unsafe {
+            future.move_to(memory.cast::<F>());
+            (&raw mut (*body).label).write(label);
+        }
+    }
+
+    /// Calls a function and puts the future that it makes into fresh memory, with no other copy of
+    /// it in between than what the call itself makes.
     ///
     /// # Safety
     ///
     /// `memory` is valid for writes of a `Body<F, L>`.
     #[inline]
-    pub(crate) unsafe fn write(memory: *mut (), future: F, label: L) {
-        let body = memory.cast::<Self>();
-        // SAFETY: the caller's promise. The union starts where its fields start.
-        unsafe {
-            (&raw mut (*body).stage).cast::<F>().write(future);
-            (&raw mut (*body).label).write(label);
-        }
+    pub(crate) unsafe fn make<Fun, Args>(memory: *mut (), function: Fun, args: Args)
+    where
+        Fun: TaskFn<Args, Future = F>,
+    {
+        const { assert!(size_of::<L>() == 0) };
+        // SAFETY: the caller's promise; as in `write`. A label of no size needs no writing.
+        unsafe { ptr::write(memory.cast::<F>(), function.call(args)) };
     }
 
     /// The label of a body. It lies outside the future, which may be borrowed meanwhile.

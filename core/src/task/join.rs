@@ -27,9 +27,7 @@ impl JoinError {
     #[cfg(feature = "std")]
     #[cold]
     pub(crate) fn panicked(payload: alloc::boxed::Box<dyn core::any::Any + Send>) -> Self {
-        Self::Panicked(Panic {
-            payload: alloc::boxed::Box::new(std::sync::Mutex::new(payload)),
-        })
+        Self::Panicked(Panic::new(payload))
     }
 
     #[cfg(not(feature = "std"))]
@@ -79,6 +77,14 @@ pub struct Panic {
 }
 
 impl Panic {
+    /// Of what [`catch_unwind`](std::panic::catch_unwind) or a thread's join has caught.
+    #[cfg(feature = "std")]
+    pub fn new(payload: alloc::boxed::Box<dyn core::any::Any + Send>) -> Self {
+        Self {
+            payload: alloc::boxed::Box::new(std::sync::Mutex::new(payload)),
+        }
+    }
+
     /// The payload, for `std::panic::resume_unwind`.
     #[cfg(feature = "std")]
     pub fn into_payload(self) -> alloc::boxed::Box<dyn core::any::Any + Send> {

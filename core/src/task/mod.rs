@@ -31,6 +31,7 @@ pub(crate) mod heap;
 mod join;
 #[cfg(lean)]
 pub(crate) mod lean;
+pub(crate) mod offer;
 pub(crate) mod pool;
 #[cfg(not(lean))]
 pub(crate) mod ready;

@@ -106,19 +106,21 @@ pub(crate) unsafe fn attend(slot: SlotRef) -> bool {
 ///
 /// # Safety
 ///
-/// The thread of the former executor `executor`. `body` is ours and has room for a
+/// The thread of the former executor `executor`. `body` is ours and holds a future as a
 /// `Body<F, ()>`; `block` is any block of that executor.
 #[cold]
 pub(crate) unsafe fn never_start<F, H>(
     executor: CoreRef,
     block: *const Block,
     body: *mut (),
-    future: F,
 ) -> JoinHandle<F::Output>
 where
     F: Future,
     H: Home<Label = ()>,
 {
+    // SAFETY: the caller's promise. Moved out, so that a panic of its destructor finds a handle
+    // that gives the body back.
+    let future = unsafe { body.cast::<F>().read() };
     // SAFETY: B1: room for an output, which the handle takes, as `executor` is gone. S1 for the
     // slot: the block's first one, for which S4 holds even if it was never used. It may be
     // another task's by now, so the handle gets the name of a former tenant.

@@ -17,6 +17,12 @@ use crate::executor::core::Core;
 use crate::shim::AtomicUsize;
 
 /// A function that makes a future out of a tuple of arguments.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the function of a task",
+    label = "not an `async fn` of at most eight arguments that are given here",
+    note = "`spawn!` takes the name of an `async fn`, or of any function that returns a future, which can be copied and has at most eight arguments: put more into a tuple or a struct",
+    note = "a closure that captures nothing is such a function, too"
+)]
 pub trait TaskFn<Args>: Copy {
     /// The future.
     type Future: Future;
@@ -76,6 +82,11 @@ pub const fn body_align<F: TaskFn<Args>, Args>(_f: F) -> usize {
 pub struct Align<const N: usize>;
 
 /// Maps a number to a type of that alignment.
+#[diagnostic::on_unimplemented(
+    message = "this future's alignment is too large for `spawn!`",
+    label = "{Self}: the most is 256 bytes",
+    note = "box the value that wants it, or use `spawn`, which takes a future of any alignment"
+)]
 pub trait Alignment {
     /// A type of size zero.
     type Unit: Copy;
@@ -286,8 +297,9 @@ unsafe impl<S: Site, const JOINABLE: bool, const MORTAL: bool> Home
 /// The function is any expression that names one: `blink`, `blink::<Led, 3>`, `Device::run`.
 /// No allocator, no procedural macro, no nightly compiler.
 ///
-/// Evaluates to `Result<JoinHandle<T>, SpawnError<(arguments…)>>`: if all `n` bodies are in use
-/// or the executor has no free slot, the error says which and gives the arguments back.
+/// Evaluates to `Result<JoinHandle<T>, SpawnError>`: if all `n` bodies are in use or the executor
+/// has no free slot, the error says which, and the arguments are dropped.
+/// [`try_spawn!`](crate::try_spawn!) gives them back.
 ///
 /// A static cannot depend on the generic parameters of the function that it stands in, so the
 /// task function has to be named without them.
@@ -302,6 +314,30 @@ unsafe impl<S: Site, const JOINABLE: bool, const MORTAL: bool> Home
 /// let spawner = executor.spawner();
 /// let handle = spawn!(spawner, [blink; 2](41)).unwrap();
 /// assert_eq!(executor.block_on(handle).unwrap(), 42);
+/// ```
+///
+/// The function has at most eight arguments; more can go into a tuple or a struct:
+///
+/// ```compile_fail,E0277
+/// # fn of(spawner: polliwog_core::Spawner) {
+/// async fn nine(_: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8) {}
+/// let _ = polliwog_core::spawn!(spawner, [nine](1, 2, 3, 4, 5, 6, 7, 8, 9));
+/// # }
+/// ```
+///
+/// The future's alignment is at most 256 bytes; what wants more can be boxed:
+///
+/// ```compile_fail,E0277
+/// # fn of(spawner: polliwog_core::Spawner) {
+/// #[repr(align(512))]
+/// struct Page([u8; 512]);
+///
+/// async fn scan(page: Page) -> u8 {
+///     polliwog_core::yield_now().await;
+///     page.0[0]
+/// }
+/// let _ = polliwog_core::spawn!(spawner, [scan](Page([0; 512])));
+/// # }
 /// ```
 #[macro_export]
 macro_rules! spawn {
@@ -319,7 +355,8 @@ macro_rules! spawn {
 /// `single-core`, neither `std` nor `alloc`) it also takes a [`Handle`](crate::Handle), so that
 /// an interrupt handler can start a task whose future is `Send`, at any time.
 ///
-/// Evaluates to `Result<(), SpawnError<(arguments…)>>`.
+/// Evaluates to `Result<(), SpawnError>`; [`try_spawn_detached!`](crate::try_spawn_detached!) gives
+/// the arguments back that could not be made a task.
 ///
 /// ```
 /// # use polliwog_core::{Executor, TaskPool, spawn_detached};
@@ -337,6 +374,49 @@ macro_rules! spawn_detached {
     };
     ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
         $crate::spawn_detached!($spawner, [$function; 1]($($arg),*))
+    };
+}
+
+/// Spawns a task into a static body of exactly its size, or gives the arguments back:
+/// [`spawn!`](crate::spawn!) without a loss.
+///
+/// Evaluates to `Result<JoinHandle<T>, TrySpawnError<(arguments…)>>`.
+///
+/// ```
+/// # use polliwog_core::{Executor, SpawnErrorKind, TaskPool, try_spawn};
+/// # use polliwog_core::conformance::ThreadReactor;
+/// async fn blink(led: String) -> usize { led.len() }
+///
+/// static POOL: TaskPool<4> = TaskPool::new();
+/// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+/// let start = |led| try_spawn!(executor.spawner(), [blink](led));
+/// let first = start("red".to_string()).unwrap();
+/// let refused = start("green".to_string()).unwrap_err();
+/// assert_eq!(refused.kind(), SpawnErrorKind::BodiesFull { capacity: 1 });
+/// assert_eq!(refused.into_inner().0, "green");
+/// assert_eq!(executor.block_on(first).unwrap(), 3);
+/// ```
+#[macro_export]
+macro_rules! try_spawn {
+    ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
+        $crate::__spawn_at_site!(try_spawn_site, $spawner, $function, $n, ($($arg),*))
+    };
+    ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
+        $crate::try_spawn!($spawner, [$function; 1]($($arg),*))
+    };
+}
+
+/// Spawns a task that nobody will join, or gives the arguments back:
+/// [`spawn_detached!`](crate::spawn_detached!) without a loss.
+///
+/// Evaluates to `Result<(), TrySpawnError<(arguments…)>>`.
+#[macro_export]
+macro_rules! try_spawn_detached {
+    ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
+        $crate::__spawn_at_site!(try_spawn_site_detached, $spawner, $function, $n, ($($arg),*))
+    };
+    ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
+        $crate::try_spawn_detached!($spawner, [$function; 1]($($arg),*))
     };
 }
 
