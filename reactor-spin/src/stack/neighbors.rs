@@ -15,6 +15,9 @@ const LIFETIME: Duration = Duration::from_secs(60);
 const INTERVAL: Duration = Duration::from_secs(1);
 /// So many questions without an answer, and the neighbor is not there.
 const QUESTIONS: u8 = 3;
+/// How long one that is asked for keeps its place at least, so that many that are not there do not have
+/// us ask without end.
+const PATIENCE: Duration = Duration::from_millis(250);
 /// Neighbors of those whose packets need no connection, beside one for each socket.
 const MORE: usize = 4;
 
@@ -25,6 +28,8 @@ pub(super) struct Neighbor {
     state: State,
     /// When somebody last wanted to talk to it.
     wanted: Instant,
+    /// The protocol stack has connections over it.
+    has_connections: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,6 +50,7 @@ impl Neighbor {
         addr: IpAddress::Ipv4(Ipv4Address::UNSPECIFIED),
         state: State::Nobody,
         wanted: Instant::ZERO,
+        has_connections: false,
     };
 
     fn is(&self, addr: IpAddress) -> bool {
@@ -96,11 +102,12 @@ impl Neighbors {
             neighbor.state = State::Asked(0, now);
             return Answer::Asked;
         }
-        if let Some(place) = self.place() {
+        if let Some(place) = self.place(now) {
             *place = Neighbor {
                 addr,
                 state: State::Asked(0, now),
                 wanted: now,
+                has_connections: false,
             };
         }
         Answer::Asked
@@ -108,7 +115,7 @@ impl Neighbors {
 
     /// A free place, or that of whom nobody has talked to for the longest time. Those who do not answer
     /// may have half of the places, and do not take those of the others.
-    fn place(&mut self) -> Option<&mut Neighbor> {
+    fn place(&mut self, now: Instant) -> Option<&mut Neighbor> {
         let is_asked = |neighbor: &Neighbor| matches!(neighbor.state, State::Asked(..));
         let (mut places, mut asked, mut free) = (0, 0, false);
         for neighbor in self.all() {
@@ -119,7 +126,7 @@ impl Neighbors {
         let only_asked = asked >= places / 2;
         let gives_way = |neighbor: &&mut Neighbor| match neighbor.state {
             State::Nobody => !only_asked,
-            State::Asked(..) => only_asked,
+            State::Asked(count, at) => only_asked && at + PATIENCE <= now + INTERVAL * count.into(),
             State::Known { .. } => !only_asked && !free,
         };
         self.all()
@@ -151,26 +158,35 @@ impl Neighbors {
                     },
                     // Its place is the first to be taken.
                     wanted: Instant::ZERO,
+                    has_connections: false,
                 };
             }
         }
     }
 
-    /// Where a neighbor is of whom the protocol stack may have to be told again.
-    pub(super) fn tells(
-        &mut self,
-        addr: IpAddress,
-        now: Instant,
-    ) -> Option<(IpAddress, EthernetAddress)> {
+    /// As [`find`](Self::find), for a connection.
+    pub(super) fn find_for_connection(&mut self, addr: IpAddress, now: Instant) -> Answer {
+        let answer = self.find(addr, now);
+        if let Some(neighbor) = self.all().find(|neighbor| neighbor.is(addr)) {
+            neighbor.has_connections = true;
+        }
+        answer
+    }
+
+    /// A neighbor with connections, and where it is, of whom the protocol stack may have to be told
+    /// again.
+    pub(super) fn tells(&mut self, now: Instant) -> Option<(IpAddress, EthernetAddress)> {
         let strangers = self.strangers;
-        let neighbor = self.all().find(|neighbor| neighbor.is(addr))?;
-        match &mut neighbor.state {
-            State::Known { mac, until, told } if now < *until && *told != strangers => {
+        self.all().find_map(|neighbor| match &mut neighbor.state {
+            State::Known { mac, until, told }
+                if now < *until && *told != strangers && neighbor.has_connections =>
+            {
                 *told = strangers;
-                Some((addr, *mac))
+                neighbor.has_connections = false;
+                Some((neighbor.addr, *mac))
             }
             _ => None,
-        }
+        })
     }
 
     /// Whom to ask for now.
@@ -280,8 +296,10 @@ mod tests {
         }
         let known = (1..=4).filter(|&last| neighbors.find(host(last), now) == Answer::Known(MAC));
         assert_eq!(known.count(), 4);
-        assert_eq!(neighbors.tells(host(1), now), Some((host(1), MAC)));
-        assert_eq!(neighbors.tells(host(1), now), None);
+        assert_eq!(neighbors.tells(now), None);
+        neighbors.find_for_connection(host(1), now);
+        assert_eq!(neighbors.tells(now), Some((host(1), MAC)));
+        assert_eq!(neighbors.tells(now), None);
         neighbors.clear();
         assert_eq!(neighbors.find(host(1), now), Answer::Asked);
     }

@@ -6,16 +6,15 @@ use core::task::{Context, Poll};
 
 use polliwog_core::Instant;
 use polliwog_core::time::sleep_until;
-use smoltcp::iface::{Interface, PollIngressSingleResult as Ingress, PollResult, SocketSet};
+use smoltcp::iface::{PollIngressSingleResult as Ingress, PollResult};
 use smoltcp::phy::{Device, DeviceCapabilities, RxToken};
 use smoltcp::socket::tcp;
 use smoltcp::time::{Duration, Instant as NetInstant};
-use smoltcp::wire::{EthernetAddress, IpAddress};
 
 use super::neighbors::{Answer, Neighbors};
 use super::table::{LISTENERS, Owner, forget};
 use super::udp::Udp;
-use super::wire::Identity;
+use super::wire::{Announcement, Identity};
 use super::{Driver, Inner, Stack, time};
 use crate::Error;
 
@@ -182,6 +181,7 @@ impl Inner {
                 udp: &mut self.udp,
                 now,
             },
+            announcement: None,
         };
         let mut taken = 0;
         while taken < FRAMES {
@@ -209,6 +209,7 @@ impl Inner {
                 udp: &mut self.udp,
                 now,
             },
+            announcement: None,
         };
         let mut sent = false;
         for _ in 0..DATAGRAMS {
@@ -241,12 +242,20 @@ impl Inner {
             tap.ears.neighbors.asked(addr, now);
         }
         tap.ears.neighbors.forget_the_gone(now);
+        while let Some((addr, mac)) = tap.ears.neighbors.tells(now) {
+            tap.announcement = Some(self.identity.announcement(addr, mac));
+            // It has no effect on the sockets.
+            let _ = self
+                .iface
+                .poll_ingress_single(now, &mut tap, &mut self.sockets);
+        }
+        tap.announcement = None;
         let result = self.iface.poll_egress(now, &mut tap, &mut self.sockets);
         sent || result == PollResult::SocketStateChanged
     }
 
-    /// Has the neighbors found that lead to the peers of connections. Tells the protocol stack of those
-    /// that it may have forgotten, and ends the attempts to connect to those that are not there.
+    /// Has the neighbors found that lead to the peers of connections. Ends the
+    /// attempts to connect to those that are not there.
     fn find_peers(&mut self, now: NetInstant) {
         for row in self.table.rows.iter_mut() {
             let Some(handle) = row.handle else { continue };
@@ -263,7 +272,7 @@ impl Inner {
                 }
                 continue;
             };
-            match self.neighbors.find(hop, now) {
+            match self.neighbors.find_for_connection(hop, now) {
                 Answer::Gone => match row.owner {
                     Owner::Stream(_) if is_connecting => {
                         row.fail(socket, Error::HostUnreachable);
@@ -277,28 +286,12 @@ impl Inner {
                 },
                 Answer::Known(_) | Answer::Asked => {}
             }
-            let told = self.neighbors.tells(hop, now);
-            tell(
-                &self.identity,
-                &mut self.iface,
-                &mut self.sockets,
-                told,
-                now,
-            );
         }
         #[cfg(feature = "dns")]
         if self.dns.asking > 0 {
             for server in self.dns.servers() {
                 if let Ok(hop) = self.identity.hop(&self.gateways, server) {
-                    let _ = self.neighbors.find(hop, now);
-                    let told = self.neighbors.tells(hop, now);
-                    tell(
-                        &self.identity,
-                        &mut self.iface,
-                        &mut self.sockets,
-                        told,
-                        now,
-                    );
+                    let _ = self.neighbors.find_for_connection(hop, now);
                 }
             }
         }
@@ -315,21 +308,6 @@ impl Inner {
             next = Some(next.map_or(at, |next| next.min(at)));
         }
         next
-    }
-}
-
-/// Tells the protocol stack where a neighbor is.
-fn tell(
-    identity: &Identity,
-    iface: &mut Interface,
-    sockets: &mut SocketSet<'_>,
-    told: Option<(IpAddress, EthernetAddress)>,
-    now: NetInstant,
-) {
-    if let Some((addr, mac)) = told {
-        let mut announcement = identity.announcement(addr, mac);
-        // It has no effect on the sockets.
-        let _ = iface.poll_ingress_single(now, &mut announcement, sockets);
     }
 }
 
@@ -370,6 +348,8 @@ struct Tap<'a, D> {
     device: &'a mut D,
     full: &'a mut bool,
     ears: Ears<'a>,
+    /// What is received next, from ourselves.
+    announcement: Option<Announcement>,
 }
 
 impl<D: Device> Device for Tap<'_, D> {
@@ -383,6 +363,10 @@ impl<D: Device> Device for Tap<'_, D> {
         Self: 'b;
 
     fn receive(&mut self, now: NetInstant) -> Option<(Self::RxToken<'_>, Self::TxToken<'_>)> {
+        if let Some(announcement) = self.announcement.take() {
+            let answer = transmit(self.device, self.full, now)?;
+            return Some((Heard::Announced(announcement), answer));
+        }
         let (frame, answer) = self.device.receive(now)?;
         // With a shorter life, so that it can be given along.
         let Ears {
@@ -397,7 +381,7 @@ impl<D: Device> Device for Tap<'_, D> {
             udp,
             now: *now,
         };
-        Some((Heard { frame, ears }, answer))
+        Some((Heard::Received { frame, ears }, answer))
     }
 
     fn transmit(&mut self, now: NetInstant) -> Option<Self::TxToken<'_>> {
@@ -409,22 +393,28 @@ impl<D: Device> Device for Tap<'_, D> {
     }
 }
 
-struct Heard<'a, T> {
-    frame: T,
-    ears: Ears<'a>,
+/// A frame, from the device or from ourselves.
+enum Heard<'a, T> {
+    Received { frame: T, ears: Ears<'a> },
+    Announced(Announcement),
 }
 
 impl<T: RxToken> RxToken for Heard<'_, T> {
     fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
-        let mut ears = self.ears;
-        self.frame.consume(|frame| {
-            // The protocol stack has nothing to do with an empty frame.
-            let done = ears.hear(frame);
-            f(if done { &[] } else { frame })
-        })
+        match self {
+            Heard::Received { frame, mut ears } => frame.consume(|frame| {
+                // The protocol stack has nothing to do with an empty frame.
+                let done = ears.hear(frame);
+                f(if done { &[] } else { frame })
+            }),
+            Heard::Announced(announcement) => f(announcement.frame()),
+        }
     }
 
     fn meta(&self) -> smoltcp::phy::PacketMeta {
-        self.frame.meta()
+        match self {
+            Heard::Received { frame, .. } => frame.meta(),
+            Heard::Announced(_) => smoltcp::phy::PacketMeta::default(),
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! Frames that the stack reads and writes by itself: datagrams, and questions for neighbors.
 
-use smoltcp::phy::{ChecksumCapabilities, Device, RxToken, TxToken};
-use smoltcp::time::Instant;
+use smoltcp::phy::{ChecksumCapabilities, TxToken};
 use smoltcp::wire::{
     ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol, IpAddress,
     IpCidr, IpEndpoint, IpProtocol, IpRepr, Ipv4Packet, Ipv4Repr, UdpPacket, UdpRepr,
@@ -309,7 +308,7 @@ impl Identity {
         message.emit(&ip.src_addr, &ip.dst_addr, &mut packet, &self.checksums);
     }
 
-    /// A device from which the protocol stack learns where a neighbor is, as if that had said so.
+    /// The frame from which the protocol stack learns where a neighbor is, as if that had said so.
     pub(super) fn announcement(&self, addr: IpAddress, mac: EthernetAddress) -> Announcement {
         let mut bytes = [0; ANNOUNCEMENT];
         let mut len = 0;
@@ -417,38 +416,8 @@ pub(super) struct Announcement {
     len: usize,
 }
 
-impl Device for Announcement {
-    type RxToken<'a> = Announced<'a>;
-    type TxToken<'a> = Nowhere;
-
-    fn receive(&mut self, _: Instant) -> Option<(Announced<'_>, Nowhere)> {
-        let len = core::mem::take(&mut self.len);
-        (len > 0).then(|| (Announced(&self.bytes[..len]), Nowhere))
-    }
-
-    fn transmit(&mut self, _: Instant) -> Option<Nowhere> {
-        None
-    }
-
-    fn capabilities(&self) -> smoltcp::phy::DeviceCapabilities {
-        smoltcp::phy::DeviceCapabilities::default()
-    }
-}
-
-pub(super) struct Announced<'a>(&'a [u8]);
-
-impl RxToken for Announced<'_> {
-    fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
-        f(self.0)
-    }
-}
-
-/// An answer to an announcement, which nobody would hear; there is none.
-pub(super) struct Nowhere;
-
-impl TxToken for Nowhere {
-    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, f: F) -> R {
-        let mut bytes = [0; ANNOUNCEMENT];
-        f(&mut bytes[..len])
+impl Announcement {
+    pub(super) fn frame(&self) -> &[u8] {
+        &self.bytes[..self.len]
     }
 }
