@@ -273,7 +273,7 @@ macro_rules! broadcast_ref {
 broadcast_ref!(&Broadcast<T, A, S>);
 #[cfg(feature = "alloc")]
 broadcast_ref!(alloc::rc::Rc<Broadcast<T, A, S>>);
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 broadcast_ref!(alloc::sync::Arc<Broadcast<T, A, S>>);
 
 /// A channel on the heap.

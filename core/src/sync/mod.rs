@@ -361,4 +361,4 @@ macro_rules! channel_names {
 }
 use channel_names;
 
-all_names!(crate::sync::Shared, alloc::sync::Arc);
+all_names!(crate::sync::Shared, crate::shim::Arc);
