@@ -45,6 +45,15 @@ async fn in_virtual_time() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+#[cfg(feature = "mio")]
+#[polliwog::test(start_paused = true)]
+async fn in_paused_time_on_mio() {
+    let before = now();
+    sleep(Duration::from_secs(3600)).await;
+    assert!(now() - before >= Duration::from_secs(3600));
+    polliwog::time::advance(Duration::from_secs(1)).await;
+}
+
 #[polliwog::test(start_paused = true)]
 #[should_panic(expected = "after a year")]
 async fn it_may_panic() {

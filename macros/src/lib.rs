@@ -41,9 +41,10 @@ pub fn main(arguments: TokenStream, function: TokenStream) -> TokenStream {
 /// * `#[polliwog::test(seed = 7)]` runs it by `polliwog::spin::test`, in virtual time, where a run with
 ///   the same seed is the same; if it fails, it says what the seed was.
 /// * `#[polliwog::test(seeds = 0..100)]` does so once for each seed.
-/// * `#[polliwog::test(start_paused = true)]`, as tokio's, is virtual time with the seed zero.
+/// * `#[polliwog::test(start_paused = true)]`, as tokio's, runs it as without, but the clock is paused: it
+///   goes on only when nothing else is to be done. With a seed that is so anyway.
 ///
-/// The latter three need the features `spin` and `std`. `crate = name` says under which name the package
+/// A seed needs the features `spin` and `std`. `crate = name` says under which name the package
 /// `polliwog` is known where that is another one.
 ///
 /// ```ignore
@@ -65,8 +66,7 @@ pub fn test(arguments: TokenStream, function: TokenStream) -> TokenStream {
             (Some((_, seeds)), None) => run(polliwog, &["spin", "test_seeds"], seeds, true),
             (None, Some((_, seed))) => run(polliwog, &["spin", "test"], seed, false),
             (None, None) if paused => {
-                let zero = TokenTree::from(Literal::u64_unsuffixed(0));
-                run(polliwog, &["spin", "test"], zero.into(), false)
+                run(polliwog, &["block_on_paused"], TokenStream::new(), false)
             }
             (None, None) => run(polliwog, &["block_on"], TokenStream::new(), false),
         };

@@ -104,8 +104,8 @@ impl<S: Scope> Permits<S> {
     #[track_caller]
     pub(super) fn add(&self, permits: usize) {
         let fits = self.0.with(|view| {
-            // Never more than the limit, so that this does not overflow.
-            let fits = permits <= MAX_PERMITS - view.value().free.get();
+            // Those that are out may be too many already; the limit leaves room for them.
+            let fits = permits <= MAX_PERMITS.saturating_sub(view.value().free.get());
             if fits {
                 view.value().give(permits);
             }
@@ -174,7 +174,6 @@ pin_project! {
 
 /// Wakes one who has got permits, and gives more of them to whoever can have them. Out of line: mostly
 /// nobody waits.
-#[cold]
 #[inline(never)]
 fn go_on_granting<S: Scope>(list: &WaitList<S, State, usize>, first: core::task::Waker) {
     wake_quietly(first);
