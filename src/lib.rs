@@ -111,6 +111,14 @@ pub use polliwog_mio::block_on_paused;
 #[doc(hidden)]
 pub use polliwog_spin::block_on as block_on_paused;
 
+/// Tasks: slots that live for ever and bodies that live anywhere; sets of them; and with `mio` functions
+/// that block, on threads of their own.
+pub mod task {
+    pub use polliwog_core::task::*;
+    #[cfg(feature = "mio")]
+    pub use polliwog_mio::spawn_blocking;
+}
+
 /// Time: instants, sleeping, intervals and timeouts; and with `mio` a clock that tests can
 /// [`pause`](time::pause) and [`advance`](time::advance).
 pub mod time {

@@ -64,11 +64,14 @@ fn panics_and_aborts_are_reported() {
         set.spawn(async { panic!("on purpose") }).unwrap();
         let abort = set.spawn(pending::<()>()).unwrap();
         let (first, error) = set.join_next_with_id().await.unwrap();
-        assert!(error.unwrap_err().is_panic());
+        let error = error.unwrap_err();
+        assert!(error.is_panic() && !error.is_cancelled());
+        assert_eq!(error.into_panic().downcast_ref(), Some(&"on purpose"));
         assert_ne!(first, abort.id());
         abort.abort();
         let (second, error) = set.join_next_with_id().await.unwrap();
-        assert!(error.unwrap_err().is_aborted());
+        let error = error.unwrap_err();
+        assert!(error.is_cancelled() && error.try_into_panic().is_err());
         assert_eq!(second, abort.id());
         assert!(set.is_empty());
     });

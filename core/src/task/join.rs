@@ -39,9 +39,41 @@ impl JoinError {
         matches!(self, Self::Aborted)
     }
 
+    /// As [`is_aborted`](Self::is_aborted), by tokio's name.
+    pub fn is_cancelled(&self) -> bool {
+        self.is_aborted()
+    }
+
     /// Whether the task panicked.
     pub fn is_panic(&self) -> bool {
         matches!(self, Self::Panicked(_))
+    }
+
+    /// What the task panicked with, for [`resume_unwind`](std::panic::resume_unwind).
+    ///
+    /// # Panics
+    ///
+    /// If it did not panic.
+    #[cfg(feature = "std")]
+    #[track_caller]
+    pub fn into_panic(self) -> alloc::boxed::Box<dyn core::any::Any + Send> {
+        match self.try_into_panic() {
+            Ok(payload) => payload,
+            Err(error) => panic!("not a panic: {error}"),
+        }
+    }
+
+    /// What the task panicked with.
+    ///
+    /// # Errors
+    ///
+    /// The error itself, if it did not panic.
+    #[cfg(feature = "std")]
+    pub fn try_into_panic(self) -> Result<alloc::boxed::Box<dyn core::any::Any + Send>, Self> {
+        match self {
+            Self::Panicked(panic) => Ok(panic.into_payload()),
+            Self::Aborted => Err(self),
+        }
     }
 }
 

@@ -54,6 +54,7 @@ pub(crate) use lean as ready;
 #[cfg(lean)]
 pub(crate) use lean as slot;
 
+pub use crate::executor::spawn;
 #[cfg(all(feature = "std", not(loom)))]
 pub use crate::macros::task_local::{AccessError, LocalKey, TaskLocalFuture};
 pub use abort_on_drop::AbortOnDrop;
