@@ -18,6 +18,10 @@ pub unsafe trait Scope: sealed::Sealed + 'static {
     #[doc(hidden)]
     type Raw;
 
+    /// Whether it costs anything.
+    #[doc(hidden)]
+    const LOCKS: bool;
+
     /// A lock that is free.
     #[doc(hidden)]
     #[cfg(not(loom))]
@@ -81,6 +85,7 @@ impl sealed::Sealed for Shared {}
 // SAFETY: whatever has this scope is neither `Send` nor `Sync`, so there is one thread.
 unsafe impl Scope for Local {
     type Raw = ();
+    const LOCKS: bool = false;
     type Shelf<T> = core::cell::RefCell<T>;
     #[cfg(feature = "alloc")]
     type Counted<T> = alloc::rc::Rc<T>;
@@ -117,6 +122,7 @@ unsafe impl Scope for Local {
 // SAFETY: that is what the lock does.
 unsafe impl Scope for Shared {
     type Raw = RawLock;
+    const LOCKS: bool = true;
     type Shelf<T> = super::shelf::Locked<T>;
     #[cfg(feature = "alloc")]
     type Counted<T> = crate::shim::Arc<T>;

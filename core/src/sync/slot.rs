@@ -34,6 +34,23 @@ pub(crate) fn poll_slot<S: Scope, T, D: Copy, const K: usize, U>(
     slot: impl Fn(&T) -> &WakerSlot,
     mut attempt: impl FnMut(&Access<'_, T, D, K>) -> Option<U>,
 ) -> Poll<U> {
+    // Mostly there is something. Where looking takes no lock, it is worth a look by itself.
+    if !S::LOCKS {
+        if let Some(ready) = list.with(&mut attempt) {
+            return Poll::Ready(ready);
+        }
+    }
+    wait_in_slot(list, cx, slot, attempt)
+}
+
+/// [`poll_slot`], also if there is nothing.
+#[inline(never)]
+fn wait_in_slot<S: Scope, T, D: Copy, const K: usize, U>(
+    list: &WaitList<S, T, D, K>,
+    cx: &mut Context<'_>,
+    slot: impl Fn(&T) -> &WakerSlot,
+    mut attempt: impl FnMut(&Access<'_, T, D, K>) -> Option<U>,
+) -> Poll<U> {
     let mut spare = None;
     loop {
         // What is replaced is dropped when the lock has been let go.

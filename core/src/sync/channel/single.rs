@@ -35,7 +35,7 @@ impl<P: ChannelRef> Receiver<P> {
     }
 
     /// [`recv`](Self::recv), polled. It wakes whichever task polled last.
-    #[inline]
+    #[inline(always)]
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<P>>> {
         poll_slot(&self.0.0, cx, |state| &state.receiver, receive).map(|received| {
             let (message, sender) = received?;
