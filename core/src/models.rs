@@ -19,6 +19,7 @@ use crate::task::ready::{Block, BlockOf, ReadyQueue};
 use crate::task::slot::{Abort, Due, Slot, SlotRef};
 use crate::{Deadline, Executor, Instant, Reactor};
 
+mod primitives;
 mod wait_list;
 
 /// A pointer that may go to another thread: what the pointee does there is what is checked.

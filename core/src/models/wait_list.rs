@@ -22,7 +22,7 @@ impl Wake for Unpark {
     }
 }
 
-fn parker() -> (Arc<Parker>, Waker) {
+pub(super) fn parker() -> (Arc<Parker>, Waker) {
     let parker = Arc::new(Parker::new());
     let waker = StdArc::new(Unpark(parker.clone())).into();
     (parker, waker)

@@ -1,0 +1,144 @@
+//! Primitives between threads: what each adds to the wait list.
+
+use core::pin::pin;
+use core::task::{Context, Poll};
+use std::boxed::Box;
+use std::task::Waker;
+
+use loom::sync::Arc;
+use loom::thread;
+
+use super::wait_list::parker;
+use crate::sync::mpmc::{Channel, TryRecvError};
+use crate::sync::{Mutex, Notify, Semaphore};
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    let (parker, waker) = parker();
+    let mut cx = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut cx) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => parker.park(),
+        }
+    }
+}
+
+fn check(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(preemptions);
+    model.check(f);
+}
+
+/// One who gives up and one who waits: of one notification one of them knows.
+#[test]
+fn a_notification_reaches_one_or_is_kept() {
+    check(3, || {
+        let notify = Arc::new(Notify::new());
+        let waits = {
+            let notify = notify.clone();
+            thread::spawn(move || block_on(notify.notified()))
+        };
+        let gives_up = {
+            let notify = notify.clone();
+            thread::spawn(move || {
+                let mut cx = Context::from_waker(Waker::noop());
+                let mut notified = Box::pin(notify.notified());
+                notified.as_mut().poll(&mut cx).is_ready()
+            })
+        };
+        notify.notify_one();
+        if gives_up.join().unwrap() {
+            notify.notify_one();
+        }
+        waits.join().unwrap();
+        assert!(!pin!(notify.notified()).enable());
+    });
+}
+
+/// Permits that are given back while some want one and one wants two: all get theirs, none is lost.
+#[test]
+fn no_permit_is_lost() {
+    check(2, || {
+        let semaphore = Arc::new(Semaphore::new(2));
+        let threads: [_; 2] = core::array::from_fn(|index| {
+            let semaphore = semaphore.clone();
+            thread::spawn(move || drop(block_on(semaphore.acquire_many(1 + index as u32)).unwrap()))
+        });
+        {
+            let mut cx = Context::from_waker(Waker::noop());
+            let mut gives_up = Box::pin(semaphore.acquire_many(2));
+            let _ = gives_up.as_mut().poll(&mut cx);
+        }
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(semaphore.available_permits(), 2);
+    });
+}
+
+/// What one does with the value the next sees.
+#[test]
+fn a_mutex_is_had_by_one_at_a_time() {
+    check(3, || {
+        let mutex = Arc::new(Mutex::new(0));
+        let threads: [_; 2] = core::array::from_fn(|_| {
+            let mutex = mutex.clone();
+            thread::spawn(move || *block_on(mutex.lock()) += 1)
+        });
+        *block_on(mutex.lock()) += 1;
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(*block_on(mutex.lock()), 3);
+    });
+}
+
+/// A full channel: two send, one receives, one gives up sending. Each message that was sent arrives.
+#[test]
+fn each_message_arrives() {
+    check(2, || {
+        let channel = Arc::new(Channel::<u8, 1>::new());
+        let threads: [_; 2] = core::array::from_fn(|index| {
+            let channel = channel.clone();
+            thread::spawn(move || block_on(channel.send(1 << index)).unwrap())
+        });
+        {
+            let mut cx = Context::from_waker(Waker::noop());
+            let mut gives_up = Box::pin(channel.recv());
+            if let Poll::Ready(message) = gives_up.as_mut().poll(&mut cx) {
+                block_on(channel.send(message)).unwrap();
+            }
+        }
+        assert_eq!(block_on(channel.recv()) | block_on(channel.recv()), 3);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(channel.try_recv(), Err(TryRecvError::Empty));
+        assert_eq!(channel.capacity(), 1);
+    });
+}
+
+/// The last end that sends goes away while one waits to receive.
+#[test]
+fn the_end_is_seen() {
+    check(3, || {
+        let channel = Arc::new(Channel::<u8, 1>::new());
+        channel.try_send(7).unwrap();
+        let sends = {
+            let channel = channel.clone();
+            let (ready, started) = loom::sync::mpsc::channel();
+            let thread = thread::spawn(move || {
+                let sender = channel.sender();
+                ready.send(()).unwrap();
+                drop(sender);
+            });
+            started.recv().unwrap();
+            thread
+        };
+        let receiver = channel.receiver();
+        assert_eq!(block_on(receiver.recv()), Ok(7));
+        assert!(block_on(receiver.recv()).is_err());
+        sends.join().unwrap();
+    });
+}
