@@ -67,6 +67,8 @@ pub(crate) struct Core {
     /// The permutation of ready tasks, while SEEDED is set.
     #[cfg(any(feature = "std", feature = "simulation"))]
     pub(crate) seed: Cell<u64>,
+    #[cfg(any(feature = "std", feature = "simulation"))]
+    pub(crate) dice: super::Dice,
     clock: Cell<Option<Clock>>,
     /// What is not due before this instant need not be compared with the clock: see [`FAR`].
     #[cfg(not(lean))]
@@ -164,6 +166,8 @@ impl Core {
                 closing: Cell::new(false),
                 #[cfg(any(feature = "std", feature = "simulation"))]
                 seed: Cell::new(0),
+                #[cfg(any(feature = "std", feature = "simulation"))]
+                dice: super::Dice::new(),
                 clock: Cell::new(None),
                 #[cfg(not(lean))]
                 near: Cell::new(Instant::MAX),
@@ -213,7 +217,10 @@ impl Core {
         #[cfg(lean)]
         let _ = capacity;
         #[cfg(any(feature = "std", feature = "simulation"))]
-        self.seed.set(0);
+        {
+            self.seed.set(0);
+            self.dice.seed(0);
+        }
         #[cfg(feature = "alloc")]
         self.may_grow.set(may_grow);
         #[cfg(not(feature = "alloc"))]
@@ -657,7 +664,8 @@ impl Core {
             // Moved by hand, maybe: whatever it shows next may be far from now.
             Instant::MAX
         } else {
-            now.saturating_add_nanos(FAR)
+            // No clock that goes by itself comes near the end of time.
+            Instant::from_nanos(now.as_nanos().wrapping_add(FAR))
         });
     }
 
