@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -119,9 +120,7 @@ impl MioReactor {
     /// [`io::ErrorKind::NotConnected`] outside of a runtime.
     pub fn current() -> io::Result<Self> {
         CURRENT
-            .try_with(|current| current.borrow().clone())
-            .ok()
-            .flatten()
+            .with(|current| current.borrow().as_ref().cloned())
             .ok_or_else(|| {
                 io::Error::new(
                     io::ErrorKind::NotConnected,
@@ -139,8 +138,7 @@ impl MioReactor {
 
     /// Makes this the thread's current reactor until the guard is dropped.
     pub(crate) fn entered(&self) -> Entered {
-        let previous = CURRENT.try_with(|current| current.replace(Some(self.clone())));
-        Entered(previous.ok().flatten())
+        Entered(replace_current(Some(self.clone())))
     }
 
     /// How many sources are being watched.
@@ -347,7 +345,14 @@ impl fmt::Debug for MioReactor {
 }
 
 thread_local! {
-    static CURRENT: RefCell<Option<MioReactor>> = const { RefCell::new(None) };
+    /// Without a destructor, so that it is there as long as the thread is: also for what a runtime
+    /// drops that is itself in a thread-local. It is empty whenever nothing is entered.
+    static CURRENT: RefCell<ManuallyDrop<Option<MioReactor>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
+}
+
+fn replace_current(reactor: Option<MioReactor>) -> Option<MioReactor> {
+    ManuallyDrop::into_inner(CURRENT.replace(ManuallyDrop::new(reactor)))
 }
 
 /// Makes the reactor current again that was current before, also when a panic passes by.
@@ -357,7 +362,7 @@ impl Drop for Entered {
     fn drop(&mut self) {
         let previous = self.0.take();
         // Dropping a reactor runs destructors of wakers: not while the cell is borrowed.
-        let mine = CURRENT.try_with(|current| current.replace(previous));
+        let mine = replace_current(previous);
         drop(mine);
     }
 }

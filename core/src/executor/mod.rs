@@ -6,6 +6,8 @@ pub(crate) mod core;
 mod core_ref;
 mod endless;
 mod error;
+#[cfg(feature = "std")]
+mod guest;
 mod handle;
 #[cfg(all(test, not(loom)))]
 mod idle;
