@@ -282,10 +282,7 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    match Spawner::current() {
-        Some(spawner) => spawner.spawn(future),
-        None => default_runtime().spawn(future),
-    }
+    here().spawn(future)
 }
 
 /// Spawns a task as [`spawn`] does, or gives the future back.
@@ -302,8 +299,10 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    match Spawner::current() {
-        Some(spawner) => spawner.try_spawn(future),
-        None => default_runtime().try_spawn(future),
-    }
+    here().try_spawn(future)
+}
+
+/// The spawner of the executor in whose context we are, or else of the default runtime.
+fn here() -> Spawner {
+    Spawner::current().unwrap_or_else(|| default_runtime().spawner())
 }

@@ -2,12 +2,12 @@
 
 use core::future::Future;
 use core::mem::MaybeUninit;
+use core::ptr;
 
 use super::core::Core;
 use super::{RunError, Running};
 use crate::reactor::Reactor;
 use crate::task::body::{Body, Home};
-use crate::task::offer::Offer;
 use crate::task::run::{cancel, start};
 use crate::task::{JoinError, JoinHandle};
 
@@ -45,7 +45,6 @@ pub(super) fn block_on<R: Reactor, F: Future>(
     running: &mut Running<'_, R>,
     future: F,
 ) -> Result<F::Output, RunError<R::Error>> {
-    let mut future = Offer::new(future);
     let core = running.core;
     let executor = core.as_current();
     let Some(slot) = core.claim_or_grow() else {
@@ -55,9 +54,9 @@ pub(super) fn block_on<R: Reactor, F: Future>(
     let mut body = MaybeUninit::<Body<F, ()>>::uninit();
     let memory = body.as_mut_ptr().cast();
     // SAFETY: fresh memory, which stays here until the guard has seen to the task's end; the
-    // slot was claimed just now, and the future is taken once.
+    // slot was claimed just now. A label of no size needs no writing.
     let handle = unsafe {
-        Body::write(memory, &mut future, ());
+        ptr::write(Body::<F, ()>::future(memory), future);
         start::<F, Root>(executor, core, slot, memory)
     };
     let guard = Guard { core, handle };

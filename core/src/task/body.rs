@@ -18,7 +18,6 @@ use core::ptr;
 use core::task::{Context, Poll};
 
 use super::join::JoinError;
-use super::offer::Offer;
 use super::site::TaskFn;
 use super::slot::{MARKS, SlotRef};
 use super::waker;
@@ -201,20 +200,23 @@ impl<F: Future, L> Body<F, L> {
     /// Fails to compile if a slot's marks do not fit into the address of such a body.
     pub(crate) const HAS_ROOM_FOR_MARKS: () = assert!(align_of::<Self>() > MARKS);
 
-    /// Moves a future into fresh memory.
+    /// Where the future lies. `Body` is repr(C) and starts with a union, which starts where its
+    /// fields start.
+    #[inline(always)]
+    pub(crate) fn future(memory: *mut ()) -> *mut F {
+        memory.cast()
+    }
+
+    /// Writes the label of a body that is being made.
     ///
     /// # Safety
     ///
-    /// `memory` is valid for writes of a `Body<F, L>`, and the future was not taken before.
+    /// `memory` is valid for writes of a `Body<F, L>`.
     #[inline]
-    pub(crate) unsafe fn write(memory: *mut (), future: &mut Offer<F>, label: L) {
+    pub(crate) unsafe fn write_label(memory: *mut (), label: L) {
         let body = memory.cast::<Self>();
-        // SAFETY: the caller's promise. `Body` is repr(C) and starts with a union, which starts
-        // where its fields start.
-        unsafe {
-            future.move_to(memory.cast::<F>());
-            (&raw mut (*body).label).write(label);
-        }
+        // SAFETY: the caller's promise.
+        unsafe { (&raw mut (*body).label).write(label) };
     }
 
     /// Calls a function and puts the future that it makes into fresh memory, with no other copy of
@@ -229,8 +231,8 @@ impl<F: Future, L> Body<F, L> {
         Fun: TaskFn<Args, Future = F>,
     {
         const { assert!(size_of::<L>() == 0) };
-        // SAFETY: the caller's promise; as in `write`. A label of no size needs no writing.
-        unsafe { ptr::write(memory.cast::<F>(), function.call(args)) };
+        // SAFETY: the caller's promise. A label of no size needs no writing.
+        unsafe { ptr::write(Self::future(memory), function.call(args)) };
     }
 
     /// The label of a body. It lies outside the future, which may be borrowed meanwhile.

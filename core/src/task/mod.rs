@@ -31,7 +31,6 @@ pub(crate) mod heap;
 mod join;
 #[cfg(lean)]
 pub(crate) mod lean;
-pub(crate) mod offer;
 pub(crate) mod pool;
 #[cfg(not(lean))]
 pub(crate) mod ready;

@@ -120,20 +120,17 @@ where
     F: Future,
     H: Home<Label = ()>,
 {
-    // SAFETY: the caller's promise. Moved out, so that a panic of its destructor finds a handle
-    // that gives the body back.
-    let future = unsafe { body.cast::<F>().read() };
+    // SAFETY: the caller's promise: the future is there, once, and nobody else knows of it.
+    body::run_quietly(|| unsafe { Body::<F, ()>::future(body).drop_in_place() });
     // SAFETY: B1: room for an output, which the handle takes, as `executor` is gone. S1 for the
     // slot: the block's first one, for which S4 holds even if it was never used. It may be
     // another task's by now, so the handle gets the name of a former tenant.
-    let handle = unsafe {
+    unsafe {
         body::output::<F::Output>(body).write(Err(JoinError::Aborted));
         let slot = Block::slot(block, 0);
         let generation = slot.generation().wrapping_sub(1);
         JoinHandle::new(executor, slot, generation, Kind::of::<F, H>(), body)
-    };
-    body::drop_quietly(future);
-    handle
+    }
 }
 
 /// Does what is due for a slot whose ready bit was set, after `count` if that is a poll. `true` if the
