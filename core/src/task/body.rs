@@ -474,6 +474,6 @@ pub(crate) fn run_quietly(f: impl FnOnce()) {
 #[cold]
 fn discard(thrown: Thrown) {
     if let Err(another) = catch_anyway(|| drop(thrown)) {
-        core::mem::forget(another);
+        let _ = ManuallyDrop::new(another);
     }
 }
