@@ -7,7 +7,8 @@ use core::ptr;
 use super::core::Core;
 use super::{RunError, Running};
 use crate::reactor::Reactor;
-use crate::task::body::{Body, Home};
+use crate::task::body::{BodyIn, Home};
+use crate::task::joiner::Joiner;
 use crate::task::run::{cancel, start};
 use crate::task::{JoinError, JoinHandle};
 
@@ -17,6 +18,7 @@ struct Root;
 // SAFETY: there is nothing to give back; `block_on` outlives the body.
 unsafe impl Home for Root {
     type Label = ();
+    type Joiner = Joiner;
 
     fn name((): ()) -> Option<&'static str> {
         Some("block_on")
@@ -51,12 +53,13 @@ pub(super) fn block_on<R: Reactor, F: Future>(
         let capacity = core.capacity();
         return Err(RunError::TasksFull { capacity });
     };
-    let mut body = MaybeUninit::<Body<F, ()>>::uninit();
+    let mut body = MaybeUninit::<BodyIn<F, Root>>::uninit();
     let memory = body.as_mut_ptr().cast();
     // SAFETY: fresh memory, which stays here until the guard has seen to the task's end; the
     // slot was claimed just now. A label of no size needs no writing.
     let handle = unsafe {
-        ptr::write(Body::<F, ()>::future(memory), future);
+        ptr::write(BodyIn::<F, Root>::future(memory), future);
+        BodyIn::<F, Root>::write_rest(memory, ());
         start::<F, Root>(executor, core, slot, memory)
     };
     let guard = Guard { core, handle };

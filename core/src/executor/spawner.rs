@@ -11,9 +11,10 @@ use super::error::{SpawnError, SpawnErrorKind, TrySpawnError};
 use super::handle::Handle;
 use super::listing::{Stats, Tasks};
 use crate::task::JoinHandle;
-use crate::task::body::{Body, Home};
+use crate::task::body::{BodyIn, Home};
 #[cfg(feature = "alloc")]
 use crate::task::heap::Heap;
+use crate::task::joiner::Joiner;
 use crate::task::pool::{Bytes, Refusal, TaskPool};
 use crate::task::run::start;
 use crate::task::slot::SlotRef;
@@ -202,7 +203,7 @@ impl Spawner {
     fn room_on_heap<F, L: Copy>(&self, label: L) -> Result<Room<F, Heap<L>>, SpawnErrorKind>
     where
         F: Future,
-        Heap<L>: Home<Label = L>,
+        Heap<L>: Home<Label = L, Joiner = Joiner>,
     {
         match self.executor.get() {
             Some(core) => self.room_on_heap_of(core, label),
@@ -220,7 +221,7 @@ impl Spawner {
     ) -> Result<Room<F, Heap<L>>, SpawnErrorKind>
     where
         F: Future,
-        Heap<L>: Home<Label = L>,
+        Heap<L>: Home<Label = L, Joiner = Joiner>,
     {
         let slot = claim_of(core)?;
         let Some(body) = core.heap.take::<F, Heap<L>>() else {
@@ -298,6 +299,11 @@ impl Spawner {
     /// The time on the executor's clock; `None` unless the executor runs right now.
     pub fn now(&self) -> Option<Instant> {
         self.executor.get()?.now()
+    }
+
+    /// An instant to count from: see [`Core::start`].
+    pub(crate) fn start(&self) -> Option<Instant> {
+        self.executor.get()?.start()
     }
 
     /// Counters: live tasks, capacity, polls, refused spawns. All zero once the executor is gone.
@@ -413,11 +419,11 @@ struct Room<F, H: Home> {
     _future: PhantomData<F>,
 }
 
-impl<F: Future, H: Home> Room<F, H> {
+impl<F: Future, H: Home<Joiner = Joiner>> Room<F, H> {
     /// Where the future is to be written.
     #[inline(always)]
     fn future(&self) -> *mut F {
-        Body::<F, H::Label>::future(self.body)
+        BodyIn::<F, H>::future(self.body)
     }
 
     /// Makes a task of it.
@@ -429,7 +435,7 @@ impl<F: Future, H: Home> Room<F, H> {
     unsafe fn start(self) -> JoinHandle<F::Output> {
         // SAFETY: fresh memory of the right layout; the slot was claimed just now.
         unsafe {
-            Body::<F, H::Label>::write_label(self.body, self.label);
+            BodyIn::<F, H>::write_rest(self.body, self.label);
             start::<F, H>(self.executor, self.core, self.slot, self.body)
         }
     }

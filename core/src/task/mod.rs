@@ -29,6 +29,7 @@ pub(crate) mod body;
 #[cfg(feature = "alloc")]
 pub(crate) mod heap;
 mod join;
+pub(crate) mod joiner;
 #[cfg(lean)]
 pub(crate) mod lean;
 pub(crate) mod pool;
@@ -49,6 +50,8 @@ pub(crate) use lean as ready;
 #[cfg(lean)]
 pub(crate) use lean as slot;
 
+#[cfg(all(feature = "std", not(loom)))]
+pub use crate::macros::task_local::{AccessError, LocalKey, TaskLocalFuture};
 pub use join::{AbortHandle, JoinError, JoinHandle, Panic, TaskId};
 pub use pool::TaskPool;
 pub use yield_now::{YieldNow, yield_now};

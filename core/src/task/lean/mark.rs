@@ -1,9 +1,7 @@
 //! The mark of an abort in the address of a body: its lowest bit (S7).
 
 /// Bit of an address in a record: somebody asked for the task's end.
-const ABORT: usize = 1;
-/// The lowest bits of an address in a record, which are marks there.
-pub(crate) const MARKS: usize = ABORT;
+pub(crate) const ABORT: usize = 1;
 
 /// Sets the mark.
 pub(crate) fn mark_address(body: *mut ()) -> *mut () {
