@@ -32,7 +32,6 @@ mod join;
 pub(crate) mod joiner;
 #[cfg(lean)]
 pub(crate) mod lean;
-pub(crate) mod offer;
 pub(crate) mod pool;
 #[cfg(not(lean))]
 pub(crate) mod ready;
