@@ -76,5 +76,7 @@ pub mod __private {
     pub use crate::executor::{
         spawn_site, spawn_site_detached, try_spawn_site, try_spawn_site_detached,
     };
-    pub use crate::task::site::{Site, SiteBodies, SiteMemory, SiteOf, body_align, body_size};
+    pub use crate::task::site::{
+        Site, SiteBodies, SiteMemory, SiteOf, body_align, body_size, detached_align, detached_size,
+    };
 }

@@ -13,7 +13,7 @@ use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
-use crate::task::body::Op;
+use crate::task::body::{Ended, Op};
 use crate::task::pool::{claim_bit, release_bit};
 use crate::task::ready::{Block, BlockOf, ReadyQueue};
 use crate::task::slot::{Abort, Due, Slot, SlotRef};
@@ -178,8 +178,8 @@ fn no_wake_is_lost_around_a_park() {
     });
 }
 
-unsafe fn never(_: SlotRef, _: *mut (), _: Option<&mut Op<'_>>) -> bool {
-    false
+unsafe fn never(_: SlotRef, _: *mut (), _: Option<&mut Op<'_>>) -> Ended {
+    Ended::not()
 }
 
 /// Promise 5: an abort that crosses the end of its task and the start of the next one in the
@@ -189,7 +189,7 @@ fn an_abort_hits_its_own_tenant_or_nothing() {
     loom::model(|| {
         let slot = leak(Slot::new());
         let body = Box::into_raw(Box::new(0u64)).cast();
-        slot.get().publish(1, never, body, false);
+        slot.get().publish(never, body);
         let aborts: Vec<_> = (0..2)
             .map(|_| thread::spawn(move || slot.get().request_abort(0)))
             .collect();
@@ -197,7 +197,7 @@ fn an_abort_hits_its_own_tenant_or_nothing() {
         assert_ne!(due, Due::Nothing);
         slot.get().retire();
         assert_eq!(slot.get().due(), Due::Nothing);
-        slot.get().publish(1, never, body, false);
+        slot.get().publish(never, body);
         assert_eq!(slot.get().due(), Due::Poll, "the next tenant is left alone");
         let requested = aborts
             .into_iter()
@@ -225,7 +225,7 @@ fn two_claims_never_take_the_same_slot() {
             let (index, _) = block.get().head.free().claim()?;
             // SAFETY: a block of four; nobody calls what is published.
             let slot = unsafe { Block::slot(block.0.cast(), index) };
-            slot.publish(index, never, { body }.0.cast_mut(), false);
+            slot.publish(never, { body }.0.cast_mut());
             slot.retire();
             Some(index)
         };

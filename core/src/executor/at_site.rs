@@ -12,6 +12,7 @@ use super::spawner::Spawner;
 use super::spawner::refused;
 use crate::task::JoinHandle;
 use crate::task::body::Body;
+use crate::task::joiner::{Joiner, Place};
 use crate::task::ready::Block;
 use crate::task::run::{never_start, start, start_detached};
 use crate::task::site::{Site, SiteHome, SiteOf, TaskFn};
@@ -59,14 +60,14 @@ where
 {
     let _ = site;
     let spawner = spawner.spawner();
-    match prepare::<S, F, Args, true>(&spawner, function, args)? {
+    match prepare::<S, F, Args, Joiner, true>(&spawner, function, args)? {
         // SAFETY: the body was written and the slot claimed just now.
         Prepared::Filled(core, slot, body) => Ok(unsafe {
-            start::<F::Future, SiteHome<S, true, true>>(spawner.core_ref(), core, slot, body)
+            start::<F::Future, SiteHome<S, Joiner, true>>(spawner.core_ref(), core, slot, body)
         }),
         // SAFETY: the body holds the future and is ours, and no slot knows of it.
         Prepared::Gone(block, body) => Ok(unsafe {
-            never_start::<F::Future, SiteHome<S, true, true>>(spawner.core_ref(), block, body)
+            never_start::<F::Future, SiteHome<S, Joiner, true>>(spawner.core_ref(), block, body)
         }),
     }
 }
@@ -112,19 +113,19 @@ where
     let _ = site;
     let spawner = spawner.any_spawner();
     if K::MORTAL {
-        match prepare::<S, F, Args, true>(&spawner, function, args)? {
+        match prepare::<S, F, Args, (), true>(&spawner, function, args)? {
             // SAFETY: the body was written and the slot claimed just now.
             Prepared::Filled(core, slot, body) => unsafe {
-                start_detached::<F::Future, SiteHome<S, false, true>>(core, slot, body);
+                start_detached::<F::Future, SiteHome<S, (), true>>(core, slot, body);
             },
             // SAFETY: the future is ours, and no slot knows of it.
             Prepared::Gone(_, body) => unsafe { forgo::<S, F::Future>(body) },
         }
     } else if let Prepared::Filled(core, slot, body) =
-        prepare::<S, F, Args, false>(&spawner, function, args)?
+        prepare::<S, F, Args, (), false>(&spawner, function, args)?
     {
         // SAFETY: as above.
-        unsafe { start_detached::<F::Future, SiteHome<S, false, false>>(core, slot, body) };
+        unsafe { start_detached::<F::Future, SiteHome<S, (), false>>(core, slot, body) };
     }
     Ok(())
 }
@@ -235,7 +236,7 @@ impl<F> DetachAt<F> for EndlessSpawner {
 /// Claims a slot and a body at a spawn site, both or none, and makes the future there.
 #[cfg(lean)]
 #[inline]
-fn prepare<S, F, Args, const MORTAL: bool>(
+fn prepare<S, F, Args, J, const MORTAL: bool>(
     spawner: &Spawner,
     function: F,
     args: Args,
@@ -243,9 +244,10 @@ fn prepare<S, F, Args, const MORTAL: bool>(
 where
     S: Site,
     F: TaskFn<Args>,
+    J: Place,
 {
     use crate::task::pool::FULL;
-    const { S::BODIES.assert_fits::<F::Future>() };
+    const { S::BODIES.assert_fits::<F::Future, J>() };
     let mut core = Some(spawner.core_ref().shared());
     if MORTAL {
         core = spawner.core_ref().get().filter(|core| !core.closing.get());
@@ -271,7 +273,7 @@ where
     let slot = unsafe { Block::slot(block, index) };
     // A panic here keeps both for ever; but a lean build aborts on panics.
     // SAFETY: fresh memory of the right layout.
-    unsafe { Body::<F::Future, ()>::make(body, function, args) };
+    unsafe { Body::<F::Future, J, ()>::make(body, function, args) };
     if MORTAL && spawner.core_ref().get().is_none() {
         core.release_slot(slot.block(), index);
         return Ok(Prepared::Gone(slot.block(), body));
@@ -282,7 +284,7 @@ where
 #[cfg(not(lean))]
 /// Claims a slot and a body at a spawn site and makes the future there.
 #[inline]
-fn prepare<S, F, Args, const MORTAL: bool>(
+fn prepare<S, F, Args, J, const MORTAL: bool>(
     spawner: &Spawner,
     function: F,
     args: Args,
@@ -290,8 +292,9 @@ fn prepare<S, F, Args, const MORTAL: bool>(
 where
     S: Site,
     F: TaskFn<Args>,
+    J: Place,
 {
-    const { S::BODIES.assert_fits::<F::Future>() };
+    const { S::BODIES.assert_fits::<F::Future, J>() };
     let bodies = S::BODIES;
     let (core, slot) = match spawner.claim() {
         Ok(claimed) => claimed,
@@ -318,7 +321,7 @@ where
     let give_back = || bodies.give_back(body);
     let claimed = Claimed(spawner, core, slot, &give_back);
     // SAFETY: fresh memory of the right layout.
-    unsafe { Body::<F::Future, ()>::make(body, function, args) };
+    unsafe { Body::<F::Future, J, ()>::make(body, function, args) };
     core::mem::forget(claimed);
     if spawner.core_ref().get().is_none() {
         // The user's function has dropped the executor; the slot is no longer ours.

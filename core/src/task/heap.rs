@@ -8,18 +8,20 @@ use core::future::Future;
 use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 
-use super::body::{Body, Home};
+use super::body::{Body, BodyIn, Home};
+use super::joiner::Joiner;
 use super::ready::{Block, BlockOf, SLOTS};
 use crate::executor::core::Core;
 use crate::shim::{AtomicPtr, Cell, Lock, Ordering, const_unless_loom};
 
 /// Alignment of every recycled chunk; a body that needs more is allocated by itself.
 const ALIGN: usize = 16;
-/// Up to here classes are 16 bytes apart, above there are four to each doubling.
+/// Up to here classes are [`STEP`] bytes apart, above there are four to each doubling.
 const FINE: usize = 128;
+const STEP: usize = 8;
 /// The largest class; larger bodies are allocated by themselves.
 const LARGEST: usize = 4096;
-const CLASSES: usize = FINE / ALIGN + 4 * (LARGEST.ilog2() - FINE.ilog2()) as usize;
+const CLASSES: usize = FINE / STEP + 4 * (LARGEST.ilog2() - FINE.ilog2()) as usize;
 
 /// The class that serves bodies of `layout`, if any does.
 const fn class(layout: Layout) -> Option<usize> {
@@ -28,21 +30,21 @@ const fn class(layout: Layout) -> Option<usize> {
         return None;
     }
     if size <= FINE {
-        return Some(size.div_ceil(ALIGN).saturating_sub(1));
+        return Some(size.div_ceil(STEP).saturating_sub(1));
     }
     // For 128 < size <= 256 the steps are 32 bytes wide, and so on.
     let octave = (size - 1).ilog2();
     let step = 1 << (octave - 2);
     let quarter = (size - (1 << octave)).div_ceil(step) - 1;
-    Some(FINE / ALIGN + 4 * (octave - FINE.ilog2()) as usize + quarter)
+    Some(FINE / STEP + 4 * (octave - FINE.ilog2()) as usize + quarter)
 }
 
 /// The size of a class's chunks.
 const fn class_size(class: usize) -> usize {
-    if class < FINE / ALIGN {
-        return (class + 1) * ALIGN;
+    if class < FINE / STEP {
+        return (class + 1) * STEP;
     }
-    let above = class - FINE / ALIGN;
+    let above = class - FINE / STEP;
     let base = FINE << (above / 4);
     base + (above % 4 + 1) * (base / 4)
 }
@@ -103,9 +105,9 @@ impl SizeClasses {
     #[inline]
     pub(crate) fn take<F: Future, H: Home>(&self) -> Option<NonNull<()>> {
         const {
-            assert!(size_of::<Body<F, H::Label>>() > 0);
+            assert!(size_of::<BodyIn<F, H>>() > 0);
         }
-        match const { class(Layout::new::<Body<F, H::Label>>()) } {
+        match const { class(Layout::new::<BodyIn<F, H>>()) } {
             Some(class) => {
                 let free = &self.free[class];
                 let Some(chunk) = NonNull::new(free.get()) else {
@@ -115,7 +117,7 @@ impl SizeClasses {
                 free.set(unsafe { (*chunk.as_ptr()).next });
                 Some(chunk.cast())
             }
-            None => self.fresh(Layout::new::<Body<F, H::Label>>()),
+            None => self.fresh(Layout::new::<BodyIn<F, H>>()),
         }
     }
 
@@ -129,7 +131,7 @@ impl SizeClasses {
             self.shrink();
         }
         let held = fits(self.held.get())?;
-        // SAFETY: the size is not zero: the smallest class has 16 bytes, and `take` asserts it
+        // SAFETY: the size is not zero: the smallest class has 8 bytes, and `take` asserts it
         // for the rest.
         let memory = NonNull::new(unsafe { alloc(layout) })?;
         self.held.set(held);
@@ -165,7 +167,7 @@ pub(crate) struct Heap<L>(PhantomData<L>);
 
 impl Heap<()> {
     const fn layout<F: Future, L>() -> Layout {
-        Layout::new::<Body<F, L>>()
+        Layout::new::<Body<F, Joiner, L>>()
     }
 }
 
@@ -199,6 +201,7 @@ unsafe fn release(core: Option<&Core>, body: *mut (), layout: Layout) {
 // SAFETY: `release` undoes `SizeClasses::take`, with a living executor or without.
 unsafe impl Home for Heap<()> {
     type Label = ();
+    type Joiner = Joiner;
 
     fn name((): ()) -> Option<&'static str> {
         None
@@ -214,6 +217,7 @@ unsafe impl Home for Heap<()> {
 // SAFETY: as above.
 unsafe impl Home for Heap<&'static str> {
     type Label = &'static str;
+    type Joiner = Joiner;
 
     fn name(label: &'static str) -> Option<&'static str> {
         Some(label)
@@ -342,7 +346,8 @@ mod tests {
 
     #[test]
     fn a_72_byte_future_with_its_slot_takes_at_most_128_bytes() {
-        let body = class_size(class(Layout::from_size_align(72, 8).unwrap()).unwrap());
+        let body = 72 + size_of::<Joiner>();
+        let body = class_size(class(Layout::from_size_align(body, 8).unwrap()).unwrap());
         assert!(body + size_of::<super::super::slot::Slot>() <= 128);
     }
 }

@@ -29,6 +29,7 @@ pub(crate) mod body;
 #[cfg(feature = "alloc")]
 pub(crate) mod heap;
 mod join;
+pub(crate) mod joiner;
 #[cfg(lean)]
 pub(crate) mod lean;
 pub(crate) mod offer;

@@ -10,6 +10,7 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
 use super::body::{Body, Home};
+use super::joiner::{Joiner, Place};
 #[cfg(not(lean))]
 use super::pool::claim_bit;
 use super::pool::release_bit;
@@ -59,14 +60,24 @@ task_fn!(A B C D E F);
 task_fn!(A B C D E F G);
 task_fn!(A B C D E F G H);
 
-/// Size of the body of the futures that `f` makes.
+/// Size of the body of the futures that `f` makes, for tasks that can be joined.
 pub const fn body_size<F: TaskFn<Args>, Args>(_f: F) -> usize {
-    size_of::<Body<F::Future, ()>>()
+    size_of::<Body<F::Future, Joiner, ()>>()
 }
 
-/// Alignment of the body of the futures that `f` makes.
+/// Alignment of the body of the futures that `f` makes, for tasks that can be joined.
 pub const fn body_align<F: TaskFn<Args>, Args>(_f: F) -> usize {
-    align_of::<Body<F::Future, ()>>()
+    align_of::<Body<F::Future, Joiner, ()>>()
+}
+
+/// Size of the body of the futures that `f` makes, for tasks that cannot be joined.
+pub const fn detached_size<F: TaskFn<Args>, Args>(_f: F) -> usize {
+    size_of::<Body<F::Future, (), ()>>()
+}
+
+/// Alignment of the body of the futures that `f` makes, for tasks that cannot be joined.
+pub const fn detached_align<F: TaskFn<Args>, Args>(_f: F) -> usize {
+    align_of::<Body<F::Future, (), ()>>()
 }
 
 /// Type whose alignment is `N`.
@@ -220,9 +231,9 @@ impl SiteBodies {
     }
 
     /// Fails to compile if the bodies are too small for futures of type `F`.
-    pub(crate) const fn assert_fits<F: Future>(&self) {
+    pub(crate) const fn assert_fits<F: Future, J>(&self) {
         assert!(
-            size_of::<Body<F, ()>>() <= self.size && align_of::<Body<F, ()>>() <= self.align,
+            size_of::<Body<F, J, ()>>() <= self.size && align_of::<Body<F, J, ()>>() <= self.align,
             "the spawn site's memory was made for another function"
         );
     }
@@ -273,16 +284,14 @@ impl<S> core::fmt::Debug for SiteOf<S> {
     }
 }
 
-/// Bodies of a spawn site, for tasks that can be joined or not, ended from outside or not.
-pub(crate) struct SiteHome<S, const JOINABLE: bool, const MORTAL: bool>(PhantomData<S>);
+/// Bodies of a spawn site, for tasks that can be joined (`J` is [`Joiner`]) or not, ended from outside or not.
+pub(crate) struct SiteHome<S, J, const MORTAL: bool>(PhantomData<(S, J)>);
 
 // SAFETY: `release` clears the bit that `take` has set: the site's constant names the memory that the
 // body lies in.
-unsafe impl<S: Site, const JOINABLE: bool, const MORTAL: bool> Home
-    for SiteHome<S, JOINABLE, MORTAL>
-{
+unsafe impl<S: Site, J: Place, const MORTAL: bool> Home for SiteHome<S, J, MORTAL> {
     type Label = ();
-    const JOINABLE: bool = JOINABLE;
+    type Joiner = J;
     const MORTAL: bool = MORTAL;
 
     fn name((): ()) -> Option<&'static str> {
@@ -353,7 +362,7 @@ unsafe impl<S: Site, const JOINABLE: bool, const MORTAL: bool> Home
 #[macro_export]
 macro_rules! spawn {
     ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
-        $crate::__spawn_at_site!(spawn_site, $spawner, $function, $n, ($($arg),*))
+        $crate::__spawn_at_site!(spawn_site body_size body_align, $spawner, $function, $n, ($($arg),*))
     };
     ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
         $crate::spawn!($spawner, [$function; 1]($($arg),*))
@@ -381,7 +390,9 @@ macro_rules! spawn {
 #[macro_export]
 macro_rules! spawn_detached {
     ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
-        $crate::__spawn_at_site!(spawn_site_detached, $spawner, $function, $n, ($($arg),*))
+        $crate::__spawn_at_site!(
+            spawn_site_detached detached_size detached_align, $spawner, $function, $n, ($($arg),*)
+        )
     };
     ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
         $crate::spawn_detached!($spawner, [$function; 1]($($arg),*))
@@ -410,7 +421,7 @@ macro_rules! spawn_detached {
 #[macro_export]
 macro_rules! try_spawn {
     ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
-        $crate::__spawn_at_site!(try_spawn_site, $spawner, $function, $n, ($($arg),*))
+        $crate::__spawn_at_site!(try_spawn_site body_size body_align, $spawner, $function, $n, ($($arg),*))
     };
     ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
         $crate::try_spawn!($spawner, [$function; 1]($($arg),*))
@@ -424,7 +435,10 @@ macro_rules! try_spawn {
 #[macro_export]
 macro_rules! try_spawn_detached {
     ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
-        $crate::__spawn_at_site!(try_spawn_site_detached, $spawner, $function, $n, ($($arg),*))
+        $crate::__spawn_at_site!(
+            try_spawn_site_detached detached_size detached_align,
+            $spawner, $function, $n, ($($arg),*)
+        )
     };
     ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
         $crate::try_spawn_detached!($spawner, [$function; 1]($($arg),*))
@@ -434,14 +448,14 @@ macro_rules! try_spawn_detached {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __spawn_at_site {
-    ($spawn:ident, $spawner:expr, $function:expr, $n:expr, ($($arg:expr),*)) => {
+    ($spawn:ident $size:ident $align:ident, $spawner:expr, $function:expr, $n:expr, ($($arg:expr),*)) => {
         // The names of items are seen by what the program has written in the same block: so there is
         // nothing of it in there but what the memory is made for, and the names are ours.
         $crate::__private::$spawn(&$spawner, ($($arg,)*), {
             struct __PolliwogSite;
             static __POLLIWOG_MEMORY: $crate::__private::SiteMemory<
-                { $crate::__private::body_size($function) },
-                { $crate::__private::body_align($function) },
+                { $crate::__private::$size($function) },
+                { $crate::__private::$align($function) },
                 { $n },
             > = $crate::__private::SiteMemory::new();
             impl $crate::__private::Site for __PolliwogSite {

@@ -34,13 +34,6 @@ const STATE: usize = LIVE | ABORT;
 /// One step of the generation, which fills the rest of the word.
 const GENERATION: usize = 1 << 2;
 
-/// Bit of [`Slot::body`]: a join handle waits for the output.
-const HANDLE: usize = 1;
-/// Bit of [`Slot::body`]: `body` points to the join handle's node instead of the body.
-const JOINED: usize = 2;
-/// The lowest bits of an address that is kept in [`Slot::body`], which are marks there.
-pub(crate) const MARKS: usize = HANDLE | JOINED;
-
 /// The permanent header of a task. All-zero is a valid empty slot.
 #[repr(C)]
 pub(crate) struct Slot {
@@ -197,13 +190,11 @@ impl Slot {
         self.meta.load(Ordering::Relaxed) & STATE == STATE
     }
 
-    /// FREE → LIVE, by the claimer (S2). The bits [`MARKS`] of the body's address are zero.
+    /// FREE → LIVE, by the claimer (S2).
     #[inline]
-    pub(crate) fn publish(&self, _: usize, run: RunFn, body: *mut (), handle: bool) {
-        debug_assert!(body.addr() & MARKS == 0);
+    pub(crate) fn publish(&self, run: RunFn, body: *mut ()) {
         self.run.set(Some(run));
-        let bits = if handle { HANDLE } else { 0 };
-        self.body.set(body.map_addr(|address| address | bits));
+        self.body.set(body);
         #[cfg(any(feature = "std", feature = "task-info"))]
         self.polls.set(0);
         let generation = self.meta.load(Ordering::Relaxed) & !(GENERATION - 1);
@@ -268,54 +259,13 @@ impl Slot {
     /// The function and the memory to call it with.
     #[inline]
     pub(crate) fn task(&self) -> (Option<RunFn>, *mut ()) {
-        let body = self.body.get().map_addr(|a| a & !MARKS);
-        (self.run.get(), body)
+        (self.run.get(), self.body.get())
     }
 
     /// Marks the task as settled: its future is gone, nothing is left to cancel.
     #[inline]
     pub(crate) fn settle(&self) {
         self.run.set(None);
-    }
-
-    #[inline]
-    pub(crate) fn has_handle(&self) -> bool {
-        self.body.get().addr() & HANDLE != 0
-    }
-
-    #[inline]
-    pub(crate) fn is_joined(&self) -> bool {
-        self.body.get().addr() & JOINED != 0
-    }
-
-    /// Whether this slot's task is the one that lives at `body`, directly or through the join
-    /// node at `node`, and has a join handle.
-    ///
-    /// A node is compared with a node only, by the bits: the handle that `node` lies in may itself
-    /// lie at the start of another task's body. A free slot has no body.
-    #[inline]
-    pub(crate) fn holds(&self, body: *mut (), node: *const ()) -> bool {
-        let mine = self.body.get().addr();
-        mine == node.addr() | HANDLE | JOINED || mine == body.addr() | HANDLE
-    }
-
-    /// Puts a join node in front of the body.
-    #[inline]
-    pub(crate) fn link(&self, run: RunFn, node: *mut ()) {
-        debug_assert!(node.addr() & MARKS == 0);
-        if self.run.get().is_some() {
-            self.run.set(Some(run));
-        }
-        self.body.set(node.map_addr(|a| a | HANDLE | JOINED));
-    }
-
-    /// Takes the join node away again; the join handle goes with it.
-    #[inline]
-    pub(crate) fn detach(&self, run: RunFn, body: *mut ()) {
-        if self.run.get().is_some() {
-            self.run.set(Some(run));
-        }
-        self.body.set(body);
     }
 
     #[inline]
@@ -335,10 +285,10 @@ impl Slot {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::task::body::Op;
+    use crate::task::body::{Ended, Op};
 
-    unsafe fn never(_: SlotRef, _: *mut (), _: Option<&mut Op<'_>>) -> bool {
-        false
+    unsafe fn never(_: SlotRef, _: *mut (), _: Option<&mut Op<'_>>) -> Ended {
+        Ended::not()
     }
 
     /// The table in `docs/architecture.md`, row by row.
@@ -355,9 +305,8 @@ mod tests {
             "free: abort does nothing"
         );
 
-        slot.publish(3, never, body, true);
+        slot.publish(never, body);
         assert_eq!((slot.due(), slot.generation()), (Due::Poll, 0));
-        assert!(slot.has_handle() && slot.holds(body, core::ptr::null()));
 
         assert_eq!(slot.request_abort(1), Abort::Nothing, "another generation");
         assert_eq!(slot.request_abort(0), Abort::Requested);
@@ -366,10 +315,10 @@ mod tests {
 
         slot.retire();
         assert_eq!((slot.due(), slot.generation()), (Due::Nothing, 1));
-        assert!(!slot.is_tenant(0) && !slot.is_tenant(1) && !slot.holds(body, core::ptr::null()));
+        assert!(!slot.is_tenant(0) && !slot.is_tenant(1));
 
-        slot.publish(3, never, body, false);
-        assert!(slot.is_tenant(1) && !slot.has_handle());
+        slot.publish(never, body);
+        assert!(slot.is_tenant(1));
         assert_eq!(
             slot.request_abort(0),
             Abort::Nothing,

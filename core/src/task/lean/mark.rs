@@ -2,8 +2,6 @@
 
 /// Bit of an address in a record: somebody asked for the task's end.
 const ABORT: usize = 1;
-/// The lowest bits of an address in a record, which are marks there.
-pub(crate) const MARKS: usize = ABORT;
 
 /// Sets the mark.
 pub(crate) fn mark_address(body: *mut ()) -> *mut () {
