@@ -111,7 +111,9 @@ fn the_last_waker_is_woken_and_none_is_leaked() {
         assert!(poll(&mut handle, waker).is_pending());
     }
     executor.run_until_stalled().unwrap();
-    let woken = wakers.each_ref().map(|waker| waker.0.load(Ordering::Relaxed));
+    let woken = wakers
+        .each_ref()
+        .map(|waker| waker.0.load(Ordering::Relaxed));
     assert_eq!(woken, [0, 0, 1]);
     assert!(handle.is_finished());
     assert!(matches!(poll(&mut handle, 0), Poll::Ready(Ok(()))));

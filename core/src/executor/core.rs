@@ -67,6 +67,8 @@ pub(crate) struct Core {
     /// The permutation of ready tasks, while SEEDED is set.
     #[cfg(any(feature = "std", feature = "simulation"))]
     pub(crate) seed: Cell<u64>,
+    #[cfg(any(feature = "std", feature = "simulation"))]
+    pub(crate) dice: super::Dice,
     clock: Cell<Option<Clock>>,
     pub(crate) bytes: Cell<Option<BytePool>>,
     pub(crate) timers: TimerQueue,
@@ -133,6 +135,8 @@ impl Core {
                 closing: Cell::new(false),
                 #[cfg(any(feature = "std", feature = "simulation"))]
                 seed: Cell::new(0),
+                #[cfg(any(feature = "std", feature = "simulation"))]
+                dice: super::Dice::new(),
                 clock: Cell::new(None),
                 bytes: Cell::new(None),
                 timers: TimerQueue::new(),
@@ -176,7 +180,10 @@ impl Core {
         #[cfg(lean)]
         let _ = capacity;
         #[cfg(any(feature = "std", feature = "simulation"))]
-        self.seed.set(0);
+        {
+            self.seed.set(0);
+            self.dice.seed(0);
+        }
         #[cfg(feature = "alloc")]
         self.may_grow.set(may_grow);
         #[cfg(not(feature = "alloc"))]

@@ -17,6 +17,7 @@ mod inbox;
 mod interrupt;
 mod listing;
 mod pace;
+mod random;
 mod root;
 mod running;
 mod spawner;
@@ -44,6 +45,9 @@ pub use inbox::{RemoteFuture, RemoteHandle};
 #[cfg(all(lean, feature = "interrupt-executors"))]
 pub use interrupt::InterruptExecutor;
 pub use listing::{Stats, TaskInfo, TaskState, Tasks};
+#[cfg(any(feature = "std", feature = "simulation"))]
+pub(crate) use random::Dice;
+pub use random::{random, random_below};
 pub use spawner::{Spawner, spawn, try_spawn};
 
 /// Runs tasks on one thread (or interrupt priority), waiting in a reactor when none is ready.
@@ -172,10 +176,12 @@ impl<R: Reactor> Executor<R> {
 
     /// Polls ready tasks in an order drawn from `seed` instead of that of their wakes, to find out
     /// what depends on the order; the same seed gives the same order. Zero turns it off.
+    /// It is the seed of [`random`], too, and so of [`select!`](crate::select).
     #[cfg(any(feature = "std", feature = "simulation"))]
     pub fn set_schedule_seed(&self, seed: u64) {
         let core = self.core();
         core.seed.set(seed);
+        core.dice.seed(seed);
         match seed {
             0 => core.clear_signal(core::SEEDED),
             _ => core.set_signal(core::SEEDED),

@@ -7,25 +7,43 @@
 //! All are made of one [wait list](wait_list): any number of tasks can wait, none of them allocates,
 //! and whoever gives up costs the others nothing.
 
+mod barrier;
 #[cfg(feature = "std")]
 mod blocking;
+mod broadcast_any;
+mod cancel;
 mod channel;
 pub mod local;
 mod mutex;
 mod notify;
+mod once_cell;
 mod oneshot_any;
 mod rwlock;
 mod scope;
 mod semaphore;
+mod shelf;
+mod signal;
 mod slot;
+mod tracker;
 pub mod wait_list;
+mod watch_any;
 
+pub use barrier::BarrierWaitResult;
 pub use mutex::TryLockError;
+pub use once_cell::SetError;
 pub use scope::{Local, Scope, Shared};
 pub use semaphore::{AcquireError, TryAcquireError};
 
 /// The primitives with their scope as a parameter.
 pub mod scoped {
+    pub use super::barrier::Barrier;
+    pub use super::broadcast_any::{
+        Broadcast, BroadcastRef, Receiver as BroadcastReceiver, RecvStream as BroadcastStream,
+        Sender as BroadcastSender,
+    };
+    pub use super::cancel::{CancellationFlag, Cancelled};
+    #[cfg(feature = "alloc")]
+    pub use super::cancel::{CancellationToken, DropGuard};
     #[cfg(feature = "alloc")]
     pub use super::channel::Growing;
     pub use super::channel::{
@@ -36,6 +54,7 @@ pub mod scoped {
     pub use super::mutex::OwnedMutexGuard;
     pub use super::mutex::{Mutex, MutexGuard};
     pub use super::notify::{Notified, Notify};
+    pub use super::once_cell::{LazyCell, OnceCell};
     pub use super::oneshot_any::{
         Oneshot, OneshotRef, Receiver as OneshotReceiver, Sender as OneshotSender,
     };
@@ -43,6 +62,13 @@ pub mod scoped {
     #[cfg(feature = "alloc")]
     pub use super::semaphore::OwnedSemaphorePermit;
     pub use super::semaphore::{Semaphore, SemaphorePermit};
+    pub use super::signal::Signal;
+    #[cfg(feature = "alloc")]
+    pub use super::tracker::TaskTracker;
+    pub use super::tracker::{TaskTrackerToken, TrackedFuture, Tracker, TrackerRef};
+    pub use super::watch_any::{
+        Receiver as WatchReceiver, Ref as WatchRefGuard, Sender as WatchSender, Watch, WatchRef,
+    };
 }
 
 /// Names for the types of one scope.
@@ -63,13 +89,29 @@ macro_rules! all_names {
     ($scope:ty, $owner:path) => {
         $crate::sync::channel_names! { $scope, $owner }
         $crate::sync::names! { $scope;
+            Barrier;
+            CancellationFlag;
+            Cancelled<'a>;
+            #[cfg(feature = "alloc")]
+            CancellationToken;
+            #[cfg(feature = "alloc")]
+            DropGuard;
             Notify;
             Notified<'a>;
+            Tracker;
+            #[cfg(feature = "alloc")]
+            TaskTracker;
             Semaphore;
             SemaphorePermit<'a>;
             #[cfg(feature = "alloc")]
             OwnedSemaphorePermit;
         }
+        /// [`scoped::Signal`](crate::sync::scoped::Signal) with the scope of this module.
+        pub type Signal<T> = $crate::sync::scoped::Signal<T, $scope>;
+        /// [`scoped::OnceCell`](crate::sync::scoped::OnceCell) with the scope of this module.
+        pub type OnceCell<T> = $crate::sync::scoped::OnceCell<T, $scope>;
+        /// [`scoped::LazyCell`](crate::sync::scoped::LazyCell) with the scope of this module.
+        pub type LazyCell<T, F> = $crate::sync::scoped::LazyCell<T, F, $scope>;
         /// [`scoped::Mutex`](crate::sync::scoped::Mutex) with the scope of this module.
         pub type Mutex<T> = $crate::sync::scoped::Mutex<T, $scope>;
         /// [`scoped::MutexGuard`](crate::sync::scoped::MutexGuard) with the scope of this module.
@@ -216,6 +258,72 @@ macro_rules! channel_names {
                     any::UnboundedSender::new(channel.clone()),
                     any::ManyReceiver::new(channel),
                 )
+            }
+        }
+
+        /// A channel that gives each message to all who receive.
+        pub mod broadcast {
+            /// The errors.
+            pub mod error {
+                pub use $crate::sync::broadcast_any::{RecvError, TryRecvError};
+                pub use $crate::sync::channel::SendError;
+            }
+            pub use error::*;
+
+            use $crate::sync::broadcast_any as any;
+
+            /// A channel that keeps the latest `N` messages, which lie in it.
+            pub type Broadcast<T, const N: usize> = any::Broadcast<T, [any::Slot<T>; N], $scope>;
+
+            #[cfg(feature = "alloc")]
+            use $owner as Owner;
+
+            /// An end that sends, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Sender<T> = any::Sender<Owner<any::Boxed<T, $scope>>>;
+            /// An end that receives, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Receiver<T> = any::Receiver<Owner<any::Boxed<T, $scope>>>;
+
+            /// A channel that keeps the latest `capacity` messages, whose memory is allocated at once.
+            ///
+            /// # Panics
+            ///
+            /// If `capacity` is zero.
+            #[cfg(feature = "alloc")]
+            #[track_caller]
+            pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+                any::channel::<T, $scope>(capacity)
+            }
+        }
+
+        /// A value that many look at, and that tells them when it changes.
+        pub mod watch {
+            /// The errors.
+            pub mod error {
+                pub use $crate::sync::channel::{RecvError, SendError};
+            }
+            pub use error::*;
+
+            use $crate::sync::watch_any as any;
+
+            /// A value, which lies in it.
+            pub type Watch<T> = any::Watch<T, $scope>;
+
+            #[cfg(feature = "alloc")]
+            use $owner as Owner;
+
+            /// An end that changes the value, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Sender<T> = any::Sender<Owner<any::Watch<T, $scope>>>;
+            /// An end that watches, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Receiver<T> = any::Receiver<Owner<any::Watch<T, $scope>>>;
+
+            /// A value on the heap.
+            #[cfg(feature = "alloc")]
+            pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
+                any::channel::<T, $scope>(value)
             }
         }
 

@@ -133,12 +133,12 @@ oneshot_ref!(alloc::rc::Rc<Oneshot<T, S>>);
 #[cfg(feature = "alloc")]
 oneshot_ref!(alloc::sync::Arc<Oneshot<T, S>>);
 
+#[cfg(feature = "alloc")]
+type Ends<P> = (Sender<P>, Receiver<P>);
+
 /// A channel on the heap.
 #[cfg(feature = "alloc")]
-pub(super) fn channel<T, S: Scope>() -> (
-    Sender<S::Counted<Oneshot<T, S>>>,
-    Receiver<S::Counted<Oneshot<T, S>>>,
-)
+pub(super) fn channel<T, S: Scope>() -> Ends<S::Counted<Oneshot<T, S>>>
 where
     S::Counted<Oneshot<T, S>>: OneshotRef,
 {

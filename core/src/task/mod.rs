@@ -51,6 +51,8 @@ pub(crate) use lean as ready;
 #[cfg(lean)]
 pub(crate) use lean as slot;
 
+#[cfg(all(feature = "std", not(loom)))]
+pub use crate::macros::task_local::{AccessError, LocalKey, TaskLocalFuture};
 pub use join::{AbortHandle, JoinError, JoinHandle, Panic, TaskId};
 pub use pool::TaskPool;
 pub use yield_now::{YieldNow, yield_now};

@@ -2,9 +2,11 @@
 //! at each of its await points.
 #![cfg(feature = "std")]
 
+mod cancel;
 mod channels;
 mod locks;
 mod notify;
+mod values;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -18,7 +18,7 @@ pub trait Buffer: sealed::Sealed {
     fn pop(&self) -> Option<Self::Item>;
     /// How many messages there are.
     #[doc(hidden)]
-    fn len(&self) -> usize;
+    fn count(&self) -> usize;
     /// How many messages there is room for.
     #[doc(hidden)]
     fn capacity(&self) -> usize;
@@ -111,7 +111,7 @@ impl<A: Places> Buffer for Ring<A> {
     }
 
     #[inline]
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         self.len.get()
     }
 
@@ -159,7 +159,7 @@ impl<T> Buffer for Growing<T> {
     }
 
     #[inline]
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         self.with(|messages| messages.len())
     }
 

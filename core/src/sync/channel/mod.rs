@@ -419,7 +419,7 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
 
     /// How many messages there are.
     pub fn len(&self) -> usize {
-        self.0.with(|view| view.value().buffer.len())
+        self.0.with(|view| view.value().buffer.count())
     }
 
     /// Whether there are none.
