@@ -87,3 +87,11 @@ pub use polliwog_mio::{
 pub use polliwog_spin::io;
 #[cfg(all(feature = "spin", not(feature = "mio")))]
 pub use polliwog_spin::{Runtime, block_on, net};
+
+/// Time: instants, sleeping, intervals and timeouts; and with `mio` a clock that tests can
+/// [`pause`](time::pause) and [`advance`](time::advance).
+pub mod time {
+    pub use polliwog_core::time::*;
+    #[cfg(feature = "mio")]
+    pub use polliwog_mio::time::{advance, pause, resume};
+}

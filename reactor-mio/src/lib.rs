@@ -34,6 +34,7 @@
 //! | waking a task from a thread | [`UserEvent`] |
 //! | Ctrl-C | [`signal`] |
 //! | sources of your own | [`Registered`] |
+//! | virtual time in tests | [`time`] |
 //!
 //! [mio]: https://docs.rs/mio
 #![forbid(unsafe_code)]
@@ -51,6 +52,7 @@ mod runtime;
 pub mod signal;
 mod source;
 mod sys;
+pub mod time;
 
 pub use blocking::{BlockingError, BlockingHandle, spawn_blocking};
 pub use event::{Trigger, UserEvent};

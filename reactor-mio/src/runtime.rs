@@ -60,9 +60,16 @@ pub struct Builder {
     max_sources: usize,
     events_capacity: usize,
     blocking_threads: Option<usize>,
+    start_paused: bool,
 }
 
 impl Builder {
+    /// Whether the clock stands still at first, for a test: see [`time`](crate::time).
+    pub fn start_paused(mut self, start_paused: bool) -> Self {
+        self.start_paused = start_paused;
+        self
+    }
+
     /// How many tasks there can be at a time ([`DEFAULT_MAX_TASKS`]). Beyond it, spawning fails.
     /// The future of [`Runtime::block_on`] is one of them, so there is room for one at least.
     pub fn max_tasks(mut self, max_tasks: usize) -> Self {
@@ -104,6 +111,9 @@ impl Builder {
         if let Some(threads) = self.blocking_threads {
             blocking::set_max_threads(threads);
         }
+        if self.start_paused {
+            reactor.pause();
+        }
         record!(debug, "a runtime for up to {} tasks", self.max_tasks);
         Ok(Runtime {
             executor: Executor::with_capacity(self.max_tasks, reactor),
@@ -120,6 +130,7 @@ impl Default for Builder {
             max_sources: DEFAULT_SOURCES,
             events_capacity: DEFAULT_EVENTS,
             blocking_threads: None,
+            start_paused: false,
         }
     }
 }

@@ -164,6 +164,11 @@ macro_rules! on {
             }
 
             #[test]
+            fn promise_18_a_due_sleep_is_ready_when_polled_and_none_ends_early() {
+                a_due_sleep_is_ready_when_polled_and_none_ends_early($make());
+            }
+
+            #[test]
             fn promise_23_a_foreign_unparkers_panic_costs_no_other_task_or_executor_anything() {
                 a_foreign_unparker_that_panics($make());
             }

@@ -15,6 +15,8 @@ mod idle;
 mod inbox;
 #[cfg(all(lean, feature = "interrupt-executors"))]
 mod interrupt;
+#[cfg(all(lean, feature = "interrupt-executors"))]
+mod levels;
 mod listing;
 mod pace;
 mod random;
@@ -348,6 +350,8 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
             core.bytes.set(self.bytes());
         }
         core.add_block(self.block(), N);
+        #[cfg(feature = "embassy-time")]
+        core.foreign.give_timers(self.block(), self.timers());
         Some(claim)
     }
 }

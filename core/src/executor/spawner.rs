@@ -291,6 +291,11 @@ impl Spawner {
         self.executor.get()?.now()
     }
 
+    /// An instant to count from: see [`Core::start`].
+    pub(crate) fn start(&self) -> Option<Instant> {
+        self.executor.get()?.start()
+    }
+
     /// Counters: live tasks, capacity, polls, refused spawns. All zero once the executor is gone.
     pub fn stats(&self) -> Stats {
         Stats::of(self.executor)

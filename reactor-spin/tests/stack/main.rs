@@ -1,6 +1,7 @@
 //! The protocol stack of chips, between two stacks in virtual time: what a program may rely on.
 
 mod cable;
+mod fire;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
@@ -239,7 +240,7 @@ fn a_port_that_nobody_chose_is_a_free_one() {
     });
 }
 
-async fn udp(stack: &'static Stack, port: u16) -> Result<UdpSocket, Error> {
+pub(crate) async fn udp(stack: &'static Stack, port: u16) -> Result<UdpSocket, Error> {
     let memory = leak(UdpBuffers::<4, 1024>::new());
     UdpSocket::bind(stack, (Ipv4Addr::UNSPECIFIED, port), memory).await
 }
