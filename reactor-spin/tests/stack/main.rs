@@ -1,7 +1,11 @@
 //! The protocol stack of chips, between two stacks in virtual time: what a program may rely on.
 
 mod cable;
+mod datagrams;
+mod endings;
 mod fire;
+mod names;
+mod waiting;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
