@@ -1,12 +1,17 @@
-//! Names the build for which the core is at its leanest: cfg `lean`.
+//! Names two kinds of builds: cfg `lean`, for which the core is at its leanest, and cfg `threads`, where
+//! threads can be told apart.
 
 use std::env;
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(lean)");
+    println!("cargo::rustc-check-cfg=cfg(threads)");
     println!("cargo::rerun-if-changed=build.rs");
     let has = |feature: &str| env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
     let bare = env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "none");
+    if !bare || has("STD") {
+        println!("cargo::rustc-cfg=threads");
+    }
     // One core, no threads, no heap: interrupt handlers are all there is beside the executor. And
     // nothing that is only there for its extras.
     if bare

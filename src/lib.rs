@@ -79,11 +79,19 @@ pub use polliwog_spin as spin;
 
 #[cfg(feature = "mio")]
 pub use polliwog_mio::{
-    BlockingError, BlockingHandle, Runtime, Trigger, UserEvent, block_on, fs, net, signal, spawn,
-    spawn_blocking, try_spawn,
+    BlockingError, BlockingHandle, Runtime, Trigger, UserEvent, block_on, fs, net, signal,
+    spawn_blocking,
 };
 // Also beside mio, which has no module of this name: what one feature brings no other takes away.
 #[cfg(feature = "spin")]
 pub use polliwog_spin::io;
 #[cfg(all(feature = "spin", not(feature = "mio")))]
 pub use polliwog_spin::{Runtime, block_on, net};
+
+/// Time: instants, sleeping, intervals and timeouts; and with `mio` a clock that tests can
+/// [`pause`](time::pause) and [`advance`](time::advance).
+pub mod time {
+    pub use polliwog_core::time::*;
+    #[cfg(feature = "mio")]
+    pub use polliwog_mio::time::{advance, pause, resume};
+}

@@ -48,6 +48,7 @@ pub mod conformance;
 #[cfg(feature = "embassy-time")]
 mod embassy;
 pub mod executor;
+mod macros;
 #[cfg(all(test, loom))]
 mod models;
 pub mod reactor;
@@ -73,8 +74,19 @@ pub use time::Instant;
 /// What macros expand to.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::executor::random_below;
     pub use crate::executor::{
         spawn_site, spawn_site_detached, try_spawn_site, try_spawn_site_detached,
     };
-    pub use crate::task::site::{Site, SiteBodies, SiteMemory, body_align, body_size};
+    pub use crate::macros::MaybeDone;
+    pub use crate::task::site::{
+        Site, SiteBodies, SiteMemory, SiteOf, body_align, body_size, detached_align, detached_size,
+    };
+    pub use core::cell::RefCell;
+    pub use core::future::{Future, IntoFuture, poll_fn};
+    pub use core::option::Option;
+    pub use core::pin::pin;
+    pub use core::task::Poll;
+    #[cfg(feature = "std")]
+    pub use std::thread_local;
 }

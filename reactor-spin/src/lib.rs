@@ -65,6 +65,7 @@ mod runtime;
 mod signal;
 #[cfg(feature = "net")]
 pub mod stack;
+mod tick;
 
 #[cfg(feature = "std")]
 pub use clock::WallClock;

@@ -5,7 +5,8 @@
 //! with and without `alloc` and `std`.
 //!
 //! Promise 2 is tested on emulated chips (`examples/firmware/src/bin/storm.rs`), 11 inside the
-//! core (`executor/idle.rs`), 14 with sockets (`reactor-mio/tests`).
+//! core (`executor/idle.rs`), 14 with sockets (`reactor-mio/tests`). Promise 19 has a part of its own
+//! for a pool without a thread (`reactor-mio/tests/no_threads.rs`).
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
@@ -26,6 +27,7 @@ use polliwog::{
 
 mod ends;
 mod failures;
+mod foreign;
 #[path = "../support/mod.rs"]
 mod support;
 mod wakes;
@@ -88,7 +90,7 @@ impl Drop for DropGuard {
 macro_rules! on {
     ($reactor:ident, $make:expr) => {
         mod $reactor {
-            use super::{ends::*, failures::*, wakes::*};
+            use super::{ends::*, failures::*, foreign::*, wakes::*};
 
             #[test]
             fn promise_01_a_stale_wake_after_a_task_ended_does_not_keep_its_slot_busy() {
@@ -132,6 +134,11 @@ macro_rules! on {
             }
 
             #[test]
+            fn promise_08_it_does_so_whatever_their_destructors_do() {
+                a_dropped_executor_drops_all_futures_though_destructors_panic($make());
+            }
+
+            #[test]
             fn promise_09_a_sleep_until_the_end_of_time_then_a_short_one() {
                 a_sleep_until_the_end_of_time_hinders_no_other($make());
             }
@@ -149,6 +156,26 @@ macro_rules! on {
             #[test]
             fn promise_13_a_full_pool_gives_the_future_or_its_arguments_back() {
                 a_full_pool_gives_the_future_or_the_arguments_back($make());
+            }
+
+            #[test]
+            fn promise_19_spawning_where_no_executor_runs_is_an_error() {
+                spawning_without_an_executor_is_an_error($make);
+            }
+
+            #[test]
+            fn promise_18_a_due_sleep_is_ready_when_polled_and_none_ends_early() {
+                a_due_sleep_is_ready_when_polled_and_none_ends_early($make());
+            }
+
+            #[test]
+            fn promise_23_a_foreign_unparkers_panic_costs_no_other_task_or_executor_anything() {
+                a_foreign_unparker_that_panics($make());
+            }
+
+            #[test]
+            fn promise_23_nor_does_a_foreign_wakers() {
+                a_foreign_waker_that_panics($make());
             }
 
             #[test]
@@ -209,3 +236,23 @@ mod busy {
 
 #[cfg(feature = "spin")]
 on!(spin_busy, crate::busy::reactor);
+
+/// The same on a thread of the blocking pool, where the way back is there from the start.
+#[cfg(feature = "mio")]
+#[test]
+fn promise_19_a_job_of_the_pool_cannot_spawn_but_through_its_runtimes_handle() {
+    let answer = polliwog::block_on(async {
+        let here = polliwog::Handle::current();
+        let task = polliwog::spawn_blocking(move || {
+            let error = polliwog::spawn(async {}).unwrap_err();
+            assert_eq!(error.kind(), SpawnErrorKind::NoExecutor);
+            assert_eq!(polliwog::Handle::current(), here);
+            polliwog::Handle::try_current()?.spawn(async { 7 })
+        });
+        task.await.unwrap().unwrap().await
+    });
+    assert_eq!(answer.unwrap(), 7);
+    // From outside of any runtime there is none.
+    let none = polliwog::spawn_blocking(polliwog::Handle::current);
+    assert_eq!(polliwog::block_on(none).unwrap(), None);
+}

@@ -12,9 +12,10 @@ use super::spawner::Spawner;
 use super::spawner::refused;
 use crate::task::JoinHandle;
 use crate::task::body::Body;
+use crate::task::joiner::{Joiner, Place};
 use crate::task::ready::Block;
 use crate::task::run::{never_start, start, start_detached};
-use crate::task::site::{Site, SiteHome, TaskFn};
+use crate::task::site::{Site, SiteHome, SiteOf, TaskFn};
 use crate::task::slot::SlotRef;
 
 /// The function behind [`spawn!`](crate::spawn!).
@@ -26,8 +27,8 @@ use crate::task::slot::SlotRef;
 #[inline]
 pub fn spawn_site<S, F, Args, K>(
     spawner: &K,
-    function: F,
     args: Args,
+    (site, function): (SiteOf<S>, F),
 ) -> Result<JoinHandle<<F::Future as Future>::Output>, SpawnError>
 where
     S: Site,
@@ -36,7 +37,7 @@ where
     <F::Future as Future>::Output: 'static,
     K: SpawnAt,
 {
-    try_spawn_site::<S, F, Args, K>(spawner, function, args).map_err(SpawnError::from)
+    try_spawn_site(spawner, args, (site, function)).map_err(SpawnError::from)
 }
 
 /// The function behind [`try_spawn!`](crate::try_spawn!).
@@ -47,8 +48,8 @@ where
 #[doc(hidden)]
 pub fn try_spawn_site<S, F, Args, K>(
     spawner: &K,
-    function: F,
     args: Args,
+    (site, function): (SiteOf<S>, F),
 ) -> Result<JoinHandle<<F::Future as Future>::Output>, TrySpawnError<Args>>
 where
     S: Site,
@@ -57,15 +58,16 @@ where
     <F::Future as Future>::Output: 'static,
     K: SpawnAt,
 {
+    let _ = site;
     let spawner = spawner.spawner();
-    match prepare::<S, F, Args, true>(&spawner, function, args)? {
+    match prepare::<S, F, Args, Joiner, true>(&spawner, function, args)? {
         // SAFETY: the body was written and the slot claimed just now.
         Prepared::Filled(core, slot, body) => Ok(unsafe {
-            start::<F::Future, SiteHome<S, true, true>>(spawner.core_ref(), core, slot, body)
+            start::<F::Future, SiteHome<S, Joiner, true>>(spawner.core_ref(), core, slot, body)
         }),
         // SAFETY: the body holds the future and is ours, and no slot knows of it.
         Prepared::Gone(block, body) => Ok(unsafe {
-            never_start::<F::Future, SiteHome<S, true, true>>(spawner.core_ref(), block, body)
+            never_start::<F::Future, SiteHome<S, Joiner, true>>(spawner.core_ref(), block, body)
         }),
     }
 }
@@ -79,8 +81,8 @@ where
 #[inline]
 pub fn spawn_site_detached<S, F, Args, K>(
     spawner: &K,
-    function: F,
     args: Args,
+    (site, function): (SiteOf<S>, F),
 ) -> Result<(), SpawnError>
 where
     S: Site,
@@ -88,7 +90,7 @@ where
     F::Future: 'static,
     K: DetachAt<F::Future>,
 {
-    try_spawn_site_detached::<S, F, Args, K>(spawner, function, args).map_err(SpawnError::from)
+    try_spawn_site_detached(spawner, args, (site, function)).map_err(SpawnError::from)
 }
 
 /// The function behind [`try_spawn_detached!`](crate::try_spawn_detached!).
@@ -99,8 +101,8 @@ where
 #[doc(hidden)]
 pub fn try_spawn_site_detached<S, F, Args, K>(
     spawner: &K,
-    function: F,
     args: Args,
+    (site, function): (SiteOf<S>, F),
 ) -> Result<(), TrySpawnError<Args>>
 where
     S: Site,
@@ -108,21 +110,22 @@ where
     F::Future: 'static,
     K: DetachAt<F::Future>,
 {
+    let _ = site;
     let spawner = spawner.any_spawner();
     if K::MORTAL {
-        match prepare::<S, F, Args, true>(&spawner, function, args)? {
+        match prepare::<S, F, Args, (), true>(&spawner, function, args)? {
             // SAFETY: the body was written and the slot claimed just now.
             Prepared::Filled(core, slot, body) => unsafe {
-                start_detached::<F::Future, SiteHome<S, false, true>>(core, slot, body);
+                start_detached::<F::Future, SiteHome<S, (), true>>(core, slot, body);
             },
             // SAFETY: the future is ours, and no slot knows of it.
             Prepared::Gone(_, body) => unsafe { forgo::<S, F::Future>(body) },
         }
     } else if let Prepared::Filled(core, slot, body) =
-        prepare::<S, F, Args, false>(&spawner, function, args)?
+        prepare::<S, F, Args, (), false>(&spawner, function, args)?
     {
         // SAFETY: as above.
-        unsafe { start_detached::<F::Future, SiteHome<S, false, false>>(core, slot, body) };
+        unsafe { start_detached::<F::Future, SiteHome<S, (), false>>(core, slot, body) };
     }
     Ok(())
 }
@@ -145,7 +148,7 @@ unsafe fn forgo<S: Site, F: Future>(body: *mut ()) {
     // SAFETY: the caller's promise. Moved out, so that a panic of its destructor finds the body
     // given back.
     let future = unsafe { body.cast::<F>().read() };
-    S::bodies().give_back(body);
+    S::BODIES.give_back(body);
     drop(future);
 }
 
@@ -233,7 +236,7 @@ impl<F> DetachAt<F> for EndlessSpawner {
 /// Claims a slot and a body at a spawn site, both or none, and makes the future there.
 #[cfg(lean)]
 #[inline]
-fn prepare<S, F, Args, const MORTAL: bool>(
+fn prepare<S, F, Args, J, const MORTAL: bool>(
     spawner: &Spawner,
     function: F,
     args: Args,
@@ -241,8 +244,10 @@ fn prepare<S, F, Args, const MORTAL: bool>(
 where
     S: Site,
     F: TaskFn<Args>,
+    J: Place,
 {
     use crate::task::pool::FULL;
+    const { S::BODIES.assert_fits::<F::Future, J>() };
     let mut core = Some(spawner.core_ref().shared());
     if MORTAL {
         core = spawner.core_ref().get().filter(|core| !core.closing.get());
@@ -250,7 +255,7 @@ where
     let Some(core) = core else {
         return Err(TrySpawnError::new(SpawnErrorKind::Closed, args));
     };
-    let bodies = S::bodies();
+    let bodies = S::BODIES;
     let block = core.blocks.get();
     // SAFETY: S1; a claimed core has a block.
     let (index, body) = unsafe { (*block).claim_and(bodies.used(), bodies.len()) };
@@ -263,12 +268,12 @@ where
         };
         return Err(TrySpawnError::new(kind, args));
     }
-    let body = bodies.at::<F::Future>(body);
+    let body = bodies.at(body);
     // SAFETY: S1; claimed just now.
     let slot = unsafe { Block::slot(block, index) };
     // A panic here keeps both for ever; but a lean build aborts on panics.
     // SAFETY: fresh memory of the right layout.
-    unsafe { Body::<F::Future, ()>::make(body, function, args) };
+    unsafe { Body::<F::Future, J, ()>::make(body, function, args) };
     if MORTAL && spawner.core_ref().get().is_none() {
         core.release_slot(slot.block(), index);
         return Ok(Prepared::Gone(slot.block(), body));
@@ -279,7 +284,7 @@ where
 #[cfg(not(lean))]
 /// Claims a slot and a body at a spawn site and makes the future there.
 #[inline]
-fn prepare<S, F, Args, const MORTAL: bool>(
+fn prepare<S, F, Args, J, const MORTAL: bool>(
     spawner: &Spawner,
     function: F,
     args: Args,
@@ -287,13 +292,15 @@ fn prepare<S, F, Args, const MORTAL: bool>(
 where
     S: Site,
     F: TaskFn<Args>,
+    J: Place,
 {
+    const { S::BODIES.assert_fits::<F::Future, J>() };
+    let bodies = S::BODIES;
     let (core, slot) = match spawner.claim() {
         Ok(claimed) => claimed,
         Err(kind) => return Err(TrySpawnError::new(kind, args)),
     };
-    let bodies = S::bodies();
-    let Some(body) = bodies.take::<F::Future>() else {
+    let Some(body) = bodies.take() else {
         spawner.unclaim(core, slot);
         let capacity = bodies.len();
         return Err(TrySpawnError::new(
@@ -314,7 +321,7 @@ where
     let give_back = || bodies.give_back(body);
     let claimed = Claimed(spawner, core, slot, &give_back);
     // SAFETY: fresh memory of the right layout.
-    unsafe { Body::<F::Future, ()>::make(body, function, args) };
+    unsafe { Body::<F::Future, J, ()>::make(body, function, args) };
     core::mem::forget(claimed);
     if spawner.core_ref().get().is_none() {
         // The user's function has dropped the executor; the slot is no longer ours.

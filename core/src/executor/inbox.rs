@@ -21,7 +21,7 @@ use super::error::{SpawnError, SpawnErrorKind, TrySpawnError};
 use super::handle::Handle;
 use super::spawner::Spawner;
 use crate::task::body::{catch, drop_quietly, run_quietly};
-use crate::task::{AbortHandle, JoinError};
+use crate::task::{AbortHandle, JoinError, wake_quietly};
 
 type Job = Box<dyn FnOnce(&Spawner) + Send>;
 
@@ -264,7 +264,7 @@ impl<T> Shared<T> {
         let joiner = state.joiner.take();
         drop(state);
         if let Some(joiner) = joiner {
-            joiner.wake();
+            wake_quietly(joiner);
         }
     }
 }

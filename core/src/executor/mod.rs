@@ -6,6 +6,8 @@ pub(crate) mod core;
 mod core_ref;
 mod endless;
 mod error;
+#[cfg(feature = "std")]
+mod guest;
 mod handle;
 #[cfg(all(test, not(loom)))]
 mod idle;
@@ -13,7 +15,11 @@ mod idle;
 mod inbox;
 #[cfg(all(lean, feature = "interrupt-executors"))]
 mod interrupt;
+#[cfg(all(lean, feature = "interrupt-executors"))]
+mod levels;
 mod listing;
+mod pace;
+mod random;
 mod root;
 mod running;
 mod spawner;
@@ -27,6 +33,7 @@ use self::context::Entered;
 use self::core::{Core, CoreRef};
 use self::running::Running;
 use crate::reactor::{Deadline, Reactor};
+use crate::task::body::{catch_anyway, drop_quietly, go_on_with};
 use crate::task::ready::Block;
 use crate::task::{JoinError, TaskPool, run};
 
@@ -40,6 +47,9 @@ pub use inbox::{RemoteFuture, RemoteHandle};
 #[cfg(all(lean, feature = "interrupt-executors"))]
 pub use interrupt::InterruptExecutor;
 pub use listing::{Stats, TaskInfo, TaskState, Tasks};
+#[cfg(any(feature = "std", feature = "simulation"))]
+pub(crate) use random::Dice;
+pub use random::{random, random_below};
 pub use spawner::{Spawner, spawn, try_spawn};
 
 /// Runs tasks on one thread (or interrupt priority), waiting in a reactor when none is ready.
@@ -166,12 +176,14 @@ impl<R: Reactor> Executor<R> {
         self.core().heap.shrink();
     }
 
-    /// Polls ready tasks in an order drawn from `seed` instead of a fixed one, to find out
+    /// Polls ready tasks in an order drawn from `seed` instead of that of their wakes, to find out
     /// what depends on the order; the same seed gives the same order. Zero turns it off.
+    /// It is the seed of [`random`], too, and so of [`select!`](crate::select).
     #[cfg(any(feature = "std", feature = "simulation"))]
     pub fn set_schedule_seed(&self, seed: u64) {
         let core = self.core();
         core.seed.set(seed);
+        core.dice.seed(seed);
         match seed {
             0 => core.clear_signal(core::SEEDED),
             _ => core.set_signal(core::SEEDED),
@@ -277,6 +289,8 @@ impl<R: Reactor> Drop for Executor<R> {
     fn drop(&mut self) {
         let core = self.core();
         core.closing.set(true);
+        // A destructor that panics, where no task catches it, does so once all is done.
+        let mut thrown = None;
         {
             let _entered = self.entered();
             core.for_each_block(|block| {
@@ -287,7 +301,13 @@ impl<R: Reactor> Drop for Executor<R> {
                     if slot.is_live() {
                         // SAFETY: our thread, context entered; nothing is being polled, since
                         // running borrows the executor.
-                        unsafe { run::cancel(core, slot, JoinError::Aborted) };
+                        let cancel = || unsafe { run::cancel(core, slot, JoinError::Aborted) };
+                        if let Err(panic) = catch_anyway(cancel) {
+                            match thrown {
+                                None => thrown = Some(panic),
+                                Some(_) => drop_quietly(panic),
+                            }
+                        }
                     }
                 }
             });
@@ -301,6 +321,9 @@ impl<R: Reactor> Drop for Executor<R> {
             crate::task::heap::idle::put(core);
         }
         let _ = self.on_heap;
+        if let Some(thrown) = thrown {
+            go_on_with(thrown);
+        }
     }
 }
 
@@ -327,6 +350,8 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
             core.bytes.set(self.bytes());
         }
         core.add_block(self.block(), N);
+        #[cfg(feature = "embassy-time")]
+        core.foreign.give_timers(self.block(), self.timers());
         Some(claim)
     }
 }

@@ -1,32 +1,25 @@
 //! A run of the executor: turn after turn, and waits in between.
 
-use ::core::time::Duration;
-
 use super::RunError;
 use super::context::Entered;
 #[cfg(not(lean))]
 use super::core;
 use super::core::Core;
+use super::pace::Pace;
 use crate::reactor::{Deadline, Pending, Reactor};
 use crate::task::slot::Tenant;
 #[cfg(lean)]
 use crate::task::{ready::Block, run};
 use crate::time::Instant;
 
-/// A busy executor looks at its reactor when it has polled this many tasks…
-const POLLS_BETWEEN_LOOKS: usize = 64;
-/// … and this much time has passed since it looked last.
-const TIME_BETWEEN_LOOKS: Duration = Duration::from_micros(100);
-
 /// A run of the executor, from [`Executor::begin`] until dropped.
 pub(super) struct Running<'a, R: Reactor> {
     pub(super) core: &'static Core,
     reactor: &'a R,
-    /// Polls since the last look at the reactor.
+    /// Polls since the last look at the clock.
     #[cfg(lean)]
-    polled: usize,
-    /// When that was, as far as the clock has been read since.
-    looked: Option<Instant>,
+    polled: u32,
+    pace: Pace,
     _entered: Entered,
 }
 
@@ -47,14 +40,15 @@ impl<'a, R: Reactor> Running<'a, R> {
         if core.running.replace(true) {
             return Err(RunError::Nested);
         }
+        let pace = Pace::new();
         #[cfg(not(lean))]
-        core.look_after(POLLS_BETWEEN_LOOKS);
+        core.look_after(pace.polls());
         Ok(Self {
             core,
             reactor,
             #[cfg(lean)]
             polled: 0,
-            looked: None,
+            pace,
             _entered: enter(),
         })
     }
@@ -68,7 +62,7 @@ impl<'a, R: Reactor> Running<'a, R> {
         let core = self.core;
         loop {
             // Tasks that wake one another in turn stay in here.
-            #[cfg(feature = "std")]
+            #[cfg(all(threads, not(lean)))]
             while let Some(ended) = self.short_turn(core) {
                 if (ended? || root.is_none()) && self.is_done(root) {
                     return Ok(());
@@ -94,9 +88,9 @@ impl<'a, R: Reactor> Running<'a, R> {
     /// Whether there is something to do for certain. What is left out, [`wait`](Self::wait) looks at.
     #[inline]
     fn is_busy(&self, core: &Core) -> bool {
-        #[cfg(feature = "std")]
+        #[cfg(all(threads, not(lean)))]
         return core.ready.has_local();
-        #[cfg(not(feature = "std"))]
+        #[cfg(not(all(threads, not(lean))))]
         return self.is_ready(core);
     }
 
@@ -135,42 +129,43 @@ impl<'a, R: Reactor> Running<'a, R> {
     pub(super) fn counted_turn(&mut self) -> Result<usize, RunError<R::Error>> {
         let core = self.core;
         let block = core.blocks.get();
-        let mut polls = 0;
+        let mut polls = 0_u32;
         // SAFETY: the executor's own block. `begin` has entered the context on the executor's
         // level, and only one run exists, so no task is being polled.
         unsafe {
             Block::sweep(block, core.words(), |slot| {
-                polls += usize::from(run::attend(slot));
+                polls += u32::from(run::attend(slot));
             });
         }
         self.polled += polls;
-        if self.polled >= POLLS_BETWEEN_LOOKS {
+        if self.polled >= self.pace.polls() {
             self.look_if_time()?;
         }
-        Ok(polls)
+        Ok(polls as usize)
     }
 
     #[inline]
     fn put_off_look(&mut self) {
         #[cfg(not(lean))]
-        self.core.look_after(POLLS_BETWEEN_LOOKS);
+        self.core.look_after(self.pace.polls());
         #[cfg(lean)]
         {
             self.polled = 0;
         }
     }
 
+    /// Reads the clock and looks at the reactor, if it is time.
     #[cold]
     pub(super) fn look_if_time(&mut self) -> Result<(), RunError<R::Error>> {
-        // Reading the clock costs as much as several polls: not again before as many more.
-        self.put_off_look();
         let now = self.reactor.now();
-        let looked = *self.looked.get_or_insert(now);
-        // In nanoseconds, because a `Duration` takes a division.
-        if now.as_nanos().saturating_sub(looked.as_nanos()) >= TIME_BETWEEN_LOOKS.as_nanos() as u64
-        {
-            self.look(Deadline::Now)?;
+        // Time may have passed since the last note of it.
+        #[cfg(not(lean))]
+        self.core.forget_time();
+        if self.pace.check(now) {
+            let parked = self.reactor.park(Deadline::Now);
+            return self.looked(parked, Some(now));
         }
+        self.put_off_look();
         Ok(())
     }
 
@@ -178,33 +173,41 @@ impl<'a, R: Reactor> Running<'a, R> {
     #[inline]
     pub(super) fn look(&mut self, until: Deadline) -> Result<(), RunError<R::Error>> {
         let parked = self.reactor.park(until);
-        self.looked(parked)
+        self.looked(parked, None)
     }
 
-    /// What follows a look at the reactor.
-    fn looked(&mut self, parked: Result<(), R::Error>) -> Result<(), RunError<R::Error>> {
-        self.put_off_look();
+    /// What follows a look at the reactor; `now` is the time, if it is known.
+    fn looked(
+        &mut self,
+        parked: Result<(), R::Error>,
+        mut now: Option<Instant>,
+    ) -> Result<(), RunError<R::Error>> {
         parked.map_err(RunError::Reactor)?;
         // Without timers nobody needs the time yet.
-        self.looked = None;
-        if !R::TIMELESS && !self.core.timers.is_empty() {
-            self.fire();
+        #[cfg(not(lean))]
+        self.core.forget_time();
+        if !R::TIMELESS && self.core.has_timers() {
+            now = Some(self.fire());
         }
+        self.pace.looked(now);
+        self.put_off_look();
         Ok(())
     }
 
-    /// Fires the timers whose time has come.
+    /// Fires the timers whose time has come. Returns the time.
     #[inline(never)]
-    fn fire(&mut self) {
+    fn fire(&mut self) -> Instant {
         let now = self.reactor.now();
-        self.looked = Some(now);
-        self.core.timers.fire(now);
+        #[cfg(not(lean))]
+        self.core.note_time(now, self.reactor.resolution());
+        self.core.fire(now);
+        now
     }
 
     /// When the next timer is due.
     #[inline]
     fn deadline(&self) -> Deadline {
-        match self.core.timers.next_deadline() {
+        match self.core.next_deadline() {
             Some(deadline) if !R::TIMELESS => Deadline::At(deadline),
             _ => Deadline::Never,
         }
@@ -232,8 +235,9 @@ impl<'a, R: Reactor> Running<'a, R> {
             let pending = Pending::new(core, reasons);
             #[cfg(lean)]
             let pending = Pending::new(core.blocks.get(), core.words());
+            self.pace.waited();
             let parked = self.reactor.park_unless(&pending, until);
-            self.looked(parked)?;
+            self.looked(parked, None)?;
             return Ok(true);
         }
         #[cfg(not(lean))]
@@ -247,6 +251,7 @@ impl<'a, R: Reactor> Running<'a, R> {
             if core.has_signal(core::BACKLOG) && self.has_mail() {
                 return Ok(false);
             }
+            self.pace.waited();
             self.look(until)?;
         }
         Ok(true)

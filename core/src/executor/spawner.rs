@@ -9,7 +9,9 @@ use super::error::{SpawnError, SpawnErrorKind, TrySpawnError};
 use super::handle::Handle;
 use super::listing::{Stats, Tasks};
 use crate::task::JoinHandle;
-use crate::task::body::Body;
+use crate::task::body::BodyIn;
+#[cfg(feature = "alloc")]
+use crate::task::joiner::Joiner;
 use crate::task::offer::Offer;
 use crate::task::pool::{Bytes, Refusal, TaskPool};
 use crate::task::run::start;
@@ -183,7 +185,7 @@ impl Spawner {
     ) -> Result<JoinHandle<F::Output>, SpawnErrorKind>
     where
         F: Future + 'static,
-        Heap<L>: Home<Label = L>,
+        Heap<L>: Home<Label = L, Joiner = Joiner>,
     {
         match self.executor.get() {
             Some(core) => self.take_on_heap_of(core, offer, label),
@@ -202,7 +204,7 @@ impl Spawner {
     ) -> Result<JoinHandle<F::Output>, SpawnErrorKind>
     where
         F: Future + 'static,
-        Heap<L>: Home<Label = L>,
+        Heap<L>: Home<Label = L, Joiner = Joiner>,
     {
         let slot = claim_of(core)?;
         let Some(body) = core.heap.take::<F, Heap<L>>() else {
@@ -214,7 +216,7 @@ impl Spawner {
         // SAFETY: fresh memory of the right layout; the slot was claimed just now, and the offer
         // is taken once.
         unsafe {
-            Body::write(body, offer, label);
+            BodyIn::<F, Heap<L>>::write(body, offer, label);
             Ok(start::<F, Heap<L>>(self.executor, core, slot, body))
         }
     }
@@ -253,7 +255,7 @@ impl Spawner {
             // SAFETY: fresh memory of the right layout; the slot was claimed just now, and the
             // offer is taken once.
             Ok((body, label)) => unsafe {
-                Body::write(body, offer, label);
+                BodyIn::<F, Bytes>::write(body, offer, label);
                 Ok(start::<F, Bytes>(self.executor, core, slot, body))
             },
             Err(kind) => {
@@ -287,6 +289,11 @@ impl Spawner {
     /// The time on the executor's clock; `None` unless the executor runs right now.
     pub fn now(&self) -> Option<Instant> {
         self.executor.get()?.now()
+    }
+
+    /// An instant to count from: see [`Core::start`].
+    pub(crate) fn start(&self) -> Option<Instant> {
+        self.executor.get()?.start()
     }
 
     /// Counters: live tasks, capacity, polls, refused spawns. All zero once the executor is gone.

@@ -28,6 +28,33 @@ pub unsafe trait Scope: sealed::Sealed + 'static {
     #[cfg(loom)]
     fn raw() -> Self::Raw;
 
+    /// Where a value lies that foreign code looks at.
+    #[doc(hidden)]
+    type Shelf<T>: super::shelf::Shelf<T>;
+
+    /// An owner that counts, as many threads or one can share it.
+    #[doc(hidden)]
+    #[cfg(feature = "alloc")]
+    type Counted<T>: core::ops::Deref<Target = T> + Clone + From<T>;
+
+    /// What knows such an owner's value without owning it.
+    #[doc(hidden)]
+    #[cfg(feature = "alloc")]
+    type Weak<T>;
+
+    #[doc(hidden)]
+    #[cfg(feature = "alloc")]
+    fn downgrade<T>(owner: &Self::Counted<T>) -> Self::Weak<T>;
+
+    #[doc(hidden)]
+    #[cfg(feature = "alloc")]
+    fn upgrade<T>(weak: &Self::Weak<T>) -> Option<Self::Counted<T>>;
+
+    /// Whether it has an owner.
+    #[doc(hidden)]
+    #[cfg(feature = "alloc")]
+    fn is_owned<T>(weak: &Self::Weak<T>) -> bool;
+
     /// Runs `f`, alone.
     #[doc(hidden)]
     fn locked<U>(raw: &Self::Raw, f: impl FnOnce() -> U) -> U;
@@ -51,6 +78,26 @@ impl sealed::Sealed for Shared {}
 // SAFETY: whatever has this scope is neither `Send` nor `Sync`, so there is one thread.
 unsafe impl Scope for Local {
     type Raw = ();
+    type Shelf<T> = core::cell::RefCell<T>;
+    #[cfg(feature = "alloc")]
+    type Counted<T> = alloc::rc::Rc<T>;
+    #[cfg(feature = "alloc")]
+    type Weak<T> = alloc::rc::Weak<T>;
+
+    #[cfg(feature = "alloc")]
+    fn downgrade<T>(owner: &Self::Counted<T>) -> Self::Weak<T> {
+        alloc::rc::Rc::downgrade(owner)
+    }
+
+    #[cfg(feature = "alloc")]
+    fn upgrade<T>(weak: &Self::Weak<T>) -> Option<Self::Counted<T>> {
+        weak.upgrade()
+    }
+
+    #[cfg(feature = "alloc")]
+    fn is_owned<T>(weak: &Self::Weak<T>) -> bool {
+        weak.strong_count() > 0
+    }
 
     #[cfg(not(loom))]
     const RAW: () = ();
@@ -67,6 +114,26 @@ unsafe impl Scope for Local {
 // SAFETY: that is what the lock does.
 unsafe impl Scope for Shared {
     type Raw = RawLock;
+    type Shelf<T> = super::shelf::Locked<T>;
+    #[cfg(feature = "alloc")]
+    type Counted<T> = alloc::sync::Arc<T>;
+    #[cfg(feature = "alloc")]
+    type Weak<T> = alloc::sync::Weak<T>;
+
+    #[cfg(feature = "alloc")]
+    fn downgrade<T>(owner: &Self::Counted<T>) -> Self::Weak<T> {
+        alloc::sync::Arc::downgrade(owner)
+    }
+
+    #[cfg(feature = "alloc")]
+    fn upgrade<T>(weak: &Self::Weak<T>) -> Option<Self::Counted<T>> {
+        weak.upgrade()
+    }
+
+    #[cfg(feature = "alloc")]
+    fn is_owned<T>(weak: &Self::Weak<T>) -> bool {
+        weak.strong_count() > 0
+    }
 
     #[cfg(not(loom))]
     const RAW: RawLock = RawLock::new();

@@ -10,6 +10,7 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
 use super::body::{Body, Home};
+use super::joiner::{Joiner, Place};
 #[cfg(not(lean))]
 use super::pool::claim_bit;
 use super::pool::release_bit;
@@ -59,22 +60,24 @@ task_fn!(A B C D E F);
 task_fn!(A B C D E F G);
 task_fn!(A B C D E F G H);
 
-/// Size of the body of the futures that `f` makes.
+/// Size of the body of the futures that `f` makes, for tasks that can be joined.
 pub const fn body_size<F: TaskFn<Args>, Args>(_f: F) -> usize {
-    size_of::<Body<F::Future, ()>>()
+    size_of::<Body<F::Future, Joiner, ()>>()
 }
 
-/// What leaves the low bits of a body's address to the slot, which keeps two flags there, or one.
-const LEAST_ALIGN: usize = if cfg!(lean) { 2 } else { 4 };
-
-/// Alignment of the body of the futures that `f` makes.
+/// Alignment of the body of the futures that `f` makes, for tasks that can be joined.
 pub const fn body_align<F: TaskFn<Args>, Args>(_f: F) -> usize {
-    let align = align_of::<Body<F::Future, ()>>();
-    if align < LEAST_ALIGN {
-        LEAST_ALIGN
-    } else {
-        align
-    }
+    align_of::<Body<F::Future, Joiner, ()>>()
+}
+
+/// Size of the body of the futures that `f` makes, for tasks that cannot be joined.
+pub const fn detached_size<F: TaskFn<Args>, Args>(_f: F) -> usize {
+    size_of::<Body<F::Future, (), ()>>()
+}
+
+/// Alignment of the body of the futures that `f` makes, for tasks that cannot be joined.
+pub const fn detached_align<F: TaskFn<Args>, Args>(_f: F) -> usize {
+    align_of::<Body<F::Future, (), ()>>()
 }
 
 /// Type whose alignment is `N`.
@@ -163,7 +166,7 @@ where
     /// The memory without its type.
     pub const fn erased(&'static self) -> SiteBodies {
         SiteBodies {
-            used: &self.used,
+            used: &raw const self.used,
             first: UnsafeCell::raw_get(self.bodies.as_ptr().cast::<UnsafeCell<()>>()),
             len: N,
             size: SIZE,
@@ -184,9 +187,11 @@ where
 }
 
 /// The bodies of a spawn site. Only [`SiteMemory::erased`] makes them, from a static.
+///
+/// Pointers only, because a constant can have those to a static that changes, and no references.
 #[derive(Clone, Copy, Debug)]
 pub struct SiteBodies {
-    used: &'static AtomicUsize,
+    used: *const AtomicUsize,
     first: *mut (),
     len: usize,
     size: usize,
@@ -199,39 +204,36 @@ impl SiteBodies {
         self.len
     }
 
-    /// A free body for a future of type `F`.
+    /// A free body.
     #[cfg(not(lean))]
     #[inline]
-    pub(crate) fn take<F: Future>(&self) -> Option<*mut ()> {
-        self.assert_fits::<F>();
-        let index = claim_bit(self.used, self.len)?;
+    pub(crate) fn take(&self) -> Option<*mut ()> {
+        let index = claim_bit(self.used(), self.len)?;
         // SAFETY: the index is within the array.
         Some(unsafe { self.first.byte_add(index * self.stride) })
     }
 
-    /// The word for `claim_bits`.
-    #[cfg(lean)]
+    /// The bits of the bodies that are in use.
     #[inline(always)]
     pub(crate) fn used(&self) -> &'static AtomicUsize {
-        self.used
+        // SAFETY: made from a static.
+        unsafe { &*self.used }
     }
 
-    /// The body at `index`, which has been claimed, for a future of type `F`.
+    /// The body at `index`, which has been claimed.
     #[cfg(lean)]
     #[inline(always)]
-    pub(crate) fn at<F: Future>(&self, index: usize) -> *mut () {
-        self.assert_fits::<F>();
+    pub(crate) fn at(&self, index: usize) -> *mut () {
         // A single body's address is known to the compiler.
         let index = if self.len == 1 { 0 } else { index };
         // SAFETY: the index is within the array.
         unsafe { self.first.byte_add(index * self.stride) }
     }
 
-    #[inline(always)]
-    fn assert_fits<F: Future>(&self) {
+    /// Fails to compile if the bodies are too small for futures of type `F`.
+    pub(crate) const fn assert_fits<F: Future, J>(&self) {
         assert!(
-            size_of::<Body<F, ()>>() <= self.size
-                && align_of::<Body<F, ()>>().max(LEAST_ALIGN) <= self.align,
+            size_of::<Body<F, J, ()>>() <= self.size && align_of::<Body<F, J, ()>>() <= self.align,
             "the spawn site's memory was made for another function"
         );
     }
@@ -251,27 +253,45 @@ impl SiteBodies {
         if self.len > 1 {
             index /= self.stride;
         }
-        // A site that lies about its memory loses a body; it cannot free one that is in use.
-        (index < self.len).then_some((self.used, index))
+        (index < self.len).then_some((self.used(), index))
     }
 }
 
 /// A place in the source where [`spawn!`](crate::spawn!) stands.
+///
+/// Anybody can implement it, so unsafe code relies on no more than the types say: a constant is the
+/// same whenever it is asked for, its making runs no code and cannot panic then, and a
+/// [`SiteBodies`] is always that of some static. In the worst case a site is another one's twin.
 pub trait Site: 'static {
     /// The bodies of the site.
-    fn bodies() -> SiteBodies;
+    const BODIES: SiteBodies;
 }
 
-/// Bodies of a spawn site, for tasks that can be joined or not, ended from outside or not.
-pub(crate) struct SiteHome<S, const JOINABLE: bool, const MORTAL: bool>(PhantomData<S>);
+/// Names a [`Site`] to a function.
+pub struct SiteOf<S>(PhantomData<S>);
 
-// SAFETY: `release` clears the bit that `take` has set: the body lies in the memory that the
-// site names, or else nothing is cleared.
-unsafe impl<S: Site, const JOINABLE: bool, const MORTAL: bool> Home
-    for SiteHome<S, JOINABLE, MORTAL>
-{
+impl<S: Site> SiteOf<S> {
+    /// The name of the site `S`.
+    #[allow(clippy::new_without_default, reason = "made by a macro only")]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<S> core::fmt::Debug for SiteOf<S> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("SiteOf").finish_non_exhaustive()
+    }
+}
+
+/// Bodies of a spawn site, for tasks that can be joined (`J` is [`Joiner`]) or not, ended from outside or not.
+pub(crate) struct SiteHome<S, J, const MORTAL: bool>(PhantomData<(S, J)>);
+
+// SAFETY: `release` clears the bit that `take` has set: the site's constant names the memory that the
+// body lies in.
+unsafe impl<S: Site, J: Place, const MORTAL: bool> Home for SiteHome<S, J, MORTAL> {
     type Label = ();
-    const JOINABLE: bool = JOINABLE;
+    type Joiner = J;
     const MORTAL: bool = MORTAL;
 
     fn name((): ()) -> Option<&'static str> {
@@ -280,13 +300,13 @@ unsafe impl<S: Site, const JOINABLE: bool, const MORTAL: bool> Home
 
     #[inline]
     unsafe fn release<F: Future>(_: Option<&Core>, body: *mut ()) {
-        S::bodies().give_back(body);
+        S::BODIES.give_back(body);
     }
 
     #[cfg(lean)]
     #[inline]
     fn bit(body: *mut ()) -> Option<super::pool::BodyBit> {
-        S::bodies().bit(body)
+        S::BODIES.bit(body)
     }
 }
 
@@ -342,7 +362,7 @@ unsafe impl<S: Site, const JOINABLE: bool, const MORTAL: bool> Home
 #[macro_export]
 macro_rules! spawn {
     ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
-        $crate::__spawn_at_site!(spawn_site, $spawner, $function, $n, ($($arg),*))
+        $crate::__spawn_at_site!(spawn_site body_size body_align, $spawner, $function, $n, ($($arg),*))
     };
     ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
         $crate::spawn!($spawner, [$function; 1]($($arg),*))
@@ -370,7 +390,9 @@ macro_rules! spawn {
 #[macro_export]
 macro_rules! spawn_detached {
     ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
-        $crate::__spawn_at_site!(spawn_site_detached, $spawner, $function, $n, ($($arg),*))
+        $crate::__spawn_at_site!(
+            spawn_site_detached detached_size detached_align, $spawner, $function, $n, ($($arg),*)
+        )
     };
     ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
         $crate::spawn_detached!($spawner, [$function; 1]($($arg),*))
@@ -399,7 +421,7 @@ macro_rules! spawn_detached {
 #[macro_export]
 macro_rules! try_spawn {
     ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
-        $crate::__spawn_at_site!(try_spawn_site, $spawner, $function, $n, ($($arg),*))
+        $crate::__spawn_at_site!(try_spawn_site body_size body_align, $spawner, $function, $n, ($($arg),*))
     };
     ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
         $crate::try_spawn!($spawner, [$function; 1]($($arg),*))
@@ -413,7 +435,10 @@ macro_rules! try_spawn {
 #[macro_export]
 macro_rules! try_spawn_detached {
     ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
-        $crate::__spawn_at_site!(try_spawn_site_detached, $spawner, $function, $n, ($($arg),*))
+        $crate::__spawn_at_site!(
+            try_spawn_site_detached detached_size detached_align,
+            $spawner, $function, $n, ($($arg),*)
+        )
     };
     ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
         $crate::try_spawn_detached!($spawner, [$function; 1]($($arg),*))
@@ -423,18 +448,20 @@ macro_rules! try_spawn_detached {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __spawn_at_site {
-    ($spawn:ident, $spawner:expr, $function:expr, $n:expr, ($($arg:expr),*)) => {{
-        struct Site;
-        static MEMORY: $crate::__private::SiteMemory<
-            { $crate::__private::body_size($function) },
-            { $crate::__private::body_align($function) },
-            { $n },
-        > = $crate::__private::SiteMemory::new();
-        impl $crate::__private::Site for Site {
-            fn bodies() -> $crate::__private::SiteBodies {
-                MEMORY.erased()
+    ($spawn:ident $size:ident $align:ident, $spawner:expr, $function:expr, $n:expr, ($($arg:expr),*)) => {
+        // The names of items are seen by what the program has written in the same block: so there is
+        // nothing of it in there but what the memory is made for, and the names are ours.
+        $crate::__private::$spawn(&$spawner, ($($arg,)*), {
+            struct __PolliwogSite;
+            static __POLLIWOG_MEMORY: $crate::__private::SiteMemory<
+                { $crate::__private::$size($function) },
+                { $crate::__private::$align($function) },
+                { $n },
+            > = $crate::__private::SiteMemory::new();
+            impl $crate::__private::Site for __PolliwogSite {
+                const BODIES: $crate::__private::SiteBodies = __POLLIWOG_MEMORY.erased();
             }
-        }
-        $crate::__private::$spawn::<Site, _, _, _>(&$spawner, $function, ($($arg,)*))
-    }};
+            ($crate::__private::SiteOf::<__PolliwogSite>::new(), $function)
+        })
+    };
 }

@@ -48,6 +48,22 @@ pub(crate) fn slot(waker: &Waker) -> Option<SlotRef> {
     core::ptr::eq(waker.vtable(), &VTABLE).then(|| unsafe { SlotRef::from_ptr(waker.data()) })
 }
 
+/// The index of one of our own wakers' slot, if it belongs to `block`.
+#[cfg(all(lean, feature = "embassy-time"))]
+pub(crate) fn index_in(block: *const super::ready::Block, waker: &Waker) -> Option<usize> {
+    if !core::ptr::eq(waker.vtable(), &VTABLE) {
+        return None;
+    }
+    // SAFETY: S1; a block has a first slot.
+    let (first, len) = unsafe {
+        let first = super::ready::Block::slot(block, 0).as_ptr();
+        (first.addr(), (*block).len())
+    };
+    // The ready bytes of a block lie one beside the other.
+    let index = waker.data().addr().wrapping_sub(first);
+    (index < len).then_some(index)
+}
+
 unsafe fn clone(slot: *const ()) -> RawWaker {
     RawWaker::new(slot, &VTABLE)
 }
@@ -77,15 +93,15 @@ unsafe fn ignore(_: *const ()) {}
 #[inline]
 pub(crate) unsafe fn wake(slot: SlotRef) {
     // SAFETY: S1; the block's core never goes away either.
-    #[cfg(feature = "std")]
+    #[cfg(threads)]
     unsafe {
         let core = (*slot.block()).core();
         if context::is_current(core) {
             // The context says that this thread is the executor's.
-            return (*core).ready.mark(slot);
+            return (*core).ready.push(slot);
         }
     }
-    #[cfg(not(feature = "std"))]
+    #[cfg(not(threads))]
     let _ = context::is_current;
     // SAFETY: the caller's promise.
     unsafe { wake_remote(slot) };
@@ -97,7 +113,7 @@ pub(crate) unsafe fn wake(slot: SlotRef) {
 ///
 /// As for [`waker`].
 #[cfg(not(lean))]
-#[cfg_attr(feature = "std", inline(never))]
+#[cfg_attr(threads, inline(never))]
 unsafe fn wake_remote(slot: SlotRef) {
     let block = slot.block();
     // SAFETY: S1; the block belongs to this core; only what any thread may touch is touched.
@@ -121,7 +137,7 @@ pub(crate) unsafe fn wake_from(here: &Core, slot: SlotRef) {
     let core = unsafe { (*slot.block()).core() };
     if core::ptr::eq(core, here) {
         // SAFETY: the slot is this executor's, and this is its thread.
-        unsafe { here.ready.mark(slot) };
+        unsafe { here.ready.push(slot) };
     } else {
         // SAFETY: the caller's promise.
         unsafe { wake(slot) };

@@ -38,6 +38,10 @@ impl Reactor for BoardReactor {
         chip::now()
     }
 
+    fn shared_clock(&self) -> Option<fn() -> Instant> {
+        Some(chip::now)
+    }
+
     fn park(&self, _: Deadline) -> Result<(), Infallible> {
         // Interrupt handlers have done all there is to dispatch.
         Ok(())

@@ -1,6 +1,8 @@
 use super::*;
 use crate::sync::Local;
 
+use core::pin::Pin;
+use core::task::{Context, Poll};
 use std::boxed::Box;
 use std::collections::VecDeque;
 use std::rc::Rc;
