@@ -43,6 +43,10 @@
 //! | `std` | `WallClock` and `Block` for real time, `test`, waiting for other threads |
 //! | `single-core` | [`spawn`](fn@spawn) and `sleep` without a handle on bare metal, where one core runs executors |
 //! | `simulation` | seeds without `std` |
+//! | `net` | `stack`: TCP and UDP on a network device, by the protocol stack `smoltcp`; needs Rust 1.91 |
+//! | `dhcp` | `net` with an address from a DHCP server |
+//! | `dns` | `net` with names looked up by a DNS server |
+//! | `ipv6` | `net` with IPv6 |
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
