@@ -30,7 +30,8 @@
 //!
 //! `dhcp` gets an address from the network (`Stack::start_dhcp`), `dns` looks up names
 //! (`Stack::start_dns`, `lookup_host`), `ipv6` adds IPv6: a link-local address, and those
-//! that the program adds ([`Stack::add_address`]); what routers announce is not heard.
+//! that the program adds ([`Stack::add_address`]); what routers announce is not heard. `edge-nal`
+//! implements the traits of that crate (`EdgeStack`).
 //!
 //! # Cancel safety
 //!
@@ -42,6 +43,8 @@ mod datagrams;
 mod dhcp;
 #[cfg(feature = "dns")]
 mod dns;
+#[cfg(feature = "edge-nal")]
+mod edge;
 mod ending;
 mod io_traits;
 mod listener;
@@ -74,6 +77,8 @@ use smoltcp::wire::{
 
 #[cfg(feature = "dns")]
 pub use dns::{DnsBuffers, lookup_host};
+#[cfg(feature = "edge-nal")]
+pub use edge::EdgeStack;
 pub use listener::{Incoming, TcpListener};
 pub use memory::{Buffers, Sockets};
 pub use settings::{

@@ -2,6 +2,7 @@
 
 mod cable;
 mod datagrams;
+mod edge;
 mod endings;
 mod fire;
 mod names;
