@@ -92,7 +92,7 @@ pub use udp_socket::UdpSocket;
 use neighbors::{Neighbor, Neighbors};
 use table::{Row, Table};
 use udp::Udp;
-use waits::{Queues, Waits, wait};
+use waits::{Queue, Waits, wait};
 use wire::{Gateways, Identity};
 
 use crate::{Error, Limit};
@@ -283,8 +283,8 @@ impl Stack {
             waits: Waits {
                 tcp: &memory.tcp_waits,
                 udp: &memory.udp_waits,
-                listeners: [const { Queues::with_value(()) }; table::LISTENERS],
-                changes: Queues::with_value(()),
+                listeners: [const { Queue::new() }; table::LISTENERS],
+                changes: Queue::new(),
             },
         }
     }
@@ -300,7 +300,7 @@ impl Stack {
     ///
     /// The wait can be given up and begun anew.
     pub async fn wait_address(&self) -> Ipv4Addr {
-        wait::<_, 0, 1>(&self.waits.changes, || self.address()).await
+        wait(&self.waits.changes, || self.address()).await
     }
 
     /// One of the stack's addresses, of any kind, by its number from zero; `None` if it has no more.
@@ -363,7 +363,7 @@ impl Stack {
     /// The wait can be given up and begun anew.
     pub async fn wait_link(&self, up: bool) {
         let is_so = || (self.link_is_up() == up).then_some(());
-        wait::<_, 0, 1>(&self.waits.changes, is_so).await;
+        wait(&self.waits.changes, is_so).await;
     }
 
     /// What connections start with.
