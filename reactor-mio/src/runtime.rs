@@ -347,3 +347,18 @@ fn default_runtime() -> Rc<Runtime> {
 pub fn block_on<F: Future>(future: F) -> F::Output {
     default_runtime().block_on(future)
 }
+
+/// [`block_on`] on a runtime of its own, whose clock is [paused](Builder::start_paused) from the start:
+/// what `#[polliwog::test(start_paused = true)]` runs.
+///
+/// # Panics
+///
+/// As [`block_on`].
+#[doc(hidden)]
+#[track_caller]
+pub fn block_on_paused<F: Future>(future: F) -> F::Output {
+    match Runtime::builder().start_paused(true).build() {
+        Ok(runtime) => runtime.block_on(future),
+        Err(error) => panic!("no runtime: {error}"),
+    }
+}
