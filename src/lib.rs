@@ -57,6 +57,9 @@
 //! | `task-info` | names and poll counts of tasks without `std` |
 //! | `smoltcp` | TCP and UDP on a chip's own network device; needs Rust 1.91 |
 //! | `dhcp` | an address from a DHCP server for that |
+//! | `dns` | names looked up for that |
+//! | `ipv6` | IPv6 for that |
+//! | `edge-nal` | the traits of `edge-nal` for that |
 //!
 //! Your own reactor implements [`Reactor`]; the example `mini-executor` has one.
 #![cfg_attr(not(feature = "std"), no_std)]

@@ -167,7 +167,9 @@ impl Runtime {
              `await` the future, or spawn it"
         );
         let _running = Running(&self.running);
-        self.reactor().enter(|| self.executor.block_on(future))
+        // No closure: that would be one more place for a future that may be large.
+        let _entered = self.reactor().entered();
+        self.executor.block_on(future)
     }
 
     /// Spawns a task, which runs during [`block_on`](Self::block_on).

@@ -43,6 +43,11 @@
 //! | `std` | `WallClock` and `Block` for real time, waiting for other threads, seeds that permute tasks |
 //! | `single-core` | [`spawn`](fn@spawn) and `sleep` without a handle on bare metal, where one core runs executors |
 //! | `simulation` | seeds without `std` |
+//! | `net` | `stack`: TCP and UDP on a network device, by the protocol stack `smoltcp`; needs Rust 1.91 |
+//! | `dhcp` | `net` with an address from a DHCP server |
+//! | `dns` | `net` with names looked up by a DNS server |
+//! | `ipv6` | `net` with IPv6 |
+//! | `edge-nal` | `net` for programs written against the traits of `edge-nal` |
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -173,6 +173,11 @@ impl<T> TrySpawnError<T> {
         SpawnError(self.kind)
     }
 
+    #[cfg(feature = "std")]
+    pub(super) fn map<U>(self, f: impl FnOnce(T) -> U) -> TrySpawnError<U> {
+        TrySpawnError::new(self.kind, f(self.value))
+    }
+
     /// The future, the closure or the arguments, unharmed.
     pub fn into_inner(self) -> T {
         self.value

@@ -35,7 +35,6 @@ mod join_set;
 pub(crate) mod joiner;
 #[cfg(lean)]
 pub(crate) mod lean;
-pub(crate) mod offer;
 pub(crate) mod pool;
 #[cfg(not(lean))]
 pub(crate) mod ready;
