@@ -99,7 +99,7 @@ impl<S: Scope> Permits<S> {
 
     /// # Panics
     ///
-    /// If there would be more than [`MAX_PERMITS`].
+    /// If there would be more than [`MAX_PERMITS`](Self::MAX_PERMITS).
     #[inline]
     #[track_caller]
     pub(super) fn add(&self, permits: usize) {
@@ -241,7 +241,7 @@ impl<S: Scope> Semaphore<S> {
         ///
         /// # Panics
         ///
-        /// If there are more than [`MAX_PERMITS`].
+        /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS).
         pub fn new(permits: usize) -> Self {
             assert!(permits <= MAX_PERMITS, "too many permits");
             Self(Permits::new(permits))
@@ -257,7 +257,7 @@ impl<S: Scope> Semaphore<S> {
     ///
     /// # Panics
     ///
-    /// If there would be more than [`MAX_PERMITS`].
+    /// If there would be more than [`MAX_PERMITS`](Self::MAX_PERMITS).
     #[track_caller]
     pub fn add_permits(&self, permits: usize) {
         self.0.add(permits);

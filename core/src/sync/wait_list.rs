@@ -187,7 +187,7 @@ impl WaitState {
 /// Who waits, in the order in which they came, and what they wait for.
 ///
 /// The value `T` lies beside the list, to be looked at and changed by [`with`](Self::with) and
-/// [`Wait::poll_with`]. What changes of it is a [`Cell`](core::cell::Cell): the accesses are shared,
+/// [`Wait::poll_with`]. What changes of it is a `Cell`: the accesses are shared,
 /// one at a time. Each waiter has some `D` of its own that whoever notifies can see, such as a number
 /// of permits. There are `K` queues under one lock, numbered from zero; those who wait in a queue are
 /// notified in the order in which they came.

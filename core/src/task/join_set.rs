@@ -158,7 +158,7 @@ impl<T> JoinSet<T> {
     ///
     /// # Errors
     ///
-    /// As [`spawn`](crate::spawn).
+    /// As [`spawn`](fn@crate::spawn).
     pub fn spawn<F>(&mut self, future: F) -> Result<AbortHandle, SpawnError>
     where
         F: Future<Output = T> + 'static,
