@@ -184,6 +184,28 @@ fn handlers_are_ordinary_code() {
     assert!(run(sum(&["1", "x"])).is_err());
 }
 
+/// Names of the macro's own do not stand in the way of others'.
+#[test]
+fn names_of_handlers_are_the_callers() {
+    #[derive(Debug, PartialEq)]
+    enum Out {
+        Nothing,
+        B0(u32),
+    }
+    const BRANCHES: u32 = 70;
+    let (disabled, futures, output, fits, start) = (1, 2, 3, 4, 5);
+    let out = now(async {
+        select! {
+            Out::B0(cx) = async { Out::B0(BRANCHES + start) }, if disabled == 1 => {
+                assert_eq!((futures, output, fits), (2, 3, 4));
+                Out::B0(cx + disabled)
+            }
+            else => Out::Nothing,
+        }
+    });
+    assert_eq!(out, Some(Out::B0(76)));
+}
+
 /// A future that goes on from round to round is pinned outside.
 #[test]
 fn a_future_may_be_given_by_reference() {

@@ -45,8 +45,9 @@
 macro_rules! select {
     // All branches have been read: [name index] pattern future precondition handler.
     (@run { $start:expr } { $([$name:ident $index:tt] $pattern:pat, $future:expr, $if:expr, $handler:expr;)* } { $else:expr }) => {{
+        // An item's name is seen by the handlers, too: it must be nobody else's.
         #[doc(hidden)]
-        enum Out<$($name),*> {
+        enum __PolliwogSelect<$($name),*> {
             $($name($name),)*
             Nothing,
         }
@@ -81,7 +82,7 @@ macro_rules! select {
                                 if let $crate::__private::Poll::Ready(output) =
                                     $crate::__private::Future::poll(future, cx)
                                 {
-                                    return $crate::__private::Poll::Ready(Out::$name(output));
+                                    return $crate::__private::Poll::Ready(__PolliwogSelect::$name(output));
                                 }
                             })*
                             _ => {}
@@ -91,12 +92,12 @@ macro_rules! select {
                     if any {
                         $crate::__private::Poll::Pending
                     } else {
-                        $crate::__private::Poll::Ready(Out::Nothing)
+                        $crate::__private::Poll::Ready(__PolliwogSelect::Nothing)
                     }
                 })
                 .await;
                 match output {
-                    $(Out::$name(output) => {
+                    $(__PolliwogSelect::$name(output) => {
                         // Whether it fits, without moving anything out of it.
                         let mut fits = false;
                         #[allow(unused_variables, unused_mut, unreachable_patterns)]
@@ -105,23 +106,23 @@ macro_rules! select {
                             _ => {}
                         }
                         if fits {
-                            break Out::$name(output);
+                            break __PolliwogSelect::$name(output);
                         }
                         disabled |= 1 << $index;
                     })*
-                    Out::Nothing => break Out::Nothing,
+                    __PolliwogSelect::Nothing => break __PolliwogSelect::Nothing,
                 }
             }
         };
         match output {
             $(
-                Out::$name(output) => match output {
+                __PolliwogSelect::$name(output) => match output {
                     $pattern => $handler,
                     #[allow(unreachable_patterns)]
                     _ => unreachable!(),
                 },
             )*
-            Out::Nothing => $else,
+            __PolliwogSelect::Nothing => $else,
         }
     }};
 
