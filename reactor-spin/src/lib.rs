@@ -40,7 +40,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `alloc` | `Runtime::new`, `io::duplex`, networks that grow, clocks that can be cloned |
-//! | `std` | `WallClock` and `Block` for real time, `test`, waiting for other threads |
+//! | `std` | `WallClock` and `Block` for real time, waiting for other threads, seeds that permute tasks |
 //! | `single-core` | [`spawn`](fn@spawn) and `sleep` without a handle on bare metal, where one core runs executors |
 //! | `simulation` | seeds without `std` |
 //! | `net` | `stack`: TCP and UDP on a network device, by the protocol stack `smoltcp`; needs Rust 1.91 |
@@ -76,7 +76,7 @@ mod tick;
 pub use clock::WallClock;
 pub use clock::{Clock, VirtualClock};
 pub use entry::block_on;
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", not(target_os = "none")))]
 pub use entry::{test, test_seeds};
 pub use error::{Error, Limit};
 #[cfg(feature = "std")]
