@@ -56,6 +56,24 @@ fn a_notification_reaches_one_or_is_kept() {
     });
 }
 
+/// One who gives up, at whatever moment, gives back what it has been given.
+#[test]
+fn who_gives_up_keeps_no_permit() {
+    check(4, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let releases = {
+            let semaphore = semaphore.clone();
+            thread::spawn(move || semaphore.add_permits(1))
+        };
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut gives_up = Box::pin(semaphore.acquire());
+        let _ = gives_up.as_mut().poll(&mut cx);
+        drop(gives_up);
+        releases.join().unwrap();
+        assert_eq!(semaphore.available_permits(), 1);
+    });
+}
+
 /// Permits that are given back while some want one and one wants two: all get theirs, none is lost.
 #[test]
 fn no_permit_is_lost() {
