@@ -4,7 +4,7 @@ use core::cell::Cell as ValueCell;
 use core::fmt;
 use core::ops::Deref;
 use core::pin::{Pin, pin};
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
@@ -12,6 +12,7 @@ use super::channel::SendError;
 use super::scope::Scope;
 use super::wait_list::{Access, Wait, WaitList};
 use crate::shim::Cell;
+use crate::task::budget::poll_proceed;
 
 /// A channel that gives each message to all who receive, and keeps the latest few for those who are
 /// behind: for a static, or for a structure; its ends borrow it.
@@ -374,8 +375,13 @@ impl<P: BroadcastRef> Receiver<P> {
         let next = &mut self.next;
         let mut wait = pin!(Wait::<_>::new(&self.channel.0, ()));
         core::future::poll_fn(|cx| {
-            (wait.as_mut()).poll_with(cx, |view, _| {
+            let permit = ready!(poll_proceed(cx));
+            let received = (wait.as_mut()).poll_with(cx, |view, _| {
                 Broadcast::<_, _, P::Scope>::receive(view, next)
+            });
+            received.map(|received| {
+                permit.charge(0);
+                received
             })
         })
         .await
@@ -491,16 +497,22 @@ where
     type Item = Result<P::Message, u64>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let permit = ready!(poll_proceed(cx));
         let this = self.project();
         let next = this.next;
         let polled = this.wait.poll_with(cx, |view, _| {
             Broadcast::<_, _, P::Scope>::receive(view, next)
         });
-        polled.map(|received| match received {
-            Ok(message) => Some(Ok(message)),
-            Err(RecvError::Lagged(missed)) => Some(Err(missed)),
-            Err(RecvError::Closed) => None,
-        })
+        polled
+            .map(|received| {
+                permit.charge(0);
+                received
+            })
+            .map(|received| match received {
+                Ok(message) => Some(Ok(message)),
+                Err(RecvError::Lagged(missed)) => Some(Err(missed)),
+                Err(RecvError::Closed) => None,
+            })
     }
 }
 

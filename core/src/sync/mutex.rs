@@ -68,6 +68,7 @@ impl<T: ?Sized, S: Scope> Mutex<T, S> {
     /// Dropped, it gives up its place in the queue; the lock goes to the next.
     #[inline]
     pub async fn lock(&self) -> MutexGuard<'_, T, S> {
+        Permits::<S>::draw().await;
         if let Ok(guard) = self.try_lock() {
             return guard;
         }

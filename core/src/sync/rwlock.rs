@@ -72,6 +72,7 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
     /// Dropped, it gives up its place in the queue; the lock goes to the next.
     #[inline]
     pub async fn read(&self) -> RwLockReadGuard<'_, T, S> {
+        Permits::<S>::draw().await;
         if let Ok(guard) = self.try_read() {
             return guard;
         }
@@ -87,6 +88,7 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
     /// Dropped, it gives up its place in the queue; the lock goes to the next.
     #[inline]
     pub async fn write(&self) -> RwLockWriteGuard<'_, T, S> {
+        Permits::<S>::draw().await;
         if let Ok(guard) = self.try_write() {
             return guard;
         }

@@ -14,6 +14,7 @@ use super::wait_list::{Access, Wait, WaitList, WaitState};
 #[cfg(feature = "alloc")]
 use crate::shim::Arc;
 use crate::shim::Cell;
+use crate::task::budget::poll_proceed;
 use crate::task::wake_quietly;
 
 /// How many permits there are, and who waits for how many of them.
@@ -88,6 +89,13 @@ impl<S: Scope> Permits<S> {
     #[inline]
     pub(super) fn try_acquire(&self, permits: usize) -> Result<(), TryAcquireError> {
         self.0.with(|view| try_take(view, permits))
+    }
+
+    /// Draws from the budget of the poll that is under way: a lock that is free each time is one of those
+    /// things that a task could go on with for ever.
+    #[inline]
+    pub(super) async fn draw() {
+        core::future::poll_fn(|cx| poll_proceed(cx).map(|permit| permit.charge(0))).await;
     }
 
     #[inline]
@@ -296,6 +304,7 @@ impl<S: Scope> Semaphore<S> {
 
     #[inline]
     async fn permit(&self, permits: usize) -> Result<SemaphorePermit<'_, S>, AcquireError> {
+        Permits::<S>::draw().await;
         match self.try_permit(permits) {
             Ok(permit) => return Ok(permit),
             Err(TryAcquireError::Closed) => return Err(AcquireError(())),

@@ -4,6 +4,7 @@
 
 mod cancel;
 mod channels;
+mod greedy;
 mod locks;
 mod notify;
 mod values;

@@ -12,7 +12,7 @@ mod single;
 use core::fmt;
 use core::ops::Deref;
 use core::pin::{Pin, pin};
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
 
@@ -28,6 +28,7 @@ use super::scope::Scope;
 use super::slot::WakerSlot;
 use super::wait_list::{Access, Wait, WaitList, WaitState};
 use crate::shim::Cell;
+use crate::task::budget::poll_proceed;
 use crate::task::wake_quietly;
 
 /// The queue of those who wait for a place in the buffer.
@@ -269,9 +270,14 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     pub async fn recv(&self) -> B::Item {
         let mut wait = pin!(Wait::<_, RECEIVERS, QUEUES>::new(&self.0, ()));
         let (message, sender) = core::future::poll_fn(|cx| {
-            (wait.as_mut()).poll_with(cx, |view, _| {
+            let permit = ready!(poll_proceed(cx));
+            let received = (wait.as_mut()).poll_with(cx, |view, _| {
                 // That nobody sends any more may change.
                 receive(view).flatten()
+            });
+            received.map(|received| {
+                permit.charge(0);
+                received
             })
         })
         .await;
@@ -289,7 +295,9 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
         wait: Pin<&mut Wait<&List<B, S>, RECEIVERS, QUEUES>>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<B::Item>> {
+        let permit = ready!(poll_proceed(cx));
         wait.poll_with(cx, |view, _| receive(view)).map(|received| {
+            permit.charge(0);
             let (message, sender) = received?;
             wake(sender);
             Some(message)

@@ -3,10 +3,11 @@
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use super::{ChannelRef, Item, TryRecvError, receive, wake};
 use crate::sync::slot::poll_slot;
+use crate::task::budget::poll_proceed;
 
 /// A channel's only end that receives. Dropped, it drops what has not been received, and sending fails.
 ///
@@ -37,7 +38,9 @@ impl<P: ChannelRef> Receiver<P> {
     /// [`recv`](Self::recv), polled. It wakes whichever task polled last.
     #[inline(always)]
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<P>>> {
+        let permit = ready!(poll_proceed(cx));
         poll_slot(&self.0.0, cx, |state| &state.receiver, receive).map(|received| {
+            permit.charge(0);
             let (message, sender) = received?;
             wake(sender);
             Some(message)

@@ -1,0 +1,66 @@
+use std::cell::Cell;
+use std::rc::Rc;
+
+use polliwog_core::conformance::ThreadReactor;
+use polliwog_core::{Executor, spawn, yield_now};
+
+use super::both_scopes;
+
+/// How often another task runs while one goes on with what is always ready.
+fn turns_beside<F: Future<Output = ()> + 'static>(greedy: F) -> usize {
+    let turns = Rc::new(Cell::new(0));
+    let seen = turns.clone();
+    Executor::with_capacity(4, ThreadReactor::new()).block_on(async move {
+        drop(spawn(async move {
+            loop {
+                yield_now().await;
+                turns.set(turns.get() + 1);
+            }
+        }));
+        spawn(greedy).unwrap().await.unwrap();
+    });
+    seen.get()
+}
+
+both_scopes! {
+    /// A receiver that is never empty and a lock that is always free leave the others their turns.
+    fn what_is_always_ready_draws_from_the_budget() {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let (many, all) = mpmc::unbounded_channel();
+        let (news, mut hears) = broadcast::channel(1000);
+        for number in 0..1000 {
+            sender.send(number).unwrap();
+            many.send(number).unwrap();
+            news.send(number).unwrap();
+        }
+        let enough = |turns| assert!((5..20).contains(&turns), "{turns}");
+        enough(turns_beside(async move {
+            for _ in 0..1000 {
+                receiver.recv().await.unwrap();
+            }
+        }));
+        enough(turns_beside(async move {
+            for _ in 0..1000 {
+                all.recv().await.unwrap();
+            }
+        }));
+        enough(turns_beside(async move {
+            for _ in 0..1000 {
+                hears.recv().await.unwrap();
+            }
+        }));
+        enough(turns_beside(async move {
+            let mutex = Mutex::new(());
+            for _ in 0..1000 {
+                drop(mutex.lock().await);
+            }
+        }));
+        enough(turns_beside(async move {
+            let lock = RwLock::new(());
+            for _ in 0..500 {
+                drop(lock.read().await);
+                drop(lock.write().await);
+            }
+        }));
+    }
+}
