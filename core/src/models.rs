@@ -216,27 +216,40 @@ fn an_abort_hits_its_own_tenant_or_nothing() {
 /// whoever learns that a task has ended sees what it did.
 #[test]
 fn an_abort_and_an_end_are_seen_with_what_came_before() {
-    loom::model(|| {
-        let slot = leak(Slot::new());
-        slot.get()
-            .publish(never, Box::into_raw(Box::new(0u64)).cast());
-        let asked = Arc::new(AtomicBool::new(false));
-        let ended = Arc::new(AtomicBool::new(false));
-        let (theirs, done) = (asked.clone(), ended.clone());
-        let other = thread::spawn(move || {
-            theirs.store(true, Ordering::Relaxed);
-            slot.get().request_abort(0);
-            if !slot.get().is_tenant(0) {
-                assert!(done.load(Ordering::Relaxed));
-            }
+    // Which of the two loom lets go first decides which interleavings it takes for the same.
+    for executor_first in [true, false] {
+        loom::model(move || {
+            let slot = leak(Slot::new());
+            slot.get()
+                .publish(never, Box::into_raw(Box::new(0u64)).cast());
+            let done: Arc<[AtomicBool; 2]> = Arc::new([false; 2].map(AtomicBool::new));
+            let theirs = done.clone();
+            let end = move || {
+                if slot.get().due() == Due::Abort {
+                    assert!(done[0].load(Ordering::Relaxed));
+                }
+                done[1].store(true, Ordering::Relaxed);
+                slot.get().retire();
+            };
+            let abort = move || {
+                theirs[0].store(true, Ordering::Relaxed);
+                slot.get().request_abort(0);
+                if !slot.get().is_tenant(0) {
+                    assert!(theirs[1].load(Ordering::Relaxed));
+                }
+            };
+            let other = if executor_first {
+                let other = thread::spawn(abort);
+                end();
+                other
+            } else {
+                let other = thread::spawn(end);
+                abort();
+                other
+            };
+            other.join().unwrap();
         });
-        if slot.get().due() == Due::Abort {
-            assert!(asked.load(Ordering::Relaxed));
-        }
-        ended.store(true, Ordering::Relaxed);
-        slot.get().retire();
-        other.join().unwrap();
-    });
+    }
 }
 
 /// Whoever takes the flag of an unparker sees what all of those did before who have set it; and a flag

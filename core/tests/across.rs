@@ -259,7 +259,7 @@ mod threads {
 
     #[test]
     fn executors_of_two_threads_join_wake_and_abort_each_others_tasks() {
-        let rounds = if cfg!(miri) { 4 } else { 200 };
+        let rounds = if cfg!(miri) { 2 } else { 200 };
         let (to_one, for_one) = mpsc::channel::<Handle>();
         let (to_two, for_two) = mpsc::channel::<Handle>();
         let side = move |mine: mpsc::Sender<Handle>, theirs: mpsc::Receiver<Handle>| {
