@@ -621,8 +621,8 @@ fn a_core_belongs_to_one_executor_at_a_time() {
                     };
                     assert!(claim.get().is_some());
                     core.get().open(2, true, Some(Waker::noop().clone()));
-                    uses.fetch_add(1, Ordering::Relaxed);
-                    core.get().count_poll();
+                    let used = uses.fetch_add(1, Ordering::Relaxed);
+                    (0..used).for_each(|_| core.get().count_poll());
                     let (slot, index) = core.get().claim_or_grow().unwrap();
                     core.get().release_slot(slot.block_at(index), index);
                     core.get().close();

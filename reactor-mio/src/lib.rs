@@ -58,5 +58,7 @@ pub use blocking::{BlockingError, BlockingHandle, spawn_blocking};
 pub use event::{Trigger, UserEvent};
 pub use polliwog_core::{spawn, try_spawn};
 pub use reactor::MioReactor;
+#[doc(hidden)]
+pub use runtime::block_on_paused;
 pub use runtime::{Builder, DEFAULT_MAX_TASKS, Runtime, block_on};
 pub use source::Registered;

@@ -167,7 +167,9 @@ impl Runtime {
              `await` the future, or spawn it"
         );
         let _running = Running(&self.running);
-        self.reactor().enter(|| self.executor.block_on(future))
+        // No closure: that would be one more place for a future that may be large.
+        let _entered = self.reactor().entered();
+        self.executor.block_on(future)
     }
 
     /// Spawns a task, which runs during [`block_on`](Self::block_on).
@@ -344,4 +346,19 @@ fn default_runtime() -> Rc<Runtime> {
 /// As [`Runtime::block_on`]; also when the operating system gives out no selector.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     default_runtime().block_on(future)
+}
+
+/// [`block_on`] on a runtime of its own, whose clock is [paused](Builder::start_paused) from the start:
+/// what `#[polliwog::test(start_paused = true)]` runs.
+///
+/// # Panics
+///
+/// As [`block_on`].
+#[doc(hidden)]
+#[track_caller]
+pub fn block_on_paused<F: Future>(future: F) -> F::Output {
+    match Runtime::builder().start_paused(true).build() {
+        Ok(runtime) => runtime.block_on(future),
+        Err(error) => panic!("no runtime: {error}"),
+    }
 }

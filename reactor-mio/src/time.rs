@@ -1,9 +1,11 @@
 //! Virtual time on this reactor, for tests: [`pause`], [`advance`], [`resume`].
 //!
 //! While a runtime's clock is paused, time passes only when there is nothing else to do: when no task
-//! is ready and no source of input has news, the clock jumps to the next timer. A test that sleeps for an
-//! hour is done at once, and what its tasks measure is exact. Sockets, files and other threads go on in
-//! real time, and the clock does not wait for them: so a timeout around them may end first.
+//! is ready, no source of input has news and no job of the [blocking pool](crate::blocking) is under way
+//! that was brought from within the runtime, the clock jumps to the next timer. A test that sleeps for an
+//! hour is done at once, and what its tasks measure is exact. Files take no time at all, as they are such
+//! jobs. Sockets and other threads go on in real time, and the clock does not wait for them: so a timeout
+//! around them may end first.
 //!
 //! ```
 //! use polliwog_core::time::{Duration, Instant, sleep};
@@ -30,8 +32,9 @@ use std::cell::Cell;
 use std::io;
 
 use polliwog_core::time::{Duration, Instant, sleep_until};
-use polliwog_core::{Reactor, yield_now};
+use polliwog_core::{Deadline, Handle, Reactor, yield_now};
 
+use crate::blocking;
 use crate::reactor::MioReactor;
 use crate::runtime::Runtime;
 
@@ -91,6 +94,10 @@ impl MioReactor {
     #[cold]
     pub(crate) fn wait_paused(&self, at: Instant) -> io::Result<()> {
         if !self.look()? {
+            // Its end ends the wait, also if nobody awaits it.
+            if Handle::current().is_some_and(blocking::has_jobs) {
+                return self.park(Deadline::Never);
+            }
             let paused = &self.inner.paused.now;
             // A waker may have resumed the clock: then nothing is to be done.
             if paused.get() < at {

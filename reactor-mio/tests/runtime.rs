@@ -204,3 +204,35 @@ fn a_dropped_runtime_drops_its_tasks_in_context() {
     assert!(receive.recv().unwrap());
     assert!(polliwog_mio::MioReactor::current().is_err());
 }
+
+/// What a job of the pool takes in real time is no time of a paused clock, which waits for it.
+#[test]
+fn a_paused_clock_waits_for_the_jobs_of_its_runtime() {
+    use polliwog_core::Instant;
+    let hour = Duration::from_secs(3600);
+    let slow = || thread::sleep(Duration::from_millis(20));
+    let runtime = Runtime::builder().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let start = Instant::now();
+        timeout(hour, spawn_blocking(slow)).await.unwrap().unwrap();
+        // Also for a job that a job has brought, and when nobody awaits it.
+        let (send, receive) = mpsc::channel();
+        drop(spawn_blocking(move || {
+            drop(spawn_blocking(move || {
+                slow();
+                send.send(()).unwrap();
+            }));
+        }));
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        sleep(hour).await;
+        assert!(receive.try_recv().is_ok());
+        assert_eq!(start.elapsed(), hour);
+    });
+    // Those of another runtime are no concern of it.
+    let (release, held) = mpsc::channel::<()>();
+    let other = Runtime::new().unwrap();
+    let job = other.enter(|| spawn_blocking(move || held.recv().is_err()));
+    runtime.block_on(sleep(hour));
+    drop(release);
+    assert!(other.block_on(job).unwrap());
+}

@@ -6,8 +6,8 @@ use embedded_io::ErrorKind;
 
 /// Why an operation on a stream, a listener or a socket failed.
 ///
-/// Converts into an [`embedded_io::ErrorKind`] by [`kind`](embedded_io::Error::kind) and, with
-/// feature `std`, into a [`std::io::Error`](https://doc.rust-lang.org/std/io/struct.Error.html)
+/// Converts into an [`embedded_io::ErrorKind`] by [`kind`](embedded_io::Error::kind) and, wherever
+/// there is a standard library, into a [`std::io::Error`](https://doc.rust-lang.org/std/io/struct.Error.html)
 /// by `From`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -148,7 +148,7 @@ impl From<embedded_io::ReadExactError<Error>> for Error {
     }
 }
 
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", not(target_os = "none")))]
 impl From<Error> for std::io::Error {
     fn from(error: Error) -> Self {
         use std::io::ErrorKind;

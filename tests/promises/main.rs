@@ -5,7 +5,8 @@
 //! with and without `alloc` and `std`.
 //!
 //! Promise 2 is tested on emulated chips (`examples/firmware/src/bin/storm.rs`), 11 inside the
-//! core (`executor/idle.rs`), 14 with sockets (`reactor-mio/tests`). Promise 19 has a part of its own
+//! core (`executor/idle.rs`), 14 with sockets (`reactor-mio/tests`), 24 and parts of
+//! 14 and 17 with the protocol stack of chips (`reactor-spin/tests/stack`). Promise 19 has a part of its own
 //! for a pool without a thread (`reactor-mio/tests/no_threads.rs`).
 
 use std::cell::{Cell, RefCell};

@@ -231,7 +231,11 @@ impl<R: Reactor> Executor<R> {
     ///
     /// If the future panics, and where [`try_block_on`](Self::try_block_on) has an error.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        match self.try_block_on(future) {
+        let mut running = match self.begin() {
+            Ok(running) => running,
+            Err(error) => panic!("block_on: {error}"),
+        };
+        match root::block_on(&mut running, future) {
             Ok(output) => output,
             Err(error) => panic!("block_on: {error}"),
         }

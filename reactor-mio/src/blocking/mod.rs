@@ -136,6 +136,12 @@ pub fn set_max_threads(threads: usize) {
     Process::current().set_max_threads(threads);
 }
 
+/// Whether there are jobs of a runtime. If so, it is unparked when all have ended.
+pub(crate) fn has_jobs(owner: Handle) -> bool {
+    let pools = Process::current().pools();
+    pools.iter().any(|pool| pool.has_jobs(owner))
+}
+
 /// Waits for the jobs of a runtime, `timeout` at most; those that have not begun by then never do.
 pub(crate) fn shut_down(owner: Handle, timeout: Duration) {
     let pools = Process::current().pools();

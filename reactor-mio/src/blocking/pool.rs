@@ -26,8 +26,16 @@ pub(super) struct Pool {
 
 struct State {
     crew: Crew<Arc<dyn Run>>,
-    /// How many jobs there are of each executor that has any, queued or running.
-    owners: Vec<(Handle, usize)>,
+    /// The executors that have jobs, queued or running.
+    owners: Vec<Owner>,
+}
+
+/// An executor on whose behalf there are jobs.
+struct Owner {
+    handle: Handle,
+    jobs: usize,
+    /// It waits for the last of them to end.
+    waits: bool,
 }
 
 thread_local! {
@@ -41,27 +49,28 @@ pub(super) fn is_on_pool() -> bool {
 }
 
 impl State {
+    fn find(&mut self, owner: Handle) -> Option<&mut Owner> {
+        self.owners.iter_mut().find(|known| known.handle == owner)
+    }
+
     fn add(&mut self, owner: Option<Handle>) {
-        let Some(owner) = owner else { return };
-        match self.owners.iter_mut().find(|(known, _)| *known == owner) {
-            Some((_, jobs)) => *jobs += 1,
-            None => self.owners.push((owner, 1)),
+        let Some(handle) = owner else { return };
+        match self.find(handle) {
+            Some(owner) => owner.jobs += 1,
+            None => self.owners.push(Owner {
+                handle,
+                jobs: 1,
+                waits: false,
+            }),
         }
     }
 
-    /// Whether that was the owner's last job.
-    fn remove(&mut self, owner: Option<Handle>) -> bool {
-        let place = self
-            .owners
-            .iter()
-            .position(|(known, _)| Some(*known) == owner);
-        let Some(place) = place else { return false };
-        self.owners[place].1 -= 1;
-        let is_last = self.owners[place].1 == 0;
-        if is_last {
-            self.owners.swap_remove(place);
-        }
-        is_last
+    /// A job has ended. Returns its owner if that was the last one.
+    fn remove(&mut self, owner: Option<Handle>) -> Option<Owner> {
+        let is_owner = |known: &Owner| Some(known.handle) == owner;
+        let place = self.owners.iter().position(is_owner)?;
+        self.owners[place].jobs -= 1;
+        (self.owners[place].jobs == 0).then(|| self.owners.swap_remove(place))
     }
 }
 
@@ -163,8 +172,8 @@ impl Pool {
                         job.run();
                         drop(job);
                     });
+                    self.ended(owner);
                     state = self.lock();
-                    self.ended(&mut state, owner);
                 }
                 Next::Wait => {
                     let (guard, waited) = self
@@ -182,10 +191,22 @@ impl Pool {
         state.crew.leave();
     }
 
-    fn ended(&self, state: &mut State, owner: Option<Handle>) {
-        if state.remove(owner) {
+    /// A job is done with, on whose behalf it was.
+    fn ended(&self, owner: Option<Handle>) {
+        let last = self.lock().remove(owner);
+        if let Some(owner) = last {
             self.quiet.notify_all();
+            if owner.waits {
+                owner.handle.unpark();
+            }
         }
+    }
+
+    /// Whether there are jobs of `owner`. If so, the end of the last one unparks it.
+    pub(super) fn has_jobs(&self, owner: Handle) -> bool {
+        let mut state = self.lock();
+        let owner = state.find(owner);
+        owner.map(|owner| owner.waits = true).is_some()
     }
 
     /// Has a job done that the calling job waits for, and returns when it is done; if it might not get
@@ -215,14 +236,14 @@ impl Pool {
                 }
             });
             quietly(|| drop(job));
-            self.ended(&mut self.lock(), owner);
+            self.ended(owner);
         }
     }
 
     /// Waits until there is no job of `owner`, but not beyond `deadline`. Whether there is none.
     pub(super) fn wait_until_quiet(&self, owner: Handle, deadline: Option<Instant>) -> bool {
         let mut state = self.lock();
-        while state.owners.iter().any(|(known, _)| *known == owner) {
+        while state.find(owner).is_some() {
             state = match deadline {
                 None => self
                     .quiet
@@ -243,17 +264,14 @@ impl Pool {
 
     /// Gives up the jobs of `owner` that no thread has begun.
     pub(super) fn cancel(&self, owner: Handle) {
-        let mut state = self.lock();
-        let jobs = state.crew.withdraw(|job| job.owner() == Some(owner));
-        for _ in &jobs {
-            self.ended(&mut state, Some(owner));
-        }
-        drop(state);
+        let mine = |job: &Arc<dyn Run>| job.owner() == Some(owner);
+        let jobs = self.lock().crew.withdraw(mine);
         for job in jobs {
             quietly(|| {
                 job.cancel();
                 drop(job);
             });
+            self.ended(Some(owner));
         }
     }
 

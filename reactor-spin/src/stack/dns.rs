@@ -161,7 +161,7 @@ impl Stack {
         found: &mut [Option<IpAddr>; ADDRESSES],
     ) -> Result<(), Error> {
         // As many at the same time as there is memory for.
-        let handle = wait::<_, 0, 1>(&self.waits.changes, || self.start(name, kind)).await?;
+        let handle = wait(&self.waits.changes, || self.start(name, kind)).await?;
         let mut question = Question {
             stack: self,
             handle: Some(handle),

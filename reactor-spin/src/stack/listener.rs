@@ -61,8 +61,8 @@ impl TcpListener {
     ///
     /// A client is not lost if the wait is given up: the next one that waits is woken for it.
     pub async fn accept(&self) -> Result<(TcpStream, SocketAddr), Error> {
-        let queues = &self.stack.waits.listeners[self.number];
-        Ok(wait::<_, 0, 1>(queues, || self.take()).await)
+        let queue = &self.stack.waits.listeners[self.number];
+        Ok(wait(queue, || self.take()).await)
     }
 
     fn take(&self) -> Option<(TcpStream, SocketAddr)> {

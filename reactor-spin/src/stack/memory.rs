@@ -7,7 +7,7 @@ use smoltcp::iface::SocketStorage;
 use super::neighbors::Neighbor;
 use super::table::Row;
 use super::udp::AnyBuffers;
-use super::waits::Queues;
+use super::waits::Queue;
 
 /// Something that is all zero, whatever it is made of, until it is needed: so that it lies in `.bss`,
 /// where it costs no flash.
@@ -41,8 +41,8 @@ pub struct Sockets<const SOCKETS: usize, const TCP: usize> {
     pub(super) rows: Lazy<[Row; TCP]>,
     pub(super) udp: [Option<&'static mut dyn AnyBuffers>; SOCKETS],
     pub(super) neighbors: Lazy<[Neighbor; SOCKETS]>,
-    pub(super) tcp_waits: [Queues<3>; TCP],
-    pub(super) udp_waits: [Queues<2>; SOCKETS],
+    pub(super) tcp_waits: [[Queue; 3]; TCP],
+    pub(super) udp_waits: [[Queue; 2]; SOCKETS],
 }
 
 impl<const SOCKETS: usize, const TCP: usize> Sockets<SOCKETS, TCP> {
@@ -54,8 +54,8 @@ impl<const SOCKETS: usize, const TCP: usize> Sockets<SOCKETS, TCP> {
             rows: Lazy::Empty,
             udp: [const { None }; SOCKETS],
             neighbors: Lazy::Empty,
-            tcp_waits: [const { Queues::with_value(()) }; TCP],
-            udp_waits: [const { Queues::with_value(()) }; SOCKETS],
+            tcp_waits: [const { [const { Queue::new() }; 3] }; TCP],
+            udp_waits: [const { [const { Queue::new() }; 2] }; SOCKETS],
         }
     }
 }

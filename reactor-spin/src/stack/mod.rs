@@ -30,7 +30,8 @@
 //!
 //! `dhcp` gets an address from the network (`Stack::start_dhcp`), `dns` looks up names
 //! (`Stack::start_dns`, `lookup_host`), `ipv6` adds IPv6: a link-local address, and those
-//! that the program adds ([`Stack::add_address`]); what routers announce is not heard.
+//! that the program adds ([`Stack::add_address`]); what routers announce is not heard. `edge-nal`
+//! implements the traits of that crate (`EdgeStack`).
 //!
 //! # Cancel safety
 //!
@@ -42,6 +43,8 @@ mod datagrams;
 mod dhcp;
 #[cfg(feature = "dns")]
 mod dns;
+#[cfg(feature = "edge-nal")]
+mod edge;
 mod ending;
 mod io_traits;
 mod listener;
@@ -74,6 +77,8 @@ use smoltcp::wire::{
 
 #[cfg(feature = "dns")]
 pub use dns::{DnsBuffers, lookup_host};
+#[cfg(feature = "edge-nal")]
+pub use edge::EdgeStack;
 pub use listener::{Incoming, TcpListener};
 pub use memory::{Buffers, Sockets};
 pub use settings::{
@@ -87,7 +92,7 @@ pub use udp_socket::UdpSocket;
 use neighbors::{Neighbor, Neighbors};
 use table::{Row, Table};
 use udp::Udp;
-use waits::{Queues, Waits, wait};
+use waits::{Queue, Waits, wait};
 use wire::{Gateways, Identity};
 
 use crate::{Error, Limit};
@@ -278,8 +283,8 @@ impl Stack {
             waits: Waits {
                 tcp: &memory.tcp_waits,
                 udp: &memory.udp_waits,
-                listeners: [const { Queues::with_value(()) }; table::LISTENERS],
-                changes: Queues::with_value(()),
+                listeners: [const { Queue::new() }; table::LISTENERS],
+                changes: Queue::new(),
             },
         }
     }
@@ -295,7 +300,7 @@ impl Stack {
     ///
     /// The wait can be given up and begun anew.
     pub async fn wait_address(&self) -> Ipv4Addr {
-        wait::<_, 0, 1>(&self.waits.changes, || self.address()).await
+        wait(&self.waits.changes, || self.address()).await
     }
 
     /// One of the stack's addresses, of any kind, by its number from zero; `None` if it has no more.
@@ -358,7 +363,7 @@ impl Stack {
     /// The wait can be given up and begun anew.
     pub async fn wait_link(&self, up: bool) {
         let is_so = || (self.link_is_up() == up).then_some(());
-        wait::<_, 0, 1>(&self.waits.changes, is_so).await;
+        wait(&self.waits.changes, is_so).await;
     }
 
     /// What connections start with.

@@ -14,6 +14,7 @@ use smoltcp::time::{Duration, Instant as NetInstant};
 use super::neighbors::{Answer, Neighbors};
 use super::table::{LISTENERS, Owner, forget};
 use super::udp::Udp;
+use super::waits::Queue;
 use super::wire::{Announcement, Identity};
 use super::{Driver, Inner, Stack, time};
 use crate::Error;
@@ -111,16 +112,12 @@ impl Stack {
         for (index, queues) in waits.tcp.iter().enumerate() {
             let (wakers, queued) = self.look(|inner| inner.table.take_wakes(index));
             wakers.into_iter().flatten().for_each(|waker| waker.wake());
-            for queue in (0..3).filter(|queue| queued & 1 << queue != 0) {
-                queues.notify_all(queue);
-            }
+            notify(queues, queued);
         }
         for (index, queues) in waits.udp.iter().enumerate() {
             let (wakers, queued) = self.look(|inner| inner.udp.take_wakes(index));
             wakers.into_iter().flatten().for_each(|waker| waker.wake());
-            for queue in (0..2).filter(|queue| queued & 1 << queue != 0) {
-                queues.notify_all(queue);
-            }
+            notify(queues, queued);
         }
         for number in 0..LISTENERS {
             let (waker, clients) = self.look(|inner| inner.table.take_clients(number));
@@ -134,6 +131,15 @@ impl Stack {
         }
         if self.look(|inner| core::mem::take(&mut inner.has_changed)) {
             waits.changes.notify_all(0);
+        }
+    }
+}
+
+/// Wakes all who wait in those queues that have a bit.
+fn notify(queues: &[Queue], bits: u8) {
+    for (number, queue) in queues.iter().enumerate() {
+        if bits & 1 << number != 0 {
+            queue.notify_all(0);
         }
     }
 }

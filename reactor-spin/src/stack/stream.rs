@@ -93,7 +93,7 @@ impl TcpStream {
         let (stream, connected) = stream?;
         connected.map_err(|_| Error::InvalidAddress)?;
         stream
-            .wait::<_, WRITE>(|| {
+            .wait(WRITE, || {
                 stream.row(|row, socket| match socket.state() {
                     State::SynSent | State::SynReceived => Err(Error::WouldBlock),
                     State::Closed => Err(row.error.unwrap_or(Error::ConnectionRefused)),
@@ -114,12 +114,13 @@ impl TcpStream {
         })
     }
 
-    async fn wait<T, const QUEUE: usize>(
+    async fn wait<T>(
         &self,
+        queue: usize,
         mut attempt: impl FnMut() -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let queues = &self.stack.waits.tcp[self.index];
-        wait::<_, QUEUE, 3>(queues, || match attempt() {
+        let queue = &self.stack.waits.tcp[self.index][queue];
+        wait(queue, || match attempt() {
             Err(Error::WouldBlock) => None,
             result => Some(result),
         })
@@ -154,7 +155,7 @@ impl TcpStream {
         &'a self,
         buf: &'a mut [u8],
     ) -> impl Future<Output = Result<usize, Error>> + 'a {
-        self.wait::<_, READ>(move || self.try_read(buf))
+        self.wait(READ, move || self.try_read(buf))
     }
 
     /// Fills the buffer.
@@ -187,7 +188,7 @@ impl TcpStream {
     ///
     /// It takes nothing in any case.
     pub async fn peek(&self, buf: &mut [u8]) -> Result<usize, Error> {
-        self.wait::<_, READ>(|| self.read_or_peek(buf, false)).await
+        self.wait(READ, || self.read_or_peek(buf, false)).await
     }
 
     /// Writes as much as there is room for, at least one byte; waits if there is none.
@@ -200,7 +201,7 @@ impl TcpStream {
     ///
     /// Nothing was written if the wait is given up.
     pub fn write<'a>(&'a self, buf: &'a [u8]) -> impl Future<Output = Result<usize, Error>> + 'a {
-        self.wait::<_, WRITE>(move || self.try_write(buf))
+        self.wait(WRITE, move || self.try_write(buf))
     }
 
     /// Writes everything.
@@ -231,7 +232,7 @@ impl TcpStream {
     ///
     /// Nothing is lost if the wait is given up.
     pub async fn flush(&self) -> Result<(), Error> {
-        self.wait::<_, FLUSH>(|| self.try_flush()).await
+        self.wait(FLUSH, || self.try_flush()).await
     }
 
     fn try_flush(&self) -> Result<(), Error> {
@@ -338,7 +339,7 @@ impl TcpStream {
     ///
     /// It takes nothing in any case.
     pub async fn readable(&self) -> Result<(), Error> {
-        self.wait::<_, READ>(|| self.ready(true)).await
+        self.wait(READ, || self.ready(true)).await
     }
 
     /// Waits until a write would not wait: there is room, or an error.
@@ -351,7 +352,7 @@ impl TcpStream {
     ///
     /// Nothing is lost.
     pub async fn writable(&self) -> Result<(), Error> {
-        self.wait::<_, WRITE>(|| self.ready(false)).await
+        self.wait(WRITE, || self.ready(false)).await
     }
 
     fn ready(&self, to_read: bool) -> Result<(), Error> {

@@ -103,7 +103,7 @@ impl UdpSocket {
     /// Nothing was sent if the wait is given up.
     pub async fn send_to(&self, buf: &[u8], addr: impl ToSocketAddrs) -> Result<usize, Error> {
         let addr = addr.to_socket_addr()?;
-        self.wait::<_, WRITE>(|| self.try_send_to(buf, addr)).await
+        self.wait(WRITE, || self.try_send_to(buf, addr)).await
     }
 
     /// Sends a datagram to the peer.
@@ -117,7 +117,7 @@ impl UdpSocket {
     /// Nothing was sent if the wait is given up.
     pub async fn send(&self, buf: &[u8]) -> Result<usize, Error> {
         let peer = self.peer_addr()?;
-        self.wait::<_, WRITE>(|| self.try_send_to(buf, peer)).await
+        self.wait(WRITE, || self.try_send_to(buf, peer)).await
     }
 
     /// Sends a datagram if there is room.
@@ -167,7 +167,7 @@ impl UdpSocket {
     ///
     /// No datagram is lost if the wait is given up.
     pub async fn recv_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
-        self.wait::<_, READ>(|| self.try_recv_from(buf)).await
+        self.wait(READ, || self.try_recv_from(buf)).await
     }
 
     /// Receives a datagram of the peer, of anybody without a [peer](Self::connect); what does not fit
@@ -213,7 +213,7 @@ impl UdpSocket {
     ///
     /// It takes nothing in any case.
     pub async fn peek_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
-        self.wait::<_, READ>(|| self.receive(buf, false)).await
+        self.wait(READ, || self.receive(buf, false)).await
     }
 
     fn receive(&self, buf: &mut [u8], take: bool) -> Result<(usize, SocketAddr), Error> {
@@ -240,7 +240,7 @@ impl UdpSocket {
     ///
     /// It takes nothing in any case.
     pub async fn readable(&self) -> Result<(), Error> {
-        self.wait::<_, READ>(|| self.receive(&mut [], false).map(drop))
+        self.wait(READ, || self.receive(&mut [], false).map(drop))
             .await
     }
 
@@ -254,7 +254,7 @@ impl UdpSocket {
     ///
     /// Nothing is lost.
     pub async fn writable(&self) -> Result<(), Error> {
-        self.wait::<_, WRITE>(|| {
+        self.wait(WRITE, || {
             let has_room = self.look(|_, parts| {
                 // One as long as those that a frame of any network takes.
                 let most = parts.outgoing.capacity().min(508);
@@ -271,12 +271,13 @@ impl UdpSocket {
         .await
     }
 
-    async fn wait<T, const QUEUE: usize>(
+    async fn wait<T>(
         &self,
+        queue: usize,
         mut attempt: impl FnMut() -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let queues = &self.stack.waits.udp[self.index];
-        wait::<_, QUEUE, 2>(queues, || match attempt() {
+        let queue = &self.stack.waits.udp[self.index][queue];
+        wait(queue, || match attempt() {
             Err(Error::WouldBlock) => None,
             result => Some(result),
         })

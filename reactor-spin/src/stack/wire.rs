@@ -286,7 +286,7 @@ impl Identity {
                 let to = Ipv6Address::new(0xFF02, 0, 0, 0, 0, 1, end[0], end[1]);
                 let mac = self.group(to.into()).unwrap_or(EthernetAddress::BROADCAST);
                 let (ip, message) = ndisc(question, source, to);
-                token.consume(14 + ip.buffer_len(), |buffer| {
+                token.consume(14 + IpRepr::Ipv6(ip).buffer_len(), |buffer| {
                     self.emit_ndisc(&ip, &message, mac, buffer);
                 });
             }
@@ -342,7 +342,7 @@ impl Identity {
                 });
                 if let Some(own) = own {
                     let (ip, message) = ndisc(answer, addr, own);
-                    len = 14 + ip.buffer_len();
+                    len = 14 + IpRepr::Ipv6(ip).buffer_len();
                     self.emit_ndisc(&ip, &message, self.mac, &mut bytes[..len]);
                 }
             }

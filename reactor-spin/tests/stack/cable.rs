@@ -18,8 +18,6 @@ pub(crate) struct Cable {
     random: Cell<u64>,
     /// Frames lost of a hundred.
     pub(crate) loss: Cell<u64>,
-    /// Frames for which this says so are lost, by the side that sends.
-    pub(crate) loses: RefCell<Box<dyn FnMut(usize, &[u8]) -> bool>>,
     /// Frames that a device can take until it gets rid of them by `drain`.
     pub(crate) room: Cell<usize>,
     busy: [Cell<usize>; 2],
@@ -45,7 +43,6 @@ impl Cable {
             wakers: Default::default(),
             random: Cell::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
             loss: Cell::new(0),
-            loses: RefCell::new(Box::new(|_, _| false)),
             room: Cell::new(usize::MAX),
             busy: Default::default(),
             room_wakers: Default::default(),
@@ -167,8 +164,7 @@ impl Transmit for ToSend<'_> {
         let (cable, side) = (&self.0.cable, self.0.side);
         let busy = &cable.busy[side];
         busy.set(busy.get().saturating_add(1));
-        let lost = cable.is_lost() || (cable.loses.borrow_mut())(side, &frame);
-        if !lost && cable.is_up.get() {
+        if !cable.is_lost() && cable.is_up.get() {
             cable.inject(1 - side, frame);
         }
         result

@@ -107,11 +107,10 @@ async fn talk(server: &UdpSocket, client: &UdpSocket) {
     loop {
         let received = timeout(limit, server.recv_from(&mut buf)).await;
         let (count, from) = received.expect("it arrives").unwrap();
-        timeout(limit, server.send_to(&buf[..count], from))
-            .await
-            .expect("there is room for an answer")
-            .unwrap();
+        let answered = timeout(limit, server.send_to(&buf[..count], from)).await;
+        let answered = answered.expect("there is room for an answer");
         if &buf[..count] == b"are you there?" {
+            answered.unwrap();
             break;
         }
     }
@@ -229,14 +228,12 @@ fn a_full_device_is_asked_again_when_it_has_room() {
         // From now on there is room for one frame, which takes five milliseconds.
         cable.room.set(1);
         let drain = cable.clone();
-        spawn(async move {
+        let draining = spawn(async move {
             loop {
                 sleep(Duration::from_millis(5)).await;
                 (0..2).for_each(|side| drain.drain(side, true));
             }
-        })
-        .unwrap()
-        .detach();
+        });
         let before = cable.asked[1].get();
         let start = now().unwrap();
         let data: Vec<u8> = (0..20_000u32).map(|n| (n >> 5) as u8).collect();
@@ -261,6 +258,7 @@ fn a_full_device_is_asked_again_when_it_has_room() {
         assert!(asked < 2000, "asked {asked} times");
 
         // A driver that does not say when there is room is asked from time to time.
+        draining.unwrap().abort();
         cable.room.set(0);
         socket.send_to(b"patience", (SERVER, 53)).await.unwrap();
         sleep(Duration::from_millis(1)).await;
@@ -300,6 +298,97 @@ fn a_flood_of_frames_leaves_others_their_turn() {
             most.get()
         );
         drop(listener);
+    });
+}
+
+/// Somebody who asks whether anybody has an IPv6 address already, with no address of its own.
+fn question_v6(target: [u8; 16], tell: bool) -> Vec<u8> {
+    use polliwog_spin::stack::smoltcp::wire::{
+        Icmpv6Packet, Icmpv6Repr, Ipv6Address, Ipv6Packet, Ipv6Repr, NdiscRepr,
+    };
+    let target = Ipv6Address::from(target);
+    let message = Icmpv6Repr::Ndisc(NdiscRepr::NeighborSolicit {
+        target_addr: target,
+        lladdr: tell.then(|| EthernetAddress([2, 0, 0, 0, 1, 1]).into()),
+    });
+    let [.., a, b, c] = target.octets();
+    let group = [0xFF, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xFF, a, b, c];
+    let ip = Ipv6Repr {
+        src_addr: Ipv6Address::UNSPECIFIED,
+        dst_addr: Ipv6Address::from(group),
+        next_header: IpProtocol::Icmpv6,
+        payload_len: message.buffer_len(),
+        hop_limit: 255,
+    };
+    frame(1, EthernetProtocol::Ipv6, 40 + ip.payload_len, |bytes| {
+        let mut packet = Ipv6Packet::new_unchecked(&mut bytes[..]);
+        ip.emit(&mut packet);
+        let mut icmp = Icmpv6Packet::new_unchecked(packet.payload_mut());
+        let caps = ChecksumCapabilities::default();
+        message.emit(&ip.src_addr, &ip.dst_addr, &mut icmp, &caps);
+    })
+}
+
+#[test]
+fn promise_24_no_frame_does_any_harm() {
+    test_seeds(0..8, |seed| async move {
+        let (cable, server, client) = pair(seed);
+        let listener = TcpListener::bind(server, "0.0.0.0:7", 2).await.unwrap();
+        let sockets = (
+            udp(server, 53).await.unwrap(),
+            udp(client, 54).await.unwrap(),
+        );
+        let own = [0xFE, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFE, 0, 0, 1];
+        let kinds = [
+            datagram(nobody(1), 53),
+            datagram(Ipv4Addr::UNSPECIFIED, 53),
+            datagram(Ipv4Addr::BROADCAST, 54),
+            datagram(SERVER, 99),
+            datagram(nobody(1), 99),
+            wish(nobody(2), 7),
+            wish(SERVER, 7),
+            wish(Ipv4Addr::UNSPECIFIED, 9),
+            question(nobody(3), 3),
+            question(SERVER, 1),
+            question(Ipv4Addr::UNSPECIFIED, 1),
+            question_v6(own, false),
+            question_v6(own, true),
+        ];
+        for kind in &kinds {
+            cable.inject(0, kind.clone());
+            sleep(Duration::from_millis(1)).await;
+        }
+        let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let mut draw = |below: usize| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            (random >> 16) as usize % below
+        };
+        for _ in 0..2000 {
+            let mut frame = kinds[draw(kinds.len())].clone();
+            for _ in 0..draw(4) {
+                let place = draw(frame.len());
+                frame[place] = draw(256) as u8;
+            }
+            frame.truncate(frame.len() - if draw(4) == 0 { draw(frame.len()) } else { 0 });
+            cable.inject(0, frame);
+            if draw(10) == 0 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        }
+        // Longer than what somebody may have said about another's address is believed.
+        sleep(Duration::from_secs(70)).await;
+        talk(&sockets.0, &sockets.1).await;
+        let near = TcpStream::connect(client, (SERVER, 7)).await.unwrap();
+        let far = loop {
+            let (far, peer) = listener.accept().await.unwrap();
+            if peer == near.local_addr().unwrap() {
+                break far;
+            }
+        };
+        near.write_all(b"still here").await.unwrap();
+        far.read_exact(&mut [0; 10]).await.unwrap();
     });
 }
 
