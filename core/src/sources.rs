@@ -1,25 +1,27 @@
 //! The readiness table: what a reactor knows of its I/O sources.
 //!
 //! One entry per source: a generation, the readiness that has been reported and not used up,
-//! and the wakers of one reader and one writer. A reactor keeps the table in a `RefCell` and wakes
+//! and the wakers of whoever waits to read and to write. A reactor keeps the table in a `RefCell` and wakes
 //! only after it has let go of it, which is why [`Sources::set_ready`] *returns* the wakers instead
 //! of waking them. Where there is an allocator, a source can share the part of the table that has its
 //! entry (`Pages`) and look at it without a way through the table.
 
 mod entry;
+mod operation;
 #[cfg(feature = "alloc")]
 mod pages;
 mod readiness;
+mod waiters;
 
 use core::fmt;
 use core::task::{Context, Poll, Waker};
 
-use crate::task::wake_quietly;
-
 pub use entry::Entry;
+pub use operation::{Operation, Reads, Waited, Writes};
 #[cfg(feature = "alloc")]
 pub use pages::{Page, Pages};
 pub use readiness::{Direction, Readiness};
+pub use waiters::{Former, WaiterId, Waiters, Wakeups};
 
 /// The name of a source: an index into the table and the generation of its entry.
 ///
@@ -121,29 +123,6 @@ impl core::error::Error for SourcesFull {}
 impl From<SourcesFull> for std::io::Error {
     fn from(full: SourcesFull) -> Self {
         Self::new(std::io::ErrorKind::OutOfMemory, full)
-    }
-}
-
-/// The wakers that an event sets free. Wake them once the table is no longer borrowed.
-#[derive(Debug, Default)]
-#[must_use = "tasks wait for these wakers"]
-pub struct Wakeups {
-    /// Whoever waits to read.
-    pub reader: Option<Waker>,
-    /// Whoever waits to write.
-    pub writer: Option<Waker>,
-}
-
-impl Wakeups {
-    /// Wakes both, [quietly](wake_quietly): a panic of a waker costs the other one nothing.
-    #[inline]
-    pub fn wake(self) {
-        if let Some(reader) = self.reader {
-            wake_quietly(reader);
-        }
-        if let Some(writer) = self.writer {
-            wake_quietly(writer);
-        }
     }
 }
 
@@ -298,6 +277,19 @@ impl<S: Storage> Sources<S> {
         }
     }
 
+    /// As [`report`](Self::report), with a short way for the usual case, that it is one waker at most.
+    ///
+    /// # Errors
+    ///
+    /// The wakers, if there may be more of them.
+    #[inline]
+    pub fn report_only(&self, number: usize, ready: Readiness) -> Result<Option<Waker>, Wakeups> {
+        match self.named(number) {
+            Some((_, row)) => row.set_ready_only(ready),
+            None => Ok(None),
+        }
+    }
+
     /// Notes that an event reported `ready` and hands out the wakers that it sets free.
     #[inline]
     pub fn set_ready(&self, token: Token, ready: Readiness) -> Wakeups {
@@ -305,12 +297,20 @@ impl<S: Storage> Sources<S> {
             .map_or_else(Wakeups::default, |row| row.set_ready(ready))
     }
 
-    /// Takes back readiness that an operation has used up (it would have blocked, or it moved
-    /// less than it was asked to). What closes a source stays set.
+    /// Takes back readiness that an operation has used up by moving less than it was asked to. What
+    /// closes a source stays set.
     #[inline]
     pub fn clear_ready(&self, token: Token, ready: Readiness) {
         if let Some(row) = self.row(token) {
             row.clear_ready(ready);
+        }
+    }
+
+    /// Takes back all readiness for `direction`, since an operation would have blocked.
+    #[inline]
+    pub fn would_block(&self, token: Token, direction: Direction) {
+        if let Some(row) = self.row(token) {
+            row.would_block(direction);
         }
     }
 
@@ -321,7 +321,7 @@ impl<S: Storage> Sources<S> {
     }
 
     /// Ready with the readiness that concerns `direction`; otherwise keeps the task's waker,
-    /// in the place of an earlier one for the same direction.
+    /// beside those of all others that wait for the same direction.
     ///
     /// A stale token is ready with [`Readiness::ERROR`], so that nobody waits for a source that
     /// is gone.
@@ -341,21 +341,26 @@ impl<S: Storage> Sources<S> {
         }
     }
 
-    /// Keeps the waker of whoever waits for `direction` and returns the one that did before,
-    /// for the caller to drop once the table is no longer borrowed. Returns `waker` itself if
-    /// the token is stale.
+    /// Keeps the waker of whoever waits for `direction`, beside all others. What it returns is to be let go
+    /// once the table is no longer borrowed. A waker is dropped at once if the token is stale.
     #[inline]
-    #[must_use = "to be dropped outside of a borrow"]
-    pub fn wait(&self, token: Token, direction: Direction, waker: Waker) -> Option<Waker> {
+    pub fn wait(&self, token: Token, direction: Direction, id: WaiterId, waker: Waker) -> Former {
         match self.row(token) {
-            Some(row) => row.wait(direction, waker),
-            None => Some(waker),
+            Some(row) => row.wait(direction, id, waker),
+            None => Former::default(),
         }
     }
 
     /// Forgets who waits in `direction`: for an operation that is given up.
-    pub fn forget(&self, token: Token, direction: Direction) -> Option<Waker> {
-        self.row(token)?.forget(direction)
+    #[must_use = "to be dropped outside of a borrow"]
+    pub fn forget(&self, token: Token, direction: Direction, id: WaiterId) -> Option<Waker> {
+        self.row(token)?.forget(direction, id)
+    }
+
+    /// Calls `f` with each row that a source has.
+    pub fn for_each(&self, mut f: impl FnMut(&Entry)) {
+        let rows = (0..self.fresh as usize).filter_map(|index| self.rows.get(index));
+        rows.filter(|row| row.is_open()).for_each(&mut f);
     }
 
     #[inline]
@@ -448,6 +453,80 @@ mod tests {
         assert!(wakeups.reader.is_none() && wakeups.writer.is_some());
         let wakeups = sources.set_ready(token, Readiness::ERROR);
         assert!(wakeups.reader.is_some() && wakeups.writer.is_none());
+    }
+
+    #[test]
+    fn an_operation_that_would_block_takes_all_back_that_concerns_it() {
+        let mut sources = table();
+        let token = sources.insert().unwrap();
+        let all = Readiness::ALL;
+        sources.set_ready(token, all).wake();
+        sources.would_block(token, Direction::Read);
+        let left = Readiness::WRITABLE | Readiness::WRITE_CLOSED;
+        assert_eq!(sources.ready(token), left);
+        sources.set_ready(token, all).wake();
+        sources.would_block(token, Direction::Write);
+        let left = Readiness::READABLE | Readiness::READ_CLOSED | Readiness::PRIORITY;
+        assert_eq!(sources.ready(token), left);
+        assert_eq!(!Readiness::NONE, all);
+    }
+
+    #[test]
+    fn a_hint_ends_no_wait() {
+        let mut sources = table();
+        let token = sources.insert().unwrap();
+        let mut cx = Context::from_waker(Waker::noop());
+        for direction in [Direction::Read, Direction::Write] {
+            sources.set_ready(token, Readiness::PRIORITY).wake();
+            assert!(sources.poll_ready(token, direction, &mut cx).is_pending());
+        }
+    }
+
+    #[cfg(feature = "alloc")]
+    #[test]
+    fn what_concerns_one_reader_wakes_one() {
+        let mut sources = table();
+        let token = sources.insert().unwrap();
+        let row = sources.row(token).unwrap();
+        let futures = [1_u8, 2, 3];
+        let mut cx = Context::from_waker(Waker::noop());
+        for (one, woken) in [(true, [1, 1, 1]), (false, [3, 0, 0])] {
+            row.set_one_reader(one);
+            row.would_block(Direction::Read);
+            for future in &futures {
+                let id = WaiterId::of(future);
+                assert!(row.poll_ready_as(id, Direction::Read, &mut cx).is_pending());
+            }
+            assert!(row.is_waited_for(Direction::Read));
+            assert!(sources.set_ready(token, Readiness::WRITABLE).is_empty());
+            for expected in woken {
+                let wakeups = sources.set_ready(token, Readiness::READABLE);
+                assert_eq!(wakeups.len(), expected);
+            }
+            assert!(!row.is_waited_for(Direction::Read) && row.next_reader().is_empty());
+        }
+        // The end of all concerns all.
+        row.set_one_reader(true);
+        row.would_block(Direction::Read);
+        for future in &futures {
+            let polled = row.poll_ready_as(WaiterId::of(future), Direction::Read, &mut cx);
+            assert!(polled.is_pending());
+        }
+        assert_eq!(sources.set_ready(token, Readiness::ERROR).len(), 3);
+        // And a row has nothing of its former source.
+        assert!(sources.remove(token).is_empty());
+        let next = sources.insert().unwrap();
+        let row = sources.row(next).unwrap();
+        for future in &futures {
+            let polled = row.poll_ready_as(WaiterId::of(future), Direction::Read, &mut cx);
+            assert!(polled.is_pending());
+        }
+        let mut rows = 0;
+        sources.for_each(|row| {
+            rows += 1;
+            assert_eq!(row.wake_all().len(), 3);
+        });
+        assert_eq!(rows, 1);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use libfuzzer_sys::fuzz_target;
-use polliwog_core::sources::{Direction, Entry, Pages, Readiness, Sources, Storage, Token};
+use polliwog_core::sources::{Direction, Entry, Pages, Readiness, Sources, Storage, Token, WaiterId};
 
 #[derive(Default)]
 struct Count(AtomicU32);
@@ -19,26 +19,33 @@ impl Wake for Count {
     }
 }
 
-/// A source in the model: what it is ready for, and who waits to read and to write.
+/// A source in the model: what it is ready for, and who waits to read and to write, by the number of the
+/// waiter.
 #[derive(Default)]
 struct Source {
     ready: u8,
-    waiting: [Option<Arc<Count>>; 2],
+    waiting: [Vec<(usize, Arc<Count>)>; 2],
 }
 
-const BITS: [Readiness; 5] = [
+/// Waiters that come and go: their addresses are their identities.
+static WAITERS: [u8; 4] = [0; 4];
+
+const BITS: [Readiness; 6] = [
     Readiness::READABLE,
     Readiness::WRITABLE,
     Readiness::READ_CLOSED,
     Readiness::WRITE_CLOSED,
     Readiness::ERROR,
+    Readiness::PRIORITY,
 ];
 /// What ends a wait to read and to write; what can be cleared.
 const MASKS: [u8; 2] = [0b10101, 0b11010];
 const CLEARABLE: u8 = 0b00011;
+/// What an operation that would have blocked takes back.
+const BLOCKED: [u8; 2] = [0b110101, 0b11010];
 
 fn readiness(bits: u8) -> Readiness {
-    (0..5).fold(Readiness::NONE, |all, bit| {
+    (0..6).fold(Readiness::NONE, |all, bit| {
         if bits >> bit & 1 == 1 {
             all | BITS[bit]
         } else {
@@ -52,10 +59,11 @@ fn check<S: Storage>(mut sources: Sources<S>, room: usize, data: &[u8]) {
     let mut tokens: Vec<Token> = Vec::new();
     for call in data.chunks_exact(3) {
         let token = tokens.get(call[1] as usize % tokens.len().max(1)).copied();
-        let bits = call[2] & 31;
+        let bits = call[2] & 63;
         let side = usize::from(call[2] >> 7);
         let direction = [Direction::Read, Direction::Write][side];
-        match (call[0] % 6, token) {
+        let number = usize::from(call[0] >> 6);
+        match (call[0] % 64 % 7, token) {
             (0, _) => match sources.insert() {
                 Ok(token) => {
                     assert!(model.len() < room);
@@ -70,8 +78,10 @@ fn check<S: Storage>(mut sources: Sources<S>, room: usize, data: &[u8]) {
             (1, Some(token)) => {
                 let wakeups = sources.remove(token);
                 let source = model.remove(&token).unwrap_or_default();
-                assert_eq!(wakeups.reader.is_some(), source.waiting[0].is_some());
-                assert_eq!(wakeups.writer.is_some(), source.waiting[1].is_some());
+                let [readers, writers] = &source.waiting;
+                assert_eq!(wakeups.reader.is_some(), !readers.is_empty());
+                assert_eq!(wakeups.writer.is_some(), !writers.is_empty());
+                assert_eq!(wakeups.len(), readers.len() + writers.len());
             }
             (2, Some(token)) => {
                 let mut expected = Vec::new();
@@ -79,7 +89,7 @@ fn check<S: Storage>(mut sources: Sources<S>, room: usize, data: &[u8]) {
                     source.ready |= bits;
                     for side in 0..2 {
                         if bits & MASKS[side] != 0 {
-                            expected.extend(source.waiting[side].take());
+                            expected.append(&mut source.waiting[side]);
                         }
                     }
                 }
@@ -91,7 +101,7 @@ fn check<S: Storage>(mut sources: Sources<S>, room: usize, data: &[u8]) {
                     Some(found) => sources.set_ready(found, readiness(bits)).wake(),
                     None => sources.report(number, readiness(bits)).wake(),
                 }
-                for waker in expected {
+                for (_, waker) in expected {
                     assert_eq!(waker.0.load(Ordering::Relaxed), 1);
                 }
             }
@@ -104,25 +114,48 @@ fn check<S: Storage>(mut sources: Sources<S>, room: usize, data: &[u8]) {
             (4, Some(token)) => {
                 let count = Arc::new(Count::default());
                 let waker = Waker::from(count.clone());
-                let polled = sources.poll_ready(token, direction, &mut Context::from_waker(&waker));
+                let id = WaiterId::of(&WAITERS[number]);
+                let mut cx = Context::from_waker(&waker);
+                let ready = sources.ready(token) & direction.mask();
+                let polled = match sources.contains(token) && ready.is_empty() {
+                    true => {
+                        sources.wait(token, direction, id, waker.clone()).let_go();
+                        Poll::Pending
+                    }
+                    // Keeps no waker.
+                    false => sources.poll_ready(token, direction, &mut cx),
+                };
                 let expected = match model.get_mut(&token) {
                     None => Poll::Ready(Readiness::ERROR),
                     Some(source) if source.ready & MASKS[side] != 0 => {
                         Poll::Ready(readiness(source.ready & MASKS[side]))
                     }
                     Some(source) => {
-                        source.waiting[side] = Some(count);
+                        let waiting = &mut source.waiting[side];
+                        match waiting.iter_mut().find(|waiter| waiter.0 == number) {
+                            Some(known) => known.1 = count,
+                            None => waiting.push((number, count)),
+                        }
                         Poll::Pending
                     }
                 };
                 assert_eq!(polled, expected);
             }
             (5, Some(token)) => {
-                let forgotten = sources.forget(token, direction);
-                let expected = model
-                    .get_mut(&token)
-                    .and_then(|source| source.waiting[side].take());
+                let id = WaiterId::of(&WAITERS[number]);
+                let forgotten = sources.forget(token, direction, id);
+                let expected = model.get_mut(&token).and_then(|source| {
+                    let waiting = &mut source.waiting[side];
+                    let at = waiting.iter().position(|waiter| waiter.0 == number)?;
+                    Some(waiting.remove(at))
+                });
                 assert_eq!(forgotten.is_some(), expected.is_some());
+            }
+            (6, Some(token)) => {
+                sources.would_block(token, direction);
+                if let Some(source) = model.get_mut(&token) {
+                    source.ready &= !BLOCKED[side];
+                }
             }
             _ => {}
         }
@@ -134,7 +167,7 @@ fn check<S: Storage>(mut sources: Sources<S>, room: usize, data: &[u8]) {
         }
     }
     for (_, source) in model {
-        for waiting in source.waiting.into_iter().flatten() {
+        for (_, waiting) in source.waiting.into_iter().flatten() {
             assert_eq!(waiting.0.load(Ordering::Relaxed), 0);
         }
     }

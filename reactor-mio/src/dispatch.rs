@@ -14,10 +14,15 @@ use polliwog_core::sources::{Readiness, Wakeups};
 pub(crate) fn readiness(event: &mio::event::Event) -> Readiness {
     let error = event.is_error();
     // The usual case, with fewer tests.
-    if event.is_readable() && !error && !event.is_writable() && !event.is_read_closed() {
+    let priority = event.is_priority();
+    if event.is_readable() && !error && !event.is_writable() && !event.is_read_closed() && !priority
+    {
         return Readiness::READABLE;
     }
-    let mut ready = Readiness::NONE;
+    let mut ready = match priority {
+        true => Readiness::PRIORITY,
+        false => Readiness::NONE,
+    };
     if event.is_readable() || error {
         ready |= Readiness::READABLE;
     }
@@ -47,21 +52,14 @@ pub(crate) fn for_each_event<E>(events: impl IntoIterator<Item = E>, mut each: i
     }
 }
 
-/// Wakes both, the writer even if the reader's waker panics. Within [`for_each_event`].
+/// Wakes all, whichever of their wakers panics. Within [`for_each_event`].
 #[inline]
-pub(crate) fn wake(wakeups: Wakeups) {
-    match (wakeups.reader, wakeups.writer) {
-        (None, None) => {}
-        (Some(waker), None) | (None, Some(waker)) => waker.wake(),
-        (Some(reader), Some(writer)) => wake_both(reader, writer),
+pub(crate) fn wake(wakeups: Result<Option<Waker>, Wakeups>) {
+    match wakeups {
+        Ok(None) => {}
+        Ok(Some(waker)) => waker.wake(),
+        Err(wakeups) => wakeups.wake(),
     }
-}
-
-/// Rare, and out of line for the sake of the usual case.
-#[cold]
-#[inline(never)]
-fn wake_both(reader: Waker, writer: Waker) {
-    for_each_event([reader, writer], |waker| waker.wake());
 }
 
 #[cfg(test)]
@@ -90,11 +88,19 @@ mod tests {
         let count = Arc::new(Count(AtomicUsize::new(0)));
         let good = || Some(Waker::from(Arc::clone(&count)));
         let bad = || Some(Waker::from(Arc::new(Faulty)));
-        let wakeups = |reader, writer| Wakeups { reader, writer };
+        let wakeups = |reader, writer| {
+            let mut wakeups = Wakeups::default();
+            (wakeups.reader, wakeups.writer) = (reader, writer);
+            Err(wakeups)
+        };
         let batch = [
-            wakeups(good(), None),
+            Ok(good()),
+            Ok(bad()),
+            Ok(None),
+            wakeups(bad(), None),
             wakeups(bad(), good()),
             wakeups(bad(), bad()),
+            wakeups(None, None),
             wakeups(good(), good()),
         ];
         for_each_event(batch, wake);

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use mio::event::Source;
 use mio::{Events, Interest};
-use polliwog_core::sources::{Page, Pages, Readiness, Sources, Token};
-use polliwog_core::{Deadline, Instant, Reactor};
+use polliwog_core::sources::{Page, Pages, Readiness, Sources, Token, Wakeups};
+use polliwog_core::{Deadline, Instant, Reactor, Spawner};
 
 use crate::dispatch;
 use crate::sys::{Clock, Timeout, Wait};
@@ -63,6 +63,12 @@ pub(crate) struct Inner {
     clock: Clock,
     pub(crate) paused: Paused,
     unparker: Waker,
+    /// This is the thread's current reactor, and its runtime has not ended.
+    is_home: Cell<bool>,
+    /// A runtime drives this reactor, and nobody else.
+    of_runtime: Cell<bool>,
+    /// That runtime has ended.
+    ended: Cell<bool>,
 }
 
 struct Unpark(mio::Waker);
@@ -109,6 +115,9 @@ impl MioReactor {
                 clock: Clock::start(),
                 paused: Paused::new(),
                 unparker: Arc::new(Unpark(unparker)).into(),
+                is_home: Cell::new(false),
+                of_runtime: Cell::new(false),
+                ended: Cell::new(false),
             }),
         })
     }
@@ -139,6 +148,56 @@ impl MioReactor {
     /// Makes this the thread's current reactor until the guard is dropped.
     pub(crate) fn entered(&self) -> Entered {
         Entered(replace_current(Some(self.clone())))
+    }
+
+    /// Notes that a runtime has this reactor, which is not driven but by that.
+    pub(crate) fn set_of_runtime(&self) {
+        self.inner.of_runtime.set(true);
+    }
+
+    /// Notes that the runtime ends: from now on waiting is an error.
+    pub(crate) fn end(&self) {
+        self.inner.ended.set(true);
+        self.inner.is_home.set(false);
+    }
+
+    /// Wakes all who still wait for a source, so that they get that error.
+    pub(crate) fn wake_all(&self) {
+        let mut wakeups = Vec::new();
+        let sources = self.inner.sources.borrow();
+        sources.for_each(|row| wakeups.push(row.wake_all()));
+        drop(sources);
+        dispatch::for_each_event(wakeups, Wakeups::wake);
+    }
+
+    /// Whether anybody will ever report something to those who begin to wait now.
+    ///
+    /// # Errors
+    ///
+    /// That nobody will, and why.
+    #[inline]
+    pub(crate) fn check_wait(&self) -> io::Result<()> {
+        if self.inner.is_home.get() {
+            return Ok(());
+        }
+        self.check_wait_elsewhere()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn check_wait_elsewhere(&self) -> io::Result<()> {
+        let other = CURRENT.with(|current| current.borrow().is_some());
+        let reason = if self.inner.ended.get() {
+            "would wait for ever: the runtime that it was made in has ended"
+        } else if other {
+            "would wait for ever: it belongs to another runtime than the one that runs here"
+        } else if self.inner.of_runtime.get() && Spawner::current().is_none() {
+            "would wait for ever: its runtime does not run; use it inside of `block_on`"
+        } else {
+            // Driven by hand, by whoever made the reactor.
+            return Ok(());
+        };
+        Err(io::Error::other(reason))
     }
 
     /// How many sources are being watched.
@@ -297,7 +356,7 @@ impl MioReactor {
     #[inline(always)]
     fn dispatch(&self, number: usize, ready: Readiness) {
         // Nobody is woken by late news of a source that is gone, nor by the unparker.
-        let wakeups = self.inner.sources.borrow_mut().report(number, ready);
+        let wakeups = self.inner.sources.borrow_mut().report_only(number, ready);
         dispatch::wake(wakeups);
     }
 }
@@ -351,8 +410,18 @@ thread_local! {
         const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
-fn replace_current(reactor: Option<MioReactor>) -> Option<MioReactor> {
-    ManuallyDrop::into_inner(CURRENT.replace(ManuallyDrop::new(reactor)))
+fn replace_current(next: Option<MioReactor>) -> Option<MioReactor> {
+    let note = |reactor: &Option<MioReactor>, is_current| {
+        if let Some(reactor) = reactor {
+            let inner = &reactor.inner;
+            inner.is_home.set(is_current && !inner.ended.get());
+        }
+    };
+    CURRENT.with(|current| {
+        note(&current.borrow(), false);
+        note(&next, true);
+        ManuallyDrop::into_inner(current.replace(ManuallyDrop::new(next)))
+    })
 }
 
 /// Makes the reactor current again that was current before, also when a panic passes by.
@@ -360,9 +429,8 @@ pub(crate) struct Entered(Option<MioReactor>);
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let previous = self.0.take();
         // Dropping a reactor runs destructors of wakers: not while the cell is borrowed.
-        let mine = replace_current(previous);
+        let mine = replace_current(self.0.take());
         drop(mine);
     }
 }

@@ -32,9 +32,10 @@ pub const DEFAULT_MAX_TASKS: usize = 1 << 20;
 /// # std::io::Result::Ok(())
 /// ```
 ///
-/// Dropping a runtime drops all of its tasks. Sockets that outlive it stay valid, but nobody
-/// waits for them any more. Jobs of the [blocking pool](crate::blocking) go on, as long as the
-/// process does; [`shutdown_timeout`](Self::shutdown_timeout) waits for them.
+/// Dropping a runtime drops all of its tasks. Sockets that outlive it stay valid, but an operation that
+/// would have to wait is an error from then on, as it is inside of another runtime. Jobs of the [blocking
+/// pool](crate::blocking) go on, as long as the process does;
+/// [`shutdown_timeout`](Self::shutdown_timeout) waits for them.
 ///
 /// # One thread, one runtime
 ///
@@ -50,7 +51,7 @@ pub struct Runtime {
     executor: Executor<MioReactor>,
     running: Cell<bool>,
     /// Set at the very end; after `executor`, so that its tasks are dropped in context.
-    closing: Option<Entered>,
+    closing: Option<Closing>,
 }
 
 /// The limits of a [`Runtime`]; made by [`Runtime::builder`].
@@ -111,6 +112,7 @@ impl Builder {
         if let Some(threads) = self.blocking_threads {
             blocking::set_max_threads(threads);
         }
+        reactor.set_of_runtime();
         if self.start_paused {
             reactor.pause();
         }
@@ -267,8 +269,13 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        // Fields are dropped in order: the tasks first, which may still use the reactor.
-        self.closing = Some(self.executor.reactor().entered());
+        // Fields are dropped in order: the tasks first, which may still use the reactor, though not wait.
+        let reactor = self.executor.reactor();
+        reactor.end();
+        self.closing = Some(Closing {
+            reactor: reactor.clone(),
+            _entered: reactor.entered(),
+        });
     }
 }
 
@@ -278,6 +285,19 @@ impl fmt::Debug for Runtime {
             .field("reactor", self.reactor())
             .field("running", &self.running.get())
             .finish_non_exhaustive()
+    }
+}
+
+/// The end of a runtime whose tasks are gone.
+struct Closing {
+    reactor: MioReactor,
+    _entered: Entered,
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        // Whoever waits for a socket of ours from elsewhere would do so for ever.
+        self.reactor.wake_all();
     }
 }
 

@@ -7,14 +7,18 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use mio::{Interest, event::Source};
-use polliwog_core::sources::{Direction, Entry, Page, Readiness, Token};
+use polliwog_core::sources::{Direction, Entry, Page, Readiness, Token, Waited, WaiterId};
+use polliwog_core::task::budget::poll_proceed;
 
 use crate::reactor::MioReactor;
-use crate::sys::{CLOSE_DEREGISTERS, TRUE_EDGES};
+use crate::sys::{self, CLOSE_DEREGISTERS, SHORT_READS_TELL, TRUE_EDGES};
 
-/// After so many operations in a row that did not have to wait, one `Pending` is returned along
-/// with a wake, so that a source which is always ready leaves room for other tasks.
-const STREAK: u8 = 128;
+/// Dropping the source closes the only descriptor that there is.
+const CLOSES: u8 = 1;
+/// A transfer that is short has moved all that there was to move.
+const TELLS: u8 = 2;
+/// An event wakes one reader only.
+const ONE_READER: u8 = 4;
 
 /// Any source of mio's, made to work with tasks.
 ///
@@ -29,8 +33,13 @@ const STREAK: u8 = 128;
 /// never waits costs no system call for it. From then on an operation is tried only once an
 /// event said that it may succeed.
 ///
-/// One task at a time can wait to read and one to write. Where two wait for the same
-/// direction, the one that came last is woken.
+/// Any number of tasks can wait to read, and any number to write: an event wakes all of its direction, and
+/// who comes too late waits on.
+///
+/// Every operation that goes ahead draws from the [budget](polliwog_core::task::budget) of its task.
+///
+/// What would have to wait is an error where nobody would ever end the wait: once the runtime that the
+/// source belongs to has ended, and inside of another one of the same thread.
 ///
 /// # Example
 ///
@@ -64,10 +73,8 @@ pub struct Registered<S: Source> {
     interest: Cell<Option<Interest>>,
     /// What the source may be tried for before it is registered: everything.
     hoped: Cell<Readiness>,
-    /// Operations in a row that did not have to wait.
-    streak: Cell<u8>,
-    /// Dropping the source closes its descriptor.
-    closes: bool,
+    /// [`CLOSES`], [`TELLS`], [`ONE_READER`].
+    flags: Cell<u8>,
     /// `None` only while the source is being taken out.
     source: RefCell<Option<S>>,
 }
@@ -87,13 +94,57 @@ impl<S: Source> Registered<S> {
         Self::parts(reactor, source, false)
     }
 
-    /// Like [`with_reactor`](Self::with_reactor) for a source that owns its descriptor, which
-    /// saves a system call when it is dropped.
-    ///
-    /// Should the descriptor have a duplicate, the selector goes on reporting it; its token is
-    /// stale then, and such events are ignored.
+    /// Like [`with_reactor`](Self::with_reactor) for a source whose descriptor nobody else has ever had in
+    /// hand, so that closing it also ends its registration.
     pub(crate) fn owning(reactor: &MioReactor, source: S) -> Self {
         Self::parts(reactor, source, true)
+    }
+
+    /// That is so no longer: somebody may keep a duplicate, whose events would go on, or set an option that
+    /// makes transfers short.
+    pub(crate) fn expose(&self) {
+        self.set_flag(CLOSES | TELLS, false);
+    }
+
+    /// Sets whether a transfer that is short has moved all that there was to move. So it is with TCP as the
+    /// system makes it, unless an event says something else; not where a layer above it or below keeps
+    /// records of its own.
+    pub(crate) fn set_tells(&self, tells: bool) {
+        self.set_flag(TELLS, tells);
+    }
+
+    fn set_flag(&self, flag: u8, on: bool) {
+        let others = self.flags.get() & !flag;
+        self.flags.set(others | if on { flag } else { 0 });
+    }
+
+    #[inline]
+    fn is(&self, flag: u8) -> bool {
+        self.flags.get() & flag != 0
+    }
+
+    /// Makes an event news for one reader only: that of a listener, see [`Entry::set_one_reader`].
+    pub(crate) fn set_one_reader(&self) {
+        self.set_flag(ONE_READER, true);
+    }
+
+    /// Whether anybody waits in a direction.
+    #[inline]
+    pub(crate) fn is_waited_for(&self, direction: Direction) -> bool {
+        self.row().is_some_and(|row| row.is_waited_for(direction))
+    }
+
+    /// Wakes the reader that has waited longest.
+    pub(crate) fn wake_next_reader(&self) {
+        if let Some(row) = self.row() {
+            row.next_reader().wake();
+        }
+    }
+
+    /// Takes out a waiter that is done or has been given up; `false` if it did not wait any more.
+    pub(crate) fn forget_waiter(&self, direction: Direction, id: WaiterId) -> bool {
+        let waker = self.row().and_then(|row| row.forget(direction, id));
+        waker.is_some()
     }
 
     fn parts(reactor: &MioReactor, source: S, closes: bool) -> Self {
@@ -103,8 +154,7 @@ impl<S: Source> Registered<S> {
             index: Cell::new(0),
             interest: Cell::new(None),
             hoped: Cell::new(Readiness::READABLE | Readiness::WRITABLE),
-            streak: Cell::new(0),
-            closes,
+            flags: Cell::new(if closes { CLOSES } else { 0 }),
             source: RefCell::new(Some(source)),
         }
     }
@@ -146,7 +196,8 @@ impl<S: Source> Registered<S> {
     ///
     /// `op` returns [`io::ErrorKind::WouldBlock`] when there is nothing to read. It may be
     /// called again after a wait; [`io::ErrorKind::Interrupted`] is retried at once. `op` must
-    /// not use this `Registered` itself.
+    /// not use this `Registered` itself. An operation costs one unit of the task's
+    /// [budget](polliwog_core::task::budget), however much it moves.
     ///
     /// # Errors
     ///
@@ -159,7 +210,7 @@ impl<S: Source> Registered<S> {
         cx: &mut Context<'_>,
         op: impl FnMut(&S) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        self.poll_op(Direction::Read, cx, op)
+        self.poll_op(WaiterId::ANONYMOUS, Direction::Read, cx, op, |_| 0)
     }
 
     /// Tries a writing operation until it does not block, waiting in between.
@@ -175,7 +226,7 @@ impl<S: Source> Registered<S> {
         cx: &mut Context<'_>,
         op: impl FnMut(&S) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        self.poll_op(Direction::Write, cx, op)
+        self.poll_op(WaiterId::ANONYMOUS, Direction::Write, cx, op, |_| 0)
     }
 
     /// Waits until a read may succeed, without reading.
@@ -184,7 +235,7 @@ impl<S: Source> Registered<S> {
     ///
     /// When the source cannot be registered, see [`poll_read_with`](Self::poll_read_with).
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Readiness>> {
-        self.poll_ready(Direction::Read, cx)
+        self.poll_ready(WaiterId::ANONYMOUS, Direction::Read, cx)
     }
 
     /// Waits until a write may succeed, without writing.
@@ -193,7 +244,7 @@ impl<S: Source> Registered<S> {
     ///
     /// When the source cannot be registered, see [`poll_read_with`](Self::poll_read_with).
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Readiness>> {
-        self.poll_ready(Direction::Write, cx)
+        self.poll_ready(WaiterId::ANONYMOUS, Direction::Write, cx)
     }
 
     /// Tries an operation once and does not wait.
@@ -209,7 +260,7 @@ impl<S: Source> Registered<S> {
     ) -> io::Result<T> {
         self.with(op).map_err(|error| {
             if would_block(&error) {
-                self.clear(direction);
+                self.blocked(direction);
             } else if was_dropped(&error) {
                 let watched = self.watch(None);
                 return watched.err().unwrap_or(io::ErrorKind::WouldBlock.into());
@@ -218,11 +269,11 @@ impl<S: Source> Registered<S> {
         })
     }
 
-    /// To be called after a stream socket read less than it was asked to: there is nothing left
+    /// To be called after a stream socket read less than it was asked to: as a rule there is nothing left
     /// to read, and the selector will report the next arrival.
     #[inline]
     pub(crate) fn read_short(&self) {
-        if TRUE_EDGES {
+        if SHORT_READS_TELL && self.is(TELLS) && !self.ready().contains(Readiness::PRIORITY) {
             self.clear(Direction::Read);
         }
     }
@@ -230,60 +281,54 @@ impl<S: Source> Registered<S> {
     /// To be called after a stream socket wrote less than it was asked to.
     #[inline]
     pub(crate) fn write_short(&self) {
-        if TRUE_EDGES {
+        if TRUE_EDGES && self.is(TELLS) {
             self.clear(Direction::Write);
         }
     }
 
     /// Registers a socket whose connect is under way for both directions.
     pub(crate) fn register_both(&self) -> io::Result<()> {
-        self.watch(Some(Interest::READABLE | Interest::WRITABLE))
+        self.watch(Some(sys::reading(self.is(TELLS)) | Interest::WRITABLE))
     }
 
+    /// Tries an operation, of a waiter with an identity, until it does not block. `bytes` tells how many of
+    /// them it has moved.
     #[inline]
-    fn poll_op<T>(
+    pub(crate) fn poll_op<T>(
         &self,
+        id: WaiterId,
         direction: Direction,
         cx: &mut Context<'_>,
         mut op: impl FnMut(&S) -> io::Result<T>,
+        bytes: impl FnOnce(&T) -> usize,
     ) -> Poll<io::Result<T>> {
         if !self.is_ready(direction) {
-            ready!(self.poll_news(direction, cx))?;
+            ready!(self.poll_news(id, direction, cx))?;
         }
-        let streak = self.streak.get();
-        if streak == STREAK {
-            return self.pause(cx);
-        }
-        self.streak.set(streak + 1);
+        let permit = ready!(poll_proceed(cx));
         loop {
             match self.with(&mut op) {
                 Err(error) if would_block(&error) || was_dropped(&error) => {
                     if was_dropped(&error) {
                         self.watch(None)?;
                     }
-                    self.clear(direction);
-                    if !self.is_ready(direction) {
-                        ready!(self.poll_unwatched(direction, cx))?;
-                    }
-                    // Still ready, because the source is closed in this direction. One that
-                    // says both is asked again, though not before other tasks had their turn.
-                    return self.pause(cx);
+                    self.blocked(direction);
+                    ready!(self.poll_unwatched(id, direction, cx))?;
+                    // It has become ready meanwhile: others have their turn before it is asked again.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return Poll::Ready(result),
+                result => {
+                    permit.charge(result.as_ref().map_or(0, bytes));
+                    return Poll::Ready(result);
+                }
             }
         }
     }
 
-    #[cold]
-    fn pause<T>(&self, cx: &mut Context<'_>) -> Poll<T> {
-        self.streak.set(0);
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-
     #[inline]
-    fn row(&self) -> Option<&Entry> {
+    pub(crate) fn row(&self) -> Option<&Entry> {
         Some(self.page.get()?.row(self.index.get() as usize))
     }
 
@@ -303,11 +348,11 @@ impl<S: Source> Registered<S> {
 
     /// Whether an operation may be tried.
     #[inline]
-    fn is_ready(&self, direction: Direction) -> bool {
+    pub(crate) fn is_ready(&self, direction: Direction) -> bool {
         self.ready().intersects(direction.mask())
     }
 
-    /// Notes that an operation would have blocked, or that the next one would.
+    /// Notes that an operation has moved all that there was to move.
     #[inline]
     fn clear(&self, direction: Direction) {
         match self.row() {
@@ -316,53 +361,67 @@ impl<S: Source> Registered<S> {
         }
     }
 
+    /// Notes that an operation would have blocked.
+    #[inline]
+    fn blocked(&self, direction: Direction) {
+        match self.row() {
+            Some(row) => row.would_block(direction),
+            None => self.hoped.set(self.hoped.get() & !used_up(direction)),
+        }
+    }
+
     /// Waits until the source is ready, as far as that is known.
-    fn poll_ready(
+    pub(crate) fn poll_ready(
         &self,
+        id: WaiterId,
         direction: Direction,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Readiness>> {
         // Until the source is watched it is not known whether it is ready.
         if !watches(self.interest.get(), direction) || !self.is_ready(direction) {
-            ready!(self.poll_unwatched(direction, cx))?;
+            ready!(self.poll_unwatched(id, direction, cx))?;
         }
-        if self.streak.get() == STREAK {
-            return self.pause(cx);
-        }
-        self.streak.set(self.streak.get() + 1);
+        ready!(poll_proceed(cx)).charge(0);
         Poll::Ready(Ok(self.ready() & direction.mask()))
     }
 
     /// Waits until the reactor reports something about a source that is not ready.
     #[inline(always)]
-    fn poll_news(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_news(
+        &self,
+        id: WaiterId,
+        direction: Direction,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
         match self.row() {
             Some(row) if watches(self.interest.get(), direction) => {
-                self.streak.set(0);
-                drop(row.wait(direction, cx.waker().clone()));
+                self.reactor.check_wait()?;
+                row.join(direction, id, cx.waker().clone());
                 Poll::Pending
             }
-            _ => self.poll_unwatched(direction, cx),
+            _ => self.poll_unwatched(id, direction, cx),
         }
     }
 
     /// The same, of a source that it may still have to watch, or that may be ready.
     #[inline(never)]
-    fn poll_unwatched(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_unwatched(
+        &self,
+        id: WaiterId,
+        direction: Direction,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.reactor.check_wait()?;
         if !watches(self.interest.get(), direction) {
             self.watch(Some(match direction {
-                Direction::Read => Interest::READABLE,
+                Direction::Read => sys::reading(self.is(TELLS)),
                 Direction::Write => Interest::WRITABLE,
             }))?;
         }
         let Some(row) = self.row() else {
             return Poll::Ready(Err(gone()));
         };
-        let ready = row.poll_ready(direction, cx);
-        if ready.is_pending() {
-            self.streak.set(0);
-        }
-        ready.map(|_| Ok(()))
+        row.poll_ready_as(id, direction, cx).map(|_| Ok(()))
     }
 
     /// Makes the selector watch the source for `more`, too, or again if it [dropped](was_dropped)
@@ -378,12 +437,31 @@ impl<S: Source> Registered<S> {
             (Some(interest), None) | (None, Some(interest)) => interest,
             (None, None) => return Err(io::Error::other("a source to be watched for nothing")),
         };
-        // What was hoped for so far will be reported from now on.
+        // What was hoped for so far will be reported from now on; unless the selector refuses, for then an
+        // operation may be tried as before.
+        let hoped = self.ready();
         for direction in [Direction::Read, Direction::Write] {
             if watches(Some(interest), direction) && !watches(self.interest.get(), direction) {
                 self.clear(direction);
             }
         }
+        if let Err(error) = self.watch_for(source, interest) {
+            let refused = [Direction::Read, Direction::Write]
+                .into_iter()
+                .filter(|direction| !watches(self.interest.get(), *direction))
+                .fold(Readiness::NONE, |all, direction| all | used_up(direction));
+            match self.row() {
+                // Nobody waits for what is not watched.
+                Some(row) => row.set_ready((hoped | refused) & refused).wake(),
+                None => self.hoped.set(hoped | refused),
+            }
+            return Err(error);
+        }
+        self.interest.set(Some(interest));
+        Ok(())
+    }
+
+    fn watch_for(&self, source: &mut S, interest: Interest) -> io::Result<()> {
         match self.page.get() {
             Some(page) => {
                 let token = page.token(self.index.get());
@@ -397,13 +475,27 @@ impl<S: Source> Registered<S> {
             None => {
                 let (page, token) = self.reactor.register(source, interest)?;
                 // Nobody waits for a source that is new.
-                let _ = page.row(token.index()).set_ready(self.hoped.get());
+                let row = page.row(token.index());
+                let _ = row.set_ready(self.hoped.get());
+                row.set_one_reader(self.is(ONE_READER));
                 self.index.set(token.index() as u32);
                 let _ = self.page.set(page);
             }
         }
-        self.interest.set(Some(interest));
         Ok(())
+    }
+}
+
+impl<S: Source> Waited for Registered<S> {
+    #[inline]
+    fn forget(&self, direction: Direction, id: WaiterId) {
+        if let Some(row) = self.row() {
+            drop(row.forget(direction, id));
+        }
+    }
+
+    fn waits(&self, direction: Direction, id: WaiterId) -> bool {
+        self.row().is_some_and(|row| row.waits(direction, id))
     }
 }
 
@@ -443,7 +535,7 @@ impl<S: Source> Drop for Registered<S> {
         let Some(token) = self.take_token() else {
             return;
         };
-        if !(self.closes && CLOSE_DEREGISTERS) {
+        if !(self.is(CLOSES) && CLOSE_DEREGISTERS) {
             if let Some(source) = self.source.get_mut() {
                 if let Err(_error) = self.reactor.deregister(source) {
                     record!(debug, "cannot deregister a source: {_error}");

@@ -163,7 +163,7 @@ fn round(round: u64) {
                 (task(client, out, back), task(server, back, out))
             }
         });
-        // One after the other: `accept` is for one task at a time.
+        // One after the other, so that both ends of a pair belong together.
         let mut tasks = Vec::new();
         for pair in pairs {
             let (client, server) = pair.await;

@@ -93,25 +93,120 @@ fn the_other_side_is_woken_once_and_only_when_it_matters() {
 }
 
 #[test]
-fn the_waker_of_the_last_poll_counts() {
+fn nobody_who_waits_is_displaced() {
+    let mut pipe = Pipe::<2>::new();
+    let (reader, writer) = pipe.split();
+    let (one, one_waker) = counter();
+    let (other, other_waker) = counter();
+    let mut buf = [0; 2];
+    for waker in [&one_waker, &other_waker] {
+        let polled = reader.poll_read(&mut Context::from_waker(waker), &mut buf);
+        assert!(polled.is_pending());
+    }
+    // Without an allocator there is one place; who loses it looks again.
+    let displaced = usize::from(cfg!(not(feature = "alloc")));
+    assert_eq!((one.get(), other.get()), (displaced, 0));
+    writer.try_write(b"xy").unwrap();
+    assert_eq!((one.get(), other.get()), (1, 1));
+    assert_eq!(Arc::strong_count(&one), 2, "the waker is dropped");
+    for waker in [&one_waker, &other_waker] {
+        let polled = writer.poll_write(&mut Context::from_waker(waker), b"z");
+        assert!(polled.is_pending());
+    }
+    reader.try_read(&mut buf).unwrap();
+    assert_eq!((one.get(), other.get()), (2, 2));
+}
+
+#[test]
+fn a_future_wakes_the_task_that_polled_it_last() {
     let mut pipe = Pipe::<2>::new();
     let (reader, writer) = pipe.split();
     let (old, old_waker) = counter();
     let (new, new_waker) = counter();
     let mut buf = [0; 2];
-    assert!(
-        reader
-            .poll_read(&mut Context::from_waker(&old_waker), &mut buf)
-            .is_pending()
-    );
-    assert!(
-        reader
-            .poll_read(&mut Context::from_waker(&new_waker), &mut buf)
-            .is_pending()
-    );
+    let mut read = pin!(reader.read(&mut buf));
+    for waker in [&old_waker, &new_waker] {
+        let mut cx = Context::from_waker(waker);
+        assert!(read.as_mut().poll(&mut cx).is_pending());
+    }
     assert_eq!(Arc::strong_count(&old), 2, "the old waker is dropped");
     writer.try_write(b"x").unwrap();
     assert_eq!((old.get(), new.get()), (0, 1));
+}
+
+#[test]
+fn promise_17_one_that_gives_up_costs_the_others_nothing() {
+    let mut pipe = Pipe::<1>::new();
+    let (reader, writer) = pipe.split();
+    let (counts, wakers): (Vec<_>, Vec<_>) = (0..3).map(|_| counter()).unzip();
+    let mut bufs = [[0; 1]; 3];
+    let mut reads: Vec<_> = bufs
+        .iter_mut()
+        .map(|buf| Box::pin(reader.read(buf)))
+        .collect();
+    for (read, waker) in reads.iter_mut().zip(&wakers) {
+        assert!(
+            read.as_mut()
+                .poll(&mut Context::from_waker(waker))
+                .is_pending()
+        );
+    }
+    drop(reads.remove(0));
+    drop(reads.remove(1));
+    writer.try_write(b"x").unwrap();
+    assert_eq!(counts[1].get(), 1);
+    for given_up in [&counts[0], &counts[2]] {
+        assert_eq!(Arc::strong_count(given_up), 2, "its waker is dropped");
+    }
+    let mut cx = Context::from_waker(Waker::noop());
+    assert_eq!(reads[0].as_mut().poll(&mut cx), Poll::Ready(Ok(1)));
+    drop(reads);
+    // The same to write.
+    writer.try_write(b"y").unwrap();
+    let mut writes: Vec<_> = (0..3).map(|_| Box::pin(writer.write(b"z"))).collect();
+    for (write, waker) in writes.iter_mut().zip(&wakers) {
+        assert!(
+            write
+                .as_mut()
+                .poll(&mut Context::from_waker(waker))
+                .is_pending()
+        );
+    }
+    let before = counts[1].get();
+    drop(writes.remove(0));
+    drop(writes.remove(1));
+    reader.try_read(&mut [0]).unwrap();
+    assert_eq!(counts[1].get(), before + 1);
+}
+
+#[test]
+fn a_stream_that_is_always_ready_leaves_room_for_others() {
+    use polliwog_spin::{Flag, Runtime, TaskPool};
+    static POOL: TaskPool<4, 512> = TaskPool::new();
+    static FLAG: Flag = Flag::new();
+    let runtime = Runtime::builder().build_in(&POOL, &FLAG).unwrap();
+    let rounds = std::rc::Rc::new(std::cell::Cell::new(0));
+    let seen = rounds.clone();
+    let beside = runtime.spawn(async move {
+        for _ in 0..5 {
+            seen.set(seen.get() + 1);
+            polliwog_core::yield_now().await;
+        }
+    });
+    let mut most = 0;
+    runtime.block_on(async {
+        let mut pipe = Pipe::<1>::new();
+        let (reader, writer) = pipe.split();
+        for _ in 0..300 {
+            // Neither ever waits.
+            let before = rounds.get();
+            writer.write(b"x").await.unwrap();
+            reader.read(&mut [0]).await.unwrap();
+            most += usize::from(rounds.get() != before);
+        }
+    });
+    assert!(most >= 3, "the other task has run {most} times in between");
+    runtime.block_on(beside.unwrap()).unwrap();
 }
 
 #[test]
@@ -148,49 +243,66 @@ fn a_new_pair_starts_afresh() {
     assert_eq!(&buf[..3], b"new");
 }
 
-/// A waker that uses the pipe it waits at when it is dropped.
+/// A waker that uses the pipe it waits at when it is woken and when it is dropped.
 #[test]
 fn foreign_wakers_may_use_the_pipe() {
-    use std::sync::Mutex;
-    static LOG: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+    use polliwog_spin::io::{PipeReader, PipeWriter};
+    use std::cell::{Cell, OnceCell};
     std::thread_local! {
-        static PIPE: &'static Pipe<2> = Box::leak(Box::new(Pipe::new()));
+        static ENDS: OnceCell<(PipeReader<'static, 2>, PipeWriter<'static, 2>)> = const { OnceCell::new() };
+        static CALLS: Cell<[usize; 2]> = const { Cell::new([0; 2]) };
+    }
+    /// Panics if the pipe is borrowed.
+    fn look(call: usize) {
+        ENDS.with(|ends| ends.get().unwrap().0.len());
+        let mut calls = CALLS.get();
+        calls[call] += 1;
+        CALLS.set(calls);
     }
     struct Nosy;
     impl Wake for Nosy {
         fn wake(self: Arc<Self>) {
-            LOG.lock().unwrap().push("wake");
+            look(0);
         }
     }
     impl Drop for Nosy {
         fn drop(&mut self) {
-            // Would panic if the pipe were borrowed: its debug output names the length then.
-            LOG.lock()
-                .unwrap()
-                .push(if PIPE.with(|pipe| format!("{pipe:?}")).contains("len") {
-                    "drop, not borrowed"
-                } else {
-                    "drop, borrowed"
-                });
+            look(1);
         }
     }
-    // A mutable way in, before the shared one.
     let pipe: &'static mut Pipe<2> = Box::leak(Box::new(Pipe::new()));
-    let (reader, _writer) = pipe.split();
-    let mut buf = [0];
-    let nosy = Waker::from(Arc::new(Nosy));
-    assert!(
-        reader
-            .poll_read(&mut Context::from_waker(&nosy), &mut buf)
-            .is_pending()
-    );
-    drop(nosy);
-    assert!(
-        reader
-            .poll_read(&mut Context::from_waker(Waker::noop()), &mut buf)
-            .is_pending()
-    );
-    assert_eq!(*LOG.lock().unwrap(), ["drop, not borrowed"]);
+    ENDS.with(|ends| ends.set(pipe.split()).unwrap());
+    ENDS.with(|ends| {
+        let (reader, writer) = ends.get().unwrap();
+        let nosy = || Waker::from(Arc::new(Nosy));
+        let mut buf = [0];
+        // Replaced by another.
+        let mut read = pin!(reader.read(&mut buf));
+        for waker in [nosy(), nosy()] {
+            let mut cx = Context::from_waker(&waker);
+            assert!(read.as_mut().poll(&mut cx).is_pending());
+        }
+        assert_eq!(CALLS.get(), [0, 1]);
+        // Woken.
+        writer.try_write(b"x").unwrap();
+        assert_eq!(CALLS.get(), [1, 2]);
+    });
+    ENDS.with(|ends| {
+        let (reader, _) = ends.get().unwrap();
+        reader.try_read(&mut [0]).unwrap();
+        // Given up.
+        {
+            let mut buf = [0];
+            let mut read = pin!(reader.read(&mut buf));
+            let waker = Waker::from(Arc::new(Nosy));
+            assert!(
+                read.as_mut()
+                    .poll(&mut Context::from_waker(&waker))
+                    .is_pending()
+            );
+        }
+        assert_eq!(CALLS.get(), [1, 3]);
+    });
 }
 
 /// The same code for every stream.

@@ -3,11 +3,28 @@
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use polliwog_spin::io::{Read, Write};
 use polliwog_spin::net::{Network, Shutdown, StaticNetwork, TcpListener, TcpStream};
 use polliwog_spin::{Error, Limit};
+
+/// How often a task has been woken.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Polls with a waker that counts.
+fn poll_counted<F: Future>(future: std::pin::Pin<&mut F>, count: &Arc<Count>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(&Waker::from(count.clone())))
+}
 
 /// Polls once.
 fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
@@ -45,6 +62,102 @@ macro_rules! in_each_network {
             check(Network::with_limits(4, 8));
         }
     )*};
+}
+
+in_each_network! {
+    #[test]
+    fn whoever_waits_to_accept_gets_its_connection(network) {
+        let listener = network.listen("10.0.0.1:80").unwrap();
+        let counts: Vec<_> = (0..4).map(|_| Arc::new(Count::default())).collect();
+        let mut accepts: Vec<_> = (0..4).map(|_| Box::pin(listener.accept())).collect();
+        for (accept, count) in accepts.iter_mut().zip(&counts) {
+            assert!(poll_counted(accept.as_mut(), count).is_pending());
+        }
+        // One that waits gives up, and one that has been woken.
+        drop(accepts.remove(1));
+        let _given_up = now(network.connect("10.0.0.1:80")).unwrap();
+        drop(accepts.remove(0));
+        for left in (0..2).rev() {
+            let woken = |count: &Arc<Count>| count.0.swap(0, Ordering::Relaxed) > 0;
+            let awake = [woken(&counts[2]), woken(&counts[3])];
+            assert!(awake[0] || awake[1] || left == 0, "somebody waits for ever");
+            let ready = accepts.iter_mut().position(|accept| poll(accept.as_mut()).is_ready());
+            drop(accepts.remove(ready.unwrap()));
+            if left > 0 {
+                assert!(poll_counted(accepts[0].as_mut(), &counts[3]).is_pending());
+                let _next = now(network.connect("10.0.0.1:80")).unwrap();
+                assert!(woken(&counts[3]));
+                assert!(poll(accepts[0].as_mut()).is_ready());
+                break;
+            }
+        }
+    }
+}
+
+#[cfg(feature = "alloc")]
+in_each_network! {
+    #[test]
+    fn promise_17_a_connection_wakes_the_one_that_has_waited_longest(network) {
+        let listener = network.listen("10.0.0.1:80").unwrap();
+        let counts: Vec<_> = (0..4).map(|_| Arc::new(Count::default())).collect();
+        let woken = || -> Vec<_> {
+            counts.iter().map(|count| count.0.load(Ordering::Relaxed)).collect()
+        };
+        let mut accepts: Vec<_> = (0..4).map(|_| Some(Box::pin(listener.accept()))).collect();
+        for (accept, count) in accepts.iter_mut().flatten().zip(&counts) {
+            assert!(poll_counted(accept.as_mut(), count).is_pending());
+        }
+        // One gives up while it waits.
+        accepts[1] = None;
+        let _one = now(network.connect("10.0.0.1:80")).unwrap();
+        assert_eq!(woken(), [1, 0, 0, 0]);
+        // One that was woken gives up: the next is woken, and no other.
+        accepts[0] = None;
+        assert_eq!(woken(), [1, 0, 1, 0]);
+        let _other = now(network.connect("10.0.0.1:80")).unwrap();
+        assert_eq!(woken(), [1, 0, 1, 1]);
+        for accept in accepts[2..].iter_mut().flatten() {
+            assert!(poll(accept.as_mut()).is_ready());
+        }
+        assert_eq!(woken(), [1, 0, 1, 1]);
+        // Nobody's waker is left.
+        drop(accepts);
+        let _third = now(network.connect("10.0.0.1:80")).unwrap();
+        assert_eq!(woken(), [1, 0, 1, 1]);
+        assert!(counts.iter().all(|count| Arc::strong_count(count) == 1));
+    }
+
+    #[test]
+    fn a_connection_that_moves_up_wakes_one_that_accepts(network) {
+        let listener = network.listen_with_backlog("10.0.0.1:80", 1).unwrap();
+        let counts = [(); 2].map(|()| Arc::new(Count::default()));
+        let (mut one, mut other) = (Box::pin(listener.accept()), Box::pin(listener.accept()));
+        assert!(poll_counted(one.as_mut(), &counts[0]).is_pending());
+        assert!(poll_counted(other.as_mut(), &counts[1]).is_pending());
+        let _first = now(network.connect("10.0.0.1:80")).unwrap();
+        let mut second = Box::pin(network.connect("10.0.0.1:80"));
+        assert!(poll(second.as_mut()).is_pending());
+        assert_eq!(counts[1].0.load(Ordering::Relaxed), 0);
+        assert!(poll(one.as_mut()).is_ready());
+        assert_eq!(counts[1].0.load(Ordering::Relaxed), 1);
+        assert!(poll(other.as_mut()).is_ready() && poll(second.as_mut()).is_ready());
+    }
+
+    #[test]
+    fn an_acceptor_that_takes_what_it_was_not_woken_for_is_out_of_the_way(network) {
+        let listener = network.listen("10.0.0.1:80").unwrap();
+        let counts = [(); 2].map(|()| Arc::new(Count::default()));
+        let (mut one, mut other) = (Box::pin(listener.accept()), Box::pin(listener.accept()));
+        assert!(poll_counted(one.as_mut(), &counts[0]).is_pending());
+        assert!(poll_counted(other.as_mut(), &counts[1]).is_pending());
+        let _first = now(network.connect("10.0.0.1:80")).unwrap();
+        // For another reason than the connection.
+        assert!(poll(other.as_mut()).is_ready());
+        assert!(poll_counted(one.as_mut(), &counts[0]).is_pending());
+        let _second = now(network.connect("10.0.0.1:80")).unwrap();
+        assert_eq!(counts[0].0.load(Ordering::Relaxed), 2);
+        assert_eq!(counts[1].0.load(Ordering::Relaxed), 0);
+    }
 }
 
 in_each_network! {

@@ -29,6 +29,7 @@ use polliwog::{
 mod ends;
 mod failures;
 mod foreign;
+mod greedy;
 #[path = "../support/mod.rs"]
 mod support;
 mod wakes;
@@ -91,7 +92,7 @@ impl Drop for DropGuard {
 macro_rules! on {
     ($reactor:ident, $make:expr) => {
         mod $reactor {
-            use super::{ends::*, failures::*, foreign::*, wakes::*};
+            use super::{ends::*, failures::*, foreign::*, greedy::*, wakes::*};
 
             #[test]
             fn promise_01_a_stale_wake_after_a_task_ended_does_not_keep_its_slot_busy() {
@@ -157,6 +158,11 @@ macro_rules! on {
             #[test]
             fn promise_13_a_full_pool_gives_the_future_or_its_arguments_back() {
                 a_full_pool_gives_the_future_or_the_arguments_back($make());
+            }
+
+            #[test]
+            fn promise_15_operations_that_never_wait_leave_the_others_their_turn() {
+                operations_that_never_wait($make());
             }
 
             #[test]

@@ -9,6 +9,7 @@ use core::ptr;
 
 use super::core::{Clock, Core, CoreRef, Reading};
 use crate::reactor::Reactor;
+use crate::task::budget::UNLIMITED;
 use crate::time::Instant;
 
 #[cfg(loom)]
@@ -89,6 +90,104 @@ mod current {
     }
 }
 
+/// What the task that is being polled may still do, where there is one executor to a level: not in its
+/// core, so that a program without anything that draws from it does not contain it.
+#[cfg(lean)]
+mod left {
+    use core::cell::Cell;
+
+    #[cfg(target_os = "none")]
+    struct Left(Cell<isize>);
+
+    // SAFETY: as for `Current`: one core, and whoever interrupts us in the middle of an access
+    // leaves the value as it was found (`Entered`).
+    #[cfg(target_os = "none")]
+    unsafe impl Sync for Left {}
+
+    #[cfg(target_os = "none")]
+    static LEFT: Left = Left(Cell::new(crate::task::budget::UNLIMITED));
+
+    #[cfg(not(target_os = "none"))]
+    std::thread_local! {
+        static LEFT: Cell<isize> = const { Cell::new(crate::task::budget::UNLIMITED) };
+    }
+
+    #[inline(always)]
+    pub(super) fn get() -> isize {
+        #[cfg(target_os = "none")]
+        return LEFT.0.get();
+        #[cfg(not(target_os = "none"))]
+        return LEFT.with(Cell::get);
+    }
+
+    #[inline(always)]
+    pub(super) fn set(left: isize) {
+        #[cfg(target_os = "none")]
+        LEFT.0.set(left);
+        #[cfg(not(target_os = "none"))]
+        LEFT.with(|cell| cell.set(left));
+    }
+}
+
+/// What the task that is being polled may still do; unlimited outside of executors.
+#[inline]
+pub(crate) fn budget() -> isize {
+    #[cfg(lean)]
+    return left::get();
+    #[cfg(not(lean))]
+    {
+        let core = current::get();
+        if core.is_null() {
+            return crate::task::budget::UNLIMITED;
+        }
+        // SAFETY: as in `current`.
+        unsafe { &*core }.budget.get()
+    }
+}
+
+/// Sets what the task that is being polled may still do. No effect outside of executors.
+#[inline(always)]
+pub(crate) fn set_budget(left: isize) {
+    #[cfg(lean)]
+    left::set(left);
+    #[cfg(not(lean))]
+    {
+        let core = current::get();
+        if !core.is_null() {
+            // SAFETY: as in `current`.
+            unsafe { &*core }.budget.set(left);
+        }
+    }
+}
+
+/// Draws one unit; `false` if nothing is left. Always possible outside of executors.
+#[inline(always)]
+pub(crate) fn draw() -> bool {
+    #[cfg(lean)]
+    {
+        let left = left::get();
+        if left <= 0 {
+            return false;
+        }
+        left::set(left - 1);
+    }
+    #[cfg(not(lean))]
+    {
+        let core = current::get();
+        if core.is_null() {
+            return true;
+        }
+        // SAFETY: as in `current`.
+        let budget = unsafe { &(*core).budget };
+        let left = budget.get();
+        if left <= 0 {
+            return false;
+        }
+        budget.set(left - 1);
+    }
+    true
+}
+
 /// Whether this thread is inside this executor's context, and hence is its thread.
 #[inline]
 #[cfg_attr(
@@ -119,6 +218,8 @@ pub(super) struct Entered {
     core: &'static Core,
     former: *const Core,
     clock: Option<Clock>,
+    /// What was left to the task that is being polled, if this is inside of one.
+    budget: isize,
 }
 
 impl Entered {
@@ -132,12 +233,19 @@ impl Entered {
             reactor: ptr::from_ref(reactor).cast(),
             now: now::<R>,
         });
+        #[cfg(not(lean))]
+        let budget = core.budget.replace(UNLIMITED);
+        #[cfg(lean)]
+        let budget = left::get();
+        #[cfg(lean)]
+        left::set(UNLIMITED);
         #[cfg(all(lean, feature = "interrupt-executors"))]
         if !R::TIMELESS {
             super::levels::wait_in(core, reactor);
         }
         Self {
             core,
+            budget,
             former: current::replace(core),
             clock: if R::TIMELESS && cfg!(lean) {
                 // There was none before, and none comes.
@@ -171,6 +279,10 @@ pub(super) unsafe fn enter_for_ever<R: Reactor>(core: &'static Core, reactor: &R
 impl Drop for Entered {
     #[inline]
     fn drop(&mut self) {
+        #[cfg(not(lean))]
+        self.core.budget.set(self.budget);
+        #[cfg(lean)]
+        left::set(self.budget);
         self.core.set_clock(self.clock);
         current::replace(self.former);
     }

@@ -62,6 +62,9 @@ pub(crate) struct Core {
     left: Cell<i64>,
     #[cfg(not(lean))]
     refused: Cell<usize>,
+    /// What the task that is being polled may still do: see [`crate::task::budget`].
+    #[cfg(not(lean))]
+    pub(crate) budget: core::cell::Cell<isize>,
     pub(crate) running: Cell<bool>,
     pub(crate) closing: Cell<bool>,
     /// The permutation of ready tasks, while SEEDED is set.
@@ -162,6 +165,8 @@ impl Core {
                 left: Cell::new(0),
                 #[cfg(not(lean))]
                 refused: Cell::new(0),
+                #[cfg(not(lean))]
+                budget: core::cell::Cell::new(crate::task::budget::UNLIMITED),
                 running: Cell::new(false),
                 closing: Cell::new(false),
                 #[cfg(any(feature = "std", feature = "simulation"))]

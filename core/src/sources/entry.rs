@@ -4,15 +4,19 @@ use core::cell::Cell;
 use core::fmt;
 use core::task::{Context, Poll, Waker};
 
-use super::{Direction, Readiness, Wakeups};
+use super::waiters::{Former, WaiterId, Waiters, Wakeups};
+use super::{Direction, Readiness};
+
+/// Bit of an entry's state: an event wakes one reader only.
+const ONE_READER: u32 = 1 << 8;
 
 /// One row of the table: what is known of a source, and who waits for it.
 pub struct Entry {
-    reader: Cell<Option<Waker>>,
-    writer: Cell<Option<Waker>>,
+    waiters: Waiters,
     /// Even while free, odd while in use.
     generation: Cell<u32>,
-    /// While in use: the readiness. While free: the next free row, plus one; zero ends the list.
+    /// While in use: the readiness, and [`ONE_READER`]. While free: the next free row, plus one; zero ends
+    /// the list.
     state: Cell<u32>,
 }
 
@@ -20,8 +24,7 @@ impl Entry {
     /// A free row.
     pub const fn new() -> Self {
         Self {
-            reader: Cell::new(None),
-            writer: Cell::new(None),
+            waiters: Waiters::new(),
             generation: Cell::new(0),
             state: Cell::new(0),
         }
@@ -30,6 +33,11 @@ impl Entry {
     #[inline]
     pub(super) fn generation(&self) -> u32 {
         self.generation.get()
+    }
+
+    /// Whether a source has the row.
+    pub(super) fn is_open(&self) -> bool {
+        self.generation() & 1 == 1
     }
 
     /// Puts a free row to use, with no readiness; returns the free row after it, plus one.
@@ -42,10 +50,7 @@ impl Entry {
     pub(super) fn close(&self, next_free: u32) -> Wakeups {
         self.generation.set(self.generation().wrapping_add(1));
         self.state.set(next_free);
-        Wakeups {
-            reader: self.reader.take(),
-            writer: self.writer.take(),
-        }
+        self.waiters.take(Readiness::ALL)
     }
 
     /// What the source is ready for, as far as is known.
@@ -54,60 +59,110 @@ impl Entry {
         Readiness::from_bits(self.state.get() as u8)
     }
 
-    /// Notes that an event reported `ready` and hands out the wakers that it sets free.
+    /// Notes that an event reported `ready` and hands out the wakers that it sets free: those of all who
+    /// wait for it, or of the first reader only if the source is [one reader's](Self::set_one_reader).
     #[inline]
     pub fn set_ready(&self, ready: Readiness) -> Wakeups {
-        self.state.set(self.state.get() | ready.bits() as u32);
-        Wakeups {
-            reader: if ready.is_readable() {
-                self.reader.take()
-            } else {
-                None
-            },
-            writer: if ready.is_writable() {
-                self.writer.take()
-            } else {
-                None
-            },
-        }
+        let state = self.state.get() | ready.bits() as u32;
+        self.state.set(state);
+        self.waiters.take_for(ready, || state & ONE_READER != 0)
     }
 
-    /// Takes back readiness that an operation has used up. What closes a source stays set.
+    /// As [`set_ready`](Self::set_ready), with a short way for the usual case.
+    #[inline]
+    pub(super) fn set_ready_only(&self, ready: Readiness) -> Result<Option<Waker>, Wakeups> {
+        let state = self.state.get() | ready.bits() as u32;
+        self.state.set(state);
+        self.waiters.take_only(ready, || state & ONE_READER != 0)
+    }
+
+    /// Whether an event is news for one reader only, as that of a connection to be accepted is.
+    ///
+    /// Whoever is woken then, and either leaves something for others or gives up, has to wake the
+    /// [next](Self::next_reader).
+    pub fn set_one_reader(&self, one: bool) {
+        let others = self.state.get() & !ONE_READER;
+        self.state.set(others | if one { ONE_READER } else { 0 });
+    }
+
+    /// Hands out the waker of the reader that has waited longest.
+    pub fn next_reader(&self) -> Wakeups {
+        self.waiters.take_one(Direction::Read)
+    }
+
+    /// Hands out the wakers of all, whatever the source is ready for: for the end of a reactor.
+    pub fn wake_all(&self) -> Wakeups {
+        self.waiters.take(Readiness::ALL)
+    }
+
+    /// Takes back readiness that an operation has used up by moving less than it was asked to. What closes
+    /// a source stays set.
     #[inline]
     pub fn clear_ready(&self, ready: Readiness) {
         let used_up = ready & Readiness::CLEARABLE;
         self.state.set(self.state.get() & !(used_up.bits() as u32));
     }
 
-    /// Ready with the readiness that concerns `direction`; otherwise keeps the task's waker, in the
-    /// place of an earlier one for the same direction.
+    /// Takes back all readiness for `direction`, since an operation would have blocked. That closes a
+    /// source no more: a pipe has got another writer, a terminal was opened again.
+    #[inline]
+    pub fn would_block(&self, direction: Direction) {
+        let none = direction.mask() | direction.hints();
+        self.state.set(self.state.get() & !(none.bits() as u32));
+    }
+
+    /// Ready with the readiness that concerns `direction`; otherwise keeps the task's waker, beside those
+    /// of all others that wait.
     #[inline]
     pub fn poll_ready(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<Readiness> {
+        self.poll_ready_as(WaiterId::ANONYMOUS, direction, cx)
+    }
+
+    /// As [`poll_ready`](Self::poll_ready), for a waiter that will [be forgotten](Self::forget) if it is
+    /// given up.
+    #[inline]
+    pub fn poll_ready_as(
+        &self,
+        id: WaiterId,
+        direction: Direction,
+        cx: &mut Context<'_>,
+    ) -> Poll<Readiness> {
         let ready = self.ready() & direction.mask();
         if !ready.is_empty() {
             return Poll::Ready(ready);
         }
-        drop(self.wait(direction, cx.waker().clone()));
+        self.join(direction, id, cx.waker().clone());
         Poll::Pending
     }
 
-    /// Keeps the waker of whoever waits for `direction` and returns the one that did before.
+    /// Keeps the waker of whoever waits for `direction`, beside all others.
     #[inline]
-    pub fn wait(&self, direction: Direction, waker: Waker) -> Option<Waker> {
-        self.place(direction).replace(Some(waker))
+    pub fn wait(&self, direction: Direction, id: WaiterId, waker: Waker) -> Former {
+        self.waiters.wait(direction, id, waker)
     }
 
-    /// Forgets who waits in `direction`: for an operation that is given up.
-    pub fn forget(&self, direction: Direction) -> Option<Waker> {
-        self.place(direction).take()
+    /// As [`wait`](Self::wait), where nothing is borrowed: what was in the waiter's place is let go at once.
+    #[inline]
+    pub fn join(&self, direction: Direction, id: WaiterId, waker: Waker) {
+        self.waiters.join(direction, id, waker);
     }
 
+    /// Forgets who waits in `direction`: for an operation that is given up. `None` if it does not wait, or
+    /// has been woken already.
     #[inline]
-    fn place(&self, direction: Direction) -> &Cell<Option<Waker>> {
-        match direction {
-            Direction::Read => &self.reader,
-            Direction::Write => &self.writer,
-        }
+    #[must_use = "to be dropped outside of a borrow"]
+    pub fn forget(&self, direction: Direction, id: WaiterId) -> Option<Waker> {
+        self.waiters.forget(direction, id)
+    }
+
+    /// Whether this waiter waits in `direction`.
+    pub fn waits(&self, direction: Direction, id: WaiterId) -> bool {
+        self.waiters.waits(direction, id)
+    }
+
+    /// Whether anybody waits in `direction`.
+    pub fn is_waited_for(&self, direction: Direction) -> bool {
+        !self.waiters.is_empty(direction)
     }
 }
 
@@ -121,6 +176,7 @@ impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entry")
             .field("ready", &self.ready())
+            .field("waiters", &self.waiters)
             .finish_non_exhaustive()
     }
 }

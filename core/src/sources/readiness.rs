@@ -14,12 +14,16 @@ impl Readiness {
     pub const READABLE: Readiness = Readiness(1);
     /// A write may make progress.
     pub const WRITABLE: Readiness = Readiness(2);
-    /// The peer will send nothing more. Never cleared: from now on a read must be tried.
+    /// The peer will send nothing more: from now on a read must be tried. Stays until a read would block
+    /// all the same.
     pub const READ_CLOSED: Readiness = Readiness(4);
-    /// Nothing more can be sent. Never cleared.
+    /// Nothing more can be sent. Stays until a write would block all the same.
     pub const WRITE_CLOSED: Readiness = Readiness(8);
-    /// An error is pending on the source. Never cleared.
+    /// An error is pending on the source. Stays until an operation would block all the same.
     pub const ERROR: Readiness = Readiness(16);
+    /// Something is in the way of the data, an urgent byte as a rule: a read that returns less than it was
+    /// asked for has perhaps not read all. Ends no wait by itself.
+    pub const PRIORITY: Readiness = Readiness(32);
 
     /// What ends a reader's wait.
     const READ: Readiness = Readiness(1 | 4 | 16);
@@ -27,6 +31,8 @@ impl Readiness {
     const WRITE: Readiness = Readiness(2 | 8 | 16);
     /// What an operation that would have blocked may take back.
     pub(super) const CLEARABLE: Readiness = Readiness(1 | 2);
+    /// Everything.
+    pub(super) const ALL: Readiness = Readiness(63);
 
     #[inline]
     pub(super) const fn bits(self) -> u8 {
@@ -96,7 +102,7 @@ impl Not for Readiness {
     type Output = Readiness;
     #[inline]
     fn not(self) -> Readiness {
-        Readiness(!self.0 & 31)
+        Readiness(!self.0 & 63)
     }
 }
 
@@ -108,6 +114,7 @@ impl fmt::Debug for Readiness {
             (Self::READ_CLOSED, "READ_CLOSED"),
             (Self::WRITE_CLOSED, "WRITE_CLOSED"),
             (Self::ERROR, "ERROR"),
+            (Self::PRIORITY, "PRIORITY"),
         ];
         let mut first = true;
         for (_, name) in names.iter().filter(|(bit, _)| self.contains(*bit)) {
@@ -137,6 +144,15 @@ impl Direction {
         match self {
             Direction::Read => Readiness::READ,
             Direction::Write => Readiness::WRITE,
+        }
+    }
+
+    /// What is known in this direction and ends no wait.
+    #[inline]
+    pub(super) const fn hints(self) -> Readiness {
+        match self {
+            Direction::Read => Readiness::PRIORITY,
+            Direction::Write => Readiness::NONE,
         }
     }
 }

@@ -27,6 +27,7 @@
 
 mod abort_on_drop;
 pub(crate) mod body;
+pub mod budget;
 #[cfg(feature = "alloc")]
 pub(crate) mod heap;
 mod join;
@@ -56,6 +57,7 @@ pub(crate) use lean as slot;
 #[cfg(all(feature = "std", not(loom)))]
 pub use crate::macros::task_local::{AccessError, LocalKey, TaskLocalFuture};
 pub use abort_on_drop::AbortOnDrop;
+pub use budget::{ConsumeBudget, Unconstrained, consume_budget, has_budget, unconstrained};
 pub use join::{AbortHandle, JoinError, JoinHandle, Panic, TaskId};
 #[cfg(feature = "alloc")]
 pub use join_set::JoinSet;

@@ -13,6 +13,8 @@ use super::Instant;
 use super::queue::TimerNode;
 use crate::executor::core::{Core, CoreRef};
 use crate::executor::{Spawner, context};
+#[cfg(not(lean))]
+use crate::task::budget::poll_proceed;
 #[cfg(lean)]
 use crate::task::waker;
 
@@ -308,8 +310,12 @@ impl Future for Sleep {
         if node.is_linked() {
             return this.poll_again(cx);
         }
-        if node.has_fired() || this.begin().is_ready() {
+        if node.has_fired() {
             return Poll::Ready(());
+        }
+        if this.begin().is_ready() {
+            // It has ended for good; but a task that goes through sleeps of no length must yield.
+            return poll_proceed(cx).map(|permit| permit.charge(0));
         }
         node.poll(cx)
     }

@@ -5,10 +5,11 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use polliwog_core::Handle;
 use polliwog_core::task::Panic;
+use polliwog_core::task::budget::poll_proceed;
 
 use super::error::{BlockingError, Reason};
 use super::pool::{Pool, is_on_pool};
@@ -202,6 +203,8 @@ where
         }
         // Cloned and dropped outside of the lock.
         let mut spare = None;
+        // So is the task woken whose budget is used up.
+        let mut permit = None;
         loop {
             let mut state = self.state();
             match &mut *state {
@@ -219,7 +222,15 @@ where
                         return Poll::Pending;
                     }
                 }
+                State::Done(_) if permit.is_none() => {
+                    drop(state);
+                    permit = Some(ready!(poll_proceed(cx)));
+                    continue;
+                }
                 State::Done(_) => {
+                    if let Some(permit) = permit {
+                        permit.charge(0);
+                    }
                     return match std::mem::replace(&mut *state, State::Taken) {
                         State::Done(End::Returned(value)) => Poll::Ready(Ok(value)),
                         State::Done(End::Panicked(payload)) => {

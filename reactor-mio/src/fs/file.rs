@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::options::OpenOptions;
+use polliwog_core::task::budget::poll_proceed;
+
 use crate::blocking::{BlockingError, BlockingHandle, Rejected, try_spawn_with};
 
 /// How many bytes one trip to the pool reads or writes at most.
@@ -401,9 +403,12 @@ impl File {
             };
             let rest = buffer.rest();
             if !rest.is_empty() {
+                // What is here already would never have to wait.
+                let permit = ready!(poll_proceed(cx));
                 let n = rest.len().min(buf.len());
                 buf[..n].copy_from_slice(&rest[..n]);
                 buffer.start += n;
+                permit.charge(n);
                 return Poll::Ready(Ok(n));
             }
             let mut buffer = std::mem::take(buffer);

@@ -1,8 +1,11 @@
 //! TCP and UDP sockets.
 //!
 //! Every socket belongs to the reactor in whose context it was made, and to that thread. The
-//! methods take `&self`, so that one task may read while another writes; at most one task at a
-//! time waits for each direction.
+//! methods take `&self`, so that one task may read while another writes, and any number of tasks can wait for
+//! each direction.
+//!
+//! Inside of another runtime, and once its own has ended, an operation of a socket that would have to wait is
+//! an error: nobody would ever wake it.
 //!
 //! Streams implement [`futures_io`]'s and [`embedded_io_async`]'s traits, also by reference
 //! (`&TcpStream`), and have the usual operations as methods, so that neither is needed for

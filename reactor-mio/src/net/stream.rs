@@ -8,13 +8,18 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use polliwog_core::sources::Direction;
+use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
+use polliwog_core::task::budget::poll_proceed;
 use socket2::SockRef;
 
 use super::addr::{ToSocketAddrs, first_that_works};
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::reactor::MioReactor;
 use crate::source::Registered;
+
+/// What a connect costs of the task's budget, in bytes that an operation of the same cost would move: the
+/// system has as much work with it.
+const CONNECT: usize = 32 << 10;
 
 /// So many buffers go into one system call everywhere (POSIX), more of them perhaps not.
 const BUFFERS: usize = 16;
@@ -31,7 +36,7 @@ fn span<B: std::ops::Deref<Target = [u8]>>(bufs: &[B]) -> Option<std::ops::Range
 
 /// A TCP connection.
 ///
-/// All operations take `&self`. For reading and writing in two tasks at once, see
+/// All operations take `&self`, and any number of tasks can wait for each direction. For reading and writing in two tasks at once, see
 /// [`split`](Self::split) (borrowed, free) and [`into_split`](Self::into_split) (owned).
 ///
 /// ```
@@ -71,19 +76,21 @@ impl TcpStream {
     }
 
     async fn connect_to(reactor: &MioReactor, addr: SocketAddr) -> io::Result<TcpStream> {
+        // On the loopback device it may never have to wait.
+        poll_fn(|cx| poll_proceed(cx).map(|permit| permit.charge(CONNECT))).await;
         let socket = mio::net::TcpStream::connect(addr)?;
-        let stream = Self::attach(reactor, socket);
+        let stream = Self::attach(reactor, socket, true);
         // On the loopback device the connection stands as soon as it has been asked for.
         if stream.io.with(mio::net::TcpStream::peer_addr).is_err() {
             stream.io.register_both()?;
-            poll_fn(|cx| stream.poll_connected(cx)).await?;
+            Operation::write(&stream, Self::poll_connected).await?;
         }
         record!(debug, "connected to {addr}");
         Ok(stream)
     }
 
-    fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.io.poll_write_with(cx, |socket| {
+    fn poll_connected(&self, cx: &mut Context<'_>, id: WaiterId) -> Poll<io::Result<()>> {
+        let look = |socket: &mio::net::TcpStream| {
             if let Some(error) = socket.take_error()? {
                 return Err(error);
             }
@@ -95,14 +102,20 @@ impl TcpStream {
                 }
                 Err(error) => Err(error),
             }
-        })
+        };
+        self.io.poll_op(id, Direction::Write, cx, look, |()| 0)
     }
 
+    /// A socket that is ours alone. `tells`: it is plain TCP, see [`Registered::set_tells`].
     #[inline]
-    pub(crate) fn attach(reactor: &MioReactor, socket: mio::net::TcpStream) -> TcpStream {
-        TcpStream {
-            io: Registered::owning(reactor, socket),
-        }
+    pub(crate) fn attach(
+        reactor: &MioReactor,
+        socket: mio::net::TcpStream,
+        tells: bool,
+    ) -> TcpStream {
+        let io = Registered::owning(reactor, socket);
+        io.set_tells(tells);
+        TcpStream { io }
     }
 
     /// Takes over a connected socket of the standard library and makes it non-blocking.
@@ -114,10 +127,11 @@ impl TcpStream {
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
         let reactor = MioReactor::current()?;
         stream.set_nonblocking(true)?;
-        Ok(Self::attach(
-            &reactor,
-            mio::net::TcpStream::from_std(stream),
-        ))
+        let socket = mio::net::TcpStream::from_std(stream);
+        // Somebody else may have a duplicate.
+        Ok(TcpStream {
+            io: Registered::with_reactor(&reactor, socket),
+        })
     }
 
     /// Gives the socket to the standard library. It stays non-blocking.
@@ -143,6 +157,8 @@ impl TcpStream {
     /// Nothing has been read if the future is dropped before it is done.
     #[inline]
     pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        // Known by its waker, as the poll functions are: an identity, and a destructor for it, would make a
+        // request of an echo server 60 instructions longer.
         poll_fn(move |cx| self.poll_read(cx, buf))
     }
 
@@ -219,7 +235,11 @@ impl TcpStream {
         if buf.is_empty() {
             return Ok(0);
         }
-        poll_fn(|cx| self.io.poll_read_with(cx, |socket| socket.peek(buf))).await
+        Operation::read(&self.io, |io, cx, id| {
+            let peek = |socket: &mio::net::TcpStream| socket.peek(buf);
+            io.poll_op(id, Direction::Read, cx, peek, |n| *n)
+        })
+        .await
     }
 
     /// Reads if that does not have to wait.
@@ -258,7 +278,10 @@ impl TcpStream {
     ///
     /// Nothing is lost.
     pub async fn readable(&self) -> io::Result<()> {
-        poll_fn(|cx| self.io.poll_read_ready(cx)).await.map(drop)
+        let ready = Operation::read(&self.io, |io, cx, id| {
+            io.poll_ready(id, Direction::Read, cx)
+        });
+        ready.await.map(drop)
     }
 
     /// Waits until [`try_write`](Self::try_write) may have room. It may be wrong.
@@ -271,10 +294,13 @@ impl TcpStream {
     ///
     /// Nothing is lost.
     pub async fn writable(&self) -> io::Result<()> {
-        poll_fn(|cx| self.io.poll_write_ready(cx)).await.map(drop)
+        let ready = Operation::write(&self.io, |io, cx, id| {
+            io.poll_ready(id, Direction::Write, cx)
+        });
+        ready.await.map(drop)
     }
 
-    /// [`read`](Self::read) as a poll function.
+    /// [`read`](Self::read) as a poll function. Any number of tasks can wait.
     ///
     /// # Errors
     ///
@@ -284,12 +310,14 @@ impl TcpStream {
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let read = ready!(self.io.poll_read_with(cx, |mut socket| socket.read(buf)))?;
+        let read = |mut socket: &mio::net::TcpStream| socket.read(buf);
+        let id = WaiterId::ANONYMOUS;
+        let read = ready!(self.io.poll_op(id, Direction::Read, cx, read, |n| *n))?;
         self.note_read(read, buf.len());
         Poll::Ready(Ok(read))
     }
 
-    /// [`write`](Self::write) as a poll function.
+    /// [`write`](Self::write) as a poll function. Any number of tasks can wait.
     ///
     /// # Errors
     ///
@@ -299,7 +327,9 @@ impl TcpStream {
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let written = ready!(self.io.poll_write_with(cx, |mut socket| socket.write(buf)))?;
+        let write = |mut socket: &mio::net::TcpStream| socket.write(buf);
+        let id = WaiterId::ANONYMOUS;
+        let written = ready!(self.io.poll_op(id, Direction::Write, cx, write, |n| *n))?;
         self.note_written(written, buf.len());
         Poll::Ready(Ok(written))
     }
@@ -319,7 +349,8 @@ impl TcpStream {
             return Poll::Ready(Ok(0));
         };
         let read = |mut socket: &mio::net::TcpStream| socket.read_vectored(&mut bufs[span.clone()]);
-        let read = ready!(self.io.poll_read_with(cx, read))?;
+        let id = WaiterId::ANONYMOUS;
+        let read = ready!(self.io.poll_op(id, Direction::Read, cx, read, |n| *n))?;
         // Short for certain only if it was not the number of buffers that was the limit.
         if bufs.len() <= BUFFERS {
             self.note_read(read, asked);
@@ -342,7 +373,8 @@ impl TcpStream {
         };
         let write = |mut socket: &mio::net::TcpStream| socket.write_vectored(&bufs[span.clone()]);
         // Not taken for a full socket if short: it may be the number of buffers that was the limit.
-        self.io.poll_write_with(cx, write)
+        let id = WaiterId::ANONYMOUS;
+        self.io.poll_op(id, Direction::Write, cx, write, |n| *n)
     }
 
     #[inline]
@@ -476,6 +508,17 @@ impl TcpStream {
     }
 }
 
+impl Waited for TcpStream {
+    #[inline]
+    fn forget(&self, direction: Direction, id: WaiterId) {
+        self.io.forget(direction, id);
+    }
+
+    fn waits(&self, direction: Direction, id: WaiterId) -> bool {
+        self.io.waits(direction, id)
+    }
+}
+
 impl fmt::Debug for TcpStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.io.fmt(f)
@@ -485,7 +528,11 @@ impl fmt::Debug for TcpStream {
 #[cfg(unix)]
 impl std::os::fd::AsRawFd for TcpStream {
     /// The descriptor, or -1 if it has been taken away.
+    ///
+    /// A socket whose descriptor was asked for costs more system calls from then on: whoever has it can make
+    /// duplicates of it, and set options that change what a short read means.
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.io.expose();
         self.io.with(|socket| Ok(socket.as_raw_fd())).unwrap_or(-1)
     }
 }

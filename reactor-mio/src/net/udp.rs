@@ -1,16 +1,20 @@
 //! [`UdpSocket`].
 
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
+
+use polliwog_core::sources::{Direction, Operation, WaiterId};
 
 use super::addr::{ToSocketAddrs, first_that_works};
 use crate::reactor::MioReactor;
 use crate::source::Registered;
 
 /// A UDP socket.
+///
+/// All operations take `&self`, and any number of tasks can wait to send and to receive: a datagram goes to
+/// one of them.
 ///
 /// ```
 /// use polliwog_mio::net::UdpSocket;
@@ -65,10 +69,11 @@ impl UdpSocket {
     pub fn from_std(socket: std::net::UdpSocket) -> io::Result<UdpSocket> {
         let reactor = MioReactor::current()?;
         socket.set_nonblocking(true)?;
-        Ok(Self::attach(
-            &reactor,
-            mio::net::UdpSocket::from_std(socket),
-        ))
+        let socket = mio::net::UdpSocket::from_std(socket);
+        // Somebody else may have a duplicate.
+        Ok(UdpSocket {
+            io: Registered::with_reactor(&reactor, socket),
+        })
     }
 
     /// Sets the peer that [`send`](Self::send) and [`recv`](Self::recv) talk to.
@@ -97,7 +102,11 @@ impl UdpSocket {
     ///
     /// Nothing has been sent if the future is dropped before it is done.
     pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.io.poll_write_with(cx, |socket| socket.send(buf))).await
+        Operation::write(&self.io, |io, cx, id| {
+            let send = |socket: &mio::net::UdpSocket| socket.send(buf);
+            io.poll_op(id, Direction::Write, cx, send, |n| *n)
+        })
+        .await
     }
 
     /// Receives a datagram from the peer that the socket is connected to. What does not fit
@@ -111,7 +120,11 @@ impl UdpSocket {
     ///
     /// Nothing has been received if the future is dropped before it is done.
     pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.io.poll_read_with(cx, |socket| socket.recv(buf))).await
+        Operation::read(&self.io, |io, cx, id| {
+            let receive = |socket: &mio::net::UdpSocket| socket.recv(buf);
+            io.poll_op(id, Direction::Read, cx, receive, |n| *n)
+        })
+        .await
     }
 
     /// Sends a datagram to the first address of `addr`.
@@ -125,7 +138,9 @@ impl UdpSocket {
     /// Nothing has been sent if the future is dropped before it is done.
     pub async fn send_to(&self, buf: &[u8], addr: impl ToSocketAddrs) -> io::Result<usize> {
         first_that_works(addr, |addr| {
-            poll_fn(move |cx| self.poll_send_to(cx, buf, addr))
+            Operation::write(&self.io, move |io, cx, id| {
+                poll_send_to(io, id, cx, buf, addr)
+            })
         })
         .await
     }
@@ -140,7 +155,7 @@ impl UdpSocket {
     ///
     /// Nothing has been received if the future is dropped before it is done.
     pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        poll_fn(|cx| self.poll_recv_from(cx, buf)).await
+        Operation::read(&self.io, |io, cx, id| poll_recv_from(io, id, cx, buf)).await
     }
 
     /// [`send_to`](Self::send_to) as a poll function.
@@ -154,8 +169,7 @@ impl UdpSocket {
         buf: &[u8],
         addr: SocketAddr,
     ) -> Poll<io::Result<usize>> {
-        self.io
-            .poll_write_with(cx, |socket| socket.send_to(buf, addr))
+        poll_send_to(&self.io, WaiterId::ANONYMOUS, cx, buf, addr)
     }
 
     /// [`recv_from`](Self::recv_from) as a poll function.
@@ -168,7 +182,7 @@ impl UdpSocket {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        self.io.poll_read_with(cx, |socket| socket.recv_from(buf))
+        poll_recv_from(&self.io, WaiterId::ANONYMOUS, cx, buf)
     }
 
     /// The address that the socket is bound to.
@@ -197,6 +211,27 @@ impl UdpSocket {
     pub fn set_broadcast(&self, broadcast: bool) -> io::Result<()> {
         self.io.with(|socket| socket.set_broadcast(broadcast))
     }
+}
+
+fn poll_send_to(
+    io: &Registered<mio::net::UdpSocket>,
+    id: WaiterId,
+    cx: &mut Context<'_>,
+    buf: &[u8],
+    addr: SocketAddr,
+) -> Poll<io::Result<usize>> {
+    let send = |socket: &mio::net::UdpSocket| socket.send_to(buf, addr);
+    io.poll_op(id, Direction::Write, cx, send, |n| *n)
+}
+
+fn poll_recv_from(
+    io: &Registered<mio::net::UdpSocket>,
+    id: WaiterId,
+    cx: &mut Context<'_>,
+    buf: &mut [u8],
+) -> Poll<io::Result<(usize, SocketAddr)>> {
+    let receive = |socket: &mio::net::UdpSocket| socket.recv_from(buf);
+    io.poll_op(id, Direction::Read, cx, receive, |(n, _)| *n)
 }
 
 impl fmt::Debug for UdpSocket {

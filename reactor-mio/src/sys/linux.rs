@@ -160,6 +160,9 @@ impl Wait {
 #[inline]
 fn readiness(flags: EventFlags) -> Readiness {
     let mut ready = Readiness::NONE;
+    if flags.contains(EventFlags::PRI) {
+        ready |= Readiness::PRIORITY;
+    }
     if flags.intersects(EventFlags::IN | EventFlags::PRI | EventFlags::ERR) {
         ready |= Readiness::READABLE;
     }
@@ -192,6 +195,10 @@ mod tests {
         assert_eq!(
             readiness(EventFlags::HUP),
             Readiness::READ_CLOSED | Readiness::WRITE_CLOSED
+        );
+        assert_eq!(
+            readiness(EventFlags::IN | EventFlags::PRI),
+            Readiness::READABLE | Readiness::PRIORITY
         );
         let error = readiness(EventFlags::ERR);
         assert!(error.is_readable() && error.is_writable());

@@ -14,9 +14,9 @@ pub(crate) use portable::{Clock, Timeout, Wait};
 
 /// Whether the selector reports edges all by itself.
 ///
-/// Only then may a short read or write be taken for "nothing left": the kernel reports the next
-/// arrival. mio's selectors for `poll(2)` and Windows imitate edges; they arm a source again
-/// when an operation would block, so there it must be driven that far.
+/// Only then may a short write be taken for "no room left": the kernel reports it when there is some
+/// again. mio's selectors for `poll(2)` and Windows imitate edges; they arm a source again when an
+/// operation would block, so there it must be driven that far.
 pub(crate) const TRUE_EDGES: bool = cfg!(all(
     not(mio_unsupported_force_poll_poll),
     any(
@@ -31,5 +31,55 @@ pub(crate) const TRUE_EDGES: bool = cfg!(all(
     )
 ));
 
+/// Whether a short read of a plain TCP socket may be taken for "nothing left".
+///
+/// Not where only the next read tells that the one before has stopped at an urgent byte. epoll's events
+/// say so, since what they say is true when they are taken out, and whatever comes later is another event.
+pub(crate) const SHORT_READS_TELL: bool = cfg!(all(
+    not(mio_unsupported_force_poll_poll),
+    any(target_os = "linux", target_os = "android")
+));
+
+/// What to watch a source for that is read from, so that events say what is in the way of its data.
+pub(crate) fn reading(tells: bool) -> mio::Interest {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if tells && SHORT_READS_TELL {
+        return mio::Interest::READABLE | mio::Interest::PRIORITY;
+    }
+    let _ = tells;
+    mio::Interest::READABLE
+}
+
 /// Whether closing a descriptor that has no duplicate also ends its registration.
 pub(crate) const CLOSE_DEREGISTERS: bool = TRUE_EDGES;
+
+/// Whether something can be read from a socket right now, or accepted, as far as the system tells.
+#[cfg(unix)]
+pub(crate) fn may_be_read(socket: &impl std::os::fd::AsFd) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut fds = [PollFd::new(socket, PollFlags::IN)];
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    !matches!(poll(&mut fds, Some(&now)), Ok(0))
+}
+
+/// Whether something can be read from a socket right now, or accepted, as far as the system tells.
+#[cfg(not(unix))]
+pub(crate) fn may_be_read<T>(_: &T) -> bool {
+    true
+}
+
+/// Whether a TCP socket's reads and writes are short only when nothing is left to do: not so with MPTCP,
+/// whose socket hands on what has come by several others.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_plain_tcp(socket: &impl std::os::fd::AsFd) -> bool {
+    socket2::SockRef::from(socket).protocol().ok().flatten() == Some(socket2::Protocol::TCP)
+}
+
+/// Whether a TCP socket's reads and writes are short only when nothing is left to do.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_plain_tcp<T>(_: &T) -> bool {
+    true
+}

@@ -4,10 +4,10 @@
 //! needs; [`Access`] hides which. No waker is cloned, dropped or woken while the channel is
 //! borrowed: each of these may run foreign code, and that code may use the same stream.
 
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll, Waker, ready};
 
-use polliwog_core::sources::Direction;
-use polliwog_core::task::wake_quietly;
+use polliwog_core::sources::{Direction, Former, Readiness, WaiterId, Waiters, Wakeups};
+use polliwog_core::task::budget::poll_proceed;
 
 use super::ring::Ring;
 use crate::Error;
@@ -16,8 +16,7 @@ use crate::Error;
 #[derive(Debug)]
 pub(crate) struct Channel {
     ring: Ring,
-    reader: Option<Waker>,
-    writer: Option<Waker>,
+    waiters: Waiters,
     /// The writer sends nothing more: end of stream once the ring is empty.
     finished: bool,
     /// The reader is gone: writes fail.
@@ -28,26 +27,11 @@ pub(crate) struct Channel {
     reset: bool,
 }
 
-/// Wakers that were taken out of a channel, to be woken once it is no longer borrowed.
-#[derive(Debug, Default)]
-#[must_use = "tasks wait for these wakers"]
-pub(crate) struct Woken(pub(crate) Option<Waker>, pub(crate) Option<Waker>);
-
-impl Woken {
-    pub(crate) fn wake(self) {
-        [self.0, self.1]
-            .into_iter()
-            .flatten()
-            .for_each(wake_quietly);
-    }
-}
-
 impl Channel {
     pub(crate) const fn new() -> Self {
         Self {
             ring: Ring::new(),
-            reader: None,
-            writer: None,
+            waiters: Waiters::new(),
             finished: false,
             abandoned: false,
             deaf: false,
@@ -75,12 +59,12 @@ impl Channel {
         &mut self,
         store: &[u8],
         buf: &mut [u8],
-        woken: &mut Woken,
+        woken: &mut Wakeups,
     ) -> Result<usize, Error> {
         self.look(buf.is_empty())?;
         let count = self.ring.pop(store, buf);
         if count > 0 {
-            woken.0 = self.writer.take();
+            *woken = self.waiters.take(Readiness::WRITABLE);
         }
         Ok(count)
     }
@@ -109,7 +93,7 @@ impl Channel {
         &mut self,
         store: &mut [u8],
         data: &[u8],
-        woken: &mut Woken,
+        woken: &mut Wakeups,
     ) -> Result<usize, Error> {
         if self.finished || self.abandoned {
             return Err(Error::BrokenPipe);
@@ -119,7 +103,7 @@ impl Channel {
         }
         let count = self.ring.push(store, data);
         if count > 0 {
-            woken.0 = self.reader.take();
+            *woken = self.waiters.take(Readiness::READABLE);
         } else if !data.is_empty() {
             return Err(Error::WouldBlock);
         }
@@ -127,24 +111,24 @@ impl Channel {
     }
 
     /// The writer sends nothing more.
-    pub(crate) fn finish(&mut self) -> Woken {
+    pub(crate) fn finish(&mut self) -> Wakeups {
         self.finished = true;
-        Woken(self.reader.take(), self.writer.take())
+        self.take_all()
     }
 
     /// The reader wants nothing more: it sees the end of the stream, the writer notices nothing.
-    pub(crate) fn stop_reading(&mut self) -> Woken {
+    pub(crate) fn stop_reading(&mut self) -> Wakeups {
         self.deaf = true;
         self.ring.clear();
-        Woken(self.reader.take(), self.writer.take())
+        self.take_all()
     }
 
     /// The reader is gone; returns whether it left bytes unread.
-    pub(crate) fn abandon(&mut self) -> (bool, Woken) {
+    pub(crate) fn abandon(&mut self) -> (bool, Wakeups) {
         let unread = !self.ring.is_empty();
         self.ring.clear();
         self.abandoned = true;
-        (unread, Woken(self.reader.take(), self.writer.take()))
+        (unread, self.take_all())
     }
 
     /// The writer is gone with bytes unread: the reader sees an error after the last byte.
@@ -153,15 +137,17 @@ impl Channel {
     }
 
     /// Whoever waits to write, to be woken for a reason that is not the channel's own.
-    pub(crate) fn wake_writer(&mut self) -> Woken {
-        Woken(None, self.writer.take())
+    pub(crate) fn wake_writer(&mut self) -> Wakeups {
+        self.waiters.take(Readiness::WRITABLE)
     }
 
-    pub(crate) fn place(&mut self, direction: Direction) -> &mut Option<Waker> {
-        match direction {
-            Direction::Read => &mut self.reader,
-            Direction::Write => &mut self.writer,
-        }
+    fn take_all(&self) -> Wakeups {
+        self.waiters.take(Readiness::READABLE | Readiness::WRITABLE)
+    }
+
+    /// Who waits.
+    pub(crate) fn waiters(&self) -> &Waiters {
+        &self.waiters
     }
 }
 
@@ -171,52 +157,93 @@ pub(crate) trait Access {
     fn with<R>(&self, f: impl FnOnce(&mut Channel, &mut [u8]) -> R) -> R;
 }
 
-/// Tries `attempt` and, for as long as it says [`Error::WouldBlock`], leaves the task's waker in
-/// the channel. A waker that waited there for the same direction is replaced.
+/// Tries `attempt`, within the task's budget, and, for as long as it says [`Error::WouldBlock`], leaves the
+/// task's waker in the channel, beside those of all others. `bytes` tells how many of them it has moved.
 pub(crate) fn poll_with<A: Access, T>(
     access: &A,
-    direction: Direction,
+    (id, direction): (WaiterId, Direction),
     cx: &mut Context<'_>,
-    mut attempt: impl FnMut(&mut Channel, &mut [u8], &mut Woken) -> Result<T, Error>,
+    mut attempt: impl FnMut(&mut Channel, &mut [u8], &mut Wakeups) -> Result<T, Error>,
+    bytes: impl FnOnce(&T) -> usize,
 ) -> Poll<Result<T, Error>> {
+    let permit = ready!(poll_proceed(cx));
     let mut spare = None;
     loop {
-        let mut woken = Woken::default();
+        let mut woken = Wakeups::default();
         let step = access.with(|channel, store| match attempt(channel, store, &mut woken) {
-            Err(Error::WouldBlock) => leave(channel.place(direction), cx, &mut spare),
-            done => Some(Poll::Ready(done)),
+            Err(Error::WouldBlock) => leave(channel.waiters(), (id, direction), cx, &mut spare),
+            done => Step::Done(done),
         });
         woken.wake();
-        match step {
-            Some(step) => return step,
-            None => spare = Some(cx.waker().clone()),
+        if let Some(poll) = step.settle(cx, &mut spare) {
+            if let Poll::Ready(result) = &poll {
+                permit.charge(result.as_ref().map_or(0, bytes));
+            }
+            return poll;
         }
     }
 }
 
-/// Sees to it that the task's waker waits in `place`, which is borrowed: `None` if that takes a
-/// clone, to be handed in as `spare`. Afterwards `spare` holds the waker that was there before.
+/// What has come of a look at something borrowed.
+pub(crate) enum Step<T> {
+    Done(T),
+    /// The task's waker has been left.
+    Waits(Former),
+    /// There is none yet to leave.
+    Clone,
+}
+
+impl<T> Step<T> {
+    /// Does what is to be done once nothing is borrowed. `None`: look again.
+    pub(crate) fn settle(self, cx: &Context<'_>, spare: &mut Option<Waker>) -> Option<Poll<T>> {
+        match self {
+            Step::Done(done) => Some(Poll::Ready(done)),
+            Step::Waits(former) => {
+                former.let_go();
+                Some(Poll::Pending)
+            }
+            Step::Clone => {
+                *spare = Some(cx.waker().clone());
+                None
+            }
+        }
+    }
+}
+
+/// Sees to it that the task's waker is among `waiters`, which are borrowed. If that takes a clone, it is to
+/// be handed in as `spare`.
 pub(crate) fn leave<T>(
-    place: &mut Option<Waker>,
+    waiters: &Waiters,
+    (id, direction): (WaiterId, Direction),
     cx: &Context<'_>,
     spare: &mut Option<Waker>,
-) -> Option<Poll<T>> {
-    if !place
-        .as_ref()
-        .is_some_and(|waker| waker.will_wake(cx.waker()))
-    {
-        let waker = spare.take()?;
-        *spare = place.replace(waker);
+) -> Step<T> {
+    if waiters.knows(direction, id, cx.waker()) {
+        return Step::Waits(Former::default());
     }
-    Some(Poll::Pending)
+    match spare.take() {
+        Some(waker) => Step::Waits(waiters.wait(direction, id, waker)),
+        None => Step::Clone,
+    }
+}
+
+/// Takes out a waiter that has been given up.
+pub(crate) fn forget<A: Access>(access: &A, direction: Direction, id: WaiterId) {
+    let waker = access.with(|channel, _| channel.waiters().forget(direction, id));
+    drop(waker);
+}
+
+/// Whether a waiter is among those that wait.
+pub(crate) fn waits<A: Access>(access: &A, direction: Direction, id: WaiterId) -> bool {
+    access.with(|channel, _| channel.waiters().waits(direction, id))
 }
 
 /// One attempt, without waiting.
 pub(crate) fn try_with<A: Access, T>(
     access: &A,
-    attempt: impl FnOnce(&mut Channel, &mut [u8], &mut Woken) -> Result<T, Error>,
+    attempt: impl FnOnce(&mut Channel, &mut [u8], &mut Wakeups) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let mut woken = Woken::default();
+    let mut woken = Wakeups::default();
     let result = access.with(|channel, store| attempt(channel, store, &mut woken));
     woken.wake();
     result
@@ -224,52 +251,59 @@ pub(crate) fn try_with<A: Access, T>(
 
 pub(crate) fn poll_read<A: Access>(
     access: &A,
+    id: WaiterId,
     cx: &mut Context<'_>,
     buf: &mut [u8],
 ) -> Poll<Result<usize, Error>> {
-    poll_with(access, Direction::Read, cx, |channel, store, woken| {
+    let read = |channel: &mut Channel, store: &mut [u8], woken: &mut Wakeups| {
         channel.read(store, buf, woken)
-    })
+    };
+    poll_with(access, (id, Direction::Read), cx, read, |n| *n)
 }
 
 pub(crate) fn poll_peek<A: Access>(
     access: &A,
+    id: WaiterId,
     cx: &mut Context<'_>,
     buf: &mut [u8],
 ) -> Poll<Result<usize, Error>> {
-    poll_with(access, Direction::Read, cx, |channel, store, _| {
-        channel.peek(store, buf)
-    })
+    let peek = |channel: &mut Channel, store: &mut [u8], _: &mut Wakeups| channel.peek(store, buf);
+    poll_with(access, (id, Direction::Read), cx, peek, |n| *n)
 }
 
 pub(crate) fn poll_write<A: Access>(
     access: &A,
+    id: WaiterId,
     cx: &mut Context<'_>,
     data: &[u8],
 ) -> Poll<Result<usize, Error>> {
-    poll_with(access, Direction::Write, cx, |channel, store, woken| {
+    let write = |channel: &mut Channel, store: &mut [u8], woken: &mut Wakeups| {
         channel.write(store, data, woken)
-    })
+    };
+    poll_with(access, (id, Direction::Write), cx, write, |n| *n)
 }
 
 pub(crate) fn poll_readable<A: Access>(
     access: &A,
+    id: WaiterId,
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), Error>> {
-    poll_with(access, Direction::Read, cx, |channel, _, _| {
-        ready(channel.is_readable())
-    })
+    let look =
+        |channel: &mut Channel, _: &mut [u8], _: &mut Wakeups| is_ready(channel.is_readable());
+    poll_with(access, (id, Direction::Read), cx, look, |()| 0)
 }
 
 pub(crate) fn poll_writable<A: Access>(
     access: &A,
+    id: WaiterId,
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), Error>> {
-    poll_with(access, Direction::Write, cx, |channel, store, _| {
-        ready(channel.is_writable(store))
-    })
+    let look = |channel: &mut Channel, store: &mut [u8], _: &mut Wakeups| {
+        is_ready(channel.is_writable(store))
+    };
+    poll_with(access, (id, Direction::Write), cx, look, |()| 0)
 }
 
-fn ready(is: bool) -> Result<(), Error> {
+fn is_ready(is: bool) -> Result<(), Error> {
     if is { Ok(()) } else { Err(Error::WouldBlock) }
 }

@@ -5,8 +5,9 @@ use alloc::rc::Rc;
 use alloc::vec;
 use core::cell::RefCell;
 use core::fmt;
-use core::future::poll_fn;
 use core::task::{Context, Poll};
+
+use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
 
 use super::channel::{self, Access, Channel};
 use crate::Error;
@@ -59,6 +60,16 @@ impl Access for Half {
     }
 }
 
+impl Waited for Half {
+    fn forget(&self, direction: Direction, id: WaiterId) {
+        channel::forget(self, direction, id);
+    }
+
+    fn waits(&self, direction: Direction, id: WaiterId) -> bool {
+        channel::waits(self, direction, id)
+    }
+}
+
 /// One end of a [`duplex`] pair. Dropping it closes both directions: the other end reads what is
 /// left and then the end of the stream, and its writes fail.
 pub struct DuplexStream {
@@ -74,7 +85,10 @@ impl DuplexStream {
     ///
     /// A read that is dropped has taken no bytes.
     pub async fn read(&self, buf: &mut [u8]) -> Result<usize, Error> {
-        poll_fn(|cx| channel::poll_read(&self.incoming, cx, buf)).await
+        Operation::read(&self.incoming, |end: &Half, cx, id| {
+            channel::poll_read(end, id, cx, buf)
+        })
+        .await
     }
 
     /// Waits for room and writes as much of `data` as fits; returns how much that was.
@@ -87,7 +101,10 @@ impl DuplexStream {
     ///
     /// A write that is dropped has written nothing.
     pub async fn write(&self, data: &[u8]) -> Result<usize, Error> {
-        poll_fn(|cx| channel::poll_write(&self.outgoing, cx, data)).await
+        Operation::write(&self.outgoing, |end: &Half, cx, id| {
+            channel::poll_write(end, id, cx, data)
+        })
+        .await
     }
 
     /// Writes all of `data`.
@@ -131,12 +148,12 @@ impl DuplexStream {
 
     /// The `poll` form of [`read`](Self::read).
     pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
-        channel::poll_read(&self.incoming, cx, buf)
+        channel::poll_read(&self.incoming, WaiterId::ANONYMOUS, cx, buf)
     }
 
     /// The `poll` form of [`write`](Self::write).
     pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
-        channel::poll_write(&self.outgoing, cx, data)
+        channel::poll_write(&self.outgoing, WaiterId::ANONYMOUS, cx, data)
     }
 
     /// Ends the outgoing direction: the other end sees the end of the stream after the last byte.

@@ -8,8 +8,8 @@
 //! of the stream after the last byte, and a write to a reader that is gone fails with
 //! [`Error::BrokenPipe`](crate::Error::BrokenPipe).
 //!
-//! A stream has room for one waiting reader and one waiting writer. If two tasks read the same
-//! stream at the same time, the one that came last is woken.
+//! Any number of tasks can wait to read and to write; all that wait in a direction are woken. Without feature
+//! `alloc` the poll functions are for one task at a time: see [`Waiters`](polliwog_core::sources::Waiters).
 
 pub(crate) mod channel;
 #[cfg(feature = "alloc")]

@@ -2,8 +2,9 @@
 
 use core::cell::RefCell;
 use core::fmt;
-use core::future::poll_fn;
 use core::task::{Context, Poll};
+
+use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
 
 use super::channel::{self, Access, Channel};
 use crate::Error;
@@ -81,6 +82,16 @@ impl<const N: usize> Access for Pipe<N> {
     }
 }
 
+impl<const N: usize> Waited for Pipe<N> {
+    fn forget(&self, direction: Direction, id: WaiterId) {
+        channel::forget(self, direction, id);
+    }
+
+    fn waits(&self, direction: Direction, id: WaiterId) -> bool {
+        channel::waits(self, direction, id)
+    }
+}
+
 /// The end of a [`Pipe`] that bytes come out of. Dropping it makes writes fail.
 #[derive(Debug)]
 pub struct PipeReader<'a, const N: usize> {
@@ -101,7 +112,10 @@ impl<const N: usize> PipeReader<'_, N> {
     ///
     /// A read that is dropped has taken no bytes.
     pub async fn read(&self, buf: &mut [u8]) -> Result<usize, Error> {
-        poll_fn(|cx| channel::poll_read(self.pipe, cx, buf)).await
+        Operation::read(self.pipe, |end: &Pipe<N>, cx, id| {
+            channel::poll_read(end, id, cx, buf)
+        })
+        .await
     }
 
     /// Moves into `buf` what is there.
@@ -117,7 +131,7 @@ impl<const N: usize> PipeReader<'_, N> {
 
     /// The `poll` form of [`read`](Self::read).
     pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
-        channel::poll_read(self.pipe, cx, buf)
+        channel::poll_read(self.pipe, WaiterId::ANONYMOUS, cx, buf)
     }
 
     /// How many bytes can be read without waiting.
@@ -142,7 +156,10 @@ impl<const N: usize> PipeWriter<'_, N> {
     ///
     /// A write that is dropped has written nothing.
     pub async fn write(&self, data: &[u8]) -> Result<usize, Error> {
-        poll_fn(|cx| channel::poll_write(self.pipe, cx, data)).await
+        Operation::write(self.pipe, |end: &Pipe<N>, cx, id| {
+            channel::poll_write(end, id, cx, data)
+        })
+        .await
     }
 
     /// Writes all of `data`.
@@ -175,7 +192,7 @@ impl<const N: usize> PipeWriter<'_, N> {
 
     /// The `poll` form of [`write`](Self::write).
     pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
-        channel::poll_write(self.pipe, cx, data)
+        channel::poll_write(self.pipe, WaiterId::ANONYMOUS, cx, data)
     }
 }
 

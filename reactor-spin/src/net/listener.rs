@@ -1,18 +1,18 @@
 //! [`TcpListener`].
 
 use core::fmt;
-use core::future::poll_fn;
 use core::net::SocketAddr;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
-use polliwog_core::task::wake_quietly;
+use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
+use polliwog_core::task::budget::poll_proceed;
 
 use super::network::{End, Network};
 use super::stream::TcpStream;
 use super::{ToSocketAddrs, table};
 use crate::Error;
-use crate::io::channel;
+use crate::io::channel::{Step, leave};
 
 /// A listener in memory.
 ///
@@ -46,7 +46,8 @@ impl TcpListener {
         Network::current().listen(addr)
     }
 
-    /// Waits for a connection; returns its stream and where it comes from.
+    /// Waits for a connection; returns its stream and where it comes from. Any number of tasks can wait: a
+    /// connection wakes the one that has waited longest.
     ///
     /// # Errors
     ///
@@ -54,9 +55,12 @@ impl TcpListener {
     ///
     /// # Cancel safety
     ///
-    /// An accept that is dropped has taken no connection.
+    /// An accept that is dropped has taken no connection; if it was woken for one, the next that waits is.
     pub async fn accept(&self) -> Result<(TcpStream, SocketAddr), Error> {
-        poll_fn(|cx| self.poll_accept(cx)).await
+        Operation::read(self, |listener: &Self, cx, id| {
+            listener.poll_accept_as(id, cx)
+        })
+        .await
     }
 
     /// Takes a connection if one waits.
@@ -73,28 +77,44 @@ impl TcpListener {
         Ok(self.accepted(conn))
     }
 
-    /// The `poll` form of [`accept`](Self::accept).
+    /// The `poll` form of [`accept`](Self::accept). Any number of tasks can wait; those of them that have waited
+    /// longer than any [`accept`](Self::accept) are woken together.
     pub fn poll_accept(
         &self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(TcpStream, SocketAddr), Error>> {
+        self.poll_accept_as(WaiterId::ANONYMOUS, cx)
+    }
+
+    fn poll_accept_as(
+        &self,
+        id: WaiterId,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(TcpStream, SocketAddr), Error>> {
+        let permit = ready!(poll_proceed(cx));
         let mut spare = None;
         loop {
             let step = self
                 .network
                 .with(|tables| match table::accept(tables, self.index) {
-                    Some(accepted) => Some(Poll::Ready(accepted)),
+                    Some(accepted) => {
+                        let acceptors = tables.listeners()[self.index].acceptors();
+                        // It has not waited for this one if it was polled for another reason.
+                        Step::Done((accepted, acceptors.forget(Direction::Read, id)))
+                    }
                     None => {
-                        channel::leave(tables.listeners()[self.index].acceptor(), cx, &mut spare)
+                        let acceptors = tables.listeners()[self.index].acceptors();
+                        leave(acceptors, (id, Direction::Read), cx, &mut spare)
                     }
                 });
-            match step {
-                Some(Poll::Ready((conn, wakers))) => {
+            match step.settle(cx, &mut spare) {
+                Some(Poll::Ready(((conn, wakers), _mine))) => {
+                    permit.charge(0);
                     wakers.wake();
                     return Poll::Ready(Ok(self.accepted(conn)));
                 }
                 Some(Poll::Pending) => return Poll::Pending,
-                None => spare = Some(cx.waker().clone()),
+                None => {}
             }
         }
     }
@@ -122,14 +142,32 @@ impl TcpListener {
     }
 }
 
+impl Waited for TcpListener {
+    fn forget(&self, direction: Direction, id: WaiterId) {
+        let (mine, next) = self.network.with(|tables| {
+            let listener = &tables.listeners()[self.index];
+            let mine = listener.acceptors().forget(direction, id);
+            // If it does not wait any more, it may have been woken for a connection.
+            let next = mine.is_none().then(|| listener.next_acceptor());
+            (mine, next)
+        });
+        drop(mine);
+        next.unwrap_or_default().wake();
+    }
+
+    fn waits(&self, direction: Direction, id: WaiterId) -> bool {
+        self.network.with(|tables| {
+            let acceptors = tables.listeners()[self.index].acceptors();
+            acceptors.waits(direction, id)
+        })
+    }
+}
+
 impl Drop for TcpListener {
     fn drop(&mut self) {
-        let acceptor = self
-            .network
-            .with(|tables| table::stop_listening(tables, self.index));
-        if let Some(acceptor) = acceptor {
-            wake_quietly(acceptor);
-        }
+        self.network
+            .with(|tables| table::stop_listening(tables, self.index))
+            .wake();
         // One at a time: there is no memory to keep the wakers of all of them at once.
         while let Some(wakers) = self
             .network

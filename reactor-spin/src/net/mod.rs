@@ -29,8 +29,9 @@
 //! ```
 //!
 //! Listeners and streams belong to one thread (they are not `Send`), as they do with a reactor
-//! for real sockets. A stream has room for one waiting reader and one waiting writer, a listener
-//! for one task that accepts; if several wait, the one that came last is woken.
+//! for real sockets. Any number of tasks can wait to read, to write and to accept; a connection wakes the
+//! one that has waited longest to accept. Without feature `alloc` it wakes all of them, and the poll functions
+//! are for one task at a time: see [`Waiters`](polliwog_core::sources::Waiters).
 
 mod addr;
 mod listener;

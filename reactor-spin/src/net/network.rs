@@ -9,12 +9,14 @@ use core::mem::ManuallyDrop;
 use core::net::SocketAddr;
 use core::task::{Context, Poll};
 
+use polliwog_core::sources::{self, WaiterId};
+
 use super::listener::TcpListener;
 use super::storage::{StaticNetwork, Storage, Tables};
 use super::stream::{self, TcpStream};
 use super::{ToSocketAddrs, table};
 use crate::Error;
-use crate::io::channel::{Access, Channel};
+use crate::io::channel::{Access, Channel, Step, leave};
 
 /// A handle to a network in memory. Clones name the same network.
 ///
@@ -274,22 +276,20 @@ impl End {
     /// Ready once the connect has come to an end.
     pub(crate) fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let mut spare = None;
+        let waiter = (WaiterId::ANONYMOUS, sources::Direction::Write);
         loop {
             let step = self
                 .network
                 .with(|tables| match table::connected(tables, self.conn) {
-                    Ok(true) => Some(Poll::Ready(Ok(()))),
-                    Err(error) => Some(Poll::Ready(Err(error))),
+                    Ok(true) => Step::Done(Ok(())),
+                    Err(error) => Step::Done(Err(error)),
                     Ok(false) => {
                         let (conn, _) = tables.conn(self.conn);
-                        let place =
-                            conn.channels[self.end].place(polliwog_core::sources::Direction::Write);
-                        crate::io::channel::leave(place, cx, &mut spare)
+                        leave(conn.channels[self.end].waiters(), waiter, cx, &mut spare)
                     }
                 });
-            match step {
-                Some(step) => return step,
-                None => spare = Some(cx.waker().clone()),
+            if let Some(poll) = step.settle(cx, &mut spare) {
+                return poll;
             }
         }
     }

@@ -2,9 +2,8 @@
 //! feature `alloc`, on the heap of one thread.
 
 use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use core::task::Waker;
 
-use polliwog_core::task::wake_quietly;
+use polliwog_core::sources::Wakeups;
 
 use super::table::{Conn, Listener};
 use crate::error::Limit;
@@ -91,8 +90,8 @@ impl<const L: usize, const C: usize, const B: usize> StaticNetwork<L, C, B> {
         const { assert!(B > 0, "a stream without a buffer can never pass a byte on") }
         Self {
             tables: Lock::new(Fixed {
-                listeners: [const { Listener::FREE }; L],
-                conns: [const { Conn::FREE }; C],
+                listeners: [const { Listener::free() }; L],
+                conns: [const { Conn::free() }; C],
                 bytes: [[[0; B]; 2]; C],
                 common: Common::new(),
             }),
@@ -191,7 +190,7 @@ impl Tables for Growing {
     fn grow_listeners(&mut self) -> bool {
         let room = self.listeners.try_reserve(1).is_ok();
         if room {
-            self.listeners.push(Listener::FREE);
+            self.listeners.push(Listener::free());
         }
         room
     }
@@ -206,7 +205,7 @@ impl Tables for Growing {
         if self.conns.try_reserve(1).is_err() {
             return Err(Limit::Memory);
         }
-        self.conns.push((Conn::FREE, [one, two]));
+        self.conns.push((Conn::free(), [one, two]));
         Ok(())
     }
 
@@ -223,13 +222,13 @@ fn zeroed(len: usize) -> Option<alloc::boxed::Box<[u8]>> {
     Some(bytes.into_boxed_slice())
 }
 
-/// Wakers taken out of the tables; `None`s cost nothing.
+/// Wakers taken out of the tables.
 #[derive(Default)]
 #[must_use = "tasks wait for these wakers"]
-pub(crate) struct Wakers(pub(crate) [Option<Waker>; 4]);
+pub(crate) struct Wakers(pub(crate) [Wakeups; 2]);
 
 impl Wakers {
     pub(crate) fn wake(self) {
-        self.0.into_iter().flatten().for_each(wake_quietly);
+        self.0.into_iter().for_each(Wakeups::wake);
     }
 }

@@ -5,7 +5,8 @@ use core::future::poll_fn;
 use core::net::SocketAddr;
 use core::task::{Context, Poll};
 
-use polliwog_core::task::wake_quietly;
+use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
+use polliwog_core::task::budget::poll_proceed;
 
 use super::network::{End, Network};
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
@@ -27,11 +28,11 @@ pub struct TcpStream {
 
 /// Connects in `network`.
 pub(crate) async fn connect(network: &Network, to: SocketAddr) -> Result<TcpStream, Error> {
+    // It may never have to wait.
+    poll_fn(|cx| poll_proceed(cx).map(|permit| permit.charge(0))).await;
     let (conn, acceptor) = network.with(|tables| table::connect(tables, to))?;
     let end = End::new(network.clone(), conn, table::CLIENT);
-    if let Some(acceptor) = acceptor {
-        wake_quietly(acceptor);
-    }
+    acceptor.wake();
     poll_fn(|cx| end.poll_connected(cx)).await?;
     Ok(TcpStream { end })
 }
@@ -72,7 +73,10 @@ impl TcpStream {
     ///
     /// A read that is dropped has taken no bytes.
     pub async fn read(&self, buf: &mut [u8]) -> Result<usize, Error> {
-        poll_fn(|cx| self.poll_read(cx, buf)).await
+        Operation::read(self, |stream: &Self, cx, id| {
+            channel::poll_read(&stream.end.incoming(), id, cx, buf)
+        })
+        .await
     }
 
     /// Fills `buf`.
@@ -105,7 +109,10 @@ impl TcpStream {
     ///
     /// Takes no bytes in any case.
     pub async fn peek(&self, buf: &mut [u8]) -> Result<usize, Error> {
-        poll_fn(|cx| channel::poll_peek(&self.end.incoming(), cx, buf)).await
+        Operation::read(self, |stream: &Self, cx, id| {
+            channel::poll_peek(&stream.end.incoming(), id, cx, buf)
+        })
+        .await
     }
 
     /// Waits for room and writes as much of `data` as fits; returns how much that was.
@@ -119,7 +126,10 @@ impl TcpStream {
     ///
     /// A write that is dropped has written nothing.
     pub async fn write(&self, data: &[u8]) -> Result<usize, Error> {
-        poll_fn(|cx| self.poll_write(cx, data)).await
+        Operation::write(self, |stream: &Self, cx, id| {
+            channel::poll_write(&stream.end.outgoing(), id, cx, data)
+        })
+        .await
     }
 
     /// Writes all of `data`.
@@ -171,7 +181,10 @@ impl TcpStream {
     ///
     /// Takes nothing.
     pub async fn readable(&self) -> Result<(), Error> {
-        poll_fn(|cx| channel::poll_readable(&self.end.incoming(), cx)).await
+        Operation::read(self, |stream: &Self, cx, id| {
+            channel::poll_readable(&stream.end.incoming(), id, cx)
+        })
+        .await
     }
 
     /// Waits until a write would not wait: there is room, or an error.
@@ -184,17 +197,20 @@ impl TcpStream {
     ///
     /// Takes nothing.
     pub async fn writable(&self) -> Result<(), Error> {
-        poll_fn(|cx| channel::poll_writable(&self.end.outgoing(), cx)).await
+        Operation::write(self, |stream: &Self, cx, id| {
+            channel::poll_writable(&stream.end.outgoing(), id, cx)
+        })
+        .await
     }
 
     /// The `poll` form of [`read`](Self::read).
     pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
-        channel::poll_read(&self.end.incoming(), cx, buf)
+        channel::poll_read(&self.end.incoming(), WaiterId::ANONYMOUS, cx, buf)
     }
 
     /// The `poll` form of [`write`](Self::write).
     pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
-        channel::poll_write(&self.end.outgoing(), cx, data)
+        channel::poll_write(&self.end.outgoing(), WaiterId::ANONYMOUS, cx, data)
     }
 
     /// Ends one direction or both. A direction that was ended before stays so.
@@ -275,6 +291,22 @@ impl TcpStream {
     /// None in memory.
     pub fn nodelay(&self) -> Result<bool, Error> {
         Ok(true)
+    }
+}
+
+impl Waited for TcpStream {
+    fn forget(&self, direction: Direction, id: WaiterId) {
+        match direction {
+            Direction::Read => channel::forget(&self.end.incoming(), direction, id),
+            Direction::Write => channel::forget(&self.end.outgoing(), direction, id),
+        }
+    }
+
+    fn waits(&self, direction: Direction, id: WaiterId) -> bool {
+        match direction {
+            Direction::Read => channel::waits(&self.end.incoming(), direction, id),
+            Direction::Write => channel::waits(&self.end.outgoing(), direction, id),
+        }
     }
 }
 

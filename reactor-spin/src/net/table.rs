@@ -15,11 +15,12 @@
 //! which they came; the `Queued` ones are its front.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use core::task::Waker;
+
+use polliwog_core::sources::{Direction, Readiness, Waiters, Wakeups};
 
 use super::storage::{NO_ADDR, Tables, Wakers};
 use crate::error::{Error, Limit};
-use crate::io::channel::{Channel, Woken};
+use crate::io::channel::Channel;
 
 /// The end of a connection that connected.
 pub(crate) const CLIENT: usize = 0;
@@ -56,13 +57,15 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub(crate) const FREE: Conn = Conn {
-        phase: Phase::Free,
-        next: 0,
-        handles: [0; 2],
-        channels: [Channel::new(), Channel::new()],
-        addr: [NO_ADDR; 2],
-    };
+    pub(crate) const fn free() -> Self {
+        Self {
+            phase: Phase::Free,
+            next: 0,
+            handles: [0; 2],
+            channels: [Channel::new(), Channel::new()],
+            addr: [NO_ADDR; 2],
+        }
+    }
 
     pub(crate) fn addr(&self, end: usize) -> SocketAddr {
         self.addr[end]
@@ -78,12 +81,8 @@ impl Conn {
         if unread {
             self.channels[end].reset();
         }
-        gather(peer_writer, self.channels[end].finish())
+        Wakers([peer_writer, self.channels[end].finish()])
     }
-}
-
-fn gather(one: Woken, two: Woken) -> Wakers {
-    Wakers([one.0, one.1, two.0, two.1])
 }
 
 /// A listener.
@@ -97,27 +96,37 @@ pub(crate) struct Listener {
     tail: u32,
     /// How many of the list are `Queued`.
     queued: u32,
-    acceptor: Option<Waker>,
+    acceptors: Waiters,
 }
 
 impl Listener {
-    pub(crate) const FREE: Listener = Listener {
-        bound: false,
-        addr: NO_ADDR,
-        backlog: 0,
-        head: 0,
-        tail: 0,
-        queued: 0,
-        acceptor: None,
-    };
+    pub(crate) const fn free() -> Self {
+        Self {
+            bound: false,
+            addr: NO_ADDR,
+            backlog: 0,
+            head: 0,
+            tail: 0,
+            queued: 0,
+            acceptors: Waiters::new(),
+        }
+    }
 
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Where the task that accepts leaves its waker.
-    pub(crate) fn acceptor(&mut self) -> &mut Option<Waker> {
-        &mut self.acceptor
+    /// Who waits to accept.
+    pub(crate) fn acceptors(&self) -> &Waiters {
+        &self.acceptors
+    }
+
+    /// Whoever has waited longest, if there is a connection for it.
+    pub(crate) fn next_acceptor(&self) -> Wakeups {
+        match self.queued {
+            0 => Wakeups::default(),
+            _ => self.acceptors.take_one(Direction::Read),
+        }
     }
 
     fn answers(&self, addr: SocketAddr) -> bool {
@@ -162,7 +171,7 @@ pub(crate) fn bind(
         bound: true,
         addr,
         backlog: backlog.max(1),
-        ..Listener::FREE
+        ..Listener::free()
     };
     Ok(index)
 }
@@ -171,10 +180,10 @@ pub(crate) fn bind(
 ///
 /// The connections in its list remain, for [`refuse_next`] to end one by one. The row is free
 /// once that has returned `None`.
-pub(crate) fn stop_listening(tables: &mut dyn Tables, listener: usize) -> Option<Waker> {
+pub(crate) fn stop_listening(tables: &mut dyn Tables, listener: usize) -> Wakeups {
     let row = &mut tables.listeners()[listener];
     row.addr = NO_ADDR;
-    row.acceptor.take()
+    row.acceptors.take(Readiness::READABLE)
 }
 
 /// Ends the first connection in the list of a listener that stopped; `None` if there is none.
@@ -200,11 +209,11 @@ pub(crate) fn refuse_next(tables: &mut dyn Tables, listener: usize) -> Option<Wa
 
 /// Starts a connection, whose client end belongs to the caller from now on.
 ///
-/// Returns it with the waker of the task that accepts.
+/// Returns it with the waker of a task that accepts.
 pub(crate) fn connect(
     tables: &mut dyn Tables,
     mut to: SocketAddr,
-) -> Result<(usize, Option<Waker>), Error> {
+) -> Result<(usize, Wakeups), Error> {
     if to.port() == 0 {
         return Err(Error::ConnectionRefused);
     }
@@ -230,10 +239,10 @@ pub(crate) fn connect(
     if last == 0 {
         row.head = index as u32 + 1;
     }
-    let mut acceptor = None;
+    let mut acceptor = Wakeups::default();
     if room {
         row.queued += 1;
-        acceptor = row.acceptor.take();
+        acceptor = row.acceptors.take_one(Direction::Read);
     }
     if last != 0 {
         tables.conn(last as usize - 1).0.next = index as u32 + 1;
@@ -247,7 +256,7 @@ pub(crate) fn connect(
         },
         handles: [1, 1],
         addr: [SocketAddr::new(to.ip(), port), to],
-        ..Conn::FREE
+        ..Conn::free()
     };
     Ok((index, acceptor))
 }
@@ -264,7 +273,7 @@ pub(crate) fn connected(tables: &mut dyn Tables, conn: usize) -> Result<bool, Er
 
 /// Takes the first connection out of a listener's list; its server end belongs to the caller.
 ///
-/// Returns it with the waker of the client that moves up into the backlog.
+/// Returns it with the wakers of the client that moves up into the backlog and of whoever accepts it.
 pub(crate) fn accept(tables: &mut dyn Tables, listener: usize) -> Option<(usize, Wakers)> {
     let index = pop(tables, listener)?;
     tables.conn(index).0.phase = Phase::Open;
@@ -276,14 +285,16 @@ pub(crate) fn accept(tables: &mut dyn Tables, listener: usize) -> Option<(usize,
     for _ in 0..queued {
         at = tables.conn(at as usize - 1).0.next;
     }
-    let mut woken = Woken::default();
+    let mut woken = Wakers::default();
     if at != 0 {
         let (conn, _) = tables.conn(at as usize - 1);
         conn.phase = Phase::Queued(listener as u32);
-        woken = conn.channels[CLIENT].wake_writer();
-        tables.listeners()[listener].queued += 1;
+        let client = conn.channels[CLIENT].wake_writer();
+        let row = &mut tables.listeners()[listener];
+        row.queued += 1;
+        woken = Wakers([client, row.acceptors.take_one(Direction::Read)]);
     }
-    Some((index, gather(woken, Woken::default())))
+    Some((index, woken))
 }
 
 /// Gives up one handle of an end. The last one closes it; a connect that still waits is undone.
@@ -357,7 +368,10 @@ fn free_if_unowned(tables: &mut dyn Tables, index: usize) {
 /// Puts a row into the list of free ones. Nobody waits at it: closing an end takes its wakers.
 fn give_back(tables: &mut dyn Tables, index: usize) {
     let next = tables.common().free_conn;
-    *tables.conn(index).0 = Conn { next, ..Conn::FREE };
+    *tables.conn(index).0 = Conn {
+        next,
+        ..Conn::free()
+    };
     tables.common().free_conn = index as u32 + 1;
 }
 

@@ -10,7 +10,7 @@ use crate::Error;
 /// The client, once it has been started.
 #[derive(Default)]
 pub(super) struct Dhcp {
-    handle: Option<SocketHandle>,
+    pub(super) handle: Option<SocketHandle>,
 }
 
 impl Inner {

@@ -45,7 +45,7 @@ impl<const QUERIES: usize> fmt::Debug for DnsBuffers<QUERIES> {
 /// The name service, once it has been started.
 #[derive(Default)]
 pub(super) struct Dns {
-    handle: Option<SocketHandle>,
+    pub(super) handle: Option<SocketHandle>,
     servers: [Option<IpAddress>; SERVERS],
     /// The program has named them.
     are_chosen: bool,

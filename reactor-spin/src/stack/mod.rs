@@ -151,6 +151,10 @@ pub(crate) struct Inner {
     /// Bytes of the longest packet that the device takes.
     mtu: usize,
     link_is_up: bool,
+    /// Segments go before datagrams: by turns, while the device is full.
+    segments_first: bool,
+    /// How often the device was full.
+    turn: usize,
     /// Those who wait for changes are to be woken.
     has_changed: bool,
     #[cfg(feature = "dhcp")]
@@ -258,6 +262,8 @@ impl Stack {
             gateways: Gateways::default(),
             places: SOCKETS,
             link_is_up: true,
+            segments_first: false,
+            turn: 0,
             has_changed: false,
             #[cfg(feature = "dhcp")]
             dhcp: dhcp::Dhcp::default(),

@@ -6,10 +6,11 @@ use core::task::{Context, Poll};
 
 use polliwog_core::Instant;
 use polliwog_core::time::sleep_until;
-use smoltcp::iface::{PollIngressSingleResult as Ingress, PollResult};
+use smoltcp::iface::{PollIngressSingleResult as Ingress, PollResult, SocketHandle};
 use smoltcp::phy::{Device, DeviceCapabilities, RxToken};
-use smoltcp::socket::tcp;
+use smoltcp::socket::{Socket, tcp};
 use smoltcp::time::{Duration, Instant as NetInstant};
+use smoltcp::wire::IpEndpoint;
 
 use super::neighbors::{Answer, Neighbors};
 use super::table::{LISTENERS, Owner, forget};
@@ -94,6 +95,7 @@ impl Stack {
         }
         let next = inner.next_check(now);
         if full {
+            inner.take_turns();
             device.register_transmit(cx.waker());
             let next = next.filter(|&at| now < at);
             return Next::At(instant(next.unwrap_or(now + FULL).min(now + FULL)));
@@ -206,6 +208,71 @@ impl Inner {
     fn send_frames<D: Driver>(&mut self, device: &mut D, full: &mut bool, now: NetInstant) -> bool {
         self.iface.poll_maintenance(now);
         self.find_peers(now);
+        let datagrams_first = !self.segments_first;
+        let mut sent = datagrams_first && self.send_datagrams(device, full, now);
+        sent |= self.send_segments(device, full, now);
+        sent |= !datagrams_first && self.send_datagrams(device, full, now);
+        sent |= self.ask_for_neighbors(device, full, now);
+        sent
+    }
+
+    fn send_datagrams<D: Driver>(
+        &mut self,
+        device: &mut D,
+        full: &mut bool,
+        now: NetInstant,
+    ) -> bool {
+        let mut sent = false;
+        for _ in 0..DATAGRAMS {
+            let next = self
+                .udp
+                .next(&mut self.neighbors, &self.identity, &self.gateways, now);
+            let Some(next) = next else { break };
+            let source = self.iface.get_source_address(&next.to.addr);
+            let Some(source) = next.source.or(source) else {
+                // The address is gone.
+                self.udp.sent(&next);
+                continue;
+            };
+            let from = IpEndpoint::new(source, next.port);
+            let Some(token) = transmit(device, full, now) else {
+                break;
+            };
+            self.identity.send(token, from, &next, self.udp.data(&next));
+            self.udp.sent(&next);
+            sent = true;
+        }
+        sent
+    }
+
+    fn ask_for_neighbors<D: Driver>(
+        &mut self,
+        device: &mut D,
+        full: &mut bool,
+        now: NetInstant,
+    ) -> bool {
+        let mut sent = false;
+        while let Some(addr) = self.neighbors.asks_for(now) {
+            if let Some(source) = self.iface.get_source_address(&addr) {
+                let Some(token) = transmit(device, full, now) else {
+                    break;
+                };
+                self.identity.ask(token, addr, source);
+                sent = true;
+            }
+            self.neighbors.asked(addr, now);
+        }
+        self.neighbors.forget_the_gone(now);
+        sent
+    }
+
+    /// Sends what the protocol stack has: segments, and what its own services ask.
+    fn send_segments<D: Driver>(
+        &mut self,
+        device: &mut D,
+        full: &mut bool,
+        now: NetInstant,
+    ) -> bool {
         let mut tap = Tap {
             device,
             full,
@@ -217,37 +284,6 @@ impl Inner {
             },
             announcement: None,
         };
-        let mut sent = false;
-        for _ in 0..DATAGRAMS {
-            let Ears { udp, neighbors, .. } = &mut tap.ears;
-            let Some(next) = udp.next(neighbors, &self.identity, &self.gateways, now) else {
-                break;
-            };
-            let source = self.iface.get_source_address(&next.to.addr);
-            let Some(source) = next.source.or(source) else {
-                // The address is gone.
-                udp.sent(&next);
-                continue;
-            };
-            let from = smoltcp::wire::IpEndpoint::new(source, next.port);
-            let Some(token) = transmit(tap.device, tap.full, now) else {
-                break;
-            };
-            self.identity.send(token, from, &next, udp.data(&next));
-            udp.sent(&next);
-            sent = true;
-        }
-        while let Some(addr) = tap.ears.neighbors.asks_for(now) {
-            if let Some(source) = self.iface.get_source_address(&addr) {
-                let Some(token) = transmit(tap.device, tap.full, now) else {
-                    break;
-                };
-                self.identity.ask(token, addr, source);
-                sent = true;
-            }
-            tap.ears.neighbors.asked(addr, now);
-        }
-        tap.ears.neighbors.forget_the_gone(now);
         while let Some((addr, mac)) = tap.ears.neighbors.tells(now) {
             tap.announcement = Some(self.identity.announcement(addr, mac));
             // It has no effect on the sockets.
@@ -257,7 +293,57 @@ impl Inner {
         }
         tap.announcement = None;
         let result = self.iface.poll_egress(now, &mut tap, &mut self.sockets);
-        sent || result == PollResult::SocketStateChanged
+        result == PollResult::SocketStateChanged
+    }
+
+    /// The device is full: whoever is first when it has room again is another one. The protocol stack
+    /// begins with the socket in the first place, and would serve nobody else as long as that has
+    /// something to send.
+    fn take_turns(&mut self) {
+        self.segments_first = !self.segments_first;
+        self.turn += 1;
+        let count = self.handles().count().max(1);
+        let turn = self.turn % count;
+        let first = self.handles().map(|handle| *handle).min();
+        let second = self.handles().nth(turn).copied();
+        let (Some(first), Some(second)) = (first, second) else {
+            return;
+        };
+        if first == second {
+            return;
+        }
+        let sockets = &mut self.sockets;
+        let (one, other) = (sockets.remove(first), sockets.remove(second));
+        // Each goes into the first place that is free.
+        let places = [other, one].map(|socket| match socket {
+            Socket::Tcp(socket) => sockets.add(socket),
+            #[cfg(feature = "dhcp")]
+            Socket::Dhcpv4(socket) => sockets.add(socket),
+            #[cfg(feature = "dns")]
+            Socket::Dns(socket) => sockets.add(socket),
+            _ => unreachable!("there are no sockets of other kinds in the set"),
+        });
+        for handle in self.handles() {
+            if *handle == first {
+                *handle = places[1];
+            } else if *handle == second {
+                *handle = places[0];
+            }
+        }
+    }
+
+    /// All that know a socket of the protocol stack.
+    fn handles(&mut self) -> impl Iterator<Item = &mut SocketHandle> {
+        let handles = self
+            .table
+            .rows
+            .iter_mut()
+            .filter_map(|row| row.handle.as_mut());
+        #[cfg(feature = "dhcp")]
+        let handles = handles.chain(self.dhcp.handle.as_mut());
+        #[cfg(feature = "dns")]
+        let handles = handles.chain(self.dns.handle.as_mut());
+        handles
     }
 
     /// Has the neighbors found that lead to the peers of connections. Ends the

@@ -2,7 +2,6 @@
 
 use embedded_io::{ReadReady, WriteReady};
 use embedded_io_async::Write;
-use polliwog_spin::stack::TcpSettings;
 
 use super::*;
 

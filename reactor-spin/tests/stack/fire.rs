@@ -273,6 +273,39 @@ fn a_full_device_is_asked_again_when_it_has_room() {
 }
 
 #[test]
+fn a_slow_device_serves_all_connections() {
+    test(9, async {
+        let (cable, server, client) = pair(9);
+        let mut counts = Vec::new();
+        for _ in 0..3 {
+            let (far, near) = connect(server, client).await;
+            let count = Rc::new(Cell::new(0));
+            counts.push(count.clone());
+            spawn(async move { while near.write_all(&[7; 500]).await.is_ok() {} })
+                .unwrap()
+                .detach();
+            spawn(async move {
+                while let Ok(read) = far.read(&mut [0; 2048]).await {
+                    count.set(count.get() + read);
+                }
+            })
+            .unwrap()
+            .detach();
+        }
+        // The client's device takes two milliseconds for each frame; the server's takes none.
+        cable.room.set(1);
+        for _ in 0..5_000 {
+            sleep(Duration::from_millis(2)).await;
+            cable.drain(1, true);
+            cable.drain(0, true);
+        }
+        let counts: Vec<usize> = counts.iter().map(|count| count.get()).collect();
+        let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
+        assert!(least * 3 > *most, "{counts:?}");
+    });
+}
+
+#[test]
 fn a_flood_of_frames_leaves_others_their_turn() {
     test(6, async {
         let (cable, server, _) = pair(6);

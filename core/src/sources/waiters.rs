@@ -1,0 +1,543 @@
+//! [`Waiters`]: who waits for a source.
+
+#[cfg(feature = "alloc")]
+use alloc::boxed::Box;
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
+use core::cell::Cell;
+use core::fmt;
+use core::task::Waker;
+
+use super::{Direction, Readiness};
+use crate::task::wake_quietly;
+
+/// Which waiter it is, of those that wait for the same direction of a source.
+///
+/// A future that waits has an identity of its own, so that it can be taken out when it is given up.
+/// What is only polled, as the poll functions of streams are, has none: it is known by its waker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaiterId(usize);
+
+impl WaiterId {
+    /// Whoever is known by its waker alone.
+    pub const ANONYMOUS: WaiterId = WaiterId(0);
+
+    /// The identity of a future, which it has for as long as it is pinned: its address. The future has to
+    /// [forget](Waiters::forget) itself when it is dropped; an [`Operation`](super::Operation) does all that.
+    ///
+    /// # Panics
+    ///
+    /// Does not compile for a type without a size, which may share its address with others.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub fn of<T>(future: &T) -> Self {
+        Self::at(future)
+    }
+
+    #[inline]
+    pub(super) fn at<T>(future: &T) -> Self {
+        const {
+            assert!(
+                size_of::<T>() != 0,
+                "only what has a size has an address of its own"
+            )
+        }
+        Self(core::ptr::from_ref(future).addr())
+    }
+}
+
+/// The wakers of any number of tasks that read, and of any number that write.
+///
+/// The first of each direction has its place in here. All others lie on the heap, in the order in which
+/// they came.
+///
+/// Without feature `alloc` there is only that one place. An [`Operation`](super::Operation) that finds it
+/// taken waits elsewhere, without a limit to their number, and looks again at every event. What is only
+/// polled takes the place in any case, and the one that had it is woken, so that nobody is left behind; but
+/// two of that kind that wait for the same take turns in waking one another, so do not let several tasks use
+/// poll functions for the same direction of a source there.
+///
+/// No waker is woken, cloned or dropped in here, so it can lie in whatever is borrowed or locked.
+pub struct Waiters {
+    first: [First; 2],
+    #[cfg(feature = "alloc")]
+    more: Cell<Option<Others>>,
+    /// Some operation has found the place taken.
+    #[cfg(not(feature = "alloc"))]
+    crowded: Cell<bool>,
+}
+
+struct First {
+    waker: Cell<Option<Waker>>,
+    /// Means nothing while there is no waker.
+    id: Cell<WaiterId>,
+}
+
+/// All but the first ones, in the order in which they came. In a box, since a row has room for one pointer.
+#[cfg(feature = "alloc")]
+#[allow(
+    clippy::box_collection,
+    reason = "a row has room for a single pointer, and few sources have others"
+)]
+type Others = Box<Vec<Waiter>>;
+
+#[cfg(feature = "alloc")]
+struct Waiter {
+    direction: Direction,
+    id: WaiterId,
+    waker: Waker,
+}
+
+/// The waker that was in a waiter's place before. To be [let go](Former::let_go) once nothing is
+/// borrowed any more.
+#[derive(Debug, Default)]
+#[must_use = "to be let go outside of a borrow"]
+pub struct Former {
+    waker: Option<Waker>,
+    /// It is another waiter's, which has lost its place.
+    displaced: bool,
+}
+
+impl Former {
+    /// Drops the waker, after waking it if it has lost its place to another one.
+    #[inline]
+    pub fn let_go(self) {
+        if let Some(waker) = self.waker {
+            if self.displaced {
+                wake_quietly(waker);
+            }
+        }
+    }
+}
+
+/// The wakers that an event sets free. Wake them once the table is no longer borrowed.
+#[derive(Default)]
+#[must_use = "tasks wait for these wakers"]
+pub struct Wakeups {
+    /// The first that waits to read.
+    pub reader: Option<Waker>,
+    /// The first that waits to write.
+    pub writer: Option<Waker>,
+    #[cfg(feature = "alloc")]
+    more: Option<Others>,
+    /// Those who have found no place are to look again.
+    #[cfg(not(feature = "alloc"))]
+    crowd: bool,
+}
+
+impl Wakeups {
+    /// Wakes all, in the order in which they came, [quietly](wake_quietly): a panic of a waker costs the
+    /// others nothing.
+    #[inline]
+    pub fn wake(self) {
+        if let Some(reader) = self.reader {
+            wake_quietly(reader);
+        }
+        if let Some(writer) = self.writer {
+            wake_quietly(writer);
+        }
+        #[cfg(feature = "alloc")]
+        if let Some(more) = self.more {
+            wake_all(*more);
+        }
+        #[cfg(not(feature = "alloc"))]
+        if self.crowd {
+            super::operation::wake_crowd();
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        let firsts = usize::from(self.reader.is_some()) + usize::from(self.writer.is_some());
+        #[cfg(feature = "alloc")]
+        return firsts + self.more.as_ref().map_or(0, |more| more.len());
+        #[cfg(not(feature = "alloc"))]
+        return firsts;
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Debug for Wakeups {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wakeups").field("len", &self.len()).finish()
+    }
+}
+
+/// Rare, and out of line for the sake of the usual case.
+#[cfg(feature = "alloc")]
+#[cold]
+#[inline(never)]
+fn wake_all(waiters: Vec<Waiter>) {
+    for waiter in waiters {
+        wake_quietly(waiter.waker);
+    }
+}
+
+impl Waiters {
+    /// Nobody.
+    pub const fn new() -> Self {
+        Self {
+            first: [const {
+                First {
+                    waker: Cell::new(None),
+                    id: Cell::new(WaiterId::ANONYMOUS),
+                }
+            }; 2],
+            #[cfg(feature = "alloc")]
+            more: Cell::new(None),
+            #[cfg(not(feature = "alloc"))]
+            crowded: Cell::new(false),
+        }
+    }
+
+    #[inline]
+    fn first(&self, direction: Direction) -> &First {
+        &self.first[direction as usize]
+    }
+
+    /// Keeps the waker of whoever waits for `direction`: in the place that it has already, or behind all
+    /// others.
+    #[inline]
+    pub fn wait(&self, direction: Direction, id: WaiterId, waker: Waker) -> Former {
+        let first = self.first(direction);
+        match first.waker.take() {
+            None => {
+                first.id.set(id);
+                first.waker.set(Some(waker));
+                Former::default()
+            }
+            Some(there) => self.wait_beside(first, there, direction, id, waker),
+        }
+    }
+
+    /// As [`wait`](Self::wait), where nothing is borrowed: what was in the waiter's place is let go at once.
+    #[inline]
+    pub fn join(&self, direction: Direction, id: WaiterId, waker: Waker) {
+        let first = self.first(direction);
+        match first.waker.take() {
+            None => {
+                first.id.set(id);
+                core::mem::forget(first.waker.replace(Some(waker)));
+            }
+            Some(there) => self.join_beside(there, direction, id, waker),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn join_beside(&self, there: Waker, direction: Direction, id: WaiterId, waker: Waker) {
+        let first = self.first(direction);
+        self.wait_beside(first, there, direction, id, waker)
+            .let_go();
+    }
+
+    /// The same where the first place is taken, by `there`.
+    #[cold]
+    #[inline(never)]
+    fn wait_beside(
+        &self,
+        first: &First,
+        there: Waker,
+        direction: Direction,
+        id: WaiterId,
+        waker: Waker,
+    ) -> Former {
+        let own = |waker| Former {
+            waker: Some(waker),
+            displaced: false,
+        };
+        if is_same(first.id.get(), &there, id, &waker) {
+            first.waker.set(Some(waker));
+            return own(there);
+        }
+        #[cfg(feature = "alloc")]
+        {
+            first.waker.set(Some(there));
+            let mut more = self.more.take().unwrap_or_default();
+            let known = more.iter_mut().find(|other| {
+                other.direction == direction && is_same(other.id, &other.waker, id, &waker)
+            });
+            let former = match known {
+                Some(known) => own(core::mem::replace(&mut known.waker, waker)),
+                None => {
+                    more.push(Waiter {
+                        direction,
+                        id,
+                        waker,
+                    });
+                    Former::default()
+                }
+            };
+            self.more.set(Some(more));
+            former
+        }
+        #[cfg(not(feature = "alloc"))]
+        {
+            let _ = direction;
+            if id != WaiterId::ANONYMOUS {
+                // It is an operation's, which notices and waits elsewhere.
+                first.waker.set(Some(there));
+                self.crowded.set(true);
+                return own(waker);
+            }
+            first.id.set(id);
+            first.waker.set(Some(waker));
+            Former {
+                waker: Some(there),
+                displaced: true,
+            }
+        }
+    }
+
+    /// Whether this waiter is among those that wait, with a waker that wakes the same task: then
+    /// [`wait`](Self::wait) would change nothing.
+    pub fn knows(&self, direction: Direction, id: WaiterId, waker: &Waker) -> bool {
+        let is =
+            |there_id, there: &Waker| is_same(there_id, there, id, waker) && there.will_wake(waker);
+        let first = self.first(direction);
+        let there = first.waker.take();
+        let is_first = there
+            .as_ref()
+            .is_some_and(|there| is(first.id.get(), there));
+        first.waker.set(there);
+        #[cfg(feature = "alloc")]
+        if !is_first {
+            let more = self.more.take();
+            let known = more.as_ref().is_some_and(|more| {
+                let mut more = more.iter();
+                more.any(|other| other.direction == direction && is(other.id, &other.waker))
+            });
+            self.more.set(more);
+            return known;
+        }
+        is_first
+    }
+
+    /// Whether this waiter is among those that wait.
+    pub fn waits(&self, direction: Direction, id: WaiterId) -> bool {
+        let first = self.first(direction);
+        let there = first.waker.take();
+        let is_first = there.is_some() && first.id.get() == id;
+        first.waker.set(there);
+        #[cfg(feature = "alloc")]
+        if !is_first {
+            let more = self.more.take();
+            let is = |other: &Waiter| other.direction == direction && other.id == id;
+            let waits = more.as_ref().is_some_and(|more| more.iter().any(is));
+            self.more.set(more);
+            return waits;
+        }
+        is_first
+    }
+
+    /// Takes a waiter out, which has been given up. `None` if it does not wait, or not any more; those
+    /// without an identity are never found.
+    #[inline]
+    #[must_use = "to be dropped outside of a borrow"]
+    pub fn forget(&self, direction: Direction, id: WaiterId) -> Option<Waker> {
+        if id == WaiterId::ANONYMOUS {
+            return None;
+        }
+        let first = self.first(direction);
+        if first.id.get() == id {
+            if let Some(waker) = first.waker.take() {
+                self.move_up(direction);
+                return Some(waker);
+            }
+        }
+        #[cfg(feature = "alloc")]
+        {
+            let mut more = self.more.take()?;
+            let at = more
+                .iter()
+                .position(|other| other.direction == direction && other.id == id);
+            let waker = at.map(|at| more.remove(at).waker);
+            self.keep(more);
+            waker
+        }
+        #[cfg(not(feature = "alloc"))]
+        None
+    }
+
+    /// Whether nobody waits for `direction`.
+    pub fn is_empty(&self, direction: Direction) -> bool {
+        let first = self.first(direction);
+        let waker = first.waker.take();
+        let empty = waker.is_none();
+        first.waker.set(waker);
+        empty
+    }
+
+    /// Takes out all who wait for something that `ready` has.
+    #[inline]
+    pub fn take(&self, ready: Readiness) -> Wakeups {
+        self.take_for(ready, || false)
+    }
+
+    /// The same, but only the first reader if `one_reader`, which is asked only if there are several
+    /// waiters.
+    #[inline]
+    pub(super) fn take_for(&self, ready: Readiness, one_reader: impl FnOnce() -> bool) -> Wakeups {
+        #[cfg(feature = "alloc")]
+        if let Some(more) = self.more.take() {
+            return self.take_of_many(more, ready, one_reader());
+        }
+        let _ = one_reader;
+        self.take_firsts(ready)
+    }
+
+    /// The same for the usual case, in which there is one to be woken at most.
+    ///
+    /// # Errors
+    ///
+    /// Their wakers, if there may be more.
+    #[inline]
+    pub(super) fn take_only(
+        &self,
+        ready: Readiness,
+        one_reader: impl FnOnce() -> bool,
+    ) -> Result<Option<Waker>, Wakeups> {
+        #[cfg(feature = "alloc")]
+        if let Some(more) = self.more.take() {
+            return Err(self.take_of_many(more, ready, one_reader()));
+        }
+        let _ = one_reader;
+        if ready.is_writable() || cfg!(not(feature = "alloc")) {
+            return Err(self.take_firsts(ready));
+        }
+        Ok(match ready.is_readable() {
+            true => self.first(Direction::Read).waker.take(),
+            false => None,
+        })
+    }
+
+    #[inline]
+    fn take_firsts(&self, ready: Readiness) -> Wakeups {
+        let first = |direction: Direction| match ready.intersects(direction.mask()) {
+            true => self.first(direction).waker.take(),
+            false => None,
+        };
+        Wakeups {
+            reader: first(Direction::Read),
+            writer: first(Direction::Write),
+            #[cfg(feature = "alloc")]
+            more: None,
+            #[cfg(not(feature = "alloc"))]
+            crowd: self.crowded.take(),
+        }
+    }
+
+    #[cfg(feature = "alloc")]
+    #[cold]
+    #[inline(never)]
+    fn take_of_many(&self, mut more: Others, ready: Readiness, one_reader: bool) -> Wakeups {
+        if one_reader && ready.is_readable() && !ready.is_writable() {
+            self.more.set(Some(more));
+            return self.take_one(Direction::Read);
+        }
+        let mut wakeups = self.take_firsts(ready);
+        let is_ready = |waiter: &Waiter| ready.intersects(waiter.direction.mask());
+        if more.iter().all(is_ready) {
+            wakeups.more = Some(more);
+            return wakeups;
+        }
+        let (taken, left): (Vec<_>, Vec<_>) = more.drain(..).partition(is_ready);
+        *more = left;
+        self.keep(more);
+        if !taken.is_empty() {
+            wakeups.more = Some(Box::new(taken));
+        }
+        wakeups
+    }
+
+    /// Takes out the one that has waited longest for `direction`. Those without an identity that have
+    /// waited longer come along: whether they still wait is not known.
+    pub fn take_one(&self, direction: Direction) -> Wakeups {
+        let mut wakeups = Wakeups::default();
+        #[cfg(not(feature = "alloc"))]
+        {
+            wakeups.crowd = self.crowded.take();
+        }
+        let first = self.first(direction);
+        while let Some(waker) = first.waker.take() {
+            let id = first.id.get();
+            self.move_up(direction);
+            wakeups.push(direction, id, waker);
+            if id != WaiterId::ANONYMOUS {
+                break;
+            }
+        }
+        wakeups
+    }
+
+    /// Fills the first place, which has become free, with the one that came next.
+    #[cfg_attr(not(feature = "alloc"), allow(unused_variables))]
+    fn move_up(&self, direction: Direction) {
+        #[cfg(feature = "alloc")]
+        if let Some(mut more) = self.more.take() {
+            let next = more.iter().position(|other| other.direction == direction);
+            if let Some(next) = next {
+                let next = more.remove(next);
+                let first = self.first(direction);
+                first.id.set(next.id);
+                first.waker.set(Some(next.waker));
+            }
+            self.keep(more);
+        }
+    }
+
+    #[cfg(feature = "alloc")]
+    fn keep(&self, more: Others) {
+        if !more.is_empty() {
+            self.more.set(Some(more));
+        }
+    }
+}
+
+impl Wakeups {
+    fn push(&mut self, direction: Direction, id: WaiterId, waker: Waker) {
+        let first = match direction {
+            Direction::Read => &mut self.reader,
+            Direction::Write => &mut self.writer,
+        };
+        if first.is_none() {
+            *first = Some(waker);
+            return;
+        }
+        #[cfg(feature = "alloc")]
+        self.more.get_or_insert_default().push(Waiter {
+            direction,
+            id,
+            waker,
+        });
+        #[cfg(not(feature = "alloc"))]
+        let _ = (id, waker);
+    }
+}
+
+/// Whether it is the same waiter.
+fn is_same(there_id: WaiterId, there: &Waker, id: WaiterId, waker: &Waker) -> bool {
+    there_id == id && (id != WaiterId::ANONYMOUS || there.will_wake(waker))
+}
+
+impl Default for Waiters {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Waiters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiters")
+            .field("read", &!self.is_empty(Direction::Read))
+            .field("write", &!self.is_empty(Direction::Write))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

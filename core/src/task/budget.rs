@@ -1,0 +1,238 @@
+//! How much a task may do in one poll.
+//!
+//! Everything of ours that can be ready many times in a row (sources, files, pipes, channels, timers)
+//! draws from one budget of the task that is being polled: an operation costs a unit, and one more for
+//! each 4 KiB that it moves. A poll has 128 units, so that it moves half a megabyte at most, give or
+//! take its last operation. Once they are used up, every operation wakes its task and is
+//! [pending](Poll::Pending) *before* it has had any effect, so that nothing is lost: the other tasks and
+//! the reactor have their turn, then the task goes on. The first operation of a poll always goes ahead.
+//!
+//! Outside of this crate's executors the budget has no end. A task of an executor inside a task draws
+//! from its own.
+//!
+//! An executor of another crate that blocks inside a task (`futures::executor::block_on`) begins no new
+//! poll of ours; lest it try the same operation for ever, a thousand refusals in a row begin a new budget.
+//!
+//! # For reactors and primitives
+//!
+//! Whatever may be ready for ever asks [`poll_proceed`] before it has an effect, and tells by
+//! [`Permit::charge`] what it has done. What turns out to have to wait drops the permit, which costs
+//! nothing.
+//!
+//! ```
+//! use polliwog_core::task::budget::poll_proceed;
+//! use std::cell::RefCell;
+//! use std::collections::VecDeque;
+//! use std::task::{Context, Poll, Waker, ready};
+//!
+//! struct Mailbox {
+//!     letters: RefCell<VecDeque<String>>,
+//!     reader: RefCell<Option<Waker>>,
+//! }
+//!
+//! impl Mailbox {
+//!     fn poll_letter(&self, cx: &mut Context<'_>) -> Poll<String> {
+//!         let permit = ready!(poll_proceed(cx));
+//!         match self.letters.borrow_mut().pop_front() {
+//!             Some(letter) => {
+//!                 permit.charge(letter.len());
+//!                 Poll::Ready(letter)
+//!             }
+//!             None => {
+//!                 *self.reader.borrow_mut() = Some(cx.waker().clone());
+//!                 Poll::Pending
+//!             }
+//!         }
+//!     }
+//! }
+//! ```
+
+use core::future::Future;
+use core::marker::PhantomData;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+
+use crate::executor::context;
+
+/// The units of a poll.
+pub(crate) const FULL: isize = 128;
+/// What there is outside of a poll. Not endless where a word has 32 bits; when it comes to an end, each
+/// so many refusals bring another [`FULL`], and the work goes on.
+pub(crate) const UNLIMITED: isize = isize::MAX;
+/// So many bytes cost a unit.
+const BYTES: usize = 4096;
+/// So many refusals in one poll bring a new budget: who has not ended the poll by then never will.
+const REFUSALS: isize = 1024;
+
+/// Leave to go on with one operation, for which a unit has been drawn; see [`poll_proceed`].
+///
+/// Dropped without [`charge`](Self::charge), it gives the unit back.
+#[derive(Debug)]
+#[must_use = "an operation that has been done has to be charged for"]
+pub struct Permit {
+    /// It is about the poll that is under way, on this thread.
+    _not_send: PhantomData<*const ()>,
+}
+
+impl Permit {
+    /// To be called when the operation is done, with the number of bytes that it has moved: draws another
+    /// unit for each 4 KiB.
+    ///
+    /// An operation may cost more than is left; then it was the last one of its poll.
+    #[inline]
+    pub fn charge(self, bytes: usize) {
+        core::mem::forget(self);
+        if bytes >= BYTES {
+            charge_for(bytes);
+        }
+    }
+}
+
+#[inline(never)]
+fn charge_for(bytes: usize) {
+    let cost = (bytes / BYTES) as isize;
+    context::set_budget((context::budget() - cost).max(0));
+}
+
+impl Drop for Permit {
+    #[cold]
+    fn drop(&mut self) {
+        context::set_budget(context::budget().saturating_add(1));
+    }
+}
+
+/// Ready with leave to go on, unless the budget of the current poll is used up; then it wakes the task,
+/// so that it goes on in its next poll.
+///
+/// To be called before an operation has any effect, as late as possible: an operation that has to wait
+/// anyway should rather wait.
+#[inline]
+pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<Permit> {
+    if !context::draw() {
+        ready!(refuse(cx));
+    }
+    Poll::Ready(Permit {
+        _not_send: PhantomData,
+    })
+}
+
+/// Refusals are counted below zero.
+#[cold]
+#[inline(never)]
+fn refuse(cx: &mut Context<'_>) -> Poll<()> {
+    let left = context::budget() - 1;
+    if left <= -REFUSALS {
+        context::set_budget(FULL - 1);
+        return Poll::Ready(());
+    }
+    context::set_budget(left);
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+/// Whether the current poll has some of its budget left. Always so outside of an executor.
+///
+/// For a loop over things that do not draw from the budget; see [`consume_budget`].
+///
+/// ```
+/// use polliwog_core::task::has_budget;
+///
+/// assert!(has_budget());
+/// ```
+#[inline]
+pub fn has_budget() -> bool {
+    context::budget() > 0
+}
+
+/// Draws one unit, and yields first if the budget is used up: for loops that would otherwise never
+/// wait, as those over a channel of another crate, or over much to compute.
+///
+/// A single call is a few instructions, so it can stand in a loop that is short.
+///
+/// ```
+/// use polliwog_core::task::consume_budget;
+///
+/// async fn sum(numbers: &[u64]) -> u64 {
+///     let mut sum = 0;
+///     for chunk in numbers.chunks(1000) {
+///         sum += chunk.iter().sum::<u64>();
+///         consume_budget().await;
+///     }
+///     sum
+/// }
+/// ```
+///
+/// # Cancel safety
+///
+/// Nothing is lost when the future is dropped.
+#[inline]
+pub fn consume_budget() -> ConsumeBudget {
+    ConsumeBudget(())
+}
+
+/// The future of [`consume_budget`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct ConsumeBudget(());
+
+impl Future for ConsumeBudget {
+    type Output = ();
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(poll_proceed(cx)).charge(0);
+        Poll::Ready(())
+    }
+}
+
+/// Runs a future without a budget: what it does costs nothing, and nothing of ours is pending in it
+/// that could go on.
+///
+/// Such a future can keep everything else of its executor from running, timers and sockets included.
+///
+/// ```
+/// use polliwog_core::task::{has_budget, unconstrained};
+/// # use polliwog_core::{Executor, conformance::ThreadReactor, task::consume_budget};
+/// # let executor = Executor::with_capacity(1, ThreadReactor::new());
+///
+/// executor.block_on(unconstrained(async {
+///     for _ in 0..1000 {
+///         consume_budget().await;
+///     }
+///     assert!(has_budget());
+/// }));
+/// ```
+pub fn unconstrained<F: Future>(future: F) -> Unconstrained<F> {
+    Unconstrained { future }
+}
+
+pin_project! {
+    /// The future of [`unconstrained`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless they are awaited"]
+    pub struct Unconstrained<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Unconstrained<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let _restore = Restore(context::budget());
+        context::set_budget(UNLIMITED);
+        self.project().future.poll(cx)
+    }
+}
+
+/// Gives the poll back what it had left, also when a panic passes by.
+struct Restore(isize);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        context::set_budget(self.0);
+    }
+}
