@@ -1,4 +1,4 @@
-//! Names the build for which the core is at its leanest: cfg `lean`.
+//! Names the build for which the core is at its leanest, cfg `lean`, and the machine `cortex_m`.
 
 use std::env;
 
@@ -7,6 +7,13 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let has = |feature: &str| env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
     let bare = env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "none");
+    // The machine of Cortex-M has no cfg of its own.
+    println!("cargo::rustc-check-cfg=cfg(cortex_m)");
+    let m_profile = ["thumbv6m", "thumbv7m", "thumbv7em", "thumbv8m"];
+    if env::var("TARGET").is_ok_and(|target| m_profile.iter().any(|name| target.starts_with(name)))
+    {
+        println!("cargo::rustc-cfg=cortex_m");
+    }
     // One core, no threads, no heap: interrupt handlers are all there is beside the executor. And
     // nothing that is only there for its extras.
     if bare

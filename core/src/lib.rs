@@ -34,13 +34,7 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 // Where there are threads there is a standard library; it gives us thread-locals and mutexes.
-#[cfg(any(
-    test,
-    loom,
-    feature = "std",
-    feature = "test-kit",
-    not(target_os = "none")
-))]
+#[cfg(any(test, loom, feature = "std", not(target_os = "none")))]
 extern crate std;
 
 #[cfg(all(feature = "test-kit", not(loom)))]
@@ -48,6 +42,7 @@ pub mod conformance;
 #[cfg(feature = "embassy-time")]
 mod embassy;
 pub mod executor;
+pub mod interrupt;
 #[cfg(all(test, loom))]
 mod models;
 pub mod reactor;
@@ -65,7 +60,7 @@ pub use executor::{
     ClaimError, EndlessSpawner, Executor, Handle, RunError, SpawnError, SpawnErrorKind, Spawner,
     Stats, TaskInfo, TaskState, spawn,
 };
-pub use reactor::{Deadline, Pending, Reactor};
+pub use reactor::{Deadline, Reactor};
 pub use task::{AbortHandle, JoinError, JoinHandle, TaskId, TaskPool, yield_now};
 pub use time::Instant;
 

@@ -18,7 +18,11 @@ use crate::shim::{AtomicBool, Ordering};
 /// assert!(!UNPARK.take());
 /// ```
 #[derive(Debug)]
-pub struct Flag(AtomicBool);
+pub struct Flag {
+    set: AtomicBool,
+    /// Nothing where there is none, so that the flag lies in `.bss`.
+    bell: Option<fn()>,
+}
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, set, set, ignore);
 
@@ -26,25 +30,42 @@ impl Flag {
     crate::shim::const_unless_loom! {
         /// A flag that is not set.
         pub fn new() -> Self {
-            Self(AtomicBool::new(false))
+            Self { set: AtomicBool::new(false), bell: None }
+        }
+
+        /// A flag that calls `bell` whenever it has been set, from wherever that was: what ends the
+        /// sleep of a core that another one wakes, by interrupting it. The function must not wake
+        /// anything itself.
+        ///
+        /// ```
+        /// use polliwog_core::unpark::Flag;
+        /// # mod sio { pub fn interrupt_the_other_core() {} }
+        ///
+        /// static UNPARK: Flag = Flag::with_bell(sio::interrupt_the_other_core);
+        /// ```
+        pub fn with_bell(bell: fn()) -> Self {
+            Self { set: AtomicBool::new(false), bell: Some(bell) }
         }
     }
 
     /// Sets the flag.
     pub fn set(&self) {
-        self.0.store(true, Ordering::Release);
+        self.set.store(true, Ordering::Release);
+        if let Some(bell) = self.bell {
+            bell();
+        }
     }
 
     /// Whether the flag is set.
     pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.set.load(Ordering::Acquire)
     }
 
     /// Clears the flag; whether it was set. Writes nothing if it was not.
     pub fn take(&self) -> bool {
         // A wake that comes between the two is seen by this call's caller all the same.
         self.is_set() && {
-            self.0.store(false, Ordering::Relaxed);
+            self.set.store(false, Ordering::Relaxed);
             true
         }
     }

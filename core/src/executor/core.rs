@@ -304,13 +304,6 @@ impl Core {
         self.signals.load(Ordering::SeqCst) & bits != 0
     }
 
-    /// Whether there is a reason not to wait: a task, or one of these signals. Plain loads.
-    #[cfg(not(lean))]
-    #[inline]
-    pub(crate) fn has_work(&self, reasons: usize) -> bool {
-        self.is_pending() || self.signals.load(Ordering::Relaxed) & reasons != 0
-    }
-
     /// Whether any task is due. Plain loads: an idle look writes nothing.
     #[cfg(not(lean))]
     #[inline]

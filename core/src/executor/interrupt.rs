@@ -51,7 +51,7 @@ unsafe fn ignore(_: *const ()) {}
 
 impl Reactor for Pend {
     type Error = core::convert::Infallible;
-    const TIMELESS: bool = true;
+    const HAS_CLOCK: bool = false;
 
     fn now(&self) -> Instant {
         Instant::ZERO
@@ -80,7 +80,7 @@ impl<const N: usize> InterruptExecutor<N> {
     pub fn handle(&'static self) -> Handle {
         critical_section::with(|_| {
             // The first caller prepares the pool; for all others it is taken.
-            self.pool.open(&Pend(&self.pend));
+            self.pool.open(Some(Pend(&self.pend).unparker()));
         });
         CoreRef::new_handle(self.pool.core())
     }
@@ -98,7 +98,7 @@ impl<const N: usize> InterruptExecutor<N> {
         let reactor = Pend(&self.pend);
         // SAFETY: `running` keeps any other level out, so this is the executor's for now, and the
         // tasks have come here by `Send`. The guard goes before the reactor.
-        let entered = unsafe { Entered::new(core, &reactor) };
+        let entered = unsafe { Entered::new(core, &reactor, true) };
         // SAFETY: the pool has N slots; no task is being polled, as above.
         unsafe {
             while Block::sweep(self.pool.block(), words(N), |slot| {

@@ -12,6 +12,8 @@ mod inbox;
 #[cfg(all(lean, feature = "interrupt-executors"))]
 mod interrupt;
 mod listing;
+#[cfg(any(lean, all(test, not(loom))))]
+mod pace;
 mod root;
 mod running;
 mod spawner;
@@ -20,6 +22,7 @@ mod turn;
 
 use ::core::fmt;
 use ::core::future::Future;
+use ::core::task::Waker;
 
 use self::context::Entered;
 use self::core::{Core, CoreRef};
@@ -134,7 +137,7 @@ impl<R: Reactor> Executor<R> {
         pool: &'static TaskPool<N, BYTES>,
         reactor: R,
     ) -> Result<Self, ClaimError<R>> {
-        let Some(claim) = pool.open(&reactor) else {
+        let Some(claim) = pool.open(unparker_of(&reactor)) else {
             return Err(ClaimError(reactor));
         };
         Ok(Self {
@@ -229,7 +232,7 @@ impl<R: Reactor> Executor<R> {
     fn entered(&self) -> Entered {
         // SAFETY: an executor stays on its thread; the guard lives within a borrow of `self`,
         // in functions of this module, none of which leaks it.
-        unsafe { Entered::new(self.core(), &self.reactor) }
+        unsafe { Entered::new(self.core(), &self.reactor, false) }
     }
 
     /// Begins to run: enters the context and keeps the executor from running twice.
@@ -350,14 +353,24 @@ impl<R: Reactor + fmt::Debug> fmt::Debug for Executor<R> {
     }
 }
 
+/// What ends the reactor's parks. On a lean build nothing has to: an interrupt does by itself, and
+/// what its handler does shows in the ready bytes (see also `Core::unpark`).
+#[inline]
+fn unparker_of<R: Reactor>(reactor: &R) -> Option<Waker> {
+    #[cfg(not(lean))]
+    return Some(reactor.unparker());
+    #[cfg(lean)]
+    {
+        let _ = reactor;
+        None
+    }
+}
+
 impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
-    /// Claims the pool for an executor with this reactor, and prepares it.
+    /// Claims the pool for an executor, and prepares it.
     #[inline]
-    fn open<R: Reactor>(&'static self, reactor: &R) -> Option<CoreRef> {
+    fn open(&'static self, unparker: Option<Waker>) -> Option<CoreRef> {
         let core = self.core();
-        // Where an interrupt ends a park by itself, so does ringing (see `Core::unpark`). Before
-        // the claim, which a panic of the reactor would leave behind.
-        let unparker = (R::NEEDS_UNPARK || !cfg!(lean)).then(|| reactor.unparker());
         let claim = core.claim()?;
         core.open(N, false, unparker);
         if BYTES > 0 {

@@ -1,5 +1,6 @@
 //! A run of the executor: turn after turn, and waits in between.
 
+#[cfg(not(lean))]
 use ::core::time::Duration;
 
 use super::RunError;
@@ -7,25 +8,32 @@ use super::context::Entered;
 #[cfg(not(lean))]
 use super::core;
 use super::core::Core;
-use crate::reactor::{Deadline, Pending, Reactor};
+#[cfg(lean)]
+use super::pace::Pace;
+use crate::interrupt::masked;
+use crate::reactor::{Deadline, Reactor};
 use crate::task::slot::Tenant;
 #[cfg(lean)]
 use crate::task::{ready::Block, run};
+#[cfg(not(lean))]
 use crate::time::Instant;
 
 /// A busy executor looks at its reactor when it has polled this many tasks…
+#[cfg(not(lean))]
 const POLLS_BETWEEN_LOOKS: usize = 64;
 /// … and this much time has passed since it looked last.
+#[cfg(not(lean))]
 const TIME_BETWEEN_LOOKS: Duration = Duration::from_micros(100);
 
 /// A run of the executor, from [`Executor::begin`] until dropped.
 pub(super) struct Running<'a, R: Reactor> {
     pub(super) core: &'static Core,
     reactor: &'a R,
-    /// Polls since the last look at the reactor.
+    /// When to look at the reactor.
     #[cfg(lean)]
-    polled: usize,
-    /// When that was, as far as the clock has been read since.
+    pace: Pace,
+    /// When it was looked at last, as far as the clock has been read since.
+    #[cfg(not(lean))]
     looked: Option<Instant>,
     _entered: Entered,
 }
@@ -53,7 +61,8 @@ impl<'a, R: Reactor> Running<'a, R> {
             core,
             reactor,
             #[cfg(lean)]
-            polled: 0,
+            pace: Pace::new(),
+            #[cfg(not(lean))]
             looked: None,
             _entered: enter(),
         })
@@ -143,23 +152,20 @@ impl<'a, R: Reactor> Running<'a, R> {
                 polls += usize::from(run::attend(slot));
             });
         }
-        self.polled += polls;
-        if self.polled >= POLLS_BETWEEN_LOOKS {
-            self.look_if_time()?;
+        if R::HAS_CLOCK && polls > 0 && self.pace.is_due() {
+            self.pace.measure(self.reactor.now());
+            self.look(Deadline::Now)?;
         }
         Ok(polls)
     }
 
+    #[cfg(not(lean))]
     #[inline]
     fn put_off_look(&mut self) {
-        #[cfg(not(lean))]
         self.core.look_after(POLLS_BETWEEN_LOOKS);
-        #[cfg(lean)]
-        {
-            self.polled = 0;
-        }
     }
 
+    #[cfg(not(lean))]
     #[cold]
     pub(super) fn look_if_time(&mut self) -> Result<(), RunError<R::Error>> {
         // Reading the clock costs as much as several polls: not again before as many more.
@@ -183,11 +189,15 @@ impl<'a, R: Reactor> Running<'a, R> {
 
     /// What follows a look at the reactor.
     fn looked(&mut self, parked: Result<(), R::Error>) -> Result<(), RunError<R::Error>> {
+        #[cfg(not(lean))]
         self.put_off_look();
         parked.map_err(RunError::Reactor)?;
         // Without timers nobody needs the time yet.
-        self.looked = None;
-        if !R::TIMELESS && !self.core.timers.is_empty() {
+        #[cfg(not(lean))]
+        {
+            self.looked = None;
+        }
+        if R::HAS_CLOCK && !self.core.timers.is_empty() {
             self.fire();
         }
         Ok(())
@@ -197,7 +207,10 @@ impl<'a, R: Reactor> Running<'a, R> {
     #[inline(never)]
     fn fire(&mut self) {
         let now = self.reactor.now();
-        self.looked = Some(now);
+        #[cfg(not(lean))]
+        {
+            self.looked = Some(now);
+        }
         self.core.timers.fire(now);
     }
 
@@ -205,7 +218,7 @@ impl<'a, R: Reactor> Running<'a, R> {
     #[inline]
     fn deadline(&self) -> Deadline {
         match self.core.timers.next_deadline() {
-            Some(deadline) if !R::TIMELESS => Deadline::At(deadline),
+            Some(deadline) if R::HAS_CLOCK => Deadline::At(deadline),
             _ => Deadline::Never,
         }
     }
@@ -215,39 +228,41 @@ impl<'a, R: Reactor> Running<'a, R> {
         let core = self.core;
         let until = self.deadline();
         // The end of `root` would have been seen before: it comes in a turn.
-        #[cfg(not(lean))]
-        let reasons = match root {
-            Some(_) => core::INBOX,
-            None => core::INBOX | core::SHUTDOWN,
-        };
-        if cfg!(lean) || !R::NEEDS_UNPARK {
-            #[cfg(feature = "std")]
-            if self.is_ready(core) {
-                return Ok(false);
-            }
+        #[cfg(lean)]
+        {
             if self.is_done(root) {
                 return Ok(false);
             }
-            #[cfg(not(lean))]
-            let pending = Pending::new(core, reasons);
-            #[cfg(lean)]
-            let pending = Pending::new(core.blocks.get(), core.words());
-            let parked = self.reactor.park_unless(&pending, until);
+            self.pace.pause();
+            // What a handler can do shows in the ready bytes, so nothing has to be announced.
+            let parked = masked(|| match core.is_pending(core.words()) {
+                true => Ok(()),
+                false => self.reactor.park(until),
+            });
             self.looked(parked)?;
-            return Ok(true);
         }
         #[cfg(not(lean))]
         {
+            let reasons = match root {
+                Some(_) => core::INBOX,
+                None => core::INBOX | core::SHUTDOWN,
+            };
             let _announced = Announced(core);
-            // Announce first, then look again at everything that others can set.
-            if !core.ready.announce_park() || core.has_signal(reasons) {
+            let parked = masked(|| {
+                // Announce first, then look again at everything that others can set.
+                if !core.ready.announce_park() || core.has_signal(reasons) {
+                    return None;
+                }
+                #[cfg(feature = "std")]
+                if core.has_signal(core::BACKLOG) && self.has_mail() {
+                    return None;
+                }
+                Some(self.reactor.park(until))
+            });
+            let Some(parked) = parked else {
                 return Ok(false);
-            }
-            #[cfg(feature = "std")]
-            if core.has_signal(core::BACKLOG) && self.has_mail() {
-                return Ok(false);
-            }
-            self.look(until)?;
+            };
+            self.looked(parked)?;
         }
         Ok(true)
     }

@@ -136,7 +136,15 @@ pub fn start_tick(micros: u32) {
     write(register(TIMER1, INTENSET), COMPARE0);
     // Clears itself at the comparison.
     write(register(TIMER1, SHORTS), 1);
-    set_tick_cycles(micros * 16);
+    set_tick_cycles(tick_cycles(micros));
+}
+
+/// Whether there is an alarm while there is a periodic interrupt.
+pub const HAS_ALARM_BESIDE_TICK: bool = true;
+
+/// So many microseconds in what [`set_tick_cycles`] counts in.
+pub fn tick_cycles(micros: u32) -> u32 {
+    micros * 16
 }
 
 /// Has the periodic interrupt come next after this many cycles: for tests that move it about.
