@@ -80,7 +80,10 @@ pub use polliwog_spin as spin;
 #[cfg(feature = "mio")]
 pub use polliwog_mio::{
     BlockingError, BlockingHandle, Runtime, Trigger, UserEvent, block_on, fs, net, signal, spawn,
-    spawn_blocking,
+    spawn_blocking, try_spawn,
 };
+// Also beside mio, which has no module of this name: what one feature brings no other takes away.
+#[cfg(feature = "spin")]
+pub use polliwog_spin::io;
 #[cfg(all(feature = "spin", not(feature = "mio")))]
-pub use polliwog_spin::{Runtime, block_on, io, net};
+pub use polliwog_spin::{Runtime, block_on, net};

@@ -12,7 +12,7 @@ use embedded_io_async::{Error, ErrorKind};
 use futures_util::StreamExt;
 use futures_util::future::join;
 use polliwog::time::{sleep, timeout};
-use polliwog::{JoinError, SpawnErrorKind, spawn, yield_now};
+use polliwog::{JoinError, SpawnErrorKind, spawn, try_spawn, yield_now};
 
 /// The byte at a place of a long stream.
 fn byte_at(place: usize) -> u8 {
@@ -349,7 +349,7 @@ macro_rules! on {
                     // `block_on` takes the fourth place.
                     let tasks: Vec<_> = (0..3).map(|_| spawn(pending::<()>()).unwrap()).collect();
                     let (client, server) = pair().await;
-                    let refused = spawn(echo(server)).unwrap_err();
+                    let refused = try_spawn(echo(server)).unwrap_err();
                     assert_eq!(refused.kind(), SpawnErrorKind::TasksFull { capacity: 4 });
                     for task in tasks {
                         task.abort();

@@ -9,7 +9,7 @@ use std::fs;
 use crate::meter::Plan;
 use crate::{echo, exact, steps};
 
-/// Micro benchmarks whose instructions are counted, and the operations of a round.
+/// Micro benchmarks whose instructions are counted, on a clock that stands still, and the operations of a round.
 pub const INSTRUCTIONS: [(&str, u64); 8] = [
     ("spawn-1", 5_000),
     ("spawn-1000", 10_000),
@@ -113,7 +113,7 @@ fn count(tools: Tools) -> Result<BTreeMap<String, f64>, String> {
     let mut counts = BTreeMap::new();
     if tools.valgrind {
         for (name, ops) in INSTRUCTIONS {
-            let count = exact::instructions("polliwog", name, ops);
+            let count = exact::instructions("polliwog-still", name, ops);
             let count = count.map_err(|error| error.to_string())?;
             counts.insert(format!("{name} instructions"), count);
         }

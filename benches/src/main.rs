@@ -89,6 +89,7 @@ fn one(runtime: &str, name: &str, options: &[&str]) -> Result<(), String> {
 fn measure(runtime: &str, name: &str, plan: Plan) -> Option<Figures> {
     match runtime {
         "polliwog" => micro::threads::<rt::polliwog::Polliwog>(name, plan),
+        "polliwog-still" => micro::time::<rt::still::Still>(name, plan),
         "raw" => micro::time::<rt::raw::Raw>(name, plan),
         #[cfg(feature = "peers")]
         "polliwog-spin" => micro::threads::<rt::spin::Spin>(name, plan),

@@ -94,9 +94,9 @@ fn a_past_deadline_does_not_wait<R: Reactor>(reactor: &R) {
 /// An executor with this reactor, once the pool is free: another test of this process may have it.
 fn claim<R: Reactor>(pool: &'static TaskPool<4>, mut reactor: R) -> Executor<R> {
     loop {
-        match Executor::new(pool, reactor) {
+        match Executor::try_new(pool, reactor) {
             Ok(executor) => return executor,
-            Err(error) => reactor = error.into_inner(),
+            Err(taken) => reactor = taken.into_inner(),
         }
         #[cfg(not(target_os = "none"))]
         std::thread::yield_now();

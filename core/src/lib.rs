@@ -43,23 +43,25 @@ pub mod conformance;
 mod embassy;
 pub mod executor;
 pub mod interrupt;
+mod macros;
 #[cfg(all(test, loom))]
 mod models;
 pub mod reactor;
 mod shim;
 pub mod sources;
+pub mod sync;
 pub mod task;
 pub mod time;
 pub mod unpark;
 
 #[cfg(all(lean, feature = "interrupt-executors"))]
 pub use executor::InterruptExecutor;
-#[cfg(feature = "std")]
-pub use executor::RemoteHandle;
 pub use executor::{
     ClaimError, EndlessSpawner, Executor, Handle, RunError, SpawnError, SpawnErrorKind, Spawner,
-    Stats, TaskInfo, TaskState, spawn,
+    Stats, TaskInfo, TaskState, TryClaimError, TrySpawnError, spawn, try_spawn,
 };
+#[cfg(feature = "std")]
+pub use executor::{RemoteFuture, RemoteHandle};
 pub use reactor::{Deadline, Reactor};
 pub use task::{AbortHandle, JoinError, JoinHandle, TaskId, TaskPool, yield_now};
 pub use time::Instant;
@@ -67,6 +69,19 @@ pub use time::Instant;
 /// What macros expand to.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::executor::{spawn_site, spawn_site_detached};
-    pub use crate::task::site::{Site, SiteBodies, SiteMemory, body_align, body_size};
+    pub use crate::executor::random_below;
+    pub use crate::executor::{
+        spawn_site, spawn_site_detached, try_spawn_site, try_spawn_site_detached,
+    };
+    pub use crate::macros::MaybeDone;
+    pub use crate::task::site::{
+        Site, SiteBodies, SiteMemory, SiteOf, body_align, body_size, detached_align, detached_size,
+    };
+    pub use core::cell::RefCell;
+    pub use core::future::{Future, IntoFuture, poll_fn};
+    pub use core::option::Option;
+    pub use core::pin::pin;
+    pub use core::task::Poll;
+    #[cfg(feature = "std")]
+    pub use std::thread_local;
 }

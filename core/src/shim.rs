@@ -101,3 +101,46 @@ impl<T> Lock<T> {
         return critical_section::with(|cs| f(&mut self.0.borrow_ref_mut(cs)));
     }
 }
+
+/// A lock beside what it protects, which is not inside of it.
+pub struct RawLock(RawInner);
+
+#[cfg(loom)]
+type RawInner = loom::sync::Mutex<()>;
+#[cfg(all(not(loom), any(feature = "std", not(target_os = "none"))))]
+type RawInner = std::sync::Mutex<()>;
+#[cfg(all(not(loom), not(feature = "std"), target_os = "none"))]
+type RawInner = ();
+
+impl RawLock {
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            #[cfg(any(loom, feature = "std", not(target_os = "none")))]
+            return Self(RawInner::new(()));
+            #[cfg(not(any(loom, feature = "std", not(target_os = "none"))))]
+            return Self(());
+        }
+    }
+
+    /// Runs `f`, which must be short, alone; in a critical section on bare metal.
+    #[inline]
+    pub(crate) fn with<U>(&self, f: impl FnOnce() -> U) -> U {
+        #[cfg(all(test, not(loom)))]
+        counted::add_one();
+        #[cfg(loom)]
+        let _guard = self.0.lock().unwrap();
+        // What it protects is as good after a panic as it was before.
+        #[cfg(all(not(loom), any(feature = "std", not(target_os = "none"))))]
+        let _guard = self
+            .0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        #[cfg(any(loom, feature = "std", not(target_os = "none")))]
+        return f();
+        #[cfg(not(any(loom, feature = "std", not(target_os = "none"))))]
+        return critical_section::with(|_| {
+            let () = self.0;
+            f()
+        });
+    }
+}

@@ -14,6 +14,8 @@ mod readiness;
 use core::fmt;
 use core::task::{Context, Poll, Waker};
 
+use crate::task::wake_quietly;
+
 pub use entry::Entry;
 #[cfg(feature = "alloc")]
 pub use pages::{Page, Pages};
@@ -115,6 +117,13 @@ impl fmt::Display for SourcesFull {
 
 impl core::error::Error for SourcesFull {}
 
+#[cfg(feature = "std")]
+impl From<SourcesFull> for std::io::Error {
+    fn from(full: SourcesFull) -> Self {
+        Self::new(std::io::ErrorKind::OutOfMemory, full)
+    }
+}
+
 /// The wakers that an event sets free. Wake them once the table is no longer borrowed.
 #[derive(Debug, Default)]
 #[must_use = "tasks wait for these wakers"]
@@ -126,14 +135,14 @@ pub struct Wakeups {
 }
 
 impl Wakeups {
-    /// Wakes both.
+    /// Wakes both, [quietly](wake_quietly): a panic of a waker costs the other one nothing.
     #[inline]
     pub fn wake(self) {
         if let Some(reader) = self.reader {
-            reader.wake();
+            wake_quietly(reader);
         }
         if let Some(writer) = self.writer {
-            writer.wake();
+            wake_quietly(writer);
         }
     }
 }

@@ -88,7 +88,7 @@ fn the_heap_has_a_limit_that_can_be_handled() {
     };
     let mut handles = Vec::new();
     let refused = loop {
-        match spawner.spawn(task()) {
+        match spawner.try_spawn(task()) {
             Ok(handle) => handles.push(handle),
             Err(error) => break error,
         }

@@ -15,6 +15,8 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use polliwog_core::task::Panic;
+
 /// How many threads the pool has at most, unless told otherwise.
 pub const DEFAULT_MAX_THREADS: usize = 512;
 /// How many jobs can wait for a thread.
@@ -131,7 +133,7 @@ impl<T> fmt::Debug for BlockingHandle<T> {
 /// Why a job has no result.
 pub enum BlockingError {
     /// The job panicked; this is what it panicked with.
-    Panicked(Box<dyn Any + Send>),
+    Panicked(Panic),
     /// The pool did not accept the job.
     Rejected(Reason),
 }
@@ -176,13 +178,9 @@ impl fmt::Display for BlockingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BlockingError::Rejected(reason) => reason.fmt(f),
-            BlockingError::Panicked(payload) => {
+            BlockingError::Panicked(panic) => {
                 f.write_str("a blocking job panicked")?;
-                let text = payload
-                    .downcast_ref::<&str>()
-                    .copied()
-                    .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-                match text {
+                match panic.message() {
                     Some(text) => write!(f, ": {text}"),
                     None => Ok(()),
                 }
@@ -191,7 +189,23 @@ impl fmt::Display for BlockingError {
     }
 }
 
-impl Error for BlockingError {}
+impl Error for Reason {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Reason::QueueFull(_) => None,
+            Reason::NoThread(error) => Some(error),
+        }
+    }
+}
+
+impl Error for BlockingError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            BlockingError::Rejected(reason) => reason.source(),
+            BlockingError::Panicked(_) => None,
+        }
+    }
+}
 
 impl<F> fmt::Debug for Rejected<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -209,14 +223,38 @@ impl<F> fmt::Display for Rejected<F> {
 
 impl<F> Error for Rejected<F> {}
 
+impl From<Reason> for BlockingError {
+    fn from(reason: Reason) -> Self {
+        BlockingError::Rejected(reason)
+    }
+}
+
+impl<F> From<Rejected<F>> for BlockingError {
+    /// Drops the job, keeps the reason.
+    fn from(rejected: Rejected<F>) -> Self {
+        rejected.reason.into()
+    }
+}
+
 impl From<BlockingError> for io::Error {
     fn from(error: BlockingError) -> Self {
         match error {
             BlockingError::Rejected(Reason::NoThread(error)) => error,
-            BlockingError::Rejected(_) => io::Error::other(error.to_string()),
-            // The payload is not `Sync`, so it cannot travel inside.
-            BlockingError::Panicked(_) => io::Error::other(error.to_string()),
+            error => io::Error::other(error),
         }
+    }
+}
+
+impl From<Reason> for io::Error {
+    fn from(reason: Reason) -> Self {
+        BlockingError::from(reason).into()
+    }
+}
+
+impl<F> From<Rejected<F>> for io::Error {
+    /// Drops the job, keeps the reason.
+    fn from(rejected: Rejected<F>) -> Self {
+        rejected.reason.into()
     }
 }
 
@@ -307,7 +345,9 @@ where
                 }
                 State::Done(_) => {
                     return match std::mem::replace(&mut *state, State::Taken) {
-                        State::Done(result) => Poll::Ready(result.map_err(BlockingError::Panicked)),
+                        State::Done(result) => Poll::Ready(
+                            result.map_err(|payload| BlockingError::Panicked(Panic::new(payload))),
+                        ),
                         _ => unreachable!("the state was Done under the same lock"),
                     };
                 }

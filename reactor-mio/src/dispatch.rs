@@ -1,7 +1,6 @@
 //! From events to wakers.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
 use polliwog_core::sources::{Readiness, Wakeups};
@@ -34,21 +33,21 @@ pub(crate) fn readiness(event: &mio::event::Event) -> Readiness {
     ready
 }
 
-/// Calls `each` for every event. A panic does not keep it from the events that follow; the
-/// first one goes on once all are done.
+/// Calls `each` for every event. A panic, which is that of a foreign waker, keeps it neither from the
+/// events that follow nor from going on afterwards: it ends no run, and so costs no other task
+/// anything. The panic hook has reported it.
 pub(crate) fn for_each_event<E>(events: impl IntoIterator<Item = E>, mut each: impl FnMut(E)) {
     let mut events = events.into_iter();
-    let mut panic: Option<Box<dyn Any + Send>> = None;
+    // Around all of them, which costs less than around each.
     while let Err(payload) = catch_unwind(AssertUnwindSafe(|| events.by_ref().for_each(&mut each)))
     {
-        panic.get_or_insert(payload);
-    }
-    if let Some(payload) = panic {
-        resume_unwind(payload);
+        // Its destructor may panic in its turn: what comes of that is leaked.
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+        let _ = dropped.map_err(std::mem::forget);
     }
 }
 
-/// Wakes both, the writer even if the reader's waker panics.
+/// Wakes both, the writer even if the reader's waker panics. Within [`for_each_event`].
 #[inline]
 pub(crate) fn wake(wakeups: Wakeups) {
     match (wakeups.reader, wakeups.writer) {
@@ -98,11 +97,7 @@ mod tests {
             wakeups(bad(), bad()),
             wakeups(good(), good()),
         ];
-        let result = catch_unwind(AssertUnwindSafe(|| for_each_event(batch, wake)));
-        assert_eq!(
-            *result.unwrap_err().downcast::<&str>().unwrap(),
-            "a faulty waker"
-        );
+        for_each_event(batch, wake);
         assert_eq!(count.0.load(Ordering::Relaxed), 4);
     }
 }

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use polliwog_core::task::wake_quietly;
+
 /// An event that any thread can trigger and one task waits for.
 ///
 /// Several triggers before a wait count as one. An event takes no file descriptor and no place
@@ -53,7 +55,7 @@ impl Shared {
         if !self.triggered.swap(true, Ordering::AcqRel) {
             let waker = self.waker().take();
             if let Some(waker) = waker {
-                waker.wake();
+                wake_quietly(waker);
             }
         }
     }

@@ -55,5 +55,5 @@ mod sys;
 pub use blocking::{BlockingError, BlockingHandle, spawn_blocking};
 pub use event::{Trigger, UserEvent};
 pub use reactor::MioReactor;
-pub use runtime::{Builder, DEFAULT_MAX_TASKS, Runtime, block_on, spawn};
+pub use runtime::{Builder, DEFAULT_MAX_TASKS, Runtime, block_on, spawn, try_spawn};
 pub use source::Registered;

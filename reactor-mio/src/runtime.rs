@@ -6,7 +6,7 @@ use std::io;
 use std::rc::Rc;
 
 use polliwog_core::task::JoinHandle;
-use polliwog_core::{Executor, Handle, SpawnError, Spawner};
+use polliwog_core::{Executor, Handle, SpawnError, Spawner, TrySpawnError};
 
 use crate::blocking;
 use crate::reactor::{DEFAULT_EVENTS, DEFAULT_SOURCES, Entered, MioReactor};
@@ -156,13 +156,29 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// [`SpawnError`] with the future if there are as many tasks as there may be.
-    pub fn spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError<F>>
+    /// [`SpawnError`] if there are as many tasks as there may be. The future is dropped then;
+    /// [`try_spawn`](Self::try_spawn) gives it back.
+    #[inline]
+    pub fn spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
         self.executor.spawner().spawn(future)
+    }
+
+    /// Spawns a task, or gives the future back.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn), with the future.
+    #[inline]
+    pub fn try_spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, TrySpawnError<F>>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        self.executor.spawner().try_spawn(future)
     }
 
     /// A spawner for this runtime's own thread.
@@ -255,12 +271,13 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 ///
 /// # Errors
 ///
-/// [`SpawnError`] with the future if there are as many tasks as there may be.
+/// [`SpawnError`] if there are as many tasks as there may be. The future is dropped then;
+/// [`try_spawn`] gives it back.
 ///
 /// # Panics
 ///
 /// When there has to be a default runtime and the operating system gives out no selector.
-pub fn spawn<F>(future: F) -> Result<JoinHandle<F::Output>, SpawnError<F>>
+pub fn spawn<F>(future: F) -> Result<JoinHandle<F::Output>, SpawnError>
 where
     F: Future + 'static,
     F::Output: 'static,
@@ -268,5 +285,25 @@ where
     match Spawner::current() {
         Some(spawner) => spawner.spawn(future),
         None => default_runtime().spawn(future),
+    }
+}
+
+/// Spawns a task as [`spawn`] does, or gives the future back.
+///
+/// # Errors
+///
+/// As [`spawn`], with the future.
+///
+/// # Panics
+///
+/// As [`spawn`].
+pub fn try_spawn<F>(future: F) -> Result<JoinHandle<F::Output>, TrySpawnError<F>>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    match Spawner::current() {
+        Some(spawner) => spawner.try_spawn(future),
+        None => default_runtime().try_spawn(future),
     }
 }

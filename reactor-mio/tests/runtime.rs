@@ -136,9 +136,10 @@ fn a_panic_in_a_blocking_job_is_an_error() {
             .await
             .unwrap_err();
         assert_eq!(error.to_string(), "a blocking job panicked: croak");
-        let BlockingError::Panicked(payload) = error else {
+        let BlockingError::Panicked(panic) = error else {
             unreachable!("the job was accepted");
         };
+        let payload = panic.into_payload();
         assert_eq!(payload.downcast_ref::<&str>(), Some(&"croak"));
         assert_eq!(spawn_blocking(|| 1).await.unwrap(), 1);
     });

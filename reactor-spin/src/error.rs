@@ -65,10 +65,7 @@ impl fmt::Display for Error {
             Error::AddrNotAvailable => "no free port",
             Error::InvalidAddress => "not a socket address",
             Error::MessageTooLong => "message too long",
-            Error::LimitReached(Limit::Sockets) => "all sockets of the stack are in use",
-            Error::LimitReached(Limit::Listeners) => "all listeners of the network are in use",
-            Error::LimitReached(Limit::Connections) => "all connections of the network are in use",
-            Error::LimitReached(Limit::Memory) => "no memory for a connection's buffers",
+            Error::LimitReached(limit) => return limit.fmt(f),
             Error::WriteZero => "write made no progress",
             Error::UnexpectedEof => "stream ended early",
         })
@@ -76,6 +73,25 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Limit::Sockets => "all sockets of the stack are in use",
+            Limit::Listeners => "all listeners of the network are in use",
+            Limit::Connections => "all connections of the network are in use",
+            Limit::Memory => "no memory for a connection's buffers",
+        })
+    }
+}
+
+impl core::error::Error for Limit {}
+
+impl From<Limit> for Error {
+    fn from(limit: Limit) -> Self {
+        Error::LimitReached(limit)
+    }
+}
 
 impl embedded_io::Error for Error {
     fn kind(&self) -> ErrorKind {

@@ -197,3 +197,10 @@ impl fmt::Debug for Stalled {
 }
 
 impl core::error::Error for Stalled {}
+
+#[cfg(feature = "std")]
+impl From<Stalled> for std::io::Error {
+    fn from(stalled: Stalled) -> Self {
+        Self::new(std::io::ErrorKind::Deadlock, stalled)
+    }
+}

@@ -77,7 +77,7 @@ pub use error::{Error, Limit};
 pub use idle::Block;
 pub use idle::{Idle, Jump, SpinLoop, Stalled};
 pub use polliwog_core::unpark::Flag;
-pub use polliwog_core::{Deadline, Instant, RunError, TaskPool, spawn, time};
+pub use polliwog_core::{Deadline, Instant, RunError, TaskPool, spawn, time, try_spawn};
 pub use reactor::{SpinReactor, VirtualReactor};
 pub use runtime::{Builder, DEFAULT_MAX_TASKS, Runtime};
 pub use signal::Unpark;

@@ -8,6 +8,7 @@ use polliwog_core::task::JoinHandle;
 use polliwog_core::unpark::Flag;
 use polliwog_core::{
     ClaimError, Executor, Handle, Instant, Reactor, RunError, SpawnError, Spawner, TaskPool,
+    TrySpawnError,
 };
 
 use crate::clock::VirtualClock;
@@ -120,7 +121,7 @@ impl Builder {
         self,
         pool: &'static TaskPool<N, BYTES>,
         flag: &'static Flag,
-    ) -> Result<Runtime, ClaimError<VirtualReactor>> {
+    ) -> Result<Runtime, ClaimError> {
         let reactor = SpinReactor::with_flag(self.clock(), self.idle, flag);
         Executor::new(pool, reactor).map(|executor| self.finish(executor))
     }
@@ -240,13 +241,27 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// [`SpawnError`] gives the future back if there is no room for the task.
-    pub fn spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError<F>>
+    /// [`SpawnError`] if there is no room for the task. The future is dropped then;
+    /// [`try_spawn`](Self::try_spawn) gives it back.
+    pub fn spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
         self.spawner().spawn(future)
+    }
+
+    /// Starts a task, or gives the future back.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn), with the future.
+    pub fn try_spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, TrySpawnError<F>>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        self.spawner().try_spawn(future)
     }
 
     /// What starts tasks on this thread.

@@ -94,7 +94,7 @@ pub(crate) fn a_full_pool_gives_the_future_or_the_arguments_back<R: Reactor>(rea
     let spawner = executor.spawner();
 
     // The bodies of a spawn site.
-    let more = |b: &str| polliwog::spawn!(spawner, [add; 2](Box::new(1), b.to_string()));
+    let more = |b: &str| polliwog::try_spawn!(spawner, [add; 2](Box::new(1), b.to_string()));
     let running = [more("a").unwrap(), more("bc").unwrap()];
     let refused = more("def").unwrap_err();
     assert_eq!(refused.kind(), SpawnErrorKind::BodiesFull { capacity: 2 });
@@ -102,7 +102,7 @@ pub(crate) fn a_full_pool_gives_the_future_or_the_arguments_back<R: Reactor>(rea
 
     // The slots of the executor.
     let third = spawner.spawn(pending::<()>()).unwrap();
-    let refused = spawner.spawn(async { 5 }).unwrap_err();
+    let refused = spawner.try_spawn(async { 5 }).unwrap_err();
     assert_eq!(refused.kind(), SpawnErrorKind::TasksFull { capacity: 3 });
     let future = refused.into_inner();
     assert_eq!(executor.stats().refused, 2);

@@ -26,6 +26,7 @@ use polliwog::{
 
 mod ends;
 mod failures;
+mod foreign;
 #[path = "../support/mod.rs"]
 mod support;
 mod wakes;
@@ -38,7 +39,7 @@ fn claim<R: Reactor, const N: usize, const BYTES: usize>(
     mut reactor: R,
 ) -> Executor<R> {
     loop {
-        match Executor::new(pool, reactor) {
+        match Executor::try_new(pool, reactor) {
             Ok(executor) => return executor,
             Err(taken) => reactor = taken.into_inner(),
         }
@@ -88,7 +89,7 @@ impl Drop for DropGuard {
 macro_rules! on {
     ($reactor:ident, $make:expr) => {
         mod $reactor {
-            use super::{ends::*, failures::*, wakes::*};
+            use super::{ends::*, failures::*, foreign::*, wakes::*};
 
             #[test]
             fn promise_01_a_stale_wake_after_a_task_ended_does_not_keep_its_slot_busy() {
@@ -132,6 +133,11 @@ macro_rules! on {
             }
 
             #[test]
+            fn promise_08_it_does_so_whatever_their_destructors_do() {
+                a_dropped_executor_drops_all_futures_though_destructors_panic($make());
+            }
+
+            #[test]
             fn promise_09_a_sleep_until_the_end_of_time_then_a_short_one() {
                 a_sleep_until_the_end_of_time_hinders_no_other($make());
             }
@@ -149,6 +155,16 @@ macro_rules! on {
             #[test]
             fn promise_13_a_full_pool_gives_the_future_or_its_arguments_back() {
                 a_full_pool_gives_the_future_or_the_arguments_back($make());
+            }
+
+            #[test]
+            fn promise_23_a_foreign_unparkers_panic_costs_no_other_task_or_executor_anything() {
+                a_foreign_unparker_that_panics($make());
+            }
+
+            #[test]
+            fn promise_23_nor_does_a_foreign_wakers() {
+                a_foreign_waker_that_panics($make());
             }
 
             #[test]

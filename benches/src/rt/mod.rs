@@ -21,6 +21,7 @@ pub mod raw;
 pub mod smol;
 #[cfg(feature = "peers")]
 pub mod spin;
+pub mod still;
 #[cfg(feature = "peers")]
 pub mod tokio;
 

@@ -9,6 +9,7 @@ pub(crate) use super::core_ref::CoreRef;
 #[cfg(feature = "std")]
 use super::inbox::Inbox;
 use crate::shim::{ACQUIRE, AtomicUsize, Cell, Lock, Ordering, const_unless_loom, set_bits};
+use crate::task::body::{drop_quietly, run_quietly};
 #[cfg(feature = "alloc")]
 use crate::task::heap::SizeClasses;
 use crate::task::pool::BytePool;
@@ -53,7 +54,7 @@ pub(crate) struct Core {
     /// How many slots there may be.
     #[cfg(not(lean))]
     capacity: Cell<usize>,
-    /// The count of polls at which to look at the reactor. Not counted on a lean build.
+    /// The count of polls at which the run loop looks at its clock. Not counted on a lean build.
     #[cfg(not(lean))]
     look_at: Cell<u64>,
     /// How many polls there are until then.
@@ -66,6 +67,8 @@ pub(crate) struct Core {
     /// The permutation of ready tasks, while SEEDED is set.
     #[cfg(any(feature = "std", feature = "simulation"))]
     pub(crate) seed: Cell<u64>,
+    #[cfg(any(feature = "std", feature = "simulation"))]
+    pub(crate) dice: super::Dice,
     clock: Cell<Option<Clock>>,
     pub(crate) bytes: Cell<Option<BytePool>>,
     pub(crate) timers: TimerQueue,
@@ -132,6 +135,8 @@ impl Core {
                 closing: Cell::new(false),
                 #[cfg(any(feature = "std", feature = "simulation"))]
                 seed: Cell::new(0),
+                #[cfg(any(feature = "std", feature = "simulation"))]
+                dice: super::Dice::new(),
                 clock: Cell::new(None),
                 bytes: Cell::new(None),
                 timers: TimerQueue::new(),
@@ -158,10 +163,11 @@ impl Core {
     }
 
     /// First duty after a claim: sets everything to the start, for up to `capacity` tasks.
-    pub(crate) fn open(&self, capacity: usize, may_grow: bool, unparker: Option<Waker>) {
+    pub(crate) fn open(&'static self, capacity: usize, may_grow: bool, unparker: Option<Waker>) {
         // On a lean build this is done in `close`, which the smallest programs never call.
         #[cfg(not(lean))]
         {
+            self.ready.open();
             self.signals.store(0, Ordering::Relaxed);
             self.refused.set(0);
             self.closing.set(false);
@@ -174,7 +180,10 @@ impl Core {
         #[cfg(lean)]
         let _ = capacity;
         #[cfg(any(feature = "std", feature = "simulation"))]
-        self.seed.set(0);
+        {
+            self.seed.set(0);
+            self.dice.seed(0);
+        }
         #[cfg(feature = "alloc")]
         self.may_grow.set(may_grow);
         #[cfg(not(feature = "alloc"))]
@@ -245,7 +254,7 @@ impl Core {
             )
         });
         // Only now, outside the lock: foreign destructors.
-        drop(left);
+        drop_quietly(left);
     }
 
     // Any thread.
@@ -265,10 +274,13 @@ impl Core {
     /// Wakes the reactor's unparker, if the executor has one.
     #[cold]
     pub(crate) fn call_unparker(&self) {
-        let unparker = self.outside.with(|outside| outside.unparker.clone());
-        if let Some(unparker) = unparker {
-            unparker.wake();
-        }
+        // Foreign code, and the caller is as a rule somebody else than its executor.
+        run_quietly(|| {
+            let unparker = self.outside.with(|outside| outside.unparker.clone());
+            if let Some(unparker) = unparker {
+                unparker.wake();
+            }
+        });
     }
 
     /// Sets signal bits for the claim `epoch`; `false` if that has ended.
@@ -366,16 +378,10 @@ impl Core {
         return 0;
     }
 
-    #[cfg(feature = "std")]
+    #[cfg(not(lean))]
     #[inline]
     pub(crate) fn count_poll(&self) {
         self.left.set(self.left.get() - 1);
-    }
-
-    #[cfg(not(lean))]
-    #[inline]
-    pub(crate) fn count_polls(&self, polls: usize) {
-        self.left.set(self.left.get() - polls as i64);
     }
 
     #[cfg(not(lean))]
@@ -384,12 +390,12 @@ impl Core {
         self.left.get() <= 0
     }
 
-    /// Makes it time to look at the reactor after so many more polls.
+    /// Makes it time to look at the clock after so many more polls.
     #[cfg(not(lean))]
     #[inline]
-    pub(crate) fn look_after(&self, polls: usize) {
-        self.look_at.set(self.polls() + polls as u64);
-        self.left.set(polls as i64);
+    pub(crate) fn look_after(&self, polls: u32) {
+        self.look_at.set(self.polls() + u64::from(polls));
+        self.left.set(i64::from(polls));
     }
 
     pub(crate) fn is_shutdown(&self) -> bool {

@@ -4,7 +4,7 @@ use super::EndlessSpawner;
 #[cfg(not(lean))]
 use super::core::SHUTDOWN;
 #[cfg(lean)]
-use super::{Deadline, context, pace::Pace, run};
+use super::{Deadline, context, run, stride::Stride};
 #[cfg(lean)]
 use crate::interrupt::masked;
 use crate::reactor::Reactor;
@@ -71,7 +71,7 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
         // SAFETY: this is the executor's level from now on, and the reactor stays where it is.
         unsafe { context::enter_for_ever(core, &reactor) };
         let block = self.block();
-        let mut pace = Pace::new();
+        let mut stride = Stride::new();
         loop {
             // SAFETY: as in `Running::turn`; the block has N slots.
             let busy = unsafe {
@@ -86,17 +86,20 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
             };
             if busy {
                 // Also where something is always ready, timers fire and sources are looked at.
-                if !R::HAS_CLOCK || !pace.is_due() {
+                if !R::HAS_CLOCK || !stride.is_due() {
                     continue;
                 }
-                pace.measure(reactor.now());
                 check(reactor.park(Deadline::Now));
             }
             let mut until = Deadline::Never;
-            if R::HAS_CLOCK && !core.timers.is_empty() {
+            if R::HAS_CLOCK && (busy || !core.timers.is_empty()) {
                 // Before the wait: what is due at once need not go through the reactor, and what
                 // an interrupt has woken comes before what the clock wakes.
-                if core.timers.fire(reactor.now()) > 0 || busy {
+                let now = reactor.now();
+                if busy {
+                    stride.measure(now);
+                }
+                if core.timers.fire(now) > 0 || busy {
                     continue;
                 }
                 if let Some(deadline) = core.timers.next_deadline() {
@@ -104,7 +107,7 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
                 }
             }
             if !busy {
-                pace.pause();
+                stride.pause();
                 check(masked(|| {
                     // SAFETY: the block has N slots.
                     match unsafe { Block::is_pending(block, words(N)) } {

@@ -1,8 +1,13 @@
-//! Why a task could not be spawned: [`SpawnError`].
+//! The executor's errors: why a task was not spawned, an executor not made, a run ended.
+//!
+//! An error that is to be passed on holds nothing of the program's: it is `Send` and `Sync` whatever
+//! the program is made of. What gives something back is an error of its own, by a function with
+//! `try_` in its name.
 
 use core::fmt;
 
-/// Why a task could not be spawned.
+/// Which limit was hit, or what was missing, when a task could not be spawned:
+/// [`SpawnError::kind`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SpawnErrorKind {
@@ -75,50 +80,268 @@ impl fmt::Display for SpawnErrorKind {
     }
 }
 
-/// A task could not be spawned. The future, or what it was to be made of, is given back.
-pub struct SpawnError<T> {
+/// A task could not be spawned, and what it was to be made of has been dropped.
+///
+/// Small, `Copy`, `Send` and `Sync`, so that `?` passes it on wherever an error can go: into a
+/// `Box<dyn Error + Send + Sync>`, an `anyhow::Error` and (feature `std`) an
+/// [`io::Error`](std::io::Error). Whoever wants the future back calls the function with `try_` in
+/// its name, which fails with a [`TrySpawnError`].
+///
+/// ```
+/// use std::error::Error;
+///
+/// fn start() -> Result<(), Box<dyn Error + Send + Sync>> {
+///     polliwog_core::spawn(async { 7 })?.detach();
+///     Ok(())
+/// }
+///
+/// let error = start().unwrap_err();
+/// assert_eq!(error.to_string(), "no executor runs on this thread");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SpawnError(SpawnErrorKind);
+
+impl SpawnError {
+    /// Which limit was hit.
+    pub const fn kind(&self) -> SpawnErrorKind {
+        self.0
+    }
+}
+
+impl From<SpawnErrorKind> for SpawnError {
+    fn from(kind: SpawnErrorKind) -> Self {
+        Self(kind)
+    }
+}
+
+impl From<SpawnError> for SpawnErrorKind {
+    fn from(error: SpawnError) -> Self {
+        error.0
+    }
+}
+
+impl fmt::Debug for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SpawnError").field(&self.0).finish()
+    }
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl core::error::Error for SpawnErrorKind {}
+impl core::error::Error for SpawnError {}
+
+/// A task could not be spawned; the future, or what it was to be made of, is given back.
+///
+/// `?` turns it into a [`SpawnError`] or an [`io::Error`](std::io::Error), whatever `T` is. It
+/// is an error itself, but one that cannot be sent to another thread if `T` cannot.
+///
+/// ```
+/// use polliwog_core::{SpawnError, SpawnErrorKind, executor::try_spawn};
+///
+/// let refused = try_spawn(async { 7 }).unwrap_err();
+/// assert_eq!(refused.kind(), SpawnErrorKind::NoExecutor);
+/// let future = refused.into_inner();
+///
+/// fn start(future: impl Future + 'static) -> Result<(), SpawnError> {
+///     try_spawn(future)?.detach();
+///     Ok(())
+/// }
+/// assert_eq!(start(future).unwrap_err().kind(), SpawnErrorKind::NoExecutor);
+/// ```
+pub struct TrySpawnError<T> {
     kind: SpawnErrorKind,
     value: T,
 }
 
-impl<T> SpawnError<T> {
+impl<T> TrySpawnError<T> {
     pub(crate) fn new(kind: SpawnErrorKind, value: T) -> Self {
         Self { kind, value }
     }
 
     /// Which limit was hit.
-    pub fn kind(&self) -> SpawnErrorKind {
+    pub const fn kind(&self) -> SpawnErrorKind {
         self.kind
     }
 
-    /// The future or the arguments, unharmed.
+    /// The error without the future: to pass on while the future is kept.
+    pub const fn error(&self) -> SpawnError {
+        SpawnError(self.kind)
+    }
+
+    /// The future, the closure or the arguments, unharmed.
     pub fn into_inner(self) -> T {
         self.value
     }
 }
 
-impl<T> fmt::Debug for SpawnError<T> {
+impl<T> fmt::Debug for TrySpawnError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SpawnError").field(&self.kind).finish()
+        f.debug_tuple("TrySpawnError").field(&self.kind).finish()
     }
 }
 
-impl<T> fmt::Display for SpawnError<T> {
+impl<T> fmt::Display for TrySpawnError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.kind.fmt(f)
     }
 }
 
-impl<T> core::error::Error for SpawnError<T> {}
+impl<T> core::error::Error for TrySpawnError<T> {}
+
+impl<T> From<TrySpawnError<T>> for SpawnError {
+    /// Drops the future, keeps the reason.
+    fn from(error: TrySpawnError<T>) -> Self {
+        error.error()
+    }
+}
 
 #[cfg(feature = "std")]
-impl<T> From<SpawnError<T>> for std::io::Error {
-    /// Loses the future, keeps the reason.
-    fn from(error: SpawnError<T>) -> Self {
-        let kind = match error.kind {
-            SpawnErrorKind::NoExecutor | SpawnErrorKind::Closed => std::io::ErrorKind::NotConnected,
-            _ => std::io::ErrorKind::OutOfMemory,
+impl From<SpawnErrorKind> for std::io::Error {
+    /// An error that wraps the [`SpawnError`]: [`get_ref`](std::io::Error::get_ref) finds it.
+    fn from(kind: SpawnErrorKind) -> Self {
+        SpawnError(kind).into()
+    }
+}
+
+#[cfg(feature = "std")]
+impl From<SpawnError> for std::io::Error {
+    /// An error that wraps this one: [`get_ref`](std::io::Error::get_ref) finds it.
+    fn from(error: SpawnError) -> Self {
+        use std::io::ErrorKind;
+        let kind = match error.0 {
+            SpawnErrorKind::NoExecutor | SpawnErrorKind::Closed => ErrorKind::NotConnected,
+            _ => ErrorKind::OutOfMemory,
         };
-        std::io::Error::new(kind, alloc::string::ToString::to_string(&error.kind))
+        std::io::Error::new(kind, error)
+    }
+}
+
+#[cfg(feature = "std")]
+impl<T> From<TrySpawnError<T>> for std::io::Error {
+    /// Drops the future, keeps the reason.
+    fn from(error: TrySpawnError<T>) -> Self {
+        error.error().into()
+    }
+}
+
+/// The [`TaskPool`](crate::TaskPool) has an executor already.
+///
+/// `Copy`, `Send` and `Sync`, whatever the reactor is, so that `?` passes it on anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClaimError;
+
+impl fmt::Display for ClaimError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the task pool belongs to another executor")
+    }
+}
+
+impl core::error::Error for ClaimError {}
+
+#[cfg(feature = "std")]
+impl From<ClaimError> for std::io::Error {
+    fn from(error: ClaimError) -> Self {
+        Self::new(std::io::ErrorKind::ResourceBusy, error)
+    }
+}
+
+/// The [`TaskPool`](crate::TaskPool) has an executor already. The reactor is given back.
+///
+/// `?` turns it into a [`ClaimError`] or an [`io::Error`](std::io::Error), whatever the reactor is.
+pub struct TryClaimError<R>(R);
+
+impl<R> TryClaimError<R> {
+    pub(super) fn new(reactor: R) -> Self {
+        Self(reactor)
+    }
+
+    /// The reactor, unharmed.
+    pub fn into_inner(self) -> R {
+        self.0
+    }
+}
+
+impl<R> fmt::Debug for TryClaimError<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TryClaimError")
+    }
+}
+
+impl<R> fmt::Display for TryClaimError<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        ClaimError.fmt(f)
+    }
+}
+
+impl<R> core::error::Error for TryClaimError<R> {}
+
+impl<R> From<TryClaimError<R>> for ClaimError {
+    /// Drops the reactor.
+    fn from(_: TryClaimError<R>) -> Self {
+        Self
+    }
+}
+
+#[cfg(feature = "std")]
+impl<R> From<TryClaimError<R>> for std::io::Error {
+    /// Drops the reactor.
+    fn from(_: TryClaimError<R>) -> Self {
+        ClaimError.into()
+    }
+}
+
+/// Why an executor stopped.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError<E> {
+    /// The reactor failed.
+    Reactor(E),
+    /// The executor is running already: a task of it asked it to run.
+    Nested,
+    /// There is no free slot for the future of `block_on`.
+    TasksFull {
+        /// How many tasks there can be.
+        capacity: usize,
+    },
+}
+
+impl<E: fmt::Debug> fmt::Display for RunError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reactor(error) => write!(f, "the reactor failed: {error:?}"),
+            Self::Nested => f.write_str("the executor is running already"),
+            Self::TasksFull { capacity } => {
+                write!(f, "all {capacity} tasks of the executor are in use")
+            }
+        }
+    }
+}
+
+impl<E: fmt::Debug> core::error::Error for RunError<E> {}
+
+#[cfg(feature = "std")]
+impl<E: fmt::Debug + 'static> From<RunError<E>> for std::io::Error {
+    /// The reactor's own error if it is an [`io::Error`](std::io::Error), else one that says the
+    /// same as this one.
+    fn from(error: RunError<E>) -> Self {
+        let text = alloc::string::ToString::to_string(&error);
+        let kind = match &error {
+            RunError::TasksFull { .. } => std::io::ErrorKind::OutOfMemory,
+            _ => std::io::ErrorKind::Other,
+        };
+        if let RunError::Reactor(error) = error {
+            let mut error = Some(error);
+            let error: &mut dyn core::any::Any = &mut error;
+            if let Some(Some(error)) = error.downcast_mut().map(Option::<Self>::take) {
+                return error;
+            }
+        }
+        Self::new(kind, text)
     }
 }

@@ -17,10 +17,11 @@ use loom::sync::{Mutex, MutexGuard};
 use std::sync::{Mutex, MutexGuard};
 
 use super::core::{BACKLOG, Core, INBOX};
-use super::error::{SpawnError, SpawnErrorKind};
-use super::spawner::{Handle, Spawner};
+use super::error::{SpawnError, SpawnErrorKind, TrySpawnError};
+use super::handle::Handle;
+use super::spawner::Spawner;
 use crate::task::body::{catch, drop_quietly, run_quietly};
-use crate::task::{AbortHandle, JoinError};
+use crate::task::{AbortHandle, JoinError, wake_quietly};
 
 type Job = Box<dyn FnOnce(&Spawner) + Send>;
 
@@ -81,6 +82,43 @@ pub(crate) fn drain(core: &'static Core) {
     }
 }
 
+/// A future that another thread can start: every future that is `Send`.
+///
+/// Implemented for all of them; it is a name for that condition, under which the compiler can say
+/// what to do about a future that does not fulfil it:
+///
+/// ```compile_fail,E0277
+/// # fn of(handle: polliwog_core::Handle) {
+/// let name = std::rc::Rc::new("polliwog");
+/// // Not `Send`, because of `name`.
+/// let greet = async move { println!("hello {name}") };
+/// let _ = handle.spawn(greet);
+/// # }
+/// ```
+///
+/// A closure can be sent and makes the future where it is to stay:
+///
+/// ```
+/// # fn of(handle: polliwog_core::Handle) {
+/// let greet = || async {
+///     let name = std::rc::Rc::new("polliwog");
+///     polliwog_core::yield_now().await;
+///     println!("hello {name}");
+/// };
+/// let _ = handle.spawn_with(greet);
+/// # }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be spawned from another thread, since it is not a `Send` future",
+    label = "not a future that is `Send`",
+    note = "to make the future on the executor's own thread, where it need not be `Send`, pass a closure: `handle.spawn_with(|| future)`",
+    note = "on the executor's own thread, `spawn` and `Spawner::spawn` take any future"
+)]
+pub trait RemoteFuture: Future + Send {}
+
+#[diagnostic::do_not_recommend]
+impl<F: Future + Send> RemoteFuture for F {}
+
 impl Handle {
     /// Spawns a future on the executor, from any thread.
     ///
@@ -91,10 +129,24 @@ impl Handle {
     /// # Errors
     ///
     /// [`SpawnErrorKind::Closed`] if the executor is gone, [`SpawnErrorKind::InboxFull`] if as
-    /// many tasks wait as the executor can have. The error holds the future.
-    pub fn spawn<F>(&self, future: F) -> Result<RemoteHandle<F::Output>, SpawnError<F>>
+    /// many tasks wait as the executor can have. The future is dropped then;
+    /// [`try_spawn`](Self::try_spawn) gives it back.
+    pub fn spawn<F>(&self, future: F) -> Result<RemoteHandle<F::Output>, SpawnError>
     where
-        F: Future + Send + 'static,
+        F: RemoteFuture + 'static, // Not `Send`? Then `handle.spawn_with(|| future)`.
+        F::Output: Send + 'static,
+    {
+        Ok(self.try_spawn(future)?)
+    }
+
+    /// Spawns a future on the executor, from any thread, or gives it back.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn), with the future.
+    pub fn try_spawn<F>(&self, future: F) -> Result<RemoteHandle<F::Output>, TrySpawnError<F>>
+    where
+        F: RemoteFuture + 'static, // Not `Send`? Then `handle.spawn_with(|| future)`.
         F::Output: Send + 'static,
     {
         self.submit(future, |future| future)
@@ -105,8 +157,23 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// As [`spawn`](Self::spawn); the error holds the closure.
-    pub fn spawn_with<M, F>(&self, make: M) -> Result<RemoteHandle<F::Output>, SpawnError<M>>
+    /// As [`spawn`](Self::spawn). The closure is dropped then;
+    /// [`try_spawn_with`](Self::try_spawn_with) gives it back.
+    pub fn spawn_with<M, F>(&self, make: M) -> Result<RemoteHandle<F::Output>, SpawnError>
+    where
+        M: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        Ok(self.try_spawn_with(make)?)
+    }
+
+    /// Makes a future on the executor's thread and spawns it there, or gives the closure back.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn), with the closure.
+    pub fn try_spawn_with<M, F>(&self, make: M) -> Result<RemoteHandle<F::Output>, TrySpawnError<M>>
     where
         M: FnOnce() -> F + Send + 'static,
         F: Future + 'static,
@@ -119,7 +186,7 @@ impl Handle {
         &self,
         value: V,
         make: impl FnOnce(V) -> F + Send + 'static,
-    ) -> Result<RemoteHandle<F::Output>, SpawnError<V>>
+    ) -> Result<RemoteHandle<F::Output>, TrySpawnError<V>>
     where
         V: Send + 'static,
         F: Future + 'static,
@@ -149,7 +216,7 @@ impl Handle {
             None => Some(SpawnErrorKind::Closed),
         };
         if let (Some(kind), Some(value)) = (refusal, value) {
-            return Err(SpawnError::new(kind, value));
+            return Err(TrySpawnError::new(kind, value));
         }
         core.signal(epoch, INBOX);
         Ok(RemoteHandle { shared })
@@ -197,7 +264,7 @@ impl<T> Shared<T> {
         let joiner = state.joiner.take();
         drop(state);
         if let Some(joiner) = joiner {
-            joiner.wake();
+            wake_quietly(joiner);
         }
     }
 }

@@ -135,7 +135,7 @@ impl Iterator for Tasks {
                 // SAFETY: S3; describing touches nothing of the future.
                 #[cfg(not(lean))]
                 unsafe {
-                    run(slot, body, Some(&mut Op::Describe(&mut description)));
+                    let _ = run(slot, body, Some(&mut Op::Describe(&mut description)));
                 }
                 return Some(TaskInfo {
                     index: self.first + index,

@@ -1,10 +1,12 @@
 //! The executor: a run loop over the tasks of a core, with a reactor to wait in.
 
+mod at_site;
 pub(crate) mod context;
 pub(crate) mod core;
 mod core_ref;
 mod endless;
 mod error;
+mod handle;
 #[cfg(all(test, not(loom)))]
 mod idle;
 #[cfg(feature = "std")]
@@ -12,11 +14,13 @@ mod inbox;
 #[cfg(all(lean, feature = "interrupt-executors"))]
 mod interrupt;
 mod listing;
-#[cfg(any(lean, all(test, not(loom))))]
 mod pace;
+mod random;
 mod root;
 mod running;
 mod spawner;
+#[cfg(any(lean, all(test, not(loom))))]
+mod stride;
 #[cfg(not(lean))]
 mod turn;
 
@@ -28,18 +32,24 @@ use self::context::Entered;
 use self::core::{Core, CoreRef};
 use self::running::Running;
 use crate::reactor::{Deadline, Reactor};
+use crate::task::body::{catch_anyway, drop_quietly, go_on_with};
 use crate::task::ready::Block;
 use crate::task::{JoinError, TaskPool, run};
 
-pub use error::{SpawnError, SpawnErrorKind};
+pub use at_site::EndlessSpawner;
+#[doc(hidden)]
+pub use at_site::{spawn_site, spawn_site_detached, try_spawn_site, try_spawn_site_detached};
+pub use error::{ClaimError, RunError, SpawnError, SpawnErrorKind, TryClaimError, TrySpawnError};
+pub use handle::Handle;
 #[cfg(feature = "std")]
-pub use inbox::RemoteHandle;
+pub use inbox::{RemoteFuture, RemoteHandle};
 #[cfg(all(lean, feature = "interrupt-executors"))]
 pub use interrupt::InterruptExecutor;
 pub use listing::{Stats, TaskInfo, TaskState, Tasks};
-pub use spawner::{EndlessSpawner, Handle, Spawner, spawn};
-#[doc(hidden)]
-pub use spawner::{spawn_site, spawn_site_detached};
+#[cfg(any(feature = "std", feature = "simulation"))]
+pub(crate) use random::Dice;
+pub use random::{random, random_below};
+pub use spawner::{Spawner, spawn, try_spawn};
 
 /// Runs tasks on one thread (or interrupt priority), waiting in a reactor when none is ready.
 ///
@@ -73,72 +83,31 @@ pub struct Executor<R: Reactor> {
     on_heap: bool,
 }
 
-/// The [`TaskPool`] has an executor already. The reactor is given back.
-pub struct ClaimError<R>(R);
-
-impl<R> ClaimError<R> {
-    /// The reactor, unharmed.
-    pub fn into_inner(self) -> R {
-        self.0
-    }
-}
-
-impl<R> fmt::Debug for ClaimError<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClaimError")
-    }
-}
-
-impl<R> fmt::Display for ClaimError<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the task pool belongs to another executor")
-    }
-}
-
-impl<R> ::core::error::Error for ClaimError<R> {}
-
-/// Why an executor stopped.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum RunError<E> {
-    /// The reactor failed.
-    Reactor(E),
-    /// The executor is running already: a task of it asked it to run.
-    Nested,
-    /// There is no free slot for the future of `block_on`.
-    TasksFull {
-        /// How many tasks there can be.
-        capacity: usize,
-    },
-}
-
-impl<E: fmt::Debug> fmt::Display for RunError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Reactor(error) => write!(f, "the reactor failed: {error:?}"),
-            Self::Nested => f.write_str("the executor is running already"),
-            Self::TasksFull { capacity } => {
-                write!(f, "all {capacity} tasks of the executor are in use")
-            }
-        }
-    }
-}
-
-impl<E: fmt::Debug> ::core::error::Error for RunError<E> {}
-
 impl<R: Reactor> Executor<R> {
     /// An executor over static memory. All its tasks go into `pool`'s slots.
     ///
     /// # Errors
     ///
     /// [`ClaimError`] while another executor has the pool. A pool whose executor was dropped
-    /// can be used again.
+    /// can be used again. The reactor is dropped then; [`try_new`](Self::try_new) gives it back.
     pub fn new<const N: usize, const BYTES: usize>(
         pool: &'static TaskPool<N, BYTES>,
         reactor: R,
-    ) -> Result<Self, ClaimError<R>> {
+    ) -> Result<Self, ClaimError> {
+        Ok(Self::try_new(pool, reactor)?)
+    }
+
+    /// An executor over static memory, or the reactor back: [`new`](Self::new) without a loss.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), with the reactor.
+    pub fn try_new<const N: usize, const BYTES: usize>(
+        pool: &'static TaskPool<N, BYTES>,
+        reactor: R,
+    ) -> Result<Self, TryClaimError<R>> {
         let Some(claim) = pool.open(unparker_of(&reactor)) else {
-            return Err(ClaimError(reactor));
+            return Err(TryClaimError::new(reactor));
         };
         Ok(Self {
             claim,
@@ -206,12 +175,14 @@ impl<R: Reactor> Executor<R> {
         self.core().heap.shrink();
     }
 
-    /// Polls ready tasks in an order drawn from `seed` instead of a fixed one, to find out
+    /// Polls ready tasks in an order drawn from `seed` instead of that of their wakes, to find out
     /// what depends on the order; the same seed gives the same order. Zero turns it off.
+    /// It is the seed of [`random`], too, and so of [`select!`](crate::select).
     #[cfg(any(feature = "std", feature = "simulation"))]
     pub fn set_schedule_seed(&self, seed: u64) {
         let core = self.core();
         core.seed.set(seed);
+        core.dice.seed(seed);
         match seed {
             0 => core.clear_signal(core::SEEDED),
             _ => core.set_signal(core::SEEDED),
@@ -317,6 +288,8 @@ impl<R: Reactor> Drop for Executor<R> {
     fn drop(&mut self) {
         let core = self.core();
         core.closing.set(true);
+        // A destructor that panics, where no task catches it, does so once all is done.
+        let mut thrown = None;
         {
             let _entered = self.entered();
             core.for_each_block(|block| {
@@ -327,7 +300,13 @@ impl<R: Reactor> Drop for Executor<R> {
                     if slot.is_live() {
                         // SAFETY: our thread, context entered; nothing is being polled, since
                         // running borrows the executor.
-                        unsafe { run::cancel(core, slot, JoinError::Aborted) };
+                        let cancel = || unsafe { run::cancel(core, slot, JoinError::Aborted) };
+                        if let Err(panic) = catch_anyway(cancel) {
+                            match thrown {
+                                None => thrown = Some(panic),
+                                Some(_) => drop_quietly(panic),
+                            }
+                        }
                     }
                 }
             });
@@ -341,6 +320,9 @@ impl<R: Reactor> Drop for Executor<R> {
             crate::task::heap::idle::put(core);
         }
         let _ = self.on_heap;
+        if let Some(thrown) = thrown {
+            go_on_with(thrown);
+        }
     }
 }
 

@@ -1,130 +1,208 @@
-//! [`Pace`]: how often a busy executor on a chip looks at its reactor.
-//!
-//! By time, but without reading the clock each turn: it counts turns, and learns from the clock, which
-//! it reads when it looks, how many of them fit in [`LONG`]. It learns slowly that turns are short
-//! and at once that they are long, so that a task which is busy for a millisecond in each poll delays a
-//! timer by a poll or two and not by sixty.
+//! [`Pace`]: how many polls go between two looks at the clock.
+
+use ::core::time::Duration;
 
 use crate::time::Instant;
 
-/// Time between two looks in nanoseconds, at which there is to be one turn less.
-const LONG: u64 = 100_000;
-/// Turns between two looks at most.
+/// A busy executor looks at its reactor when this much time has passed since it looked last. A
+/// reading of the clock takes about 25 ns and an empty look at epoll about 110, so a busy executor
+/// spends a thousandth of its time on looks.
+const BETWEEN_LOOKS: u64 = Duration::from_micros(100).as_nanos() as u64;
+/// The most polls from one look at the clock to the next. Among polls of a few nanoseconds a reading of
+/// the clock then costs each of them half a nanosecond.
 const MOST: u32 = 64;
-/// In the place of a reading of the clock: there is none yet.
-const NONE: u64 = u64::MAX;
+/// The most polls that go before the first look at the clock after a wait: what comes then may be
+/// quite different from what was before.
+const AFTER_WAIT: u32 = 3;
 
+/// After a slow poll each one is followed by a reading of the clock, as often as that costs a tenth of the
+/// slow one's time, …
+const CAUTION: u64 = 256;
+/// … but not for ever: the machine itself may have stood still.
+const MOST_CAUTION: u64 = 4096;
+
+/// How many polls go between two looks at the clock, adapted to how long polls take.
+///
+/// The number grows by half as long as polls are short, and shrinks at once so that the next look
+/// comes about when it is time for one. After a poll that took longer than the time between two looks
+/// the clock is read after each poll for a while, the longer the slower that one was: tasks that
+/// compute for milliseconds are seen among others that are done at once.
+#[derive(Debug)]
 pub(super) struct Pace {
-    /// Turns until the next look.
-    left: u32,
-    /// Turns between two looks.
-    between: u32,
-    /// When the last look was, or [`NONE`].
-    last: u64,
+    every: u32,
+    /// Whether the next reading comes after a single poll, as it was not known when the polls before
+    /// the last one began.
+    probing: bool,
+    /// How many more times the clock is to be read after a single poll.
+    caution: u32,
+    /// Whether the two times are known: after a wait nobody may have read the clock.
+    known: bool,
+    /// When the clock was read last.
+    checked: Instant,
+    /// When the reactor was looked at last.
+    looked: Instant,
 }
 
 impl Pace {
     pub(super) const fn new() -> Self {
         Self {
-            left: 1,
-            between: 1,
-            last: NONE,
+            every: AFTER_WAIT,
+            probing: false,
+            caution: 0,
+            known: false,
+            checked: Instant::ZERO,
+            looked: Instant::ZERO,
         }
     }
 
-    /// Counts a turn in which there was something to do. Whether it is time to look; then
-    /// [`measure`](Self::measure) is next.
-    #[inline(always)]
-    pub(super) fn is_due(&mut self) -> bool {
-        self.left -= 1;
-        self.left == 0
-    }
-
-    /// Takes the time of a look.
+    /// How many polls go until the next look at the clock.
     #[inline]
-    pub(super) fn measure(&mut self, now: Instant) {
-        let now = now.as_nanos();
-        if self.last != NONE {
-            let mut took = now.saturating_sub(self.last);
-            if took <= LONG {
-                self.between = (self.between + 1).min(MOST);
-            }
-            while took > LONG && self.between > 1 {
-                took /= 2;
-                self.between /= 2;
-            }
-        }
-        self.last = now;
-        self.left = self.between;
+    pub(super) fn polls(&self) -> u32 {
+        if self.probing { 1 } else { self.every }
     }
 
-    /// What comes next is a wait, whose time is not to count.
-    #[inline(always)]
-    pub(super) fn pause(&mut self) {
-        self.last = NONE;
-        self.left = self.between;
+    /// Notes that the reactor has been looked at, and at what time it was afterwards, if the clock
+    /// was read.
+    #[inline]
+    pub(super) fn looked(&mut self, now: Option<Instant>) {
+        self.known = now.is_some();
+        if let Some(now) = now {
+            (self.checked, self.looked) = (now, now);
+        }
+    }
+
+    /// Notes that the executor has waited.
+    #[inline]
+    pub(super) fn waited(&mut self) {
+        self.every = self.every.min(AFTER_WAIT);
+        self.probing = false;
+    }
+
+    /// Adapts the number of polls to what the clock says after that many. Returns whether it is time
+    /// to look at the reactor.
+    pub(super) fn check(&mut self, now: Instant) -> bool {
+        // In nanoseconds, because a `Duration` takes a division.
+        let since = |then: Instant| now.as_nanos().saturating_sub(then.as_nanos());
+        let polls = self.polls();
+        let checked = ::core::mem::replace(&mut self.checked, now);
+        if !::core::mem::replace(&mut self.known, true) {
+            // It may have been long ago.
+            self.probing = true;
+            return true;
+        }
+        let probed = ::core::mem::replace(&mut self.probing, false);
+        let took = since(checked);
+        self.caution = self.caution.saturating_sub(1);
+        if took > BETWEEN_LOOKS {
+            // At most what it was.
+            self.every = (u64::from(polls) * BETWEEN_LOOKS / took) as u32;
+            if self.every == 0 {
+                self.every = 1;
+                let caution = (took / CAUTION).min(MOST_CAUTION) as u32;
+                self.caution = self.caution.max(caution);
+            }
+        } else if took < BETWEEN_LOOKS / 2 && self.caution == 0 && !probed {
+            self.every = (self.every + self.every.div_ceil(2)).min(MOST);
+        }
+        since(self.looked) >= BETWEEN_LOOKS
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use std::vec::Vec;
 
-    /// Turns until the next look, each of which takes so long.
-    fn look(pace: &mut Pace, clock: &mut u64, micros: u64) -> u32 {
-        let mut turns = 0;
-        loop {
-            turns += 1;
-            *clock += micros;
-            if pace.is_due() {
-                pace.measure(Instant::from_micros(*clock));
-                return turns;
+    struct Run {
+        pace: Pace,
+        now: u64,
+        left: u32,
+        unlooked: u32,
+    }
+
+    impl Run {
+        fn new() -> Self {
+            let pace = Pace::new();
+            let left = pace.polls();
+            Self {
+                pace,
+                now: 0,
+                left,
+                unlooked: 0,
+            }
+        }
+
+        /// Lets polls of these lengths go by, in nanoseconds; returns after how many of them each look
+        /// came.
+        fn looks(&mut self, polls: impl IntoIterator<Item = u64>) -> Vec<u32> {
+            let mut looks = Vec::new();
+            for poll in polls {
+                self.now += poll;
+                self.unlooked += 1;
+                self.left -= 1;
+                if self.left == 0 {
+                    let now = Instant::from_nanos(self.now);
+                    if self.pace.check(now) {
+                        looks.push(std::mem::take(&mut self.unlooked));
+                        self.pace.looked(Some(now));
+                    }
+                    self.left = self.pace.polls();
+                }
+            }
+            looks
+        }
+
+        /// Waits, without a timer that would want to know the time afterwards.
+        fn wait(&mut self) {
+            self.pace.waited();
+            self.pace.looked(None);
+            self.left = self.pace.polls();
+            self.unlooked = 0;
+        }
+    }
+
+    const SLOW: u64 = 5_000_000;
+
+    #[test]
+    fn polls_of_nanoseconds_cost_few_readings() {
+        let mut run = Run::new();
+        run.looks([10; 1000]);
+        assert_eq!(run.pace.polls(), MOST);
+        run.wait();
+        assert_eq!(run.pace.polls(), AFTER_WAIT);
+        assert_eq!(run.looks([10; 100]), [3], "nobody knows what came before");
+        assert!(run.pace.polls() > 20);
+    }
+
+    #[test]
+    fn slow_polls_are_seen_one_by_one() {
+        let mut run = Run::new();
+        assert_eq!(run.looks([SLOW; 7]), [3, 1, 1, 1, 1]);
+        run.wait();
+        assert_eq!(run.looks([SLOW; 3]), [1; 3], "also after a wait");
+    }
+
+    #[test]
+    fn looks_come_in_time_whatever_the_polls() {
+        for poll in [100, 1_000, 10_000, 30_000, 70_000, 99_000] {
+            let mut run = Run::new();
+            run.looks((0..3000).map(|_| poll));
+            let looks = run.looks((0..30_000).map(|_| poll));
+            assert!(looks.len() > 20, "{poll}");
+            for unlooked in looks {
+                let between = u64::from(unlooked) * poll;
+                assert!(between < 2 * BETWEEN_LOOKS, "{poll}: {between}");
             }
         }
     }
 
     #[test]
-    fn short_turns_are_looked_between_seldom_and_long_ones_each_time() {
-        let (mut pace, mut clock) = (Pace::new(), 0);
-        for _ in 0..10 {
-            assert_eq!(look(&mut pace, &mut clock, 5_000), 1, "never seen short");
-        }
-        for _ in 0..100 {
-            look(&mut pace, &mut clock, 1);
-        }
-        assert_eq!(look(&mut pace, &mut clock, 1), MOST);
-        // The first stretch of long ones has to be seen, and then that is that.
-        assert_eq!(look(&mut pace, &mut clock, 5_000), MOST);
-        for _ in 0..10 {
-            assert_eq!(look(&mut pace, &mut clock, 5_000), 1);
-        }
-    }
-
-    #[test]
-    fn in_between_looks_come_about_as_often_as_they_should() {
-        let (mut pace, mut clock) = (Pace::new(), 0);
-        for micros in [3, 20, 60, 99, 7] {
-            for _ in 0..100 {
-                look(&mut pace, &mut clock, micros);
-            }
-            for _ in 0..100 {
-                let before = clock;
-                look(&mut pace, &mut clock, micros);
-                assert!(clock - before <= 100 + micros, "{micros}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_wait_is_no_turn() {
-        let (mut pace, mut clock) = (Pace::new(), 0);
-        for _ in 0..100 {
-            look(&mut pace, &mut clock, 1);
-        }
-        pace.pause();
-        clock += 1_000_000;
-        for _ in 0..3 {
-            assert_eq!(look(&mut pace, &mut clock, 1), MOST);
-        }
+    fn fast_polls_do_not_hide_slow_ones() {
+        let mut run = Run::new();
+        run.looks([SLOW; 7]);
+        run.looks((0..4000).map(|_| 10));
+        assert_eq!(run.looks([SLOW; 30])[1..], [1; 29]);
+        run.looks((0..10_000).map(|_| 10));
+        assert_eq!(run.pace.polls(), MOST, "and are forgotten in the end");
     }
 }

@@ -6,7 +6,9 @@ use core::mem::MaybeUninit;
 use super::core::Core;
 use super::{RunError, Running};
 use crate::reactor::Reactor;
-use crate::task::body::{Body, Home};
+use crate::task::body::{BodyIn, Home};
+use crate::task::joiner::Joiner;
+use crate::task::offer::Offer;
 use crate::task::run::{cancel, start};
 use crate::task::{JoinError, JoinHandle};
 
@@ -16,6 +18,7 @@ struct Root;
 // SAFETY: there is nothing to give back; `block_on` outlives the body.
 unsafe impl Home for Root {
     type Label = ();
+    type Joiner = Joiner;
 
     fn name((): ()) -> Option<&'static str> {
         Some("block_on")
@@ -23,10 +26,6 @@ unsafe impl Home for Root {
 
     unsafe fn release<F: Future>(_: Option<&Core>, _: *mut ()) {}
 }
-
-/// Gives any body the alignment that slots need.
-#[repr(C, align(8))]
-struct Aligned<T>(T);
 
 /// Ends the task before its body goes away.
 struct Guard<'a, T> {
@@ -48,18 +47,19 @@ pub(super) fn block_on<R: Reactor, F: Future>(
     running: &mut Running<'_, R>,
     future: F,
 ) -> Result<F::Output, RunError<R::Error>> {
+    let mut future = Offer::new(future);
     let core = running.core;
     let executor = core.as_current();
     let Some(slot) = core.claim_or_grow() else {
         let capacity = core.capacity();
         return Err(RunError::TasksFull { capacity });
     };
-    let mut body = MaybeUninit::<Aligned<Body<F, ()>>>::uninit();
+    let mut body = MaybeUninit::<BodyIn<F, Root>>::uninit();
     let memory = body.as_mut_ptr().cast();
     // SAFETY: fresh memory, which stays here until the guard has seen to the task's end; the
-    // slot was claimed just now.
+    // slot was claimed just now, and the future is taken once.
     let handle = unsafe {
-        Body::write(memory, future, ());
+        BodyIn::<F, Root>::write(memory, &mut future, ());
         start::<F, Root>(executor, core, slot, memory)
     };
     let guard = Guard { core, handle };

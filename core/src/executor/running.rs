@@ -1,40 +1,26 @@
 //! A run of the executor: turn after turn, and waits in between.
 
-#[cfg(not(lean))]
-use ::core::time::Duration;
-
 use super::RunError;
 use super::context::Entered;
 #[cfg(not(lean))]
 use super::core;
 use super::core::Core;
-#[cfg(lean)]
 use super::pace::Pace;
 use crate::interrupt::masked;
 use crate::reactor::{Deadline, Reactor};
 use crate::task::slot::Tenant;
 #[cfg(lean)]
 use crate::task::{ready::Block, run};
-#[cfg(not(lean))]
 use crate::time::Instant;
-
-/// A busy executor looks at its reactor when it has polled this many tasks…
-#[cfg(not(lean))]
-const POLLS_BETWEEN_LOOKS: usize = 64;
-/// … and this much time has passed since it looked last.
-#[cfg(not(lean))]
-const TIME_BETWEEN_LOOKS: Duration = Duration::from_micros(100);
 
 /// A run of the executor, from [`Executor::begin`] until dropped.
 pub(super) struct Running<'a, R: Reactor> {
     pub(super) core: &'static Core,
     reactor: &'a R,
-    /// When to look at the reactor.
+    /// Polls since the last look at the clock.
     #[cfg(lean)]
+    polled: u32,
     pace: Pace,
-    /// When it was looked at last, as far as the clock has been read since.
-    #[cfg(not(lean))]
-    looked: Option<Instant>,
     _entered: Entered,
 }
 
@@ -55,15 +41,15 @@ impl<'a, R: Reactor> Running<'a, R> {
         if core.running.replace(true) {
             return Err(RunError::Nested);
         }
+        let pace = Pace::new();
         #[cfg(not(lean))]
-        core.look_after(POLLS_BETWEEN_LOOKS);
+        core.look_after(pace.polls());
         Ok(Self {
             core,
             reactor,
             #[cfg(lean)]
-            pace: Pace::new(),
-            #[cfg(not(lean))]
-            looked: None,
+            polled: 0,
+            pace,
             _entered: enter(),
         })
     }
@@ -77,7 +63,7 @@ impl<'a, R: Reactor> Running<'a, R> {
         let core = self.core;
         loop {
             // Tasks that wake one another in turn stay in here.
-            #[cfg(feature = "std")]
+            #[cfg(all(threads, not(lean)))]
             while let Some(ended) = self.short_turn(core) {
                 if (ended? || root.is_none()) && self.is_done(root) {
                     return Ok(());
@@ -103,9 +89,9 @@ impl<'a, R: Reactor> Running<'a, R> {
     /// Whether there is something to do for certain. What is left out, [`wait`](Self::wait) looks at.
     #[inline]
     fn is_busy(&self, core: &Core) -> bool {
-        #[cfg(feature = "std")]
+        #[cfg(all(threads, not(lean)))]
         return core.ready.has_local();
-        #[cfg(not(feature = "std"))]
+        #[cfg(not(all(threads, not(lean))))]
         return self.is_ready(core);
     }
 
@@ -144,39 +130,43 @@ impl<'a, R: Reactor> Running<'a, R> {
     pub(super) fn counted_turn(&mut self) -> Result<usize, RunError<R::Error>> {
         let core = self.core;
         let block = core.blocks.get();
-        let mut polls = 0;
+        let mut polls = 0_u32;
         // SAFETY: the executor's own block. `begin` has entered the context on the executor's
         // level, and only one run exists, so no task is being polled.
         unsafe {
             Block::sweep(block, core.words(), |slot| {
-                polls += usize::from(run::attend(slot));
+                polls += u32::from(run::attend(slot));
             });
         }
-        if R::HAS_CLOCK && polls > 0 && self.pace.is_due() {
-            self.pace.measure(self.reactor.now());
-            self.look(Deadline::Now)?;
+        self.polled += polls;
+        if R::HAS_CLOCK && self.polled >= self.pace.polls() {
+            self.look_if_time()?;
         }
-        Ok(polls)
+        Ok(polls as usize)
     }
 
-    #[cfg(not(lean))]
     #[inline]
     fn put_off_look(&mut self) {
-        self.core.look_after(POLLS_BETWEEN_LOOKS);
+        #[cfg(not(lean))]
+        self.core.look_after(self.pace.polls());
+        #[cfg(lean)]
+        {
+            self.polled = 0;
+        }
     }
 
-    #[cfg(not(lean))]
+    /// Reads the clock and looks at the reactor, if it is time.
     #[cold]
     pub(super) fn look_if_time(&mut self) -> Result<(), RunError<R::Error>> {
-        // Reading the clock costs as much as several polls: not again before as many more.
-        self.put_off_look();
-        let now = self.reactor.now();
-        let looked = *self.looked.get_or_insert(now);
-        // In nanoseconds, because a `Duration` takes a division.
-        if now.as_nanos().saturating_sub(looked.as_nanos()) >= TIME_BETWEEN_LOOKS.as_nanos() as u64
-        {
-            self.look(Deadline::Now)?;
+        if !R::HAS_CLOCK {
+            return self.look(Deadline::Now);
         }
+        let now = self.reactor.now();
+        if self.pace.check(now) {
+            let parked = self.reactor.park(Deadline::Now);
+            return self.looked(parked, Some(now));
+        }
+        self.put_off_look();
         Ok(())
     }
 
@@ -184,34 +174,31 @@ impl<'a, R: Reactor> Running<'a, R> {
     #[inline]
     pub(super) fn look(&mut self, until: Deadline) -> Result<(), RunError<R::Error>> {
         let parked = self.reactor.park(until);
-        self.looked(parked)
+        self.looked(parked, None)
     }
 
-    /// What follows a look at the reactor.
-    fn looked(&mut self, parked: Result<(), R::Error>) -> Result<(), RunError<R::Error>> {
-        #[cfg(not(lean))]
-        self.put_off_look();
+    /// What follows a look at the reactor; `now` is the time, if it is known.
+    fn looked(
+        &mut self,
+        parked: Result<(), R::Error>,
+        mut now: Option<Instant>,
+    ) -> Result<(), RunError<R::Error>> {
         parked.map_err(RunError::Reactor)?;
         // Without timers nobody needs the time yet.
-        #[cfg(not(lean))]
-        {
-            self.looked = None;
-        }
         if R::HAS_CLOCK && !self.core.timers.is_empty() {
-            self.fire();
+            now = Some(self.fire());
         }
+        self.pace.looked(now);
+        self.put_off_look();
         Ok(())
     }
 
-    /// Fires the timers whose time has come.
+    /// Fires the timers whose time has come. Returns the time.
     #[inline(never)]
-    fn fire(&mut self) {
+    fn fire(&mut self) -> Instant {
         let now = self.reactor.now();
-        #[cfg(not(lean))]
-        {
-            self.looked = Some(now);
-        }
         self.core.timers.fire(now);
+        now
     }
 
     /// When the next timer is due.
@@ -233,13 +220,13 @@ impl<'a, R: Reactor> Running<'a, R> {
             if self.is_done(root) {
                 return Ok(false);
             }
-            self.pace.pause();
             // What a handler can do shows in the ready bytes, so nothing has to be announced.
             let parked = masked(|| match core.is_pending(core.words()) {
                 true => Ok(()),
                 false => self.reactor.park(until),
             });
-            self.looked(parked)?;
+            self.pace.waited();
+            self.looked(parked, None)?;
         }
         #[cfg(not(lean))]
         {
@@ -262,7 +249,8 @@ impl<'a, R: Reactor> Running<'a, R> {
             let Some(parked) = parked else {
                 return Ok(false);
             };
-            self.looked(parked)?;
+            self.pace.waited();
+            self.looked(parked, None)?;
         }
         Ok(true)
     }

@@ -1,18 +1,20 @@
-//! Starting tasks: [`Spawner`] on the executor's thread, [`Handle`] from anywhere.
+//! Starting tasks on the executor's thread: [`Spawner`].
 
 use core::fmt;
 use core::future::Future;
 
 use super::context;
-use super::core::{Core, CoreRef, SHUTDOWN};
-use super::error::{SpawnError, SpawnErrorKind};
+use super::core::{Core, CoreRef};
+use super::error::{SpawnError, SpawnErrorKind, TrySpawnError};
+use super::handle::Handle;
 use super::listing::{Stats, Tasks};
 use crate::task::JoinHandle;
-use crate::task::body::Body;
+use crate::task::body::BodyIn;
+#[cfg(feature = "alloc")]
+use crate::task::joiner::Joiner;
+use crate::task::offer::Offer;
 use crate::task::pool::{Bytes, Refusal, TaskPool};
-use crate::task::ready::Block;
-use crate::task::run::{never_start, start, start_detached};
-use crate::task::site::{Site, SiteHome, TaskFn};
+use crate::task::run::start;
 use crate::task::slot::SlotRef;
 #[cfg(feature = "alloc")]
 use crate::task::{body::Home, heap::Heap};
@@ -49,17 +51,34 @@ impl Spawner {
     ///
     /// # Errors
     ///
-    /// A [`SpawnError`] that names the limit and holds the future.
+    /// A [`SpawnError`] that names the limit; the future is dropped then.
+    /// [`try_spawn`](Self::try_spawn) gives it back.
     #[inline]
-    pub fn spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError<F>>
+    pub fn spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
-        #[cfg(feature = "alloc")]
-        return self.spawn_on_heap(future, ());
-        #[cfg(not(feature = "alloc"))]
-        return self.spawn_in_bytes(future);
+        let mut offer = Offer::new(future);
+        self.take(&mut offer).map_err(SpawnError::from)
+    }
+
+    /// Spawns a task, or gives the future back: [`spawn`](Self::spawn) without a loss.
+    ///
+    /// # Errors
+    ///
+    /// A [`TrySpawnError`] that names the limit and holds the future.
+    #[inline]
+    pub fn try_spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, TrySpawnError<F>>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let mut offer = Offer::new(future);
+        match self.take(&mut offer) {
+            Ok(handle) => Ok(handle),
+            Err(kind) => Err(TrySpawnError::new(kind, offer.take_back())),
+        }
     }
 
     /// Spawns a task that [`Executor::tasks`](super::Executor::tasks) lists by this name.
@@ -72,12 +91,36 @@ impl Spawner {
         &self,
         name: &'static str,
         future: F,
-    ) -> Result<JoinHandle<F::Output>, SpawnError<F>>
+    ) -> Result<JoinHandle<F::Output>, SpawnError>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
-        self.spawn_on_heap(future, name)
+        let mut offer = Offer::new(future);
+        self.take_on_heap(&mut offer, name)
+            .map_err(SpawnError::from)
+    }
+
+    /// Spawns a task that is listed by this name, or gives the future back.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_spawn`](Self::try_spawn).
+    #[cfg(feature = "alloc")]
+    pub fn try_spawn_named<F>(
+        &self,
+        name: &'static str,
+        future: F,
+    ) -> Result<JoinHandle<F::Output>, TrySpawnError<F>>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let mut offer = Offer::new(future);
+        match self.take_on_heap(&mut offer, name) {
+            Ok(handle) => Ok(handle),
+            Err(kind) => Err(TrySpawnError::new(kind, offer.take_back())),
+        }
     }
 
     /// Spawns a task into a body of the executor's [`TaskPool`]; the pool is named so that a
@@ -91,76 +134,116 @@ impl Spawner {
         &self,
         pool: &'static TaskPool<N, BYTES>,
         future: F,
-    ) -> Result<JoinHandle<F::Output>, SpawnError<F>>
+    ) -> Result<JoinHandle<F::Output>, SpawnError>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
-        const { TaskPool::<N, BYTES>::assert_fits::<F>() };
-        if !core::ptr::eq(pool.core(), self.executor.shared()) {
-            return Err(SpawnError::new(SpawnErrorKind::NoBodies, future));
+        let mut offer = Offer::new(future);
+        self.take_in(pool, &mut offer).map_err(SpawnError::from)
+    }
+
+    /// Spawns a task into a body of the executor's [`TaskPool`], or gives the future back.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_spawn`](Self::try_spawn) and [`spawn_in`](Self::spawn_in).
+    pub fn try_spawn_in<F, const N: usize, const BYTES: usize>(
+        &self,
+        pool: &'static TaskPool<N, BYTES>,
+        future: F,
+    ) -> Result<JoinHandle<F::Output>, TrySpawnError<F>>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let mut offer = Offer::new(future);
+        match self.take_in(pool, &mut offer) {
+            Ok(handle) => Ok(handle),
+            Err(kind) => Err(TrySpawnError::new(kind, offer.take_back())),
         }
-        self.spawn_in_bytes(future)
+    }
+
+    /// Spawns the future that is offered; it is taken if this succeeds.
+    #[inline]
+    fn take<F>(&self, offer: &mut Offer<F>) -> Result<JoinHandle<F::Output>, SpawnErrorKind>
+    where
+        F: Future + 'static,
+    {
+        #[cfg(feature = "alloc")]
+        return self.take_on_heap(offer, ());
+        #[cfg(not(feature = "alloc"))]
+        return self.take_in_bytes(offer);
     }
 
     #[cfg(feature = "alloc")]
     #[inline]
-    fn spawn_on_heap<F, L: Copy>(
+    fn take_on_heap<F, L: Copy>(
         &self,
-        future: F,
+        offer: &mut Offer<F>,
         label: L,
-    ) -> Result<JoinHandle<F::Output>, SpawnError<F>>
+    ) -> Result<JoinHandle<F::Output>, SpawnErrorKind>
     where
         F: Future + 'static,
-        Heap<L>: Home<Label = L>,
+        Heap<L>: Home<Label = L, Joiner = Joiner>,
     {
         match self.executor.get() {
-            Some(core) => self.spawn_on_heap_of(core, future, label),
-            None => Err(SpawnError::new(SpawnErrorKind::Closed, future)),
+            Some(core) => self.take_on_heap_of(core, offer, label),
+            None => Err(SpawnErrorKind::Closed),
         }
     }
 
     /// The same when it is known that the executor lives.
     #[cfg(feature = "alloc")]
     #[inline]
-    fn spawn_on_heap_of<F, L: Copy>(
+    fn take_on_heap_of<F, L: Copy>(
         &self,
         core: &'static Core,
-        future: F,
+        offer: &mut Offer<F>,
         label: L,
-    ) -> Result<JoinHandle<F::Output>, SpawnError<F>>
+    ) -> Result<JoinHandle<F::Output>, SpawnErrorKind>
     where
         F: Future + 'static,
-        Heap<L>: Home<Label = L>,
+        Heap<L>: Home<Label = L, Joiner = Joiner>,
     {
-        let slot = match claim_of(core) {
-            Ok(claimed) => claimed,
-            Err(kind) => return Err(SpawnError::new(kind, future)),
-        };
+        let slot = claim_of(core)?;
         let Some(body) = core.heap.take::<F, Heap<L>>() else {
             let limit = core.heap.limit();
             self.unclaim(core, slot);
-            return Err(SpawnError::new(
-                SpawnErrorKind::OutOfMemory { limit },
-                future,
-            ));
+            return Err(SpawnErrorKind::OutOfMemory { limit });
         };
         let body = body.as_ptr();
-        // SAFETY: fresh memory of the right layout; the slot was claimed just now.
+        // SAFETY: fresh memory of the right layout; the slot was claimed just now, and the offer
+        // is taken once.
         unsafe {
-            Body::write(body, future, label);
+            BodyIn::<F, Heap<L>>::write(body, offer, label);
             Ok(start::<F, Heap<L>>(self.executor, core, slot, body))
         }
     }
 
-    fn spawn_in_bytes<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError<F>>
+    fn take_in<F, const N: usize, const BYTES: usize>(
+        &self,
+        pool: &'static TaskPool<N, BYTES>,
+        offer: &mut Offer<F>,
+    ) -> Result<JoinHandle<F::Output>, SpawnErrorKind>
     where
         F: Future + 'static,
     {
-        let (core, slot) = match self.claim() {
-            Ok(claimed) => claimed,
-            Err(kind) => return Err(SpawnError::new(kind, future)),
-        };
+        const { TaskPool::<N, BYTES>::assert_fits::<F>() };
+        if !core::ptr::eq(pool.core(), self.executor.shared()) {
+            return Err(SpawnErrorKind::NoBodies);
+        }
+        self.take_in_bytes(offer)
+    }
+
+    fn take_in_bytes<F>(
+        &self,
+        offer: &mut Offer<F>,
+    ) -> Result<JoinHandle<F::Output>, SpawnErrorKind>
+    where
+        F: Future + 'static,
+    {
+        let (core, slot) = self.claim()?;
         let taken = match core.bytes.get() {
             None => Err(SpawnErrorKind::NoBodies),
             Some(bytes) => bytes.take::<F>().map_err(|refusal| match refusal {
@@ -169,14 +252,15 @@ impl Spawner {
             }),
         };
         match taken {
-            // SAFETY: fresh memory of the right layout; the slot was claimed just now.
+            // SAFETY: fresh memory of the right layout; the slot was claimed just now, and the
+            // offer is taken once.
             Ok((body, label)) => unsafe {
-                Body::write(body, future, label);
+                BodyIn::<F, Bytes>::write(body, offer, label);
                 Ok(start::<F, Bytes>(self.executor, core, slot, body))
             },
             Err(kind) => {
                 self.unclaim(core, slot);
-                Err(SpawnError::new(kind, future))
+                Err(kind)
             }
         }
     }
@@ -192,17 +276,14 @@ impl Spawner {
 
     /// Gives a slot back that got no body.
     #[cold]
-    fn unclaim(&self, core: &Core, (slot, index): (SlotRef, usize)) {
+    pub(super) fn unclaim(&self, core: &Core, (slot, index): (SlotRef, usize)) {
         core.count_refusal();
         core.release_slot(slot.block_at(index), index);
     }
 
     /// The same executor for other threads and interrupt handlers.
     pub fn handle(&self) -> Handle {
-        Handle {
-            core: self.executor.shared(),
-            epoch: self.executor.epoch(),
-        }
+        Handle::new(self.executor.shared(), self.executor.epoch())
     }
 
     /// The time on the executor's clock; `None` unless the executor runs right now.
@@ -231,7 +312,7 @@ fn claim_of(core: &Core) -> Result<(SlotRef, usize), SpawnErrorKind> {
 }
 
 #[cold]
-fn refused(core: &Core) -> SpawnErrorKind {
+pub(super) fn refused(core: &Core) -> SpawnErrorKind {
     core.count_refusal();
     SpawnErrorKind::TasksFull {
         capacity: core.capacity(),
@@ -248,336 +329,50 @@ impl fmt::Debug for Spawner {
 ///
 /// # Errors
 ///
-/// A [`SpawnError`] that names the limit and holds the future;
-/// [`SpawnErrorKind::NoExecutor`] outside of any executor.
+/// A [`SpawnError`] that names the limit; [`SpawnErrorKind::NoExecutor`] outside of any executor.
+/// The future is dropped then; [`try_spawn`] gives it back.
 #[inline]
-pub fn spawn<F>(future: F) -> Result<JoinHandle<F::Output>, SpawnError<F>>
+pub fn spawn<F>(future: F) -> Result<JoinHandle<F::Output>, SpawnError>
 where
     F: Future + 'static,
     F::Output: 'static,
 {
+    let mut offer = Offer::new(future);
+    take_here(&mut offer).map_err(SpawnError::from)
+}
+
+/// Spawns a task on the executor that runs on this thread, or gives the future back:
+/// [`Spawner::try_spawn`].
+///
+/// # Errors
+///
+/// A [`TrySpawnError`] that names the limit and holds the future;
+/// [`SpawnErrorKind::NoExecutor`] outside of any executor.
+#[inline]
+pub fn try_spawn<F>(future: F) -> Result<JoinHandle<F::Output>, TrySpawnError<F>>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let mut offer = Offer::new(future);
+    match take_here(&mut offer) {
+        Ok(handle) => Ok(handle),
+        Err(kind) => Err(TrySpawnError::new(kind, offer.take_back())),
+    }
+}
+
+/// Spawns the future that is offered on the executor that runs on this thread.
+#[inline]
+fn take_here<F>(offer: &mut Offer<F>) -> Result<JoinHandle<F::Output>, SpawnErrorKind>
+where
+    F: Future + 'static,
+{
     match Spawner::current() {
         // Its context is entered, so nobody has dropped it.
         #[cfg(feature = "alloc")]
-        Some(spawner) => spawner.spawn_on_heap_of(spawner.executor.shared(), future, ()),
+        Some(spawner) => spawner.take_on_heap_of(spawner.executor.shared(), offer, ()),
         #[cfg(not(feature = "alloc"))]
-        Some(spawner) => spawner.spawn(future),
-        None => Err(SpawnError::new(SpawnErrorKind::NoExecutor, future)),
-    }
-}
-
-/// The function behind [`spawn!`](crate::spawn!).
-///
-/// # Errors
-///
-/// See there.
-#[doc(hidden)]
-pub fn spawn_site<S, F, Args, K>(
-    spawner: &K,
-    function: F,
-    args: Args,
-) -> Result<JoinHandle<<F::Future as Future>::Output>, SpawnError<Args>>
-where
-    S: Site,
-    F: TaskFn<Args>,
-    F::Future: 'static,
-    <F::Future as Future>::Output: 'static,
-    K: SpawnAt,
-{
-    let spawner = spawner.spawner();
-    match prepare::<S, F, Args, true>(&spawner, function, args)? {
-        // SAFETY: the body was written and the slot claimed just now.
-        Prepared::Filled(core, slot, body) => Ok(unsafe {
-            start::<F::Future, SiteHome<S, true, true>>(spawner.executor, core, slot, body)
-        }),
-        // SAFETY: the body has room for the future, and no slot knows of it.
-        Prepared::Gone(block, body, future) => Ok(unsafe {
-            never_start::<F::Future, SiteHome<S, true, true>>(spawner.executor, block, body, future)
-        }),
-    }
-}
-
-/// The function behind [`spawn_detached!`](crate::spawn_detached!).
-///
-/// # Errors
-///
-/// See there.
-#[doc(hidden)]
-pub fn spawn_site_detached<S, F, Args, K>(
-    spawner: &K,
-    function: F,
-    args: Args,
-) -> Result<(), SpawnError<Args>>
-where
-    S: Site,
-    F: TaskFn<Args>,
-    F::Future: 'static,
-    K: DetachAt<F::Future>,
-{
-    let spawner = spawner.any_spawner();
-    if K::MORTAL {
-        match prepare::<S, F, Args, true>(&spawner, function, args)? {
-            // SAFETY: the body was written and the slot claimed just now.
-            Prepared::Filled(core, slot, body) => unsafe {
-                start_detached::<F::Future, SiteHome<S, false, true>>(core, slot, body);
-            },
-            Prepared::Gone(_, body, future) => {
-                S::bodies().give_back(body);
-                drop(future);
-            }
-        }
-    } else if let Prepared::Filled(core, slot, body) =
-        prepare::<S, F, Args, false>(&spawner, function, args)?
-    {
-        // SAFETY: as above.
-        unsafe { start_detached::<F::Future, SiteHome<S, false, false>>(core, slot, body) };
-    }
-    Ok(())
-}
-
-/// What has come of a slot, a body and a function that makes a future.
-enum Prepared<F> {
-    /// The future lies in the body.
-    Filled(&'static Core, (SlotRef, usize), *mut ()),
-    /// The function has dropped the executor. The slot is no longer ours, the body is.
-    Gone(*const Block, *mut (), F),
-}
-
-/// What starts joinable tasks at a site: a [`Spawner`], or one whose executor never ends.
-#[doc(hidden)]
-pub trait SpawnAt {
-    /// The spawner as such.
-    fn spawner(&self) -> Spawner;
-}
-
-/// What starts detached tasks with futures of type `F` at a site: the same, or a [`Handle`] in an
-/// interrupt handler if the future is `Send`.
-#[doc(hidden)]
-pub trait DetachAt<F> {
-    /// Whether the executor's end can be the task's.
-    const MORTAL: bool = true;
-
-    /// The spawner to use, on this executor's level or above it.
-    fn any_spawner(&self) -> Spawner;
-}
-
-impl SpawnAt for Spawner {
-    #[inline]
-    fn spawner(&self) -> Spawner {
-        *self
-    }
-}
-
-impl<F> DetachAt<F> for Spawner {
-    #[inline]
-    fn any_spawner(&self) -> Spawner {
-        *self
-    }
-}
-
-/// Claiming, filling and publishing a slot leave no state in which an interrupt handler must not
-/// do the same (S2 of `lean`).
-#[cfg(lean)]
-impl<F: Send> DetachAt<F> for Handle {
-    #[inline]
-    fn any_spawner(&self) -> Spawner {
-        Spawner::new(CoreRef::new(self.core, self.epoch))
-    }
-}
-
-/// The [`Spawner`] of an executor that never ends, as [`TaskPool::run`] gives it to its first
-/// tasks' maker.
-///
-/// A [detached](crate::spawn_detached) task that it spawns cannot be ended from outside, so that
-/// a microcontroller need not keep the code for that.
-#[derive(Clone, Copy, Debug)]
-pub struct EndlessSpawner(Spawner);
-
-impl EndlessSpawner {
-    pub(super) fn new(executor: CoreRef) -> Self {
-        Self(Spawner::new(executor))
-    }
-}
-
-impl core::ops::Deref for EndlessSpawner {
-    type Target = Spawner;
-
-    fn deref(&self) -> &Spawner {
-        &self.0
-    }
-}
-
-impl SpawnAt for EndlessSpawner {
-    #[inline]
-    fn spawner(&self) -> Spawner {
-        self.0
-    }
-}
-
-impl<F> DetachAt<F> for EndlessSpawner {
-    // Where a panic unwinds, it ends even an endless executor. And tasks want to be described.
-    const MORTAL: bool = cfg!(not(lean));
-
-    #[inline]
-    fn any_spawner(&self) -> Spawner {
-        self.0
-    }
-}
-
-/// Claims a slot and a body at a spawn site, both or none, and makes the future there.
-#[cfg(lean)]
-#[inline]
-fn prepare<S, F, Args, const MORTAL: bool>(
-    spawner: &Spawner,
-    function: F,
-    args: Args,
-) -> Result<Prepared<F::Future>, SpawnError<Args>>
-where
-    S: Site,
-    F: TaskFn<Args>,
-{
-    use crate::task::pool::FULL;
-    let mut core = Some(spawner.executor.shared());
-    if MORTAL {
-        core = spawner.executor.get().filter(|core| !core.closing.get());
-    }
-    let Some(core) = core else {
-        return Err(SpawnError::new(SpawnErrorKind::Closed, args));
-    };
-    let bodies = S::bodies();
-    let block = core.blocks.get();
-    // SAFETY: S1; a claimed core has a block.
-    let (index, body) = unsafe { (*block).claim_and(bodies.used(), bodies.len()) };
-    if index == FULL {
-        let kind = if body >= core.capacity() {
-            refused(core)
-        } else {
-            let capacity = bodies.len();
-            SpawnErrorKind::BodiesFull { capacity }
-        };
-        return Err(SpawnError::new(kind, args));
-    }
-    let body = bodies.at::<F::Future>(body);
-    // SAFETY: S1; claimed just now.
-    let slot = unsafe { Block::slot(block, index) };
-    // A panic here keeps both for ever; but a lean build aborts on panics.
-    let future = function.call(args);
-    if MORTAL && spawner.executor.get().is_none() {
-        core.release_slot(slot.block(), index);
-        return Ok(Prepared::Gone(slot.block(), body, future));
-    }
-    // SAFETY: fresh memory of the right layout.
-    unsafe { Body::write(body, future, ()) };
-    Ok(Prepared::Filled(core, (slot, index), body))
-}
-
-#[cfg(not(lean))]
-/// Claims a slot and a body at a spawn site and makes the future there.
-#[inline]
-fn prepare<S, F, Args, const MORTAL: bool>(
-    spawner: &Spawner,
-    function: F,
-    args: Args,
-) -> Result<Prepared<F::Future>, SpawnError<Args>>
-where
-    S: Site,
-    F: TaskFn<Args>,
-{
-    let (core, slot) = match spawner.claim() {
-        Ok(claimed) => claimed,
-        Err(kind) => return Err(SpawnError::new(kind, args)),
-    };
-    let bodies = S::bodies();
-    let Some(body) = bodies.take::<F::Future>() else {
-        spawner.unclaim(core, slot);
-        let capacity = bodies.len();
-        return Err(SpawnError::new(
-            SpawnErrorKind::BodiesFull { capacity },
-            args,
-        ));
-    };
-    // What holds both while the user's function runs, which may panic.
-    struct Claimed<'a>(&'a Spawner, &'a Core, (SlotRef, usize), &'a dyn Fn());
-    impl Drop for Claimed<'_> {
-        fn drop(&mut self) {
-            if self.0.executor.get().is_some() {
-                self.0.unclaim(self.1, self.2);
-            }
-            (self.3)();
-        }
-    }
-    let give_back = || bodies.give_back(body);
-    let claimed = Claimed(spawner, core, slot, &give_back);
-    let future = function.call(args);
-    core::mem::forget(claimed);
-    if spawner.executor.get().is_none() {
-        // The user's function has dropped the executor; the slot is no longer ours.
-        return Ok(Prepared::Gone(slot.0.block_at(slot.1), body, future));
-    }
-    // SAFETY: fresh memory of the right layout.
-    unsafe { Body::write(body, future, ()) };
-    Ok(Prepared::Filled(core, slot, body))
-}
-
-/// The executor as other threads and interrupt handlers see it.
-///
-/// `Send`, `Sync` and a plain pair of words. It keeps nothing alive: once the executor has been
-/// dropped, every call says so.
-#[derive(Clone, Copy)]
-pub struct Handle {
-    core: &'static Core,
-    epoch: usize,
-}
-
-// SAFETY: a handle uses only what `Core` offers to any thread: atomics and the lock.
-unsafe impl Send for Handle {}
-// SAFETY: as above.
-unsafe impl Sync for Handle {}
-
-impl Handle {
-    #[cfg(all(lean, feature = "interrupt-executors"))]
-    pub(super) fn new(core: &'static Core, epoch: usize) -> Self {
-        Self { core, epoch }
-    }
-
-    /// The handle of the executor that runs on this thread now, if any.
-    pub fn current() -> Option<Self> {
-        Spawner::current().map(|spawner| spawner.handle())
-    }
-
-    /// Asks the executor to return from [`run`](super::Executor::run), at the end of the turn
-    /// that is under way; ends a park. Tasks are not dropped by this.
-    ///
-    /// Returns `false` if the executor is gone.
-    pub fn shutdown(&self) -> bool {
-        self.core.signal(self.epoch, SHUTDOWN)
-    }
-
-    /// Ends the executor's park, this one or none: for a reactor's own use, or to make it look
-    /// at its clock. Returns `false` if the executor is gone.
-    pub fn unpark(&self) -> bool {
-        let alive = self.is_alive();
-        if alive {
-            self.core.unpark();
-        }
-        alive
-    }
-
-    /// Whether the executor still exists.
-    pub fn is_alive(&self) -> bool {
-        self.core.epoch() == self.epoch
-    }
-
-    #[cfg(feature = "std")]
-    pub(crate) fn core(&self) -> (&'static Core, usize) {
-        (self.core, self.epoch)
-    }
-}
-
-impl fmt::Debug for Handle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle")
-            .field("is_alive", &self.is_alive())
-            .finish_non_exhaustive()
+        Some(spawner) => spawner.take(offer),
+        None => Err(SpawnErrorKind::NoExecutor),
     }
 }

@@ -14,21 +14,27 @@ use core::any::type_name;
 use core::future::Future;
 use core::mem::ManuallyDrop;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::ptr::{self, NonNull};
+use core::task::{Context, Poll, Waker};
 
 use super::join::JoinError;
+#[cfg(not(lean))]
+pub(crate) use super::joiner::Ended;
+use super::joiner::Place;
+use super::offer::Offer;
+use super::site::TaskFn;
 use super::slot::SlotRef;
 use super::waker;
 use crate::executor::core::Core;
 
 /// What is to be done with a body, other than polling its future.
 pub(crate) enum Op<'a> {
-    /// Drop the future and settle the task with this error, which is taken. Always `true`.
+    /// Drop the future and settle the task with this error, which is taken. The task has ended.
     Cancel(Option<JoinError>),
-    /// Give the memory back; the stage is empty. `false`.
+    /// Give the memory back; the stage is empty.
     #[cfg(lean)]
     Release(Option<&'a Core>),
-    /// Say what this is. `false`.
+    /// Say what this is.
     #[cfg(not(lean))]
     Describe(&'a mut Description),
 }
@@ -41,16 +47,14 @@ pub(crate) struct Description {
     pub(crate) size: usize,
 }
 
-/// What a [`RunFn`] tells: whether the task has ended and is still to be finished. On a lean
-/// build the function does that itself, so that the run loop need not ask.
-#[cfg(not(lean))]
-pub(crate) type Ended = bool;
+/// What a [`RunFn`] tells. On a lean build it finishes a task that has ended by itself, so that the run loop
+/// need not ask.
 #[cfg(lean)]
 pub(crate) type Ended = ();
 
 /// The function of a future type: the slot, its body, and what to do.
 ///
-/// `None` is a poll: `true` if the future has ended, is dropped, and the task is settled. It is
+/// `None` is a poll: if the future has ended, it is dropped and the task is settled. It is
 /// no variant of [`Op`] because a null pointer is passed and tested in a register.
 ///
 /// # Safety
@@ -61,37 +65,21 @@ pub(crate) type Ended = ();
 /// marked for a poll of a task that has or had a handle (S7): then that is a `Cancel`.
 pub(crate) type RunFn = unsafe fn(SlotRef, *mut (), Option<&mut Op<'_>>) -> Ended;
 
-/// What a join handle keeps of its task's type: the [`RunFn`] and the way to release a body.
+/// What a join handle keeps of its task's type: the way to give a body back.
 #[cfg(not(lean))]
 #[derive(Clone, Copy)]
-pub(crate) struct Kind(&'static Functions);
-
-#[cfg(not(lean))]
-struct Functions {
-    run: RunFn,
+pub(crate) struct Kind(
     /// # Safety
     ///
     /// As for [`Home::release`].
-    release: unsafe fn(Option<&Core>, *mut ()),
-}
+    unsafe fn(Option<&Core>, *mut ()),
+);
 
 #[cfg(not(lean))]
 impl Kind {
     #[inline]
     pub(crate) fn of<F: Future, H: Home>() -> Self {
-        Self(
-            const {
-                &Functions {
-                    run: run::<F, H>,
-                    release: H::release::<F>,
-                }
-            },
-        )
-    }
-
-    #[inline]
-    pub(crate) fn run(self) -> RunFn {
-        self.0.run
+        Self(H::release::<F>)
     }
 
     /// Gives a body back. By a function of its own, because that is shorter than the way through
@@ -103,7 +91,7 @@ impl Kind {
     #[inline]
     pub(crate) unsafe fn release(self, _: SlotRef, core: Option<&Core>, body: *mut ()) {
         // SAFETY: the caller's promise.
-        unsafe { (self.0.release)(core, body) };
+        unsafe { (self.0)(core, body) };
     }
 }
 
@@ -117,11 +105,6 @@ impl Kind {
     #[inline]
     pub(crate) fn of<F: Future, H: Home>() -> Self {
         Self(run::<F, H>)
-    }
-
-    #[inline]
-    pub(crate) fn run(self) -> RunFn {
-        self.0
     }
 
     /// Gives a body back.
@@ -145,8 +128,11 @@ pub(crate) unsafe trait Home {
     /// Kept in the body beside the future: a task's name, or nothing.
     type Label: Copy;
 
-    /// Whether a join handle can exist, so that the body must have room for the output.
-    const JOINABLE: bool = true;
+    /// What the body has for a join handle: nothing, if there can be none.
+    type Joiner: Place;
+
+    /// Whether a join handle can exist.
+    const JOINABLE: bool = size_of::<Self::Joiner>() > 0;
 
     /// Whether the task can be ended from outside: not if there is no handle to abort it by and
     /// its executor is never dropped.
@@ -156,7 +142,7 @@ pub(crate) unsafe trait Home {
     #[cfg_attr(lean, allow(dead_code, reason = "tasks are not described"))]
     fn name(label: Self::Label) -> Option<&'static str>;
 
-    /// Takes a body of `Body<F, Self::Label>` back. `core` is the executor that it belonged
+    /// Takes a `BodyIn<F, Self>` back. `core` is the executor that it belonged
     /// to, if that is still alive.
     ///
     /// # Safety
@@ -182,27 +168,65 @@ union Stage<F: Future> {
     output: ManuallyDrop<Result<F::Output, JoinError>>,
 }
 
-/// What lies in a body's memory.
+/// What lies in a body's memory. On a lean build aligned so that the lowest bit of its address is zero, where a
+/// slot marks an abort.
 #[repr(C)]
-pub(crate) struct Body<F: Future, L> {
+#[cfg_attr(lean, repr(align(2)))]
+pub(crate) struct Body<F: Future, J, L> {
     stage: Stage<F>,
+    joiner: J,
     label: L,
 }
 
-impl<F: Future, L> Body<F, L> {
-    /// Writes a future into fresh memory.
+/// The body of a future in memory of `H`.
+pub(crate) type BodyIn<F, H> = Body<F, <H as Home>::Joiner, <H as Home>::Label>;
+
+impl<F: Future, J: Place, L> Body<F, J, L> {
+    /// Moves a future into fresh memory.
     ///
     /// # Safety
     ///
-    /// `memory` is valid for writes of a `Body<F, L>`.
+    /// `memory` is valid for writes of a `Body<F, J, L>`, and the future was not taken before.
     #[inline]
-    pub(crate) unsafe fn write(memory: *mut (), future: F, label: L) {
+    pub(crate) unsafe fn write(memory: *mut (), future: &mut Offer<F>, label: L) {
         let body = memory.cast::<Self>();
-        // SAFETY: the caller's promise. The union starts where its fields start.
+        // SAFETY: the caller's promise. `Body` is repr(C) and starts with a union, which starts
+        // where its fields start.
         unsafe {
-            (&raw mut (*body).stage).cast::<F>().write(future);
+            future.move_to(memory.cast::<F>());
+            (&raw mut (*body).joiner).write(J::NEW);
             (&raw mut (*body).label).write(label);
         }
+    }
+
+    /// Calls a function and puts the future that it makes into fresh memory, with no other copy of
+    /// it in between than what the call itself makes.
+    ///
+    /// # Safety
+    ///
+    /// `memory` is valid for writes of a `Body<F, J, L>`.
+    #[inline]
+    pub(crate) unsafe fn make<Fun, Args>(memory: *mut (), function: Fun, args: Args)
+    where
+        Fun: TaskFn<Args, Future = F>,
+    {
+        const { assert!(size_of::<L>() == 0) };
+        // SAFETY: the caller's promise; as in `write`. A label of no size needs no writing.
+        unsafe {
+            ptr::write(memory.cast::<F>(), function.call(args));
+            (&raw mut (*memory.cast::<Self>()).joiner).write(J::NEW);
+        }
+    }
+
+    /// Where the body's joiner is. It lies outside the future, which may be borrowed meanwhile.
+    ///
+    /// # Safety
+    ///
+    /// `body` points to a body that was written and not yet released.
+    #[inline]
+    pub(crate) unsafe fn joiner(body: *mut ()) -> NonNull<J> {
+        // SAFETY: the caller's promise.
+        unsafe { NonNull::new_unchecked(&raw mut (*body.cast::<Self>()).joiner) }
     }
 
     /// The label of a body. It lies outside the future, which may be borrowed meanwhile.
@@ -240,7 +264,7 @@ pub(crate) unsafe fn run<F: Future, H: Home>(
                 // SAFETY: the caller's promise.
                 return unsafe { run_op::<F, H>(slot, body, op) };
             }
-            return ended::<H>(slot, body, false);
+            return goes_on();
         }
     }
     #[cfg(lean)]
@@ -255,13 +279,13 @@ pub(crate) unsafe fn run<F: Future, H: Home>(
     // SAFETY: B1: a future is there and nobody else uses it; B2: it is pinned.
     let future = unsafe { Pin::new_unchecked(&mut *body.cast::<F>()) };
     let output = match catch(|| future.poll(&mut cx)) {
-        Ok(Poll::Pending) => return ended::<H>(slot, body, false),
+        Ok(Poll::Pending) => return goes_on(),
         Ok(Poll::Ready(output)) => Ok(output),
         Err(panic) => Err(panic),
     };
     // SAFETY: the future is still there and no longer borrowed.
-    unsafe { settle::<F, H>(slot, body, output) };
-    ended::<H>(slot, body, true)
+    let joiner = unsafe { settle::<F, H>(slot, body, output) };
+    ended::<H>(slot, body, joiner)
 }
 
 /// Everything but polls. A function of its own, so that those need not save its registers.
@@ -271,49 +295,54 @@ unsafe fn run_op<F: Future, H: Home>(slot: SlotRef, body: *mut (), op: &mut Op<'
         Op::Cancel(error) => {
             let error = error.take().unwrap_or(JoinError::Aborted);
             // SAFETY: B1: a future is there.
-            unsafe { settle::<F, H>(slot, body, Err(error)) };
-            ended::<H>(slot, body, true)
+            let joiner = unsafe { settle::<F, H>(slot, body, Err(error)) };
+            ended::<H>(slot, body, joiner)
         }
         #[cfg(lean)]
         Op::Release(core) if H::JOINABLE => {
             // SAFETY: B3 is the caller's promise.
             unsafe { H::release::<F>(*core, body) };
-            ended::<H>(slot, body, false)
+            goes_on()
         }
         #[cfg(not(lean))]
         Op::Describe(description) => {
             // SAFETY: written, and not released while the slot or the handle has it.
-            let label = unsafe { Body::read_label(body.cast::<Body<F, H::Label>>()) };
+            let label = unsafe { Body::read_label(body.cast::<BodyIn<F, H>>()) };
             **description = Description {
                 name: H::name(label),
                 type_name: type_name::<F>(),
-                size: size_of::<Body<F, H::Label>>(),
+                size: size_of::<BodyIn<F, H>>(),
             };
-            ended::<H>(slot, body, false)
+            goes_on()
         }
         // Whoever has no handle does not have the body to release.
         #[cfg(lean)]
-        Op::Release(_) => ended::<H>(slot, body, false),
+        Op::Release(_) => goes_on(),
     }
+}
+
+#[inline(always)]
+fn goes_on() -> Ended {
+    #[cfg(not(lean))]
+    return Ended::not();
 }
 
 #[cfg(not(lean))]
 #[inline]
-fn ended<H: Home>(_: SlotRef, _: *mut (), ended: bool) -> Ended {
-    ended
+fn ended<H: Home>(_: SlotRef, _: *mut (), joiner: Option<Waker>) -> Ended {
+    Ended::with(joiner)
 }
 
 #[cfg(lean)]
 #[inline(always)]
-fn ended<H: Home>(slot: SlotRef, body: *mut (), ended: bool) -> Ended {
-    if ended {
-        // SAFETY: settled, and not yet retired.
-        unsafe { super::run::finish::<H>(slot, body) };
-    }
+fn ended<H: Home>(slot: SlotRef, body: *mut (), joiner: Option<Waker>) -> Ended {
+    // SAFETY: settled, and not yet retired.
+    unsafe { super::run::finish::<H>(slot, body, joiner) };
 }
 
 /// Ends a task: drops the future, then keeps the output for the join handle or drops it and
-/// releases the body. The slot still has to be retired.
+/// releases the body. The slot still has to be retired, and then whoever joins the task, who is
+/// returned, to be woken.
 ///
 /// # Safety
 ///
@@ -323,7 +352,7 @@ unsafe fn settle<F: Future, H: Home>(
     slot: SlotRef,
     body: *mut (),
     result: Result<F::Output, JoinError>,
-) {
+) -> Option<Waker> {
     slot.settle();
     let mut settling = Settling::<F, H> {
         slot,
@@ -336,7 +365,7 @@ unsafe fn settle<F: Future, H: Home>(
         settling.fail(panic);
     }
     // SAFETY: once, and the future is gone.
-    unsafe { ManuallyDrop::new(settling).keep() };
+    unsafe { ManuallyDrop::new(settling).keep() }
 }
 
 /// The second half of [`settle`], also if a panic of the future's destructor passes through.
@@ -360,13 +389,16 @@ impl<F: Future, H: Home> Settling<F, H> {
     ///
     /// To be called once, when the stage is empty.
     #[inline]
-    unsafe fn keep(&mut self) {
+    unsafe fn keep(&mut self) -> Option<Waker> {
         // SAFETY: taken once, by the caller's promise.
         let result = unsafe { ManuallyDrop::take(&mut self.result) };
+        // SAFETY: the body is there until it is released, below or by the handle.
+        let joiner = unsafe { BodyIn::<F, H>::joiner(self.body).as_ref() };
         // Only now: dropping the future may have dropped the task's own join handle.
-        if H::JOINABLE && self.slot.has_handle() {
+        if joiner.is_wanted() {
             // SAFETY: the stage is empty and has room for the output; the handle takes it.
             unsafe { output::<F::Output>(self.body).write(result) };
+            joiner.finish()
         } else {
             drop_quietly(result);
             // Else `finish` does it.
@@ -378,6 +410,7 @@ impl<F: Future, H: Home> Settling<F, H> {
                     H::release::<F>(Some(&*core), self.body);
                 }
             }
+            None
         }
     }
 }
@@ -388,7 +421,10 @@ impl<F: Future, H: Home> Drop for Settling<F, H> {
     fn drop(&mut self) {
         self.fail(JoinError::PANICKED);
         // SAFETY: once: whoever gets to the other call forgets the guard before it.
-        unsafe { self.keep() };
+        if let Some(joiner) = unsafe { self.keep() } {
+            // Before the slot is retired, as nobody else learns of it: the panic goes on.
+            super::wake_quietly(joiner);
+        }
     }
 }
 
@@ -401,8 +437,32 @@ pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, JoinError> {
     return Ok(f());
 }
 
-/// Drops a value; with `std` a panic of its destructor has been reported by the panic hook and
-/// goes no further.
+/// As [`catch`], wherever there is a standard library, whether feature `std` is on or not: only bare
+/// metal has none, where a panic does not unwind. The error is what the panic has thrown.
+#[inline]
+pub(crate) fn catch_anyway<T>(f: impl FnOnce() -> T) -> Result<T, Thrown> {
+    #[cfg(any(feature = "std", not(target_os = "none")))]
+    return std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
+    #[cfg(not(any(feature = "std", not(target_os = "none"))))]
+    return Ok(f());
+}
+
+#[cfg(any(feature = "std", not(target_os = "none")))]
+pub(crate) type Thrown = std::boxed::Box<dyn core::any::Any + Send>;
+#[cfg(not(any(feature = "std", not(target_os = "none"))))]
+pub(crate) type Thrown = core::convert::Infallible;
+
+/// Goes on with a panic that was held up, unless it is one too many.
+#[cold]
+pub(crate) fn go_on_with(thrown: Thrown) {
+    #[cfg(any(feature = "std", not(target_os = "none")))]
+    if !std::thread::panicking() {
+        std::panic::resume_unwind(thrown);
+    }
+    discard(thrown);
+}
+
+/// Drops a value. A panic of its destructor has been reported by the panic hook and goes no further.
 #[inline]
 pub(crate) fn drop_quietly<T>(value: T) {
     run_quietly(|| drop(value));
@@ -411,15 +471,15 @@ pub(crate) fn drop_quietly<T>(value: T) {
 /// Runs foreign code whose panic is nobody's to handle.
 #[inline]
 pub(crate) fn run_quietly(f: impl FnOnce()) {
-    if let Err(panic) = catch(f) {
-        discard(panic);
+    if let Err(thrown) = catch_anyway(f) {
+        discard(thrown);
     }
 }
 
 /// Drops the payload of a panic; what its destructor may panic with in its turn is leaked.
 #[cold]
-fn discard<T>(panic: T) {
-    if let Err(another) = catch(|| drop(panic)) {
-        let _ = ManuallyDrop::new(another);
+fn discard(thrown: Thrown) {
+    if let Err(another) = catch_anyway(|| drop(thrown)) {
+        core::mem::forget(another);
     }
 }

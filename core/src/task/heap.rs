@@ -8,18 +8,20 @@ use core::future::Future;
 use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 
-use super::body::{Body, Home};
+use super::body::{Body, BodyIn, Home};
+use super::joiner::Joiner;
 use super::ready::{Block, BlockOf, SLOTS};
 use crate::executor::core::Core;
-use crate::shim::{AtomicPtr, Cell, Ordering, const_unless_loom};
+use crate::shim::{AtomicPtr, Cell, Lock, Ordering, const_unless_loom};
 
 /// Alignment of every recycled chunk; a body that needs more is allocated by itself.
 const ALIGN: usize = 16;
-/// Up to here classes are 16 bytes apart, above there are four to each doubling.
+/// Up to here classes are [`STEP`] bytes apart, above there are four to each doubling.
 const FINE: usize = 128;
+const STEP: usize = 8;
 /// The largest class; larger bodies are allocated by themselves.
 const LARGEST: usize = 4096;
-const CLASSES: usize = FINE / ALIGN + 4 * (LARGEST.ilog2() - FINE.ilog2()) as usize;
+const CLASSES: usize = FINE / STEP + 4 * (LARGEST.ilog2() - FINE.ilog2()) as usize;
 
 /// The class that serves bodies of `layout`, if any does.
 const fn class(layout: Layout) -> Option<usize> {
@@ -28,21 +30,21 @@ const fn class(layout: Layout) -> Option<usize> {
         return None;
     }
     if size <= FINE {
-        return Some(size.div_ceil(ALIGN).saturating_sub(1));
+        return Some(size.div_ceil(STEP).saturating_sub(1));
     }
     // For 128 < size <= 256 the steps are 32 bytes wide, and so on.
     let octave = (size - 1).ilog2();
     let step = 1 << (octave - 2);
     let quarter = (size - (1 << octave)).div_ceil(step) - 1;
-    Some(FINE / ALIGN + 4 * (octave - FINE.ilog2()) as usize + quarter)
+    Some(FINE / STEP + 4 * (octave - FINE.ilog2()) as usize + quarter)
 }
 
 /// The size of a class's chunks.
 const fn class_size(class: usize) -> usize {
-    if class < FINE / ALIGN {
-        return (class + 1) * ALIGN;
+    if class < FINE / STEP {
+        return (class + 1) * STEP;
     }
-    let above = class - FINE / ALIGN;
+    let above = class - FINE / STEP;
     let base = FINE << (above / 4);
     base + (above % 4 + 1) * (base / 4)
 }
@@ -103,9 +105,9 @@ impl SizeClasses {
     #[inline]
     pub(crate) fn take<F: Future, H: Home>(&self) -> Option<NonNull<()>> {
         const {
-            assert!(size_of::<Body<F, H::Label>>() > 0);
+            assert!(size_of::<BodyIn<F, H>>() > 0);
         }
-        match const { class(Layout::new::<Body<F, H::Label>>()) } {
+        match const { class(Layout::new::<BodyIn<F, H>>()) } {
             Some(class) => {
                 let free = &self.free[class];
                 let Some(chunk) = NonNull::new(free.get()) else {
@@ -115,7 +117,7 @@ impl SizeClasses {
                 free.set(unsafe { (*chunk.as_ptr()).next });
                 Some(chunk.cast())
             }
-            None => self.fresh(Layout::new::<Body<F, H::Label>>()),
+            None => self.fresh(Layout::new::<BodyIn<F, H>>()),
         }
     }
 
@@ -129,7 +131,7 @@ impl SizeClasses {
             self.shrink();
         }
         let held = fits(self.held.get())?;
-        // SAFETY: the size is not zero: the smallest class has 16 bytes, and `take` asserts it
+        // SAFETY: the size is not zero: the smallest class has 8 bytes, and `take` asserts it
         // for the rest.
         let memory = NonNull::new(unsafe { alloc(layout) })?;
         self.held.set(held);
@@ -165,7 +167,7 @@ pub(crate) struct Heap<L>(PhantomData<L>);
 
 impl Heap<()> {
     const fn layout<F: Future, L>() -> Layout {
-        Layout::new::<Body<F, L>>()
+        Layout::new::<Body<F, Joiner, L>>()
     }
 }
 
@@ -199,6 +201,7 @@ unsafe fn release(core: Option<&Core>, body: *mut (), layout: Layout) {
 // SAFETY: `release` undoes `SizeClasses::take`, with a living executor or without.
 unsafe impl Home for Heap<()> {
     type Label = ();
+    type Joiner = Joiner;
 
     fn name((): ()) -> Option<&'static str> {
         None
@@ -214,6 +217,7 @@ unsafe impl Home for Heap<()> {
 // SAFETY: as above.
 unsafe impl Home for Heap<&'static str> {
     type Label = &'static str;
+    type Joiner = Joiner;
 
     fn name(label: &'static str) -> Option<&'static str> {
         Some(label)
@@ -226,49 +230,47 @@ unsafe impl Home for Heap<&'static str> {
     }
 }
 
-/// Cores on the heap whose executors have been dropped: a stack, taken as a whole, so that no
-/// core can come back while somebody still looks at its link.
-pub(crate) struct IdleCores(AtomicPtr<Core>);
+/// Cores on the heap whose executors have been dropped: a stack.
+///
+/// Under a lock, because making and dropping an executor is rare. A stack of atomics that is taken as
+/// a whole, so that no core can come back while somebody still looks at its link, is empty for all
+/// the others meanwhile: then there were more and more cores.
+pub(crate) struct IdleCores {
+    lock: Lock<()>,
+    /// Accessed with the lock.
+    top: AtomicPtr<Core>,
+}
 
 impl IdleCores {
     const_unless_loom! {
         pub(crate) fn new() -> Self {
-            Self(AtomicPtr::new(ptr::null_mut()))
+            Self {
+                lock: Lock::new(()),
+                top: AtomicPtr::new(ptr::null_mut()),
+            }
         }
     }
 
-    /// A core for an executor on the heap: a recycled one, or a new one that is never freed.
-    pub(crate) fn take(&self) -> &'static Core {
-        let first = self.0.swap(ptr::null_mut(), Ordering::AcqRel);
-        if first.is_null() {
-            return Box::leak(Box::new(Core::new()));
-        }
-        // SAFETY: cores are permanent; this one is nobody else's now.
-        let core: &'static Core = unsafe { &*first };
-        let mut rest = core.next_idle.replace(ptr::null());
-        while !rest.is_null() {
-            // SAFETY: as above, each taken with the whole stack.
-            let one: &'static Core = unsafe { &*rest };
-            rest = one.next_idle.get();
-            self.put(one);
-        }
-        core
+    /// An idle core, if there is one, which belongs to the caller from now on.
+    pub(crate) fn take(&self) -> Option<&'static Core> {
+        self.lock.with(|()| {
+            let top = self.top.load(Ordering::Relaxed);
+            // SAFETY: cores are permanent; those in the stack are nobody's, and the lock keeps
+            // everybody else from their links.
+            let core: &'static Core = unsafe { top.as_ref() }?;
+            let next = core.next_idle.replace(ptr::null());
+            self.top.store(next.cast_mut(), Ordering::Relaxed);
+            Some(core)
+        })
     }
 
     /// Takes a core back that nobody uses any more.
     pub(crate) fn put(&self, core: &'static Core) {
-        let mut top = self.0.load(Ordering::Relaxed);
-        loop {
-            core.next_idle.set(top);
-            let new = ptr::from_ref(core).cast_mut();
-            match self
-                .0
-                .compare_exchange_weak(top, new, Ordering::AcqRel, Ordering::Relaxed)
-            {
-                Ok(_) => return,
-                Err(now) => top = now,
-            }
-        }
+        self.lock.with(|()| {
+            core.next_idle.set(self.top.load(Ordering::Relaxed));
+            let core = ptr::from_ref(core).cast_mut();
+            self.top.store(core, Ordering::Relaxed);
+        });
     }
 }
 
@@ -280,11 +282,13 @@ pub(crate) mod idle {
     #[cfg(not(loom))]
     static IDLE: IdleCores = IdleCores::new();
 
+    /// A core for an executor on the heap: a recycled one, or a new one that is never freed.
     pub(crate) fn take() -> &'static Core {
         #[cfg(not(loom))]
-        return IDLE.take();
+        let idle = IDLE.take();
         #[cfg(loom)]
-        return IdleCores::new().take();
+        let idle = None;
+        idle.unwrap_or_else(|| Box::leak(Box::new(Core::new())))
     }
 
     pub(crate) fn put(core: &'static Core) {
@@ -319,9 +323,31 @@ mod tests {
         assert_eq!((class(large), class(aligned)), (None, None));
     }
 
+    /// As many threads as there are cores, each with one at a time: there is always one left.
+    #[test]
+    fn idle_cores_are_found_by_however_many_look_at_once() {
+        const THREADS: usize = 4;
+        static IDLE: IdleCores = IdleCores::new();
+        for _ in 0..THREADS {
+            IDLE.put(Box::leak(Box::new(Core::new())));
+        }
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    for _ in 0..5000 {
+                        let core = IDLE.take().expect("one for each thread");
+                        std::thread::yield_now();
+                        IDLE.put(core);
+                    }
+                });
+            }
+        });
+    }
+
     #[test]
     fn a_72_byte_future_with_its_slot_takes_at_most_128_bytes() {
-        let body = class_size(class(Layout::from_size_align(72, 8).unwrap()).unwrap());
+        let body = 72 + size_of::<Joiner>();
+        let body = class_size(class(Layout::from_size_align(body, 8).unwrap()).unwrap());
         assert!(body + size_of::<super::super::slot::Slot>() <= 128);
     }
 }

@@ -1,14 +1,15 @@
 //! Handles to a task: to wait for its output, or to end it.
 
-use core::cell::{Cell, UnsafeCell};
+use core::cell::Cell;
 use core::fmt;
 use core::future::Future;
-use core::marker::{PhantomData, PhantomPinned};
+use core::marker::PhantomData;
 use core::pin::Pin;
-use core::ptr;
+use core::ptr::{self, NonNull};
 use core::task::{Context, Poll, Waker};
 
-use super::body::{self, Kind, Op};
+use super::body::{self, Kind};
+use super::joiner::{Joiner, State};
 use super::slot::{Abort, SlotRef, Tenant};
 use super::waker;
 use crate::executor::core::{Core, CoreRef, of as core_of};
@@ -27,9 +28,7 @@ impl JoinError {
     #[cfg(feature = "std")]
     #[cold]
     pub(crate) fn panicked(payload: alloc::boxed::Box<dyn core::any::Any + Send>) -> Self {
-        Self::Panicked(Panic {
-            payload: alloc::boxed::Box::new(std::sync::Mutex::new(payload)),
-        })
+        Self::Panicked(Panic::new(payload))
     }
 
     #[cfg(not(feature = "std"))]
@@ -79,6 +78,14 @@ pub struct Panic {
 }
 
 impl Panic {
+    /// Of what [`catch_unwind`](std::panic::catch_unwind) or a thread's join has caught.
+    #[cfg(feature = "std")]
+    pub fn new(payload: alloc::boxed::Box<dyn core::any::Any + Send>) -> Self {
+        Self {
+            payload: alloc::boxed::Box::new(std::sync::Mutex::new(payload)),
+        }
+    }
+
     /// The payload, for `std::panic::resume_unwind`.
     #[cfg(feature = "std")]
     pub fn into_payload(self) -> alloc::boxed::Box<dyn core::any::Any + Send> {
@@ -171,14 +178,34 @@ impl fmt::Debug for AbortHandle {
 /// Awaiting it gives the output, or a [`JoinError`]. Dropping it detaches the task, which runs
 /// on; its output is then dropped on completion.
 ///
-/// Being joinable costs a task nothing: the output takes the future's place, and the joiner's
-/// waker lies in this handle, which the task points to once the handle has been polled. That
-/// is why the handle is not `Unpin`: `handle.await` just works, to poll it by reference use
-/// [`core::pin::pin!`].
+/// The output takes the future's place, and the joiner's waker lies beside it: a task that is spawned
+/// detached has no room for one and pays nothing. The handle is `Unpin`, so that it can be polled by
+/// reference: `timeout(limit, &mut handle)`, `select`, a set of handles.
+///
+/// ```
+/// # use polliwog_core::conformance::ThreadReactor;
+/// # use polliwog_core::{Executor, TaskPool};
+/// use polliwog_core::time::{sleep, timeout};
+/// use std::time::Duration;
+///
+/// # static POOL: TaskPool<4, 1024> = TaskPool::new();
+/// # let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+/// # let spawner = executor.spawner();
+/// # executor.block_on(async {
+/// let mut handle = spawner.spawn(async {
+///     sleep(Duration::from_millis(20)).await;
+///     7
+/// })?;
+/// // Not yet: the task runs on, and the handle can be asked again.
+/// assert!(timeout(Duration::from_millis(1), &mut handle).await.is_err());
+/// assert_eq!(handle.await?, 7);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 ///
 /// # Cancel safety
 ///
-/// Polling a pinned handle and giving up the wait loses nothing; it may be polled again later.
+/// Polling a handle by reference and giving up the wait loses nothing; it may be polled again later.
 /// Dropping the handle itself detaches the task.
 ///
 /// # Panics
@@ -186,28 +213,25 @@ impl fmt::Debug for AbortHandle {
 /// Polling it again after it has given its result panics.
 #[must_use = "dropping a join handle detaches the task; write `drop(handle)` or call `detach` to say so"]
 pub struct JoinHandle<T> {
-    node: Node,
+    kind: Kind,
+    /// Null once the output has been taken.
+    body: Cell<*mut ()>,
+    /// In the body.
+    joiner: NonNull<Joiner>,
     tenant: Tenant,
     /// The claim of the executor that the task belongs to; its core is the slot's.
     epoch: usize,
     _output: PhantomData<T>,
-    // The slot may point to `node`.
-    _pinned: PhantomPinned,
 }
 
-/// What a slot points to instead of the body once the handle has been polled.
-struct Node {
-    kind: Kind,
-    /// Null once the output has been taken.
-    body: Cell<*mut ()>,
-    waker: UnsafeCell<Option<Waker>>,
-}
+// The output does not lie in the handle.
+impl<T> Unpin for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
     /// # Safety
     ///
-    /// The slot was just published with a body that ends as `Result<T, JoinError>` and with
-    /// the HANDLE bit, which this handle owns from now on.
+    /// `body` ends as `Result<T, JoinError>`, with the joiner at `joiner`, and this is its only
+    /// handle: either the slot was just published with it, or the output lies in it already.
     #[inline]
     pub(crate) unsafe fn new(
         executor: CoreRef,
@@ -215,17 +239,15 @@ impl<T> JoinHandle<T> {
         generation: usize,
         kind: Kind,
         body: *mut (),
+        joiner: NonNull<Joiner>,
     ) -> Self {
         Self {
-            node: Node {
-                kind,
-                body: Cell::new(body),
-                waker: UnsafeCell::new(None),
-            },
+            kind,
+            body: Cell::new(body),
+            joiner,
             tenant: Tenant { slot, generation },
             epoch: executor.epoch(),
             _output: PhantomData,
-            _pinned: PhantomPinned,
         }
     }
 
@@ -244,7 +266,7 @@ impl<T> JoinHandle<T> {
 
     /// Whether the task has ended, so that awaiting the handle would not wait.
     pub fn is_finished(&self) -> bool {
-        !self.is_running()
+        self.body.get().is_null() || self.joiner().is_done()
     }
 
     /// Which task this is.
@@ -264,59 +286,38 @@ impl<T> JoinHandle<T> {
         None
     }
 
-    /// Whether the slot still holds our task. Not by generation but by the body's address,
-    /// which no other task can have while this handle owns the output: exact for ever.
+    /// The joiner in the body. The body must not have been given back.
     #[inline]
-    fn is_running(&self) -> bool {
-        !self.node.body.get().is_null() && self.core().is_some() && self.is_held()
+    fn joiner(&self) -> &Joiner {
+        debug_assert!(!self.body.get().is_null());
+        // SAFETY: B3: this handle keeps the body, unless it has taken the output.
+        unsafe { self.joiner.as_ref() }
     }
 
     /// Gives up the output. Out of line: an awaited handle has nothing left to give up.
     #[inline(never)]
     fn let_go(&self) {
-        if self.is_running() {
-            // Also clears HANDLE: the task's end releases the body.
-            let slot = self.tenant.slot;
-            slot.detach(self.node.kind.run(), self.node.body.get());
-        } else {
+        if self.joiner().is_done() {
             body::drop_quietly(self.take());
-        }
-    }
-
-    #[inline]
-    fn is_held(&self) -> bool {
-        let node = (&raw const self.node).cast();
-        self.tenant.slot.holds(self.node.body.get(), node)
-    }
-
-    /// Makes the running task point to our node, which is pinned from now on.
-    #[inline]
-    fn link(&self) {
-        if !self.tenant.slot.is_joined() {
-            let node = (&raw const self.node).cast_mut().cast();
-            self.tenant.slot.link(run_joined, node);
+        } else {
+            // The task's end releases the body from now on; so the joiner is not touched again.
+            drop(self.joiner().set(State::Detached));
         }
     }
 
     /// Waits for a task that runs. Out of line, so that awaiting a handle is small.
     #[inline(never)]
     fn wait(&self, waker: &Waker) -> Poll<Result<T, JoinError>> {
-        let place = self.node.waker.get();
-        // SAFETY: the executor's thread, which is this one, is the only one to use the cell,
-        // and `will_wake` runs no foreign code.
-        let known = unsafe { (*place).as_ref() }.is_some_and(|old| old.will_wake(waker));
-        if !known {
+        if !self.joiner().will_wake(waker) {
             let (new, is_foreign) = waker::copy(waker);
-            // Foreign code may have run the executor: our task may be gone, and its slot
-            // another's.
-            if is_foreign && !self.is_running() {
+            // Foreign code may have run the executor.
+            if is_foreign && self.joiner().is_done() {
+                drop(new);
                 return Poll::Ready(self.take());
             }
-            // SAFETY: as above; the old waker is dropped when the cell is no longer in use and
-            // the slot knows of us.
-            let old = unsafe { ptr::replace(place, Some(new)) };
-            self.link();
-            drop(old);
+            // Dropped when the joiner is no longer in use.
+            let former = self.joiner().wait(new);
+            drop(former);
         }
         Poll::Pending
     }
@@ -326,19 +327,16 @@ impl<T> JoinHandle<T> {
     }
 
     /// Takes the output of a task that has ended and gives the body back.
-    pub(crate) fn take(&self) -> Result<T, JoinError> {
-        self.take_for(self.core())
-    }
-
     #[inline]
-    fn take_for(&self, core: Option<&'static Core>) -> Result<T, JoinError> {
-        let body = self.node.body.replace(ptr::null_mut());
+    pub(crate) fn take(&self) -> Result<T, JoinError> {
+        let core = self.core();
+        let body = self.body.replace(ptr::null_mut());
         debug_assert!(!body.is_null());
         // SAFETY: B1: the task has settled with a handle, so the output is there; the null
         // keeps us from coming here again. B3: the release is ours.
         unsafe {
             let output = body::output::<T>(body).read();
-            self.node.kind.release(self.tenant.slot, core, body);
+            self.kind.release(self.tenant.slot, core, body);
             output
         }
     }
@@ -348,62 +346,26 @@ impl<T> JoinHandle<T> {
 #[cold]
 fn cold() {}
 
-/// The [`RunFn`] of a task that has been joined: passes everything on to the task's own.
-unsafe fn run_joined(slot: SlotRef, node: *mut (), op: Option<&mut Op<'_>>) -> body::Ended {
-    #[cfg(lean)]
-    let (node, is_aborting) = {
-        use super::lean::{is_marked_address, unmark_address};
-        (unmark_address(node), is_marked_address(node))
-    };
-    // SAFETY: the slot points to a node while its handle is pinned and alive; the handle takes
-    // the node away when it is dropped. The copies outlive that, should this very call drop it.
-    let (run, body) = unsafe {
-        let node = node.cast::<Node>();
-        ((*node).kind.run(), (*node).body.get())
-    };
-    #[cfg(lean)]
-    let body = if is_aborting {
-        super::lean::mark_address(body)
-    } else {
-        body
-    };
-    // SAFETY: what holds for this call holds for that one.
-    unsafe { run(slot, body, op) }
-}
-
-/// The waker of whoever waits for this joined task.
-///
-/// # Safety
-///
-/// Executor's thread, and the slot is joined.
-pub(crate) unsafe fn take_joiner(slot: SlotRef) -> Option<Waker> {
-    let node = slot.task().1.cast::<Node>();
-    // SAFETY: as in `run_joined`; nobody else borrows the cell now.
-    unsafe { (*(*node).waker.get()).take() }
-}
-
 impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.into_ref().get_ref();
-        let core = this.core();
-        if core.is_none() || !this.is_held() {
-            assert!(
-                !this.node.body.get().is_null(),
-                "a JoinHandle was polled after it had given its result"
-            );
-            return Poll::Ready(this.take_for(core));
+        assert!(
+            !self.body.get().is_null(),
+            "a JoinHandle was polled after it had given its result"
+        );
+        if self.joiner().is_done() {
+            return Poll::Ready(self.take());
         }
-        this.wait(cx.waker())
+        self.wait(cx.waker())
     }
 }
 
 impl<T> Drop for JoinHandle<T> {
     #[inline]
     fn drop(&mut self) {
-        if !self.node.body.get().is_null() {
+        if !self.body.get().is_null() {
             self.let_go();
         }
     }

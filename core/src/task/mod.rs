@@ -29,8 +29,10 @@ pub(crate) mod body;
 #[cfg(feature = "alloc")]
 pub(crate) mod heap;
 mod join;
+pub(crate) mod joiner;
 #[cfg(lean)]
 pub(crate) mod lean;
+pub(crate) mod offer;
 pub(crate) mod pool;
 #[cfg(not(lean))]
 pub(crate) mod ready;
@@ -49,12 +51,33 @@ pub(crate) use lean as ready;
 #[cfg(lean)]
 pub(crate) use lean as slot;
 
+#[cfg(all(feature = "std", not(loom)))]
+pub use crate::macros::task_local::{AccessError, LocalKey, TaskLocalFuture};
 pub use join::{AbortHandle, JoinError, JoinHandle, Panic, TaskId};
 pub use pool::TaskPool;
 pub use yield_now::{YieldNow, yield_now};
 
-/// Wakes, and keeps a panic of foreign code in the waker from going further (with `std`).
+/// Wakes, and keeps a panic of the waker from going any further than the panic hook.
+///
+/// A waker can be foreign code, of another runtime or of the program, and its panic is not the
+/// business of whoever happens to wake it: it must not cost other tasks their wakes, nor end a run.
+/// Reactors that wake several wakers in a row, or keep wakers of their own, want this. On bare metal,
+/// where a panic does not unwind, it is [`Waker::wake`].
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::task::Wake;
+///
+/// struct Faulty;
+/// impl Wake for Faulty {
+///     fn wake(self: Arc<Self>) {
+///         panic!("a faulty waker");
+///     }
+/// }
+///
+/// polliwog_core::task::wake_quietly(Arc::new(Faulty).into());
+/// ```
 #[inline]
-pub(crate) fn wake_quietly(waker: Waker) {
+pub fn wake_quietly(waker: Waker) {
     body::run_quietly(|| waker.wake());
 }

@@ -5,6 +5,7 @@ use core::future::Future;
 use core::mem::MaybeUninit;
 
 use super::body::{Body, Home};
+use super::joiner::Joiner;
 use super::ready::{Block, BlockOf};
 use crate::executor::core::Core;
 use crate::shim::{AtomicUsize, Ordering};
@@ -30,9 +31,18 @@ pub struct TaskPool<const N: usize, const BYTES: usize = 0> {
     bodies: [Slab<BYTES>; N],
 }
 
-/// Memory for one body. The alignment suits every type of the core language.
+/// Memory for one body: a pool's bytes, and room for what a join handle needs. The alignment suits every
+/// type of the core language.
 #[repr(C, align(8))]
-struct Slab<const BYTES: usize>(UnsafeCell<MaybeUninit<[u8; BYTES]>>);
+struct Slab<const BYTES: usize> {
+    bytes: UnsafeCell<MaybeUninit<[u8; BYTES]>>,
+    _joiner: UnsafeCell<MaybeUninit<Joiner>>,
+}
+
+/// How many of a pool's bytes the body of a future takes.
+const fn size_in_pool<F: Future>() -> usize {
+    size_of::<ByteBody<F>>() - size_of::<Joiner>()
+}
 
 /// A pool's bodies without the type, for an executor to take them from.
 #[derive(Clone, Copy)]
@@ -61,8 +71,8 @@ impl BytePool {
     /// A free body for a future of type `F`, and its label.
     #[inline]
     pub(crate) fn take<F: Future>(&self) -> Result<(*mut (), BytesLabel), Refusal> {
-        let size = size_of::<Body<F, BytesLabel>>();
-        let aligned = align_of::<Body<F, BytesLabel>>() <= align_of::<Slab<0>>();
+        let size = size_in_pool::<F>();
+        let aligned = align_of::<ByteBody<F>>() <= align_of::<Slab<0>>();
         let layout = self.layout;
         if size > layout.size || !aligned {
             let limit = layout.size;
@@ -79,6 +89,8 @@ impl BytePool {
     }
 }
 
+type ByteBody<F> = Body<F, Joiner, BytesLabel>;
+
 /// Bodies from the pools' bytes.
 pub(crate) struct Bytes;
 
@@ -92,6 +104,7 @@ pub(crate) struct BytesLabel {
 // SAFETY: `release` clears the bit that `take` has set and put into the label.
 unsafe impl Home for Bytes {
     type Label = BytesLabel;
+    type Joiner = Joiner;
 
     fn name(_: BytesLabel) -> Option<&'static str> {
         None
@@ -100,7 +113,7 @@ unsafe impl Home for Bytes {
     #[inline]
     unsafe fn release<F: Future>(_: Option<&Core>, body: *mut ()) {
         // SAFETY: the label is there as long as the body is.
-        let label = unsafe { Body::read_label(body.cast::<Body<F, BytesLabel>>()) };
+        let label = unsafe { Body::read_label(body.cast::<ByteBody<F>>()) };
         release_bit(label.used, label.index);
     }
 }
@@ -123,7 +136,12 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
             core: Core::new(),
             block: BlockOf::new(),
             used: AtomicUsize::new(0),
-            bodies: [const { Slab(UnsafeCell::new(MaybeUninit::uninit())) }; N],
+            bodies: [const {
+                Slab {
+                    bytes: UnsafeCell::new(MaybeUninit::uninit()),
+                    _joiner: UnsafeCell::new(MaybeUninit::uninit()),
+                }
+            }; N],
         }
     }
 
@@ -158,8 +176,7 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
     /// Fails to compile if the bodies are too small for futures of type `F`.
     pub(crate) const fn assert_fits<F: Future>() {
         assert!(
-            size_of::<Body<F, BytesLabel>>() <= BYTES
-                && align_of::<Body<F, BytesLabel>>() <= align_of::<Slab<0>>(),
+            size_in_pool::<F>() <= BYTES && align_of::<ByteBody<F>>() <= align_of::<Slab<0>>(),
             "this future does not fit into the bodies of the TaskPool"
         );
     }

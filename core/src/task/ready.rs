@@ -1,16 +1,21 @@
-//! Ready words: which tasks are due, one bit each, and the queues of blocks that have any.
+//! Which tasks are due, and in which order.
 //!
-//! A wake sets a bit; it can neither fail nor overflow anything, and a second wake before the
-//! poll costs nothing more. Each block has two words. The *local* word belongs to the
-//! executor's thread, which needs no atomic operation to set a bit. Everybody else sets bits in
-//! the *remote* word. A word that goes from zero to non-zero puts its block onto the local or the
-//! remote stack. With `std` the first wake from the executor's thread leaves the slot beside the
-//! words, where a turn that has nothing else to do finds it at once.
+//! A wake can neither fail nor overflow anything, and a second wake before the poll costs nothing
+//! more. The executor's own thread puts a slot that it wakes at the end of a list that goes through
+//! the slots themselves: no atomic operation, no memory beside the slots. Everybody else sets a bit in
+//! the *remote* word of the slot's block; a word that goes from zero to non-zero puts its block onto
+//! a stack. At the start of each turn the executor moves what others have woken to the end of its list.
+//! So tasks run in the order in which they were woken, those of one block that others have woken since
+//! the last turn in the order of their indices.
+//!
+//! The only slot that the executor's thread has woken is not in the list but beside it, where a turn that has
+//! nothing else to do finds it at once.
 //!
 //! # Invariants
 //!
-//! * **R1.** A block is on the local stack, or still to come in the batch that was made of it, if
-//!   and only if its local word is not zero.
+//! * **R1.** A slot is in the list, or still to come in the turn that took the list over, if and only if
+//!   its `next` is not null; the last slot has [`LAST`] there, and `head` is that if the list is
+//!   empty, or [`OPEN`]. `tail` points to the last slot's `next`, or to `head`.
 //! * **R2.** Whoever turns a remote word from zero to non-zero pushes the block onto the remote
 //!   stack, exactly once; the consumer reads the block's link before it zeroes the word, because
 //!   from then on the block may be pushed anew.
@@ -27,6 +32,13 @@ use crate::shim::{AtomicBool, AtomicPtr, AtomicUsize, Cell, Ordering, const_unle
 /// Slots of a full block.
 pub(crate) const SLOTS: usize = usize::BITS as usize;
 
+/// What [`Slot::next`] of the last slot in the list is, instead of a slot's name.
+const LAST: *const () = ptr::without_provenance(1);
+
+/// [`ReadyQueue::head`] of an empty list during a turn: then no slot goes beside the list, as that would
+/// not look whether it is still to come.
+const OPEN: *const () = ptr::without_provenance(2);
+
 /// The head of a block; its slots follow in memory. A slot's index fits into the lowest bits of
 /// its address, which are zero.
 #[repr(C)]
@@ -36,8 +48,6 @@ pub(crate) struct Block {
     core: AtomicPtr<Core>,
     remote: AtomicUsize,
     next_remote: AtomicPtr<Block>,
-    local: Cell<usize>,
-    next_local: Cell<*const Block>,
     free: FreeSet,
     /// The next block that has free slots.
     pub(crate) next_free: Cell<*const Block>,
@@ -57,6 +67,8 @@ pub(crate) struct BlockOf<const N: usize> {
 impl<const N: usize> BlockOf<N> {
     /// The head, with the provenance of the whole block.
     pub(crate) fn head(&'static self) -> *const Block {
+        // A slot's index takes the place of the lowest bits.
+        const { assert!(align_of::<Self>() >= SLOTS && N <= SLOTS) };
         ptr::from_ref(self).cast()
     }
 }
@@ -88,8 +100,6 @@ impl Block {
                 core: AtomicPtr::new(ptr::null_mut()),
                 remote: AtomicUsize::new(0),
                 next_remote: AtomicPtr::new(ptr::null_mut()),
-                local: Cell::new(0),
-                next_local: Cell::new(ptr::null()),
                 free: FreeSet::new(),
                 next_free: Cell::new(ptr::null()),
                 next: Cell::new(ptr::null()),
@@ -121,30 +131,13 @@ impl Block {
         &self.free
     }
 
-    /// Whether the slot has been woken, as far as the executor's thread knows.
-    pub(crate) fn is_marked(&self, index: usize) -> bool {
-        (self.local.get() | self.remote.load(Ordering::Relaxed)) >> index & 1 != 0
+    /// Whether another thread has woken the slot and the executor has not yet taken note of it.
+    pub(crate) fn is_remote(&self, index: usize) -> bool {
+        self.remote.load(Ordering::Relaxed) >> index & 1 != 0
     }
 
     pub(crate) fn core(&self) -> *const Core {
         self.core.load(Ordering::Relaxed)
-    }
-
-    /// Turns a stack of blocks over, so that the one pushed first comes first: whoever has waited
-    /// for a whole turn must not wait for the next one, too. Executor's thread (S5).
-    #[inline]
-    fn turn_over(top: *const Block) -> *const Block {
-        // SAFETY: S1, S5.
-        if top.is_null() || unsafe { (*top).next_local.get() }.is_null() {
-            return top;
-        }
-        let (mut first, mut rest) = (ptr::null(), top);
-        while !rest.is_null() {
-            // SAFETY: as above.
-            let next = unsafe { (*rest).next_local.replace(first) };
-            (first, rest) = (rest, next);
-        }
-        first
     }
 
     /// The slot at `index`.
@@ -255,16 +248,19 @@ impl FreeSet {
     }
 }
 
-/// An executor's queues of blocks.
+/// An executor's ready tasks.
 pub(crate) struct ReadyQueue {
     /// Top of the stack of blocks with remote bits.
     remote: AtomicPtr<Block>,
     /// Set while the executor is about to block or blocks.
     parked: AtomicBool,
-    /// Top of the stack of blocks with local bits.
-    local: Cell<*const Block>,
-    /// The first slot that the executor's thread has marked since the last batch.
-    #[cfg(feature = "std")]
+    /// The name of the first slot in the list. Null only before an executor has opened the queue, so
+    /// that a static one costs no flash.
+    head: Cell<*const ()>,
+    /// Where the name of the next slot goes.
+    tail: Cell<*const Cell<*const ()>>,
+    /// The slot that the executor's thread has woken if that is the only one: then the list is empty.
+    #[cfg(threads)]
     first: Cell<Option<SlotRef>>,
 }
 
@@ -274,55 +270,68 @@ impl ReadyQueue {
             Self {
                 remote: AtomicPtr::new(ptr::null_mut()),
                 parked: AtomicBool::new(false),
-                local: Cell::new(ptr::null()),
-                #[cfg(feature = "std")]
+                head: Cell::new(ptr::null()),
+                tail: Cell::new(ptr::null()),
+                #[cfg(threads)]
                 first: Cell::new(None),
             }
         }
     }
 
-    /// Marks a slot as due, from the executor's thread.
+    /// Prepares an empty queue for an executor.
+    pub(crate) fn open(&'static self) {
+        self.head.set(LAST);
+        self.tail.set(&self.head);
+    }
+
+    /// Notes that a slot is due, on the executor's thread.
     ///
     /// # Safety
     ///
     /// The slot belongs to this queue's executor, and this is that executor's thread (S5).
     #[inline]
-    pub(crate) unsafe fn mark(&self, slot: SlotRef) {
-        // Should it be the first already, its bit is set, too, and the batch makes one of both.
-        #[cfg(feature = "std")]
-        if self.first.get().is_none() {
-            return self.first.set(Some(slot));
+    pub(crate) unsafe fn push(&self, slot: SlotRef) {
+        #[cfg(threads)]
+        if self.head.get() == LAST {
+            match self.first.get() {
+                None => return self.first.set(Some(slot)),
+                Some(first) if first == slot => return,
+                Some(first) => {
+                    self.first.set(None);
+                    // SAFETY: it was pushed before.
+                    unsafe { self.append(first) };
+                }
+            }
         }
         // SAFETY: the caller's promise.
-        unsafe { self.mark_local(slot.block(), slot.bit()) };
+        unsafe { self.append(slot) };
     }
 
-    /// Whether the slot is the first that was marked.
+    /// Whether the slot is the one beside the list.
     pub(crate) fn is_first(&self, slot: SlotRef) -> bool {
-        #[cfg(feature = "std")]
+        #[cfg(threads)]
         return self.first.get() == Some(slot);
-        #[cfg(not(feature = "std"))]
+        #[cfg(not(threads))]
         return {
             let _ = slot;
             false
         };
     }
 
-    /// Sets bits of a block, from the executor's thread.
+    /// Puts a slot at the end of the list, unless it is there already.
     ///
     /// # Safety
     ///
-    /// `block` belongs to this queue's executor, and this is that executor's thread (S5).
+    /// As for [`push`](Self::push).
     #[inline]
-    unsafe fn mark_local(&self, block: *const Block, bits: usize) {
-        // SAFETY: S1; the caller's promise covers the cells.
-        let head = unsafe { &*block };
-        let before = head.local.get();
-        head.local.set(before | bits);
-        if before == 0 {
-            // R1: it was not on the stack, now it is.
-            head.next_local.set(self.local.replace(block));
+    unsafe fn append(&self, name: SlotRef) {
+        let next = &name.next;
+        if !next.get().is_null() {
+            return;
         }
+        next.set(LAST);
+        // SAFETY: R1: a cell of this queue or of a slot of this executor; S1.
+        unsafe { (*self.tail.replace(next)).set(name.as_ptr()) };
     }
 
     /// Sets a bit of a block, from anywhere. `true`: the executor must be unparked.
@@ -382,49 +391,67 @@ impl ReadyQueue {
     /// Whether any task is due. Plain loads: an idle look writes nothing.
     #[inline]
     pub(crate) fn is_pending(&self) -> bool {
-        #[cfg(feature = "std")]
+        #[cfg(threads)]
         if self.first.get().is_some() {
             return true;
         }
-        !self.local.get().is_null() || !self.remote.load(Ordering::Relaxed).is_null()
+        self.head.get() != LAST || !self.remote.load(Ordering::Relaxed).is_null()
     }
 
-    /// Moves the remote bits into the local words.
+    /// Moves what others have woken to the end of the list.
     #[inline]
-    pub(crate) fn collect(&self) {
-        if self.remote.load(Ordering::Relaxed).is_null() {
-            return;
+    fn collect(&self) {
+        if !self.remote.load(Ordering::Relaxed).is_null() {
+            self.collect_remote();
         }
-        let mut block = self.remote.swap(ptr::null_mut(), Ordering::AcqRel);
-        while !block.is_null() {
+    }
+
+    #[inline(never)]
+    fn collect_remote(&self) {
+        // The block that was pushed first comes first. As long as a block's word is not zero nobody
+        // but us touches its link.
+        let mut rest = self.remote.swap(ptr::null_mut(), Ordering::AcqRel);
+        let mut block = ptr::null_mut::<Block>();
+        while !rest.is_null() {
             // SAFETY: S1; every block on the stack belongs to this executor.
+            let link = unsafe { &(*rest).next_remote };
+            let next = link.load(Ordering::Relaxed);
+            link.store(block, Ordering::Relaxed);
+            (block, rest) = (rest, next);
+        }
+        while !block.is_null() {
+            // SAFETY: as above.
             let head = unsafe { &*block };
             // R2: the link first, then the word.
             let next = head.next_remote.load(Ordering::Relaxed);
-            let bits = head.remote.swap(0, Ordering::AcqRel);
-            // SAFETY: this is the executor's thread.
-            unsafe { self.mark_local(block, bits) };
+            let mut bits = head.remote.swap(0, Ordering::AcqRel);
+            while bits != 0 {
+                let index = bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                // SAFETY: only bits of slots that exist are ever set; this is the executor's thread.
+                unsafe { self.append(Block::slot(block, index)) };
+            }
             block = next;
         }
     }
 
-    /// Whether this thread has marked a slot.
-    #[cfg(feature = "std")]
+    /// Whether this thread has woken a slot.
+    #[cfg(threads)]
     #[inline]
     pub(crate) fn has_local(&self) -> bool {
-        self.first.get().is_some() || !self.local.get().is_null()
+        self.first.get().is_some() || self.head.get() != LAST
     }
 
-    /// The slot that is due now if there is just one, which this thread has marked, and nothing
+    /// The slot that is due now if there is just one, which this thread has woken, and nothing
     /// `unusual`.
     ///
     /// Tasks that wake one another in turn go this way, which is short: what follows a wake
     /// depends on nothing but what the wake has stored.
-    #[cfg(feature = "std")]
+    #[cfg(threads)]
     #[inline]
     pub(crate) fn only(&self, unusual: impl FnOnce() -> bool) -> Option<Found> {
         let first = self.first.get()?;
-        let others = !self.local.get().is_null() || !self.remote.load(Ordering::Relaxed).is_null();
+        let others = self.head.get() != LAST || !self.remote.load(Ordering::Relaxed).is_null();
         if others || unusual() {
             return None;
         }
@@ -434,38 +461,99 @@ impl ReadyQueue {
         Some(unsafe { Found::new(block, index) })
     }
 
-    /// Everything that is due now. Wakes from now on wait for the next batch, except that a
-    /// block whose turn has not come yet takes them along.
+    /// Begins a turn with everything that is due now. Wakes from now on wait for the next one, but those
+    /// of slots that are still to come in this one.
+    ///
+    /// There must be no other turn.
     #[inline]
-    pub(crate) fn batch(&self) -> Batch<'_> {
-        self.collect();
-        #[cfg_attr(not(feature = "std"), allow(unused_mut))]
-        let mut due = Block::turn_over(self.local.replace(ptr::null()));
-        #[cfg(feature = "std")]
+    pub(crate) fn begin_turn(&self) -> Turn<'_> {
+        #[cfg(threads)]
         if let Some(first) = self.first.replace(None) {
-            // SAFETY: this is the executor's thread, and the slot was marked.
-            unsafe { self.mark_local(first.block(), first.bit()) };
-            let only = self.local.replace(ptr::null());
-            if !only.is_null() {
-                // SAFETY: S1, S5. Nobody else of its block is due: it comes before the others.
-                unsafe { (*only).next_local.set(due) };
-                due = only;
-            }
+            // SAFETY: this is the executor's thread, and the slot was pushed.
+            unsafe { self.append(first) };
         }
-        Batch {
+        self.collect();
+        Turn {
             queue: self,
-            next: due,
-            block: ptr::null(),
-            bits: 0,
+            next: self.head.replace(OPEN),
+            tail: self.tail.replace(&self.head),
         }
     }
 
-    /// Forgets all local bits: for an executor that ends.
-    pub(crate) fn clear(&self) {
-        let mut batch = self.batch();
-        while batch.next_block() {
-            batch.bits = 0;
+    /// What follows a turn: a slot that is the only one in the list goes beside it.
+    #[inline]
+    fn close_turn(&self) {
+        let head = self.head.get();
+        if head == OPEN {
+            return self.head.set(LAST);
         }
+        // `LAST` if a turn without any slot has just ended a second time.
+        #[cfg(threads)]
+        if head != LAST {
+            // SAFETY: R1.
+            let found = unsafe { Self::find(head) };
+            if found.slot.next.get() == LAST {
+                found.slot.next.set(ptr::null());
+                self.head.set(LAST);
+                self.tail.set(&self.head);
+                self.first.set(Some(found.name));
+            }
+        }
+    }
+
+    /// The slot of this name.
+    ///
+    /// # Safety
+    ///
+    /// It is the name of a slot in the list.
+    #[inline]
+    unsafe fn find(name: *const ()) -> Found {
+        // SAFETY: the caller's promise; S1, S4.
+        unsafe {
+            let (block, index) = SlotRef::from_ptr(name).place();
+            Found::new(block, index)
+        }
+    }
+
+    /// Shuffles the `len` slots from `first` on, each order being as likely as any other: both
+    /// halves, and then the halves into one another. Returns the first one's name and the last slot,
+    /// after which there is none.
+    #[cfg(any(feature = "std", feature = "simulation"))]
+    fn shuffled(first: *const (), len: usize, seed: &mut u64) -> (*const (), &'static Slot) {
+        // SAFETY: R1: the names are those of slots in the list.
+        let slot = |name| unsafe { Self::find(name) }.slot;
+        if len == 1 {
+            slot(first).next.set(LAST);
+            return (first, slot(first));
+        }
+        let half = len / 2;
+        let middle = (0..half).fold(first, |name, _| slot(name).next.get());
+        let mut lists = [
+            (Self::shuffled(first, half, seed).0, half),
+            (Self::shuffled(middle, len - half, seed).0, len - half),
+        ];
+        let mut draw = || {
+            *seed = next_random(*seed);
+            let drawn = (*seed >> 33) as usize % (lists[0].1 + lists[1].1);
+            let (name, left) = &mut lists[usize::from(drawn >= lists[0].1)];
+            *left -= 1;
+            let drawn = *name;
+            *name = slot(drawn).next.replace(LAST);
+            drawn
+        };
+        let head = draw();
+        let last = (1..len).fold(slot(head), |last, _| {
+            let name = draw();
+            last.next.set(name);
+            slot(name)
+        });
+        (head, last)
+    }
+
+    /// Forgets what this thread has woken: for an executor that ends.
+    pub(crate) fn clear(&self) {
+        let mut turn = self.begin_turn();
+        while turn.next_slot().is_some() {}
     }
 }
 
@@ -492,92 +580,73 @@ impl Found {
     }
 }
 
-/// The slots that are due in one turn of the run loop: those of the blocks that were on the
-/// stack when it began.
+/// The slots that are due in one turn of the run loop, in the order in which they were woken.
 ///
-/// Whoever drops it before its end has to [put the rest back](Self::put_back), see R1. Without
-/// `std`, where a panic passes through the run loop, its destructor does that.
-pub(crate) struct Batch<'a> {
+/// Whoever drops it before its end has to [put the rest back](Self::put_back). Without `std`, where a
+/// panic passes through the run loop, its destructor does that.
+pub(crate) struct Turn<'a> {
     queue: &'a ReadyQueue,
-    /// The blocks whose turn is still to come.
-    next: *const Block,
-    /// The block whose turn it is and the bits that are left of it.
-    block: *const Block,
-    bits: usize,
+    /// The name of the next slot, or [`LAST`].
+    next: *const (),
+    /// Where the [`LAST`] is, unless this is the end.
+    tail: *const Cell<*const ()>,
 }
 
-impl Batch<'_> {
-    /// Goes on to the next block; `false` if there is none. To be called when the slots of the
-    /// block before have all been taken.
-    #[inline]
-    pub(crate) fn next_block(&mut self) -> bool {
-        debug_assert!(self.bits == 0);
-        if self.next.is_null() {
-            return false;
-        }
-        self.block = self.next;
-        // SAFETY: S1, and S5: we are on the executor's thread.
-        let head = unsafe { &*self.block };
-        self.next = head.next_local.get();
-        // R1: the word becomes zero as the block leaves the batch.
-        self.bits = head.local.replace(0);
-        true
-    }
-
-    /// The next slot of this block whose bit was set.
+impl Turn<'_> {
+    /// The next slot.
     #[inline]
     pub(crate) fn next_slot(&mut self) -> Option<Found> {
-        if self.bits == 0 {
+        if self.next == LAST {
+            self.queue.close_turn();
             return None;
         }
-        let index = self.bits.trailing_zeros();
-        self.bits &= self.bits - 1;
-        // SAFETY: only bits of slots that exist are ever set.
-        Some(unsafe { Found::new(self.block, index as usize) })
+        // SAFETY: R1.
+        let found = unsafe { ReadyQueue::find(self.next) };
+        self.next = found.slot.next.replace(ptr::null());
+        Some(found)
     }
 
-    /// A slot of this block whose bit was set, drawn at random.
-    #[cfg(any(feature = "std", feature = "simulation"))]
-    pub(crate) fn any_slot(&mut self, seed: &mut u64) -> Option<Found> {
-        if self.bits == 0 {
-            return None;
-        }
-        *seed = next_random(*seed);
-        let index = pick_at_random(*seed, self.bits);
-        self.bits &= !(1 << index);
-        // SAFETY: only bits of slots that exist are ever set.
-        Some(unsafe { Found::new(self.block, index as usize) })
-    }
-
-    /// Puts what is left of the batch back onto the stack.
+    /// Ends the turn: puts what is left of it back, before what has been woken meanwhile.
     #[cold]
     pub(crate) fn put_back(&mut self) {
-        if self.bits != 0 {
-            // SAFETY: the batch holds blocks of this queue, on the executor's thread.
-            unsafe { self.queue.mark_local(self.block, self.bits) };
-            self.bits = 0;
+        let queue = self.queue;
+        if queue.head.get() == OPEN {
+            queue.head.set(LAST);
         }
-        let mut last = self.next;
-        while !last.is_null() {
-            // SAFETY: S1, S5.
-            let next = unsafe { &(*last).next_local };
-            if next.get().is_null() {
-                next.set(self.queue.local.replace(self.next));
-                self.next = ptr::null();
-                return;
+        if self.next != LAST {
+            let second = queue.head.replace(core::mem::replace(&mut self.next, LAST));
+            // SAFETY: R1, S1: the `next` of the last slot.
+            unsafe { (*self.tail).set(second) };
+            if second == LAST {
+                queue.tail.set(self.tail);
             }
-            last = next.get();
+        }
+    }
+
+    /// Puts the slots in an order drawn from `seed`.
+    #[cfg(any(feature = "std", feature = "simulation"))]
+    #[cold]
+    pub(crate) fn shuffle(&mut self, seed: &mut u64) {
+        let (mut len, mut name) = (0, self.next);
+        while name != LAST {
+            // SAFETY: R1.
+            name = unsafe { ReadyQueue::find(name) }.slot.next.get();
+            len += 1;
+        }
+        if len > 0 {
+            let (next, last) = ReadyQueue::shuffled(self.next, len, seed);
+            (self.next, self.tail) = (next, &last.next);
         }
     }
 }
 
-/// The index of one of these bits.
-#[cfg(any(feature = "std", feature = "simulation"))]
-fn pick_at_random(seed: u64, mut bits: usize) -> u32 {
-    for _ in 0..(seed >> 33) as u32 % bits.count_ones() {
-        bits &= bits - 1;
+// With `std` no panic of a task gets as far as the run loop, and without a destructor the turn
+// can live in registers.
+#[cfg(not(feature = "std"))]
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.put_back();
     }
-    bits.trailing_zeros()
 }
 
 /// One step of the xorshift64 generator (Marsaglia 2003, shifts 13, 7, 17); never zero for a
@@ -587,13 +656,4 @@ pub(crate) fn next_random(mut seed: u64) -> u64 {
     seed ^= seed << 13;
     seed ^= seed >> 7;
     seed ^ seed << 17
-}
-
-// With `std` no panic of a task gets as far as the run loop, and without a destructor the batch
-// can live in registers.
-#[cfg(not(feature = "std"))]
-impl Drop for Batch<'_> {
-    fn drop(&mut self) {
-        self.put_back();
-    }
 }

@@ -2,9 +2,11 @@
 
 #[cfg(not(lean))]
 use core::mem::forget;
+use core::task::Waker;
 
-use super::body::{self, Home, Kind, Op, run};
-use super::join::{self, JoinError, JoinHandle};
+use super::body::{self, BodyIn, Home, Kind, Op, run};
+use super::join::{JoinError, JoinHandle};
+use super::joiner::{Joiner, Place};
 use super::ready::Block;
 #[cfg(not(lean))]
 use super::ready::Found;
@@ -33,7 +35,7 @@ pub(crate) unsafe fn start_detached<F, H>(
     #[cfg(not(lean))]
     // SAFETY: as in `start`.
     unsafe {
-        slot.publish(index, run::<F, H>, body, false);
+        slot.publish(run::<F, H>, body);
         slot.mark_local(core, index);
     }
     #[cfg(lean)]
@@ -49,7 +51,7 @@ pub(crate) unsafe fn start_detached<F, H>(
 /// # Safety
 ///
 /// Executor's thread. The slot was claimed for this call from `executor`'s living core; `body`
-/// holds a `Body<F, H::Label>` that is ours and stays where it is until `H` takes it back.
+/// holds a `BodyIn<F, H>` that is ours and stays where it is until `H` takes it back.
 #[inline]
 pub(crate) unsafe fn start<F, H>(
     executor: CoreRef,
@@ -59,14 +61,18 @@ pub(crate) unsafe fn start<F, H>(
 ) -> JoinHandle<F::Output>
 where
     F: Future,
-    H: Home,
+    H: Home<Joiner = Joiner>,
 {
     // SAFETY: S2 makes us the one to publish; S3 by the caller's promise.
     unsafe {
-        slot.publish(index, run::<F, H>, body, true);
+        #[cfg(lean)]
+        slot.publish_abortable(run::<F, H>, body);
+        #[cfg(not(lean))]
+        slot.publish(run::<F, H>, body);
         let generation = slot.generation();
         slot.mark_local(core, index);
-        JoinHandle::new(executor, slot, generation, Kind::of::<F, H>(), body)
+        let joiner = BodyIn::<F, H>::joiner(body);
+        JoinHandle::new(executor, slot, generation, Kind::of::<F, H>(), body, joiner)
     }
 }
 
@@ -106,27 +112,31 @@ pub(crate) unsafe fn attend(slot: SlotRef) -> bool {
 ///
 /// # Safety
 ///
-/// The thread of the former executor `executor`. `body` is ours and has room for a
-/// `Body<F, ()>`; `block` is any block of that executor.
+/// The thread of the former executor `executor`. `body` is ours and holds a future as a
+/// `BodyIn<F, H>`; `block` is any block of that executor.
 #[cold]
 pub(crate) unsafe fn never_start<F, H>(
     executor: CoreRef,
     block: *const Block,
     body: *mut (),
-    future: F,
 ) -> JoinHandle<F::Output>
 where
     F: Future,
-    H: Home<Label = ()>,
+    H: Home<Label = (), Joiner = Joiner>,
 {
+    // SAFETY: the caller's promise. Moved out, so that a panic of its destructor finds a handle
+    // that gives the body back.
+    let future = unsafe { body.cast::<F>().read() };
     // SAFETY: B1: room for an output, which the handle takes, as `executor` is gone. S1 for the
     // slot: the block's first one, for which S4 holds even if it was never used. It may be
     // another task's by now, so the handle gets the name of a former tenant.
     let handle = unsafe {
         body::output::<F::Output>(body).write(Err(JoinError::Aborted));
+        let joiner = BodyIn::<F, H>::joiner(body);
+        joiner.as_ref().finish();
         let slot = Block::slot(block, 0);
         let generation = slot.generation().wrapping_sub(1);
-        JoinHandle::new(executor, slot, generation, Kind::of::<F, H>(), body)
+        JoinHandle::new(executor, slot, generation, Kind::of::<F, H>(), body, joiner)
     };
     body::drop_quietly(future);
     handle
@@ -155,11 +165,11 @@ pub(crate) unsafe fn attend(core: &Core, found: Found, count: impl FnOnce()) -> 
             // SAFETY: S3, and B1: the task is live and not settled.
             let ended = unsafe { run(name, body, None) };
             forget(bomb);
-            if !ended {
+            if ended.is_not() {
                 return false;
             }
             // SAFETY: settled, by the poll.
-            unsafe { finish(core, name) };
+            unsafe { finish(core, name, ended.into_joiner()) };
             true
         }
         Due::Abort => {
@@ -178,37 +188,37 @@ pub(crate) unsafe fn attend(core: &Core, found: Found, count: impl FnOnce()) -> 
 #[cold]
 pub(crate) unsafe fn cancel(core: &Core, slot: SlotRef, error: JoinError) {
     let (run, body) = slot.task();
-    if let Some(run) = run {
-        #[cfg(not(lean))]
-        let bomb = Bomb { core, slot };
-        // SAFETY: S3, B1.
-        unsafe { run(slot, body, Some(&mut Op::Cancel(Some(error)))) };
-        #[cfg(not(lean))]
-        forget(bomb);
-    }
     #[cfg(lean)]
-    let _ = core;
+    {
+        let _ = core;
+        if let Some(run) = run {
+            // SAFETY: S3, B1.
+            unsafe { run(slot, body, Some(&mut Op::Cancel(Some(error)))) };
+        }
+    }
     #[cfg(not(lean))]
-    // SAFETY: settled now.
-    unsafe {
-        finish(core, slot);
+    {
+        let mut joiner = None;
+        if let Some(run) = run {
+            let bomb = Bomb { core, slot };
+            // SAFETY: S3, B1.
+            let ended = unsafe { run(slot, body, Some(&mut Op::Cancel(Some(error)))) };
+            forget(bomb);
+            joiner = ended.into_joiner();
+        }
+        // SAFETY: settled now.
+        unsafe { finish(core, slot, joiner) };
     }
 }
 
-/// Frees the slot of a settled task and wakes whoever joins it.
+/// Frees the slot of a settled task and wakes its joiner.
 ///
 /// # Safety
 ///
 /// Executor's thread; the task is settled and the slot not yet retired.
 #[cfg(not(lean))]
 #[inline]
-unsafe fn finish(core: &Core, slot: SlotRef) {
-    let joiner = if slot.is_joined() {
-        // SAFETY: joined.
-        unsafe { join::take_joiner(slot) }
-    } else {
-        None
-    };
+unsafe fn finish(core: &Core, slot: SlotRef, joiner: Option<Waker>) {
     slot.retire();
     let (block, index) = slot.place();
     core.release_slot(block, index);
@@ -230,13 +240,8 @@ unsafe fn finish(core: &Core, slot: SlotRef) {
 /// Executor's level; the task is settled and the slot not yet retired.
 #[cfg(lean)]
 #[inline]
-pub(crate) unsafe fn finish<H: Home>(slot: SlotRef, body: *mut ()) {
-    let mut joiner = None;
+pub(crate) unsafe fn finish<H: Home>(slot: SlotRef, body: *mut (), joiner: Option<Waker>) {
     if H::JOINABLE {
-        if slot.is_joined() {
-            // SAFETY: joined.
-            joiner = unsafe { join::take_joiner(slot) };
-        }
         slot.clear_flags();
     }
     slot.retire(if H::JOINABLE { None } else { H::bit(body) });
@@ -260,19 +265,16 @@ impl Drop for Bomb<'_> {
     fn drop(&mut self) {
         #[cfg(not(feature = "std"))]
         {
+            let mut joiner = None;
             let (run, body) = self.slot.task();
             if let Some(run) = run {
+                let mut cancel = Op::Cancel(Some(JoinError::PANICKED));
                 // SAFETY: not settled, so the future is there; the unwinding has left its poll.
-                unsafe {
-                    run(
-                        self.slot,
-                        body,
-                        Some(&mut Op::Cancel(Some(JoinError::PANICKED))),
-                    )
-                };
+                let ended = unsafe { run(self.slot, body, Some(&mut cancel)) };
+                joiner = ended.into_joiner();
             }
             // SAFETY: settled now.
-            unsafe { finish(self.core, self.slot) };
+            unsafe { finish(self.core, self.slot, joiner) };
         }
         #[cfg(feature = "std")]
         let _ = (self.core, self.slot);

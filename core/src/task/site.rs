@@ -10,6 +10,7 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
 use super::body::{Body, Home};
+use super::joiner::{Joiner, Place};
 #[cfg(not(lean))]
 use super::pool::claim_bit;
 use super::pool::release_bit;
@@ -17,6 +18,12 @@ use crate::executor::core::Core;
 use crate::shim::AtomicUsize;
 
 /// A function that makes a future out of a tuple of arguments.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the function of a task",
+    label = "not an `async fn` of at most eight arguments that are given here",
+    note = "`spawn!` takes the name of an `async fn`, or of any function that returns a future, which can be copied and has at most eight arguments: put more into a tuple or a struct",
+    note = "a closure that captures nothing is such a function, too"
+)]
 pub trait TaskFn<Args>: Copy {
     /// The future.
     type Future: Future;
@@ -53,22 +60,24 @@ task_fn!(A B C D E F);
 task_fn!(A B C D E F G);
 task_fn!(A B C D E F G H);
 
-/// Size of the body of the futures that `f` makes.
+/// Size of the body of the futures that `f` makes, for tasks that can be joined.
 pub const fn body_size<F: TaskFn<Args>, Args>(_f: F) -> usize {
-    size_of::<Body<F::Future, ()>>()
+    size_of::<Body<F::Future, Joiner, ()>>()
 }
 
-/// What leaves the low bits of a body's address to the slot, which keeps two flags there, or one.
-const LEAST_ALIGN: usize = if cfg!(lean) { 2 } else { 4 };
-
-/// Alignment of the body of the futures that `f` makes.
+/// Alignment of the body of the futures that `f` makes, for tasks that can be joined.
 pub const fn body_align<F: TaskFn<Args>, Args>(_f: F) -> usize {
-    let align = align_of::<Body<F::Future, ()>>();
-    if align < LEAST_ALIGN {
-        LEAST_ALIGN
-    } else {
-        align
-    }
+    align_of::<Body<F::Future, Joiner, ()>>()
+}
+
+/// Size of the body of the futures that `f` makes, for tasks that cannot be joined.
+pub const fn detached_size<F: TaskFn<Args>, Args>(_f: F) -> usize {
+    size_of::<Body<F::Future, (), ()>>()
+}
+
+/// Alignment of the body of the futures that `f` makes, for tasks that cannot be joined.
+pub const fn detached_align<F: TaskFn<Args>, Args>(_f: F) -> usize {
+    align_of::<Body<F::Future, (), ()>>()
 }
 
 /// Type whose alignment is `N`.
@@ -76,6 +85,11 @@ pub const fn body_align<F: TaskFn<Args>, Args>(_f: F) -> usize {
 pub struct Align<const N: usize>;
 
 /// Maps a number to a type of that alignment.
+#[diagnostic::on_unimplemented(
+    message = "this future's alignment is too large for `spawn!`",
+    label = "{Self}: the most is 256 bytes",
+    note = "box the value that wants it, or use `spawn`, which takes a future of any alignment"
+)]
 pub trait Alignment {
     /// A type of size zero.
     type Unit: Copy;
@@ -152,7 +166,7 @@ where
     /// The memory without its type.
     pub const fn erased(&'static self) -> SiteBodies {
         SiteBodies {
-            used: &self.used,
+            used: &raw const self.used,
             first: UnsafeCell::raw_get(self.bodies.as_ptr().cast::<UnsafeCell<()>>()),
             len: N,
             size: SIZE,
@@ -173,9 +187,11 @@ where
 }
 
 /// The bodies of a spawn site. Only [`SiteMemory::erased`] makes them, from a static.
+///
+/// Pointers only, because a constant can have those to a static that changes, and no references.
 #[derive(Clone, Copy, Debug)]
 pub struct SiteBodies {
-    used: &'static AtomicUsize,
+    used: *const AtomicUsize,
     first: *mut (),
     len: usize,
     size: usize,
@@ -188,39 +204,36 @@ impl SiteBodies {
         self.len
     }
 
-    /// A free body for a future of type `F`.
+    /// A free body.
     #[cfg(not(lean))]
     #[inline]
-    pub(crate) fn take<F: Future>(&self) -> Option<*mut ()> {
-        self.assert_fits::<F>();
-        let index = claim_bit(self.used, self.len)?;
+    pub(crate) fn take(&self) -> Option<*mut ()> {
+        let index = claim_bit(self.used(), self.len)?;
         // SAFETY: the index is within the array.
         Some(unsafe { self.first.byte_add(index * self.stride) })
     }
 
-    /// The word for `claim_bits`.
-    #[cfg(lean)]
+    /// The bits of the bodies that are in use.
     #[inline(always)]
     pub(crate) fn used(&self) -> &'static AtomicUsize {
-        self.used
+        // SAFETY: made from a static.
+        unsafe { &*self.used }
     }
 
-    /// The body at `index`, which has been claimed, for a future of type `F`.
+    /// The body at `index`, which has been claimed.
     #[cfg(lean)]
     #[inline(always)]
-    pub(crate) fn at<F: Future>(&self, index: usize) -> *mut () {
-        self.assert_fits::<F>();
+    pub(crate) fn at(&self, index: usize) -> *mut () {
         // A single body's address is known to the compiler.
         let index = if self.len == 1 { 0 } else { index };
         // SAFETY: the index is within the array.
         unsafe { self.first.byte_add(index * self.stride) }
     }
 
-    #[inline(always)]
-    fn assert_fits<F: Future>(&self) {
+    /// Fails to compile if the bodies are too small for futures of type `F`.
+    pub(crate) const fn assert_fits<F: Future, J>(&self) {
         assert!(
-            size_of::<Body<F, ()>>() <= self.size
-                && align_of::<Body<F, ()>>().max(LEAST_ALIGN) <= self.align,
+            size_of::<Body<F, J, ()>>() <= self.size && align_of::<Body<F, J, ()>>() <= self.align,
             "the spawn site's memory was made for another function"
         );
     }
@@ -240,27 +253,45 @@ impl SiteBodies {
         if self.len > 1 {
             index /= self.stride;
         }
-        // A site that lies about its memory loses a body; it cannot free one that is in use.
-        (index < self.len).then_some((self.used, index))
+        (index < self.len).then_some((self.used(), index))
     }
 }
 
 /// A place in the source where [`spawn!`](crate::spawn!) stands.
+///
+/// Anybody can implement it, so unsafe code relies on no more than the types say: a constant is the
+/// same whenever it is asked for, its making runs no code and cannot panic then, and a
+/// [`SiteBodies`] is always that of some static. In the worst case a site is another one's twin.
 pub trait Site: 'static {
     /// The bodies of the site.
-    fn bodies() -> SiteBodies;
+    const BODIES: SiteBodies;
 }
 
-/// Bodies of a spawn site, for tasks that can be joined or not, ended from outside or not.
-pub(crate) struct SiteHome<S, const JOINABLE: bool, const MORTAL: bool>(PhantomData<S>);
+/// Names a [`Site`] to a function.
+pub struct SiteOf<S>(PhantomData<S>);
 
-// SAFETY: `release` clears the bit that `take` has set: the body lies in the memory that the
-// site names, or else nothing is cleared.
-unsafe impl<S: Site, const JOINABLE: bool, const MORTAL: bool> Home
-    for SiteHome<S, JOINABLE, MORTAL>
-{
+impl<S: Site> SiteOf<S> {
+    /// The name of the site `S`.
+    #[allow(clippy::new_without_default, reason = "made by a macro only")]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<S> core::fmt::Debug for SiteOf<S> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("SiteOf").finish_non_exhaustive()
+    }
+}
+
+/// Bodies of a spawn site, for tasks that can be joined (`J` is [`Joiner`]) or not, ended from outside or not.
+pub(crate) struct SiteHome<S, J, const MORTAL: bool>(PhantomData<(S, J)>);
+
+// SAFETY: `release` clears the bit that `take` has set: the site's constant names the memory that the
+// body lies in.
+unsafe impl<S: Site, J: Place, const MORTAL: bool> Home for SiteHome<S, J, MORTAL> {
     type Label = ();
-    const JOINABLE: bool = JOINABLE;
+    type Joiner = J;
     const MORTAL: bool = MORTAL;
 
     fn name((): ()) -> Option<&'static str> {
@@ -269,13 +300,13 @@ unsafe impl<S: Site, const JOINABLE: bool, const MORTAL: bool> Home
 
     #[inline]
     unsafe fn release<F: Future>(_: Option<&Core>, body: *mut ()) {
-        S::bodies().give_back(body);
+        S::BODIES.give_back(body);
     }
 
     #[cfg(lean)]
     #[inline]
     fn bit(body: *mut ()) -> Option<super::pool::BodyBit> {
-        S::bodies().bit(body)
+        S::BODIES.bit(body)
     }
 }
 
@@ -286,8 +317,9 @@ unsafe impl<S: Site, const JOINABLE: bool, const MORTAL: bool> Home
 /// The function is any expression that names one: `blink`, `blink::<Led, 3>`, `Device::run`.
 /// No allocator, no procedural macro, no nightly compiler.
 ///
-/// Evaluates to `Result<JoinHandle<T>, SpawnError<(arguments…)>>`: if all `n` bodies are in use
-/// or the executor has no free slot, the error says which and gives the arguments back.
+/// Evaluates to `Result<JoinHandle<T>, SpawnError>`: if all `n` bodies are in use or the executor
+/// has no free slot, the error says which, and the arguments are dropped.
+/// [`try_spawn!`](crate::try_spawn!) gives them back.
 ///
 /// A static cannot depend on the generic parameters of the function that it stands in, so the
 /// task function has to be named without them.
@@ -303,10 +335,34 @@ unsafe impl<S: Site, const JOINABLE: bool, const MORTAL: bool> Home
 /// let handle = spawn!(spawner, [blink; 2](41)).unwrap();
 /// assert_eq!(executor.block_on(handle).unwrap(), 42);
 /// ```
+///
+/// The function has at most eight arguments; more can go into a tuple or a struct:
+///
+/// ```compile_fail,E0277
+/// # fn of(spawner: polliwog_core::Spawner) {
+/// async fn nine(_: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8) {}
+/// let _ = polliwog_core::spawn!(spawner, [nine](1, 2, 3, 4, 5, 6, 7, 8, 9));
+/// # }
+/// ```
+///
+/// The future's alignment is at most 256 bytes; what wants more can be boxed:
+///
+/// ```compile_fail,E0277
+/// # fn of(spawner: polliwog_core::Spawner) {
+/// #[repr(align(512))]
+/// struct Page([u8; 512]);
+///
+/// async fn scan(page: Page) -> u8 {
+///     polliwog_core::yield_now().await;
+///     page.0[0]
+/// }
+/// let _ = polliwog_core::spawn!(spawner, [scan](Page([0; 512])));
+/// # }
+/// ```
 #[macro_export]
 macro_rules! spawn {
     ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
-        $crate::__spawn_at_site!(spawn_site, $spawner, $function, $n, ($($arg),*))
+        $crate::__spawn_at_site!(spawn_site body_size body_align, $spawner, $function, $n, ($($arg),*))
     };
     ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
         $crate::spawn!($spawner, [$function; 1]($($arg),*))
@@ -319,7 +375,8 @@ macro_rules! spawn {
 /// `single-core`, neither `std` nor `alloc`) it also takes a [`Handle`](crate::Handle), so that
 /// an interrupt handler can start a task whose future is `Send`, at any time.
 ///
-/// Evaluates to `Result<(), SpawnError<(arguments…)>>`.
+/// Evaluates to `Result<(), SpawnError>`; [`try_spawn_detached!`](crate::try_spawn_detached!) gives
+/// the arguments back that could not be made a task.
 ///
 /// ```
 /// # use polliwog_core::{Executor, TaskPool, spawn_detached};
@@ -333,28 +390,78 @@ macro_rules! spawn {
 #[macro_export]
 macro_rules! spawn_detached {
     ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
-        $crate::__spawn_at_site!(spawn_site_detached, $spawner, $function, $n, ($($arg),*))
+        $crate::__spawn_at_site!(
+            spawn_site_detached detached_size detached_align, $spawner, $function, $n, ($($arg),*)
+        )
     };
     ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
         $crate::spawn_detached!($spawner, [$function; 1]($($arg),*))
     };
 }
 
+/// Spawns a task into a static body of exactly its size, or gives the arguments back:
+/// [`spawn!`](crate::spawn!) without a loss.
+///
+/// Evaluates to `Result<JoinHandle<T>, TrySpawnError<(arguments…)>>`.
+///
+/// ```
+/// # use polliwog_core::{Executor, SpawnErrorKind, TaskPool, try_spawn};
+/// # use polliwog_core::conformance::ThreadReactor;
+/// async fn blink(led: String) -> usize { led.len() }
+///
+/// static POOL: TaskPool<4> = TaskPool::new();
+/// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+/// let start = |led| try_spawn!(executor.spawner(), [blink](led));
+/// let first = start("red".to_string()).unwrap();
+/// let refused = start("green".to_string()).unwrap_err();
+/// assert_eq!(refused.kind(), SpawnErrorKind::BodiesFull { capacity: 1 });
+/// assert_eq!(refused.into_inner().0, "green");
+/// assert_eq!(executor.block_on(first).unwrap(), 3);
+/// ```
+#[macro_export]
+macro_rules! try_spawn {
+    ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
+        $crate::__spawn_at_site!(try_spawn_site body_size body_align, $spawner, $function, $n, ($($arg),*))
+    };
+    ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
+        $crate::try_spawn!($spawner, [$function; 1]($($arg),*))
+    };
+}
+
+/// Spawns a task that nobody will join, or gives the arguments back:
+/// [`spawn_detached!`](crate::spawn_detached!) without a loss.
+///
+/// Evaluates to `Result<(), TrySpawnError<(arguments…)>>`.
+#[macro_export]
+macro_rules! try_spawn_detached {
+    ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
+        $crate::__spawn_at_site!(
+            try_spawn_site_detached detached_size detached_align,
+            $spawner, $function, $n, ($($arg),*)
+        )
+    };
+    ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
+        $crate::try_spawn_detached!($spawner, [$function; 1]($($arg),*))
+    };
+}
+
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __spawn_at_site {
-    ($spawn:ident, $spawner:expr, $function:expr, $n:expr, ($($arg:expr),*)) => {{
-        struct Site;
-        static MEMORY: $crate::__private::SiteMemory<
-            { $crate::__private::body_size($function) },
-            { $crate::__private::body_align($function) },
-            { $n },
-        > = $crate::__private::SiteMemory::new();
-        impl $crate::__private::Site for Site {
-            fn bodies() -> $crate::__private::SiteBodies {
-                MEMORY.erased()
+    ($spawn:ident $size:ident $align:ident, $spawner:expr, $function:expr, $n:expr, ($($arg:expr),*)) => {
+        // The names of items are seen by what the program has written in the same block: so there is
+        // nothing of it in there but what the memory is made for, and the names are ours.
+        $crate::__private::$spawn(&$spawner, ($($arg,)*), {
+            struct __PolliwogSite;
+            static __POLLIWOG_MEMORY: $crate::__private::SiteMemory<
+                { $crate::__private::$size($function) },
+                { $crate::__private::$align($function) },
+                { $n },
+            > = $crate::__private::SiteMemory::new();
+            impl $crate::__private::Site for __PolliwogSite {
+                const BODIES: $crate::__private::SiteBodies = __POLLIWOG_MEMORY.erased();
             }
-        }
-        $crate::__private::$spawn::<Site, _, _, _>(&$spawner, $function, ($($arg,)*))
-    }};
+            ($crate::__private::SiteOf::<__PolliwogSite>::new(), $function)
+        })
+    };
 }

@@ -34,11 +34,6 @@ const STATE: usize = LIVE | ABORT;
 /// One step of the generation, which fills the rest of the word.
 const GENERATION: usize = 1 << 2;
 
-/// Bit of [`Slot::body`]: a join handle waits for the output.
-const HANDLE: usize = 1;
-/// Bit of [`Slot::body`]: `body` points to the join handle's node instead of the body.
-const JOINED: usize = 2;
-
 /// The permanent header of a task. All-zero is a valid empty slot.
 #[repr(C)]
 pub(crate) struct Slot {
@@ -46,10 +41,13 @@ pub(crate) struct Slot {
     /// that any thread may set ABORT by compare-and-swap.
     meta: AtomicUsize,
     run: Cell<Option<RunFn>>,
-    /// Address of the body (a multiple of four) with the bits HANDLE and JOINED.
+    /// Address of the body or of the join handle's node, with the bits HANDLE and JOINED.
     body: Cell<*mut ()>,
     #[cfg(any(feature = "std", feature = "task-info"))]
     polls: Cell<u32>,
+    /// The name of the slot that is due after this one, see `ready`; null while this one is not in
+    /// the list of those that are.
+    pub(super) next: Cell<*const ()>,
 }
 
 /// A pointer to a slot: how everything refers to a task.
@@ -124,7 +122,11 @@ impl SlotRef {
     pub(crate) fn is_marked(self) -> bool {
         let (block, index) = self.place();
         // SAFETY: S1; a core is permanent, too.
-        unsafe { (*block).is_marked(index) || (*(*block).core()).ready.is_first(self) }
+        unsafe {
+            !self.next.get().is_null()
+                || (*block).is_remote(index)
+                || (*(*block).core()).ready.is_first(self)
+        }
     }
 
     /// Marks the slot as due, from the executor's thread.
@@ -135,7 +137,7 @@ impl SlotRef {
     #[inline]
     pub(crate) unsafe fn mark_local(self, core: &Core, _: usize) {
         // SAFETY: the caller's promise.
-        unsafe { core.ready.mark(self) };
+        unsafe { core.ready.push(self) };
     }
 }
 
@@ -168,6 +170,7 @@ impl Slot {
                 body: Cell::new(core::ptr::null_mut()),
                 #[cfg(any(feature = "std", feature = "task-info"))]
                 polls: Cell::new(0),
+                next: Cell::new(core::ptr::null()),
             }
         }
     }
@@ -187,13 +190,11 @@ impl Slot {
         self.meta.load(Ordering::Relaxed) & STATE == STATE
     }
 
-    /// FREE → LIVE, by the claimer (S2). `body` is a multiple of four.
+    /// FREE → LIVE, by the claimer (S2).
     #[inline]
-    pub(crate) fn publish(&self, _: usize, run: RunFn, body: *mut (), handle: bool) {
-        debug_assert!(body.addr() & (HANDLE | JOINED) == 0);
+    pub(crate) fn publish(&self, run: RunFn, body: *mut ()) {
         self.run.set(Some(run));
-        let bits = if handle { HANDLE } else { 0 };
-        self.body.set(body.map_addr(|address| address | bits));
+        self.body.set(body);
         #[cfg(any(feature = "std", feature = "task-info"))]
         self.polls.set(0);
         let generation = self.meta.load(Ordering::Relaxed) & !(GENERATION - 1);
@@ -258,53 +259,13 @@ impl Slot {
     /// The function and the memory to call it with.
     #[inline]
     pub(crate) fn task(&self) -> (Option<RunFn>, *mut ()) {
-        let body = self.body.get().map_addr(|a| a & !(HANDLE | JOINED));
-        (self.run.get(), body)
+        (self.run.get(), self.body.get())
     }
 
     /// Marks the task as settled: its future is gone, nothing is left to cancel.
     #[inline]
     pub(crate) fn settle(&self) {
         self.run.set(None);
-    }
-
-    #[inline]
-    pub(crate) fn has_handle(&self) -> bool {
-        self.body.get().addr() & HANDLE != 0
-    }
-
-    #[inline]
-    pub(crate) fn is_joined(&self) -> bool {
-        self.body.get().addr() & JOINED != 0
-    }
-
-    /// Whether this slot's task is the one that lives at `body`, directly or through the join
-    /// node at `node`, and has a join handle.
-    ///
-    /// A node is compared with a node only, by the bits: the handle that `node` lies in may itself
-    /// lie at the start of another task's body. A free slot has no body.
-    #[inline]
-    pub(crate) fn holds(&self, body: *mut (), node: *const ()) -> bool {
-        let mine = self.body.get().addr();
-        mine == node.addr() | HANDLE | JOINED || mine == body.addr() | HANDLE
-    }
-
-    /// Puts a join node in front of the body.
-    #[inline]
-    pub(crate) fn link(&self, run: RunFn, node: *mut ()) {
-        if self.run.get().is_some() {
-            self.run.set(Some(run));
-        }
-        self.body.set(node.map_addr(|a| a | HANDLE | JOINED));
-    }
-
-    /// Takes the join node away again; the join handle goes with it.
-    #[inline]
-    pub(crate) fn detach(&self, run: RunFn, body: *mut ()) {
-        if self.run.get().is_some() {
-            self.run.set(Some(run));
-        }
-        self.body.set(body);
     }
 
     #[inline]
@@ -324,10 +285,10 @@ impl Slot {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::task::body::Op;
+    use crate::task::body::{Ended, Op};
 
-    unsafe fn never(_: SlotRef, _: *mut (), _: Option<&mut Op<'_>>) -> bool {
-        false
+    unsafe fn never(_: SlotRef, _: *mut (), _: Option<&mut Op<'_>>) -> Ended {
+        Ended::not()
     }
 
     /// The table in `docs/architecture.md`, row by row.
@@ -344,9 +305,8 @@ mod tests {
             "free: abort does nothing"
         );
 
-        slot.publish(3, never, body, true);
+        slot.publish(never, body);
         assert_eq!((slot.due(), slot.generation()), (Due::Poll, 0));
-        assert!(slot.has_handle() && slot.holds(body, core::ptr::null()));
 
         assert_eq!(slot.request_abort(1), Abort::Nothing, "another generation");
         assert_eq!(slot.request_abort(0), Abort::Requested);
@@ -355,10 +315,10 @@ mod tests {
 
         slot.retire();
         assert_eq!((slot.due(), slot.generation()), (Due::Nothing, 1));
-        assert!(!slot.is_tenant(0) && !slot.is_tenant(1) && !slot.holds(body, core::ptr::null()));
+        assert!(!slot.is_tenant(0) && !slot.is_tenant(1));
 
-        slot.publish(3, never, body, false);
-        assert!(slot.is_tenant(1) && !slot.has_handle());
+        slot.publish(never, body);
+        assert!(slot.is_tenant(1));
         assert_eq!(
             slot.request_abort(0),
             Abort::Nothing,

@@ -25,12 +25,19 @@ pub(crate) unsafe fn waker(slot: SlotRef) -> Waker {
 
 /// A copy of a waker, and whether making it has run foreign code.
 #[inline]
+#[cfg_attr(not(lean), allow(dead_code, reason = "a timer elsewhere does without"))]
 pub(crate) fn copy(waker: &Waker) -> (Waker, bool) {
-    if core::ptr::eq(waker.vtable(), &VTABLE) {
-        // SAFETY: what `clone` below would make.
-        return (unsafe { Waker::new(waker.data(), &VTABLE) }, false);
+    match copy_ours(waker) {
+        Some(copy) => (copy, false),
+        None => (waker.clone(), true),
     }
-    (waker.clone(), true)
+}
+
+/// A copy of one of our own wakers, which takes no foreign code.
+#[inline]
+pub(crate) fn copy_ours(waker: &Waker) -> Option<Waker> {
+    // SAFETY: what `clone` below would make.
+    core::ptr::eq(waker.vtable(), &VTABLE).then(|| unsafe { Waker::new(waker.data(), &VTABLE) })
 }
 
 /// The slot of one of our own wakers.
@@ -70,15 +77,15 @@ unsafe fn ignore(_: *const ()) {}
 #[inline]
 pub(crate) unsafe fn wake(slot: SlotRef) {
     // SAFETY: S1; the block's core never goes away either.
-    #[cfg(feature = "std")]
+    #[cfg(threads)]
     unsafe {
         let core = (*slot.block()).core();
         if context::is_current(core) {
             // The context says that this thread is the executor's.
-            return (*core).ready.mark(slot);
+            return (*core).ready.push(slot);
         }
     }
-    #[cfg(not(feature = "std"))]
+    #[cfg(not(threads))]
     let _ = context::is_current;
     // SAFETY: the caller's promise.
     unsafe { wake_remote(slot) };
@@ -90,7 +97,7 @@ pub(crate) unsafe fn wake(slot: SlotRef) {
 ///
 /// As for [`waker`].
 #[cfg(not(lean))]
-#[cfg_attr(feature = "std", inline(never))]
+#[cfg_attr(threads, inline(never))]
 unsafe fn wake_remote(slot: SlotRef) {
     let block = slot.block();
     // SAFETY: S1; the block belongs to this core; only what any thread may touch is touched.
@@ -114,7 +121,7 @@ pub(crate) unsafe fn wake_from(here: &Core, slot: SlotRef) {
     let core = unsafe { (*slot.block()).core() };
     if core::ptr::eq(core, here) {
         // SAFETY: the slot is this executor's, and this is its thread.
-        unsafe { here.ready.mark(slot) };
+        unsafe { here.ready.push(slot) };
     } else {
         // SAFETY: the caller's promise.
         unsafe { wake(slot) };

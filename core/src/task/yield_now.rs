@@ -6,8 +6,11 @@ use core::task::{Context, Poll};
 
 /// Lets all other tasks that are ready run before this one goes on.
 ///
-/// The task takes its place in the next turn of the run loop. Input, output and timers are
-/// looked at when nothing is ready, and at the latest after 64 polls and 100 µs.
+/// Tasks run in the order in which they were woken, so whatever has been spawned or woken before the
+/// yield goes first, and then this task goes on; on a chip with a single core (feature `single-core`)
+/// tasks run in the order of their indices in each turn. A busy executor looks at input, output and timers
+/// about every 100 µs, or after each poll where polls take longer; so a task that computes
+/// and yields now and then delays nobody by more than two of the pieces that it computes at a time.
 ///
 /// # Cancel safety
 ///

@@ -191,7 +191,7 @@ fn kind(kind: SpawnErrorKind) -> Spawned {
 fn spawn() {
     let Some(number) = new_task() else { return };
     let spawner = world(|world| world.spawner);
-    let spawned = match spawner.spawn(Task::new(number)) {
+    let spawned = match spawner.try_spawn(Task::new(number)) {
         Ok(handle) => {
             world(|world| {
                 world.aborts[number] = Some(handle.abort_handle());
@@ -311,7 +311,7 @@ fn executor(hand: Hand) -> Executor<Hand> {
     static POOL: TaskPool<SLOTS, 256> = TaskPool::new();
     let mut reactor = hand;
     loop {
-        match Executor::new(&POOL, reactor) {
+        match Executor::try_new(&POOL, reactor) {
             Ok(executor) => return executor,
             Err(taken) => reactor = taken.into_inner(),
         }

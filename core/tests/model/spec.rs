@@ -7,8 +7,8 @@ use super::program::{Event, Last, Outcome, Program, SLOTS, SPAWNS, Script, Seen,
 #[derive(Default)]
 struct Slot {
     tenant: Option<usize>,
-    /// The tenant is to be looked at. Set by any wake, stale ones included.
-    ready: bool,
+    /// Another thread has woken the slot since the last turn began. On a lean build: anybody has.
+    woken: bool,
 }
 
 struct Task {
@@ -42,23 +42,32 @@ struct Passed;
 struct Spec<'a> {
     program: &'a Program,
     slots: [Slot; SLOTS],
+    /// The slots that the executor's thread knows to be ready, in the order of their wakes; stale ones
+    /// are among them.
+    ready: VecDeque<usize>,
     tasks: Vec<Task>,
     inbox: VecDeque<usize>,
     now: u64,
     timers: u64,
     closing: bool,
     trace: Vec<Seen>,
-    /// Polls since the last look at the reactor, in this run, and when that was.
+    /// Polls since the last look at the clock, how many go between two of these, and whether it is known
+    /// that the reactor has been looked at: the clock stands still during a run. If it was not known, the
+    /// next look comes after one poll.
     unlooked: usize,
-    looked: u64,
+    every: usize,
+    looked: bool,
+    probing: bool,
 }
 
 const STD: bool = cfg!(feature = "std");
+const LEAN: bool = cfg!(lean);
 
 pub(crate) fn run(program: &Program) -> Vec<Seen> {
     let mut spec = Spec {
         program,
         slots: Default::default(),
+        ready: VecDeque::new(),
         tasks: Vec::new(),
         inbox: VecDeque::new(),
         now: 0,
@@ -66,7 +75,9 @@ pub(crate) fn run(program: &Program) -> Vec<Seen> {
         closing: false,
         trace: Vec::new(),
         unlooked: 0,
-        looked: 0,
+        every: 0,
+        looked: false,
+        probing: false,
     };
     for &event in &program.events {
         spec.happen(event);
@@ -95,8 +106,9 @@ impl Spec<'_> {
                 }
             },
             Event::Advance(by) => self.now += by,
-            Event::Wake(task) | Event::WakeRemote(task) => self.wake(task),
-            Event::Abort(task) | Event::AbortRemote(task) => self.abort(task),
+            // There is no run, so that every thread is another one.
+            Event::Wake(task) | Event::WakeRemote(task) => self.wake(task, true),
+            Event::Abort(task) | Event::AbortRemote(task) => self.abort(task, true),
             Event::DropHandle(task) => self.drop_handle(task),
             Event::Join(task) => {
                 if let Some(task) = self.pick(task) {
@@ -111,7 +123,9 @@ impl Spec<'_> {
 
     fn begin(&mut self) {
         self.unlooked = 0;
-        self.looked = 0;
+        self.every = 3;
+        self.looked = false;
+        self.probing = false;
     }
 
     fn stall(&mut self) -> Result<usize, Passed> {
@@ -123,23 +137,26 @@ impl Spec<'_> {
             if polled == 0 {
                 self.look();
                 let waits = !self.inbox.is_empty() && self.free_slot().is_some();
-                if !waits && self.slots.iter().all(|slot| !slot.ready) {
+                let ready = !self.ready.is_empty() || self.slots.iter().any(|slot| slot.woken);
+                if !waits && !ready {
                     return Ok(polls);
                 }
             }
         }
     }
 
-    /// Every slot that is ready now is looked at once, the first one first.
+    /// Every slot that is ready now is looked at once, the one that was woken first comes first.
     fn turn(&mut self) -> Result<usize, Passed> {
         self.take_inbox();
-        let mut due: VecDeque<usize> = (0..SLOTS).filter(|n| self.slots[*n].ready).collect();
-        for &slot in &due {
-            self.slots[slot].ready = false;
+        // What other threads have woken comes after the rest, in the order of the slots.
+        for slot in 0..SLOTS {
+            if std::mem::take(&mut self.slots[slot].woken) && !self.ready.contains(&slot) {
+                self.ready.push_back(slot);
+            }
         }
-        let any = !due.is_empty();
         let mut polls = 0;
-        while let Some(slot) = due.pop_front() {
+        for _ in 0..self.ready.len() {
+            let slot = self.ready.pop_front().expect("one for each round");
             let Some(task) = self.slots[slot].tenant else {
                 continue;
             };
@@ -148,33 +165,53 @@ impl Spec<'_> {
                 continue;
             }
             polls += 1;
+            self.unlooked += 1;
             match self.poll(task) {
                 None => {}
                 Some(Outcome::Panicked) if !STD => {
                     self.end(task, Outcome::Panicked);
-                    // The rest of the batch waits for the next turn.
-                    for slot in due {
-                        self.slots[slot].ready = true;
+                    // The rest waits for the next turn.
+                    if LEAN {
+                        for slot in self.ready.drain(..) {
+                            self.slots[slot].woken = true;
+                        }
                     }
                     return Err(Passed);
                 }
                 Some(outcome) => self.end(task, outcome),
             }
-        }
-        // A busy executor looks at its reactor from time to time.
-        if any {
-            self.unlooked += polls;
-            if self.unlooked >= 64 && self.now > self.looked {
-                self.look();
+            if !LEAN {
+                self.check();
             }
         }
+        if LEAN {
+            self.check();
+        }
         Ok(polls)
+    }
+
+    /// A busy executor looks at its reactor from time to time.
+    fn check(&mut self) {
+        if self.unlooked < if self.probing { 1 } else { self.every } {
+            return;
+        }
+        if !self.looked {
+            self.look();
+            (self.looked, self.probing) = (true, true);
+            return;
+        }
+        self.unlooked = 0;
+        if !std::mem::take(&mut self.probing) {
+            self.every = (self.every + self.every.div_ceil(2)).min(64);
+        }
     }
 
     /// Fires timers: the earliest first, of equal ones the oldest.
     fn look(&mut self) {
         self.unlooked = 0;
-        self.looked = self.now;
+        let sleeping = |task: &Task| task.sleep.as_ref().is_some_and(|sleep| !sleep.fired);
+        // The clock is read for timers only.
+        self.looked = self.tasks.iter().any(sleeping);
         let mut due: Vec<_> = self
             .tasks
             .iter_mut()
@@ -182,9 +219,21 @@ impl Spec<'_> {
             .filter(|(_, sleep)| !sleep.fired && sleep.deadline <= self.now)
             .collect();
         due.sort_by_key(|(_, sleep)| (sleep.deadline, sleep.order));
+        let mut due_slots = Vec::new();
         for (slot, sleep) in due {
             sleep.fired = true;
-            self.slots[slot].ready = true;
+            due_slots.push(slot);
+        }
+        for slot in due_slots {
+            self.make_ready(slot, false);
+        }
+    }
+
+    fn make_ready(&mut self, slot: usize, remote: bool) {
+        if LEAN || remote {
+            self.slots[slot].woken = true;
+        } else if !self.ready.contains(&slot) {
+            self.ready.push_back(slot);
         }
     }
 
@@ -275,20 +324,20 @@ impl Spec<'_> {
 
     fn settle_in(&mut self, task: usize, slot: usize) {
         self.slots[slot].tenant = Some(task);
-        self.slots[slot].ready = true;
+        self.make_ready(slot, false);
         self.tasks[task].slot = slot;
         self.tasks[task].live = true;
     }
 
-    fn wake(&mut self, number: usize) {
+    fn wake(&mut self, number: usize, remote: bool) {
         if let Some(task) = self.pick(number) {
             if self.tasks[task].polled {
-                self.slots[self.tasks[task].slot].ready = true;
+                self.make_ready(self.tasks[task].slot, remote);
             }
         }
     }
 
-    fn abort(&mut self, number: usize) {
+    fn abort(&mut self, number: usize, remote: bool) {
         let Some(task) = self.pick(number) else {
             return;
         };
@@ -296,7 +345,8 @@ impl Spec<'_> {
         // Tasks from the inbox are spawned without an abort handle.
         if task.live && !task.aborting && !task.remote {
             task.aborting = true;
-            self.slots[task.slot].ready = true;
+            let slot = task.slot;
+            self.make_ready(slot, remote);
         }
     }
 
@@ -345,7 +395,7 @@ impl Spec<'_> {
             task.step += 1;
             match step {
                 Step::Yield => {
-                    self.slots[slot].ready = true;
+                    self.make_ready(slot, false);
                     return None;
                 }
                 Step::Wait => return None,
@@ -365,8 +415,10 @@ impl Spec<'_> {
                     }
                     task.sleep = None;
                 }
-                Step::Wake(task) | Step::WakeRemote(task) => self.wake(task),
-                Step::Abort(task) | Step::AbortRemote(task) => self.abort(task),
+                Step::Wake(task) => self.wake(task, false),
+                Step::WakeRemote(task) => self.wake(task, true),
+                Step::Abort(task) => self.abort(task, false),
+                Step::AbortRemote(task) => self.abort(task, true),
                 Step::Spawn => self.spawn(),
                 Step::SpawnRemote => self.spawn_remote(),
                 Step::DropHandle(task) => self.drop_handle(task),
@@ -391,8 +443,8 @@ impl Spec<'_> {
             self.trace.push(Seen::Dropped(number));
             match last {
                 Last::Nothing => {}
-                Last::Wake(task) => self.wake(task),
-                Last::Abort(task) => self.abort(task),
+                Last::Wake(task) => self.wake(task, false),
+                Last::Abort(task) => self.abort(task, false),
                 Last::DropHandle(task) => self.drop_handle(task),
                 Last::Spawn => self.spawn(),
                 Last::Panic => {
@@ -412,7 +464,7 @@ impl Spec<'_> {
         }
         self.slots[task.slot].tenant = None;
         if let Some(joiner) = task.joiner.take() {
-            self.slots[joiner].ready = true;
+            self.make_ready(joiner, false);
         }
     }
 
@@ -420,7 +472,7 @@ impl Spec<'_> {
         let list = self.slots.iter().enumerate().filter_map(|(number, slot)| {
             let state = match slot.tenant.map(|task| &self.tasks[task])? {
                 task if task.aborting => "aborting",
-                _ if slot.ready => "ready",
+                _ if slot.woken || self.ready.contains(&number) => "ready",
                 _ => "idle",
             };
             Some((number, state))

@@ -29,7 +29,7 @@ macro_rules! executor {
         static POOL: TaskPool<$slots, 1024> = TaskPool::new();
         let mut reactor = $reactor;
         loop {
-            match Executor::new(&POOL, reactor) {
+            match Executor::try_new(&POOL, reactor) {
                 Ok(executor) => break executor,
                 Err(taken) => reactor = taken.into_inner(),
             }

@@ -235,3 +235,10 @@ impl fmt::Display for ReuniteError {
 }
 
 impl Error for ReuniteError {}
+
+impl From<ReuniteError> for io::Error {
+    /// Drops the halves: for a function that has no use for them any more.
+    fn from(error: ReuniteError) -> Self {
+        Self::new(io::ErrorKind::InvalidInput, error.to_string())
+    }
+}

@@ -7,6 +7,7 @@
 use core::task::{Context, Poll, Waker};
 
 use polliwog_core::sources::Direction;
+use polliwog_core::task::wake_quietly;
 
 use super::ring::Ring;
 use crate::Error;
@@ -34,9 +35,10 @@ pub(crate) struct Woken(pub(crate) Option<Waker>, pub(crate) Option<Waker>);
 
 impl Woken {
     pub(crate) fn wake(self) {
-        for waker in [self.0, self.1].into_iter().flatten() {
-            waker.wake();
-        }
+        [self.0, self.1]
+            .into_iter()
+            .flatten()
+            .for_each(wake_quietly);
     }
 }
 

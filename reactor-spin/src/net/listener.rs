@@ -6,6 +6,8 @@ use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
+use polliwog_core::task::wake_quietly;
+
 use super::network::{End, Network};
 use super::stream::TcpStream;
 use super::{ToSocketAddrs, table};
@@ -126,7 +128,7 @@ impl Drop for TcpListener {
             .network
             .with(|tables| table::stop_listening(tables, self.index));
         if let Some(acceptor) = acceptor {
-            acceptor.wake();
+            wake_quietly(acceptor);
         }
         // One at a time: there is no memory to keep the wakers of all of them at once.
         while let Some(wakers) = self

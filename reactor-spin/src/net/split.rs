@@ -304,6 +304,17 @@ impl fmt::Display for ReuniteError {
 
 impl core::error::Error for ReuniteError {}
 
+#[cfg(feature = "std")]
+impl From<ReuniteError> for std::io::Error {
+    /// Drops the halves: for a function that has no use for them any more.
+    fn from(error: ReuniteError) -> Self {
+        Self::new(
+            std::io::ErrorKind::InvalidInput,
+            alloc::string::ToString::to_string(&error),
+        )
+    }
+}
+
 embedded_io!(ReadHalf<'_>, ReadHalf: Read);
 embedded_io!(WriteHalf<'_>, WriteHalf: Write);
 embedded_io!(OwnedReadHalf, OwnedReadHalf: Read);

@@ -4,6 +4,8 @@
 use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use core::task::Waker;
 
+use polliwog_core::task::wake_quietly;
+
 use super::table::{Conn, Listener};
 use crate::error::Limit;
 use crate::lock::Lock;
@@ -228,8 +230,6 @@ pub(crate) struct Wakers(pub(crate) [Option<Waker>; 4]);
 
 impl Wakers {
     pub(crate) fn wake(self) {
-        for waker in self.0.into_iter().flatten() {
-            waker.wake();
-        }
+        self.0.into_iter().flatten().for_each(wake_quietly);
     }
 }

@@ -5,6 +5,8 @@ use core::future::poll_fn;
 use core::net::SocketAddr;
 use core::task::{Context, Poll};
 
+use polliwog_core::task::wake_quietly;
+
 use super::network::{End, Network};
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::{Shutdown, ToSocketAddrs, table};
@@ -28,7 +30,7 @@ pub(crate) async fn connect(network: &Network, to: SocketAddr) -> Result<TcpStre
     let (conn, acceptor) = network.with(|tables| table::connect(tables, to))?;
     let end = End::new(network.clone(), conn, table::CLIENT);
     if let Some(acceptor) = acceptor {
-        acceptor.wake();
+        wake_quietly(acceptor);
     }
     poll_fn(|cx| end.poll_connected(cx)).await?;
     Ok(TcpStream { end })

@@ -81,12 +81,8 @@ const READY: u32 = if cfg!(feature = "interrupt-executors") {
 };
 /// Whether finding the lowest bit of a word takes an instruction or two, as from ARMv7-M on.
 pub(crate) const FIND_FIRST: bool = cfg!(all(target_arch = "arm", target_has_atomic = "ptr"));
-/// Flag: a join handle waits for the output.
-const HANDLE: u8 = 1;
-/// Flag: `body` points to the join handle's node instead of the body.
-const JOINED: u8 = 2;
 /// Flag: the task has or had a join handle, by which it can be aborted.
-const ABORTABLE: u8 = 4;
+const ABORTABLE: u8 = 1;
 
 /// The middle of a block.
 #[repr(C)]

@@ -4,8 +4,8 @@ use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicU8, AtomicU16, Ordering, compiler_fence};
 
 use super::{
-    ABORTABLE, Abort, Block, FIND_FIRST, HANDLE, JOINED, NOTHING, READY, Record, WOKEN, WORD,
-    generations, is_marked_address, mark_address, unmark_address,
+    ABORTABLE, Abort, Block, FIND_FIRST, NOTHING, READY, Record, WOKEN, WORD, generations,
+    is_marked_address, mark_address, unmark_address,
 };
 #[cfg(feature = "interrupt-executors")]
 use super::{DOORBELL, INDEX_SHIFT};
@@ -218,11 +218,8 @@ impl SlotRef {
 
     /// FREE → LIVE, by the claimer (S2).
     #[inline]
-    pub(crate) fn publish(self, _: usize, run: RunFn, body: *mut (), handle: bool) {
-        // A free slot has no flags.
-        if handle {
-            self.flags().store(HANDLE | ABORTABLE, Ordering::Relaxed);
-        }
+    pub(crate) fn publish(self, run: RunFn, body: *mut ()) {
+        debug_assert!(!is_marked_address(body));
         let record = self.record();
         record.body.store(body, Ordering::Relaxed);
         // S3: `run` after `body`.
@@ -230,11 +227,19 @@ impl SlotRef {
         record.run.store(run as *mut (), Ordering::Relaxed);
     }
 
+    /// FREE → LIVE, by the claimer (S2), for a task that can be aborted.
+    #[inline]
+    pub(crate) fn publish_abortable(self, run: RunFn, body: *mut ()) {
+        // A free slot has no flags.
+        self.flags().store(ABORTABLE, Ordering::Relaxed);
+        self.publish(run, body);
+    }
+
     /// FREE → LIVE and woken, by the claimer (S2), for a task that nobody will join.
     ///
     /// Without a hint to be inlined, as [`Block::claim_and`].
     pub(crate) fn set_going(self, run: RunFn, body: *mut ()) {
-        self.publish(self.index, run, body, false);
+        self.publish(run, body);
         self.mark();
     }
 
@@ -302,7 +307,7 @@ impl SlotRef {
         // S3: `run` before `body`.
         compiler_fence(Ordering::SeqCst);
         let body = record.body.load(Ordering::Relaxed);
-        // SAFETY: S6: what `publish`, `link`, `detach`, `retire` or `Block::ring` has stored.
+        // SAFETY: S6: what `publish`, `retire` or `Block::ring` has stored.
         let run = unsafe { core::mem::transmute::<*mut (), RunFn>(run) };
         (run, body)
     }
@@ -321,55 +326,6 @@ impl SlotRef {
     /// run, and nothing that they can do has a task cancelled before they are done.
     #[inline(always)]
     pub(crate) fn settle(self) {}
-
-    #[inline]
-    pub(crate) fn has_handle(self) -> bool {
-        self.flags().load(Ordering::Relaxed) & HANDLE != 0
-    }
-
-    #[inline]
-    pub(crate) fn is_joined(self) -> bool {
-        self.flags().load(Ordering::Relaxed) & JOINED != 0
-    }
-
-    /// Whether this live slot's task is the one that lives at `body`, directly or through the
-    /// join node at `node`.
-    #[inline]
-    pub(crate) fn holds(self, body: *mut (), node: *const ()) -> bool {
-        let expected = if self.is_joined() { node } else { body };
-        let (_, mine) = self.task();
-        !mine.is_null() && ptr::eq(mine, expected)
-    }
-
-    /// Puts a join node in front of the body.
-    #[inline]
-    pub(crate) fn link(self, run: RunFn, node: *mut ()) {
-        self.point_to(run, node, HANDLE | JOINED | ABORTABLE);
-    }
-
-    /// Takes the join node away again; the join handle goes with it.
-    #[inline]
-    pub(crate) fn detach(self, run: RunFn, body: *mut ()) {
-        self.point_to(run, body, ABORTABLE);
-    }
-
-    #[inline]
-    fn point_to(self, run: RunFn, body: *mut (), flags: u8) {
-        self.flags().store(flags, Ordering::Relaxed);
-        let record = self.record();
-        // Only this level reads the two while the slot is live, so their order does not matter;
-        // but an interrupt handler may mark the one that we replace (S7).
-        critical_section::with(|_| {
-            let is_aborting = self.is_aborting();
-            let body = if is_aborting {
-                mark_address(body)
-            } else {
-                body
-            };
-            record.body.store(body, Ordering::Relaxed);
-        });
-        record.run.store(run as *mut (), Ordering::Relaxed);
-    }
 
     /// Polls are not counted here.
     pub(crate) fn polls(self) -> Option<u32> {

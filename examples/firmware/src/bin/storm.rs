@@ -13,7 +13,7 @@ use core::task::{Poll, Waker};
 
 use board::{BoardReactor, chip, entry, exit, on_interrupt, println};
 use critical_section::Mutex;
-use polliwog::{AbortHandle, Executor, Handle, TaskPool, spawn, spawn_detached, yield_now};
+use polliwog::{AbortHandle, Executor, Handle, TaskPool, spawn, try_spawn_detached, yield_now};
 
 /// Tasks that wait for wakes.
 const WAITING: usize = 9;
@@ -89,7 +89,7 @@ fn interrupt() {
         4..7 => {
             let handle = critical_section::with(|cs| HANDLE.borrow(cs).get());
             if let Some(handle) = handle {
-                match spawn_detached!(handle, [short; 6](OnDrop, random(3))) {
+                match try_spawn_detached!(handle, [short; 6](OnDrop, random(3))) {
                     Ok(()) => SPAWNED.add(),
                     Err(error) => {
                         REFUSED.add();
@@ -240,6 +240,6 @@ fn promise_02_a_spawn_from_an_interrupt_handler_is_safe(seed: u32) {
     drop(executor);
     // Its handle is harmless now.
     let handle = critical_section::with(|cs| HANDLE.borrow(cs).get()).expect("set above");
-    let refused = spawn_detached!(handle, [short; 1](OnDrop, 0)).expect_err("it is gone");
+    let refused = try_spawn_detached!(handle, [short; 1](OnDrop, 0)).expect_err("it is gone");
     core::mem::forget(refused.into_inner().0);
 }

@@ -5,7 +5,8 @@ use core::task::Poll;
 
 use board::BoardReactor;
 use polliwog::{
-    AbortHandle, Executor, JoinError, SpawnErrorKind, Spawner, TaskPool, spawn, yield_now,
+    AbortHandle, Executor, JoinError, SpawnErrorKind, Spawner, TaskPool, spawn, try_spawn,
+    yield_now,
 };
 
 use crate::{Count, Kept, OnDrop, Test, executor, idle, own_waker};
@@ -81,7 +82,7 @@ fn full_pool() {
     static DROPS: Count = Count::new();
     let executor = executor(&POOL);
     let spawner = executor.spawner();
-    let start = || spawn!(spawner, [idle; 3](&POLLS, OnDrop(&DROPS)));
+    let start = || try_spawn!(spawner, [idle; 3](&POLLS, OnDrop(&DROPS)));
     let (_one, _two) = (start().expect("one"), start().expect("two"));
     let refused = start().expect_err("two slots");
     assert_eq!(refused.kind(), SpawnErrorKind::TasksFull { capacity: 2 });
@@ -286,7 +287,7 @@ fn drop_executor() {
         executor.run_until_stalled().expect("it cannot fail");
         drop(executor);
         assert_eq!((POLLS.get(), DROPS.get()), (3 * round, 3 * round));
-        let late = spawn!(spawner, [idle; 1](&POLLS, OnDrop(&DROPS)));
+        let late = try_spawn!(spawner, [idle; 1](&POLLS, OnDrop(&DROPS)));
         let refused = late.expect_err("the executor is gone");
         assert_eq!(refused.kind(), SpawnErrorKind::Closed);
         core::mem::forget(refused.into_inner());

@@ -1,0 +1,8 @@
+//! The macros: what they expand to is in [`__private`](crate::__private).
+
+mod join;
+mod select;
+#[cfg(all(feature = "std", not(loom)))]
+pub(crate) mod task_local;
+
+pub use join::MaybeDone;

@@ -1,0 +1,227 @@
+//! `task_local!`.
+
+use core::cell::RefCell;
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::thread::LocalKey as ThreadKey;
+
+use pin_project_lite::pin_project;
+
+/// Declares values that each task has its own of, each a [`LocalKey`](crate::task::LocalKey).
+///
+/// ```
+/// polliwog_core::task_local! {
+///     static REQUEST: u32;
+/// }
+///
+/// async fn log(text: &str) -> String {
+///     REQUEST.with(|request| format!("{request}: {text}"))
+/// }
+///
+/// # async fn example() {
+/// assert_eq!(REQUEST.scope(7, log("hello")).await, "7: hello");
+/// # }
+/// ```
+#[macro_export]
+macro_rules! task_local {
+    ($($(#[$meta:meta])* $vis:vis static $name:ident: $value:ty);+ $(;)?) => {
+        $(
+            $(#[$meta])*
+            $vis static $name: $crate::task::LocalKey<$value> = {
+                $crate::__private::thread_local! {
+                    static PLACE: $crate::__private::RefCell<$crate::__private::Option<$value>> =
+                        const { $crate::__private::RefCell::new($crate::__private::Option::None) };
+                }
+                $crate::task::LocalKey::new(&PLACE)
+            };
+        )+
+    };
+}
+
+/// A value that each task has its own of: see [`task_local!`](crate::task_local).
+///
+/// A task has a value while the future that [`scope`](Self::scope) has made is polled in it. A task that
+/// it spawns has none, unless it is given one.
+pub struct LocalKey<T: 'static> {
+    place: &'static ThreadKey<RefCell<Option<T>>>,
+}
+
+impl<T: 'static> LocalKey<T> {
+    #[doc(hidden)]
+    pub const fn new(place: &'static ThreadKey<RefCell<Option<T>>>) -> Self {
+        Self { place }
+    }
+
+    /// Runs a future in which the value is `value`.
+    pub fn scope<F: Future>(&'static self, value: T, future: F) -> TaskLocalFuture<T, F> {
+        TaskLocalFuture {
+            key: self,
+            value: Some(value),
+            future: Some(future),
+        }
+    }
+
+    /// Runs a function in which the value is `value`.
+    ///
+    /// # Panics
+    ///
+    /// In a function that [`with`](Self::with) runs on the same value.
+    #[track_caller]
+    pub fn sync_scope<U>(&'static self, value: T, f: impl FnOnce() -> U) -> U {
+        let mut value = Some(value);
+        let _inside = Inside::new(self, &mut value);
+        f()
+    }
+
+    /// Runs `f` with the value of the task that runs.
+    ///
+    /// # Panics
+    ///
+    /// If it has none.
+    #[track_caller]
+    pub fn with<U>(&'static self, f: impl FnOnce(&T) -> U) -> U {
+        match self.try_with(f) {
+            Ok(result) => result,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Runs `f` with the value of the task that runs.
+    ///
+    /// # Errors
+    ///
+    /// If it has none.
+    pub fn try_with<U>(&'static self, f: impl FnOnce(&T) -> U) -> Result<U, AccessError> {
+        self.place
+            .try_with(|place| place.borrow().as_ref().map(f))
+            .ok()
+            .flatten()
+            .ok_or(AccessError(()))
+    }
+
+    /// The value of the task that runs.
+    ///
+    /// # Panics
+    ///
+    /// If it has none.
+    #[track_caller]
+    pub fn get(&'static self) -> T
+    where
+        T: Clone,
+    {
+        self.with(T::clone)
+    }
+}
+
+impl<T: 'static> fmt::Debug for LocalKey<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalKey").finish_non_exhaustive()
+    }
+}
+
+/// Exchanges the value for the one in the thread's place, and back.
+struct Inside<'a, T: 'static> {
+    key: &'static LocalKey<T>,
+    value: &'a mut Option<T>,
+}
+
+impl<'a, T> Inside<'a, T> {
+    #[track_caller]
+    fn new(key: &'static LocalKey<T>, value: &'a mut Option<T>) -> Self {
+        let inside = Self { key, value };
+        let exchanged = key.place.try_with(|place| match place.try_borrow_mut() {
+            Ok(mut place) => {
+                core::mem::swap(&mut *place, inside.value);
+                true
+            }
+            Err(_) => false,
+        });
+        if exchanged != Ok(true) {
+            core::mem::forget(inside);
+            panic!("the task-local value is in use, or the thread ends");
+        }
+        inside
+    }
+}
+
+impl<T> Drop for Inside<'_, T> {
+    fn drop(&mut self) {
+        // Nobody borrows it any more: whoever does is inside of us.
+        let _ = self.key.place.try_with(|place| {
+            if let Ok(mut place) = place.try_borrow_mut() {
+                core::mem::swap(&mut *place, self.value);
+            }
+        });
+    }
+}
+
+pin_project! {
+    /// A future that has a task-local value: see [`LocalKey::scope`].
+    ///
+    /// # Panics
+    ///
+    /// When it is polled in a function that [`LocalKey::with`] runs on the same value, and after its end.
+    #[must_use = "a future does nothing unless it is awaited"]
+    pub struct TaskLocalFuture<T: 'static, F> {
+        key: &'static LocalKey<T>,
+        value: Option<T>,
+        #[pin]
+        future: Option<F>,
+    }
+
+    impl<T: 'static, F> PinnedDrop for TaskLocalFuture<T, F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            // Its destructor sees the value, too.
+            if this.value.is_some() && this.future.is_some() {
+                let _inside = Inside::new(*this.key, this.value);
+                this.future.set(None);
+            }
+        }
+    }
+}
+
+impl<T: 'static, F> TaskLocalFuture<T, F> {
+    /// The value, which the future then has no longer.
+    pub fn take_value(self: Pin<&mut Self>) -> Option<T> {
+        self.project().value.take()
+    }
+}
+
+impl<T: 'static, F: Future> Future for TaskLocalFuture<T, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let mut this = self.project();
+        let _inside = Inside::new(*this.key, this.value);
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
+            panic!("polled after its end");
+        };
+        let polled = future.poll(cx);
+        if polled.is_ready() {
+            this.future.set(None);
+        }
+        polled
+    }
+}
+
+impl<T: fmt::Debug + 'static, F> fmt::Debug for TaskLocalFuture<T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskLocalFuture")
+            .field("value", &self.value)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The task that runs has no such value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccessError(());
+
+impl fmt::Display for AccessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("task-local value not set")
+    }
+}
+
+impl core::error::Error for AccessError {}

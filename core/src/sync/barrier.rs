@@ -1,0 +1,117 @@
+//! Waiting for one another.
+
+use core::fmt;
+use core::pin::pin;
+
+use super::Shared;
+use super::scope::Scope;
+use super::wait_list::{Wait, WaitList, WaitState};
+use crate::shim::Cell;
+
+/// Lets a number of tasks wait for one another: when as many have come, all go on.
+///
+/// As in tokio; it can be used again. It takes no allocation, and lies in a static, a structure, or
+/// behind an `Rc` or `Arc`.
+///
+/// ```
+/// use polliwog_core::sync::Barrier;
+///
+/// static READY: Barrier = Barrier::new(3);
+///
+/// async fn part() {
+///     if READY.wait().await.is_leader() {
+///         // One of the three.
+///     }
+/// }
+/// ```
+pub struct Barrier<S: Scope = Shared>(WaitList<S, State>);
+
+struct State {
+    tasks: usize,
+    /// How many have come in this round.
+    here: Cell<usize>,
+    round: Cell<usize>,
+}
+
+impl<S: Scope> Barrier<S> {
+    crate::shim::const_unless_loom! {
+        /// For so many tasks; with zero or one, nobody waits.
+        pub fn new(tasks: usize) -> Self {
+            Self(WaitList::with_value(State {
+                tasks,
+                here: Cell::new(0),
+                round: Cell::new(0),
+            }))
+        }
+    }
+
+    /// Waits until all have come.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before its end, it has not come: the others wait for another one.
+    pub async fn wait(&self) -> BarrierWaitResult {
+        let round = self.0.with(|view| {
+            let state = view.value();
+            let here = state.here.get() + 1;
+            if here < state.tasks {
+                state.here.set(here);
+                return Ok(state.round.get());
+            }
+            state.here.set(0);
+            state.round.set(state.round.get().wrapping_add(1));
+            Err(())
+        });
+        let Ok(round) = round else {
+            self.0.notify_all(0);
+            return BarrierWaitResult(true);
+        };
+        let _here = Here {
+            barrier: self,
+            round,
+        };
+        let mut wait = pin!(Wait::<_>::new(&self.0, ()));
+        core::future::poll_fn(|cx| {
+            wait.as_mut().poll_with(cx, |view, state| {
+                let over = view.value().round.get() != round;
+                (over || state == WaitState::NotifiedWithAll).then_some(())
+            })
+        })
+        .await;
+        BarrierWaitResult(false)
+    }
+}
+
+/// One who has come, and who is no longer here if it goes away in the same round.
+struct Here<'a, S: Scope> {
+    barrier: &'a Barrier<S>,
+    round: usize,
+}
+
+impl<S: Scope> Drop for Here<'_, S> {
+    fn drop(&mut self) {
+        self.barrier.0.with(|view| {
+            let state = view.value();
+            if state.round.get() == self.round {
+                state.here.set(state.here.get() - 1);
+            }
+        });
+    }
+}
+
+impl<S: Scope> fmt::Debug for Barrier<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Barrier").finish_non_exhaustive()
+    }
+}
+
+/// Who of those that a [`Barrier`] has let go on this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BarrierWaitResult(bool);
+
+impl BarrierWaitResult {
+    /// Whether it is the one that came last.
+    pub fn is_leader(&self) -> bool {
+        self.0
+    }
+}

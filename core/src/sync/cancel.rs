@@ -1,0 +1,350 @@
+//! Cancellation that whoever is cancelled agrees to.
+
+use core::fmt;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::Shared;
+use super::scope::Scope;
+use super::wait_list::{Wait, WaitList};
+use crate::shim::Cell;
+
+/// Something that has been cancelled, or not yet: for a static, or for a structure.
+///
+/// Once set it stays set. What is handed on from task to task, and has children, is a
+/// `CancellationToken` (feature `alloc`).
+///
+/// ```
+/// use polliwog_core::sync::CancellationFlag;
+///
+/// static STOP: CancellationFlag = CancellationFlag::new();
+///
+/// async fn blink() {
+///     let ended = STOP.run_until_cancelled(async {
+///         loop {
+///             polliwog_core::yield_now().await;
+///         }
+///     });
+///     assert_eq!(ended.await, None::<()>);
+/// }
+/// # STOP.cancel();
+/// # let mut cx = core::task::Context::from_waker(core::task::Waker::noop());
+/// # assert!(core::pin::pin!(blink()).poll(&mut cx).is_ready());
+/// ```
+///
+/// | operation | waits | from an interrupt handler |
+/// |---|---|---|
+/// | `cancelled`, `run_until_cancelled` | yes | no |
+/// | `cancel`, `is_cancelled` | no | yes, if [`Shared`] |
+pub struct CancellationFlag<S: Scope = Shared>(WaitList<S, State<S>>);
+
+struct State<S: Scope> {
+    cancelled: Cell<bool>,
+    /// Tokens that are cancelled with this one; some may be gone.
+    #[cfg(feature = "alloc")]
+    children: tree::Children<S>,
+    _scope: core::marker::PhantomData<fn(S)>,
+}
+
+impl<S: Scope> CancellationFlag<S> {
+    crate::shim::const_unless_loom! {
+        /// Not cancelled.
+        pub fn new() -> Self {
+            Self(WaitList::with_value(State {
+                cancelled: Cell::new(false),
+                #[cfg(feature = "alloc")]
+                children: tree::Children::new(),
+                _scope: core::marker::PhantomData,
+            }))
+        }
+    }
+
+    /// Cancels, which wakes all who wait for it. Not for the first time, it does nothing.
+    pub fn cancel(&self) {
+        #[cfg(feature = "alloc")]
+        tree::cancel(self);
+        #[cfg(not(feature = "alloc"))]
+        self.0.with(|view| view.value().cancelled.set(true));
+        self.0.notify_all(0);
+    }
+
+    /// Whether it has been cancelled.
+    #[inline]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.with(|view| view.value().cancelled.get())
+    }
+
+    /// Waits until it is cancelled.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping it.
+    #[inline]
+    pub fn cancelled(&self) -> Cancelled<'_, S> {
+        Cancelled {
+            wait: Wait::new(&self.0, ()),
+        }
+    }
+
+    /// Runs a future to its end, or drops it when this is cancelled; then the result is `None`. If it
+    /// has been cancelled already, the future is not polled.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, or cancelled, it drops the future before its end: whether something is lost is up to
+    /// that.
+    pub async fn run_until_cancelled<F: Future>(&self, future: F) -> Option<F::Output> {
+        let (mut cancelled, mut future) = (pin!(self.cancelled()), pin!(future));
+        core::future::poll_fn(|cx| {
+            if cancelled.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            future.as_mut().poll(cx).map(Some)
+        })
+        .await
+    }
+}
+
+impl<S: Scope> Default for CancellationFlag<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: Scope> fmt::Debug for CancellationFlag<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CancellationFlag")
+            .field("is_cancelled", &self.is_cancelled())
+            .finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// A future that waits until something has been cancelled: see [`CancellationFlag::cancelled`].
+    #[must_use = "a future does nothing unless it is awaited"]
+    pub struct Cancelled<'a, S: Scope = Shared> {
+        #[pin]
+        wait: Wait<&'a WaitList<S, State<S>>>,
+    }
+}
+
+impl<S: Scope> Future for Cancelled<'_, S> {
+    type Output = ();
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let wait = self.project().wait;
+        wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
+    }
+}
+
+impl<S: Scope> fmt::Debug for Cancelled<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cancelled").finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "alloc")]
+pub use tree::{CancellationToken, DropGuard};
+
+#[cfg(feature = "alloc")]
+mod tree {
+    use alloc::vec::Vec;
+    use core::cell::Cell;
+
+    use super::{CancellationFlag, Cancelled, Scope, Shared, fmt};
+
+    /// The children of a token; touched under its lock.
+    pub(super) struct Children<S: Scope>(Cell<Vec<S::Weak<CancellationFlag<S>>>>);
+
+    impl<S: Scope> Children<S> {
+        pub(super) const fn new() -> Self {
+            Self(Cell::new(Vec::new()))
+        }
+    }
+
+    /// Marks this one and all its descendants, and wakes those who wait for a descendant.
+    pub(super) fn cancel<S: Scope>(flag: &CancellationFlag<S>) {
+        let mark = |flag: &CancellationFlag<S>| {
+            flag.0.with(|view| {
+                view.value().cancelled.set(true);
+                view.value().children.0.take()
+            })
+        };
+        // Not by recursion: a line of children may be longer than the stack.
+        let mut left = mark(flag);
+        while let Some(child) = left.pop() {
+            if let Some(child) = S::upgrade(&child) {
+                left.append(&mut mark(&child));
+                child.0.notify_all(0);
+            }
+        }
+    }
+
+    /// What tells tasks to end, for them to do so where it suits them.
+    ///
+    /// As that of `tokio-util`. Clones are the same token: all are cancelled together. A
+    /// [child](Self::child_token) is cancelled with its parent, and by itself without it. A token that
+    /// is dropped cancels nothing; for that there is [`drop_guard`](Self::drop_guard).
+    ///
+    /// ```
+    /// use polliwog_core::sync::CancellationToken;
+    ///
+    /// let token = CancellationToken::new();
+    /// let child = token.child_token();
+    /// child.cancel();
+    /// assert!(!token.is_cancelled());
+    /// let other = token.child_token();
+    /// token.cancel();
+    /// assert!(other.is_cancelled());
+    /// ```
+    pub struct CancellationToken<S: Scope = Shared>(S::Counted<CancellationFlag<S>>);
+
+    impl<S: Scope> CancellationToken<S> {
+        /// A token without a parent, not cancelled.
+        pub fn new() -> Self {
+            Self(CancellationFlag::new().into())
+        }
+
+        /// A token that is cancelled with this one, at the latest.
+        pub fn child_token(&self) -> Self {
+            let child = Self::new();
+            let mut entry = Some(S::downgrade(&child.0));
+            let (cancelled, gone) = self.0.0.with(|view| {
+                let state = view.value();
+                if state.cancelled.get() {
+                    return (true, Vec::new());
+                }
+                let mut children = state.children.0.take();
+                let mut gone = Vec::new();
+                if children.len() == children.capacity() {
+                    // Those that have gone make room first, so that there are never more than twice
+                    // as many entries as there were children at one time.
+                    let all = children.drain(..);
+                    let (alive, others): (Vec<_>, _) = all.partition(S::is_owned);
+                    (children, gone) = (alive, others);
+                }
+                children.extend(entry.take());
+                state.children.0.set(children);
+                (false, gone)
+            });
+            drop(gone);
+            if cancelled {
+                child.cancel();
+            }
+            child
+        }
+
+        /// Cancels this token, its clones, and all its descendants; whoever waits is woken.
+        pub fn cancel(&self) {
+            self.0.cancel();
+        }
+
+        /// Whether it has been cancelled.
+        #[inline]
+        pub fn is_cancelled(&self) -> bool {
+            self.0.is_cancelled()
+        }
+
+        /// Waits until it is cancelled.
+        ///
+        /// # Cancel safety
+        ///
+        /// Nothing is lost by dropping it.
+        #[inline]
+        pub fn cancelled(&self) -> Cancelled<'_, S> {
+            self.0.cancelled()
+        }
+
+        /// [`cancelled`](Self::cancelled), for a future that has a clone of the token.
+        ///
+        /// # Cancel safety
+        ///
+        /// Nothing is lost by dropping it.
+        pub async fn cancelled_owned(self) {
+            self.cancelled().await;
+        }
+
+        /// Runs a future to its end, or drops it when this is cancelled; then the result is `None`. If
+        /// it has been cancelled already, the future is not polled.
+        ///
+        /// # Cancel safety
+        ///
+        /// Dropped, or cancelled, it drops the future before its end: whether something is lost is up
+        /// to that.
+        pub async fn run_until_cancelled<F: Future>(&self, future: F) -> Option<F::Output> {
+            self.0.run_until_cancelled(future).await
+        }
+
+        /// [`run_until_cancelled`](Self::run_until_cancelled), for a future that has a clone of the
+        /// token.
+        ///
+        /// # Cancel safety
+        ///
+        /// As there.
+        pub async fn run_until_cancelled_owned<F: Future>(self, future: F) -> Option<F::Output> {
+            self.run_until_cancelled(future).await
+        }
+
+        /// Something that cancels the token when it is dropped.
+        pub fn drop_guard(self) -> DropGuard<S> {
+            DropGuard(Some(self))
+        }
+    }
+
+    impl<S: Scope> Clone for CancellationToken<S> {
+        fn clone(&self) -> Self {
+            Self(self.0.clone())
+        }
+    }
+
+    impl<S: Scope> Default for CancellationToken<S> {
+        fn default() -> Self {
+            Self::new()
+        }
+    }
+
+    impl<S: Scope> PartialEq for CancellationToken<S> {
+        /// Whether one is a clone of the other.
+        fn eq(&self, other: &Self) -> bool {
+            core::ptr::eq::<CancellationFlag<S>>(&*self.0, &*other.0)
+        }
+    }
+
+    impl<S: Scope> Eq for CancellationToken<S> {}
+
+    impl<S: Scope> fmt::Debug for CancellationToken<S> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_struct("CancellationToken")
+                .field("is_cancelled", &self.is_cancelled())
+                .finish()
+        }
+    }
+
+    /// Cancels a [`CancellationToken`] when it is dropped.
+    #[must_use = "dropped at once, it cancels at once"]
+    pub struct DropGuard<S: Scope = Shared>(Option<CancellationToken<S>>);
+
+    impl<S: Scope> DropGuard<S> {
+        /// The token, which is not cancelled now.
+        pub fn disarm(mut self) -> CancellationToken<S> {
+            self.0.take().unwrap_or_default()
+        }
+    }
+
+    impl<S: Scope> Drop for DropGuard<S> {
+        fn drop(&mut self) {
+            if let Some(token) = &self.0 {
+                token.cancel();
+            }
+        }
+    }
+
+    impl<S: Scope> fmt::Debug for DropGuard<S> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_tuple("DropGuard").field(&self.0).finish()
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What a channel's messages lie in. Touched under the channel's lock, or by one thread.
+
+use core::cell::Cell;
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// What a channel's messages lie in, in their order.
+pub trait Buffer: sealed::Sealed {
+    /// A message.
+    type Item;
+    /// Adds a message; the caller knows that there is room.
+    #[doc(hidden)]
+    fn push(&self, message: Self::Item);
+    /// Takes the oldest message.
+    #[doc(hidden)]
+    fn pop(&self) -> Option<Self::Item>;
+    /// How many messages there are.
+    #[doc(hidden)]
+    fn count(&self) -> usize;
+    /// How many messages there is room for.
+    #[doc(hidden)]
+    fn capacity(&self) -> usize;
+}
+
+/// Places of a [`Ring`].
+#[doc(hidden)]
+pub trait Places {
+    type Item;
+    fn places(&self) -> &[Cell<Option<Self::Item>>];
+}
+
+impl<T, const N: usize> Places for [Cell<Option<T>>; N] {
+    type Item = T;
+    #[inline]
+    fn places(&self) -> &[Cell<Option<T>>] {
+        self
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T> Places for alloc::boxed::Box<[Cell<Option<T>>]> {
+    type Item = T;
+    #[inline]
+    fn places(&self) -> &[Cell<Option<T>>] {
+        self
+    }
+}
+
+/// A buffer with a fixed number of places.
+pub struct Ring<A> {
+    places: A,
+    head: Cell<usize>,
+    len: Cell<usize>,
+}
+
+/// A [`Ring`] that has its places in itself.
+pub type Fixed<T, const N: usize> = Ring<[Cell<Option<T>>; N]>;
+
+impl<T, const N: usize> Fixed<T, N> {
+    pub(super) const fn fixed() -> Self {
+        Self {
+            places: [const { Cell::new(None) }; N],
+            head: Cell::new(0),
+            len: Cell::new(0),
+        }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T> Ring<alloc::boxed::Box<[Cell<Option<T>>]>> {
+    pub(super) fn boxed(capacity: usize) -> Self {
+        Self {
+            places: (0..capacity).map(|_| Cell::new(None)).collect(),
+            head: Cell::new(0),
+            len: Cell::new(0),
+        }
+    }
+}
+
+impl<A> sealed::Sealed for Ring<A> {}
+
+impl<A: Places> Buffer for Ring<A> {
+    type Item = A::Item;
+
+    #[inline]
+    fn push(&self, message: A::Item) {
+        let places = self.places.places();
+        let len = self.len.get();
+        let mut end = self.head.get() + len;
+        if end >= places.len() {
+            end -= places.len();
+        }
+        let former = places[end].replace(Some(message));
+        debug_assert!(former.is_none() && len < places.len());
+        // The caller knows that there was none, and a destructor here would be foreign code.
+        core::mem::forget(former);
+        self.len.set(len + 1);
+    }
+
+    #[inline]
+    fn pop(&self) -> Option<A::Item> {
+        let left = self.len.get().checked_sub(1)?;
+        let places = self.places.places();
+        let head = self.head.get();
+        self.len.set(left);
+        let next = head + 1;
+        self.head.set(if next < places.len() { next } else { 0 });
+        places[head].take()
+    }
+
+    #[inline]
+    fn count(&self) -> usize {
+        self.len.get()
+    }
+
+    #[inline]
+    fn capacity(&self) -> usize {
+        self.places.places().len()
+    }
+}
+
+/// A buffer that grows.
+#[cfg(feature = "alloc")]
+pub struct Growing<T>(Cell<alloc::collections::VecDeque<T>>);
+
+#[cfg(feature = "alloc")]
+impl<T> Growing<T> {
+    pub(super) const fn new() -> Self {
+        Self(Cell::new(alloc::collections::VecDeque::new()))
+    }
+
+    #[inline]
+    fn with<U>(&self, f: impl FnOnce(&mut alloc::collections::VecDeque<T>) -> U) -> U {
+        let mut messages = self.0.take();
+        let result = f(&mut messages);
+        // What was in the cell meanwhile is empty.
+        core::mem::forget(self.0.replace(messages));
+        result
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T> sealed::Sealed for Growing<T> {}
+
+#[cfg(feature = "alloc")]
+impl<T> Buffer for Growing<T> {
+    type Item = T;
+
+    #[inline]
+    fn push(&self, message: T) {
+        self.with(|messages| messages.push_back(message));
+    }
+
+    #[inline]
+    fn pop(&self) -> Option<T> {
+        self.with(alloc::collections::VecDeque::pop_front)
+    }
+
+    #[inline]
+    fn count(&self) -> usize {
+        self.with(|messages| messages.len())
+    }
+
+    #[inline]
+    fn capacity(&self) -> usize {
+        usize::MAX
+    }
+}

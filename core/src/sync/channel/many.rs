@@ -1,0 +1,133 @@
+//! The ends that receive, where there are several.
+
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::{Channel, ChannelRef, Item, List, QUEUES, RECEIVERS, RecvError, TryRecvError, Wait};
+
+/// One of a channel's ends that receive. Each message goes to one of them; those who wait get one in
+/// the order in which they came. When the last one has gone, sending fails.
+pub struct Receiver<P: ChannelRef>(P);
+
+impl<P: ChannelRef> Receiver<P> {
+    /// The caller has counted it.
+    #[inline]
+    pub(in crate::sync) fn new(channel: P) -> Self {
+        Self(channel)
+    }
+
+    /// Receives a message, once there is one.
+    ///
+    /// # Errors
+    ///
+    /// If all ends that send have gone (or the channel has been [closed](Self::close)) and nothing is
+    /// left.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before its end, it has received nothing, and the message goes to the next.
+    pub async fn recv(&self) -> Result<Item<P>, RecvError> {
+        self.0.next().await.ok_or(RecvError(()))
+    }
+
+    /// Receives a message, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or none will come.
+    #[inline]
+    pub fn try_recv(&self) -> Result<Item<P>, TryRecvError> {
+        self.0.try_recv()
+    }
+
+    /// Receives a message, from a thread that is no executor's; it blocks.
+    ///
+    /// # Errors
+    ///
+    /// If all ends that send have gone and nothing is left.
+    ///
+    /// # Panics
+    ///
+    /// Inside of an executor, which could not go on.
+    #[cfg(feature = "std")]
+    #[track_caller]
+    pub fn blocking_recv(&self) -> Result<Item<P>, RecvError>
+    where
+        P: ChannelRef<Scope = crate::sync::Shared>,
+    {
+        crate::sync::blocking::block_on(self.recv())
+    }
+
+    /// The messages as a stream, which has a place in the queue of its own.
+    pub fn stream(&self) -> RecvStream<'_, P> {
+        RecvStream {
+            wait: Wait::new(&self.0.0, ()),
+        }
+    }
+
+    /// Lets nobody send any more. What has been sent can still be received.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    /// Whether nobody can send any more.
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// How many messages there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<P: ChannelRef> Clone for Receiver<P> {
+    fn clone(&self) -> Self {
+        self.0.count_receiver();
+        Self(self.0.clone())
+    }
+}
+
+impl<P: ChannelRef> Drop for Receiver<P> {
+    fn drop(&mut self) {
+        self.0.drop_receiver();
+    }
+}
+
+impl<P: ChannelRef> fmt::Debug for Receiver<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("len", &self.0.len())
+            .finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// The messages of a channel: see [`Receiver::stream`].
+    pub struct RecvStream<'a, P: ChannelRef> {
+        #[pin]
+        wait: Wait<&'a List<P::Buffer, P::Scope>, RECEIVERS, QUEUES>,
+    }
+}
+
+impl<P: ChannelRef> futures_core::Stream for RecvStream<'_, P> {
+    type Item = Item<P>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item<P>>> {
+        Channel::poll_next(self.project().wait, cx)
+    }
+}
+
+impl<P: ChannelRef> fmt::Debug for RecvStream<'_, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecvStream").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,208 @@
+//! The ends that send.
+
+use core::fmt;
+
+#[cfg(feature = "alloc")]
+use super::Growing;
+use super::{Buffer, Channel, ChannelRef, Item, SendError, TrySendError};
+
+/// A channel's end that sends. Its clones send to the same channel.
+///
+/// | operation | waits | from an interrupt handler |
+/// |---|---|---|
+/// | `send`, `reserve`, `closed` | yes, FIFO | no |
+/// | `try_send`, `try_reserve`, cloning, dropping | no | yes, if the channel is shared |
+pub struct Sender<P: ChannelRef>(P);
+
+impl<P: ChannelRef> Sender<P> {
+    /// The caller has counted it.
+    #[inline]
+    pub(in crate::sync) fn new(channel: P) -> Self {
+        Self(channel)
+    }
+
+    /// Sends a message, once there is room.
+    ///
+    /// # Errors
+    ///
+    /// The message, if nobody will receive it. That it was sent does not mean that it will be received.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before its end, it has sent nothing: the message is dropped with it, and its place in
+    /// the queue is given up. To keep the message, [`reserve`](Self::reserve) first.
+    #[inline]
+    pub async fn send(&self, message: Item<P>) -> Result<(), SendError<Item<P>>> {
+        self.0.send(message).await
+    }
+
+    /// Sends a message, if there is room.
+    ///
+    /// # Errors
+    ///
+    /// The message, if there is no room or nobody will receive it.
+    #[inline]
+    pub fn try_send(&self, message: Item<P>) -> Result<(), TrySendError<Item<P>>> {
+        self.0.try_send(message)
+    }
+
+    /// Waits for room for one message.
+    ///
+    /// # Errors
+    ///
+    /// If nobody will receive it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it gives up its place in the queue; the room goes to the next.
+    pub async fn reserve(&self) -> Result<Permit<'_, P>, SendError<()>> {
+        match self.0.place().await {
+            Ok(()) => Ok(Permit(&self.0)),
+            Err(()) => Err(SendError(())),
+        }
+    }
+
+    /// Room for one message, if there is any.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or nobody will receive the message.
+    pub fn try_reserve(&self) -> Result<Permit<'_, P>, TrySendError<()>> {
+        self.0.0.with(super::take_place)?;
+        Ok(Permit(&self.0))
+    }
+
+    /// Sends a message, once there is room, from a thread that is no executor's; it blocks.
+    ///
+    /// # Errors
+    ///
+    /// The message, if nobody will receive it.
+    ///
+    /// # Panics
+    ///
+    /// Inside of an executor, which could not go on.
+    #[cfg(feature = "std")]
+    #[track_caller]
+    pub fn blocking_send(&self, message: Item<P>) -> Result<(), SendError<Item<P>>>
+    where
+        P: ChannelRef<Scope = crate::sync::Shared>,
+    {
+        crate::sync::blocking::block_on(self.send(message))
+    }
+
+    /// How many messages can be sent at once.
+    pub fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+
+    /// How many messages there is room for altogether.
+    pub fn max_capacity(&self) -> usize {
+        self.0.max_capacity()
+    }
+}
+
+/// What bounded and unbounded ones have in common.
+macro_rules! common {
+    ([$($bound:tt)*] $name:ident) => {
+        impl<P: $($bound)*> $name<P> {
+            /// Waits until nobody will receive anything any more.
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost by dropping it.
+            pub async fn closed(&self) {
+                self.0.closed().await;
+            }
+
+            /// Whether nobody will receive anything any more.
+            pub fn is_closed(&self) -> bool {
+                self.0.is_closed()
+            }
+
+            /// Whether both send to the same channel.
+            pub fn same_channel(&self, other: &Self) -> bool {
+                core::ptr::eq::<Channel<_, _>>(&*self.0, &*other.0)
+            }
+        }
+
+        impl<P: $($bound)*> Clone for $name<P> {
+            fn clone(&self) -> Self {
+                self.0.add_sender();
+                Self(self.0.clone())
+            }
+        }
+
+        impl<P: $($bound)*> Drop for $name<P> {
+            fn drop(&mut self) {
+                self.0.drop_sender();
+            }
+        }
+
+        impl<P: $($bound)*> fmt::Debug for $name<P> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name))
+                    .field("len", &self.0.len())
+                    .finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+common!([ChannelRef] Sender);
+common!([ChannelRef] UnboundedSender);
+
+/// An unbounded channel's end that sends. Its clones send to the same channel.
+///
+/// Nothing here waits. A channel that is not emptied as fast as it is filled takes all memory there is.
+pub struct UnboundedSender<P: ChannelRef>(P);
+
+#[cfg(feature = "alloc")]
+impl<P: ChannelRef> UnboundedSender<P> {
+    /// The caller has counted it.
+    #[inline]
+    pub(in crate::sync) fn new<T>(channel: P) -> Self
+    where
+        P: ChannelRef<Buffer = Growing<T>>,
+    {
+        Self(channel)
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    ///
+    /// The message, if nobody will receive it.
+    #[inline]
+    pub fn send(&self, message: Item<P>) -> Result<(), SendError<Item<P>>> {
+        // It is never full.
+        (self.0.try_send(message)).map_err(|error| SendError(error.into_inner()))
+    }
+}
+
+/// Room for one message. Dropped, it gives the room back.
+#[must_use = "dropped at once, it gives the room back at once"]
+pub struct Permit<'a, P: ChannelRef>(&'a P);
+
+impl<P: ChannelRef> Permit<'_, P> {
+    /// Sends the message, which may find that nobody receives it any more.
+    #[inline]
+    pub fn send(self, message: Item<P>) {
+        self.0.fill(message);
+        core::mem::forget(self);
+    }
+}
+
+impl<P: ChannelRef> Drop for Permit<'_, P> {
+    fn drop(&mut self) {
+        self.0.give_back();
+    }
+}
+
+impl<P: ChannelRef> fmt::Debug for Permit<'_, P>
+where
+    P::Buffer: Buffer,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").finish_non_exhaustive()
+    }
+}

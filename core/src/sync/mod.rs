@@ -1,0 +1,364 @@
+//! What tasks work together with: channels, locks and notifications.
+//!
+//! Each primitive exists in two scopes, by one implementation. What is in this module is [`Shared`]
+//! between threads, cores and interrupt handlers; what is in [`local`] belongs to the tasks of one
+//! executor and has no lock and no atomics. The types themselves are in [`scoped`].
+//!
+//! All are made of one [wait list](wait_list): any number of tasks can wait, none of them allocates,
+//! and whoever gives up costs the others nothing.
+
+mod barrier;
+#[cfg(feature = "std")]
+mod blocking;
+mod broadcast_any;
+mod cancel;
+mod channel;
+pub mod local;
+mod mutex;
+mod notify;
+mod once_cell;
+mod oneshot_any;
+mod rwlock;
+mod scope;
+mod semaphore;
+mod shelf;
+mod signal;
+mod slot;
+mod tracker;
+pub mod wait_list;
+mod watch_any;
+
+pub use barrier::BarrierWaitResult;
+pub use mutex::TryLockError;
+pub use once_cell::SetError;
+pub use scope::{Local, Scope, Shared};
+pub use semaphore::{AcquireError, TryAcquireError};
+
+/// The primitives with their scope as a parameter.
+pub mod scoped {
+    pub use super::barrier::Barrier;
+    pub use super::broadcast_any::{
+        Broadcast, BroadcastRef, Receiver as BroadcastReceiver, RecvStream as BroadcastStream,
+        Sender as BroadcastSender,
+    };
+    pub use super::cancel::{CancellationFlag, Cancelled};
+    #[cfg(feature = "alloc")]
+    pub use super::cancel::{CancellationToken, DropGuard};
+    #[cfg(feature = "alloc")]
+    pub use super::channel::Growing;
+    pub use super::channel::{
+        Buffer, Channel, ChannelRef, Fixed, ManyReceiver, Permit, RecvStream, Ring, Sender,
+        SingleReceiver, UnboundedSender,
+    };
+    #[cfg(feature = "alloc")]
+    pub use super::mutex::OwnedMutexGuard;
+    pub use super::mutex::{Mutex, MutexGuard};
+    pub use super::notify::{Notified, Notify};
+    pub use super::once_cell::{LazyCell, OnceCell};
+    pub use super::oneshot_any::{
+        Oneshot, OneshotRef, Receiver as OneshotReceiver, Sender as OneshotSender,
+    };
+    pub use super::rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+    #[cfg(feature = "alloc")]
+    pub use super::semaphore::OwnedSemaphorePermit;
+    pub use super::semaphore::{Semaphore, SemaphorePermit};
+    pub use super::signal::Signal;
+    #[cfg(feature = "alloc")]
+    pub use super::tracker::TaskTracker;
+    pub use super::tracker::{TaskTrackerToken, TrackedFuture, Tracker, TrackerRef};
+    pub use super::watch_any::{
+        Receiver as WatchReceiver, Ref as WatchRefGuard, Sender as WatchSender, Watch, WatchRef,
+    };
+}
+
+/// Names for the types of one scope.
+macro_rules! names {
+    ($scope:ty; $($(#[$meta:meta])* $name:ident $(<$lifetime:lifetime>)? $(<$($generic:ident),+>)?;)*) => {
+        $(
+            $(#[$meta])*
+            #[doc = concat!("[`scoped::", stringify!($name), "`](crate::sync::scoped::", stringify!($name), ") with the scope of this module.")]
+            pub type $name<$($lifetime,)? $($($generic),+)?> =
+                $crate::sync::scoped::$name<$($lifetime,)? $($($generic,)+)? $scope>;
+        )*
+    };
+}
+use names;
+
+/// Names for all types of one scope.
+macro_rules! all_names {
+    ($scope:ty, $owner:path) => {
+        $crate::sync::channel_names! { $scope, $owner }
+        $crate::sync::names! { $scope;
+            Barrier;
+            CancellationFlag;
+            Cancelled<'a>;
+            #[cfg(feature = "alloc")]
+            CancellationToken;
+            #[cfg(feature = "alloc")]
+            DropGuard;
+            Notify;
+            Notified<'a>;
+            Tracker;
+            #[cfg(feature = "alloc")]
+            TaskTracker;
+            Semaphore;
+            SemaphorePermit<'a>;
+            #[cfg(feature = "alloc")]
+            OwnedSemaphorePermit;
+        }
+        /// [`scoped::Signal`](crate::sync::scoped::Signal) with the scope of this module.
+        pub type Signal<T> = $crate::sync::scoped::Signal<T, $scope>;
+        /// [`scoped::OnceCell`](crate::sync::scoped::OnceCell) with the scope of this module.
+        pub type OnceCell<T> = $crate::sync::scoped::OnceCell<T, $scope>;
+        /// [`scoped::LazyCell`](crate::sync::scoped::LazyCell) with the scope of this module.
+        pub type LazyCell<T, F> = $crate::sync::scoped::LazyCell<T, F, $scope>;
+        /// [`scoped::Mutex`](crate::sync::scoped::Mutex) with the scope of this module.
+        pub type Mutex<T> = $crate::sync::scoped::Mutex<T, $scope>;
+        /// [`scoped::MutexGuard`](crate::sync::scoped::MutexGuard) with the scope of this module.
+        pub type MutexGuard<'a, T> = $crate::sync::scoped::MutexGuard<'a, T, $scope>;
+        /// [`scoped::OwnedMutexGuard`](crate::sync::scoped::OwnedMutexGuard) with the scope of this
+        /// module.
+        #[cfg(feature = "alloc")]
+        pub type OwnedMutexGuard<T> = $crate::sync::scoped::OwnedMutexGuard<T, $scope>;
+        /// [`scoped::RwLock`](crate::sync::scoped::RwLock) with the scope of this module.
+        pub type RwLock<T> = $crate::sync::scoped::RwLock<T, $scope>;
+        /// [`scoped::RwLockReadGuard`](crate::sync::scoped::RwLockReadGuard) with the scope of this
+        /// module.
+        pub type RwLockReadGuard<'a, T> = $crate::sync::scoped::RwLockReadGuard<'a, T, $scope>;
+        /// [`scoped::RwLockWriteGuard`](crate::sync::scoped::RwLockWriteGuard) with the scope of this
+        /// module.
+        pub type RwLockWriteGuard<'a, T> = $crate::sync::scoped::RwLockWriteGuard<'a, T, $scope>;
+    };
+}
+use all_names;
+
+/// The modules `mpsc` and `mpmc` of one scope.
+macro_rules! channel_names {
+    ($scope:ty, $owner:path) => {
+        /// Channels with many ends that send and one that receives.
+        ///
+        /// | | capacity | memory |
+        /// |---|---|---|
+        /// | [`Channel`](mpsc::Channel) | fixed | in itself; ends borrow it |
+        /// | `channel` | fixed | on the heap, once |
+        /// | `unbounded_channel` | none | on the heap, grows |
+        pub mod mpsc {
+            /// The errors.
+            pub mod error {
+                pub use $crate::sync::channel::{SendError, TryRecvError, TrySendError};
+            }
+            pub use error::*;
+
+            use $crate::sync::channel as any;
+
+            /// A channel for up to `N` messages, which lie in it:
+            /// see [`Channel::split`](any::Channel::split).
+            pub type Channel<T, const N: usize> = any::Channel<any::Fixed<T, N>, $scope>;
+
+            #[cfg(feature = "alloc")]
+            use $owner as Owner;
+
+            #[cfg(feature = "alloc")]
+            type Bounded<T> = Owner<any::Channel<any::Boxed<T>, $scope>>;
+            #[cfg(feature = "alloc")]
+            type Unbounded<T> = Owner<any::Channel<any::Growing<T>, $scope>>;
+
+            /// An end that sends, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Sender<T> = any::Sender<Bounded<T>>;
+            /// The end that receives, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Receiver<T> = any::SingleReceiver<Bounded<T>>;
+            /// Room for a message in a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Permit<'a, T> = any::Permit<'a, Bounded<T>>;
+            /// An end that sends, of an [`unbounded_channel`].
+            #[cfg(feature = "alloc")]
+            pub type UnboundedSender<T> = any::UnboundedSender<Unbounded<T>>;
+            /// The end that receives, of an [`unbounded_channel`].
+            #[cfg(feature = "alloc")]
+            pub type UnboundedReceiver<T> = any::SingleReceiver<Unbounded<T>>;
+
+            /// A channel for up to `capacity` messages, whose memory is allocated at once.
+            ///
+            /// # Panics
+            ///
+            /// If `capacity` is zero.
+            #[cfg(feature = "alloc")]
+            #[track_caller]
+            pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+                let channel = any::bounded::<T, $scope>(capacity);
+                (
+                    any::Sender::new(channel.clone()),
+                    any::SingleReceiver::new(channel),
+                )
+            }
+
+            /// A channel for any number of messages.
+            #[cfg(feature = "alloc")]
+            pub fn unbounded_channel<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
+                let channel = any::unbounded::<T, $scope>();
+                (
+                    any::UnboundedSender::new(channel.clone()),
+                    any::SingleReceiver::new(channel),
+                )
+            }
+        }
+
+        /// Channels with many ends that send and many that receive; each message goes to one of them.
+        pub mod mpmc {
+            pub use $crate::sync::channel::{RecvError, SendError, TryRecvError, TrySendError};
+
+            use $crate::sync::channel as any;
+
+            /// A channel for up to `N` messages, which lie in it.
+            pub type Channel<T, const N: usize> = any::Channel<any::Fixed<T, N>, $scope>;
+
+            #[cfg(feature = "alloc")]
+            use $owner as Owner;
+
+            #[cfg(feature = "alloc")]
+            type Bounded<T> = Owner<any::Channel<any::Boxed<T>, $scope>>;
+            #[cfg(feature = "alloc")]
+            type Unbounded<T> = Owner<any::Channel<any::Growing<T>, $scope>>;
+
+            /// An end that sends, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Sender<T> = any::Sender<Bounded<T>>;
+            /// An end that receives, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Receiver<T> = any::ManyReceiver<Bounded<T>>;
+            /// An end that sends, of an [`unbounded_channel`].
+            #[cfg(feature = "alloc")]
+            pub type UnboundedSender<T> = any::UnboundedSender<Unbounded<T>>;
+            /// An end that receives, of an [`unbounded_channel`].
+            #[cfg(feature = "alloc")]
+            pub type UnboundedReceiver<T> = any::ManyReceiver<Unbounded<T>>;
+
+            /// A channel for up to `capacity` messages, whose memory is allocated at once.
+            ///
+            /// # Panics
+            ///
+            /// If `capacity` is zero.
+            #[cfg(feature = "alloc")]
+            #[track_caller]
+            pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+                let channel = any::bounded::<T, $scope>(capacity);
+                (
+                    any::Sender::new(channel.clone()),
+                    any::ManyReceiver::new(channel),
+                )
+            }
+
+            /// A channel for any number of messages.
+            #[cfg(feature = "alloc")]
+            pub fn unbounded_channel<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
+                let channel = any::unbounded::<T, $scope>();
+                (
+                    any::UnboundedSender::new(channel.clone()),
+                    any::ManyReceiver::new(channel),
+                )
+            }
+        }
+
+        /// A channel that gives each message to all who receive.
+        pub mod broadcast {
+            /// The errors.
+            pub mod error {
+                pub use $crate::sync::broadcast_any::{RecvError, TryRecvError};
+                pub use $crate::sync::channel::SendError;
+            }
+            pub use error::*;
+
+            use $crate::sync::broadcast_any as any;
+
+            /// A channel that keeps the latest `N` messages, which lie in it.
+            pub type Broadcast<T, const N: usize> = any::Broadcast<T, [any::Slot<T>; N], $scope>;
+
+            #[cfg(feature = "alloc")]
+            use $owner as Owner;
+
+            /// An end that sends, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Sender<T> = any::Sender<Owner<any::Boxed<T, $scope>>>;
+            /// An end that receives, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Receiver<T> = any::Receiver<Owner<any::Boxed<T, $scope>>>;
+
+            /// A channel that keeps the latest `capacity` messages, whose memory is allocated at once.
+            ///
+            /// # Panics
+            ///
+            /// If `capacity` is zero.
+            #[cfg(feature = "alloc")]
+            #[track_caller]
+            pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+                any::channel::<T, $scope>(capacity)
+            }
+        }
+
+        /// A value that many look at, and that tells them when it changes.
+        pub mod watch {
+            /// The errors.
+            pub mod error {
+                pub use $crate::sync::channel::{RecvError, SendError};
+            }
+            pub use error::*;
+
+            use $crate::sync::watch_any as any;
+
+            /// A value, which lies in it.
+            pub type Watch<T> = any::Watch<T, $scope>;
+
+            #[cfg(feature = "alloc")]
+            use $owner as Owner;
+
+            /// An end that changes the value, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Sender<T> = any::Sender<Owner<any::Watch<T, $scope>>>;
+            /// An end that watches, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Receiver<T> = any::Receiver<Owner<any::Watch<T, $scope>>>;
+
+            /// A value on the heap.
+            #[cfg(feature = "alloc")]
+            pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
+                any::channel::<T, $scope>(value)
+            }
+        }
+
+        /// A channel for one message.
+        pub mod oneshot {
+            pub use $crate::sync::channel::{RecvError, TryRecvError};
+            /// The errors.
+            pub mod error {
+                pub use $crate::sync::channel::{RecvError, TryRecvError};
+            }
+
+            use $crate::sync::oneshot_any as any;
+
+            /// A channel for one message, which lies in it:
+            /// see [`Oneshot::split`](any::Oneshot::split).
+            pub type Oneshot<T> = any::Oneshot<T, $scope>;
+
+            #[cfg(feature = "alloc")]
+            use $owner as Owner;
+
+            /// The end that sends, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Sender<T> = any::Sender<Owner<any::Oneshot<T, $scope>>>;
+            /// The end that receives, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Receiver<T> = any::Receiver<Owner<any::Oneshot<T, $scope>>>;
+
+            /// A channel on the heap.
+            #[cfg(feature = "alloc")]
+            pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
+                any::channel::<T, $scope>()
+            }
+        }
+    };
+}
+use channel_names;
+
+all_names!(crate::sync::Shared, alloc::sync::Arc);

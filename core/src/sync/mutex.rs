@@ -1,0 +1,245 @@
+//! A lock that may be held across an await.
+
+use core::cell::UnsafeCell;
+use core::fmt;
+use core::ops::{Deref, DerefMut};
+
+use super::Shared;
+use super::scope::Scope;
+use super::semaphore::Permits;
+
+/// A value that one task has at a time, also across an `.await`.
+///
+/// As in tokio: the lock is given to those who wait in the order in which they came, and there is no
+/// poisoning. It takes no allocation, and lies in a static, a structure, or behind an `Rc` or `Arc`.
+/// Where the lock is not held across an await, a `RefCell` (in one thread) or a `std::sync::Mutex` is
+/// cheaper still.
+///
+/// ```
+/// use polliwog_core::sync::Mutex;
+///
+/// static BUS: Mutex<[u8; 4]> = Mutex::new([0; 4]);
+///
+/// async fn transfer(byte: u8) {
+///     let mut bus = BUS.lock().await;
+///     bus[0] = byte;
+///     polliwog_core::yield_now().await;
+///     // Nobody has had the bus meanwhile.
+///     assert_eq!(bus[0], byte);
+/// }
+/// ```
+///
+/// | operation | waits | from an interrupt handler |
+/// |---|---|---|
+/// | `lock`, `lock_owned` | yes, FIFO | no |
+/// | `try_lock`, dropping the guard | no | yes, if [`Shared`] |
+pub struct Mutex<T: ?Sized, S: Scope = Shared> {
+    permits: Permits<S>,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is given to one guard at a time, on whichever thread; so it must be `Send`.
+unsafe impl<T: ?Sized + Send> Sync for Mutex<T, Shared> {}
+// SAFETY: it owns the value.
+unsafe impl<T: ?Sized + Send> Send for Mutex<T, Shared> {}
+
+impl<T, S: Scope> Mutex<T, S> {
+    crate::shim::const_unless_loom! {
+        /// A value that nobody has locked.
+        pub fn new(value: T) -> Self {
+            Self {
+                permits: Permits::new(1),
+                value: UnsafeCell::new(value),
+            }
+        }
+    }
+
+    /// The value.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T: ?Sized, S: Scope> Mutex<T, S> {
+    /// Waits until the value can be had.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it gives up its place in the queue; the lock goes to the next.
+    #[inline]
+    pub async fn lock(&self) -> MutexGuard<'_, T, S> {
+        if let Ok(guard) = self.try_lock() {
+            return guard;
+        }
+        // Nobody closes it.
+        let _ = self.permits.acquire(1).await;
+        MutexGuard { mutex: self }
+    }
+
+    /// The value, if it can be had without waiting.
+    ///
+    /// # Errors
+    ///
+    /// If somebody has it, or is about to get it.
+    #[inline]
+    pub fn try_lock(&self) -> Result<MutexGuard<'_, T, S>, TryLockError> {
+        match self.permits.try_acquire(1) {
+            Ok(()) => Ok(MutexGuard { mutex: self }),
+            Err(_) => Err(TryLockError(())),
+        }
+    }
+
+    /// The value of a lock that nobody else can see.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+}
+
+impl<T: Default, S: Scope> Default for Mutex<T, S> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T, S: Scope> From<T> for Mutex<T, S> {
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}
+
+impl<T: ?Sized + fmt::Debug, S: Scope> fmt::Debug for Mutex<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Mutex");
+        match self.try_lock() {
+            Ok(guard) => out.field("data", &&*guard),
+            Err(_) => out.field("data", &format_args!("<locked>")),
+        };
+        out.finish()
+    }
+}
+
+/// The value of a [`Mutex`], until it is dropped.
+#[must_use = "dropped at once, it unlocks at once"]
+pub struct MutexGuard<'a, T: ?Sized, S: Scope = Shared> {
+    mutex: &'a Mutex<T, S>,
+}
+
+// SAFETY: it is a `&mut T` and a reference to a lock of all threads; unlocking may happen on any.
+unsafe impl<T: ?Sized + Send> Send for MutexGuard<'_, T, Shared> {}
+// SAFETY: by reference it is a `&T`.
+unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T, Shared> {}
+
+impl<'a, T: ?Sized, S: Scope> MutexGuard<'a, T, S> {
+    /// The mutex that the value is in.
+    pub fn mutex(guard: &Self) -> &'a Mutex<T, S> {
+        guard.mutex
+    }
+}
+
+/// The value of a [`Mutex`], and a share of it.
+#[cfg(feature = "alloc")]
+#[must_use = "dropped at once, it unlocks at once"]
+pub struct OwnedMutexGuard<T, S: Scope = Shared> {
+    mutex: S::Counted<Mutex<T, S>>,
+}
+
+// SAFETY: as for `MutexGuard`; the `Arc` of a `Mutex<T>` asks for the same.
+#[cfg(feature = "alloc")]
+unsafe impl<T: Sync + Send> Sync for OwnedMutexGuard<T, Shared> {}
+
+#[cfg(feature = "alloc")]
+macro_rules! owned {
+    ($scope:ty, $owner:ty) => {
+        impl<T> Mutex<T, $scope> {
+            /// [`lock`](Self::lock), for a guard that owns a share of the mutex.
+            ///
+            /// # Cancel safety
+            ///
+            /// Dropped, it gives up its place in the queue; the lock goes to the next.
+            pub async fn lock_owned(self: $owner) -> OwnedMutexGuard<T, $scope> {
+                core::mem::forget(self.lock().await);
+                OwnedMutexGuard { mutex: self }
+            }
+
+            /// [`try_lock`](Self::try_lock), for a guard that owns a share of the mutex.
+            ///
+            /// # Errors
+            ///
+            /// If somebody has it, or is about to get it.
+            pub fn try_lock_owned(
+                self: $owner,
+            ) -> Result<OwnedMutexGuard<T, $scope>, TryLockError> {
+                core::mem::forget(self.try_lock()?);
+                Ok(OwnedMutexGuard { mutex: self })
+            }
+        }
+    };
+}
+
+#[cfg(feature = "alloc")]
+owned!(Shared, alloc::sync::Arc<Self>);
+#[cfg(feature = "alloc")]
+owned!(super::Local, alloc::rc::Rc<Self>);
+
+macro_rules! guard {
+    ([$($generics:tt)*] $name:ty) => {
+        impl<$($generics)*> Deref for $name {
+            type Target = T;
+
+            #[inline]
+            fn deref(&self) -> &T {
+                // SAFETY: the guard has the only permit.
+                unsafe { &*self.mutex.value.get() }
+            }
+        }
+
+        impl<$($generics)*> DerefMut for $name {
+            #[inline]
+            fn deref_mut(&mut self) -> &mut T {
+                // SAFETY: the guard has the only permit, and is borrowed alone.
+                unsafe { &mut *self.mutex.value.get() }
+            }
+        }
+
+        impl<$($generics)*> Drop for $name {
+            #[inline]
+            fn drop(&mut self) {
+                self.mutex.permits.release(1);
+            }
+        }
+
+        impl<$($generics)*> fmt::Debug for $name
+        where
+            T: fmt::Debug,
+        {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                (**self).fmt(f)
+            }
+        }
+
+        impl<$($generics)*> fmt::Display for $name
+        where
+            T: fmt::Display,
+        {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                (**self).fmt(f)
+            }
+        }
+    };
+}
+
+guard!(['a, T: ?Sized, S: Scope] MutexGuard<'a, T, S>);
+#[cfg(feature = "alloc")]
+guard!([T, S: Scope] OwnedMutexGuard<T, S>);
+
+/// Somebody else has the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TryLockError(pub(super) ());
+
+impl fmt::Display for TryLockError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the lock is held")
+    }
+}
+
+impl core::error::Error for TryLockError {}

@@ -1,0 +1,297 @@
+//! A channel for one message.
+
+use core::cell::Cell as ValueCell;
+use core::fmt;
+use core::future::poll_fn;
+use core::ops::Deref;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use super::channel::{RecvError, TryRecvError};
+use super::scope::Scope;
+use super::slot::{WakerSlot, poll_slot};
+use super::wait_list::WaitList;
+use crate::shim::Cell;
+use crate::task::wake_quietly;
+
+/// A channel for one message, whose ends borrow it: see [`split`](Self::split).
+///
+/// ```
+/// use polliwog_core::sync::oneshot;
+///
+/// # async fn example() {
+/// let mut oneshot = oneshot::Oneshot::new();
+/// let (sender, receiver) = oneshot.split();
+/// sender.send(7).unwrap();
+/// assert_eq!(receiver.await, Ok(7));
+/// # }
+/// ```
+pub struct Oneshot<T, S: Scope>(WaitList<S, State<T>, (), 0>);
+
+pub(super) struct State<T> {
+    message: ValueCell<Option<T>>,
+    /// Nothing will be sent any more.
+    done: Cell<bool>,
+    /// Nothing will be received any more.
+    closed: Cell<bool>,
+    receiver: WakerSlot,
+    /// Whoever waits for the receiver to go away.
+    sender: WakerSlot,
+}
+
+impl<T> State<T> {
+    /// The message, or that none comes, if either is known.
+    #[inline]
+    fn receive(&self) -> Option<Result<T, RecvError>> {
+        if let Some(message) = self.message.take() {
+            self.closed.set(true);
+            return Some(Ok(message));
+        }
+        (self.done.get() || self.closed.get()).then_some(Err(RecvError(())))
+    }
+}
+
+impl<T, S: Scope> Oneshot<T, S> {
+    crate::shim::const_unless_loom! {
+        /// A channel without ends.
+        pub fn new() -> Self {
+            Self(WaitList::with_value(State {
+                message: ValueCell::new(None),
+                done: Cell::new(false),
+                closed: Cell::new(false),
+                receiver: WakerSlot::new(),
+                sender: WakerSlot::new(),
+            }))
+        }
+    }
+
+    /// Both ends, of a channel that is as new.
+    pub fn split(&mut self) -> (Sender<&Self>, Receiver<&Self>) {
+        *self = Self::new();
+        (Sender(self), Receiver(self))
+    }
+
+    fn receive(&self) -> Result<T, TryRecvError> {
+        match self.0.with(|view| view.value().receive()) {
+            Some(received) => received.map_err(|_| TryRecvError::Disconnected),
+            None => Err(TryRecvError::Empty),
+        }
+    }
+
+    fn close(&self) {
+        let sender = self.0.with(|view| {
+            view.value().closed.set(true);
+            view.value().sender.take()
+        });
+        if let Some(sender) = sender {
+            wake_quietly(sender);
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.with(|view| view.value().closed.get())
+    }
+}
+
+impl<T, S: Scope> Default for Oneshot<T, S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T, S: Scope> fmt::Debug for Oneshot<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Oneshot").finish_non_exhaustive()
+    }
+}
+
+/// What leads to a [`Oneshot`]: a reference or, with feature `alloc`, an `Rc` or `Arc`.
+pub trait OneshotRef: Deref<Target = Oneshot<Self::Message, Self::Scope>> + sealed::Sealed {
+    /// The message.
+    type Message;
+    /// Who may use it.
+    type Scope: Scope;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! oneshot_ref {
+    ($owner:ty) => {
+        impl<T, S: Scope> sealed::Sealed for $owner {}
+        impl<T, S: Scope> OneshotRef for $owner {
+            type Message = T;
+            type Scope = S;
+        }
+    };
+}
+
+oneshot_ref!(&Oneshot<T, S>);
+#[cfg(feature = "alloc")]
+oneshot_ref!(alloc::rc::Rc<Oneshot<T, S>>);
+#[cfg(feature = "alloc")]
+oneshot_ref!(alloc::sync::Arc<Oneshot<T, S>>);
+
+#[cfg(feature = "alloc")]
+type Ends<P> = (Sender<P>, Receiver<P>);
+
+/// A channel on the heap.
+#[cfg(feature = "alloc")]
+pub(super) fn channel<T, S: Scope>() -> Ends<S::Counted<Oneshot<T, S>>>
+where
+    S::Counted<Oneshot<T, S>>: OneshotRef,
+{
+    let channel = S::Counted::from(Oneshot::new());
+    (Sender(channel.clone()), Receiver(channel))
+}
+
+/// The end that sends the message. Dropped without having sent it, it ends the wait of the receiver,
+/// with an error.
+///
+/// Nothing but [`closed`](Self::closed) waits, so that it is for interrupt handlers, too, if the channel
+/// is shared.
+pub struct Sender<P: OneshotRef>(P);
+
+impl<P: OneshotRef> Sender<P> {
+    /// Sends the message.
+    ///
+    /// # Errors
+    ///
+    /// The message, if nobody will receive it. That it was sent does not mean that it will be received.
+    pub fn send(self, message: P::Message) -> Result<(), P::Message> {
+        // What there was: nothing.
+        let sent = self.0.0.with(|view| {
+            let state = view.value();
+            if state.closed.get() {
+                return Err(message);
+            }
+            core::mem::forget(state.message.replace(Some(message)));
+            Ok(())
+        });
+        // Dropping the sender wakes the receiver.
+        sent
+    }
+
+    /// Waits until nobody will receive the message any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping it.
+    pub async fn closed(&mut self) {
+        poll_fn(|cx| self.poll_closed(cx)).await;
+    }
+
+    /// [`closed`](Self::closed), polled. It wakes whichever task polled last.
+    pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        poll_slot(
+            &self.0.0,
+            cx,
+            |state| &state.sender,
+            |view| view.value().closed.get().then_some(()),
+        )
+    }
+
+    /// Whether nobody will receive the message any more.
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+}
+
+impl<P: OneshotRef> Drop for Sender<P> {
+    #[inline]
+    fn drop(&mut self) {
+        let receiver = self.0.0.with(|view| {
+            view.value().done.set(true);
+            view.value().receiver.take()
+        });
+        if let Some(receiver) = receiver {
+            wake_quietly(receiver);
+        }
+    }
+}
+
+impl<P: OneshotRef> fmt::Debug for Sender<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").finish_non_exhaustive()
+    }
+}
+
+/// The end that receives the message: a future, which ends with an error if the sender has gone
+/// without having sent it. It is `Unpin`, to be awaited by reference, too.
+///
+/// # Cancel safety
+///
+/// Awaited by reference and dropped before its end, the wait has lost nothing. Dropping the receiver
+/// itself drops a message that has been sent.
+///
+/// # Errors
+///
+/// The future's output is [`RecvError`] if no message comes. So it is when polled after its end.
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Receiver<P: OneshotRef>(P);
+
+impl<P: OneshotRef> Receiver<P> {
+    /// Receives the message, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there yet, or will not come.
+    pub fn try_recv(&mut self) -> Result<P::Message, TryRecvError> {
+        self.0.receive()
+    }
+
+    /// Receives the message, on a thread that is no executor's; it blocks.
+    ///
+    /// # Errors
+    ///
+    /// If no message comes.
+    ///
+    /// # Panics
+    ///
+    /// Inside of an executor, which could not go on.
+    #[cfg(feature = "std")]
+    #[track_caller]
+    pub fn blocking_recv(self) -> Result<P::Message, RecvError>
+    where
+        P: OneshotRef<Scope = super::Shared>,
+    {
+        super::blocking::block_on(self)
+    }
+
+    /// Lets nobody send any more. A message that has been sent can still be received.
+    pub fn close(&mut self) {
+        self.0.close();
+    }
+}
+
+impl<P: OneshotRef> Unpin for Receiver<P> {}
+
+impl<P: OneshotRef> Future for Receiver<P> {
+    type Output = Result<P::Message, RecvError>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        poll_slot(
+            &self.0.0,
+            cx,
+            |state| &state.receiver,
+            |view| view.value().receive(),
+        )
+    }
+}
+
+impl<P: OneshotRef> Drop for Receiver<P> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.close();
+        // A message that nobody receives is dropped here, not with the channel.
+        let _message = self.0.receive();
+    }
+}
+
+impl<P: OneshotRef> fmt::Debug for Receiver<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").finish_non_exhaustive()
+    }
+}

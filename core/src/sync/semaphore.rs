@@ -1,0 +1,522 @@
+//! A semaphore, and the permits that locks are made of.
+
+#[cfg(feature = "alloc")]
+use alloc::{rc::Rc, sync::Arc};
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::Shared;
+use super::scope::Scope;
+use super::wait_list::{Access, Wait, WaitList, WaitState};
+use crate::shim::Cell;
+use crate::task::wake_quietly;
+
+/// How many permits there are, and who waits for how many of them.
+///
+/// Permits go to waiters in the order in which they came; as long as somebody waits, nobody who comes
+/// later gets any.
+pub(super) struct Permits<S: Scope>(WaitList<S, State, usize>);
+
+struct State {
+    /// Not given to anybody. Not enough for the first who waits, if somebody does.
+    free: Cell<usize>,
+    closed: Cell<bool>,
+}
+
+type View<'a> = Access<'a, State, usize, 1>;
+
+impl State {
+    #[inline]
+    fn take(&self, permits: usize) -> Result<(), TryAcquireError> {
+        if self.closed.get() {
+            return Err(TryAcquireError::Closed);
+        }
+        let free = self.free.get();
+        if free < permits {
+            return Err(TryAcquireError::NoPermits);
+        }
+        self.free.set(free - permits);
+        Ok(())
+    }
+}
+
+#[inline]
+fn try_take(view: &View<'_>, permits: usize) -> Result<(), TryAcquireError> {
+    if permits > 0 && !view.is_empty(0) && !view.value().closed.get() {
+        return Err(TryAcquireError::NoPermits);
+    }
+    view.value().take(permits)
+}
+
+/// Gives what is free to the first who waits, if it is enough.
+#[inline]
+fn grant(view: &View<'_>) -> Option<core::task::Waker> {
+    let permits = view.first(0)?;
+    let free = view.value().free.get();
+    if free < permits {
+        return None;
+    }
+    view.value().free.set(free - permits);
+    view.take_first(0)
+}
+
+impl<S: Scope> Permits<S> {
+    crate::shim::const_unless_loom! {
+        pub(super) fn new(permits: usize) -> Self {
+            Self(WaitList::with_value(State {
+                free: Cell::new(permits),
+                closed: Cell::new(false),
+            }))
+        }
+    }
+
+    #[inline]
+    pub(super) fn free(&self) -> usize {
+        self.0.with(|view| view.value().free.get())
+    }
+
+    #[inline]
+    pub(super) fn try_acquire(&self, permits: usize) -> Result<(), TryAcquireError> {
+        self.0.with(|view| try_take(view, permits))
+    }
+
+    #[inline]
+    pub(super) fn acquire(&self, permits: usize) -> Acquire<'_, S> {
+        Acquire {
+            wait: Wait::new(&self.0, permits),
+        }
+    }
+
+    /// # Panics
+    ///
+    /// If there would be more than [`MAX_PERMITS`].
+    #[inline]
+    #[track_caller]
+    pub(super) fn release(&self, permits: usize) {
+        let first = self.0.with(|view| {
+            let free = view.value().free.get();
+            // Also to be right where `usize` overflows.
+            let room = MAX_PERMITS.checked_sub(free)?;
+            if permits > room {
+                return None;
+            }
+            view.value().free.set(free + permits);
+            Some(grant(view))
+        });
+        match first {
+            Some(Some(first)) => {
+                wake_quietly(first);
+                grant_more(&self.0);
+            }
+            Some(None) => {}
+            None => panic!("a semaphore has at most {MAX_PERMITS} permits"),
+        }
+    }
+
+    /// Takes up to so many of the free permits away for ever.
+    fn forget(&self, permits: usize) -> usize {
+        self.0.with(|view| {
+            let free = view.value().free.get();
+            let gone = free.min(permits);
+            view.value().free.set(free - gone);
+            gone
+        })
+    }
+
+    pub(super) fn close(&self) {
+        self.0.with(|view| view.value().closed.set(true));
+        self.0.notify_all(0);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.with(|view| view.value().closed.get())
+    }
+}
+
+pin_project! {
+    /// Waits for permits; they are the caller's once it has ended well.
+    pub(super) struct Acquire<'a, S: Scope> {
+        #[pin]
+        wait: Wait<&'a WaitList<S, State, usize>>,
+    }
+
+    impl<S: Scope> PinnedDrop for Acquire<'_, S> {
+        #[inline]
+        fn drop(this: Pin<&mut Self>) {
+            let mut wait = this.project().wait;
+            let next = wait.as_mut().cancel_with(|view, state, permits| {
+                if state == WaitState::Notified {
+                    let free = &view.value().free;
+                    free.set(free.get() + permits);
+                }
+                // Whoever came behind it may need less than it did.
+                grant(view)
+            });
+            if let Some(Some(next)) = next {
+                wake_quietly(next);
+                grant_more(wait.list_ref());
+            }
+        }
+    }
+}
+
+/// Gives permits to whoever can have them.
+fn grant_more<S: Scope>(list: &WaitList<S, State, usize>) {
+    while let Some(next) = list.with(grant) {
+        wake_quietly(next);
+    }
+}
+
+impl<S: Scope> Future for Acquire<'_, S> {
+    type Output = Result<(), AcquireError>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut wait = self.project().wait;
+        let permits = wait.as_mut().data();
+        wait.poll_with(cx, |view, state| match state {
+            WaitState::New => match try_take(view, permits) {
+                Ok(()) => Some(Ok(())),
+                Err(TryAcquireError::NoPermits) => None,
+                Err(TryAcquireError::Closed) => Some(Err(AcquireError(()))),
+            },
+            WaitState::Waiting => None,
+            WaitState::Notified => Some(Ok(())),
+            WaitState::NotifiedWithAll => Some(Err(AcquireError(()))),
+        })
+    }
+}
+
+/// The largest number of permits that a semaphore can have.
+pub(super) const MAX_PERMITS: usize = usize::MAX >> 3;
+
+/// A number of permits, which those who want some wait for in the order in which they came.
+///
+/// As in tokio. It takes no allocation, lies in a static, a structure, or behind an `Rc` or `Arc`, and
+/// any number of tasks can wait.
+///
+/// ```
+/// use polliwog_core::sync::Semaphore;
+///
+/// static UPLOADS: Semaphore = Semaphore::new(3);
+///
+/// async fn upload() {
+///     let _permit = UPLOADS.acquire().await.expect("nobody closes it");
+///     // At most three of us are here at the same time.
+/// }
+/// ```
+///
+/// | operation | waits | from an interrupt handler |
+/// |---|---|---|
+/// | `acquire`, `acquire_many`, `acquire_owned`, … | yes, FIFO | no |
+/// | `try_acquire`, …, `add_permits`, `close`, dropping a permit | no | yes, if [`Shared`] |
+pub struct Semaphore<S: Scope = Shared>(Permits<S>);
+
+impl<S: Scope> Semaphore<S> {
+    /// The largest number of permits that a semaphore can have.
+    pub const MAX_PERMITS: usize = MAX_PERMITS;
+
+    crate::shim::const_unless_loom! {
+        /// A semaphore with so many permits.
+        ///
+        /// # Panics
+        ///
+        /// If there are more than [`MAX_PERMITS`].
+        pub fn new(permits: usize) -> Self {
+            assert!(permits <= MAX_PERMITS, "too many permits");
+            Self(Permits::new(permits))
+        }
+    }
+
+    /// How many permits can be had without waiting.
+    pub fn available_permits(&self) -> usize {
+        self.0.free()
+    }
+
+    /// Adds permits, which wakes whoever can have them.
+    ///
+    /// # Panics
+    ///
+    /// If there would be more than [`MAX_PERMITS`].
+    #[track_caller]
+    pub fn add_permits(&self, permits: usize) {
+        self.0.release(permits);
+    }
+
+    /// Takes up to so many of the available permits away for ever; returns how many it were.
+    pub fn forget_permits(&self, permits: usize) -> usize {
+        self.0.forget(permits)
+    }
+
+    /// Waits for a permit.
+    ///
+    /// # Errors
+    ///
+    /// If the semaphore has been [closed](Self::close).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it gives up its place in the queue; no permit is lost.
+    pub async fn acquire(&self) -> Result<SemaphorePermit<'_, S>, AcquireError> {
+        self.permit(1).await
+    }
+
+    /// Waits for so many permits at once. Meanwhile nobody who comes later gets any.
+    ///
+    /// # Errors
+    ///
+    /// If the semaphore has been [closed](Self::close).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it gives up its place in the queue; no permit is lost.
+    pub async fn acquire_many(&self, permits: u32) -> Result<SemaphorePermit<'_, S>, AcquireError> {
+        self.permit(permits as usize).await
+    }
+
+    #[inline]
+    async fn permit(&self, permits: usize) -> Result<SemaphorePermit<'_, S>, AcquireError> {
+        match self.try_permit(permits) {
+            Ok(permit) => return Ok(permit),
+            Err(TryAcquireError::Closed) => return Err(AcquireError(())),
+            Err(TryAcquireError::NoPermits) => {}
+        }
+        self.0.acquire(permits).await?;
+        Ok(SemaphorePermit {
+            semaphore: self,
+            permits,
+        })
+    }
+
+    /// A permit, if there is one and nobody waits.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or the semaphore has been [closed](Self::close).
+    pub fn try_acquire(&self) -> Result<SemaphorePermit<'_, S>, TryAcquireError> {
+        self.try_permit(1)
+    }
+
+    /// So many permits, if they are there and nobody waits.
+    ///
+    /// # Errors
+    ///
+    /// If there are not as many, or the semaphore has been [closed](Self::close).
+    pub fn try_acquire_many(
+        &self,
+        permits: u32,
+    ) -> Result<SemaphorePermit<'_, S>, TryAcquireError> {
+        self.try_permit(permits as usize)
+    }
+
+    #[inline]
+    fn try_permit(&self, permits: usize) -> Result<SemaphorePermit<'_, S>, TryAcquireError> {
+        self.0.try_acquire(permits)?;
+        Ok(SemaphorePermit {
+            semaphore: self,
+            permits,
+        })
+    }
+
+    /// Closes the semaphore: whoever waits, and whoever comes from now on, gets an error. Permits that
+    /// have been given stay good.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    /// Whether it has been closed.
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+}
+
+impl<S: Scope> fmt::Debug for Semaphore<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Semaphore")
+            .field("available_permits", &self.available_permits())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Permits of a [`Semaphore`]. Dropped, it gives them back.
+#[must_use = "dropped at once, it gives the permits back at once"]
+pub struct SemaphorePermit<'a, S: Scope = Shared> {
+    semaphore: &'a Semaphore<S>,
+    permits: usize,
+}
+
+/// Permits of a [`Semaphore`], and a share of it. Dropped, it gives them back.
+#[must_use = "dropped at once, it gives the permits back at once"]
+#[cfg(feature = "alloc")]
+pub struct OwnedSemaphorePermit<S: Scope = Shared> {
+    semaphore: S::Counted<Semaphore<S>>,
+    permits: usize,
+}
+
+#[cfg(feature = "alloc")]
+macro_rules! owned {
+    ($scope:ty, $owner:ident) => {
+        impl Semaphore<$scope> {
+            /// [`acquire`](Self::acquire), for a permit that owns a share of the semaphore.
+            ///
+            /// # Errors
+            ///
+            /// If the semaphore has been [closed](Self::close).
+            ///
+            /// # Cancel safety
+            ///
+            /// Dropped, it gives up its place in the queue; no permit is lost.
+            pub async fn acquire_owned(
+                self: $owner<Self>,
+            ) -> Result<OwnedSemaphorePermit<$scope>, AcquireError> {
+                self.acquire_many_owned(1).await
+            }
+
+            /// [`acquire_many`](Self::acquire_many), for a permit that owns a share of the semaphore.
+            ///
+            /// # Errors
+            ///
+            /// If the semaphore has been [closed](Self::close).
+            ///
+            /// # Cancel safety
+            ///
+            /// Dropped, it gives up its place in the queue; no permit is lost.
+            pub async fn acquire_many_owned(
+                self: $owner<Self>,
+                permits: u32,
+            ) -> Result<OwnedSemaphorePermit<$scope>, AcquireError> {
+                self.acquire_many(permits).await?.forget();
+                Ok(OwnedSemaphorePermit {
+                    semaphore: self,
+                    permits: permits as usize,
+                })
+            }
+
+            /// [`try_acquire`](Self::try_acquire), for a permit that owns a share of the semaphore.
+            ///
+            /// # Errors
+            ///
+            /// If there is none, or the semaphore has been [closed](Self::close).
+            pub fn try_acquire_owned(
+                self: $owner<Self>,
+            ) -> Result<OwnedSemaphorePermit<$scope>, TryAcquireError> {
+                self.try_acquire_many_owned(1)
+            }
+
+            /// [`try_acquire_many`](Self::try_acquire_many), for a permit that owns a share of the
+            /// semaphore.
+            ///
+            /// # Errors
+            ///
+            /// If there are not as many, or the semaphore has been [closed](Self::close).
+            pub fn try_acquire_many_owned(
+                self: $owner<Self>,
+                permits: u32,
+            ) -> Result<OwnedSemaphorePermit<$scope>, TryAcquireError> {
+                let permits = permits as usize;
+                self.0.try_acquire(permits)?;
+                Ok(OwnedSemaphorePermit {
+                    semaphore: self,
+                    permits,
+                })
+            }
+        }
+    };
+}
+
+#[cfg(feature = "alloc")]
+owned!(Shared, Arc);
+#[cfg(feature = "alloc")]
+owned!(super::Local, Rc);
+
+macro_rules! permit {
+    ([$($generics:tt)*] $name:ty, $semaphore:ident => $copy:expr) => {
+        impl<$($generics)*> $name {
+            /// How many permits these are.
+            pub fn num_permits(&self) -> usize {
+                self.permits
+            }
+
+            /// Never gives the permits back.
+            pub fn forget(mut self) {
+                self.permits = 0;
+            }
+
+            /// Takes another one's permits in.
+            ///
+            /// # Panics
+            ///
+            /// If they are of another semaphore.
+            #[track_caller]
+            pub fn merge(&mut self, mut other: Self) {
+                let (own, others): (&Semaphore<S>, &Semaphore<S>) =
+                    (&self.semaphore, &other.semaphore);
+                assert!(core::ptr::eq(own, others), "permits of two semaphores");
+                self.permits += core::mem::take(&mut other.permits);
+            }
+
+            /// Moves so many of the permits to another one, if there are as many.
+            pub fn split(&mut self, permits: usize) -> Option<Self> {
+                self.permits = self.permits.checked_sub(permits)?;
+                let $semaphore = &self.semaphore;
+                Some(Self { semaphore: $copy, permits })
+            }
+        }
+
+        impl<$($generics)*> Drop for $name {
+            #[inline]
+            fn drop(&mut self) {
+                if self.permits > 0 {
+                    self.semaphore.0.release(self.permits);
+                }
+            }
+        }
+
+        impl<$($generics)*> fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct("SemaphorePermit")
+                    .field("permits", &self.permits)
+                    .finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+permit!(['a, S: Scope] SemaphorePermit<'a, S>, semaphore => semaphore);
+#[cfg(feature = "alloc")]
+permit!([S: Scope] OwnedSemaphorePermit<S>, semaphore => semaphore.clone());
+
+/// The semaphore has been closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AcquireError(pub(super) ());
+
+impl fmt::Display for AcquireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the semaphore has been closed")
+    }
+}
+
+impl core::error::Error for AcquireError {}
+
+/// Why there is no permit at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TryAcquireError {
+    /// The semaphore has been closed.
+    Closed,
+    /// There are not enough permits, or somebody else waits for them.
+    NoPermits,
+}
+
+impl fmt::Display for TryAcquireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "the semaphore has been closed",
+            Self::NoPermits => "no permits available",
+        })
+    }
+}
+
+impl core::error::Error for TryAcquireError {}

@@ -1,0 +1,106 @@
+//! The latest of a number of values.
+
+use core::cell::Cell as ValueCell;
+use core::fmt;
+use core::pin::pin;
+
+use super::Shared;
+use super::scope::Scope;
+use super::wait_list::{Wait, WaitList};
+use crate::task::wake_quietly;
+
+/// A place for one value, of which only the latest is of interest: a new one replaces one that nobody
+/// has taken yet.
+///
+/// As that of `embassy-sync`; any number of tasks can wait, and each value goes to one of them. It takes
+/// no allocation, and lies in a static, a structure, or behind an `Rc` or `Arc`. Where each of several
+/// tasks is to see the value there is `watch`.
+///
+/// ```
+/// use polliwog_core::sync::Signal;
+///
+/// static LEVEL: Signal<u16> = Signal::new();
+///
+/// fn conversion_done(level: u16) {
+///     LEVEL.signal(level);
+/// }
+///
+/// async fn levels() {
+///     loop {
+///         let level = LEVEL.wait().await;
+///         # let _ = level;
+///     }
+/// }
+/// ```
+///
+/// | operation | waits | from an interrupt handler |
+/// |---|---|---|
+/// | `wait` | yes, FIFO | no |
+/// | `signal`, `try_take`, `reset`, `signaled` | no | yes, if [`Shared`] |
+pub struct Signal<T, S: Scope = Shared>(WaitList<S, ValueCell<Option<T>>>);
+
+impl<T, S: Scope> Signal<T, S> {
+    crate::shim::const_unless_loom! {
+        /// Without a value.
+        pub fn new() -> Self {
+            Self(WaitList::with_value(ValueCell::new(None)))
+        }
+    }
+
+    /// Puts a value there, in the place of one that nobody has taken, and wakes the first who waits.
+    pub fn signal(&self, value: T) {
+        let (former, first) = self.0.with(|view| {
+            let former = view.value().replace(Some(value));
+            (former, view.take_first(0))
+        });
+        if let Some(first) = first {
+            wake_quietly(first);
+        }
+        drop(former);
+    }
+
+    /// Waits for a value and takes it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before its end, it has taken nothing; the value goes to the next.
+    pub async fn wait(&self) -> T {
+        let mut wait = pin!(Wait::<_>::new(&self.0, ()));
+        core::future::poll_fn(|cx| wait.as_mut().poll_with(cx, |view, _| view.value().take())).await
+    }
+
+    /// Takes the value, if there is one.
+    pub fn try_take(&self) -> Option<T> {
+        self.0.with(|view| view.value().take())
+    }
+
+    /// Drops the value, if there is one.
+    pub fn reset(&self) {
+        drop(self.try_take());
+    }
+
+    /// Whether there is a value.
+    pub fn signaled(&self) -> bool {
+        self.0.with(|view| {
+            let value = view.value().take();
+            let any = value.is_some();
+            // There was none in between.
+            core::mem::forget(view.value().replace(value));
+            any
+        })
+    }
+}
+
+impl<T, S: Scope> Default for Signal<T, S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T, S: Scope> fmt::Debug for Signal<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signal")
+            .field("signaled", &self.signaled())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,339 @@
+//! Waiting until all of a number of tasks have ended, without keeping their handles.
+
+use core::fmt;
+use core::ops::Deref;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::Shared;
+use super::scope::Scope;
+use super::wait_list::{Wait, WaitList};
+use crate::shim::Cell;
+
+/// Counts tasks, and waits until none is left: for a static, or for a structure.
+///
+/// [`wait`](Self::wait) ends when it has been [closed](Self::close) and nothing that it counts is left.
+/// Unlike a set of join handles it keeps nothing of a task that has ended. What is cloned and handed on
+/// is a `TaskTracker` (feature `alloc`).
+///
+/// ```
+/// use polliwog_core::sync::Tracker;
+///
+/// static CONNECTIONS: Tracker = Tracker::new();
+///
+/// async fn connection() {
+///     let _open = CONNECTIONS.token();
+///     polliwog_core::yield_now().await;
+/// }
+///
+/// async fn shut_down() {
+///     CONNECTIONS.close();
+///     CONNECTIONS.wait().await;
+/// }
+/// ```
+pub struct Tracker<S: Scope = Shared>(WaitList<S, State>);
+
+struct State {
+    count: Cell<usize>,
+    closed: Cell<bool>,
+}
+
+impl<S: Scope> Tracker<S> {
+    crate::shim::const_unless_loom! {
+        /// Counts nothing yet, and is open.
+        pub fn new() -> Self {
+            Self(WaitList::with_value(State {
+                count: Cell::new(0),
+                closed: Cell::new(false),
+            }))
+        }
+    }
+
+    /// Lets [`wait`](Self::wait) end once nothing is left; what it is told of later is counted all the
+    /// same. Whether it was open.
+    pub fn close(&self) -> bool {
+        let (was_open, done) = self.0.with(|view| {
+            let state = view.value();
+            (!state.closed.replace(true), state.count.get() == 0)
+        });
+        if done {
+            self.0.notify_all(0);
+        }
+        was_open
+    }
+
+    /// Opens it again. Whether it was closed.
+    pub fn reopen(&self) -> bool {
+        self.0.with(|view| view.value().closed.replace(false))
+    }
+
+    /// Whether it is closed.
+    pub fn is_closed(&self) -> bool {
+        self.0.with(|view| view.value().closed.get())
+    }
+
+    /// How many are counted.
+    pub fn len(&self) -> usize {
+        self.0.with(|view| view.value().count.get())
+    }
+
+    /// Whether none is counted.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Waits until it is closed and nothing is left.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping it.
+    pub async fn wait(&self) {
+        let mut wait = pin!(Wait::<_>::new(&self.0, ()));
+        core::future::poll_fn(|cx| {
+            wait.as_mut().poll_with(cx, |view, _| {
+                let state = view.value();
+                (state.closed.get() && state.count.get() == 0).then_some(())
+            })
+        })
+        .await;
+    }
+
+    /// Something that is counted until it is dropped.
+    pub fn token(&self) -> TaskTrackerToken<&Self> {
+        TaskTrackerToken::new(self)
+    }
+
+    /// A future that is counted until it is dropped or has ended.
+    pub fn track_future<F: Future>(&self, future: F) -> TrackedFuture<F, &Self> {
+        TrackedFuture::new(future, self.token())
+    }
+
+    fn add(&self) {
+        self.0.with(|view| {
+            let count = &view.value().count;
+            count.set(count.get() + 1);
+        });
+    }
+
+    fn remove(&self) {
+        let done = self.0.with(|view| {
+            let state = view.value();
+            let left = state.count.get() - 1;
+            state.count.set(left);
+            left == 0 && state.closed.get()
+        });
+        if done {
+            self.0.notify_all(0);
+        }
+    }
+}
+
+impl<S: Scope> Default for Tracker<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: Scope> fmt::Debug for Tracker<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracker")
+            .field("len", &self.len())
+            .field("is_closed", &self.is_closed())
+            .finish()
+    }
+}
+
+/// What leads to a [`Tracker`]: a reference or, with feature `alloc`, an `Rc` or `Arc`.
+pub trait TrackerRef: Deref<Target = Tracker<Self::Scope>> + Clone + sealed::Sealed {
+    /// Who may use it.
+    type Scope: Scope;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! tracker_ref {
+    ($owner:ty) => {
+        impl<S: Scope> sealed::Sealed for $owner {}
+        impl<S: Scope> TrackerRef for $owner {
+            type Scope = S;
+        }
+    };
+}
+
+tracker_ref!(&Tracker<S>);
+#[cfg(feature = "alloc")]
+tracker_ref!(alloc::rc::Rc<Tracker<S>>);
+#[cfg(feature = "alloc")]
+tracker_ref!(alloc::sync::Arc<Tracker<S>>);
+
+/// Is counted by a [`Tracker`] until it is dropped.
+#[must_use = "dropped at once, it is not counted"]
+pub struct TaskTrackerToken<P: TrackerRef>(P);
+
+impl<P: TrackerRef> TaskTrackerToken<P> {
+    fn new(tracker: P) -> Self {
+        tracker.add();
+        Self(tracker)
+    }
+}
+
+impl<P: TrackerRef> Clone for TaskTrackerToken<P> {
+    fn clone(&self) -> Self {
+        Self::new(self.0.clone())
+    }
+}
+
+impl<P: TrackerRef> Drop for TaskTrackerToken<P> {
+    fn drop(&mut self) {
+        self.0.remove();
+    }
+}
+
+impl<P: TrackerRef> fmt::Debug for TaskTrackerToken<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskTrackerToken").finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// A future that a [`Tracker`] counts until it is dropped or has ended.
+    #[must_use = "a future does nothing unless it is awaited"]
+    pub struct TrackedFuture<F, P: TrackerRef> {
+        // Before the token: what the future owns is gone when it is no longer counted.
+        #[pin]
+        future: Option<F>,
+        token: Option<TaskTrackerToken<P>>,
+    }
+}
+
+impl<F, P: TrackerRef> TrackedFuture<F, P> {
+    fn new(future: F, token: TaskTrackerToken<P>) -> Self {
+        Self {
+            future: Some(future),
+            token: Some(token),
+        }
+    }
+}
+
+impl<F: Future, P: TrackerRef> Future for TrackedFuture<F, P> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
+            panic!("polled after its end");
+        };
+        let polled = future.poll(cx);
+        if polled.is_ready() {
+            this.future.set(None);
+            *this.token = None;
+        }
+        polled
+    }
+}
+
+impl<F, P: TrackerRef> fmt::Debug for TrackedFuture<F, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrackedFuture").finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "alloc")]
+pub use owned::TaskTracker;
+
+#[cfg(feature = "alloc")]
+mod owned {
+    use core::fmt;
+    use core::ops::Deref;
+
+    use super::{Scope, Shared, TaskTrackerToken, TrackedFuture, Tracker, TrackerRef};
+    use crate::executor::{SpawnError, spawn};
+    use crate::task::JoinHandle;
+
+    /// Counts tasks, and waits until none is left. Clones count together.
+    ///
+    /// As that of `tokio-util`; it can do what a [`Tracker`] can.
+    ///
+    /// ```
+    /// # async fn work() {}
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use polliwog_core::sync::local::TaskTracker;
+    ///
+    /// let tracker = TaskTracker::new();
+    /// for _ in 0..10 {
+    ///     tracker.spawn(work())?.detach();
+    /// }
+    /// tracker.close();
+    /// tracker.wait().await;
+    /// assert!(tracker.is_empty());
+    /// # Ok(()) }
+    /// ```
+    pub struct TaskTracker<S: Scope = Shared>(S::Counted<Tracker<S>>);
+
+    impl<S: Scope> TaskTracker<S>
+    where
+        S::Counted<Tracker<S>>: TrackerRef,
+    {
+        /// Counts nothing yet, and is open.
+        pub fn new() -> Self {
+            Self(Tracker::new().into())
+        }
+
+        /// Something that is counted until it is dropped.
+        pub fn token(&self) -> TaskTrackerToken<S::Counted<Tracker<S>>> {
+            TaskTrackerToken::new(self.0.clone())
+        }
+
+        /// A future that is counted until it is dropped or has ended.
+        pub fn track_future<F: Future>(
+            &self,
+            future: F,
+        ) -> TrackedFuture<F, S::Counted<Tracker<S>>> {
+            TrackedFuture::new(future, self.token())
+        }
+
+        /// Spawns a task that is counted on the executor that runs here:
+        /// [`spawn`](crate::executor::spawn).
+        ///
+        /// # Errors
+        ///
+        /// As there.
+        pub fn spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
+        where
+            F: Future + 'static,
+            F::Output: 'static,
+        {
+            spawn(self.track_future(future))
+        }
+    }
+
+    impl<S: Scope> Deref for TaskTracker<S> {
+        type Target = Tracker<S>;
+
+        fn deref(&self) -> &Tracker<S> {
+            &self.0
+        }
+    }
+
+    impl<S: Scope> Clone for TaskTracker<S> {
+        fn clone(&self) -> Self {
+            Self(self.0.clone())
+        }
+    }
+
+    impl<S: Scope> Default for TaskTracker<S> {
+        fn default() -> Self {
+            Self(Tracker::new().into())
+        }
+    }
+
+    impl<S: Scope> fmt::Debug for TaskTracker<S> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            (**self).fmt(f)
+        }
+    }
+}

@@ -1,0 +1,556 @@
+//! The wait list: who waits for something, in the order in which they came.
+//!
+//! A [`WaitList`] is one pointer (and a lock, if it is [`Shared`]). Whoever waits is a node inside of
+//! the waiting future, a [`Wait`], so that any number can wait and none needs an allocation. All
+//! primitives of [`sync`](crate::sync) are made of this and of nothing else that is unsafe; reactors
+//! keep their waiters in it, too.
+//!
+//! | operation | cost |
+//! |---|---|
+//! | wait, wait on, give up, take the first | O(1) |
+//! | notify all | O(n), and nobody who comes meanwhile is among them |
+//!
+//! # The protocol
+//!
+//! What decides whether somebody must wait lies beside the list, under the same lock: the value of
+//! the list. [`Wait::poll_with`] looks at it and, if it says so, joins the list in the same step.
+//! [`WaitList::with`] changes it and takes wakers out, which are woken once the lock has been let go.
+//! Foreign code, that is cloning, waking and dropping a waker, never runs under the lock.
+//!
+//! Whoever has been notified and goes away without having seen it passes the notification on to the
+//! next in the list, unless all were notified.
+//!
+//! # Invariants
+//!
+//! * **W1, linked.** A node is linked if its `next` is neither null nor a mark. A linked node is
+//!   pinned, and its [`Wait`] unlinks it before its memory can be used for anything else, so every
+//!   pointer in a ring is valid.
+//! * **W2, one at a time.** Tails and nodes are touched only under the lock of the list that the node
+//!   belongs to; a [`Local`](super::Local) list and its nodes are never seen by another thread. All of them are
+//!   cells, of which no reference is given away, so that it does no harm to come back in the middle.
+//! * **W3, rings.** Linked nodes form rings, in which `prev` is the inverse of `next`. A queue's tail
+//!   is null or the last node of its ring. Nodes have no pointer to the list: it may be moved or
+//!   dropped while only forgotten nodes are in its rings.
+//! * **W4, home.** The node of a `Wait<R, I, K>` is linked into the ring of queue `I` of the list that
+//!   `R` leads to, which is always the same and outlives the `Wait`; or into a ring that was split from
+//!   that one and that has a node on the stack of whoever notifies all.
+//! * **W5, waker.** A node has a waker if and only if it is linked and no such node on a stack.
+
+use core::fmt;
+use core::marker::{PhantomData, PhantomPinned};
+use core::mem::MaybeUninit;
+use core::ptr;
+use core::task::Waker;
+
+use super::scope::{Scope, Shared};
+use crate::shim::Cell;
+use crate::task::wake_quietly;
+
+#[cfg(feature = "alloc")]
+mod held;
+#[cfg(all(test, not(loom)))]
+mod tests;
+mod wait;
+
+#[cfg(feature = "alloc")]
+pub use held::Held;
+pub use wait::Wait;
+
+/// How many wakers are taken out under one lock when all are notified.
+const BATCH: usize = 8;
+
+/// A mark in [`Node::next`]: notified, as the only one.
+const ONE: usize = 1;
+/// A mark in [`Node::next`]: notified, with all others.
+const ALL: usize = 2;
+
+type Link<D> = Cell<*const Node<D>>;
+
+/// Somebody who waits, or the node on the stack of whoever notifies all.
+struct Node<D> {
+    /// The next in the ring; null if the node is in none; or a mark.
+    next: Link<D>,
+    prev: Link<D>,
+    waker: Cell<Option<Waker>>,
+    /// Uninitialised only in a node on the stack of whoever notifies all.
+    data: Cell<MaybeUninit<D>>,
+    _pinned: PhantomPinned,
+}
+
+fn mark<D>(mark: usize) -> *const Node<D> {
+    ptr::without_provenance(mark)
+}
+
+impl<D: Copy> Node<D> {
+    crate::shim::const_unless_loom! {
+        fn new(data: MaybeUninit<D>) -> Self {
+            Self {
+                next: Cell::new(ptr::null()),
+                prev: Cell::new(ptr::null()),
+                waker: Cell::new(None),
+                data: Cell::new(data),
+                _pinned: PhantomPinned,
+            }
+        }
+    }
+
+    #[inline]
+    fn state(&self) -> WaitState {
+        match self.next.get().addr() {
+            0 => WaitState::New,
+            ONE => WaitState::Notified,
+            ALL => WaitState::NotifiedWithAll,
+            _ => WaitState::Waiting,
+        }
+    }
+
+    /// Whether the node, which is linked, has a waker that wakes the same task.
+    #[inline]
+    fn wakes(&self, waker: &Waker) -> bool {
+        let own = self.waker.replace(None);
+        let same = own.as_ref().is_some_and(|own| own.will_wake(waker));
+        // What was in the cell is nothing that a destructor would run for.
+        core::mem::forget(self.waker.replace(own));
+        same
+    }
+
+    /// Puts the node between the last and the first of a ring, or makes it one.
+    ///
+    /// # Safety
+    ///
+    /// W1: the node is not linked and is pinned; if it is a `Wait`'s, the ring is its home (W4). `tail`
+    /// is that of the ring.
+    #[inline]
+    unsafe fn link(&self, tail: &Link<D>) {
+        let last = tail.get();
+        if last.is_null() {
+            self.next.set(self);
+            self.prev.set(self);
+        } else {
+            // SAFETY: W1, W3: the last one of a ring, and the first.
+            unsafe {
+                let first = (*last).next.get();
+                self.next.set(first);
+                self.prev.set(last);
+                (*last).next.set(self);
+                (*first).prev.set(self);
+            }
+        }
+    }
+
+    /// Takes the node out of its ring and leaves `mark` in it.
+    ///
+    /// # Safety
+    ///
+    /// The node is linked; `tail` is that of its home (W4).
+    #[inline]
+    unsafe fn unlink(&self, tail: &Link<D>, mark: *const Node<D>) {
+        let next = self.next.replace(mark);
+        let prev = self.prev.replace(ptr::null());
+        if ptr::eq(next, self) {
+            // Alone, so in no ring that was split from the queue's.
+            tail.set(ptr::null());
+        } else {
+            // SAFETY: W1, W3.
+            unsafe {
+                (*next).prev.set(prev);
+                (*prev).next.set(next);
+            }
+            if ptr::eq(tail.get(), self) {
+                tail.set(prev);
+            }
+        }
+    }
+}
+
+/// What has become of a [`Wait`] so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitState {
+    /// It is not in the list: it has not been polled yet, or not since its last end.
+    New,
+    /// It is in the list.
+    Waiting,
+    /// It was taken out of the list as the first, and has not been polled since.
+    Notified,
+    /// It was taken out of the list together with all others, and has not been polled since.
+    NotifiedWithAll,
+}
+
+impl WaitState {
+    /// Whether it has been notified, in either way.
+    #[inline]
+    pub const fn is_notified(self) -> bool {
+        matches!(self, Self::Notified | Self::NotifiedWithAll)
+    }
+}
+
+/// Who waits, in the order in which they came, and what they wait for.
+///
+/// The value `T` lies beside the list, to be looked at and changed by [`with`](Self::with) and
+/// [`Wait::poll_with`]. What changes of it is a [`Cell`](core::cell::Cell): the accesses are shared,
+/// one at a time. Each waiter has some `D` of its own that whoever notifies can see, such as a number
+/// of permits. There are `K` queues under one lock, numbered from zero; those who wait in a queue are
+/// notified in the order in which they came.
+///
+/// A list with the scope [`Local`](super::Local) belongs to one thread, is neither `Send` nor `Sync`, has no atomics
+/// and is as large as `K` pointers. One with the scope [`Shared`] may be used from all threads and
+/// cores, and from interrupt handlers: see there.
+///
+/// It lies in a static, in a structure, or behind an `Rc` or `Arc` (`Held`). Dropping it does
+/// nothing: nobody can be waiting.
+///
+/// ```
+/// use core::cell::Cell;
+/// use core::task::Poll;
+/// use polliwog_core::sync::wait_list::{Wait, WaitList};
+/// use polliwog_core::sync::Shared;
+///
+/// /// A door that stays open once it has been opened.
+/// struct Door(WaitList<Shared, Cell<bool>>);
+///
+/// impl Door {
+///     const fn new() -> Self {
+///         Self(WaitList::with_value(Cell::new(false)))
+///     }
+///
+///     fn open(&self) {
+///         self.0.with(|door| door.value().set(true));
+///         self.0.notify_all(0);
+///     }
+///
+///     async fn wait(&self) {
+///         let mut wait = core::pin::pin!(Wait::<_>::new(&self.0, ()));
+///         core::future::poll_fn(|cx| {
+///             wait.as_mut().poll_with(cx, |door, _| door.value().get().then_some(()))
+///         })
+///         .await
+///     }
+/// }
+///
+/// static DOOR: Door = Door::new();
+/// DOOR.open();
+/// # let mut cx = core::task::Context::from_waker(core::task::Waker::noop());
+/// # assert!(core::pin::pin!(DOOR.wait()).as_mut().poll(&mut cx).is_ready());
+/// ```
+pub struct WaitList<S: Scope, T = (), D = (), const K: usize = 1> {
+    raw: S::Raw,
+    tails: [Link<D>; K],
+    value: T,
+}
+
+// SAFETY: W2: all threads take the lock. What may be on another thread then than the one that made it
+// is `Send`: value, data, and wakers.
+unsafe impl<T: Send, D: Copy + Send, const K: usize> Sync for WaitList<Shared, T, D, K> {}
+// SAFETY: as above.
+unsafe impl<T: Send, D: Copy + Send, const K: usize> Send for WaitList<Shared, T, D, K> {}
+
+impl<S: Scope> WaitList<S> {
+    /// An empty list with nothing beside it.
+    #[cfg(not(loom))]
+    pub const fn new() -> Self {
+        Self::with_value(())
+    }
+
+    /// An empty list with nothing beside it.
+    #[cfg(loom)]
+    pub fn new() -> Self {
+        Self::with_value(())
+    }
+
+    /// Waits to be notified: for whoever has no condition to look at.
+    #[inline]
+    pub fn wait(&self) -> Wait<&Self> {
+        Wait::new(self, ())
+    }
+}
+
+impl<S: Scope, T: Default, D: Copy, const K: usize> Default for WaitList<S, T, D, K> {
+    fn default() -> Self {
+        Self::with_value(T::default())
+    }
+}
+
+impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
+    /// An empty list beside a value.
+    #[cfg(not(loom))]
+    pub const fn with_value(value: T) -> Self {
+        Self {
+            raw: S::RAW,
+            tails: [const { Cell::new(ptr::null()) }; K],
+            value,
+        }
+    }
+
+    /// An empty list beside a value.
+    #[cfg(loom)]
+    pub fn with_value(value: T) -> Self {
+        Self {
+            raw: S::raw(),
+            tails: core::array::from_fn(|_| Cell::new(ptr::null())),
+            value,
+        }
+    }
+
+    /// Runs `f` with the value and the queues, under the list's lock.
+    ///
+    /// `f` should be short and should not run foreign code: that of a [`Shared`] list keeps others,
+    /// and interrupts on a chip, waiting, and does not come back if it uses the list again. What it
+    /// takes out of the list are wakers to be woken afterwards.
+    #[inline]
+    pub fn with<U>(&self, f: impl FnOnce(&Access<'_, T, D, K>) -> U) -> U {
+        S::locked(&self.raw, || {
+            f(&Access {
+                tails: &self.tails,
+                value: &self.value,
+                _one_level: PhantomData,
+            })
+        })
+    }
+
+    /// The value, of a list that nobody else can see.
+    #[inline]
+    pub fn get_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+
+    /// The value, when the list is no longer needed.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+
+    /// Whether nobody waits in a queue.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such queue; so does everything that takes the number of a queue.
+    #[inline]
+    pub fn is_empty(&self, queue: usize) -> bool {
+        self.with(|access| access.is_empty(queue))
+    }
+
+    /// Takes out the first in a queue, who has been notified then, and returns its waker, to be woken
+    /// once nothing is borrowed.
+    #[inline]
+    #[must_use = "somebody waits for this waker"]
+    pub fn take_first(&self, queue: usize) -> Option<Waker> {
+        self.with(|access| access.take_first(queue))
+    }
+
+    /// Notifies the first in a queue and wakes it; whether there was one.
+    #[inline]
+    pub fn notify_one(&self, queue: usize) -> bool {
+        let first = self.take_first(queue);
+        let any = first.is_some();
+        if let Some(waker) = first {
+            wake_quietly(waker);
+        }
+        any
+    }
+
+    /// Notifies all who wait in a queue at this moment and wakes them, in their order. Returns how
+    /// many there were.
+    ///
+    /// Wakers may use the list. Whoever comes meanwhile, or comes again, waits for the next time;
+    /// whoever goes away meanwhile is not notified. The lock is let go after each few of them.
+    pub fn notify_all(&self, queue: usize) -> usize {
+        let end = Node::new(MaybeUninit::uninit());
+        let mut all = AllOf {
+            list: self,
+            queue,
+            end: &end,
+            more: false,
+            notified: 0,
+        };
+        all.more = self.with(|access| {
+            let tail = &access.tails[queue];
+            if tail.get().is_null() {
+                return false;
+            }
+            // SAFETY: `end` is not linked, stays where it is until `all` has emptied its ring, also
+            // when a waker panics, and the tail is that of the ring.
+            unsafe { end.link(tail) };
+            // From here on it is a ring of its own.
+            tail.set(ptr::null());
+            true
+        });
+        all.wake();
+        all.notified
+    }
+}
+
+/// The ring of those who are to be notified.
+struct AllOf<'a, S: Scope, T, D: Copy, const K: usize> {
+    list: &'a WaitList<S, T, D, K>,
+    queue: usize,
+    end: &'a Node<D>,
+    /// Whether `end` is in a ring with others.
+    more: bool,
+    notified: usize,
+}
+
+/// Wakers that have been taken out of a list.
+struct Batch([Option<Waker>; BATCH]);
+
+impl<S: Scope, T, D: Copy, const K: usize> AllOf<'_, S, T, D, K> {
+    fn wake(&mut self) {
+        while self.more {
+            // Dropped at the end of the turn at the latest, which wakes the rest if one panics.
+            let mut batch = self.take_some();
+            batch.wake();
+        }
+    }
+
+    /// Takes the next few out of the ring.
+    fn take_some(&mut self) -> Batch {
+        let mut batch = Batch([const { None }; BATCH]);
+        self.list.with(|access| {
+            let tail = &access.tails[self.queue];
+            for place in &mut batch.0 {
+                let first = self.end.next.get();
+                if ptr::eq(first, self.end) {
+                    break;
+                }
+                // SAFETY: W1, W3: `end` is linked and not alone; the tail is not in its ring.
+                unsafe {
+                    (*first).unlink(tail, mark(ALL));
+                    *place = (*first).waker.replace(None);
+                }
+                self.notified += 1;
+            }
+            self.more = !ptr::eq(self.end.next.get(), self.end);
+        });
+        batch
+    }
+}
+
+impl<S: Scope, T, D: Copy, const K: usize> Drop for AllOf<'_, S, T, D, K> {
+    #[inline]
+    fn drop(&mut self) {
+        // There is more only if a waker has panicked.
+        self.wake();
+    }
+}
+
+impl Batch {
+    fn wake(&mut self) {
+        while let Some(waker) = self.0.iter_mut().find_map(Option::take) {
+            wake_quietly(waker);
+        }
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.wake();
+    }
+}
+
+impl<S: Scope, T, D, const K: usize> fmt::Debug for WaitList<S, T, D, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitList").finish_non_exhaustive()
+    }
+}
+
+/// A list's value and queues, under its lock.
+pub struct Access<'a, T, D, const K: usize> {
+    tails: &'a [Link<D>; K],
+    value: &'a T,
+    /// To be used where the lock was taken.
+    _one_level: PhantomData<*const ()>,
+}
+
+impl<'a, T, D: Copy, const K: usize> Access<'a, T, D, K> {
+    /// The value beside the list.
+    #[inline]
+    pub fn value(&self) -> &'a T {
+        self.value
+    }
+
+    /// Whether nobody waits in a queue.
+    #[inline]
+    pub fn is_empty(&self, queue: usize) -> bool {
+        self.tails[queue].get().is_null()
+    }
+
+    #[inline]
+    fn first_node(&self, queue: usize) -> *const Node<D> {
+        let last = self.tails[queue].get();
+        if last.is_null() {
+            return last;
+        }
+        // SAFETY: W1, W3.
+        unsafe { (*last).next.get() }
+    }
+
+    /// What the first in a queue has brought along.
+    #[inline]
+    pub fn first(&self, queue: usize) -> Option<D> {
+        let first = self.first_node(queue);
+        // SAFETY: W1; the node in a queue is a `Wait`'s, so it has data.
+        (!first.is_null()).then(|| unsafe { (*first).data.get().assume_init() })
+    }
+
+    /// Changes what the first in a queue has brought along; nothing, if nobody waits.
+    #[inline]
+    pub fn set_first(&self, queue: usize, data: D) {
+        let first = self.first_node(queue);
+        if !first.is_null() {
+            // SAFETY: W1.
+            unsafe { (*first).data.set(MaybeUninit::new(data)) };
+        }
+    }
+
+    /// Takes out the first in a queue, who has been notified then, and returns its waker, to be woken
+    /// once the lock has been let go.
+    #[inline]
+    #[must_use = "somebody waits for this waker"]
+    pub fn take_first(&self, queue: usize) -> Option<Waker> {
+        let first = self.first_node(queue);
+        if first.is_null() {
+            return None;
+        }
+        // SAFETY: W1, W3: the first of this queue's ring.
+        unsafe {
+            (*first).unlink(&self.tails[queue], mark(ONE));
+            (*first).waker.replace(None)
+        }
+    }
+}
+
+impl<T: fmt::Debug, D, const K: usize> fmt::Debug for Access<'_, T, D, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access")
+            .field("value", &self.value)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What leads to a [`WaitList`]: a reference, or a `Held` owner.
+///
+/// # Safety
+///
+/// [`list`](Self::list) always returns the same list, which neither moves nor goes away before the
+/// implementor has been dropped, wherever the implementor is moved.
+pub unsafe trait ListRef<const K: usize = 1> {
+    /// The list's scope.
+    type Scope: Scope;
+    /// What lies beside the list.
+    type Value;
+    /// What each waiter brings along.
+    type Data: Copy;
+
+    /// The list.
+    fn list(&self) -> &WaitList<Self::Scope, Self::Value, Self::Data, K>;
+}
+
+// SAFETY: what is borrowed neither moves nor goes away.
+unsafe impl<S: Scope, T, D: Copy, const K: usize> ListRef<K> for &WaitList<S, T, D, K> {
+    type Scope = S;
+    type Value = T;
+    type Data = D;
+
+    #[inline]
+    fn list(&self) -> &WaitList<S, T, D, K> {
+        self
+    }
+}

@@ -1,0 +1,511 @@
+//! A value that many look at, and that tells them when it changes.
+
+use core::fmt;
+use core::ops::Deref;
+use core::pin::pin;
+
+use super::channel::{RecvError, SendError};
+use super::scope::{Local, Scope, Shared};
+use super::shelf::{OpenShelf, Shelf};
+use super::wait_list::{Wait, WaitList};
+use crate::shim::Cell;
+
+/// The queue of those who wait for a change.
+const CHANGED: usize = 0;
+/// The queue of those who wait until nobody watches.
+const CLOSED: usize = 1;
+
+/// A value that many look at, and that tells them when it changes: for a static, or for a structure; its
+/// ends borrow it.
+pub struct Watch<T, S: Scope> {
+    // Locked before the list, if both are.
+    value: S::Shelf<T>,
+    list: WaitList<S, State, (), 2>,
+}
+
+struct State {
+    /// Changes with each change of the value.
+    version: Cell<usize>,
+    senders: Cell<usize>,
+    receivers: Cell<usize>,
+    /// There were senders, and the last one has gone.
+    ended: Cell<bool>,
+}
+
+impl State {
+    crate::shim::const_unless_loom! {
+        fn new(ends: usize) -> Self {
+            Self {
+                version: Cell::new(0),
+                senders: Cell::new(ends),
+                receivers: Cell::new(ends),
+                ended: Cell::new(false),
+            }
+        }
+    }
+}
+
+impl<T> Watch<T, Local> {
+    crate::shim::const_unless_loom! {
+        /// A value.
+        pub fn new(value: T) -> Self {
+            Self {
+                value: core::cell::RefCell::new(value),
+                list: WaitList::with_value(State::new(0)),
+            }
+        }
+    }
+}
+
+impl<T> Watch<T, Shared> {
+    crate::shim::const_unless_loom! {
+        /// A value.
+        pub fn new(value: T) -> Self {
+            Self {
+                value: super::shelf::Locked::new(value),
+                list: WaitList::with_value(State::new(0)),
+            }
+        }
+    }
+}
+
+impl<T, S: Scope> Watch<T, S> {
+    /// A handle that changes the value.
+    pub fn sender(&self) -> Sender<&Self> {
+        self.add_sender();
+        Sender(self)
+    }
+
+    /// A handle that watches; the present value is one that it has seen.
+    pub fn subscribe(&self) -> Receiver<&Self> {
+        Receiver {
+            seen: self.add_receiver(),
+            channel: self,
+        }
+    }
+
+    /// Runs `f` with the value. In the scope [`Shared`] others are kept from changing it meanwhile, and on
+    /// bare metal interrupts wait.
+    pub fn with<U>(&self, f: impl FnOnce(&T) -> U) -> U {
+        self.value.read(f)
+    }
+
+    /// A copy of the value.
+    pub fn get(&self) -> T
+    where
+        T: Clone,
+    {
+        self.with(T::clone)
+    }
+
+    /// Changes the value; if `f` says that it has, those who watch are told.
+    fn modify(&self, f: impl FnOnce(&mut T) -> bool) -> bool {
+        let changed = self.value.write(|value| {
+            let changed = f(value);
+            if changed {
+                self.list.with(|view| {
+                    let version = &view.value().version;
+                    version.set(version.get().wrapping_add(1));
+                });
+            }
+            changed
+        });
+        if changed {
+            self.list.notify_all(CHANGED);
+        }
+        changed
+    }
+
+    fn version(&self) -> usize {
+        self.list.with(|view| view.value().version.get())
+    }
+
+    fn add_sender(&self) {
+        self.list.with(|view| {
+            let state = view.value();
+            state.senders.set(state.senders.get() + 1);
+            state.ended.set(false);
+        });
+    }
+
+    fn add_receiver(&self) -> usize {
+        self.list.with(|view| {
+            let state = view.value();
+            state.receivers.set(state.receivers.get() + 1);
+            state.version.get()
+        })
+    }
+
+    fn receivers(&self) -> usize {
+        self.list.with(|view| view.value().receivers.get())
+    }
+}
+
+impl<T, S: Scope> fmt::Debug for Watch<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
+    }
+}
+
+/// What leads to a [`Watch`]: a reference or, with feature `alloc`, an `Rc` or `Arc`.
+pub trait WatchRef:
+    Deref<Target = Watch<Self::Value, Self::Scope>> + Clone + sealed::Sealed
+{
+    /// The value.
+    type Value;
+    /// Who may use it.
+    type Scope: Scope<Shelf<Self::Value> = Self::Shelf>;
+    /// Where the value lies.
+    #[doc(hidden)]
+    type Shelf: Shelf<Self::Value>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! watch_ref {
+    ($owner:ty) => {
+        impl<T, S: Scope> sealed::Sealed for $owner {}
+        impl<T, S: Scope> WatchRef for $owner {
+            type Value = T;
+            type Scope = S;
+            type Shelf = S::Shelf<T>;
+        }
+    };
+}
+
+watch_ref!(&Watch<T, S>);
+#[cfg(feature = "alloc")]
+watch_ref!(alloc::rc::Rc<Watch<T, S>>);
+#[cfg(feature = "alloc")]
+watch_ref!(alloc::sync::Arc<Watch<T, S>>);
+
+#[cfg(feature = "alloc")]
+type Ends<P> = (Sender<P>, Receiver<P>);
+
+/// A value on the heap.
+#[cfg(feature = "alloc")]
+pub(super) fn channel<T, S: Scope>(value: T) -> Ends<S::Counted<Watch<T, S>>>
+where
+    S::Counted<Watch<T, S>>: WatchRef,
+{
+    let channel = S::Counted::from(Watch {
+        value: S::Shelf::new(value),
+        list: WaitList::with_value(State::new(1)),
+    });
+    let receiver = Receiver {
+        channel: channel.clone(),
+        seen: 0,
+    };
+    (Sender(channel), receiver)
+}
+
+/// An end that changes the value. When the last one has gone, those who watch get an error once they have
+/// seen the last change.
+///
+/// Nothing but [`closed`](Self::closed) waits, so that it is for interrupt handlers, too, if the value is
+/// shared.
+pub struct Sender<P: WatchRef>(P);
+
+impl<P: WatchRef> Sender<P> {
+    /// Replaces the value, which tells those who watch.
+    ///
+    /// # Errors
+    ///
+    /// The value, if nobody watches. [`send_replace`](Self::send_replace) does not mind.
+    ///
+    /// # Panics
+    ///
+    /// In the scope [`Local`], while the value is [borrowed](Receiver::borrow). In the scope [`Shared`] it
+    /// waits for other threads to let go of it, so that it must not be borrowed in this one. This is so
+    /// for all that changes the value.
+    pub fn send(&self, value: P::Value) -> Result<(), SendError<P::Value>> {
+        if self.0.receivers() == 0 {
+            return Err(SendError(value));
+        }
+        drop(self.send_replace(value));
+        Ok(())
+    }
+
+    /// Replaces the value, also if nobody watches, and returns the former one.
+    ///
+    /// # Panics
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_replace(&self, value: P::Value) -> P::Value {
+        let mut value = value;
+        self.0.modify(|place| {
+            core::mem::swap(place, &mut value);
+            true
+        });
+        value
+    }
+
+    /// Changes the value in its place, which tells those who watch.
+    ///
+    /// # Panics
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_modify(&self, f: impl FnOnce(&mut P::Value)) {
+        self.0.modify(|value| {
+            f(value);
+            true
+        });
+    }
+
+    /// Changes the value in its place; those who watch are told if `f` says so. Returns what it said.
+    ///
+    /// # Panics
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_if_modified(&self, f: impl FnOnce(&mut P::Value) -> bool) -> bool {
+        self.0.modify(f)
+    }
+
+    /// Waits until nobody watches.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping it.
+    pub async fn closed(&self) {
+        let mut wait = pin!(Wait::<_, CLOSED, 2>::new(&self.0.list, ()));
+        core::future::poll_fn(|cx| {
+            wait.as_mut().poll_with(cx, |view, _| {
+                (view.value().receivers.get() == 0).then_some(())
+            })
+        })
+        .await;
+    }
+
+    /// Whether nobody watches.
+    pub fn is_closed(&self) -> bool {
+        self.0.receivers() == 0
+    }
+
+    /// How many ends watch.
+    pub fn receiver_count(&self) -> usize {
+        self.0.receivers()
+    }
+
+    /// An end that watches; the present value is one that it has seen.
+    pub fn subscribe(&self) -> Receiver<P> {
+        Receiver {
+            seen: self.0.add_receiver(),
+            channel: self.0.clone(),
+        }
+    }
+}
+
+impl<P: WatchRef> Clone for Sender<P> {
+    fn clone(&self) -> Self {
+        self.0.add_sender();
+        Self(self.0.clone())
+    }
+}
+
+impl<P: WatchRef> Drop for Sender<P> {
+    fn drop(&mut self) {
+        let last = self.0.list.with(|view| {
+            let state = view.value();
+            let left = state.senders.get() - 1;
+            state.senders.set(left);
+            state.ended.set(left == 0);
+            left == 0
+        });
+        if last {
+            self.0.list.notify_all(CHANGED);
+        }
+    }
+}
+
+/// An end that watches. Of several changes since it looked last it sees the latest.
+pub struct Receiver<P: WatchRef> {
+    channel: P,
+    /// The version that it has seen.
+    seen: usize,
+}
+
+impl<P: WatchRef> Receiver<P> {
+    /// Waits until the value is one that this end has not seen, and takes it as seen.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, and nobody changes it any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before its end, it has not seen the change; the next call does.
+    pub async fn changed(&mut self) -> Result<(), RecvError> {
+        let seen = &mut self.seen;
+        let mut wait = pin!(Wait::<_, CHANGED, 2>::new(&self.channel.list, ()));
+        core::future::poll_fn(|cx| {
+            wait.as_mut().poll_with(cx, |view, _| {
+                let state = view.value();
+                let version = state.version.get();
+                if version != *seen {
+                    *seen = version;
+                    return Some(Ok(()));
+                }
+                state.ended.get().then_some(Err(RecvError(())))
+            })
+        })
+        .await
+    }
+
+    /// Whether the value is one that this end has not seen.
+    ///
+    /// # Errors
+    ///
+    /// If nobody changes it any more.
+    pub fn has_changed(&self) -> Result<bool, RecvError> {
+        self.channel.list.with(|view| {
+            let state = view.value();
+            match state.ended.get() {
+                true => Err(RecvError(())),
+                false => Ok(state.version.get() != self.seen),
+            }
+        })
+    }
+
+    /// Takes the present value as one that this end has not seen.
+    pub fn mark_changed(&mut self) {
+        self.seen = self.channel.version().wrapping_sub(1);
+    }
+
+    /// Takes the present value as seen.
+    pub fn mark_unchanged(&mut self) {
+        self.seen = self.channel.version();
+    }
+
+    /// Runs `f` with the value, which does not take it as seen.
+    pub fn with<U>(&self, f: impl FnOnce(&P::Value) -> U) -> U {
+        self.channel.with(f)
+    }
+
+    /// A copy of the value, which is seen now.
+    pub fn get(&mut self) -> P::Value
+    where
+        P::Value: Clone,
+    {
+        let channel = &self.channel;
+        let seen = &mut self.seen;
+        channel.with(|value| {
+            *seen = channel.version();
+            value.clone()
+        })
+    }
+
+    /// Waits until the value is one for which `f` says yes, and returns a copy of it, which is seen now.
+    /// The present one may be it.
+    ///
+    /// # Errors
+    ///
+    /// If it is not, and nobody changes it any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before its end, it may have taken changes as seen for which `f` said no.
+    pub async fn wait_for(
+        &mut self,
+        mut f: impl FnMut(&P::Value) -> bool,
+    ) -> Result<P::Value, RecvError>
+    where
+        P::Value: Clone,
+    {
+        loop {
+            let channel = &self.channel;
+            let seen = &mut self.seen;
+            let found = channel.with(|value| {
+                *seen = channel.version();
+                f(value).then(|| value.clone())
+            });
+            if let Some(value) = found {
+                return Ok(value);
+            }
+            self.changed().await?;
+        }
+    }
+
+    /// The value, which is not taken as seen. While it is borrowed it cannot be
+    /// [changed](Sender::send), so not for long, and not across an `.await`. (Not for what is shared on
+    /// bare metal: there are [`with`](Self::with) and [`get`](Self::get).)
+    pub fn borrow(&self) -> Ref<'_, P>
+    where
+        P::Shelf: OpenShelf<P::Value>,
+    {
+        Ref(self.channel.value.open())
+    }
+
+    /// The value, which is seen now; as [`borrow`](Self::borrow).
+    pub fn borrow_and_update(&mut self) -> Ref<'_, P>
+    where
+        P::Shelf: OpenShelf<P::Value>,
+    {
+        let value = self.channel.value.open();
+        self.seen = self.channel.version();
+        Ref(value)
+    }
+
+    /// Whether both watch the same value.
+    pub fn same_channel(&self, other: &Self) -> bool {
+        core::ptr::eq::<Watch<_, _>>(&*self.channel, &*other.channel)
+    }
+}
+
+impl<P: WatchRef> Clone for Receiver<P> {
+    fn clone(&self) -> Self {
+        self.channel.add_receiver();
+        Self {
+            channel: self.channel.clone(),
+            seen: self.seen,
+        }
+    }
+}
+
+impl<P: WatchRef> Drop for Receiver<P> {
+    fn drop(&mut self) {
+        let last = self.channel.list.with(|view| {
+            let receivers = &view.value().receivers;
+            receivers.set(receivers.get() - 1);
+            receivers.get() == 0
+        });
+        if last {
+            self.channel.list.notify_all(CLOSED);
+        }
+    }
+}
+
+impl<P: WatchRef> fmt::Debug for Sender<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").finish_non_exhaustive()
+    }
+}
+
+impl<P: WatchRef> fmt::Debug for Receiver<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").finish_non_exhaustive()
+    }
+}
+
+/// The value of a [`Watch`], borrowed.
+pub struct Ref<'a, P: WatchRef<Shelf: OpenShelf<P::Value>> + 'a>(
+    <P::Shelf as OpenShelf<P::Value>>::Guard<'a>,
+);
+
+impl<P: WatchRef<Shelf: OpenShelf<P::Value>>> Deref for Ref<'_, P> {
+    type Target = P::Value;
+
+    fn deref(&self) -> &P::Value {
+        &self.0
+    }
+}
+
+impl<P: WatchRef<Shelf: OpenShelf<P::Value>>> fmt::Debug for Ref<'_, P>
+where
+    P::Value: fmt::Debug,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

@@ -1,0 +1,242 @@
+//! Busy and greedy tasks delay nobody for long: on a reactor whose clock moves only as the tasks compute.
+
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::task::Waker;
+use std::time::Duration;
+
+use polliwog_core::time::{self, sleep, sleep_until};
+use polliwog_core::{Deadline, Executor, Instant, Reactor, TaskPool, yield_now};
+
+/// A clock that tasks move, and a source that is ready at given times: each look reports to whoever
+/// waits what has become ready by then.
+#[derive(Default)]
+struct Work {
+    now: Cell<Duration>,
+    arrivals: RefCell<Vec<(Duration, Waker)>>,
+    looks: Cell<u64>,
+    readings: Cell<u64>,
+}
+
+impl Work {
+    fn compute(&self, time: Duration) {
+        self.now.set(self.now.get() + time);
+    }
+}
+
+impl Reactor for &Work {
+    type Error = Infallible;
+
+    fn now(&self) -> Instant {
+        self.readings.set(self.readings.get() + 1);
+        Instant::from_duration(self.now.get())
+    }
+
+    fn park(&self, until: Deadline) -> Result<(), Infallible> {
+        self.looks.set(self.looks.get() + 1);
+        let arrivals = self.arrivals.take();
+        let first = arrivals.iter().map(|(at, _)| *at).min();
+        // Nothing else happens in the meantime.
+        match (until, first) {
+            (Deadline::Now, _) => {}
+            (Deadline::At(at), Some(first)) => {
+                self.now
+                    .set(self.now.get().max(at.as_duration().min(first)));
+            }
+            (Deadline::At(at), None) => self.now.set(self.now.get().max(at.as_duration())),
+            (Deadline::Never, Some(first)) => self.now.set(self.now.get().max(first)),
+            (Deadline::Never, None) => panic!("nobody will ever wake a task"),
+        }
+        let due = |(at, _): &(Duration, Waker)| *at <= self.now.get();
+        let (due, rest): (Vec<_>, Vec<_>) = arrivals.into_iter().partition(due);
+        self.arrivals.borrow_mut().extend(rest);
+        due.into_iter().for_each(|(_, waker)| waker.wake());
+        Ok(())
+    }
+
+    fn unparker(&self) -> Waker {
+        Waker::noop().clone()
+    }
+}
+
+/// Waits for something that arrives at a time.
+async fn arrival(work: &Work, at: Duration) {
+    std::future::poll_fn(|cx| {
+        if work.now.get() >= at {
+            return std::task::Poll::Ready(());
+        }
+        work.arrivals.borrow_mut().push((at, cx.waker().clone()));
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+const CAPACITY: usize = 24;
+
+fn claim(work: &Work) -> Executor<&Work> {
+    static POOL: TaskPool<CAPACITY, 1024> = TaskPool::new();
+    loop {
+        if let Ok(executor) = Executor::new(&POOL, work) {
+            return executor;
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// How late timers and arrivals become beside `greedy` tasks, in lengths of their slices: the median and
+/// the worst, without the first of them, in which the executor has yet to see how long the slices are.
+fn lateness(slice: Duration, greedy: usize, between: Duration, of_timers: bool) -> (f64, f64) {
+    let work: &'static Work = Box::leak(Box::default());
+    let executor = claim(work);
+    for _ in 0..greedy {
+        let task = async move {
+            loop {
+                work.compute(slice);
+                yield_now().await;
+            }
+        };
+        executor.spawner().spawn(task).unwrap().detach();
+    }
+    let mut late = executor.block_on(async {
+        let mut late = Vec::new();
+        for _ in 0..41 {
+            let at = work.now.get() + between;
+            if of_timers {
+                sleep_until(Instant::from_duration(at)).await;
+            } else {
+                arrival(work, at).await;
+            }
+            assert!(work.now.get() >= at, "never early");
+            late.push((work.now.get() - at).as_secs_f64() / slice.as_secs_f64());
+        }
+        late
+    });
+    late.remove(0);
+    late.sort_by(f64::total_cmp);
+    (late[late.len() / 2], late[late.len() - 1])
+}
+
+#[test]
+fn promise_15_a_busy_task_delays_nobody_by_more_than_two_of_its_polls() {
+    for micros in [150, 1000, 5000] {
+        for of_timers in [true, false] {
+            for between in [777, 10_123] {
+                let slice = Duration::from_micros(micros);
+                let between = Duration::from_micros(between);
+                let (median, worst) = lateness(slice, 1, between, of_timers);
+                assert!(
+                    median <= 2.0 && worst <= 2.0,
+                    "{micros} {between:?}: {median} {worst}"
+                );
+                // Of several each has its turn.
+                let (_, worst) = lateness(slice, 5, between, of_timers);
+                assert!(worst <= 10.0, "{micros} {between:?}: {worst}");
+            }
+        }
+    }
+}
+
+/// Tasks whose polls are short hide none that computes now and then, and neither do waits.
+#[test]
+fn slow_polls_among_many_fast_ones_are_seen() {
+    let work: &'static Work = Box::leak(Box::default());
+    let executor = claim(work);
+    for _ in 0..CAPACITY - 2 {
+        let task = async move {
+            loop {
+                work.compute(Duration::from_nanos(20));
+                yield_now().await;
+            }
+        };
+        executor.spawner().spawn(task).unwrap().detach();
+    }
+    let slice = Duration::from_millis(3);
+    let greedy = async move {
+        loop {
+            work.compute(slice);
+            yield_now().await;
+        }
+    };
+    executor.spawner().spawn(greedy).unwrap().detach();
+    executor.block_on(async {
+        for round in 0..50 {
+            let at = work.now.get() + Duration::from_micros(500);
+            sleep_until(Instant::from_duration(at)).await;
+            let late = work.now.get() - at;
+            // The rest of its slice, and one more as it comes before the task in the next turn.
+            assert!(round == 0 || late <= 2 * slice, "{late:?}");
+        }
+    });
+}
+
+/// A task that computes for a while after each wait is looked at after every slice, once its slices have
+/// been seen.
+#[test]
+fn a_wait_does_not_make_the_executor_forget() {
+    let work: &'static Work = Box::leak(Box::default());
+    let executor = claim(work);
+    let slice = Duration::from_millis(2);
+    let bursts = async move {
+        loop {
+            sleep(Duration::from_millis(20)).await;
+            for _ in 0..10 {
+                work.compute(slice);
+                yield_now().await;
+            }
+        }
+    };
+    executor.spawner().spawn(bursts).unwrap().detach();
+    executor.block_on(async {
+        for round in 0..100 {
+            let at = work.now.get() + Duration::from_micros(1700);
+            sleep_until(Instant::from_duration(at)).await;
+            let late = work.now.get() - at;
+            let most = if round < 20 { 4 } else { 2 };
+            assert!(late <= most * slice, "{round}: {late:?}");
+        }
+    });
+}
+
+/// Polls of nanoseconds do not read the clock each time.
+#[test]
+fn short_polls_read_the_clock_rarely() {
+    let work: &'static Work = Box::leak(Box::default());
+    let executor = claim(work);
+    executor.block_on(async {
+        for _ in 0..10_000 {
+            work.compute(Duration::from_nanos(10));
+            yield_now().await;
+        }
+    });
+    assert!(work.readings.get() < 200, "{}", work.readings.get());
+    assert!(work.looks.get() < 10, "{}", work.looks.get());
+}
+
+/// Also `run_until_stalled` looks at the clock.
+#[test]
+fn a_run_that_does_not_wait_looks_as_well() {
+    let work: &'static Work = Box::leak(Box::default());
+    let executor = claim(work);
+    let done = Rc::new(Cell::new(false));
+    let seen = done.clone();
+    let timer = async move {
+        sleep(Duration::from_millis(3)).await;
+        seen.set(true);
+    };
+    executor.spawner().spawn(timer).unwrap().detach();
+    let greedy = async move {
+        let mut slices = 0;
+        while !done.get() {
+            assert!(slices < 10, "the timer never comes");
+            slices += 1;
+            work.compute(Duration::from_millis(1));
+            yield_now().await;
+        }
+    };
+    executor.spawner().spawn(greedy).unwrap().detach();
+    executor.run_until_stalled().unwrap();
+    assert_eq!(executor.stats().live, 0);
+    drop(executor);
+    assert!(time::now().is_none());
+}

@@ -1,0 +1,164 @@
+//! Foreign code that panics: wakers, unparkers, destructors. Whoever runs it has nothing to do with it.
+
+use polliwog::Deadline;
+use polliwog::time::sleep;
+
+use super::*;
+
+/// A waker that panics while it is armed.
+#[derive(Default)]
+struct Faulty {
+    armed: AtomicBool,
+    panics: AtomicUsize,
+}
+
+impl std::task::Wake for Faulty {
+    fn wake(self: Arc<Self>) {
+        if self.armed.load(Ordering::SeqCst) {
+            self.panics.fetch_add(1, Ordering::SeqCst);
+            panic!("a faulty waker");
+        }
+    }
+}
+
+/// A reactor that runs another executor when it waits, as in a GUI's loop, and whose unparker
+/// panics then.
+struct Nesting<R: Reactor> {
+    inner: Rc<Executor<R>>,
+    faulty: Arc<Faulty>,
+}
+
+impl<R: Reactor> Reactor for Nesting<R> {
+    type Error = std::convert::Infallible;
+
+    fn now(&self) -> Instant {
+        Instant::ZERO
+    }
+
+    fn park(&self, until: Deadline) -> Result<(), Self::Error> {
+        let waits = until != Deadline::Now;
+        self.faulty.armed.store(waits, Ordering::SeqCst);
+        let ticked = catch_unwind(AssertUnwindSafe(|| self.inner.tick().map(drop)));
+        self.faulty.armed.store(false, Ordering::SeqCst);
+        assert!(ticked.is_ok(), "the inner executor's run was ended");
+        Ok(())
+    }
+
+    fn unparker(&self) -> Waker {
+        self.faulty.clone().into()
+    }
+}
+
+pub(crate) fn a_foreign_unparker_that_panics<R: Reactor>(reactor: R) {
+    static INNER: TaskPool<20, 256> = TaskPool::new();
+    static OUTER: TaskPool<1, 256> = TaskPool::new();
+    let inner = Rc::new(claim(&INNER, reactor));
+    let polls = Rc::new([const { Cell::new(0) }; 16]);
+    let mut joined = None;
+    for index in 0..16 {
+        // In the middle of the others.
+        if index == 7 {
+            let task = async {
+                yield_now().await;
+                "joined"
+            };
+            joined = Some(inner.spawner().spawn(task).unwrap());
+        }
+        let polls = polls.clone();
+        let task = async move {
+            loop {
+                polls[index].set(polls[index].get() + 1);
+                yield_now().await;
+            }
+        };
+        inner.spawner().spawn(task).unwrap().detach();
+    }
+    let faulty = Arc::new(Faulty::default());
+    let nesting = Nesting {
+        inner: inner.clone(),
+        faulty: faulty.clone(),
+    };
+    // Waits for a task of the inner executor, whose end calls the unparker.
+    let outer = claim(&OUTER, nesting);
+    assert_eq!(outer.block_on(joined.unwrap()).unwrap(), "joined");
+    assert_eq!(faulty.panics.load(Ordering::SeqCst), 1);
+
+    let so_far = polls[0].get();
+    for _ in 0..3 {
+        inner.tick().unwrap();
+    }
+    for (index, polls) in polls.iter().enumerate() {
+        assert_eq!(
+            polls.get(),
+            so_far + 3,
+            "task {index} is polled in each turn"
+        );
+    }
+    // What other threads and tasks ask of an executor is not theirs to pay for, either.
+    faulty.armed.store(true, Ordering::SeqCst);
+    assert!(outer.handle().unpark());
+    assert_eq!(faulty.panics.load(Ordering::SeqCst), 2);
+}
+
+pub(crate) fn a_foreign_waker_that_panics<R: Reactor>(reactor: R) {
+    static POOL: TaskPool<8, 512> = TaskPool::new();
+    let executor = claim(&POOL, reactor);
+    let faulty = Arc::new(Faulty::default());
+    faulty.armed.store(true, Ordering::SeqCst);
+    let bomb = Waker::from(faulty.clone());
+    let mut cx = Context::from_waker(&bomb);
+
+    // Of a timer, and of the join handle of a task.
+    let task = executor.spawner().spawn(yield_now()).unwrap();
+    let mut task = pin!(task);
+    assert!(task.as_mut().poll(&mut cx).is_pending());
+    let done = executor.block_on(async move {
+        let mut timer = pin!(sleep(Duration::from_millis(1)));
+        assert!(timer.as_mut().poll(&mut cx).is_pending());
+        sleep(Duration::from_millis(2)).await;
+        timer.as_mut().poll(&mut cx).is_ready() && task.as_mut().poll(&mut cx).is_ready()
+    });
+    assert!(done);
+    assert_eq!(faulty.panics.load(Ordering::SeqCst), 2);
+}
+
+pub(crate) fn a_dropped_executor_drops_all_futures_though_destructors_panic<R: Reactor>(
+    reactor: R,
+) {
+    static POOL: TaskPool<8, 256> = TaskPool::new();
+    struct PanicOnDrop(bool);
+    impl Drop for PanicOnDrop {
+        fn drop(&mut self) {
+            assert!(!self.0, "a destructor");
+        }
+    }
+    let executor = claim(&POOL, reactor);
+    let drops = Drops::default();
+    let mut handles = Vec::new();
+    for index in 0..8 {
+        let guard = drops.guard();
+        let panics = PanicOnDrop([2, 3, 6].contains(&index));
+        let task = async move {
+            let _both = (panics, guard);
+            pending::<()>().await;
+        };
+        handles.push(executor.spawner().spawn(task).unwrap());
+    }
+    settle(&executor);
+    let dropped = catch_unwind(AssertUnwindSafe(move || drop(executor)));
+    // Where tasks catch panics, they have; else the first one comes out, once all is done.
+    assert_eq!(dropped.is_ok(), cfg!(feature = "std"));
+    assert_eq!(drops.count(), 8);
+    for (index, handle) in handles.into_iter().enumerate() {
+        let mut handle = pin!(handle);
+        let mut cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(outcome) = handle.as_mut().poll(&mut cx) else {
+            panic!("a task of a dropped executor has ended");
+        };
+        let panicked = outcome.unwrap_err().is_panic();
+        assert_eq!(panicked, [2, 3, 6].contains(&index), "{index}");
+    }
+    // At once, though tests on other threads may want it, too.
+    let again = claim(&POOL, ThreadReactor::new());
+    assert_eq!(again.block_on(async { 1 }), 1);
+}
