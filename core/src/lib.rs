@@ -13,7 +13,7 @@
 //! | `std` | panic isolation, wakes without atomics on the executor's thread, spawning from other threads |
 //! | `task-info` | names and poll counts without `std`, where they cost flash and RAM |
 //! | `single-core` | the ambient context on bare metal: says that one core runs executors |
-//! | `interrupt-executors` | bare metal with `single-core`: executors that interrupt handlers run |
+//! | `interrupt-executors` | executors that interrupt handlers run: `InterruptExecutor` |
 //! | `simulation` | seeded permutation of ready tasks without `std` |
 //! | `embassy-time` | a time driver, so that crates written against `embassy_time` work |
 //! | `test-kit` | the conformance suite for reactors |
@@ -54,7 +54,7 @@ pub mod task;
 pub mod time;
 pub mod unpark;
 
-#[cfg(all(lean, feature = "interrupt-executors"))]
+#[cfg(all(not(loom), feature = "interrupt-executors"))]
 pub use executor::InterruptExecutor;
 pub use executor::{
     ClaimError, EndlessSpawner, Executor, Handle, RunError, SpawnError, SpawnErrorKind, Spawner,

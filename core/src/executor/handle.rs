@@ -55,7 +55,11 @@ impl Handle {
         self.core.epoch() == self.epoch
     }
 
-    #[cfg(feature = "std")]
+    #[cfg(not(lean))]
+    #[cfg_attr(
+        all(threads, not(feature = "std")),
+        allow(dead_code, reason = "for spawning")
+    )]
     pub(crate) fn core(&self) -> (&'static Core, usize) {
         (self.core, self.epoch)
     }

@@ -11,7 +11,7 @@ mod handle;
 mod idle;
 #[cfg(feature = "std")]
 mod inbox;
-#[cfg(all(lean, feature = "interrupt-executors"))]
+#[cfg(all(not(loom), feature = "interrupt-executors"))]
 mod interrupt;
 mod listing;
 mod pace;
@@ -43,7 +43,7 @@ pub use error::{ClaimError, RunError, SpawnError, SpawnErrorKind, TryClaimError,
 pub use handle::Handle;
 #[cfg(feature = "std")]
 pub use inbox::{RemoteFuture, RemoteHandle};
-#[cfg(all(lean, feature = "interrupt-executors"))]
+#[cfg(all(not(loom), feature = "interrupt-executors"))]
 pub use interrupt::InterruptExecutor;
 pub use listing::{Stats, TaskInfo, TaskState, Tasks};
 #[cfg(any(feature = "std", feature = "simulation"))]
@@ -287,7 +287,7 @@ impl<R: Reactor> Executor<R> {
 impl<R: Reactor> Drop for Executor<R> {
     fn drop(&mut self) {
         let core = self.core();
-        core.closing.set(true);
+        core.begin_closing();
         // A destructor that panics, where no task catches it, does so once all is done.
         let mut thrown = None;
         {

@@ -54,6 +54,19 @@ impl<'a, R: Reactor> Running<'a, R> {
         })
     }
 
+    /// A run whose beginning has been noted already.
+    #[cfg(all(not(lean), not(loom), feature = "interrupt-executors"))]
+    pub(super) fn again(core: &'static Core, reactor: &'a R, entered: Entered) -> Self {
+        let pace = Pace::new();
+        core.look_after(pace.polls());
+        Self {
+            core,
+            reactor,
+            pace,
+            _entered: entered,
+        }
+    }
+
     /// Runs turn after turn until the end of the task `root` or, without one, until the shutdown;
     /// waits when nothing is ready.
     pub(super) fn until(&mut self, root: Option<Tenant>) -> Result<(), RunError<R::Error>> {
