@@ -141,7 +141,7 @@ mod imp {
 }
 
 /// The level that is active: zero in `main`, the exception's number in a handler.
-#[cfg(all(target_os = "none", cortex_m))]
+#[cfg(all(target_os = "none", cortex_m, feature = "single-core"))]
 #[inline(always)]
 pub(crate) fn level() -> usize {
     let exception: usize;

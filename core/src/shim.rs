@@ -25,6 +25,16 @@ pub(crate) use portable_atomic::AtomicPtr;
 #[cfg(all(not(loom), not(test), not(lean), not(target_has_atomic = "ptr")))]
 pub(crate) use portable_atomic::{AtomicBool, AtomicUsize, Ordering};
 
+#[cfg(all(not(loom), not(lean), not(target_has_atomic = "ptr")))]
+portable_atomic::cfg_no_atomic_cas! {
+    compile_error!(
+        "this chip has no compare-and-swap: either one core runs executors, then enable polliwog's \
+         feature `single-core` (and not `alloc`, `simulation` or `task-info`, which need more); or let \
+         `portable-atomic` emulate it, which is the program's choice: put `portable-atomic` into its \
+         dependencies with the feature `critical-section` or `unsafe-assume-single-core`"
+    );
+}
+
 /// `Acquire`, for what an interrupted or interrupting context of the same core has released: on
 /// a lean build there is no other, and the barriers that go with it would be for nothing; compiler fences
 /// keep the order.
