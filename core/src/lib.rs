@@ -37,7 +37,10 @@ extern crate alloc;
 #[cfg(any(test, loom, feature = "std", not(target_os = "none")))]
 extern crate std;
 
-#[cfg(all(target_os = "none", any(cortex_m, target_arch = "riscv32", target_arch = "riscv64")))]
+#[cfg(all(
+    target_os = "none",
+    any(cortex_m, target_arch = "riscv32", target_arch = "riscv64")
+))]
 pub mod chip;
 #[cfg(all(feature = "test-kit", not(loom)))]
 pub mod conformance;

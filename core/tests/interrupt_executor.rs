@@ -1,5 +1,5 @@
 //! An executor that interrupt handlers run, on a host: the test is the handler.
-#![cfg(all(feature = "interrupt-executors", any(feature = "std", lean)))]
+#![cfg(feature = "interrupt-executors")]
 
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::task::{Poll, Waker};

@@ -114,7 +114,9 @@ impl Reactor for Mtime {
             Deadline::At(at) if at != Instant::MAX => {
                 let (nanos, hz) = (at.as_nanos(), u64::from(self.hz));
                 let rest = (nanos % 1_000_000_000 * hz).div_ceil(1_000_000_000);
-                (nanos / 1_000_000_000).saturating_mul(hz).saturating_add(rest)
+                (nanos / 1_000_000_000)
+                    .saturating_mul(hz)
+                    .saturating_add(rest)
             }
             _ => u64::MAX,
         };

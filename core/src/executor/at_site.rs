@@ -3,7 +3,6 @@
 
 use core::future::Future;
 
-#[cfg(any(lean, feature = "std", not(threads)))]
 use super::Handle;
 use super::core::{Core, CoreRef};
 use super::error::{SpawnError, SpawnErrorKind, TrySpawnError};
@@ -228,7 +227,7 @@ impl<Fut: Send> DetachAt<Fut> for Handle {
 
 /// From a handler, or from another core: what the executor does on its own level meanwhile is kept
 /// out by the lock, under which the slot is claimed and, once the future is there, published.
-#[cfg(all(not(lean), not(threads)))]
+#[cfg(all(not(lean), not(feature = "std")))]
 impl<Fut: Send> DetachAt<Fut> for Handle {
     fn detach<S, F, Args>(&self, function: F, args: Args) -> Result<(), TrySpawnError<Args>>
     where

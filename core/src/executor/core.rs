@@ -210,10 +210,10 @@ impl Core {
         #[cfg(not(lean))]
         {
             // Under the lock where others may go through the list.
-            #[cfg(not(threads))]
+            #[cfg(not(feature = "std"))]
             self.outside
                 .with(|_| head.next.set(self.blocks.replace(block)));
-            #[cfg(threads)]
+            #[cfg(feature = "std")]
             head.next.set(self.blocks.replace(block));
             head.next_free.set(self.free.replace(block));
             self.slots.set(self.slots.get() + len);
@@ -418,14 +418,14 @@ impl Core {
     }
 
     /// Does something for the claim `epoch` before its executor's end, which waits for that.
-    #[cfg(all(not(lean), not(threads)))]
+    #[cfg(all(not(lean), not(feature = "std")))]
     pub(crate) fn if_open<T>(&self, epoch: usize, f: impl FnOnce() -> T) -> Option<T> {
         self.outside
             .with(|_| (self.epoch() == epoch && !self.closing.get()).then(f))
     }
 
     /// Takes a free slot from another level or core, for the claim `epoch`.
-    #[cfg(all(not(lean), not(threads)))]
+    #[cfg(all(not(lean), not(feature = "std")))]
     pub(crate) fn lend_slot(
         &self,
         epoch: usize,
@@ -442,9 +442,9 @@ impl Core {
 
     /// Begins the executor's end: nobody starts tasks from now on.
     pub(crate) fn begin_closing(&self) {
-        #[cfg(all(not(lean), not(threads)))]
+        #[cfg(all(not(lean), not(feature = "std")))]
         self.outside.with(|_| self.closing.set(true));
-        #[cfg(not(all(not(lean), not(threads))))]
+        #[cfg(not(all(not(lean), not(feature = "std"))))]
         self.closing.set(true);
     }
 

@@ -56,10 +56,6 @@ impl Handle {
     }
 
     #[cfg(not(lean))]
-    #[cfg_attr(
-        all(threads, not(feature = "std")),
-        allow(dead_code, reason = "for spawning")
-    )]
     pub(crate) fn core(&self) -> (&'static Core, usize) {
         (self.core, self.epoch)
     }

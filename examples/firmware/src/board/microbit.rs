@@ -85,6 +85,16 @@ fn count() -> u32 {
     read(register(TIMER0, CC1))
 }
 
+/// The processor's own timer as a reactor, beside the board's.
+pub fn own_timer() -> polliwog::chip::SysTick {
+    polliwog::chip::SysTick::start(16_000_000, 1_000)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn SysTick() {
+    polliwog::chip::SysTick::on_interrupt();
+}
+
 /// The time since the start.
 pub fn now() -> Instant {
     critical_section::with(|cs| {

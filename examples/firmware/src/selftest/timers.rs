@@ -17,6 +17,9 @@ use crate::{Test, executor, own_waker};
 pub(crate) const TESTS: &[Test] = &[
     ("the board's reactor conforms", conforms),
     ("polliwog's reactor conforms on this chip", spin_conforms),
+    // On the other board it is the clock.
+    #[cfg(not(board = "lm3s6965evb"))]
+    ("the processor's own timer is a reactor", own_timer),
     ("sleeps end in order and never early", in_order),
     ("the end of time, then a short sleep", end_of_time),
     ("a sleep wakes who polled it last", other_waker),
@@ -135,4 +138,17 @@ fn spin_conforms() {
         slept,
         (Some(Instant::ZERO), Some(Instant::from_millis(3_600_000)))
     );
+}
+
+#[cfg(not(board = "lm3s6965evb"))]
+fn own_timer() {
+    static POOL: TaskPool<2> = TaskPool::new();
+    polliwog_core::conformance::check(chip::own_timer);
+    chip::start_clock();
+    let executor = polliwog::Executor::new(&POOL, chip::own_timer()).expect("nobody has it");
+    let start = chip::now();
+    executor.block_on(sleep(MILLI * 50));
+    let took = chip::now() - start;
+    // In this emulator a periodic timer may run at half its speed while the chip sleeps.
+    assert!((MILLI * 48..MILLI * 120).contains(&took), "{took:?}");
 }
