@@ -42,9 +42,9 @@ use std::time::Duration;
 use log::{debug, error, info, warn};
 use polliwog::net::TcpListener;
 use polliwog::time::{sleep, timeout};
-use polliwog::{Runtime, spawn, spawn_blocking, yield_now};
+use polliwog::{BlockingError, Runtime, spawn, spawn_blocking, yield_now};
 
-use client::{Client, Trouble, refuse};
+use client::{Client, Patience, Trouble, refuse};
 use folder::{Pieces, Refusal};
 use options::Asked;
 use seats::{Seat, Seats};
@@ -59,6 +59,8 @@ Usage: file-server [OPTIONS]
   --max-clients N      how many clients are served at a time [1000]; others are refused
   --stall-timeout S    how many seconds a client may take to send its name, and how many it
                        may go on without taking a byte of its file [30]
+  --least-rate BYTES   how many bytes of its file a client has to take per second, on average
+                       over each stall timeout for which it makes the server wait [4096]
   --help               this text
 
 RUST_LOG=info shows connections, RUST_LOG=debug also each poll. Ctrl-C ends the server:
@@ -80,7 +82,7 @@ struct Options {
     addr: String,
     root: PathBuf,
     max_clients: usize,
-    stall: Duration,
+    patience: Patience,
 }
 
 impl Options {
@@ -96,10 +98,14 @@ impl Options {
             }
             "stall-timeout" => {
                 let seconds = options::text(value)?.parse().ok();
-                self.stall = seconds
+                self.patience.stall = seconds
                     .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
                     .filter(|stall| !stall.is_zero())
                     .ok_or("a number of seconds above zero is needed")?;
+            }
+            "least-rate" => {
+                let rate = options::text(value)?.parse().ok();
+                self.patience.least_rate = rate.ok_or("a number of bytes is needed")?;
             }
             _ => return Ok(false),
         }
@@ -112,7 +118,10 @@ impl Options {
             addr: "127.0.0.1:7878".to_owned(),
             root: PathBuf::from("."),
             max_clients: 1000,
-            stall: Duration::from_secs(30),
+            patience: Patience {
+                stall: Duration::from_secs(30),
+                least_rate: 4096,
+            },
         };
         if options::parse(arguments, |name, value| options.set(name, value))? == Asked::Help {
             return Ok(None);
@@ -131,7 +140,7 @@ impl Options {
 /// What all connections share.
 struct Server {
     root: Arc<Path>,
-    stall: Duration,
+    patience: Patience,
     clients: Rc<Seats>,
     refusals: Rc<Seats>,
 }
@@ -141,7 +150,7 @@ impl Server {
     async fn run(self: Rc<Self>, listener: TcpListener) {
         loop {
             match listener.accept().await {
-                Ok((stream, peer)) => self.admit(Client::new(stream, peer, self.stall)),
+                Ok((stream, peer)) => self.admit(Client::new(stream, peer, self.patience)),
                 // The listener waits by itself when the system is short of something.
                 Err(error) => {
                     error!("cannot accept, trying again in a second: {error}");
@@ -211,7 +220,8 @@ impl Server {
         client.send(PROMPT).await?;
         let name = client.read_name().await?;
         info!("{peer}: asks for {name:?}");
-        let mut pieces = match timeout(self.stall, self.open(&name)).await {
+        let stall = self.patience.stall;
+        let mut pieces = match timeout(stall, self.open(&name)).await {
             Ok(pieces) => pieces?,
             Err(_) => return refuse("the file cannot be opened in time, try again later"),
         };
@@ -225,7 +235,7 @@ impl Server {
                 break;
             }
             let next = spawn_blocking(|| pieces.next());
-            let next = timeout(self.stall, next).await.map_err(io::Error::from)?;
+            let next = timeout(stall, next).await.map_err(io::Error::from)?;
             pieces = next.map_err(io::Error::from)??;
         }
         unfinished.disarm();
@@ -241,11 +251,14 @@ impl Server {
                 let file = folder::open(&root, &name)?;
                 Pieces::of(file, PIECE).map_err(Refusal::from)
             });
-            match opened.await.map_err(io::Error::from)? {
-                Ok(pieces) => return Ok(pieces),
-                // Other clients will be done with theirs.
-                Err(Refusal::OutOfDescriptors) => sleep(Duration::from_millis(100)).await,
-                Err(refusal) => {
+            match opened.await {
+                Ok(Ok(pieces)) => return Ok(pieces),
+                // Other clients will be done with their files and threads.
+                Ok(Err(Refusal::OutOfDescriptors)) | Err(BlockingError::Rejected(_)) => {
+                    sleep(Duration::from_millis(100)).await;
+                }
+                Err(error) => return Err(io::Error::from(error).into()),
+                Ok(Err(refusal)) => {
                     debug!("{refusal:?}");
                     return refuse(refusal.to_string());
                 }
@@ -265,7 +278,7 @@ async fn run(options: Options) -> io::Result<()> {
 
     let server = Rc::new(Server {
         root: options.root.into(),
-        stall: options.stall,
+        patience: options.patience,
         clients: Seats::new(options.max_clients),
         refusals: Seats::new(REFUSALS),
     });

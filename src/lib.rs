@@ -57,6 +57,9 @@
 //! | `task-info` | names and poll counts of tasks without `std` |
 //! | `smoltcp` | TCP and UDP on a chip's own network device; needs Rust 1.91 |
 //! | `dhcp` | an address from a DHCP server for that |
+//! | `dns` | names looked up for that |
+//! | `ipv6` | IPv6 for that |
+//! | `edge-nal` | the traits of `edge-nal` for that |
 //!
 //! Your own reactor implements [`Reactor`]; the example `mini-executor` has one.
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -69,6 +72,21 @@
 #![forbid(unsafe_code)]
 
 pub use polliwog_core::*;
+/// Attributes: `#[polliwog::main]` makes `async fn main` a program, `#[polliwog::test]` an `async fn` a
+/// test.
+///
+/// ```no_run
+/// # #[cfg(any(feature = "mio", feature = "spin"))]
+/// # mod program {
+/// #[polliwog::main]
+/// async fn main() -> Result<(), polliwog::SpawnError> {
+///     polliwog::spawn(async { println!("quak") })?.await.ok();
+///     Ok(())
+/// }
+/// # }
+/// # fn main() {}
+/// ```
+pub use polliwog_macros::{main, test};
 
 /// The reactor for desktops and servers.
 #[cfg(feature = "mio")]
@@ -79,11 +97,27 @@ pub use polliwog_spin as spin;
 
 #[cfg(feature = "mio")]
 pub use polliwog_mio::{
-    BlockingError, BlockingHandle, Runtime, Trigger, UserEvent, block_on, fs, net, signal, spawn,
-    spawn_blocking, try_spawn,
+    BlockingError, BlockingHandle, Runtime, Trigger, UserEvent, block_on, fs, net, signal,
+    spawn_blocking,
 };
 // Also beside mio, which has no module of this name: what one feature brings no other takes away.
 #[cfg(feature = "spin")]
 pub use polliwog_spin::io;
 #[cfg(all(feature = "spin", not(feature = "mio")))]
 pub use polliwog_spin::{Runtime, block_on, net};
+
+#[cfg(feature = "mio")]
+#[doc(hidden)]
+pub use polliwog_mio::block_on_paused;
+// Its clock is never another one.
+#[cfg(all(feature = "spin", not(feature = "mio")))]
+#[doc(hidden)]
+pub use polliwog_spin::block_on as block_on_paused;
+
+/// Time: instants, sleeping, intervals and timeouts; and with `mio` a clock that tests can
+/// [`pause`](time::pause) and [`advance`](time::advance).
+pub mod time {
+    pub use polliwog_core::time::*;
+    #[cfg(feature = "mio")]
+    pub use polliwog_mio::time::{advance, pause, resume};
+}

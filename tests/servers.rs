@@ -8,7 +8,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
+use std::time::Duration;
 #[cfg(unix)]
 use std::{os::unix::fs::symlink, process::Command};
 
@@ -327,11 +329,134 @@ fn a_client_that_never_reads_costs_only_its_own_connection() {
     assert_eq!(server.ask("good.txt\n"), b"good");
     for stream in &mut stalled {
         let addr = stream.local_addr().unwrap();
-        let record = format!("{addr}: lost: deadline has elapsed");
+        let record = format!("{addr}: lost: too slow, ");
         server.program.wait_for_record(&record);
         assert!(read_to_the_reset(stream) < size);
     }
     assert_eq!(server.ask("good.txt\n"), b"good");
+    server.stop();
+}
+
+/// Whoever takes a little now and then does not stall, but may not keep a seat for ever.
+#[test]
+fn clients_that_read_too_slowly_give_their_seats_back() {
+    let folder = Folder::new();
+    folder.write("good.txt", "good");
+    large_file(&folder, "large.bin");
+    // More than a loopback has, but the buffers are filled at any rate.
+    let options = [
+        "--max-clients=2",
+        "--stall-timeout=0.5",
+        "--least-rate=1000000000000",
+    ];
+    let mut server = Server::files(&folder.root(), &options);
+    let mut slow: Vec<_> = (0..2).map(|_| server.connect_and_wait()).collect();
+    let mut records = Vec::new();
+    for stream in &mut slow {
+        stream.write_all(b"large.bin\n").unwrap();
+        let addr = stream.local_addr().unwrap();
+        records.push(format!("{addr}: lost: too slow, "));
+    }
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let reading = thread::spawn(move || {
+        while stopped.recv_timeout(Duration::from_millis(50)) == Err(RecvTimeoutError::Timeout) {
+            for stream in &mut slow {
+                // Until the reset.
+                let _ = stream.read_exact(&mut [0; 1024]);
+            }
+        }
+    });
+    for record in records {
+        server.program.wait_for_record(&record);
+    }
+    assert_eq!(server.ask("good.txt\n"), b"good");
+    drop(stop);
+    reading.join().unwrap();
+    server.stop();
+}
+
+/// What exists outside does not show, whichever way a link leads there.
+#[cfg(unix)]
+#[test]
+fn links_do_not_tell_what_there_is_outside() {
+    let folder = Folder::new();
+    let root = folder.root();
+    folder.write("good.txt", "good");
+    let outside = folder.0.join("outside");
+    fs::create_dir_all(outside.join("folder")).unwrap();
+    fs::write(outside.join("secret.txt"), "secret").unwrap();
+    symlink(&outside, root.join("absolute")).unwrap();
+    symlink("../outside", root.join("relative")).unwrap();
+    symlink("relative", root.join("twice")).unwrap();
+    symlink("../../outside", root.join("sub/deep")).unwrap();
+    symlink("sub/deep/folder", root.join("through")).unwrap();
+    for there in ["folder", "missing"] {
+        let back = outside.join(there).join("../../root/good.txt");
+        symlink(back, root.join(format!("back-{there}"))).unwrap();
+    }
+    for there in ["secret.txt", "folder", "missing.txt", "missing/missing.txt"] {
+        let name = there.replace('/', "-");
+        symlink(outside.join(there), root.join(format!("to-{name}"))).unwrap();
+        symlink(
+            format!("../outside/{there}"),
+            root.join(format!("up-{name}")),
+        )
+        .unwrap();
+    }
+    let server = Server::files(&root, &[]);
+    let mut names = Vec::new();
+    for link in ["absolute", "relative", "twice", "sub/deep", "through"] {
+        for rest in [
+            "",
+            "/",
+            "/secret.txt",
+            "/secret.txt/more",
+            "/folder",
+            "/folder/x",
+        ] {
+            names.push(format!("{link}{rest}"));
+        }
+        for rest in [
+            "/missing.txt",
+            "/missing/missing.txt",
+            "/missing/",
+            "/folder/",
+        ] {
+            names.push(format!("{link}{rest}"));
+        }
+    }
+    for name in ["secret.txt", "folder", "missing.txt", "missing-missing.txt"] {
+        names.extend([
+            format!("to-{name}"),
+            format!("up-{name}"),
+            format!("up-{name}/x"),
+        ]);
+    }
+    names.extend(["back-folder".to_owned(), "back-missing".to_owned()]);
+    for name in names {
+        let answer = server.ask(format!("{name}\n"));
+        let answer = String::from_utf8_lossy(&answer);
+        assert_eq!(
+            answer, "error: the name leads out of the served folder\r\n",
+            "{name}"
+        );
+    }
+    // Links inside work as ever, also those that name the folder from outside, or in odd ways.
+    symlink(&root, root.join("self")).unwrap();
+    symlink(root.join("good.txt"), root.join("inside-absolute")).unwrap();
+    symlink("sub/../self/good.txt", root.join("inside-odd")).unwrap();
+    symlink("../root/./good.txt", root.join("out-and-in")).unwrap();
+    for name in [
+        "self/good.txt",
+        "self/self/good.txt",
+        "inside-absolute",
+        "inside-odd",
+        "out-and-in",
+    ] {
+        assert_eq!(server.ask(format!("{name}\n")), b"good", "{name}");
+    }
+    assert_refused(&server.ask("good.txt/\n"), "no such file");
+    assert_refused(&server.ask("good.txt/.\n"), "no such file");
     server.stop();
 }
 

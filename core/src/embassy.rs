@@ -3,13 +3,28 @@
 //!
 //! Embassy's driver is one per program, found by the linker, and has one global time base; ours
 //! is the clock of the executor that runs on the calling thread. An `embassy_time::Instant`
-//! must therefore not travel between executors. Outside of any executor the time is zero and a
-//! timer wakes at once.
+//! must therefore not travel between executors.
 //!
-//! Embassy's timers do not say when they are dropped: the wake then comes anyway, as a
-//! spurious one. There is one timer for each waker at a time, which fires at the earliest of
-//! the instants asked for. Finding it takes time in proportion to the wakers that wait.
+//! # Room
+//!
+//! Each task has a timer of its own beside its slot, so that any number of tasks can wait. It stands at
+//! the earliest of the instants that the task asks for: embassy's timers do not say when they are
+//! dropped, and the task's next poll asks for the others again. So a timer that is given up costs at most
+//! one spurious wake, and no room.
+//!
+//! A waker that is none of the executor's tasks, such as `FuturesUnordered` makes for each of its
+//! futures, takes a place in a table until its time has come. With feature `alloc` there is no
+//! limit, and finding a place takes time in proportion to the wakers that wait; without there are
+//! [16](PLACES), and one more panics.
+//!
+//! # Outside of an executor
+//!
+//! Under somebody else's `block_on` on a host, time is the process's, and a timer is polled again
+//! and again until it is due: it ends in time, but burns the processor. On bare metal, and on a level
+//! or in a reactor that has no clock, nobody knows the time: to ask for it panics.
 
+use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
 use core::pin::Pin;
 use core::ptr;
 #[cfg(not(lean))]
@@ -20,7 +35,10 @@ use embassy_time_driver::{Driver, TICK_HZ};
 
 use crate::Instant;
 use crate::executor::context;
+use crate::executor::core::Core;
 use crate::shim::Cell;
+use crate::task::ready::Block;
+use crate::task::waker;
 use crate::time::{TimerNode, TimerQueue};
 
 const NANOS_PER_SECOND: u128 = 1_000_000_000;
@@ -31,21 +49,54 @@ embassy_time_driver::time_driver_impl!(static DRIVER: PolliwogDriver = PolliwogD
 
 impl Driver for PolliwogDriver {
     fn now(&self) -> u64 {
-        let now = crate::time::now().unwrap_or_default();
-        let ticks = u128::from(now.as_nanos()) * u128::from(TICK_HZ) / NANOS_PER_SECOND;
-        u64::try_from(ticks).unwrap_or(u64::MAX)
+        // What embassy counts from begins with the tick to come, lest it end early.
+        ticks(match crate::time::now() {
+            Some(now) => now,
+            None => outside(),
+        })
     }
 
     fn schedule_wake(&self, at: u64, waker: &Waker) {
         let core = context::current().and_then(|executor| executor.get());
-        match core {
-            Some(core) => core.foreign.schedule(&core.timers, instant(at), waker),
-            None => waker.wake_by_ref(),
+        let Some((core, resolution)) = core.and_then(|core| Some((core, core.resolution()?)))
+        else {
+            // It asks for the time whenever it is polled.
+            outside();
+            return waker.wake_by_ref();
+        };
+        // By a coarse clock an instant that was counted from its reading is early by up to a tick.
+        let at = instant(at) + resolution;
+        if core.is_due(at) {
+            return waker.wake_by_ref();
         }
+        core.foreign.schedule(core, at, waker);
     }
 }
 
-/// The first instant at which the clock shows `ticks`.
+/// The time where no executor with a clock runs.
+fn outside() -> Instant {
+    #[cfg(not(target_os = "none"))]
+    if context::current().is_none() {
+        return crate::time::of_process();
+    }
+    no_clock()
+}
+
+#[cold]
+fn no_clock() -> ! {
+    panic!(
+        "embassy_time was used where no executor with a clock runs: outside of any, or in one \
+         that has none, like an `InterruptExecutor`; nobody could wake its timers"
+    )
+}
+
+/// The ticks that have begun by `now`, the one at its very beginning included.
+fn ticks(now: Instant) -> u64 {
+    let ticks = (u128::from(now.as_nanos()) * u128::from(TICK_HZ)).div_ceil(NANOS_PER_SECOND);
+    u64::try_from(ticks).unwrap_or(u64::MAX)
+}
+
+/// The first instant at which `ticks` have passed.
 fn instant(ticks: u64) -> Instant {
     if ticks == u64::MAX {
         return Instant::MAX;
@@ -54,23 +105,59 @@ fn instant(ticks: u64) -> Instant {
     Instant::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-/// How many wakers can wait without an allocator, and the step in which there are more with one.
-const NODES: usize = 16;
+/// How many foreign wakers can wait without an allocator, and the step in which there are more
+/// with one.
+const PLACES: usize = 16;
+
+/// A timer in static memory, of which nothing lies in flash: all-zero until it is used.
+pub(crate) struct TaskTimer {
+    made: Cell<bool>,
+    node: UnsafeCell<MaybeUninit<TimerNode>>,
+}
+
+impl TaskTimer {
+    pub(crate) const fn new() -> Self {
+        Self {
+            made: Cell::new(false),
+            node: UnsafeCell::new(MaybeUninit::zeroed()),
+        }
+    }
+
+    /// The timer, made when it is first needed. Executor's thread.
+    fn get(&'static self) -> Pin<&'static TimerNode> {
+        let place = self.node.get();
+        if !self.made.replace(true) {
+            // SAFETY: the executor's thread alone comes here (S5), and nobody refers to the node yet.
+            unsafe { (*place).write(TimerNode::new(Instant::MAX)) };
+        }
+        // SAFETY: it has been written, and is only shared from then on.
+        Pin::static_ref(unsafe { (*place).assume_init_ref() })
+    }
+
+    /// The timer, if it waits.
+    fn linked(&'static self) -> Option<Pin<&'static TimerNode>> {
+        let node = self.made.get().then(|| self.get())?;
+        node.is_linked().then_some(node)
+    }
+}
 
 /// The timers of an executor that lie in no future of ours.
 pub(crate) struct ForeignTimers {
     first: Group,
+    /// Those of the tasks, where there is one block of them.
+    #[cfg(lean)]
+    tasks: Cell<&'static [TaskTimer]>,
 }
 
 struct Group {
-    nodes: [TimerNode; NODES],
+    timers: [TaskTimer; PLACES],
     next: Cell<*const Group>,
 }
 
 impl Group {
     const fn new() -> Self {
         Self {
-            nodes: [const { TimerNode::new(Instant::MAX) }; NODES],
+            timers: [const { TaskTimer::new() }; PLACES],
             next: Cell::new(ptr::null()),
         }
     }
@@ -80,21 +167,49 @@ impl ForeignTimers {
     pub(crate) const fn new() -> Self {
         Self {
             first: Group::new(),
+            #[cfg(lean)]
+            tasks: Cell::new(&[]),
         }
     }
 
-    fn schedule(&'static self, queue: &'static TimerQueue, at: Instant, waker: &Waker) {
+    /// Gives the tasks of a pool's block their timers, as many as there are slots.
+    pub(crate) fn give_timers(&self, block: *const Block, timers: &'static [TaskTimer]) {
+        #[cfg(not(lean))]
+        // SAFETY: S1.
+        unsafe {
+            (*block).timers.set(timers.as_ptr());
+        }
+        #[cfg(lean)]
+        {
+            let _ = block;
+            self.tasks.set(timers);
+        }
+    }
+
+    fn schedule(&'static self, core: &'static Core, at: Instant, waker: &Waker) {
+        let queue = &core.timers;
+        if let Some(timer) = self.task_timer(core, waker) {
+            let node = timer.get();
+            if !node.is_linked() {
+                start(queue, node, at, waker);
+            } else if at < node.deadline() {
+                queue.schedule(node, at);
+            }
+            return;
+        }
         let mut free = None;
         let mut group = &self.first;
         loop {
-            for node in &group.nodes {
-                if !node.is_linked() {
-                    free = free.or(Some(node));
-                } else if node.wakes(waker) {
-                    if at < node.deadline() {
-                        queue.schedule(Pin::static_ref(node), at);
+            for timer in &group.timers {
+                match timer.linked() {
+                    None => free = free.or(Some(timer)),
+                    Some(node) if node.wakes(waker) => {
+                        if at < node.deadline() {
+                            queue.schedule(node, at);
+                        }
+                        return;
                     }
-                    return;
+                    Some(_) => {}
                 }
             }
             // SAFETY: only `grow` sets the link, to a group that is never freed.
@@ -103,41 +218,82 @@ impl ForeignTimers {
                 None => break,
             }
         }
-        let Some(node) = free.or_else(|| group.grow()) else {
-            // No room: the task asks again in its next poll.
-            return waker.wake_by_ref();
-        };
-        let node = Pin::static_ref(node);
-        #[cfg(not(lean))]
-        {
-            queue.schedule(node, at);
-            let _pending = node.poll(&mut Context::from_waker(waker));
+        match free.or_else(|| group.grow()) {
+            Some(timer) => start(queue, timer.get(), at, waker),
+            None => full(),
         }
-        #[cfg(lean)]
-        {
-            let waker = waker.clone();
-            // Foreign code may have taken the node meanwhile.
-            if node.is_linked() {
-                waker.wake();
-            } else {
-                node.cancel();
-                queue.insert(node, at, waker);
-            }
+    }
+
+    /// The timer of the task that this waker wakes, if it is one of this executor.
+    #[cfg(not(lean))]
+    fn task_timer(&self, core: &Core, waker: &Waker) -> Option<&'static TaskTimer> {
+        let (block, index) = waker::slot(waker)?.place();
+        // SAFETY: S1.
+        let head = unsafe { &*block };
+        if !ptr::eq(head.core(), core) {
+            return None;
+        }
+        #[cfg(feature = "alloc")]
+        if head.timers.get().is_null() {
+            let timers = [const { TaskTimer::new() }; crate::task::ready::SLOTS];
+            // For as long as the block, which is for ever.
+            let timers: &'static [TaskTimer] =
+                alloc::boxed::Box::leak(alloc::boxed::Box::new(timers));
+            head.timers.set(timers.as_ptr());
+        }
+        let timers = head.timers.get();
+        // SAFETY: null without an allocator only if the block is of no pool, and there are no others;
+        // as many as there are slots (S4).
+        (!timers.is_null()).then(|| unsafe { &*timers.add(index) })
+    }
+
+    /// The timer of the task that this waker wakes, if it is one of this executor.
+    #[cfg(lean)]
+    fn task_timer(&self, core: &Core, waker: &Waker) -> Option<&'static TaskTimer> {
+        let index = waker::index_in(core.blocks.get(), waker)?;
+        self.tasks.get().get(index)
+    }
+}
+
+/// Has a timer that is not linked wake `waker` at an instant.
+fn start(queue: &'static TimerQueue, node: Pin<&'static TimerNode>, at: Instant, waker: &Waker) {
+    #[cfg(not(lean))]
+    {
+        queue.schedule(node, at);
+        let _pending = node.poll(&mut Context::from_waker(waker));
+    }
+    #[cfg(lean)]
+    {
+        let waker = waker.clone();
+        // Foreign code may have taken the node meanwhile.
+        if node.is_linked() {
+            waker.wake();
+        } else {
+            node.cancel();
+            queue.insert(node, at, waker);
         }
     }
 }
 
+#[cold]
+fn full() -> ! {
+    panic!(
+        "{PLACES} wakers that are none of the executor's tasks wait for an embassy_time timer, \
+         and without feature `alloc` there is no room for more"
+    )
+}
+
 impl Group {
-    /// More nodes, for as long as the executor's core lives: for ever.
+    /// More timers, for as long as the executor's core lives: for ever.
     #[cfg(feature = "alloc")]
-    fn grow(&self) -> Option<&'static TimerNode> {
+    fn grow(&self) -> Option<&'static TaskTimer> {
         let group: &'static Group = alloc::boxed::Box::leak(alloc::boxed::Box::new(Group::new()));
         self.next.set(group);
-        group.nodes.first()
+        group.timers.first()
     }
 
     #[cfg(not(feature = "alloc"))]
-    fn grow(&self) -> Option<&'static TimerNode> {
+    fn grow(&self) -> Option<&'static TaskTimer> {
         None
     }
 }
@@ -151,9 +307,16 @@ mod tests {
         assert_eq!(instant(0), Instant::ZERO);
         assert_eq!(instant(TICK_HZ), Instant::from_millis(1000));
         assert_eq!(instant(u64::MAX), Instant::MAX);
-        for ticks in [1, 2, 3, 999, 12_345_678_901] {
-            let nanos = u128::from(instant(ticks).as_nanos());
-            assert!(nanos * u128::from(TICK_HZ) / NANOS_PER_SECOND >= u128::from(ticks));
+        for at in [1, 2, 3, 999, 12_345_678_901] {
+            let nanos = u128::from(instant(at).as_nanos());
+            assert!(nanos * u128::from(TICK_HZ) / NANOS_PER_SECOND >= u128::from(at));
+            // What begins in the middle of a tick and lasts for a tick ends no earlier than that.
+            for part in [0, 1, NANOS_PER_SECOND as u64 / TICK_HZ / 2] {
+                let now = Instant::from_nanos(nanos as u64 + part);
+                let end = instant(ticks(now) + 1);
+                assert!((end - now).as_nanos() * u128::from(TICK_HZ) >= NANOS_PER_SECOND);
+            }
+            assert_eq!(ticks(instant(at)), at);
         }
     }
 }

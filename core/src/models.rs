@@ -14,6 +14,7 @@ use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
 use crate::task::body::{Ended, Op};
+use crate::task::pool::{claim_bit, release_bit};
 use crate::task::ready::{Block, BlockOf, ReadyQueue};
 use crate::task::slot::{Abort, Due, Slot, SlotRef};
 use crate::{Deadline, Executor, Instant, Reactor};
@@ -496,7 +497,7 @@ fn a_core_belongs_to_one_executor_at_a_time() {
                     assert!(claim.get().is_some());
                     core.get().open(2, true, Some(Waker::noop().clone()));
                     let used = uses.fetch_add(1, Ordering::Relaxed);
-                    core.get().count_polls(used);
+                    (0..used).for_each(|_| core.get().count_poll());
                     let (slot, index) = core.get().claim_or_grow().unwrap();
                     core.get().release_slot(slot.block_at(index), index);
                     core.get().close();
@@ -530,7 +531,7 @@ fn an_idle_core_is_taken_once() {
         let use_one = move || {
             let core = idle.get().take().expect("two for two");
             // Loom's cells notice if two have the same.
-            core.count_polls(1);
+            core.count_poll();
             idle.get().put(core);
         };
         let other = thread::spawn(use_one);
@@ -542,5 +543,27 @@ fn an_idle_core_is_taken_once() {
         }
         assert!(idle.get().take().is_none());
         assert!(polls <= 2);
+    });
+}
+
+/// Pools and spawn sites: the memory of a body is one task's at a time, and all that its former user
+/// did to it comes before what the next one does.
+#[test]
+fn a_body_is_given_back_before_it_is_taken_again() {
+    loom::model(|| {
+        let pool = Arc::new((AtomicUsize::new(0), loom::cell::UnsafeCell::new(0)));
+        let use_it = |pool: &(AtomicUsize, loom::cell::UnsafeCell<usize>)| {
+            let Some(index) = claim_bit(&pool.0, 1) else {
+                return;
+            };
+            // SAFETY: the bit says that the memory is ours; loom checks that nobody else uses it.
+            pool.1.with_mut(|body| unsafe { *body += 1 });
+            release_bit(&pool.0, index);
+        };
+        let theirs = pool.clone();
+        let other = thread::spawn(move || use_it(&theirs));
+        use_it(&pool);
+        other.join().unwrap();
+        assert_eq!(pool.0.load(Ordering::Relaxed), 0);
     });
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::task::Waker;
+use core::time::Duration;
 
 use crate::time::Instant;
 
@@ -19,9 +20,9 @@ pub enum Deadline {
 impl Deadline {
     /// The time left until the deadline, seen from `now`: `None` for [`Deadline::Never`],
     /// zero for [`Deadline::Now`] and for an instant that has passed.
-    pub fn remaining(self, now: Instant) -> Option<core::time::Duration> {
+    pub fn remaining(self, now: Instant) -> Option<Duration> {
         match self {
-            Deadline::Now => Some(core::time::Duration::ZERO),
+            Deadline::Now => Some(Duration::ZERO),
             Deadline::At(at) => Some(at.saturating_duration_since(now)),
             Deadline::Never => None,
         }
@@ -145,6 +146,32 @@ pub trait Reactor {
     /// Monotonic time since an arbitrary start that stays the same for the reactor's life.
     fn now(&self) -> Instant;
 
+    /// How much time can have passed since the instant that [`now`](Self::now) shows: the length
+    /// of the clock's ticks.
+    ///
+    /// A clock that ticks once a millisecond may be read at the very end of a tick, so a sleep of a
+    /// millisecond has to wait for the tick after the next one. Whatever waits for a *duration*
+    /// (`sleep`, `timeout`, the ticks of an interval) therefore begins to count one `resolution`
+    /// later than `now`, and never ends early; whatever waits for an *instant* waits until the clock
+    /// shows it.
+    ///
+    /// Zero, the default, stands for a clock that shows the present exactly, as one that is moved by
+    /// hand or by the waits themselves does: then nothing is added. A clock that goes by itself should
+    /// tell its tick, be it a nanosecond; from that the executor knows, too, that a wait of several
+    /// seconds need not be compared with the clock each time it is polled.
+    fn resolution(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// The clock that [`now`](Self::now) reads, as a function that any interrupt handler may call, if
+    /// there is one: by it tasks of an `InterruptExecutor` can sleep, too. They are woken by the executor
+    /// that waits in this reactor, so a task of that one which is busy when they are due delays them.
+    ///
+    /// `None`, the default, has their sleeps panic.
+    fn shared_clock(&self) -> Option<fn() -> Instant> {
+        None
+    }
+
     /// Dispatches what is ready; where nothing is, waits for it until the deadline. Called with
     /// interrupts masked [on a chip](Self#on-a-chip), if it may wait.
     ///
@@ -164,6 +191,14 @@ impl<R: Reactor + ?Sized> Reactor for &R {
 
     fn now(&self) -> Instant {
         (**self).now()
+    }
+
+    fn resolution(&self) -> Duration {
+        (**self).resolution()
+    }
+
+    fn shared_clock(&self) -> Option<fn() -> Instant> {
+        (**self).shared_clock()
     }
 
     fn park(&self, until: Deadline) -> Result<(), Self::Error> {

@@ -25,6 +25,13 @@ pub(crate) use portable_atomic::AtomicPtr;
 #[cfg(all(not(loom), not(test), not(lean), not(target_has_atomic = "ptr")))]
 pub(crate) use portable_atomic::{AtomicBool, AtomicUsize, Ordering};
 
+#[cfg(all(feature = "alloc", not(target_has_atomic = "ptr")))]
+pub(crate) use alloc::rc::{Rc as Arc, Weak as WeakArc};
+/// What counts owners on several threads. Without compare-and-swap `alloc` has none; what is counted
+/// there stays where it was made, which the compiler sees to, since an `Rc` is not `Send`.
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+pub(crate) use alloc::sync::{Arc, Weak as WeakArc};
+
 #[cfg(all(not(loom), not(lean), not(target_has_atomic = "ptr")))]
 portable_atomic::cfg_no_atomic_cas! {
     compile_error!(

@@ -210,9 +210,11 @@ fn what_a_waker_sends_is_done_before_the_executor_is_stalled() {
     static POOL: TaskPool<1, 512> = TaskPool::new();
     let executor = claim(&POOL);
     let waker = std::sync::Arc::new(Send(executor.handle())).into();
-    let mut sleep = pin!(executor.enter(|| time::sleep(Duration::ZERO)));
+    let mut sleep = pin!(executor.enter(|| time::sleep(Duration::from_secs(1_000_000))));
     let polled = executor.enter(|| sleep.as_mut().poll(&mut Context::from_waker(&waker)));
     assert!(polled.is_pending());
+    // Due at the next look.
+    sleep.as_mut().reset(Instant::ZERO);
     executor.run_until_stalled().unwrap();
     assert!(sleep.is_elapsed() && DONE.get());
 }

@@ -1,9 +1,10 @@
 //! A client of the file server, and talking with it: none of this waits for a client longer
 //! than it may take.
 
+use std::cell::Cell;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use polliwog::net::TcpStream;
 use polliwog::time::timeout;
@@ -33,19 +34,35 @@ pub(crate) fn refuse<T>(reason: impl Into<String>) -> Result<T, Trouble> {
     Err(Trouble::Refused(reason.into()))
 }
 
+/// How long a client may keep us waiting.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// For its name, or for a byte of its file to be taken.
+    pub(crate) stall: Duration,
+    /// How many bytes it has to take in each second that we wait for it, on average over each
+    /// `stall`. Otherwise a few clients that take a byte now and then would have all seats.
+    pub(crate) least_rate: u64,
+}
+
 /// A connection, and how long its other end may keep us waiting.
 pub(crate) struct Client {
     stream: TcpStream,
     peer: SocketAddr,
-    stall: Duration,
+    patience: Patience,
+    /// For how long we have waited since the client's pace was judged last.
+    waited: Cell<Duration>,
+    /// How many bytes it has taken meanwhile.
+    taken: Cell<u64>,
 }
 
 impl Client {
-    pub(crate) fn new(stream: TcpStream, peer: SocketAddr, stall: Duration) -> Self {
+    pub(crate) fn new(stream: TcpStream, peer: SocketAddr, patience: Patience) -> Self {
         Self {
             stream,
             peer,
-            stall,
+            patience,
+            waited: Cell::default(),
+            taken: Cell::default(),
         }
     }
 
@@ -59,28 +76,25 @@ impl Client {
         let _ = self.stream.try_write(line);
     }
 
-    /// Sends all of `bytes`. The client may take its time, as long as it takes something.
+    /// Sends all of `bytes`. The client may take its time, within our patience.
     ///
     /// The system calls a socket writable only when a good part of its buffer is free again, and
     /// a client that is slow is not one that has stalled: so a wait in vain is not the end, only
-    /// a write that nothing comes of after it.
+    /// a write that too little comes of after it.
     pub(crate) async fn send(&self, mut bytes: &[u8]) -> io::Result<()> {
-        let mut in_vain = None;
         while !bytes.is_empty() {
             match self.stream.try_write(bytes) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(sent) => {
-                    in_vain = None;
+                    self.taken.set(self.taken.get() + sent as u64);
                     bytes = &bytes[sent..];
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if let Some(elapsed) = in_vain {
-                        return Err(io::Error::from(elapsed));
+                    let (left, began) = (self.judge()?, Instant::now());
+                    if let Ok(writable) = timeout(left, self.stream.writable()).await {
+                        writable?;
                     }
-                    match timeout(self.stall, self.stream.writable()).await {
-                        Ok(writable) => writable?,
-                        Err(elapsed) => in_vain = Some(elapsed),
-                    }
+                    self.waited.set(self.waited.get() + began.elapsed());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -89,11 +103,30 @@ impl Client {
         Ok(())
     }
 
+    /// How much longer we may wait before the client's pace is judged.
+    fn judge(&self) -> io::Result<Duration> {
+        let Patience { stall, least_rate } = self.patience;
+        if let Some(left) = stall.checked_sub(self.waited.get()) {
+            if !left.is_zero() {
+                return Ok(left);
+            }
+        }
+        let taken = self.taken.take();
+        let waited = self.waited.take();
+        let least = (waited.as_secs_f64() * least_rate as f64).max(1.0);
+        if (taken as f64) < least {
+            let what = format!("too slow, {taken} bytes in {waited:.1?}");
+            return Err(io::Error::new(io::ErrorKind::TimedOut, what));
+        }
+        Ok(stall)
+    }
+
     /// Reads the line with the name. What comes after it is nobody's.
     pub(crate) async fn read_name(&self) -> Result<String, Trouble> {
-        match timeout(self.stall, self.read_line()).await {
+        let stall = self.patience.stall;
+        match timeout(stall, self.read_line()).await {
             Ok(line) => line?.name().map_err(Trouble::Refused),
-            Err(_) => refuse(format!("no name within {:?}", self.stall)),
+            Err(_) => refuse(format!("no name within {stall:?}")),
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! All of this blocks: it is meant for a thread of the blocking pool.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -48,8 +49,9 @@ impl From<io::Error> for Refusal {
 
 /// Opens the regular file `name` inside of `root`, which has to be canonical.
 ///
-/// `..` is refused even where it would stay inside: what exists outside shall not show in the
-/// answers. Symbolic links are followed as long as they end inside.
+/// `..` is refused even where it would stay inside. Symbolic links are followed as long as they
+/// end inside. What exists outside does not show in the answers, whatever leads there: nothing
+/// outside is looked at.
 ///
 /// # Between the look and the opening
 ///
@@ -61,16 +63,9 @@ impl From<io::Error> for Refusal {
 ///
 /// [`Refusal`]
 pub(crate) fn open(root: &Path, name: &str) -> Result<File, Refusal> {
-    let relative = Path::new(name);
-    for component in relative.components() {
-        match component {
-            Component::Normal(_) | Component::CurDir => {}
-            Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
-                return Err(Refusal::Outside);
-            }
-        }
-    }
-    let path = root.join(relative).canonicalize()?;
+    let path = resolve(root, Path::new(name))?;
+    // Once more by the system, which on some has more than one way to write a name.
+    let path = path.canonicalize()?;
     if !path.starts_with(root) {
         return Err(Refusal::Outside);
     }
@@ -78,6 +73,10 @@ pub(crate) fn open(root: &Path, name: &str) -> Result<File, Refusal> {
     let before = fs::symlink_metadata(&path)?;
     if !before.is_file() {
         return Err(Refusal::NotAFile);
+    }
+    // A name that ends so is a folder's.
+    if let Some("" | ".") = name.rsplit(std::path::is_separator).next() {
+        return Err(io::Error::from(ErrorKind::NotADirectory).into());
     }
     let file = without_waiting().open(&path)?;
     let after = file.metadata()?;
@@ -89,6 +88,100 @@ pub(crate) fn open(root: &Path, name: &str) -> Result<File, Refusal> {
     } else {
         Err(Refusal::Outside)
     }
+}
+
+/// How many symbolic links there may be on the way to a file, as on Linux.
+const MAX_LINKS: usize = 40;
+
+/// A part of a way that is still to go.
+enum Step {
+    Down(OsString),
+    Up,
+}
+
+/// Where `name` lies in `root`, by a way without symbolic links.
+///
+/// The system's own way to find out would tell a link out of the folder to what exists from one to
+/// what does not. This one goes step by step, reads the links by itself, and looks at nothing
+/// outside: there it follows the letters of a link alone, which may lead back.
+fn resolve(root: &Path, name: &Path) -> Result<PathBuf, Refusal> {
+    // The next step is the last element.
+    let mut steps = Vec::new();
+    for component in name.components().rev() {
+        match component {
+            Component::Normal(name) => steps.push(Step::Down(name.to_owned())),
+            Component::CurDir => {}
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
+                return Err(Refusal::Outside);
+            }
+        }
+    }
+    let mut place = root.to_owned();
+    let mut links = 0;
+    while let Some(step) = steps.pop() {
+        match step {
+            Step::Up => {
+                place.pop();
+            }
+            Step::Down(name) => {
+                place.push(name);
+                // The root itself may be a link's end, but is none.
+                if !place.starts_with(root) || place == root {
+                    continue;
+                }
+                let about = fs::symlink_metadata(&place)?;
+                if about.is_symlink() {
+                    links += 1;
+                    if links > MAX_LINKS {
+                        return Err(io::Error::other("too many symbolic links").into());
+                    }
+                    let target = fs::read_link(&place)?;
+                    place.pop();
+                    follow(root, &mut place, &mut steps, &target)?;
+                } else if !steps.is_empty() && !about.is_dir() {
+                    return Err(io::Error::from(ErrorKind::NotADirectory).into());
+                }
+            }
+        }
+    }
+    if place.starts_with(root) {
+        Ok(place)
+    } else {
+        Err(Refusal::Outside)
+    }
+}
+
+/// Puts the way to a link's target before the steps that are left.
+fn follow(
+    root: &Path,
+    place: &mut PathBuf,
+    steps: &mut Vec<Step>,
+    target: &Path,
+) -> Result<(), Refusal> {
+    let mut rest = target;
+    if target.has_root() {
+        // There may be more than one way to write where the root lies; but not one that goes up,
+        // which would tell what there is on the way.
+        let mut above = target.ancestors();
+        let inside = above.find(|above| {
+            let goes_up = above.components().any(|part| part == Component::ParentDir);
+            !goes_up && above.canonicalize().is_ok_and(|above| above == root)
+        });
+        let Some(inside) = inside.and_then(|inside| target.strip_prefix(inside).ok()) else {
+            return Err(Refusal::Outside);
+        };
+        root.clone_into(place);
+        rest = inside;
+    }
+    for component in rest.components().rev() {
+        match component {
+            Component::Normal(name) => steps.push(Step::Down(name.to_owned())),
+            Component::ParentDir => steps.push(Step::Up),
+            Component::CurDir => {}
+            Component::RootDir | Component::Prefix(_) => return Err(Refusal::Outside),
+        }
+    }
+    Ok(())
 }
 
 fn without_waiting() -> OpenOptions {

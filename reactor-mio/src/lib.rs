@@ -1,7 +1,7 @@
 //! polliwog's reactor for desktops and servers: epoll, kqueue and IOCP through [mio].
 //!
 //! [`MioReactor`] drives a [`polliwog_core`] executor. [`Runtime`] puts the two together;
-//! [`block_on`] and [`spawn`] use one that each thread has by default:
+//! [`block_on`] uses one that each thread has by default:
 //!
 //! ```
 //! use polliwog_mio::net::{TcpListener, TcpStream};
@@ -34,6 +34,7 @@
 //! | waking a task from a thread | [`UserEvent`] |
 //! | Ctrl-C | [`signal`] |
 //! | sources of your own | [`Registered`] |
+//! | virtual time in tests | [`time`] |
 //!
 //! [mio]: https://docs.rs/mio
 #![forbid(unsafe_code)]
@@ -51,9 +52,13 @@ mod runtime;
 pub mod signal;
 mod source;
 mod sys;
+pub mod time;
 
 pub use blocking::{BlockingError, BlockingHandle, spawn_blocking};
 pub use event::{Trigger, UserEvent};
+pub use polliwog_core::{spawn, try_spawn};
 pub use reactor::MioReactor;
-pub use runtime::{Builder, DEFAULT_MAX_TASKS, Runtime, block_on, spawn, try_spawn};
+#[doc(hidden)]
+pub use runtime::block_on_paused;
+pub use runtime::{Builder, DEFAULT_MAX_TASKS, Runtime, block_on};
 pub use source::Registered;

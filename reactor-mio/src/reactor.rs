@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -15,6 +16,7 @@ use polliwog_core::{Deadline, Instant, Reactor};
 
 use crate::dispatch;
 use crate::sys::{Clock, Timeout, Wait};
+use crate::time::Paused;
 
 /// The token of the unparker: no source has it, see [`Token::to_usize`].
 const UNPARK: mio::Token = mio::Token(usize::MAX);
@@ -48,10 +50,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// 5.11: a millisecond). Elsewhere mio waits in milliseconds, rounded up.
 #[derive(Clone)]
 pub struct MioReactor {
-    inner: Rc<Inner>,
+    pub(crate) inner: Rc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     poll: RefCell<mio::Poll>,
     sources: RefCell<Sources<Pages>>,
     wait: Wait,
@@ -59,6 +61,7 @@ struct Inner {
     events: Cell<Option<Events>>,
     events_capacity: usize,
     clock: Clock,
+    pub(crate) paused: Paused,
     unparker: Waker,
 }
 
@@ -104,6 +107,7 @@ impl MioReactor {
                 events: Cell::new(None),
                 events_capacity,
                 clock: Clock::start(),
+                paused: Paused::new(),
                 unparker: Arc::new(Unpark(unparker)).into(),
             }),
         })
@@ -116,9 +120,7 @@ impl MioReactor {
     /// [`io::ErrorKind::NotConnected`] outside of a runtime.
     pub fn current() -> io::Result<Self> {
         CURRENT
-            .try_with(|current| current.borrow().clone())
-            .ok()
-            .flatten()
+            .with(|current| current.borrow().as_ref().cloned())
             .ok_or_else(|| {
                 io::Error::new(
                     io::ErrorKind::NotConnected,
@@ -136,8 +138,7 @@ impl MioReactor {
 
     /// Makes this the thread's current reactor until the guard is dropped.
     pub(crate) fn entered(&self) -> Entered {
-        let previous = CURRENT.try_with(|current| current.replace(Some(self.clone())));
-        Entered(previous.ok().flatten())
+        Entered(replace_current(Some(self.clone())))
     }
 
     /// How many sources are being watched.
@@ -223,7 +224,31 @@ impl MioReactor {
         if inner.wait.wait(&inner.poll, timeout, dispatch, rare)? {
             return Ok(());
         }
-        self.wait_by_mio(timeout.map(Timeout::duration))
+        self.wait_by_mio(timeout.map(Timeout::duration)).map(drop)
+    }
+
+    /// Dispatches what is there without waiting, and tells whether there was anything, an unpark
+    /// included.
+    pub(crate) fn look(&self) -> io::Result<bool> {
+        let inner = &*self.inner;
+        let found = Cell::new(false);
+        let dispatch = |number, ready| {
+            found.set(true);
+            self.dispatch_rare(number, ready);
+        };
+        let at_once = Timeout::new(Duration::ZERO);
+        if inner
+            .wait
+            .wait(&inner.poll, Some(&at_once), dispatch, dispatch)?
+        {
+            return Ok(found.get());
+        }
+        Ok(self.wait_by_mio(Some(Duration::ZERO))? > 0)
+    }
+
+    /// The system's time, paused or not.
+    pub(crate) fn system_time(&self) -> Instant {
+        self.inner.clock.elapsed()
     }
 
     #[inline(never)]
@@ -232,32 +257,35 @@ impl MioReactor {
     }
 
     fn wait_until(&self, at: Instant) -> io::Result<()> {
+        if self.inner.paused.get().is_some() {
+            return self.wait_paused(at);
+        }
         self.wait_at_most(at.saturating_duration_since(self.now()))
     }
 
     /// The same by mio, which rounds up to milliseconds.
     #[inline(never)]
-    fn wait_by_mio(&self, timeout: Option<Duration>) -> io::Result<()> {
+    fn wait_by_mio(&self, timeout: Option<Duration>) -> io::Result<usize> {
         let inner = &*self.inner;
         let mut events = inner
             .events
             .take()
             .unwrap_or_else(|| Events::with_capacity(inner.events_capacity));
         let waited = inner.poll.borrow_mut().poll(&mut events, timeout);
+        let mut count = 0;
         match waited {
             Ok(()) => {
-                let mut _count = 0_usize;
                 dispatch::for_each_event(events.iter(), |event| {
-                    _count += 1;
+                    count += 1;
                     self.dispatch_rare(event.token().0, dispatch::readiness(event));
                 });
-                record!(trace, "mio: {_count} events");
+                record!(trace, "mio: {count} events");
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
         inner.events.set(Some(events));
-        Ok(())
+        Ok(count)
     }
 
     #[inline(never)]
@@ -279,7 +307,18 @@ impl Reactor for MioReactor {
 
     #[inline]
     fn now(&self) -> Instant {
-        self.inner.clock.elapsed()
+        match self.inner.paused.get() {
+            None => self.inner.paused.shifted(self.inner.clock.elapsed()),
+            Some(now) => now,
+        }
+    }
+
+    #[inline]
+    fn resolution(&self) -> Duration {
+        match self.inner.paused.get() {
+            None => Clock::RESOLUTION,
+            Some(_) => Duration::ZERO,
+        }
     }
 
     #[inline]
@@ -306,7 +345,14 @@ impl fmt::Debug for MioReactor {
 }
 
 thread_local! {
-    static CURRENT: RefCell<Option<MioReactor>> = const { RefCell::new(None) };
+    /// Without a destructor, so that it is there as long as the thread is: also for what a runtime
+    /// drops that is itself in a thread-local. It is empty whenever nothing is entered.
+    static CURRENT: RefCell<ManuallyDrop<Option<MioReactor>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
+}
+
+fn replace_current(reactor: Option<MioReactor>) -> Option<MioReactor> {
+    ManuallyDrop::into_inner(CURRENT.replace(ManuallyDrop::new(reactor)))
 }
 
 /// Makes the reactor current again that was current before, also when a panic passes by.
@@ -316,7 +362,7 @@ impl Drop for Entered {
     fn drop(&mut self) {
         let previous = self.0.take();
         // Dropping a reactor runs destructors of wakers: not while the cell is borrowed.
-        let mine = CURRENT.try_with(|current| current.replace(previous));
+        let mine = replace_current(previous);
         drop(mine);
     }
 }

@@ -1,9 +1,11 @@
 //! [`Runtime`]: an executor and its reactor, and the thread's default runtime.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
+use std::process;
 use std::rc::Rc;
+use std::time::Duration;
 
 use polliwog_core::task::JoinHandle;
 use polliwog_core::{Executor, Handle, SpawnError, Spawner, TrySpawnError};
@@ -31,7 +33,8 @@ pub const DEFAULT_MAX_TASKS: usize = 1 << 20;
 /// ```
 ///
 /// Dropping a runtime drops all of its tasks. Sockets that outlive it stay valid, but nobody
-/// waits for them any more.
+/// waits for them any more. Jobs of the [blocking pool](crate::blocking) go on, as long as the
+/// process does; [`shutdown_timeout`](Self::shutdown_timeout) waits for them.
 ///
 /// # One thread, one runtime
 ///
@@ -40,6 +43,9 @@ pub const DEFAULT_MAX_TASKS: usize = 1 << 20;
 /// [`TcpListener::from_std`](crate::net::TcpListener::from_std) for `SO_REUSEPORT`. Other
 /// threads reach a runtime through its [`handle`](Self::handle), through wakers and through
 /// [`UserEvent`](crate::UserEvent)s.
+///
+/// A child that the process forks (Unix) must not use its copy of a runtime: it shares the selector
+/// with its parent. It makes a runtime of its own; [`block_on`] does so by itself.
 pub struct Runtime {
     executor: Executor<MioReactor>,
     running: Cell<bool>,
@@ -54,9 +60,16 @@ pub struct Builder {
     max_sources: usize,
     events_capacity: usize,
     blocking_threads: Option<usize>,
+    start_paused: bool,
 }
 
 impl Builder {
+    /// Whether the clock stands still at first, for a test: see [`time`](crate::time).
+    pub fn start_paused(mut self, start_paused: bool) -> Self {
+        self.start_paused = start_paused;
+        self
+    }
+
     /// How many tasks there can be at a time ([`DEFAULT_MAX_TASKS`]). Beyond it, spawning fails.
     /// The future of [`Runtime::block_on`] is one of them, so there is room for one at least.
     pub fn max_tasks(mut self, max_tasks: usize) -> Self {
@@ -78,7 +91,8 @@ impl Builder {
         self
     }
 
-    /// How many threads the blocking pool has at most (512).
+    /// How many threads the blocking pool has at most (512), and as many again for jobs that
+    /// [jobs bring](crate::blocking#jobs-that-wait-for-jobs).
     ///
     /// The pool belongs to the process, not to the runtime: this sets the limit for everybody,
     /// when the runtime is built.
@@ -97,6 +111,9 @@ impl Builder {
         if let Some(threads) = self.blocking_threads {
             blocking::set_max_threads(threads);
         }
+        if self.start_paused {
+            reactor.pause();
+        }
         record!(debug, "a runtime for up to {} tasks", self.max_tasks);
         Ok(Runtime {
             executor: Executor::with_capacity(self.max_tasks, reactor),
@@ -113,6 +130,7 @@ impl Default for Builder {
             max_sources: DEFAULT_SOURCES,
             events_capacity: DEFAULT_EVENTS,
             blocking_threads: None,
+            start_paused: false,
         }
     }
 }
@@ -149,7 +167,9 @@ impl Runtime {
              `await` the future, or spawn it"
         );
         let _running = Running(&self.running);
-        self.reactor().enter(|| self.executor.block_on(future))
+        // No closure: that would be one more place for a future that may be large.
+        let _entered = self.reactor().entered();
+        self.executor.block_on(future)
     }
 
     /// Spawns a task, which runs during [`block_on`](Self::block_on).
@@ -197,6 +217,43 @@ impl Runtime {
         self.reactor().enter(|| self.executor.enter(f))
     }
 
+    /// Drops the runtime with all of its tasks, then waits for the jobs that were brought to the
+    /// [blocking pool](crate::blocking) from within it, and for the jobs that these have brought:
+    /// until all have ended, but for `timeout` at most.
+    ///
+    /// What has not begun by then never does: who awaits such a job gets
+    /// [`BlockingError::Cancelled`](crate::BlockingError::Cancelled). What is under way cannot be
+    /// stopped; it goes on until it is done or the process ends. This is what decides about jobs
+    /// that nobody awaits when `main` is about to return.
+    ///
+    /// ```
+    /// # use std::sync::atomic::{AtomicBool, Ordering};
+    /// # use std::time::Duration;
+    /// use polliwog_mio::{Runtime, spawn_blocking};
+    ///
+    /// static SAVED: AtomicBool = AtomicBool::new(false);
+    ///
+    /// let runtime = Runtime::new()?;
+    /// runtime.block_on(async {
+    ///     drop(spawn_blocking(|| SAVED.store(true, Ordering::Release)));
+    /// });
+    /// runtime.shutdown_timeout(Duration::from_secs(10));
+    /// assert!(SAVED.load(Ordering::Acquire));
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn shutdown_timeout(self, timeout: Duration) {
+        let handle = self.handle();
+        drop(self);
+        blocking::shut_down(handle, timeout);
+    }
+
+    /// Drops the runtime with all of its tasks and waits for nothing: jobs that no thread has begun
+    /// never do, jobs that are under way go on. [`shutdown_timeout`](Self::shutdown_timeout) with
+    /// no time.
+    pub fn shutdown_background(self) {
+        self.shutdown_timeout(Duration::ZERO);
+    }
+
     /// The reactor.
     pub fn reactor(&self) -> &MioReactor {
         self.executor.reactor()
@@ -234,18 +291,43 @@ impl Drop for Running<'_> {
 }
 
 thread_local! {
-    static DEFAULT: OnceCell<Rc<Runtime>> = const { OnceCell::new() };
+    static DEFAULT: RefCell<Option<Kept>> = const { RefCell::new(None) };
+}
+
+/// A thread's default runtime.
+struct Kept {
+    runtime: Rc<Runtime>,
+    /// The process that made it.
+    process: u32,
 }
 
 /// The thread's default runtime, made when it is first needed.
+///
+/// Destructors of thread-locals that run when it is gone get one of their own. So does a child that
+/// the process forks: it has a copy of its parent's, but shares the selector with it, in which the
+/// parent would find changes that it has not made.
 fn default_runtime() -> Rc<Runtime> {
-    DEFAULT.with(|default| {
-        let runtime = default.get_or_init(|| match Runtime::new() {
-            Ok(runtime) => Rc::new(runtime),
-            Err(error) => panic!("cannot make a runtime for this thread: {error}"),
-        });
-        Rc::clone(runtime)
-    })
+    let process = process::id();
+    let kept = DEFAULT.try_with(|kept| {
+        let kept = kept.borrow();
+        let mine = kept.as_ref().filter(|kept| kept.process == process);
+        mine.map(|kept| Rc::clone(&kept.runtime))
+    });
+    if let Ok(Some(runtime)) = kept {
+        return runtime;
+    }
+    let runtime = match Runtime::new() {
+        Ok(runtime) => Rc::new(runtime),
+        Err(error) => panic!("cannot make a runtime for this thread: {error}"),
+    };
+    let kept = Kept {
+        runtime: Rc::clone(&runtime),
+        process,
+    };
+    let former = DEFAULT.try_with(|place| place.replace(Some(kept)));
+    // The parent's, of which not even an end must be seen.
+    std::mem::forget(former);
+    runtime
 }
 
 /// Runs a future to its end on the thread's default runtime, which is made with default limits
@@ -266,44 +348,17 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     default_runtime().block_on(future)
 }
 
-/// Spawns a task on the executor in whose context the calling code runs, or else on the thread's
-/// default runtime, which runs it during [`block_on`].
-///
-/// # Errors
-///
-/// [`SpawnError`] if there are as many tasks as there may be. The future is dropped then;
-/// [`try_spawn`] gives it back.
+/// [`block_on`] on a runtime of its own, whose clock is [paused](Builder::start_paused) from the start:
+/// what `#[polliwog::test(start_paused = true)]` runs.
 ///
 /// # Panics
 ///
-/// When there has to be a default runtime and the operating system gives out no selector.
-pub fn spawn<F>(future: F) -> Result<JoinHandle<F::Output>, SpawnError>
-where
-    F: Future + 'static,
-    F::Output: 'static,
-{
-    match Spawner::current() {
-        Some(spawner) => spawner.spawn(future),
-        None => default_runtime().spawn(future),
-    }
-}
-
-/// Spawns a task as [`spawn`] does, or gives the future back.
-///
-/// # Errors
-///
-/// As [`spawn`], with the future.
-///
-/// # Panics
-///
-/// As [`spawn`].
-pub fn try_spawn<F>(future: F) -> Result<JoinHandle<F::Output>, TrySpawnError<F>>
-where
-    F: Future + 'static,
-    F::Output: 'static,
-{
-    match Spawner::current() {
-        Some(spawner) => spawner.try_spawn(future),
-        None => default_runtime().try_spawn(future),
+/// As [`block_on`].
+#[doc(hidden)]
+#[track_caller]
+pub fn block_on_paused<F: Future>(future: F) -> F::Output {
+    match Runtime::builder().start_paused(true).build() {
+        Ok(runtime) => runtime.block_on(future),
+        Err(error) => panic!("no runtime: {error}"),
     }
 }

@@ -1,41 +1,45 @@
-//! Runtimes, the blocking pool, events from threads, files and Ctrl-C.
+//! Runtimes, the blocking pool, events from threads and Ctrl-C.
 
 use std::cell::Cell;
-use std::future::{pending, poll_fn};
-use std::io::{self, SeekFrom};
+use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::mpsc;
-use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
+use polliwog_core::SpawnErrorKind;
 use polliwog_core::time::{sleep, timeout};
-use polliwog_mio::fs::{self, File, OpenOptions};
-use polliwog_mio::{BlockingError, Runtime, UserEvent, block_on, spawn, spawn_blocking};
+use polliwog_mio::{BlockingError, Runtime, UserEvent, block_on, spawn, spawn_blocking, try_spawn};
 
-/// A path in the temporary directory, whose file is removed at the end.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    fn new(name: &str) -> Self {
-        let name = format!("polliwog-test-{}-{name}", std::process::id());
-        Self(std::env::temp_dir().join(name))
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
+/// Not a task that nobody will ever run: whether the thread has a runtime that does not run now,
+/// belongs to the pool, or knows nothing of runtimes.
 #[test]
-fn tasks_spawned_before_block_on_run_in_it() {
-    let task = spawn(async { 7 }).unwrap();
-    assert_eq!(block_on(task).unwrap(), 7);
+fn spawning_where_no_executor_runs_is_an_error_at_once() {
+    let refused = || {
+        let dropped = Rc::new(());
+        let future = {
+            let inside = Rc::clone(&dropped);
+            async move { drop(inside) }
+        };
+        let error = spawn(future).unwrap_err();
+        assert_eq!(Rc::strong_count(&dropped), 1, "the future is dropped");
+        let refused = try_spawn(async { 7 }).unwrap_err();
+        assert_eq!(refused.kind(), SpawnErrorKind::NoExecutor);
+        assert_eq!(block_on(refused.into_inner()), 7);
+        error.kind() == SpawnErrorKind::NoExecutor
+    };
+    assert!(refused(), "before there is a runtime");
+    block_on(async {});
+    assert!(refused(), "between two uses of the default runtime");
+    let runtime = Runtime::new().unwrap();
+    assert!(refused(), "beside a runtime");
+    assert!(runtime.enter(|| spawn(async {}).is_ok()));
+    runtime.block_on(async {
+        assert!(thread::spawn(refused).join().unwrap());
+        assert!(spawn_blocking(refused).await.unwrap());
+        assert!(spawn(async {}).is_ok());
+    });
 }
 
 #[test]
@@ -160,120 +164,6 @@ fn blocking_jobs_run_side_by_side_and_a_dropped_handle_stops_nothing() {
     });
 }
 
-#[test]
-fn whole_files_make_a_round_trip() {
-    let path = Temporary::new("whole");
-    block_on(async {
-        fs::write(&path.0, "tadpole").await.unwrap();
-        assert_eq!(fs::read(&path.0).await.unwrap(), b"tadpole");
-        assert_eq!(fs::read_to_string(&path.0).await.unwrap(), "tadpole");
-        assert_eq!(fs::metadata(&path.0).await.unwrap().len(), 7);
-        assert!(fs::canonicalize(&path.0).await.unwrap().is_absolute());
-        fs::remove_file(&path.0).await.unwrap();
-        let error = fs::read(&path.0).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::NotFound);
-    });
-}
-
-#[test]
-fn a_file_is_read_written_and_sought() {
-    let path = Temporary::new("file");
-    block_on(async {
-        let data: Vec<u8> = (0..3 * fs::MAX_CHUNK / 2).map(|n| (n / 7) as u8).collect();
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path.0)
-            .await
-            .unwrap();
-        file.write_all(&data).await.unwrap();
-        file.sync_all().await.unwrap();
-        assert_eq!(file.metadata().await.unwrap().len(), data.len() as u64);
-        assert_eq!(file.seek(SeekFrom::Start(0)).await.unwrap(), 0);
-        let mut buf = vec![0; data.len()];
-        let mut total = 0;
-        while total < data.len() {
-            let n = file.read(&mut buf[total..]).await.unwrap();
-            assert!(n > 0 && n <= fs::MAX_CHUNK);
-            total += n;
-        }
-        assert!(buf == data);
-        assert_eq!(file.read(&mut buf).await.unwrap(), 0);
-        file.set_len(10).await.unwrap();
-        assert_eq!(file.seek(SeekFrom::End(-4)).await.unwrap(), 6);
-        assert_eq!(file.read(&mut buf).await.unwrap(), 4);
-
-        let mut file = File::open(&path.0).await.unwrap();
-        assert!(file.write(b"not allowed").await.is_err());
-        assert_eq!(file.read(&mut buf).await.unwrap(), 10);
-    });
-}
-
-/// Begins to read at a position and gives it up.
-async fn read_and_drop(file: &mut File, at: u64) {
-    let mut pending = false;
-    // The pool may be quick enough to have it read before the first poll ends.
-    while !pending {
-        file.seek(SeekFrom::Start(at)).await.unwrap();
-        let mut buf = [0; 6];
-        let mut read = pin!(file.read(&mut buf));
-        pending = poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx).is_pending())).await;
-    }
-}
-
-#[test]
-fn a_read_that_was_dropped_is_not_lost() {
-    let path = Temporary::new("dropped");
-    block_on(async {
-        fs::write(&path.0, "0123456789").await.unwrap();
-        let mut options = OpenOptions::new();
-        let mut file = options.read(true).write(true).open(&path.0).await.unwrap();
-        let mut buf = [0; 2];
-        read_and_drop(&mut file, 0).await;
-        assert_eq!(file.read(&mut buf).await.unwrap(), 2);
-        assert_eq!(&buf, b"01");
-        // The position is where the caller thinks it is.
-        assert_eq!(file.seek(SeekFrom::Current(1)).await.unwrap(), 3);
-        assert_eq!(file.read(&mut buf).await.unwrap(), 2);
-        assert_eq!(&buf, b"34");
-        // Nor does a move that leads nowhere throw away what was read.
-        read_and_drop(&mut file, 0).await;
-        let error = file.seek(SeekFrom::Current(i64::MIN)).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-        // This one the system refuses, each with an error of its own.
-        assert!(file.seek(SeekFrom::End(-100)).await.is_err());
-        assert_eq!(file.seek(SeekFrom::Current(0)).await.unwrap(), 0);
-        read_and_drop(&mut file, 5).await;
-        file.write_all(b"xy").await.unwrap();
-        assert_eq!(fs::read(&path.0).await.unwrap(), b"01234xy789");
-    });
-}
-
-#[test]
-fn files_are_streams() {
-    use futures_util::io::{AsyncReadExt, AsyncWriteExt};
-    let path = Temporary::new("stream");
-    block_on(async {
-        let mut file = File::create(&path.0).await.unwrap();
-        for n in 0..100_u8 {
-            AsyncWriteExt::write_all(&mut file, &[n; 1000])
-                .await
-                .unwrap();
-        }
-        file.close().await.unwrap();
-        let mut file = File::open(&path.0).await.unwrap();
-        let mut all = Vec::new();
-        file.read_to_end(&mut all).await.unwrap();
-        assert_eq!(all.len(), 100_000);
-        assert!(
-            all.iter()
-                .enumerate()
-                .all(|(at, byte)| *byte == (at / 1000) as u8)
-        );
-    });
-}
-
 #[cfg(unix)]
 #[test]
 fn ctrl_c_reaches_every_task_that_waits_and_again() {
@@ -313,4 +203,36 @@ fn a_dropped_runtime_drops_its_tasks_in_context() {
     drop(runtime);
     assert!(receive.recv().unwrap());
     assert!(polliwog_mio::MioReactor::current().is_err());
+}
+
+/// What a job of the pool takes in real time is no time of a paused clock, which waits for it.
+#[test]
+fn a_paused_clock_waits_for_the_jobs_of_its_runtime() {
+    use polliwog_core::Instant;
+    let hour = Duration::from_secs(3600);
+    let slow = || thread::sleep(Duration::from_millis(20));
+    let runtime = Runtime::builder().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let start = Instant::now();
+        timeout(hour, spawn_blocking(slow)).await.unwrap().unwrap();
+        // Also for a job that a job has brought, and when nobody awaits it.
+        let (send, receive) = mpsc::channel();
+        drop(spawn_blocking(move || {
+            drop(spawn_blocking(move || {
+                slow();
+                send.send(()).unwrap();
+            }));
+        }));
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        sleep(hour).await;
+        assert!(receive.try_recv().is_ok());
+        assert_eq!(start.elapsed(), hour);
+    });
+    // Those of another runtime are no concern of it.
+    let (release, held) = mpsc::channel::<()>();
+    let other = Runtime::new().unwrap();
+    let job = other.enter(|| spawn_blocking(move || held.recv().is_err()));
+    runtime.block_on(sleep(hour));
+    drop(release);
+    assert!(other.block_on(job).unwrap());
 }

@@ -11,6 +11,7 @@ use polliwog_core::{Deadline, Instant};
 ///
 /// ```
 /// use polliwog_spin::{Clock, Deadline, Instant};
+/// use core::time::Duration;
 /// # mod timer { pub fn micros() -> u64 { 0 } pub fn disarm() {} pub fn arm(_: u64) {} }
 ///
 /// /// A free-running counter of microseconds with a compare register.
@@ -19,6 +20,10 @@ use polliwog_core::{Deadline, Instant};
 /// impl Clock for Timer {
 ///     fn now(&self) -> Instant {
 ///         Instant::from_micros(timer::micros())
+///     }
+///
+///     fn resolution(&self) -> Option<Duration> {
+///         Some(Duration::from_micros(1))
 ///     }
 ///
 ///     fn set_alarm(&self, at: Deadline) {
@@ -33,10 +38,21 @@ use polliwog_core::{Deadline, Instant};
 /// ```
 ///
 /// A clock with a periodic tick needs no alarm: the tick's interrupt ends the sleep, and the
-/// resolution is the tick.
+/// [resolution](Self::resolution) is the tick.
 pub trait Clock {
     /// The time since an arbitrary start. Never goes back.
     fn now(&self) -> Instant;
+
+    /// The length of the clock's ticks, by which a sleep begins later so that it never ends early:
+    /// see [`Reactor::resolution`](polliwog_core::Reactor::resolution). Zero for a clock that moves
+    /// only when the program moves it.
+    ///
+    /// `None`, the default, means that the reactor finds it out: the tick is taken for what all
+    /// differences of readings so far are multiples of, but for ten milliseconds at most, and for as
+    /// much at first. It reads the clock up to 64 times in a row to begin with.
+    fn resolution(&self) -> Option<Duration> {
+        None
+    }
 
     /// Arranges for an interrupt at `at`, in the place of an earlier one; none for
     /// [`Deadline::Never`]. Called before every sleep, on a chip with interrupts masked: the alarm's
@@ -53,6 +69,10 @@ pub trait Clock {
 impl<C: Clock + ?Sized> Clock for &C {
     fn now(&self) -> Instant {
         (**self).now()
+    }
+
+    fn resolution(&self) -> Option<Duration> {
+        (**self).resolution()
     }
 
     fn set_alarm(&self, at: Deadline) {
@@ -130,6 +150,10 @@ impl Clock for VirtualClock {
     fn now(&self) -> Instant {
         self.state.now.get()
     }
+
+    fn resolution(&self) -> Option<Duration> {
+        Some(Duration::ZERO)
+    }
 }
 
 /// The operating system's monotonic clock, counted from when this was made.
@@ -160,5 +184,14 @@ impl Default for WallClock {
 impl Clock for WallClock {
     fn now(&self) -> Instant {
         Instant::from_duration(self.start.elapsed())
+    }
+
+    fn resolution(&self) -> Option<Duration> {
+        // Of those that the standard library reads the coarsest counts tenths of a microsecond.
+        Some(Duration::from_nanos(if cfg!(target_os = "linux") {
+            1
+        } else {
+            100
+        }))
     }
 }

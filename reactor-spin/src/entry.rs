@@ -13,7 +13,7 @@ use crate::runtime::Runtime;
 /// # Panics
 ///
 /// When the program is [stalled](crate::Stalled), when the future panics, and without `alloc`
-/// when another `block_on` runs, on this thread or another.
+/// inside another `block_on` (on bare metal, also while one runs elsewhere). Other threads take turns.
 ///
 /// ```
 /// use polliwog_spin::time::sleep;
@@ -49,12 +49,50 @@ fn with_seed<T>(seed: u64, f: impl FnOnce(&Runtime) -> T) -> T {
     static POOL: TaskPool<64, 4096> = TaskPool::new();
     static FLAG: Flag = Flag::new();
 
+    // Tests run on several threads, and the memory is there once.
+    #[cfg(not(target_os = "none"))]
+    let _turn = turn::take();
     match Runtime::builder().seed(seed).build_in(&POOL, &FLAG) {
         Ok(runtime) => f(&runtime),
         Err(_) => panic!(
             "polliwog_spin::block_on is running already, and without feature `alloc` there is \
              memory for one: use a `Runtime` with a `TaskPool` of its own"
         ),
+    }
+}
+
+/// Whose turn it is with the static memory, of all threads.
+#[cfg(all(
+    not(all(feature = "alloc", target_has_atomic = "ptr")),
+    not(target_os = "none")
+))]
+mod turn {
+    use std::cell::Cell;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    static TURN: Mutex<()> = Mutex::new(());
+
+    std::thread_local! {
+        static MINE: Cell<bool> = const { Cell::new(false) };
+    }
+
+    pub(super) struct Turn(Option<MutexGuard<'static, ()>>);
+
+    /// Waits until no other thread has the memory. This thread must not wait for itself.
+    pub(super) fn take() -> Turn {
+        if MINE.replace(true) {
+            return Turn(None);
+        }
+        // Of the lock of a thread that has panicked nothing is in disorder.
+        Turn(Some(TURN.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    impl Drop for Turn {
+        fn drop(&mut self) {
+            if self.0.is_some() {
+                MINE.set(false);
+            }
+        }
     }
 }
 
@@ -70,7 +108,7 @@ fn with_seed<T>(seed: u64, f: impl FnOnce(&Runtime) -> T) -> T {
 ///     assert!(timeout(Duration::from_secs(3600), slow).await.is_err());
 /// });
 /// ```
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", not(target_os = "none")))]
 pub fn test<F: Future>(seed: u64, body: F) -> F::Output {
     let _report = Report(seed);
     with_seed(seed, |runtime| runtime.block_on(body))
@@ -81,14 +119,11 @@ pub fn test<F: Future>(seed: u64, body: F) -> F::Output {
 ///
 /// ```
 /// polliwog_spin::test_seeds(0..100, |_| async {
-///     let (near, far) = polliwog_spin::io::duplex(1);
-///     let writer = polliwog_spin::spawn(async move { near.write_all(b"hop").await }).unwrap();
-///     let mut buf = [0; 1];
-///     while far.read(&mut buf).await.unwrap() > 0 {}
-///     writer.await.unwrap().unwrap();
+///     let answer = polliwog_spin::spawn(async { 41 }).unwrap();
+///     assert_eq!(answer.await.unwrap() + 1, 42);
 /// });
 /// ```
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", not(target_os = "none")))]
 pub fn test_seeds<F: Future>(seeds: impl IntoIterator<Item = u64>, mut body: impl FnMut(u64) -> F) {
     for seed in seeds {
         test(seed, body(seed));
@@ -96,10 +131,10 @@ pub fn test_seeds<F: Future>(seeds: impl IntoIterator<Item = u64>, mut body: imp
 }
 
 /// Prints the seed of a test that panics.
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", not(target_os = "none")))]
 struct Report(u64);
 
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", not(target_os = "none")))]
 impl Drop for Report {
     fn drop(&mut self) {
         if std::thread::panicking() {

@@ -6,8 +6,8 @@ use embedded_io::ErrorKind;
 
 /// Why an operation on a stream, a listener or a socket failed.
 ///
-/// Converts into an [`embedded_io::ErrorKind`] by [`kind`](embedded_io::Error::kind) and, with
-/// feature `std`, into a [`std::io::Error`](https://doc.rust-lang.org/std/io/struct.Error.html)
+/// Converts into an [`embedded_io::ErrorKind`] by [`kind`](embedded_io::Error::kind) and, wherever
+/// there is a standard library, into a [`std::io::Error`](https://doc.rust-lang.org/std/io/struct.Error.html)
 /// by `From`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -29,8 +29,20 @@ pub enum Error {
     /// The text is neither a socket address nor a name that is known here. There is no name
     /// service in memory: `localhost` is the one name.
     InvalidAddress,
-    /// A datagram has more bytes than there is memory for.
+    /// A datagram has more bytes than there is memory for, or than fit into a packet.
     MessageTooLong,
+    /// An argument is out of its range.
+    InvalidInput,
+    /// The peer did not answer in time.
+    TimedOut,
+    /// Nobody answers for the address in the local network.
+    HostUnreachable,
+    /// The address is not in the local network, and there is no gateway that would lead there.
+    NetworkUnreachable,
+    /// The protocol stack has no address of its own yet.
+    NoAddress,
+    /// The name has no address, or no server knows it.
+    NameNotFound,
     /// A table of the network is full: the field names it.
     LimitReached(Limit),
     /// A write made no progress.
@@ -51,6 +63,8 @@ pub enum Limit {
     Memory,
     /// The number of a protocol stack's sockets.
     Sockets,
+    /// The number of a protocol stack's addresses.
+    Addresses,
 }
 
 impl fmt::Display for Error {
@@ -65,6 +79,12 @@ impl fmt::Display for Error {
             Error::AddrNotAvailable => "no free port",
             Error::InvalidAddress => "not a socket address",
             Error::MessageTooLong => "message too long",
+            Error::InvalidInput => "argument out of range",
+            Error::TimedOut => "no answer in time",
+            Error::HostUnreachable => "host unreachable",
+            Error::NetworkUnreachable => "network unreachable",
+            Error::NoAddress => "no address of its own yet",
+            Error::NameNotFound => "no address for the name",
             Error::LimitReached(limit) => return limit.fmt(f),
             Error::WriteZero => "write made no progress",
             Error::UnexpectedEof => "stream ended early",
@@ -78,6 +98,7 @@ impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Limit::Sockets => "all sockets of the stack are in use",
+            Limit::Addresses => "no room for another address",
             Limit::Listeners => "all listeners of the network are in use",
             Limit::Connections => "all connections of the network are in use",
             Limit::Memory => "no memory for a connection's buffers",
@@ -101,12 +122,19 @@ impl embedded_io::Error for Error {
             Error::BrokenPipe => ErrorKind::BrokenPipe,
             Error::NotConnected => ErrorKind::NotConnected,
             Error::AddrInUse => ErrorKind::AddrInUse,
-            Error::AddrNotAvailable => ErrorKind::AddrNotAvailable,
-            Error::InvalidAddress | Error::MessageTooLong => ErrorKind::InvalidInput,
+            Error::AddrNotAvailable | Error::NoAddress => ErrorKind::AddrNotAvailable,
+            Error::InvalidAddress | Error::MessageTooLong | Error::InvalidInput => {
+                ErrorKind::InvalidInput
+            }
+            Error::TimedOut => ErrorKind::TimedOut,
+            Error::NameNotFound => ErrorKind::NotFound,
             Error::LimitReached(_) => ErrorKind::OutOfMemory,
             Error::WriteZero => ErrorKind::WriteZero,
             // `embedded_io` has no names for these.
-            Error::WouldBlock | Error::UnexpectedEof => ErrorKind::Other,
+            Error::WouldBlock
+            | Error::UnexpectedEof
+            | Error::HostUnreachable
+            | Error::NetworkUnreachable => ErrorKind::Other,
         }
     }
 }
@@ -120,7 +148,7 @@ impl From<embedded_io::ReadExactError<Error>> for Error {
     }
 }
 
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", not(target_os = "none")))]
 impl From<Error> for std::io::Error {
     fn from(error: Error) -> Self {
         use std::io::ErrorKind;
@@ -131,8 +159,14 @@ impl From<Error> for std::io::Error {
             Error::BrokenPipe => ErrorKind::BrokenPipe,
             Error::NotConnected => ErrorKind::NotConnected,
             Error::AddrInUse => ErrorKind::AddrInUse,
-            Error::AddrNotAvailable => ErrorKind::AddrNotAvailable,
-            Error::InvalidAddress | Error::MessageTooLong => ErrorKind::InvalidInput,
+            Error::AddrNotAvailable | Error::NoAddress => ErrorKind::AddrNotAvailable,
+            Error::InvalidAddress | Error::MessageTooLong | Error::InvalidInput => {
+                ErrorKind::InvalidInput
+            }
+            Error::TimedOut => ErrorKind::TimedOut,
+            Error::HostUnreachable => ErrorKind::HostUnreachable,
+            Error::NetworkUnreachable => ErrorKind::NetworkUnreachable,
+            Error::NameNotFound => ErrorKind::NotFound,
             Error::LimitReached(_) => ErrorKind::OutOfMemory,
             Error::WriteZero => ErrorKind::WriteZero,
             Error::UnexpectedEof => ErrorKind::UnexpectedEof,

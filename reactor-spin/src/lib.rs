@@ -40,9 +40,14 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `alloc` | `Runtime::new`, `io::duplex`, networks that grow, clocks that can be cloned |
-//! | `std` | `WallClock` and `Block` for real time, `test`, waiting for other threads |
+//! | `std` | `WallClock` and `Block` for real time, waiting for other threads, seeds that permute tasks |
 //! | `single-core` | [`spawn`](fn@spawn) and `sleep` without a handle on bare metal, where one core runs executors |
 //! | `simulation` | seeds without `std` |
+//! | `net` | `stack`: TCP and UDP on a network device, by the protocol stack `smoltcp`; needs Rust 1.91 |
+//! | `dhcp` | `net` with an address from a DHCP server |
+//! | `dns` | `net` with names looked up by a DNS server |
+//! | `ipv6` | `net` with IPv6 |
+//! | `edge-nal` | `net` for programs written against the traits of `edge-nal` |
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -65,12 +70,13 @@ mod runtime;
 mod signal;
 #[cfg(feature = "net")]
 pub mod stack;
+mod tick;
 
 #[cfg(feature = "std")]
 pub use clock::WallClock;
 pub use clock::{Clock, VirtualClock};
 pub use entry::block_on;
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", not(target_os = "none")))]
 pub use entry::{test, test_seeds};
 pub use error::{Error, Limit};
 #[cfg(feature = "std")]

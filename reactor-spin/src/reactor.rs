@@ -1,6 +1,7 @@
 //! [`SpinReactor`]: a clock and an idle hook.
 
 use core::task::Waker;
+use core::time::Duration;
 
 use polliwog_core::unpark::Flag;
 use polliwog_core::{Deadline, Instant, Reactor};
@@ -8,6 +9,7 @@ use polliwog_core::{Deadline, Instant, Reactor};
 use crate::clock::{Clock, VirtualClock};
 use crate::idle::{Idle, Jump};
 use crate::signal::{Signal, Unpark};
+use crate::tick::Tick;
 
 /// A reactor without input and output: it knows the [time](Clock), and what to do
 /// [when nothing is ready](Idle).
@@ -24,6 +26,7 @@ pub struct SpinReactor<C, I> {
     clock: C,
     idle: I,
     signal: Signal,
+    tick: Tick,
 }
 
 /// The reactor of a simulation: time jumps to the next deadline when nothing is ready.
@@ -37,6 +40,7 @@ impl<C: Clock, I: Idle<C>> SpinReactor<C, I> {
             clock,
             idle,
             signal: Signal::new(),
+            tick: Tick::new(),
         }
     }
 
@@ -47,6 +51,7 @@ impl<C: Clock, I: Idle<C>> SpinReactor<C, I> {
             clock,
             idle,
             signal: Signal::Static(flag),
+            tick: Tick::new(),
         }
     }
 
@@ -61,7 +66,15 @@ impl<C: Clock, I: Idle<C>> Reactor for SpinReactor<C, I> {
 
     #[inline]
     fn now(&self) -> Instant {
-        self.clock.now()
+        if self.clock.resolution().is_some() {
+            return self.clock.now();
+        }
+        self.tick.watch(|| self.clock.now())
+    }
+
+    #[inline]
+    fn resolution(&self) -> Duration {
+        (self.clock.resolution()).unwrap_or_else(|| self.tick.length())
     }
 
     fn park(&self, until: Deadline) -> Result<(), I::Error> {

@@ -49,6 +49,8 @@ pub const DEFAULT_MAX_TASKS: usize = 1 << 20;
 /// ```
 pub struct Runtime {
     executor: Executor<VirtualReactor>,
+    /// Set at the very end; after `executor`, so that its tasks are dropped in context.
+    closing: Option<Ambient>,
     seed: u64,
     #[cfg(all(feature = "alloc", not(target_os = "none")))]
     network: Network,
@@ -139,6 +141,7 @@ impl Builder {
         executor.set_schedule_seed(self.seed);
         Runtime {
             executor,
+            closing: None,
             seed: self.seed,
             #[cfg(all(feature = "alloc", not(target_os = "none")))]
             network: self.network.unwrap_or_default(),
@@ -323,6 +326,13 @@ impl Runtime {
             #[cfg(all(feature = "alloc", not(target_os = "none")))]
             _network: self.network.enter(),
         }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        // Fields are dropped in order: the tasks first, which may still use the network.
+        self.closing = Some(self.ambient());
     }
 }
 

@@ -408,3 +408,52 @@ mod ambient {
         }
     }
 }
+
+/// A task that is dropped with its runtime still finds the runtime's network, also where the runtime
+/// is in a thread-local and the thread ends.
+#[cfg(feature = "std")]
+#[test]
+fn what_a_runtime_drops_at_its_end_finds_its_network() {
+    use std::cell::RefCell;
+    use std::sync::mpsc::{Sender, channel};
+
+    use polliwog_spin::Runtime;
+
+    struct BindOnDrop(Sender<Result<(), Error>>);
+    impl Drop for BindOnDrop {
+        fn drop(&mut self) {
+            let bound = now(TcpListener::bind("10.0.0.1:80")).map(drop);
+            self.0.send(bound).unwrap();
+        }
+    }
+    /// A runtime in whose network the address is in use.
+    fn make(send: Sender<Result<(), Error>>) -> Runtime {
+        let runtime = Runtime::new(0);
+        let bind = BindOnDrop(send);
+        let task = runtime.spawn(async move {
+            // Dropped in this order.
+            let _listener = TcpListener::bind("10.0.0.1:80").await.unwrap();
+            let _bind = bind;
+            core::future::pending::<()>().await;
+        });
+        task.unwrap().detach();
+        runtime.run_until_stalled();
+        runtime
+    }
+    thread_local! {
+        static EARLY: RefCell<Option<Runtime>> = const { RefCell::new(None) };
+        static LATE: RefCell<Option<Runtime>> = const { RefCell::new(None) };
+    }
+
+    let (send, receive) = channel();
+    drop(make(send.clone()));
+    let thread = std::thread::spawn(move || {
+        EARLY.with(|_| ());
+        let (early, late) = (make(send.clone()), make(send));
+        EARLY.set(Some(early));
+        LATE.set(Some(late));
+    });
+    thread.join().unwrap();
+    let seen: Vec<_> = receive.iter().collect();
+    assert_eq!(seen, [Err(Error::AddrInUse); 3]);
+}

@@ -143,3 +143,35 @@ fn block_waits_in_real_time() {
     executor.block_on(polliwog_core::time::sleep(Duration::from_millis(20)));
     assert!(start.elapsed() >= Duration::from_millis(20));
 }
+
+/// A clock that is a tick counter and says nothing of it, as hardware counts on beside it.
+#[test]
+fn a_sleep_never_ends_early_by_a_clock_that_does_not_tell_its_tick() {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    struct Ticks(Rc<Cell<u64>>, u64);
+    impl Clock for Ticks {
+        fn now(&self) -> Instant {
+            // Reading takes time, too.
+            self.0.set(self.0.get() + 200);
+            Instant::from_nanos(self.0.get() / self.1 * self.1)
+        }
+    }
+    for tick in [1_000, 31_250, 1_000_000, 10_000_000] {
+        let real = Rc::new(Cell::new(3));
+        let reactor = SpinReactor::new(Ticks(real.clone(), tick), SpinLoop);
+        let executor = Executor::with_capacity(1, reactor);
+        for round in 0..200 {
+            let after = Duration::from_micros(1 + 777 * round % 3_000);
+            real.set(real.get() + 37_003 * (round % 27));
+            let start = real.get();
+            executor.block_on(polliwog_spin::time::sleep(after));
+            let took = Duration::from_nanos(real.get() - start);
+            assert!(took >= after, "{took:?} {after:?} {tick}");
+            let known = round > 20;
+            let most = after + 2 * Duration::from_nanos(tick) + Duration::from_micros(40);
+            assert!(!known || took <= most, "{took:?} {after:?} {tick}");
+        }
+    }
+}

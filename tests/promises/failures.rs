@@ -138,7 +138,6 @@ pub(crate) fn misuse_is_an_error<R: Reactor>(make: impl Fn() -> R) {
             "{nested:?}"
         );
     });
-    // The core's: with `mio` the facade's falls back to the thread's default runtime.
     assert_eq!(
         polliwog::executor::spawn(async {}).unwrap_err().kind(),
         SpawnErrorKind::NoExecutor
@@ -152,4 +151,54 @@ pub(crate) fn misuse_is_an_error<R: Reactor>(make: impl Fn() -> R) {
         Err(polliwog::RunError::TasksFull { capacity: 2 })
     ));
     assert!(JoinError::Aborted.to_string().contains("aborted"));
+}
+
+pub(crate) fn spawning_without_an_executor_is_an_error<R: Reactor>(make: impl Fn() -> R) {
+    static POOL: TaskPool<2, 256> = TaskPool::new();
+    let refused = || {
+        let drops = Drops::default();
+        let guard = drops.guard();
+        let error = polliwog::spawn(async move { drop(guard) }).unwrap_err();
+        assert_eq!(drops.count(), 1, "the future is dropped at once");
+        assert_eq!(error.kind(), SpawnErrorKind::NoExecutor);
+        assert_eq!(
+            spawn(async {}).unwrap_err().kind(),
+            SpawnErrorKind::NoExecutor
+        );
+    };
+    refused();
+    let executor = claim(&POOL, make());
+    refused();
+    executor.block_on(async {
+        polliwog::spawn(async {}).unwrap().await.unwrap();
+        // The executor is another thread's.
+        thread::spawn(refused).join().unwrap();
+    });
+    refused();
+    executor.enter(|| polliwog::spawn(async {}).unwrap().detach());
+    let spawner = executor.spawner();
+    let handle = executor.handle();
+    #[cfg(feature = "std")]
+    {
+        assert!(polliwog::Handle::try_current().is_err());
+        // Somebody else's thread finds the way back, but runs nothing itself.
+        let task = thread::spawn(move || {
+            handle.enter(|| {
+                refused();
+                assert_eq!(polliwog::Handle::try_current(), Ok(handle));
+                handle.spawn(async { 7 }).unwrap()
+            })
+        });
+        let task = task.join().unwrap();
+        assert_eq!(executor.block_on(task).unwrap(), 7);
+    }
+    drop(executor);
+    assert!(!handle.is_alive());
+    let closed = spawner.spawn(async {}).unwrap_err();
+    assert_eq!(closed.kind(), SpawnErrorKind::Closed);
+    #[cfg(feature = "std")]
+    assert_eq!(
+        handle.spawn(async {}).unwrap_err().kind(),
+        SpawnErrorKind::Closed
+    );
 }

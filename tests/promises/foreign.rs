@@ -112,13 +112,21 @@ pub(crate) fn a_foreign_waker_that_panics<R: Reactor>(reactor: R) {
     let task = executor.spawner().spawn(yield_now()).unwrap();
     let mut task = pin!(task);
     assert!(task.as_mut().poll(&mut cx).is_pending());
-    let done = executor.block_on(async move {
-        let mut timer = pin!(sleep(Duration::from_millis(1)));
-        assert!(timer.as_mut().poll(&mut cx).is_pending());
-        sleep(Duration::from_millis(2)).await;
+    let bombs = faulty.clone();
+    let both = executor.block_on(async move {
+        // However late this thread comes to the first poll.
+        let mut limit = Duration::from_millis(1);
+        let mut timer = Box::pin(sleep(limit));
+        while timer.as_mut().poll(&mut cx).is_ready() {
+            limit *= 2;
+            timer = Box::pin(sleep(limit));
+        }
+        while bombs.panics.load(Ordering::SeqCst) < 2 {
+            sleep(Duration::from_millis(1)).await;
+        }
         timer.as_mut().poll(&mut cx).is_ready() && task.as_mut().poll(&mut cx).is_ready()
     });
-    assert!(done);
+    assert!(both);
     assert_eq!(faulty.panics.load(Ordering::SeqCst), 2);
 }
 

@@ -5,7 +5,9 @@
 //! with and without `alloc` and `std`.
 //!
 //! Promise 2 is tested on emulated chips (`examples/firmware/src/bin/storm.rs`), 11 inside the
-//! core (`executor/idle.rs`), 14 with sockets (`reactor-mio/tests`).
+//! core (`executor/idle.rs`), 14 with sockets (`reactor-mio/tests`), 24 and parts of
+//! 14 and 17 with the protocol stack of chips (`reactor-spin/tests/stack`). Promise 19 has a part of its own
+//! for a pool without a thread (`reactor-mio/tests/no_threads.rs`).
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
@@ -158,6 +160,16 @@ macro_rules! on {
             }
 
             #[test]
+            fn promise_19_spawning_where_no_executor_runs_is_an_error() {
+                spawning_without_an_executor_is_an_error($make);
+            }
+
+            #[test]
+            fn promise_18_a_due_sleep_is_ready_when_polled_and_none_ends_early() {
+                a_due_sleep_is_ready_when_polled_and_none_ends_early($make());
+            }
+
+            #[test]
             fn promise_23_a_foreign_unparkers_panic_costs_no_other_task_or_executor_anything() {
                 a_foreign_unparker_that_panics($make());
             }
@@ -225,3 +237,23 @@ mod busy {
 
 #[cfg(feature = "spin")]
 on!(spin_busy, crate::busy::reactor);
+
+/// The same on a thread of the blocking pool, where the way back is there from the start.
+#[cfg(feature = "mio")]
+#[test]
+fn promise_19_a_job_of_the_pool_cannot_spawn_but_through_its_runtimes_handle() {
+    let answer = polliwog::block_on(async {
+        let here = polliwog::Handle::current();
+        let task = polliwog::spawn_blocking(move || {
+            let error = polliwog::spawn(async {}).unwrap_err();
+            assert_eq!(error.kind(), SpawnErrorKind::NoExecutor);
+            assert_eq!(polliwog::Handle::current(), here);
+            polliwog::Handle::try_current()?.spawn(async { 7 })
+        });
+        task.await.unwrap().unwrap().await
+    });
+    assert_eq!(answer.unwrap(), 7);
+    // From outside of any runtime there is none.
+    let none = polliwog::spawn_blocking(polliwog::Handle::current);
+    assert_eq!(polliwog::block_on(none).unwrap(), None);
+}

@@ -5,6 +5,7 @@ use core::convert::Infallible;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use core::task::Waker;
+use core::time::Duration;
 
 use crate::unpark::Flag;
 use crate::{Deadline, Instant, Reactor};
@@ -104,6 +105,10 @@ impl Reactor for Mtime {
         let (count, hz) = (self.count(), u64::from(self.hz));
         // In two steps, since nanoseconds times hertz would not last for an hour.
         Instant::from_nanos(count / hz * 1_000_000_000 + count % hz * 1_000_000_000 / hz)
+    }
+
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(u64::from(1_000_000_000_u32.div_ceil(self.hz)))
     }
 
     fn park(&self, until: Deadline) -> Result<(), Infallible> {

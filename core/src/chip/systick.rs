@@ -5,6 +5,7 @@ use core::convert::Infallible;
 use core::ptr::without_provenance_mut;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::task::Waker;
+use core::time::Duration;
 
 use crate::interrupt::masked;
 use crate::unpark::Flag;
@@ -110,6 +111,10 @@ impl Reactor for SysTick {
         let hz = u64::from(self.hz);
         let (seconds, rest) = (cycles / hz, cycles % hz);
         Instant::from_nanos(seconds * 1_000_000_000 + rest * 1_000_000_000 / hz)
+    }
+
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(u64::from(1_000_000_000_u32.div_ceil(self.hz)))
     }
 
     fn park(&self, until: Deadline) -> Result<(), Infallible> {

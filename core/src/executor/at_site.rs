@@ -10,7 +10,7 @@ use super::spawner::Spawner;
 #[cfg(lean)]
 use super::spawner::refused;
 use crate::task::JoinHandle;
-use crate::task::body::Body;
+use crate::task::body::{Body, BodyIn, run_quietly};
 use crate::task::joiner::{Joiner, Place};
 use crate::task::ready::Block;
 use crate::task::run::{never_start, start, start_detached};
@@ -160,11 +160,9 @@ enum Prepared {
 /// `body` is one of the site's, ours, and holds the future.
 #[cold]
 unsafe fn forgo<S: Site, F: Future>(body: *mut ()) {
-    // SAFETY: the caller's promise. Moved out, so that a panic of its destructor finds the body
-    // given back.
-    let future = unsafe { body.cast::<F>().read() };
+    // SAFETY: the caller's promise: the future is there, once, and nobody else knows of it.
+    run_quietly(|| unsafe { BodyIn::<F, SiteHome<S, (), true>>::future(body).drop_in_place() });
     S::BODIES.give_back(body);
-    drop(future);
 }
 
 /// What starts joinable tasks at a site: a [`Spawner`], or one whose executor never ends.

@@ -14,7 +14,7 @@
 
 use core::ptr;
 
-use super::core::{Clock, Core, CoreRef};
+use super::core::{Clock, Core, CoreRef, Reading};
 use crate::reactor::Reactor;
 use crate::time::Instant;
 
@@ -220,6 +220,10 @@ impl Entered {
             reactor: ptr::from_ref(reactor).cast(),
             now: now::<R>,
         });
+        #[cfg(all(lean, feature = "interrupt-executors"))]
+        if R::HAS_CLOCK {
+            super::levels::wait_in(core, reactor);
+        }
         Self {
             core,
             former: current::enter(core, in_handler),
@@ -246,6 +250,8 @@ pub(super) unsafe fn enter_for_ever<R: Reactor>(core: &'static Core, reactor: &R
     // runs again, is not what ambient calls there refer to.
     current::set_main(core);
     if R::HAS_CLOCK {
+        #[cfg(all(lean, feature = "interrupt-executors"))]
+        super::levels::wait_in(core, reactor);
         core.set_clock(Some(Clock {
             reactor: ptr::from_ref(reactor).cast(),
             now: now::<R>,
@@ -264,7 +270,19 @@ impl Drop for Entered {
 /// # Safety
 ///
 /// See [`Clock`].
-unsafe fn now<R: Reactor>(reactor: *const ()) -> Instant {
+unsafe fn now<R: Reactor>(reactor: *const (), _core: &Core, reading: Reading) -> Instant {
     // SAFETY: made from a `&R` that is still valid.
-    unsafe { &*reactor.cast::<R>() }.now()
+    let reactor = unsafe { &*reactor.cast::<R>() };
+    let resolution = reactor.resolution();
+    #[cfg(feature = "embassy-time")]
+    if reading == Reading::Resolution {
+        return Instant::from_duration(resolution);
+    }
+    let now = reactor.now();
+    #[cfg(not(lean))]
+    _core.note_time(now, resolution);
+    match reading {
+        Reading::Shown => now,
+        _ => now + resolution,
+    }
 }

@@ -70,8 +70,17 @@ pub(crate) struct Core {
     #[cfg(any(feature = "std", feature = "simulation"))]
     pub(crate) dice: super::Dice,
     clock: Cell<Option<Clock>>,
+    /// What is not due before this instant need not be compared with the clock: see [`FAR`].
+    #[cfg(not(lean))]
+    near: Cell<Instant>,
+    /// Counts polls of such timers.
+    #[cfg(not(lean))]
+    polls_of_far: Cell<u32>,
     pub(crate) bytes: Cell<Option<BytePool>>,
     pub(crate) timers: TimerQueue,
+    /// What a level that waits in no reactor asks for.
+    #[cfg(all(lean, feature = "interrupt-executors"))]
+    pub(super) post: super::levels::Post,
     #[cfg(feature = "embassy-time")]
     pub(crate) foreign: crate::embassy::ForeignTimers,
     #[cfg(feature = "alloc")]
@@ -100,10 +109,32 @@ pub(crate) struct Clock {
     pub(crate) reactor: *const (),
     /// # Safety
     ///
-    /// To be called with `reactor`, on the executor's thread, while the context that set the
-    /// clock is entered.
-    pub(crate) now: unsafe fn(*const ()) -> Instant,
+    /// To be called with `reactor` and the core that has this clock, on the executor's thread,
+    /// while the context that set the clock is entered.
+    pub(crate) now: unsafe fn(*const (), &Core, Reading) -> Instant,
 }
+
+/// What a clock is read for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// To know whether something is due: what the clock shows.
+    Shown,
+    /// To count from: an instant that is not before the present.
+    Start,
+    /// The clock is not read, but asked how coarse it is: that long after the reactor's start.
+    #[cfg(feature = "embassy-time")]
+    Resolution,
+}
+
+/// A deadline that is so much later than the last reading of a clock that goes by itself is taken for
+/// not due: no poll lasts that long.
+#[cfg(not(lean))]
+const FAR: u64 = 1 << 32;
+
+/// Of so many polls of such a timer one looks at the clock all the same: somebody may be polling it
+/// in a loop without an end.
+#[cfg(not(lean))]
+const POLLS_OF_FAR: u32 = 32;
 
 impl Core {
     const_unless_loom! {
@@ -138,8 +169,14 @@ impl Core {
                 #[cfg(any(feature = "std", feature = "simulation"))]
                 dice: super::Dice::new(),
                 clock: Cell::new(None),
+                #[cfg(not(lean))]
+                near: Cell::new(Instant::MAX),
+                #[cfg(not(lean))]
+                polls_of_far: Cell::new(0),
                 bytes: Cell::new(None),
                 timers: TimerQueue::new(),
+                #[cfg(all(lean, feature = "interrupt-executors"))]
+                post: super::levels::Post::new(),
                 #[cfg(feature = "embassy-time")]
                 foreign: crate::embassy::ForeignTimers::new(),
                 #[cfg(feature = "alloc")]
@@ -586,16 +623,141 @@ impl Core {
         }
     }
 
+    /// Whether there is any timer to be fired by the run loop: of its own tasks, or of a level that waits
+    /// in no reactor.
+    #[inline]
+    pub(super) fn has_timers(&self) -> bool {
+        #[cfg(all(lean, feature = "interrupt-executors"))]
+        if super::levels::next_deadline(self).is_some() {
+            return true;
+        }
+        !self.timers.is_empty()
+    }
+
+    /// When the first of these is due.
+    #[inline]
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let own = self.timers.next_deadline();
+        #[cfg(all(lean, feature = "interrupt-executors"))]
+        if let Some(other) = super::levels::next_deadline(self) {
+            return Some(own.map_or(other, |own| own.min(other)));
+        }
+        own
+    }
+
+    /// Fires those that are due. Returns how many there were.
+    #[inline]
+    pub(super) fn fire(&self, now: Instant) -> usize {
+        #[cfg(all(lean, feature = "interrupt-executors"))]
+        let others = super::levels::fire(self, now);
+        #[cfg(not(all(lean, feature = "interrupt-executors")))]
+        let others = 0;
+        self.timers.fire(now) + others
+    }
+
     pub(crate) fn set_clock(&self, clock: Option<Clock>) -> Option<Clock> {
+        #[cfg(not(lean))]
+        self.forget_time();
         self.clock.replace(clock)
     }
 
     /// The time, if the executor's context is entered.
     #[inline]
     pub(crate) fn now(&self) -> Option<Instant> {
+        self.read(Reading::Shown)
+    }
+
+    /// An instant to count from, if the executor's context is entered.
+    #[inline]
+    pub(crate) fn start(&self) -> Option<Instant> {
+        self.read(Reading::Start)
+    }
+
+    /// An instant to count `nanos` from, if the executor's context is entered.
+    #[inline]
+    pub(crate) fn start_of(&self, nanos: u64) -> Option<Instant> {
+        // What is to take no time cannot be early.
+        self.read(if nanos == 0 {
+            Reading::Shown
+        } else {
+            Reading::Start
+        })
+    }
+
+    /// The length of the clock's ticks.
+    #[cfg(feature = "embassy-time")]
+    pub(crate) fn resolution(&self) -> Option<core::time::Duration> {
+        self.read(Reading::Resolution).map(Instant::as_duration)
+    }
+
+    #[inline]
+    fn read(&self, reading: Reading) -> Option<Instant> {
         let clock = self.clock.get()?;
         // SAFETY: the clock is set while its context is entered, on this thread.
-        Some(unsafe { (clock.now)(clock.reactor) })
+        Some(unsafe { (clock.now)(clock.reactor, self, reading) })
+    }
+
+    /// To be told of every reading of the clock.
+    #[cfg(not(lean))]
+    #[inline]
+    pub(crate) fn note_time(&self, now: Instant, resolution: core::time::Duration) {
+        self.near.set(if resolution.is_zero() {
+            // Moved by hand, maybe: whatever it shows next may be far from now.
+            Instant::MAX
+        } else {
+            // No clock that goes by itself comes near the end of time.
+            Instant::from_nanos(now.as_nanos().wrapping_add(FAR))
+        });
+    }
+
+    /// To be told when time has passed, and nobody has read the clock.
+    #[cfg(not(lean))]
+    #[inline]
+    pub(crate) fn forget_time(&self) {
+        self.near.set(Instant::MAX);
+    }
+
+    /// Whether the clock, which has been read not long ago, need not be read to know that `deadline`
+    /// is not due.
+    #[cfg(not(lean))]
+    #[inline]
+    pub(crate) fn is_far(&self, deadline: Instant) -> bool {
+        deadline > self.near.get()
+    }
+
+    /// Whether the clock shows `deadline`, as far as it can be read.
+    #[inline]
+    pub(crate) fn is_due(&self, deadline: Instant) -> bool {
+        #[cfg(not(lean))]
+        if self.is_far(deadline) {
+            return false;
+        }
+        self.shows(deadline)
+    }
+
+    /// The same for a timer that has been polled before, and that somebody may be polling for ever.
+    #[cfg(not(lean))]
+    #[inline]
+    pub(crate) fn is_due_by_now(&self, deadline: Instant) -> bool {
+        if self.is_far(deadline) {
+            let polls = self.polls_of_far.get().wrapping_add(1);
+            self.polls_of_far.set(polls);
+            if polls % POLLS_OF_FAR != 0 {
+                return false;
+            }
+        }
+        self.shows(deadline)
+    }
+
+    #[inline(never)]
+    fn shows(&self, deadline: Instant) -> bool {
+        deadline != Instant::MAX && self.now().is_some_and(|now| deadline <= now)
+    }
+
+    /// Whether the executor has a clock, unless its context is not entered: then nobody knows yet.
+    #[inline]
+    pub(crate) fn may_have_clock(&self) -> bool {
+        self.clock.get().is_some() || !super::context::is_current(self)
     }
 }
 

@@ -92,17 +92,17 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
                 check(reactor.park(Deadline::Now));
             }
             let mut until = Deadline::Never;
-            if R::HAS_CLOCK && (busy || !core.timers.is_empty()) {
+            if R::HAS_CLOCK && (busy || core.has_timers()) {
                 // Before the wait: what is due at once need not go through the reactor, and what
                 // an interrupt has woken comes before what the clock wakes.
                 let now = reactor.now();
                 if busy {
                     stride.measure(now);
                 }
-                if core.timers.fire(now) > 0 || busy {
+                if core.fire(now) > 0 || busy {
                     continue;
                 }
-                if let Some(deadline) = core.timers.next_deadline() {
+                if let Some(deadline) = core.next_deadline() {
                     until = Deadline::At(deadline);
                 }
             }

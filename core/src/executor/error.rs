@@ -184,6 +184,11 @@ impl<T> TrySpawnError<T> {
         SpawnError(self.kind)
     }
 
+    #[cfg(feature = "std")]
+    pub(super) fn map<U>(self, f: impl FnOnce(T) -> U) -> TrySpawnError<U> {
+        TrySpawnError::new(self.kind, f(self.value))
+    }
+
     /// The future, the closure or the arguments, unharmed.
     pub fn into_inner(self) -> T {
         self.value
@@ -211,7 +216,7 @@ impl<T> From<TrySpawnError<T>> for SpawnError {
     }
 }
 
-#[cfg(feature = "std")]
+#[cfg(threads)]
 impl From<SpawnErrorKind> for std::io::Error {
     /// An error that wraps the [`SpawnError`]: [`get_ref`](std::io::Error::get_ref) finds it.
     fn from(kind: SpawnErrorKind) -> Self {
@@ -219,7 +224,7 @@ impl From<SpawnErrorKind> for std::io::Error {
     }
 }
 
-#[cfg(feature = "std")]
+#[cfg(threads)]
 impl From<SpawnError> for std::io::Error {
     /// An error that wraps this one: [`get_ref`](std::io::Error::get_ref) finds it.
     fn from(error: SpawnError) -> Self {
@@ -232,7 +237,7 @@ impl From<SpawnError> for std::io::Error {
     }
 }
 
-#[cfg(feature = "std")]
+#[cfg(threads)]
 impl<T> From<TrySpawnError<T>> for std::io::Error {
     /// Drops the future, keeps the reason.
     fn from(error: TrySpawnError<T>) -> Self {
@@ -255,7 +260,7 @@ impl fmt::Display for ClaimError {
 
 impl core::error::Error for ClaimError {}
 
-#[cfg(feature = "std")]
+#[cfg(threads)]
 impl From<ClaimError> for std::io::Error {
     fn from(error: ClaimError) -> Self {
         Self::new(std::io::ErrorKind::ResourceBusy, error)
@@ -299,7 +304,7 @@ impl<R> From<TryClaimError<R>> for ClaimError {
     }
 }
 
-#[cfg(feature = "std")]
+#[cfg(threads)]
 impl<R> From<TryClaimError<R>> for std::io::Error {
     /// Drops the reactor.
     fn from(_: TryClaimError<R>) -> Self {
@@ -336,12 +341,12 @@ impl<E: fmt::Debug> fmt::Display for RunError<E> {
 
 impl<E: fmt::Debug> core::error::Error for RunError<E> {}
 
-#[cfg(feature = "std")]
+#[cfg(threads)]
 impl<E: fmt::Debug + 'static> From<RunError<E>> for std::io::Error {
     /// The reactor's own error if it is an [`io::Error`](std::io::Error), else one that says the
     /// same as this one.
     fn from(error: RunError<E>) -> Self {
-        let text = alloc::string::ToString::to_string(&error);
+        let text = std::string::ToString::to_string(&error);
         let kind = match &error {
             RunError::TasksFull { .. } => std::io::ErrorKind::OutOfMemory,
             _ => std::io::ErrorKind::Other,

@@ -5,6 +5,7 @@ use core::fmt;
 #[cfg(lean)]
 use super::core::CoreRef;
 use super::core::{Core, SHUTDOWN};
+use super::error::{SpawnError, SpawnErrorKind};
 use super::spawner::Spawner;
 
 /// The executor as other threads and interrupt handlers see it.
@@ -27,9 +28,23 @@ impl Handle {
         Self { core, epoch }
     }
 
-    /// The handle of the executor that runs on this thread now, if any.
+    /// The handle of the executor that runs on this thread now; or else (feature `std`) of the one
+    /// on whose behalf the calling code runs, as `Handle::enter` has said: that of its runtime in a
+    /// job of the blocking pool.
     pub fn current() -> Option<Self> {
-        Spawner::current().map(|spawner| spawner.handle())
+        let own = Spawner::current().map(|spawner| spawner.handle());
+        #[cfg(feature = "std")]
+        let own = own.or_else(super::guest::host);
+        own
+    }
+
+    /// [`current`](Self::current), with an error that `?` passes on.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnErrorKind::NoExecutor`] if there is none.
+    pub fn try_current() -> Result<Self, SpawnError> {
+        Self::current().ok_or_else(|| SpawnErrorKind::NoExecutor.into())
     }
 
     /// Asks the executor to return from [`run`](super::Executor::run), at the end of the turn
@@ -64,6 +79,22 @@ impl Handle {
     #[cfg(lean)]
     pub(super) fn executor(&self) -> CoreRef {
         CoreRef::new(self.core, self.epoch)
+    }
+}
+
+/// Of the same executor, whether it still exists or not.
+impl PartialEq for Handle {
+    fn eq(&self, other: &Self) -> bool {
+        core::ptr::eq(self.core, other.core) && self.epoch == other.epoch
+    }
+}
+
+impl Eq for Handle {}
+
+impl core::hash::Hash for Handle {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        core::ptr::hash(self.core, state);
+        self.epoch.hash(state);
     }
 }
 

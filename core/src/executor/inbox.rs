@@ -23,6 +23,10 @@ use super::spawner::Spawner;
 use crate::task::body::{catch, drop_quietly, run_quietly};
 use crate::task::{AbortHandle, JoinError, wake_quietly};
 
+/// Futures above this size travel in a box of their own, so that they are moved but once on either
+/// side.
+const LARGE: usize = 1 << 10;
+
 type Job = Box<dyn FnOnce(&Spawner) + Send>;
 
 /// Jobs in the order in which they came.
@@ -136,7 +140,10 @@ impl Handle {
         F: RemoteFuture + 'static, // Not `Send`? Then `handle.spawn_with(|| future)`.
         F::Output: Send + 'static,
     {
-        Ok(self.try_spawn(future)?)
+        if const { size_of::<F>() > LARGE } {
+            return Ok(self.submit(Box::new(future), Box::into_pin)?);
+        }
+        Ok(self.submit(future, |future| future)?)
     }
 
     /// Spawns a future on the executor, from any thread, or gives it back.
@@ -149,6 +156,12 @@ impl Handle {
         F: RemoteFuture + 'static, // Not `Send`? Then `handle.spawn_with(|| future)`.
         F::Output: Send + 'static,
     {
+        if const { size_of::<F>() > LARGE } {
+            return match self.submit(Box::new(future), Box::into_pin) {
+                Ok(handle) => Ok(handle),
+                Err(refused) => Err(refused.map(|future| *future)),
+            };
+        }
         self.submit(future, |future| future)
     }
 
@@ -179,6 +192,9 @@ impl Handle {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
+        if const { size_of::<F>() > LARGE } {
+            return self.submit(make, |make| Box::pin(make()));
+        }
         self.submit(make, |make| make())
     }
 

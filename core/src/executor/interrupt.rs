@@ -1,7 +1,11 @@
 //! [`InterruptExecutor`]: an executor that an interrupt handler runs.
 
 use core::task::{RawWaker, RawWakerVTable, Waker};
+#[cfg(lean)]
+use core::time::Duration;
 
+#[cfg(lean)]
+use super::levels;
 use super::{Entered, Handle};
 #[cfg(not(lean))]
 use super::{Running, core::Core};
@@ -19,7 +23,10 @@ use crate::time::Instant;
 ///
 /// Take an interrupt that no peripheral uses, give it a priority, enable it, and call
 /// [`run`](Self::run) in its handler, and there only. The tasks have to be `Send`, since they
-/// come from another level. There are no timers on this level: a sleep panics.
+/// come from another level.
+///
+/// Timers of this level are fired by the executor that waits in a reactor, if that has a
+/// [shared clock](Reactor::shared_clock) and has run once; else a sleep panics.
 ///
 /// ```ignore
 /// static URGENT: InterruptExecutor<2> = InterruptExecutor::new(|| NVIC::pend(Irq::SWI0));
@@ -80,6 +87,31 @@ unsafe fn pend(data: *const ()) {
 }
 
 unsafe fn ignore(_: *const ()) {}
+
+/// The same on a level whose time is known.
+#[cfg(lean)]
+struct WithClock(fn() -> Instant);
+
+#[cfg(lean)]
+impl Reactor for WithClock {
+    type Error = core::convert::Infallible;
+
+    fn now(&self) -> Instant {
+        (self.0)()
+    }
+
+    fn resolution(&self) -> Duration {
+        levels::resolution()
+    }
+
+    fn park(&self, _: Deadline) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    fn unparker(&self) -> Waker {
+        Waker::noop().clone()
+    }
+}
 
 impl Reactor for Pend {
     type Error = core::convert::Infallible;
@@ -157,19 +189,42 @@ impl<const N: usize> InterruptExecutor<N> {
         if critical_section::with(|_| core.running.replace(true)) {
             return;
         }
-        let reactor = Pend(&self.pend);
-        // SAFETY: `running` keeps any other level out, so this is the executor's for now, and the
-        // tasks have come here by `Send`. The guard goes before the reactor.
-        let entered = unsafe { Entered::new(core, &reactor, true) };
-        // SAFETY: the pool has N slots; no task is being polled, as above.
-        unsafe {
-            while Block::sweep(self.pool.block(), words(N), |slot| {
-                run::attend(slot);
-            }) {}
+        if let Some(clock) = levels::clock() {
+            let reactor = WithClock(clock);
+            // SAFETY: as below.
+            let entered = unsafe { Entered::new(core, &reactor, true) };
+            loop {
+                if !core.timers.is_empty() {
+                    core.timers.fire(clock());
+                }
+                if !self.sweep() {
+                    break;
+                }
+            }
+            levels::post(core, core.timers.next_deadline());
+            drop(entered);
+        } else {
+            let reactor = Pend(&self.pend);
+            // SAFETY: `running` keeps any other level out, so this is the executor's for now, and the
+            // tasks have come here by `Send`. The guard goes before the reactor.
+            let entered = unsafe { Entered::new(core, &reactor, true) };
+            while self.sweep() {}
+            drop(entered);
         }
-        drop(entered);
         // A wake from now on, or since the last look, has pended the interrupt anew.
         core.running.set(false);
+    }
+
+    #[cfg(lean)]
+    /// Polls all tasks that are ready, once. Within `run`.
+    fn sweep(&'static self) -> bool {
+        // SAFETY: the pool has N slots; `run` keeps any other level out and runs only once, so no task
+        // is being polled.
+        unsafe {
+            Block::sweep(self.pool.block(), words(N), |slot| {
+                run::attend(slot);
+            })
+        }
     }
 
     #[cfg(not(lean))]

@@ -6,6 +6,8 @@ pub(crate) mod core;
 mod core_ref;
 mod endless;
 mod error;
+#[cfg(feature = "std")]
+mod guest;
 mod handle;
 #[cfg(all(test, not(loom)))]
 mod idle;
@@ -13,6 +15,8 @@ mod idle;
 mod inbox;
 #[cfg(all(not(loom), feature = "interrupt-executors"))]
 mod interrupt;
+#[cfg(all(lean, feature = "interrupt-executors"))]
+mod levels;
 mod listing;
 mod pace;
 mod random;
@@ -230,7 +234,11 @@ impl<R: Reactor> Executor<R> {
     ///
     /// If the future panics, and where [`try_block_on`](Self::try_block_on) has an error.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        match self.try_block_on(future) {
+        let mut running = match self.begin() {
+            Ok(running) => running,
+            Err(error) => panic!("block_on: {error}"),
+        };
+        match root::block_on(&mut running, future) {
             Ok(output) => output,
             Err(error) => panic!("block_on: {error}"),
         }
@@ -359,6 +367,8 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
             core.bytes.set(self.bytes());
         }
         core.add_block(self.block(), N);
+        #[cfg(feature = "embassy-time")]
+        core.foreign.give_timers(self.block(), self.timers());
         Some(claim)
     }
 }

@@ -2,13 +2,13 @@
 
 use core::future::Future;
 use core::mem::MaybeUninit;
+use core::ptr;
 
 use super::core::Core;
 use super::{RunError, Running};
 use crate::reactor::Reactor;
 use crate::task::body::{BodyIn, Home};
 use crate::task::joiner::Joiner;
-use crate::task::offer::Offer;
 use crate::task::run::{cancel, start};
 use crate::task::{JoinError, JoinHandle};
 
@@ -47,7 +47,6 @@ pub(super) fn block_on<R: Reactor, F: Future>(
     running: &mut Running<'_, R>,
     future: F,
 ) -> Result<F::Output, RunError<R::Error>> {
-    let mut future = Offer::new(future);
     let core = running.core;
     let executor = core.as_current();
     let Some(slot) = core.claim_or_grow() else {
@@ -57,9 +56,10 @@ pub(super) fn block_on<R: Reactor, F: Future>(
     let mut body = MaybeUninit::<BodyIn<F, Root>>::uninit();
     let memory = body.as_mut_ptr().cast();
     // SAFETY: fresh memory, which stays here until the guard has seen to the task's end; the
-    // slot was claimed just now, and the future is taken once.
+    // slot was claimed just now. A label of no size needs no writing.
     let handle = unsafe {
-        BodyIn::<F, Root>::write(memory, &mut future, ());
+        ptr::write(BodyIn::<F, Root>::future(memory), future);
+        BodyIn::<F, Root>::write_rest(memory, ());
         start::<F, Root>(executor, core, slot, memory)
     };
     let guard = Guard { core, handle };

@@ -175,6 +175,9 @@ impl<'a, R: Reactor> Running<'a, R> {
             return self.look(Deadline::Now);
         }
         let now = self.reactor.now();
+        // Time may have passed since the last note of it.
+        #[cfg(not(lean))]
+        self.core.forget_time();
         if self.pace.check(now) {
             let parked = self.reactor.park(Deadline::Now);
             return self.looked(parked, Some(now));
@@ -198,7 +201,9 @@ impl<'a, R: Reactor> Running<'a, R> {
     ) -> Result<(), RunError<R::Error>> {
         parked.map_err(RunError::Reactor)?;
         // Without timers nobody needs the time yet.
-        if R::HAS_CLOCK && !self.core.timers.is_empty() {
+        #[cfg(not(lean))]
+        self.core.forget_time();
+        if R::HAS_CLOCK && self.core.has_timers() {
             now = Some(self.fire());
         }
         self.pace.looked(now);
@@ -210,14 +215,16 @@ impl<'a, R: Reactor> Running<'a, R> {
     #[inline(never)]
     fn fire(&mut self) -> Instant {
         let now = self.reactor.now();
-        self.core.timers.fire(now);
+        #[cfg(not(lean))]
+        self.core.note_time(now, self.reactor.resolution());
+        self.core.fire(now);
         now
     }
 
     /// When the next timer is due.
     #[inline]
     fn deadline(&self) -> Deadline {
-        match self.core.timers.next_deadline() {
+        match self.core.next_deadline() {
             Some(deadline) if R::HAS_CLOCK => Deadline::At(deadline),
             _ => Deadline::Never,
         }

@@ -2,6 +2,8 @@
 
 use core::fmt;
 use core::future::Future;
+use core::marker::PhantomData;
+use core::ptr;
 
 use super::context;
 use super::core::{Core, CoreRef};
@@ -9,15 +11,13 @@ use super::error::{SpawnError, SpawnErrorKind, TrySpawnError};
 use super::handle::Handle;
 use super::listing::{Stats, Tasks};
 use crate::task::JoinHandle;
-use crate::task::body::BodyIn;
+use crate::task::body::{BodyIn, Home};
 #[cfg(feature = "alloc")]
+use crate::task::heap::Heap;
 use crate::task::joiner::Joiner;
-use crate::task::offer::Offer;
 use crate::task::pool::{Bytes, Refusal, TaskPool};
 use crate::task::run::start;
 use crate::task::slot::SlotRef;
-#[cfg(feature = "alloc")]
-use crate::task::{body::Home, heap::Heap};
 use crate::time::Instant;
 
 /// Starts tasks on the executor that it came from, on that executor's thread.
@@ -59,8 +59,12 @@ impl Spawner {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let mut offer = Offer::new(future);
-        self.take(&mut offer).map_err(SpawnError::from)
+        let room = self.room::<F>()?;
+        // SAFETY: room for a future of this type.
+        unsafe {
+            ptr::write(room.future(), future);
+            Ok(room.start())
+        }
     }
 
     /// Spawns a task, or gives the future back: [`spawn`](Self::spawn) without a loss.
@@ -74,10 +78,13 @@ impl Spawner {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let mut offer = Offer::new(future);
-        match self.take(&mut offer) {
-            Ok(handle) => Ok(handle),
-            Err(kind) => Err(TrySpawnError::new(kind, offer.take_back())),
+        match self.room::<F>() {
+            // SAFETY: room for a future of this type.
+            Ok(room) => unsafe {
+                ptr::write(room.future(), future);
+                Ok(room.start())
+            },
+            Err(kind) => Err(TrySpawnError::new(kind, future)),
         }
     }
 
@@ -96,9 +103,12 @@ impl Spawner {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let mut offer = Offer::new(future);
-        self.take_on_heap(&mut offer, name)
-            .map_err(SpawnError::from)
+        let room = self.room_on_heap::<F, _>(name)?;
+        // SAFETY: room for a future of this type.
+        unsafe {
+            ptr::write(room.future(), future);
+            Ok(room.start())
+        }
     }
 
     /// Spawns a task that is listed by this name, or gives the future back.
@@ -116,10 +126,13 @@ impl Spawner {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let mut offer = Offer::new(future);
-        match self.take_on_heap(&mut offer, name) {
-            Ok(handle) => Ok(handle),
-            Err(kind) => Err(TrySpawnError::new(kind, offer.take_back())),
+        match self.room_on_heap::<F, _>(name) {
+            // SAFETY: room for a future of this type.
+            Ok(room) => unsafe {
+                ptr::write(room.future(), future);
+                Ok(room.start())
+            },
+            Err(kind) => Err(TrySpawnError::new(kind, future)),
         }
     }
 
@@ -139,8 +152,12 @@ impl Spawner {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let mut offer = Offer::new(future);
-        self.take_in(pool, &mut offer).map_err(SpawnError::from)
+        let room = self.room_in::<F, N, BYTES>(pool)?;
+        // SAFETY: room for a future of this type.
+        unsafe {
+            ptr::write(room.future(), future);
+            Ok(room.start())
+        }
     }
 
     /// Spawns a task into a body of the executor's [`TaskPool`], or gives the future back.
@@ -157,38 +174,39 @@ impl Spawner {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let mut offer = Offer::new(future);
-        match self.take_in(pool, &mut offer) {
-            Ok(handle) => Ok(handle),
-            Err(kind) => Err(TrySpawnError::new(kind, offer.take_back())),
+        match self.room_in::<F, N, BYTES>(pool) {
+            // SAFETY: room for a future of this type.
+            Ok(room) => unsafe {
+                ptr::write(room.future(), future);
+                Ok(room.start())
+            },
+            Err(kind) => Err(TrySpawnError::new(kind, future)),
         }
     }
 
-    /// Spawns the future that is offered; it is taken if this succeeds.
+    /// Room for a task's future.
     #[inline]
-    fn take<F>(&self, offer: &mut Offer<F>) -> Result<JoinHandle<F::Output>, SpawnErrorKind>
-    where
-        F: Future + 'static,
-    {
-        #[cfg(feature = "alloc")]
-        return self.take_on_heap(offer, ());
-        #[cfg(not(feature = "alloc"))]
-        return self.take_in_bytes(offer);
+    #[cfg(feature = "alloc")]
+    fn room<F: Future>(&self) -> Result<Room<F, Heap<()>>, SpawnErrorKind> {
+        self.room_on_heap(())
+    }
+
+    /// Room for a task's future.
+    #[inline]
+    #[cfg(not(feature = "alloc"))]
+    fn room<F: Future>(&self) -> Result<Room<F, Bytes>, SpawnErrorKind> {
+        self.room_in_bytes()
     }
 
     #[cfg(feature = "alloc")]
     #[inline]
-    fn take_on_heap<F, L: Copy>(
-        &self,
-        offer: &mut Offer<F>,
-        label: L,
-    ) -> Result<JoinHandle<F::Output>, SpawnErrorKind>
+    fn room_on_heap<F, L: Copy>(&self, label: L) -> Result<Room<F, Heap<L>>, SpawnErrorKind>
     where
-        F: Future + 'static,
+        F: Future,
         Heap<L>: Home<Label = L, Joiner = Joiner>,
     {
         match self.executor.get() {
-            Some(core) => self.take_on_heap_of(core, offer, label),
+            Some(core) => self.room_on_heap_of(core, label),
             None => Err(SpawnErrorKind::Closed),
         }
     }
@@ -196,14 +214,13 @@ impl Spawner {
     /// The same when it is known that the executor lives.
     #[cfg(feature = "alloc")]
     #[inline]
-    fn take_on_heap_of<F, L: Copy>(
+    fn room_on_heap_of<F, L: Copy>(
         &self,
         core: &'static Core,
-        offer: &mut Offer<F>,
         label: L,
-    ) -> Result<JoinHandle<F::Output>, SpawnErrorKind>
+    ) -> Result<Room<F, Heap<L>>, SpawnErrorKind>
     where
-        F: Future + 'static,
+        F: Future,
         Heap<L>: Home<Label = L, Joiner = Joiner>,
     {
         let slot = claim_of(core)?;
@@ -212,37 +229,28 @@ impl Spawner {
             self.unclaim(core, slot);
             return Err(SpawnErrorKind::OutOfMemory { limit });
         };
-        let body = body.as_ptr();
-        // SAFETY: fresh memory of the right layout; the slot was claimed just now, and the offer
-        // is taken once.
-        unsafe {
-            BodyIn::<F, Heap<L>>::write(body, offer, label);
-            Ok(start::<F, Heap<L>>(self.executor, core, slot, body))
-        }
+        Ok(Room {
+            executor: self.executor,
+            core,
+            slot,
+            body: body.as_ptr(),
+            label,
+            _future: PhantomData,
+        })
     }
 
-    fn take_in<F, const N: usize, const BYTES: usize>(
+    fn room_in<F: Future, const N: usize, const BYTES: usize>(
         &self,
         pool: &'static TaskPool<N, BYTES>,
-        offer: &mut Offer<F>,
-    ) -> Result<JoinHandle<F::Output>, SpawnErrorKind>
-    where
-        F: Future + 'static,
-    {
+    ) -> Result<Room<F, Bytes>, SpawnErrorKind> {
         const { TaskPool::<N, BYTES>::assert_fits::<F>() };
-        if !core::ptr::eq(pool.core(), self.executor.shared()) {
+        if !ptr::eq(pool.core(), self.executor.shared()) {
             return Err(SpawnErrorKind::NoBodies);
         }
-        self.take_in_bytes(offer)
+        self.room_in_bytes()
     }
 
-    fn take_in_bytes<F>(
-        &self,
-        offer: &mut Offer<F>,
-    ) -> Result<JoinHandle<F::Output>, SpawnErrorKind>
-    where
-        F: Future + 'static,
-    {
+    fn room_in_bytes<F: Future>(&self) -> Result<Room<F, Bytes>, SpawnErrorKind> {
         let (core, slot) = self.claim()?;
         let taken = match core.bytes.get() {
             None => Err(SpawnErrorKind::NoBodies),
@@ -252,12 +260,14 @@ impl Spawner {
             }),
         };
         match taken {
-            // SAFETY: fresh memory of the right layout; the slot was claimed just now, and the
-            // offer is taken once.
-            Ok((body, label)) => unsafe {
-                BodyIn::<F, Bytes>::write(body, offer, label);
-                Ok(start::<F, Bytes>(self.executor, core, slot, body))
-            },
+            Ok((body, label)) => Ok(Room {
+                executor: self.executor,
+                core,
+                slot,
+                body,
+                label,
+                _future: PhantomData,
+            }),
             Err(kind) => {
                 self.unclaim(core, slot);
                 Err(kind)
@@ -289,6 +299,11 @@ impl Spawner {
     /// The time on the executor's clock; `None` unless the executor runs right now.
     pub fn now(&self) -> Option<Instant> {
         self.executor.get()?.now()
+    }
+
+    /// An instant to count from: see [`Core::start`].
+    pub(crate) fn start(&self) -> Option<Instant> {
+        self.executor.get()?.start()
     }
 
     /// Counters: live tasks, capacity, polls, refused spawns. All zero once the executor is gone.
@@ -337,8 +352,12 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let mut offer = Offer::new(future);
-    take_here(&mut offer).map_err(SpawnError::from)
+    let room = room_here::<F>()?;
+    // SAFETY: room for a future of this type.
+    unsafe {
+        ptr::write(room.future(), future);
+        Ok(room.start())
+    }
 }
 
 /// Spawns a task on the executor that runs on this thread, or gives the future back:
@@ -354,25 +373,70 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let mut offer = Offer::new(future);
-    match take_here(&mut offer) {
-        Ok(handle) => Ok(handle),
-        Err(kind) => Err(TrySpawnError::new(kind, offer.take_back())),
+    match room_here::<F>() {
+        // SAFETY: room for a future of this type.
+        Ok(room) => unsafe {
+            ptr::write(room.future(), future);
+            Ok(room.start())
+        },
+        Err(kind) => Err(TrySpawnError::new(kind, future)),
     }
 }
 
-/// Spawns the future that is offered on the executor that runs on this thread.
+/// Room for a task's future on the executor that runs on this thread.
+#[cfg(feature = "alloc")]
 #[inline]
-fn take_here<F>(offer: &mut Offer<F>) -> Result<JoinHandle<F::Output>, SpawnErrorKind>
-where
-    F: Future + 'static,
-{
+fn room_here<F: Future>() -> Result<Room<F, Heap<()>>, SpawnErrorKind> {
     match Spawner::current() {
         // Its context is entered, so nobody has dropped it.
-        #[cfg(feature = "alloc")]
-        Some(spawner) => spawner.take_on_heap_of(spawner.executor.shared(), offer, ()),
-        #[cfg(not(feature = "alloc"))]
-        Some(spawner) => spawner.take(offer),
+        Some(spawner) => spawner.room_on_heap_of(spawner.executor.shared(), ()),
         None => Err(SpawnErrorKind::NoExecutor),
+    }
+}
+
+/// Room for a task's future on the executor that runs on this thread.
+#[cfg(not(feature = "alloc"))]
+#[inline]
+fn room_here<F: Future>() -> Result<Room<F, Bytes>, SpawnErrorKind> {
+    match Spawner::current() {
+        Some(spawner) => spawner.room(),
+        None => Err(SpawnErrorKind::NoExecutor),
+    }
+}
+
+/// A slot and a body for a future of type `F`, both claimed and still empty.
+///
+/// Spawning takes room first and then has the future written there, from where its caller has left it:
+/// a build without optimisation copies a value at every call that it is passed to, and futures can be
+/// as large as the rest of the stack. Nothing that comes in between can panic, so this is no guard.
+#[must_use = "it has been claimed"]
+struct Room<F, H: Home> {
+    executor: CoreRef,
+    core: &'static Core,
+    slot: (SlotRef, usize),
+    body: *mut (),
+    label: H::Label,
+    _future: PhantomData<F>,
+}
+
+impl<F: Future, H: Home<Joiner = Joiner>> Room<F, H> {
+    /// Where the future is to be written.
+    #[inline(always)]
+    fn future(&self) -> *mut F {
+        BodyIn::<F, H>::future(self.body)
+    }
+
+    /// Makes a task of it.
+    ///
+    /// # Safety
+    ///
+    /// The future has been written.
+    #[inline]
+    unsafe fn start(self) -> JoinHandle<F::Output> {
+        // SAFETY: fresh memory of the right layout; the slot was claimed just now.
+        unsafe {
+            BodyIn::<F, H>::write_rest(self.body, self.label);
+            start::<F, H>(self.executor, self.core, self.slot, self.body)
+        }
     }
 }

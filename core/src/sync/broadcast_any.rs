@@ -32,10 +32,12 @@ pub struct Slot<T> {
 }
 
 impl<T> Slot<T> {
-    const EMPTY: Self = Self {
-        message: ValueCell::new(None),
-        left: ValueCell::new(0),
-    };
+    const fn new() -> Self {
+        Self {
+            message: ValueCell::new(None),
+            left: ValueCell::new(0),
+        }
+    }
 
     /// The message, moved for the last who receives it.
     fn receive(&self) -> Option<T>
@@ -129,7 +131,7 @@ impl<T, const N: usize, S: Scope> Broadcast<T, [Slot<T>; N], S> {
         /// At compile time, if `N` is zero.
         pub fn new() -> Self {
             const { assert!(N > 0, "a channel has room for at least one message") };
-            let slots = [const { Slot::EMPTY }; N];
+            let slots = [const { Slot::new() }; N];
             Self(WaitList::with_value(State::new(slots, 0)), core::marker::PhantomData)
         }
     }
@@ -271,7 +273,7 @@ macro_rules! broadcast_ref {
 broadcast_ref!(&Broadcast<T, A, S>);
 #[cfg(feature = "alloc")]
 broadcast_ref!(alloc::rc::Rc<Broadcast<T, A, S>>);
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 broadcast_ref!(alloc::sync::Arc<Broadcast<T, A, S>>);
 
 /// A channel on the heap.
@@ -289,7 +291,7 @@ where
     S::Counted<Boxed<T, S>>: BroadcastRef,
 {
     assert!(capacity > 0, "a channel has room for at least one message");
-    let slots = (0..capacity).map(|_| Slot::EMPTY).collect();
+    let slots = (0..capacity).map(|_| Slot::new()).collect();
     let list = WaitList::with_value(State::new(slots, 1));
     let channel = S::Counted::from(Broadcast(list, core::marker::PhantomData));
     let receiver = Receiver {

@@ -23,7 +23,7 @@ mod scope;
 mod semaphore;
 mod shelf;
 mod signal;
-mod slot;
+pub(crate) mod slot;
 mod tracker;
 pub mod wait_list;
 mod watch_any;
@@ -361,4 +361,4 @@ macro_rules! channel_names {
 }
 use channel_names;
 
-all_names!(crate::sync::Shared, alloc::sync::Arc);
+all_names!(crate::sync::Shared, crate::shim::Arc);

@@ -177,7 +177,7 @@ macro_rules! owned {
 }
 
 #[cfg(feature = "alloc")]
-owned!(Shared, alloc::sync::Arc<Self>);
+owned!(Shared, crate::shim::Arc<Self>);
 #[cfg(feature = "alloc")]
 owned!(super::Local, alloc::rc::Rc<Self>);
 

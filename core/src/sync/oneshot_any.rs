@@ -130,7 +130,7 @@ macro_rules! oneshot_ref {
 oneshot_ref!(&Oneshot<T, S>);
 #[cfg(feature = "alloc")]
 oneshot_ref!(alloc::rc::Rc<Oneshot<T, S>>);
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 oneshot_ref!(alloc::sync::Arc<Oneshot<T, S>>);
 
 #[cfg(feature = "alloc")]

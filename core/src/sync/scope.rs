@@ -69,6 +69,9 @@ pub enum Local {}
 /// Where there is an operating system the lock is a mutex, held for a few dozen instructions and never
 /// while foreign code runs. On bare metal it is a critical section (crate `critical-section`), so that
 /// an operation that does not have to wait for something else can be used in an interrupt handler.
+///
+/// What is on the heap is counted by an `Arc`. A chip without compare-and-swap has none: there it is an
+/// `Rc`, which is not `Send`; what a handler shares with tasks lies in a static anyway.
 #[derive(Debug)]
 pub enum Shared {}
 
@@ -116,13 +119,13 @@ unsafe impl Scope for Shared {
     type Raw = RawLock;
     type Shelf<T> = super::shelf::Locked<T>;
     #[cfg(feature = "alloc")]
-    type Counted<T> = alloc::sync::Arc<T>;
+    type Counted<T> = crate::shim::Arc<T>;
     #[cfg(feature = "alloc")]
-    type Weak<T> = alloc::sync::Weak<T>;
+    type Weak<T> = crate::shim::WeakArc<T>;
 
     #[cfg(feature = "alloc")]
     fn downgrade<T>(owner: &Self::Counted<T>) -> Self::Weak<T> {
-        alloc::sync::Arc::downgrade(owner)
+        crate::shim::Arc::downgrade(owner)
     }
 
     #[cfg(feature = "alloc")]

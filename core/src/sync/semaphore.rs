@@ -1,7 +1,7 @@
 //! A semaphore, and the permits that locks are made of.
 
 #[cfg(feature = "alloc")]
-use alloc::{rc::Rc, sync::Arc};
+use alloc::rc::Rc;
 use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -11,6 +11,8 @@ use pin_project_lite::pin_project;
 use super::Shared;
 use super::scope::Scope;
 use super::wait_list::{Access, Wait, WaitList, WaitState};
+#[cfg(feature = "alloc")]
+use crate::shim::Arc;
 use crate::shim::Cell;
 use crate::task::wake_quietly;
 
@@ -29,6 +31,11 @@ struct State {
 type View<'a> = Access<'a, State, usize, 1>;
 
 impl State {
+    #[inline]
+    fn give(&self, permits: usize) {
+        self.free.set(self.free.get() + permits);
+    }
+
     #[inline]
     fn take(&self, permits: usize) -> Result<(), TryAcquireError> {
         if self.closed.get() {
@@ -95,24 +102,28 @@ impl<S: Scope> Permits<S> {
     /// If there would be more than [`MAX_PERMITS`].
     #[inline]
     #[track_caller]
+    pub(super) fn add(&self, permits: usize) {
+        let fits = self.0.with(|view| {
+            // Those that are out may be too many already; the limit leaves room for them.
+            let fits = permits <= MAX_PERMITS.saturating_sub(view.value().free.get());
+            if fits {
+                view.value().give(permits);
+            }
+            fits
+        });
+        assert!(fits, "a semaphore has at most {MAX_PERMITS} permits");
+        grant_more(&self.0);
+    }
+
+    /// Gives back what has been acquired.
+    #[inline]
     pub(super) fn release(&self, permits: usize) {
         let first = self.0.with(|view| {
-            let free = view.value().free.get();
-            // Also to be right where `usize` overflows.
-            let room = MAX_PERMITS.checked_sub(free)?;
-            if permits > room {
-                return None;
-            }
-            view.value().free.set(free + permits);
-            Some(grant(view))
+            view.value().give(permits);
+            grant(view)
         });
-        match first {
-            Some(Some(first)) => {
-                wake_quietly(first);
-                grant_more(&self.0);
-            }
-            Some(None) => {}
-            None => panic!("a semaphore has at most {MAX_PERMITS} permits"),
+        if let Some(first) = first {
+            go_on_granting(&self.0, first);
         }
     }
 
@@ -149,18 +160,24 @@ pin_project! {
             let mut wait = this.project().wait;
             let next = wait.as_mut().cancel_with(|view, state, permits| {
                 if state == WaitState::Notified {
-                    let free = &view.value().free;
-                    free.set(free.get() + permits);
+                    view.value().give(permits);
                 }
                 // Whoever came behind it may need less than it did.
                 grant(view)
             });
             if let Some(Some(next)) = next {
-                wake_quietly(next);
-                grant_more(wait.list_ref());
+                go_on_granting(wait.list_ref(), next);
             }
         }
     }
+}
+
+/// Wakes one who has got permits, and gives more of them to whoever can have them. Out of line: mostly
+/// nobody waits.
+#[inline(never)]
+fn go_on_granting<S: Scope>(list: &WaitList<S, State, usize>, first: core::task::Waker) {
+    wake_quietly(first);
+    grant_more(list);
 }
 
 /// Gives permits to whoever can have them.
@@ -243,7 +260,7 @@ impl<S: Scope> Semaphore<S> {
     /// If there would be more than [`MAX_PERMITS`].
     #[track_caller]
     pub fn add_permits(&self, permits: usize) {
-        self.0.release(permits);
+        self.0.add(permits);
     }
 
     /// Takes up to so many of the available permits away for ever; returns how many it were.

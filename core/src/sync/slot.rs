@@ -8,11 +8,11 @@ use crate::shim::Cell;
 use crate::task::waker;
 
 /// The waker of the one who waits. Touched under the lock of the list that it lies beside.
-pub(super) struct WakerSlot(Cell<Option<Waker>>);
+pub(crate) struct WakerSlot(Cell<Option<Waker>>);
 
 impl WakerSlot {
     crate::shim::const_unless_loom! {
-        pub(super) fn new() -> Self {
+        pub(crate) fn new() -> Self {
             Self(Cell::new(None))
         }
     }
@@ -20,7 +20,7 @@ impl WakerSlot {
     /// Takes the waker out, to be woken once the lock has been let go.
     #[inline]
     #[must_use = "somebody waits for this waker"]
-    pub(super) fn take(&self) -> Option<Waker> {
+    pub(crate) fn take(&self) -> Option<Waker> {
         self.0.replace(None)
     }
 }
@@ -28,7 +28,7 @@ impl WakerSlot {
 /// Looks whether there is something to wait for and, if so, leaves the waker in `slot`, in the same
 /// step. `attempt` may be run twice, as that of [`Wait::poll_with`](super::wait_list::Wait::poll_with).
 #[inline]
-pub(super) fn poll_slot<S: Scope, T, D: Copy, const K: usize, U>(
+pub(crate) fn poll_slot<S: Scope, T, D: Copy, const K: usize, U>(
     list: &WaitList<S, T, D, K>,
     cx: &mut Context<'_>,
     slot: impl Fn(&T) -> &WakerSlot,

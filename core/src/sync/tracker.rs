@@ -167,7 +167,7 @@ macro_rules! tracker_ref {
 tracker_ref!(&Tracker<S>);
 #[cfg(feature = "alloc")]
 tracker_ref!(alloc::rc::Rc<Tracker<S>>);
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 tracker_ref!(alloc::sync::Arc<Tracker<S>>);
 
 /// Is counted by a [`Tracker`] until it is dropped.

@@ -48,7 +48,7 @@ use crate::task::wake_quietly;
 
 #[cfg(feature = "alloc")]
 mod held;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(loom), feature = "alloc"))]
 mod tests;
 mod wait;
 

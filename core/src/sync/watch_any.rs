@@ -178,7 +178,7 @@ macro_rules! watch_ref {
 watch_ref!(&Watch<T, S>);
 #[cfg(feature = "alloc")]
 watch_ref!(alloc::rc::Rc<Watch<T, S>>);
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 watch_ref!(alloc::sync::Arc<Watch<T, S>>);
 
 #[cfg(feature = "alloc")]

@@ -21,7 +21,6 @@ use super::join::JoinError;
 #[cfg(not(lean))]
 pub(crate) use super::joiner::Ended;
 use super::joiner::Place;
-use super::offer::Offer;
 use super::site::TaskFn;
 use super::slot::SlotRef;
 use super::waker;
@@ -182,18 +181,27 @@ pub(crate) struct Body<F: Future, J, L> {
 pub(crate) type BodyIn<F, H> = Body<F, <H as Home>::Joiner, <H as Home>::Label>;
 
 impl<F: Future, J: Place, L> Body<F, J, L> {
-    /// Moves a future into fresh memory.
+    /// Fails to compile if a slot's mark does not fit into the address of such a body.
+    #[cfg(lean)]
+    pub(crate) const HAS_ROOM_FOR_MARK: () = assert!(align_of::<Self>() > super::lean::ABORT);
+
+    /// Where the future lies. `Body` is repr(C) and starts with a union, which starts where its
+    /// fields start.
+    #[inline(always)]
+    pub(crate) fn future(memory: *mut ()) -> *mut F {
+        memory.cast()
+    }
+
+    /// Writes what lies beside the future of a body that is being made.
     ///
     /// # Safety
     ///
-    /// `memory` is valid for writes of a `Body<F, J, L>`, and the future was not taken before.
+    /// `memory` is valid for writes of a `Body<F, J, L>`.
     #[inline]
-    pub(crate) unsafe fn write(memory: *mut (), future: &mut Offer<F>, label: L) {
+    pub(crate) unsafe fn write_rest(memory: *mut (), label: L) {
         let body = memory.cast::<Self>();
-        // SAFETY: the caller's promise. `Body` is repr(C) and starts with a union, which starts
-        // where its fields start.
+        // SAFETY: the caller's promise.
         unsafe {
-            future.move_to(memory.cast::<F>());
             (&raw mut (*body).joiner).write(J::NEW);
             (&raw mut (*body).label).write(label);
         }
@@ -211,9 +219,9 @@ impl<F: Future, J: Place, L> Body<F, J, L> {
         Fun: TaskFn<Args, Future = F>,
     {
         const { assert!(size_of::<L>() == 0) };
-        // SAFETY: the caller's promise; as in `write`. A label of no size needs no writing.
+        // SAFETY: the caller's promise. A label of no size needs no writing.
         unsafe {
-            ptr::write(memory.cast::<F>(), function.call(args));
+            ptr::write(Self::future(memory), function.call(args));
             (&raw mut (*memory.cast::<Self>()).joiner).write(J::NEW);
         }
     }
@@ -480,6 +488,6 @@ pub(crate) fn run_quietly(f: impl FnOnce()) {
 #[cold]
 fn discard(thrown: Thrown) {
     if let Err(another) = catch_anyway(|| drop(thrown)) {
-        core::mem::forget(another);
+        let _ = ManuallyDrop::new(another);
     }
 }

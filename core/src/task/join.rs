@@ -60,7 +60,7 @@ impl fmt::Display for JoinError {
 
 impl core::error::Error for JoinError {}
 
-#[cfg(feature = "std")]
+#[cfg(threads)]
 impl From<JoinError> for std::io::Error {
     fn from(error: JoinError) -> Self {
         std::io::Error::other(error)

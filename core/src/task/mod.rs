@@ -20,19 +20,21 @@
 //! | ABORTING | abort | ABORTING | nothing |
 //! | ABORTING, being polled | ready | FREE, next generation | as if it had not been aborted |
 //!
-//! All unsafe code of the crate is in this module, in the executor's core and in the timer
-//! queue; every block of it names the invariant that it relies on: S1 to S5 (slots), R1 to R3
-//! (ready words), B1 to B3 (bodies), T1 to T5 (timers); those of a lean build are in `lean`
+//! All unsafe code of the crate is in this module, in the executor's core, in the timer queue, and
+//! in the wait list and the locks of [`sync`](crate::sync); every block of it names the invariant that it relies on: S1 to S5 (slots), R1 to R3
+//! (ready words), B1 to B3 (bodies), T1 to T5 (timers), W1 to W5 (wait lists); those of a lean build are in `lean`
 //! and `time::list`.
 
+mod abort_on_drop;
 pub(crate) mod body;
 #[cfg(feature = "alloc")]
 pub(crate) mod heap;
 mod join;
+#[cfg(feature = "alloc")]
+mod join_set;
 pub(crate) mod joiner;
 #[cfg(lean)]
 pub(crate) mod lean;
-pub(crate) mod offer;
 pub(crate) mod pool;
 #[cfg(not(lean))]
 pub(crate) mod ready;
@@ -53,7 +55,10 @@ pub(crate) use lean as slot;
 
 #[cfg(all(feature = "std", not(loom)))]
 pub use crate::macros::task_local::{AccessError, LocalKey, TaskLocalFuture};
+pub use abort_on_drop::AbortOnDrop;
 pub use join::{AbortHandle, JoinError, JoinHandle, Panic, TaskId};
+#[cfg(feature = "alloc")]
+pub use join_set::JoinSet;
 pub use pool::TaskPool;
 pub use yield_now::{YieldNow, yield_now};
 

@@ -29,6 +29,8 @@ pub struct TaskPool<const N: usize, const BYTES: usize = 0> {
     block: BlockOf<N>,
     used: AtomicUsize,
     bodies: [Slab<BYTES>; N],
+    #[cfg(feature = "embassy-time")]
+    timers: [crate::embassy::TaskTimer; N],
 }
 
 /// Memory for one body: a pool's bytes, and room for what a join handle needs. The alignment suits every
@@ -142,6 +144,8 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
                     _joiner: UnsafeCell::new(MaybeUninit::uninit()),
                 }
             }; N],
+            #[cfg(feature = "embassy-time")]
+            timers: [const { crate::embassy::TaskTimer::new() }; N],
         }
     }
 
@@ -152,6 +156,12 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
 
     pub(crate) fn core(&'static self) -> &'static Core {
         &self.core
+    }
+
+    /// A timer for each slot.
+    #[cfg(feature = "embassy-time")]
+    pub(crate) fn timers(&'static self) -> &'static [crate::embassy::TaskTimer] {
+        &self.timers
     }
 
     pub(crate) fn block(&'static self) -> *const Block {

@@ -55,6 +55,9 @@ pub(crate) struct Block {
     pub(crate) next: Cell<*const Block>,
     /// How many slots follow.
     len: Cell<usize>,
+    /// The timers of the slots, if there are any yet: as many as there are slots.
+    #[cfg(feature = "embassy-time")]
+    pub(crate) timers: Cell<*const crate::embassy::TaskTimer>,
 }
 
 /// A block with `N` slots.
@@ -104,6 +107,8 @@ impl Block {
                 next_free: Cell::new(ptr::null()),
                 next: Cell::new(ptr::null()),
                 len: Cell::new(0),
+                #[cfg(feature = "embassy-time")]
+                timers: Cell::new(ptr::null()),
             }
         }
     }

@@ -41,6 +41,7 @@ pub(crate) unsafe fn start_detached<F, H>(
     #[cfg(lean)]
     {
         let _ = (core, index);
+        const { BodyIn::<F, H>::HAS_ROOM_FOR_MARK };
         // S2 makes us the one to publish; S3 by the caller's promise.
         slot.set_going(run::<F, H>, body);
     }
@@ -63,6 +64,10 @@ where
     F: Future,
     H: Home<Joiner = Joiner>,
 {
+    #[cfg(lean)]
+    const {
+        BodyIn::<F, H>::HAS_ROOM_FOR_MARK
+    };
     // SAFETY: S2 makes us the one to publish; S3 by the caller's promise.
     unsafe {
         #[cfg(lean)]
@@ -124,22 +129,19 @@ where
     F: Future,
     H: Home<Label = (), Joiner = Joiner>,
 {
-    // SAFETY: the caller's promise. Moved out, so that a panic of its destructor finds a handle
-    // that gives the body back.
-    let future = unsafe { body.cast::<F>().read() };
+    // SAFETY: the caller's promise: the future is there, once, and nobody else knows of it.
+    body::run_quietly(|| unsafe { BodyIn::<F, H>::future(body).drop_in_place() });
     // SAFETY: B1: room for an output, which the handle takes, as `executor` is gone. S1 for the
     // slot: the block's first one, for which S4 holds even if it was never used. It may be
     // another task's by now, so the handle gets the name of a former tenant.
-    let handle = unsafe {
+    unsafe {
         body::output::<F::Output>(body).write(Err(JoinError::Aborted));
         let joiner = BodyIn::<F, H>::joiner(body);
         joiner.as_ref().finish();
         let slot = Block::slot(block, 0);
         let generation = slot.generation().wrapping_sub(1);
         JoinHandle::new(executor, slot, generation, Kind::of::<F, H>(), body, joiner)
-    };
-    body::drop_quietly(future);
-    handle
+    }
 }
 
 /// Does what is due for a slot whose ready bit was set, after `count` if that is a poll. `true` if the

@@ -48,6 +48,22 @@ pub(crate) fn slot(waker: &Waker) -> Option<SlotRef> {
     core::ptr::eq(waker.vtable(), &VTABLE).then(|| unsafe { SlotRef::from_ptr(waker.data()) })
 }
 
+/// The index of one of our own wakers' slot, if it belongs to `block`.
+#[cfg(all(lean, feature = "embassy-time"))]
+pub(crate) fn index_in(block: *const super::ready::Block, waker: &Waker) -> Option<usize> {
+    if !core::ptr::eq(waker.vtable(), &VTABLE) {
+        return None;
+    }
+    // SAFETY: S1; a block has a first slot.
+    let (first, len) = unsafe {
+        let first = super::ready::Block::slot(block, 0).as_ptr();
+        (first.addr(), (*block).len())
+    };
+    // The ready bytes of a block lie one beside the other.
+    let index = waker.data().addr().wrapping_sub(first);
+    (index < len).then_some(index)
+}
+
 unsafe fn clone(slot: *const ()) -> RawWaker {
     RawWaker::new(slot, &VTABLE)
 }

@@ -7,7 +7,8 @@ use core::time::Duration;
 /// A point in time, in nanoseconds since the reactor's start.
 ///
 /// The range is 584 years. [`Instant::MAX`] is the end of time: a sleep until then never ends.
-/// Instants of different reactors do not compare in any useful way.
+/// Instants of different reactors do not compare in any useful way, but for those that count from
+/// [the process's start](Self::from_std), as those of `polliwog-mio` do.
 ///
 /// ```
 /// use polliwog_core::Instant;
@@ -27,6 +28,63 @@ impl Instant {
     pub const ZERO: Instant = Instant(0);
     /// The end of time.
     pub const MAX: Instant = Instant(u64::MAX);
+
+    /// The time on the clock of the executor that runs on this thread; where none runs, that of the
+    /// [process](Self::from_std) with feature `std`.
+    ///
+    /// ```
+    /// use polliwog_core::time::{Duration, Instant, sleep};
+    ///
+    /// async fn measured() -> Duration {
+    ///     let start = Instant::now();
+    ///     sleep(Duration::from_millis(5)).await;
+    ///     start.elapsed()
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Outside of any executor without feature `std`, and in an executor without a clock: see
+    /// [`time::now`](crate::time::now), which does not panic.
+    #[track_caller]
+    pub fn now() -> Self {
+        match super::now() {
+            Some(now) => now,
+            #[cfg(feature = "std")]
+            None if crate::executor::context::current().is_none() => of_process(),
+            None => panic!("no executor with a clock runs here"),
+        }
+    }
+
+    /// The time that has passed since this instant, on the clock that [`now`](Self::now) reads; zero
+    /// if it is yet to come.
+    ///
+    /// # Panics
+    ///
+    /// As [`now`](Self::now).
+    #[track_caller]
+    pub fn elapsed(self) -> Duration {
+        Self::now().saturating_duration_since(self)
+    }
+
+    /// The same point in time as the standard library's, for reactors whose clock is the operating
+    /// system's and counts from the process's start: from the first use of this function by anyone, and
+    /// what came before is [`Instant::ZERO`]. The reactor of `polliwog-mio` is one, unless its clock is
+    /// paused; a virtual clock is none.
+    #[cfg(feature = "std")]
+    pub fn from_std(instant: std::time::Instant) -> Self {
+        Self::from_duration(instant.saturating_duration_since(process_start()))
+    }
+
+    /// The standard library's name of this point in time: see [`from_std`](Self::from_std).
+    ///
+    /// # Panics
+    ///
+    /// If the standard library has none: of an instant centuries ahead, like [`Instant::MAX`].
+    #[cfg(feature = "std")]
+    pub fn into_std(self) -> std::time::Instant {
+        process_start() + self.as_duration()
+    }
 
     /// The instant `nanos` nanoseconds after the reactor's start.
     #[inline]
@@ -130,6 +188,25 @@ impl Instant {
     }
 }
 
+/// The time on the process's clock.
+#[cfg(any(
+    feature = "std",
+    all(feature = "embassy-time", not(target_os = "none"))
+))]
+pub(crate) fn of_process() -> Instant {
+    Instant::from_duration(process_start().elapsed())
+}
+
+/// When the process's clock began.
+#[cfg(any(
+    feature = "std",
+    all(feature = "embassy-time", not(target_os = "none"))
+))]
+fn process_start() -> std::time::Instant {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    *START.get_or_init(std::time::Instant::now)
+}
+
 /// Nanoseconds of `duration`, at most `u64::MAX`, without a 128-bit multiplication on the way.
 #[inline]
 const fn nanos(duration: Duration) -> u64 {
@@ -196,6 +273,23 @@ impl fmt::Debug for Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(feature = "std")]
+    fn the_standard_librarys_instants_are_the_same_ones() {
+        let before = Instant::now();
+        let std = std::time::Instant::now();
+        let ours = Instant::from_std(std);
+        assert!(before <= ours && ours <= Instant::now());
+        // An instant of the standard library may be finer than ours, never coarser.
+        assert_eq!(Instant::from_std(ours.into_std()), ours);
+        let later = std + Duration::from_secs(3_600);
+        assert_eq!(Instant::from_std(later) - ours, Duration::from_secs(3_600));
+        assert!((ours + Duration::from_secs(3_600)).into_std() <= later);
+        assert_eq!(Instant::MAX.elapsed(), Duration::ZERO);
+        let long_ago = std.checked_sub(Duration::from_secs(5)).unwrap_or(std);
+        assert!(Instant::from_std(long_ago) <= ours);
+    }
 
     #[test]
     fn arithmetic_saturates_or_says_none() {

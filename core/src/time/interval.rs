@@ -24,15 +24,22 @@ pub enum MissedTickBehavior {
 }
 
 impl MissedTickBehavior {
-    /// The tick after the one that was due at `due` and taken at `now`.
-    fn next(self, due: Instant, now: Instant, period: Duration) -> Instant {
+    /// The tick after the one that was due at `due` and taken at `now`. `start` reads the clock to
+    /// count from.
+    fn next(
+        self,
+        due: Instant,
+        now: Instant,
+        start: impl FnOnce() -> Instant,
+        period: Duration,
+    ) -> Instant {
         let regular = due + period;
         if now < regular {
             return regular;
         }
         match self {
             Self::Burst => regular,
-            Self::Delay => now + period,
+            Self::Delay => start() + period,
             Self::Skip => {
                 let period = Instant::from_duration(period).as_nanos();
                 let late = (now - due).as_nanos() as u64;
@@ -49,6 +56,9 @@ impl MissedTickBehavior {
 pub struct Interval {
     /// When the next tick is due; unknown until a clock has been seen.
     due: Option<Instant>,
+    /// The next tick is the first one, which is not waited for. By a clock with coarse ticks it is
+    /// due a little later than now, lest the second tick come early.
+    is_first: bool,
     period: Duration,
     behavior: MissedTickBehavior,
     spawner: Option<Spawner>,
@@ -110,8 +120,10 @@ impl Interval {
             !period.is_zero(),
             "the period of an interval must not be zero"
         );
+        let is_first = start.is_none();
         Self {
-            due: start.or_else(|| spawner?.now()),
+            due: start.or_else(|| spawner?.start()),
+            is_first,
             period,
             behavior: MissedTickBehavior::default(),
             spawner,
@@ -130,9 +142,10 @@ impl Interval {
     /// Outside of any executor.
     pub async fn tick(&mut self) -> Instant {
         let (spawner, due) = self.bind();
-        spawner.sleep_until(due).await;
-        self.advance(spawner, due);
-        due
+        if !self.is_first {
+            spawner.sleep_until(due).await;
+        }
+        self.advance(spawner, due)
     }
 
     /// What to do about ticks that are taken too late; [`MissedTickBehavior::Burst`] at first.
@@ -153,13 +166,15 @@ impl Interval {
     /// Makes the next tick due one period from now; at once, as that of a new interval, if no
     /// clock has been seen yet.
     pub fn reset(&mut self) {
-        self.due = self.spawner().and_then(|spawner| spawner.now());
-        self.due = self.due.map(|now| now + self.period);
+        self.due = self.spawner().and_then(|spawner| spawner.start());
+        self.due = self.due.map(|start| start + self.period);
+        self.is_first = self.due.is_none();
     }
 
     /// Makes the next tick due at `deadline`.
     pub fn reset_at(&mut self, deadline: Instant) {
         self.due = Some(deadline);
+        self.is_first = false;
     }
 
     /// The ticks as a stream that never ends.
@@ -178,7 +193,7 @@ impl Interval {
     /// Fixes the clock, now at the latest.
     fn bind(&mut self) -> (Spawner, Instant) {
         let spawner = self.spawner();
-        let due = self.due.or_else(|| spawner?.now());
+        let due = self.due.or_else(|| spawner?.start());
         let (Some(spawner), Some(due)) = (spawner, due) else {
             panic!("an interval ticked outside of an executor")
         };
@@ -187,9 +202,15 @@ impl Interval {
         (spawner, due)
     }
 
-    fn advance(&mut self, spawner: Spawner, due: Instant) {
+    /// Takes the tick that was due at `due`, and tells when it was.
+    fn advance(&mut self, spawner: Spawner, due: Instant) -> Instant {
         let now = spawner.now().unwrap_or(due);
-        self.due = Some(self.behavior.next(due, now, self.period));
+        let start = || spawner.start().unwrap_or(due);
+        self.due = Some(self.behavior.next(due, now, start, self.period));
+        if core::mem::take(&mut self.is_first) {
+            return due.min(now);
+        }
+        due
     }
 }
 
@@ -210,15 +231,14 @@ impl Stream for IntervalStream {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Instant>> {
         let mut this = self.project();
         let (spawner, due) = this.interval.bind();
-        if this.sleep.is_none() {
+        if this.sleep.is_none() && !this.interval.is_first {
             this.sleep.set(Some(spawner.sleep_until(due)));
         }
         if let Some(sleep) = this.sleep.as_mut().as_pin_mut() {
             ready!(sleep.poll(cx));
         }
         this.sleep.set(None);
-        this.interval.advance(spawner, due);
-        Poll::Ready(Some(due))
+        Poll::Ready(Some(this.interval.advance(spawner, due)))
     }
 }
 
@@ -241,7 +261,7 @@ mod tests {
         for (due, now, burst, delay, skip) in table {
             let next = |behavior: MissedTickBehavior| {
                 let (due, now) = (Instant::from_millis(due), Instant::from_millis(now));
-                behavior.next(due, now, Duration::from_millis(10))
+                behavior.next(due, now, || now, Duration::from_millis(10))
             };
             let expected = [burst, delay, skip].map(Instant::from_millis);
             assert_eq!(
@@ -256,9 +276,10 @@ mod tests {
     fn the_end_of_time_does_not_overflow() {
         for behavior in [Burst, Delay, Skip] {
             let late = Instant::from_nanos(u64::MAX - 1);
-            assert_eq!(behavior.next(late, late, Duration::MAX), Instant::MAX);
+            let next = |due, period| behavior.next(due, late, || late, period);
+            assert_eq!(next(late, Duration::MAX), Instant::MAX);
             let period = Duration::from_nanos(u64::MAX - 5);
-            assert!(behavior.next(Instant::ZERO, late, period) >= Instant::ZERO + period);
+            assert!(next(Instant::ZERO, period) >= Instant::ZERO + period);
         }
     }
 }

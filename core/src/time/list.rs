@@ -144,6 +144,14 @@ impl TimerNode {
         self.claim.set(self.claim.get() | NOT_FIRED);
     }
 
+    /// Takes the timer out of its queue, if it is in one, as one whose deadline has come.
+    pub(crate) fn finish(self: Pin<&Self>) {
+        if self.is_linked() {
+            self.abandon();
+        }
+        self.claim.set(self.claim.get() & !NOT_FIRED);
+    }
+
     /// Takes a linked timer out of its queue, with its waker. A function of its own: most timers
     /// have fired when they are dropped.
     #[cold]

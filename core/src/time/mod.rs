@@ -3,6 +3,8 @@
 //! All of it runs on the clock of the reactor that drives the executor: the wall clock on a
 //! server, a virtual one in a test, a hardware timer on a microcontroller.
 
+#[cfg(not(loom))]
+mod counter;
 mod instant;
 mod interval;
 // Tested on the host, too.
@@ -16,7 +18,12 @@ mod timeout;
 #[cfg(feature = "std")]
 mod wheel;
 
+pub use core::time::Duration;
+#[cfg(not(loom))]
+pub use counter::ExtendedCounter;
 pub use instant::Instant;
+#[cfg(all(feature = "embassy-time", not(target_os = "none")))]
+pub(crate) use instant::of_process;
 pub use interval::{Interval, IntervalStream, MissedTickBehavior, interval, interval_at};
 #[cfg(lean)]
 use list as queue;
@@ -27,6 +34,7 @@ pub use sleep::{Sleep, sleep, sleep_millis, sleep_until};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 
 /// The time on the clock of the executor that runs on this thread; `None` where none runs.
+/// [`Instant::now`] has an answer there, too.
 pub fn now() -> Option<Instant> {
     crate::executor::context::current()?.get()?.now()
 }

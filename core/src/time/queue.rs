@@ -139,6 +139,12 @@ impl TimerNode {
         self.fired.set(false);
     }
 
+    /// Takes the timer out of its queue, as one whose deadline has come.
+    pub(crate) fn finish(self: Pin<&Self>) {
+        self.unlink();
+        self.fired.set(true);
+    }
+
     /// Makes the processor fetch the waker, which as a rule lies in another cache line than what
     /// the lists look at, without waiting for it: it will be needed soon.
     #[cfg(feature = "std")]

@@ -21,7 +21,9 @@ pin_project! {
     ///
     /// The timer lies in this future: it costs no allocation, there is no limit on their
     /// number, and dropping it cancels it. It wakes whichever waker polled it last, so it works
-    /// inside `select`, `join`, `FuturesUnordered` and the like. Not `Unpin`: pin it (with
+    /// inside `select`, `join`, `FuturesUnordered` and the like. Once its deadline has come it is ready
+    /// whenever it is polled, at the first poll too, whether or not the executor has had a turn
+    /// meanwhile. Not `Unpin`: pin it (with
     /// [`core::pin::pin!`]) to poll it by reference or to [`reset`](Self::reset) it.
     ///
     /// # Cancel safety
@@ -30,8 +32,8 @@ pin_project! {
     ///
     /// # Panics
     ///
-    /// Polling it panics outside of any executor, and when the executor that it waits in has
-    /// been dropped: there is no clock.
+    /// Polling it panics outside of any executor, when the executor that it waits in has been
+    /// dropped, and in one that has no clock: nobody could wake it.
     #[must_use = "a sleep does nothing unless it is awaited"]
     pub struct Sleep {
         // Its deadline is ours; it is relative if it counts from the first poll, because no clock
@@ -51,8 +53,9 @@ type Home = ();
 /// Waits for `duration`, from now on.
 ///
 /// "Now" is read from the executor's clock at this moment or, where no executor runs yet, at
-/// the first poll. It never ends early; how late it can end is up to the reactor's resolution.
-/// A duration beyond the clock's range waits for ever.
+/// the first poll. It never ends early: by a clock with coarse ticks it begins with the next one
+/// (see [`Reactor::resolution`](crate::Reactor::resolution)). How late it can end is up to the
+/// reactor. A duration of zero has passed at once, a duration beyond the clock's range waits for ever.
 ///
 /// It waits in the executor that runs here now. Where one executor runs inside a task of
 /// another, make the sleep inside the future that the inner one polls: the outer one does not
@@ -96,7 +99,8 @@ pub fn sleep_millis(millis: u32) -> Sleep {
     Sleep::from_here(nanos, u64::wrapping_add)
 }
 
-/// Waits until `deadline`; [`Instant::MAX`] is never.
+/// Waits until the clock shows `deadline`: not at all if it does already, for ever if that is
+/// [`Instant::MAX`].
 pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep::new(deadline, false, context::current())
 }
@@ -109,7 +113,7 @@ impl Spawner {
             nanos,
             u64::saturating_add,
             Some(self.core_ref()),
-            self.now(),
+            self.core_ref().get().and_then(|core| core.start_of(nanos)),
         )
     }
 
@@ -142,7 +146,7 @@ impl Sleep {
     fn from_here(nanos: u64, add: fn(u64, u64) -> u64) -> Self {
         let executor = context::current();
         // Its context is entered, so nobody has dropped it.
-        let now = executor.and_then(|executor| executor.shared().now());
+        let now = executor.and_then(|executor| executor.shared().start_of(nanos));
         Self::after(nanos, add, executor, now)
     }
 
@@ -166,14 +170,19 @@ impl Sleep {
         self.node.set_home(executor.shared(), executor.epoch());
     }
 
+    /// The executor that the sleep waits in, if it has seen one.
+    #[inline]
+    fn seen(&self) -> Option<CoreRef> {
+        #[cfg(not(lean))]
+        return self.executor.get();
+        #[cfg(lean)]
+        return (self.node.home()).map(|(core, epoch)| CoreRef::new(core, epoch));
+    }
+
     /// The executor to wait in, from now on, unless it has been dropped.
     #[inline]
     fn home(&self) -> Option<&'static Core> {
-        #[cfg(not(lean))]
-        let home = self.executor.get();
-        #[cfg(lean)]
-        let home = (self.node.home()).map(|(core, epoch)| CoreRef::new(core, epoch));
-        let Some(home) = home else {
+        let Some(home) = self.seen() else {
             let current = context::current()?;
             self.wait_in(current);
             return Some(current.shared());
@@ -181,18 +190,79 @@ impl Sleep {
         home.get()
     }
 
-    /// Finds the executor, and a clock if the sleep still lacks one. A function that all sleeps share.
+    /// Whether the clock shows the deadline, as far as there is a clock.
+    fn is_due(&self) -> bool {
+        let home = self.seen().or_else(context::current);
+        let core = home.and_then(|home| home.get());
+        core.is_some_and(|core| core.is_due(self.node.deadline()))
+    }
+
+    /// Finds the executor, and a clock if the sleep still lacks one; ends the sleep if it is due. A
+    /// function that all sleeps share.
     #[cfg(lean)]
     #[inline(never)]
-    fn settle(&self) -> Option<&'static Core> {
-        let core = self.home()?;
-        if self.node.lacks_clock() {
-            let after = self.node.deadline();
-            let deadline = core.now()?.saturating_add_nanos(after.as_nanos());
-            self.node.set_deadline(deadline);
-            self.node.set_relative(false);
+    fn settle(self: Pin<&Self>) -> &'static Core {
+        let node = self.project_ref().node;
+        let core = match self.home() {
+            Some(core) if core.may_have_clock() => core,
+            _ => no_clock(),
+        };
+        if !node.is_linked() && node.lacks_clock() {
+            let deadline = from_now(core, node.deadline());
+            node.set_deadline(deadline);
+            node.set_relative(false);
         }
-        Some(core)
+        if core.is_due(node.deadline()) {
+            node.finish();
+        }
+        core
+    }
+
+    /// A poll of a sleep that is queued. Out of line, as most are polled next when they have fired.
+    #[cfg(not(lean))]
+    #[inline(never)]
+    fn poll_again(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let node = self.project_ref().node;
+        let core = self.executor.get().and_then(|home| home.get());
+        if core.is_some_and(|core| core.is_due_by_now(node.deadline())) {
+            node.finish();
+            return Poll::Ready(());
+        }
+        node.poll(cx)
+    }
+
+    /// Finds the executor, and a clock if the sleep still lacks one, and queues the sleep there unless
+    /// it is due.
+    #[cfg(not(lean))]
+    #[inline]
+    fn begin(self: Pin<&Self>) -> Poll<()> {
+        let node = self.project_ref().node;
+        let Some(core) = self.home() else { no_clock() };
+        let mut deadline = node.deadline();
+        if node.mark.replace(false) {
+            deadline = from_now(core, deadline);
+        }
+        if !core.is_far(deadline) && self.ends_at_once(core, deadline) {
+            return Poll::Ready(());
+        }
+        core.timers.insert(node, deadline);
+        Poll::Pending
+    }
+
+    /// Ends the sleep, which is not queued, if it is due.
+    #[cfg(not(lean))]
+    #[inline(never)]
+    fn ends_at_once(self: Pin<&Self>, core: &Core, deadline: Instant) -> bool {
+        if !core.may_have_clock() {
+            no_clock();
+        }
+        let is_due = core.is_due(deadline);
+        if is_due {
+            let node = self.project_ref().node;
+            node.set_deadline(deadline);
+            node.finish();
+        }
+        is_due
     }
 
     /// The deadline; `None` while it is a duration and no clock has been seen yet.
@@ -204,9 +274,9 @@ impl Sleep {
         (!relative).then(|| self.node.deadline())
     }
 
-    /// Whether the deadline has come and the executor has noticed.
+    /// Whether the deadline has come.
     pub fn is_elapsed(&self) -> bool {
-        self.node.has_fired()
+        self.node.has_fired() || self.deadline().is_some() && self.is_due()
     }
 
     /// Waits for another instant instead, whether or not the present one has come. A task that
@@ -233,14 +303,13 @@ impl Future for Sleep {
     #[cfg(not(lean))]
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let node = self.as_ref().project_ref().node;
-        if !node.is_linked() && !node.has_fired() {
-            let Some(core) = self.home() else { no_clock() };
-            let mut deadline = node.deadline();
-            if node.mark.replace(false) {
-                deadline = from_now(core, deadline);
-            }
-            core.timers.insert(node, deadline);
+        let this = self.as_ref();
+        let node = this.project_ref().node;
+        if node.is_linked() {
+            return this.poll_again(cx);
+        }
+        if node.has_fired() || this.begin().is_ready() {
+            return Poll::Ready(());
         }
         node.poll(cx)
     }
@@ -252,13 +321,12 @@ impl Future for Sleep {
         if node.has_fired() {
             return Poll::Ready(());
         }
-        let mut core = None;
-        if !node.is_linked() {
-            core = self.settle();
-            if core.is_none() {
-                no_clock();
-            }
-        } else if node.wakes(cx.waker()) {
+        let core = self.as_ref().settle();
+        if node.has_fired() {
+            return Poll::Ready(());
+        }
+        let linked = node.is_linked();
+        if linked && node.wakes(cx.waker()) {
             return Poll::Pending;
         }
         let (waker, foreign) = waker::copy(cx.waker());
@@ -270,19 +338,21 @@ impl Future for Sleep {
             waker.wake();
             return Poll::Pending;
         }
-        match core {
-            Some(core) => core.timers.insert(node, node.deadline(), waker),
-            None => node.replace_waker(waker),
+        if linked {
+            node.replace_waker(waker);
+        } else {
+            core.timers.insert(node, node.deadline(), waker);
         }
         Poll::Pending
     }
 }
 
 /// The instant that is as far from now as `after` is from the start.
-#[cfg(not(lean))]
 #[cold]
 fn from_now(core: &Core, after: Instant) -> Instant {
-    let Some(now) = core.now() else { no_clock() };
+    let Some(now) = core.start_of(after.as_nanos()) else {
+        no_clock()
+    };
     now.saturating_add_nanos(after.as_nanos())
 }
 
@@ -295,7 +365,10 @@ fn no_clock() -> ! {
          ambient one on bare metal, but `Spawner::sleep`"
     );
     #[cfg(not(all(target_os = "none", not(feature = "single-core"), not(feature = "std"))))]
-    panic!("a sleep was polled outside of an executor, or after its executor was dropped")
+    panic!(
+        "a sleep was polled outside of a running executor, after its executor was dropped, or in an \
+         executor without a clock: nobody could wake it"
+    )
 }
 
 impl core::fmt::Debug for Sleep {

@@ -23,7 +23,7 @@ impl fmt::Display for Elapsed {
 
 impl core::error::Error for Elapsed {}
 
-#[cfg(feature = "std")]
+#[cfg(threads)]
 impl From<Elapsed> for std::io::Error {
     fn from(elapsed: Elapsed) -> Self {
         std::io::Error::new(std::io::ErrorKind::TimedOut, elapsed)

@@ -409,7 +409,7 @@ impl Spec<'_> {
                             fired: false,
                         }
                     });
-                    if !sleep.fired {
+                    if !sleep.fired && now < sleep.deadline {
                         task.step -= 1;
                         return None;
                     }

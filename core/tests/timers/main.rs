@@ -85,6 +85,8 @@ type Fired = (usize, u32);
 struct Timer {
     /// Its place in the list while it waits.
     key: Option<(Instant, u64)>,
+    /// It has been reset after it had ended, and not been polled since: it waits for nobody.
+    reset: Option<Instant>,
     waker: u32,
     plan: Option<Act>,
     gone: bool,
@@ -102,7 +104,19 @@ struct Model {
 impl Model {
     fn insert(&mut self, after: u64) {
         self.timers.push(Timer::default());
-        self.schedule(self.timers.len() - 1, at(self.now, after));
+        self.poll(self.timers.len() - 1, at(self.now, after));
+    }
+
+    /// A timer that does not wait is polled: it begins to, unless it is due.
+    fn poll(&mut self, timer: usize, deadline: Instant) {
+        self.timers[timer].reset = None;
+        if !self.has_come(deadline) {
+            self.schedule(timer, deadline);
+        }
+    }
+
+    fn has_come(&self, deadline: Instant) -> bool {
+        deadline <= self.now && deadline != Instant::MAX
     }
 
     fn schedule(&mut self, timer: usize, deadline: Instant) {
@@ -144,9 +158,12 @@ impl Model {
                 Some(Act::Insert(after)) => self.insert(after),
                 Some(Act::Reset(other, after)) => {
                     let other = other % self.timers.len();
-                    // One that has fired waits again only once it is polled.
+                    let deadline = at(self.now, after);
+                    // One that has ended waits again only once it is polled.
                     if self.timers[other].key.is_some() {
-                        self.schedule(other, at(self.now, after));
+                        self.schedule(other, deadline);
+                    } else {
+                        self.timers[other].reset = Some(deadline);
                     }
                 }
                 Some(Act::Cancel(other)) => self.cancel(other % self.timers.len()),
@@ -223,7 +240,11 @@ fn insert(after: u64) {
         real.sleeps.push(Some(Box::pin(sleep)));
         real.sleeps.len() - 1
     });
-    assert!(poll(timer, 0).is_pending());
+    let now = real(|real| real.now);
+    let deadline = at(now, after);
+    // The end of time never comes.
+    let is_due = deadline <= now && deadline != Instant::MAX;
+    assert_eq!(poll(timer, 0).is_ready(), is_due);
 }
 
 fn elapsed(timer: usize) -> bool {
@@ -301,23 +322,32 @@ impl<'a> Both<'a> {
             let sleep = real.sleeps[timer].as_mut().expect("it is not gone");
             sleep.as_mut().reset(deadline);
             assert_eq!(sleep.deadline(), Some(deadline));
-            assert!(!sleep.is_elapsed());
         });
-        // One that had fired waits anew when it is polled.
+        let has_come = self.model.has_come(deadline);
+        assert_eq!(self.executor.enter(|| elapsed(timer)), has_come);
+        // One that had ended waits anew when it is polled, if it is not due by then.
+        self.model.unschedule(timer);
+        self.model.poll(timer, deadline);
         let waker = self.model.timers[timer].waker;
-        assert!(self.executor.enter(|| poll(timer, waker)).is_pending());
-        self.model.schedule(timer, deadline);
+        let polled = self.executor.enter(|| poll(timer, waker));
+        assert_eq!(polled.is_ready(), has_come);
     }
 
     fn repoll(&mut self, timer: usize) {
-        let waiting = self.model.timers[timer].key.is_some();
-        // Neither: another timer has reset it after it had fired.
-        if waiting || elapsed(timer) {
-            self.model.timers[timer].waker += 1;
-            let waker = self.model.timers[timer].waker;
-            let polled = self.executor.enter(|| poll(timer, waker));
-            assert_eq!(polled.is_pending(), waiting);
+        if let Some(deadline) = self.model.timers[timer].reset {
+            self.model.poll(timer, deadline);
         }
+        let due = self.model.timers[timer]
+            .key
+            .filter(|key| self.model.has_come(key.0));
+        if due.is_some() {
+            self.model.unschedule(timer);
+        }
+        let waiting = self.model.timers[timer].key.is_some();
+        self.model.timers[timer].waker += 1;
+        let waker = self.model.timers[timer].waker;
+        let polled = self.executor.enter(|| poll(timer, waker));
+        assert_eq!(polled.is_pending(), waiting);
     }
 
     fn look(&self) {

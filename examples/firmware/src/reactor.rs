@@ -35,6 +35,10 @@ impl Reactor for BoardReactor {
         chip::now()
     }
 
+    fn shared_clock(&self) -> Option<fn() -> Instant> {
+        Some(chip::now)
+    }
+
     // The executor has masked interrupts and looked before it calls this.
     fn park(&self, until: Deadline) -> Result<(), Infallible> {
         if !UNPARK.take() && until != Deadline::Now {

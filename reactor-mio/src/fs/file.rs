@@ -9,84 +9,39 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::hop;
+use super::options::OpenOptions;
 use crate::blocking::{BlockingError, BlockingHandle, Rejected, try_spawn_with};
 
 /// How many bytes one trip to the pool reads or writes at most.
 pub const MAX_CHUNK: usize = 256 * 1024;
 
-/// How to open a file, as [`std::fs::OpenOptions`].
-#[derive(Clone, Debug)]
-pub struct OpenOptions(std::fs::OpenOptions);
-
-impl OpenOptions {
-    /// With nothing allowed yet.
-    #[allow(clippy::new_without_default)] // As in the standard library.
-    pub fn new() -> Self {
-        Self(std::fs::OpenOptions::new())
-    }
-
-    /// Opens a file.
-    ///
-    /// # Errors
-    ///
-    /// As [`std::fs::OpenOptions::open`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future closes the file again once it is open; it may have been created.
-    pub async fn open(&self, path: impl AsRef<Path>) -> io::Result<File> {
-        let path = path.as_ref().to_owned();
-        let options = self.0.clone();
-        hop(move || options.open(path)).await.map(File::from_std)
-    }
-}
-
-macro_rules! options {
-    ($($(#[$doc:meta])+ $name:ident;)+) => {
-        impl OpenOptions {
-            $(
-                $(#[$doc])+
-                pub fn $name(&mut self, $name: bool) -> &mut Self {
-                    self.0.$name($name);
-                    self
-                }
-            )+
-        }
-    };
-}
-
-options! {
-    /// Whether the file can be read.
-    read;
-    /// Whether the file can be written.
-    write;
-    /// Whether each write goes to the end of the file.
-    append;
-    /// Whether the contents are thrown away.
-    truncate;
-    /// Whether the file is created if there is none.
-    create;
-    /// Whether the file is created, and an error if there is one.
-    create_new;
-}
-
 /// An open file, with a position at which it is read and written.
 ///
 /// One operation runs at a time. An operation that was dropped goes on in the background; the
 /// next one waits for it first, and nothing is lost: bytes that it read are what the next read
-/// returns, an error that it met is what the next operation that writes or flushes returns.
+/// returns.
 ///
 /// # As a `futures_io` stream
 ///
 /// `poll_write` takes the bytes and returns at once; whether they could be written is said by
 /// the next operation, at last by `poll_flush` or `poll_close`. The inherent
 /// [`write`](Self::write) waits until the bytes are written.
+///
+/// # Errors of writes that nobody waited for
+///
+/// A write that was made so, or that was dropped before its end, may fail when its caller is gone.
+/// Then some bytes are missing in the file, and the position is not known. Every operation that
+/// writes, flushes, moves the position or asks the system about the file fails with that error, as
+/// often as it is tried, until [`take_error`](Self::take_error) acknowledges it: so a second flush
+/// does not say that all is well. Reading goes on.
+///
+/// Dropping the file waits for nothing; what a write in the background meets after that is lost.
+/// [`flush`](Self::flush) first.
 pub struct File {
     file: Arc<std::fs::File>,
     state: State,
-    /// Of a write whose caller is gone.
-    error: Option<io::Error>,
+    /// Of a write whose caller is gone, until it is acknowledged.
+    failed: Option<io::Error>,
 }
 
 /// A buffer that travels to the pool and back. `bytes[start..]` has been read from the file
@@ -110,14 +65,40 @@ impl Buffer {
 
 enum State {
     Idle(Buffer),
-    Busy(BlockingHandle<(Buffer, Done)>),
+    Busy(BlockingHandle<(Buffer, Done)>, Kind),
+}
+
+/// What is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Read,
+    Write,
+    Seek(SeekFrom),
+    Metadata,
+    /// Something that changes the file or brings it to the disk.
+    Change,
 }
 
 /// What came of an operation.
 enum Done {
     Read(io::Result<usize>),
-    Write(io::Result<()>),
+    Write(io::Result<usize>),
     Seek(io::Result<u64>),
+    Metadata(io::Result<Metadata>),
+    Change(io::Result<()>),
+}
+
+impl Kind {
+    /// What came of an operation that was lost, together with its buffer.
+    fn lost(self, error: io::Error) -> Done {
+        match self {
+            Kind::Read => Done::Read(Err(error)),
+            Kind::Write => Done::Write(Err(error)),
+            Kind::Seek(_) => Done::Seek(Err(error)),
+            Kind::Metadata => Done::Metadata(Err(error)),
+            Kind::Change => Done::Change(Err(error)),
+        }
+    }
 }
 
 impl File {
@@ -150,11 +131,15 @@ impl File {
     }
 
     /// Takes over a file of the standard library.
+    ///
+    /// One in non-blocking mode (a pipe or a terminal) is not for this type: where it would have to
+    /// wait, reading and writing fail with [`io::ErrorKind::Unsupported`]. See
+    /// [`Registered`](crate::Registered).
     pub fn from_std(file: std::fs::File) -> File {
         File {
             file: Arc::new(file),
             state: State::Idle(Buffer::default()),
-            error: None,
+            failed: None,
         }
     }
 
@@ -173,26 +158,39 @@ impl File {
     }
 
     /// Writes at the file's position, at most [`MAX_CHUNK`] bytes, and waits until it is done.
+    /// Returns how many bytes were written, which may be fewer than there are, as when the disk
+    /// becomes full.
     ///
     /// # Errors
     ///
-    /// What the system reports, or that the blocking pool is full; also the error of an earlier
-    /// write that was dropped or made through `futures_io`.
+    /// What the system reports, or that the blocking pool is full: then no byte of `buf` has been
+    /// written, and the next write may be tried. Also the error of an
+    /// [earlier write](Self#errors-of-writes-that-nobody-waited-for) that nobody waited for.
     ///
     /// # Cancel safety
     ///
-    /// None: the bytes may be written.
+    /// None: some bytes, or all, may be written.
     pub async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let written = poll_fn(|cx| self.poll_write_file(cx, buf)).await?;
         self.flush().await?;
-        Ok(written)
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        poll_fn(|cx| self.poll_start_write(cx, buf, false)).await?;
+        poll_fn(|cx| {
+            Poll::Ready(match ready!(self.poll_done(cx)) {
+                Some(Done::Write(result)) => result,
+                _ => Err(lost()),
+            })
+        })
+        .await
     }
 
     /// Writes all of `buf`.
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write).
+    /// As [`write`](Self::write), but some part may have been written.
+    /// [`io::ErrorKind::WriteZero`] if the system takes nothing more.
     ///
     /// # Cancel safety
     ///
@@ -200,17 +198,21 @@ impl File {
     pub async fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
         let mut rest = buf;
         while !rest.is_empty() {
-            let written = self.write(rest).await?;
-            rest = &rest[written..];
+            match self.write(rest).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                written => rest = &rest[written..],
+            }
         }
         Ok(())
     }
 
-    /// Waits for an operation that is under way, and returns its error if it failed.
+    /// Waits for an operation that is under way, and says whether all that was written has arrived
+    /// at the system.
     ///
     /// # Errors
     ///
-    /// Of an earlier write.
+    /// Of an [earlier write](Self#errors-of-writes-that-nobody-waited-for), again and again until
+    /// it is [acknowledged](Self::take_error).
     ///
     /// # Cancel safety
     ///
@@ -219,90 +221,107 @@ impl File {
         poll_fn(|cx| self.poll_flush_file(cx)).await
     }
 
+    /// Acknowledges the error of an
+    /// [earlier write](Self#errors-of-writes-that-nobody-waited-for), if one has failed: the
+    /// operations that it kept from being done are possible again.
+    ///
+    /// A write that is still under way has not failed yet: [`flush`](Self::flush) first.
+    pub fn take_error(&mut self) -> Option<io::Error> {
+        self.failed.take()
+    }
+
     /// Moves the file's position and returns the new one.
     ///
     /// # Errors
     ///
-    /// As [`std::io::Seek::seek`]; also the error of an earlier write.
+    /// As [`std::io::Seek::seek`]; also the error of an
+    /// [earlier write](Self#errors-of-writes-that-nobody-waited-for).
     ///
     /// # Cancel safety
     ///
-    /// None: the position may have moved.
+    /// None: the position may have moved. To seek to the same place again goes on with the seek
+    /// that was dropped.
     pub async fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.flush().await?;
-        let buffer = poll_fn(|cx| self.poll_idle(cx)).await?;
-        let file = Arc::clone(&self.file);
-        self.start_or_keep(buffer, move |buffer| {
-            // Bytes that were read and not fetched do not count.
-            let unread = buffer.rest().len() as i64;
-            let to = match to {
-                SeekFrom::Current(offset) => offset.checked_sub(unread).map(SeekFrom::Current),
-                to => Some(to),
-            };
-            let to = to.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput));
-            let result = to.and_then(|to| (&*file).seek(to));
-            if result.is_ok() {
-                buffer.clear();
-            }
-            Done::Seek(result)
-        })?;
-        poll_fn(|cx| {
-            Poll::Ready(match ready!(self.poll_done(cx))? {
-                Some(Done::Seek(result)) => result,
-                _ => Err(io::Error::other("the seek was lost")),
-            })
-        })
-        .await
+        poll_fn(|cx| self.poll_seek_file(cx, to)).await
     }
 
     /// What the system knows of the file.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::File::metadata`]; also the error of an earlier write.
+    /// As [`std::fs::File::metadata`]; also the error of an
+    /// [earlier write](Self#errors-of-writes-that-nobody-waited-for).
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost.
     pub async fn metadata(&mut self) -> io::Result<Metadata> {
-        self.flush().await?;
-        let file = Arc::clone(&self.file);
-        hop(move || file.metadata()).await
+        let ask = |file: &std::fs::File| Done::Metadata(file.metadata());
+        match self.operate(Kind::Metadata, ask).await? {
+            Done::Metadata(result) => result,
+            _ => Err(lost()),
+        }
     }
 
     /// Truncates or extends the file.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::File::set_len`]; also the error of an earlier write.
+    /// As [`std::fs::File::set_len`]; also the error of an
+    /// [earlier write](Self#errors-of-writes-that-nobody-waited-for).
     ///
     /// # Cancel safety
     ///
-    /// None: it may be done.
+    /// None: it may be done. Its error is then that of a write that nobody waited for.
     pub async fn set_len(&mut self, len: u64) -> io::Result<()> {
-        self.flush().await?;
-        let file = Arc::clone(&self.file);
-        hop(move || file.set_len(len)).await
+        self.change(move |file| file.set_len(len)).await
     }
 
     /// Waits until contents and metadata are on the disk.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::File::sync_all`]; also the error of an earlier write.
+    /// As [`std::fs::File::sync_all`]; also the error of an
+    /// [earlier write](Self#errors-of-writes-that-nobody-waited-for).
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost.
+    /// Nothing is lost: its error is then that of a write that nobody waited for.
     pub async fn sync_all(&mut self) -> io::Result<()> {
+        self.change(|file| file.sync_all()).await
+    }
+
+    async fn change<O>(&mut self, change: O) -> io::Result<()>
+    where
+        O: FnOnce(&std::fs::File) -> io::Result<()> + Send + 'static,
+    {
+        let change = |file: &std::fs::File| Done::Change(change(file));
+        match self.operate(Kind::Change, change).await? {
+            Done::Change(result) => result,
+            _ => Err(lost()),
+        }
+    }
+
+    /// Does something with the file that has no need of the buffer.
+    async fn operate<O>(&mut self, kind: Kind, operation: O) -> io::Result<Done>
+    where
+        O: FnOnce(&std::fs::File) -> Done + Send + 'static,
+    {
         self.flush().await?;
+        let buffer = poll_fn(|cx| self.poll_idle(cx)).await?;
         let file = Arc::clone(&self.file);
-        hop(move || file.sync_all()).await
+        self.start_or_keep(kind, buffer, move |_| operation(&file))?;
+        poll_fn(|cx| self.poll_done(cx)).await.ok_or_else(lost)
     }
 
     /// Sends an operation to the pool. If the pool refuses it, nothing has happened: the buffer comes
     /// back along with the error.
-    fn start<O>(&mut self, buffer: Buffer, operation: O) -> Result<(), (Buffer, io::Error)>
+    fn start<O>(
+        &mut self,
+        kind: Kind,
+        buffer: Buffer,
+        operation: O,
+    ) -> Result<(), (Buffer, io::Error)>
     where
         O: FnOnce(&mut Buffer) -> Done + Send + 'static,
     {
@@ -312,7 +331,7 @@ impl File {
         });
         match sent {
             Ok(handle) => {
-                self.state = State::Busy(handle);
+                self.state = State::Busy(handle, kind);
                 Ok(())
             }
             Err(Rejected { job, reason }) => Err((job.0, BlockingError::Rejected(reason).into())),
@@ -320,58 +339,62 @@ impl File {
     }
 
     /// As [`start`](Self::start), and keeps the buffer if the pool refuses.
-    fn start_or_keep<O>(&mut self, buffer: Buffer, operation: O) -> io::Result<()>
+    fn start_or_keep<O>(&mut self, kind: Kind, buffer: Buffer, operation: O) -> io::Result<()>
     where
         O: FnOnce(&mut Buffer) -> Done + Send + 'static,
     {
-        self.start(buffer, operation).map_err(|(buffer, error)| {
-            self.state = State::Idle(buffer);
-            error
-        })
+        self.start(kind, buffer, operation)
+            .map_err(|(buffer, error)| {
+                self.state = State::Idle(buffer);
+                error
+            })
     }
 
     /// Waits for the operation under way, if any.
-    fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Done>>> {
-        let State::Busy(handle) = &mut self.state else {
-            return Poll::Ready(Ok(None));
+    fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<Option<Done>> {
+        let State::Busy(handle, kind) = &mut self.state else {
+            return Poll::Ready(None);
         };
-        let result = ready!(Pin::new(handle).poll(cx));
         // If the job was lost, so was its buffer.
-        let (buffer, done, error) = match result {
-            Ok((buffer, done)) => (buffer, Some(done), None),
-            Err(error) => (Buffer::default(), None, Some(error)),
+        let (buffer, done) = match ready!(Pin::new(handle).poll(cx)) {
+            Ok(whole) => whole,
+            Err(error) => (Buffer::default(), kind.lost(error.into())),
         };
         self.state = State::Idle(buffer);
-        Poll::Ready(match error {
-            Some(error) => Err(error.into()),
-            None => Ok(done),
-        })
+        Poll::Ready(Some(done))
+    }
+
+    /// Keeps what nobody has been told.
+    fn note(&mut self, done: Option<Done>) {
+        if let Some(Done::Write(Err(error)) | Done::Change(Err(error))) = done {
+            self.failed.get_or_insert(error);
+        }
     }
 
     /// Waits until no operation is under way and takes the buffer, which has to be put back by
-    /// [`start`](Self::start) before anything else. Keeps the error of a write.
+    /// [`start`](Self::start) before anything else.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Buffer>> {
-        if let Some(Done::Write(Err(error))) = ready!(self.poll_done(cx))? {
-            self.error.get_or_insert(error);
-        }
+        let done = ready!(self.poll_done(cx));
+        self.note(done);
         Poll::Ready(match &mut self.state {
             State::Idle(buffer) => Ok(std::mem::take(buffer)),
-            State::Busy(_) => Err(io::Error::other("a file busy with two operations")),
+            State::Busy(..) => Err(io::Error::other("a file busy with two operations")),
         })
     }
 
-    fn poll_read_file(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_read_file(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
         loop {
-            match ready!(self.poll_done(cx))? {
+            match ready!(self.poll_done(cx)) {
                 Some(Done::Read(Err(error))) => return Poll::Ready(Err(error)),
                 Some(Done::Read(Ok(0))) => return Poll::Ready(Ok(0)),
-                Some(Done::Write(Err(error))) => {
-                    self.error.get_or_insert(error);
-                }
-                Some(Done::Read(Ok(_)) | Done::Write(Ok(())) | Done::Seek(_)) | None => {}
+                done => self.note(done),
             }
             let State::Idle(buffer) = &mut self.state else {
                 continue;
@@ -387,7 +410,7 @@ impl File {
             buffer.clear();
             let file = Arc::clone(&self.file);
             let want = buf.len().min(MAX_CHUNK);
-            self.start_or_keep(buffer, move |buffer| {
+            self.start_or_keep(Kind::Read, buffer, move |buffer| {
                 buffer.bytes.resize(want, 0);
                 let result = retry(|| (&*file).read(&mut buffer.bytes));
                 buffer.bytes.truncate(*result.as_ref().unwrap_or(&0));
@@ -396,8 +419,18 @@ impl File {
         }
     }
 
-    fn poll_write_file(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    /// Starts to write, when nothing else is under way: all of what is taken of `buf`, or what the
+    /// system takes at once.
+    pub(super) fn poll_start_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+        all: bool,
+    ) -> Poll<io::Result<usize>> {
         ready!(self.poll_flush_file(cx))?;
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
         let mut unread = ready!(self.poll_idle(cx))?;
         // The file is that many bytes ahead of what was fetched.
         let ahead = unread.rest().len() as i64;
@@ -410,13 +443,19 @@ impl File {
         let taken = buf.len().min(MAX_CHUNK);
         buffer.bytes.extend_from_slice(&buf[..taken]);
         let file = Arc::clone(&self.file);
-        let started = self.start(buffer, move |buffer| {
+        let started = self.start(Kind::Write, buffer, move |buffer| {
             let mut file = &*file;
             let back = match ahead {
                 0 => Ok(0),
                 ahead => file.seek(SeekFrom::Current(-ahead)),
             };
-            let result = back.and_then(|_| file.write_all(&buffer.bytes));
+            let result = back.and_then(|_| match all {
+                true => file
+                    .write_all(&buffer.bytes)
+                    .map(|()| taken)
+                    .map_err(never_would_block),
+                false => retry(|| file.write(&buffer.bytes)),
+            });
             buffer.clear();
             Done::Write(result)
         });
@@ -429,13 +468,43 @@ impl File {
         })
     }
 
-    fn poll_flush_file(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(Done::Write(Err(error))) = ready!(self.poll_done(cx))? {
-            return Poll::Ready(Err(error));
-        }
-        Poll::Ready(match self.error.take() {
-            Some(error) => Err(error),
+    pub(super) fn poll_flush_file(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let done = ready!(self.poll_done(cx));
+        self.note(done);
+        Poll::Ready(match &self.failed {
+            Some(error) => Err(copy(error)),
             None => Ok(()),
+        })
+    }
+
+    pub(super) fn poll_seek_file(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: SeekFrom,
+    ) -> Poll<io::Result<u64>> {
+        let mine = |state: &State| matches!(state, State::Busy(_, kind) if *kind == Kind::Seek(to));
+        if !mine(&self.state) {
+            ready!(self.poll_flush_file(cx))?;
+            let buffer = ready!(self.poll_idle(cx))?;
+            let file = Arc::clone(&self.file);
+            self.start_or_keep(Kind::Seek(to), buffer, move |buffer| {
+                // Bytes that were read and not fetched do not count.
+                let unread = buffer.rest().len() as i64;
+                let to = match to {
+                    SeekFrom::Current(offset) => offset.checked_sub(unread).map(SeekFrom::Current),
+                    to => Some(to),
+                };
+                let to = to.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput));
+                let result = to.and_then(|to| (&*file).seek(to));
+                if result.is_ok() {
+                    buffer.clear();
+                }
+                Done::Seek(result)
+            })?;
+        }
+        Poll::Ready(match ready!(self.poll_done(cx)) {
+            Some(Done::Seek(result)) => result,
+            _ => Err(lost()),
         })
     }
 }
@@ -445,57 +514,33 @@ fn retry<T>(mut f: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match f() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
+            result => return result.map_err(never_would_block),
         }
     }
 }
 
-impl futures_io::AsyncRead for File {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_read_file(cx, buf)
+/// What says "wait until you are woken" to who reads and writes, where nobody would wake.
+fn never_would_block(error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::WouldBlock {
+        return error;
+    }
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "the file is in non-blocking mode: wait for it by `Registered`, or turn that off",
+    )
+}
+
+/// The same once more, for an error that has to be told again.
+fn copy(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
     }
 }
 
-impl futures_io::AsyncWrite for File {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_write_file(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush_file(cx)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush_file(cx)
-    }
-}
-
-impl embedded_io::ErrorType for File {
-    type Error = io::Error;
-}
-
-impl embedded_io_async::Read for File {
-    async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        File::read(self, buf).await
-    }
-}
-
-impl embedded_io_async::Write for File {
-    async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        File::write(self, buf).await
-    }
-
-    async fn flush(&mut self) -> io::Result<()> {
-        File::flush(self).await
-    }
+/// Cannot be: one operation runs at a time.
+fn lost() -> io::Error {
+    io::Error::other("the outcome of an operation was lost")
 }
 
 impl fmt::Debug for File {

@@ -3,14 +3,23 @@
 //! Each function, and each operation of a [`File`], is one trip to the pool and back: a file
 //! has no readiness to wait for. For many small operations at a time, do them all in one
 //! [`spawn_blocking`].
+//!
+//! An operation that was dropped goes on in the background, as far as the program lives: when `main`
+//! returns, what is under way is [cut off](crate::blocking#the-end).
+//!
+//! Where the pool refuses an operation, because [it has no thread](crate::blocking::Reason::NoThread)
+//! or too many jobs, the error is never one of those that a file itself would give.
 
 mod file;
+mod io_traits;
+mod options;
 
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use file::{File, MAX_CHUNK, OpenOptions};
+pub use file::{File, MAX_CHUNK};
+pub use options::OpenOptions;
 
 use crate::blocking::spawn_blocking;
 

@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use polliwog_core::Instant;
@@ -19,7 +20,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::dispatch::for_each_event;
 
-/// Monotonic time since it was made.
+/// Monotonic time since the process's start, as [`Instant::from_std`] has it.
 ///
 /// The same clock as the standard library's, without the detour over `Duration`: the executor
 /// reads it in every turn.
@@ -28,8 +29,17 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    /// The clock counts nanoseconds.
+    pub(crate) const RESOLUTION: Duration = Duration::from_nanos(1);
+
     pub(crate) fn start() -> Self {
-        Clock { start: nanos() }
+        // One for all, lest two clocks of the process differ by what it takes to read them.
+        static START: OnceLock<u64> = OnceLock::new();
+        let start = *START.get_or_init(|| {
+            let ours = Instant::from_std(std::time::Instant::now());
+            nanos().saturating_sub(ours.as_nanos())
+        });
+        Clock { start }
     }
 
     #[inline]

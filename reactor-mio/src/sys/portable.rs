@@ -7,17 +7,20 @@ use std::time::Duration;
 use polliwog_core::Instant;
 use polliwog_core::sources::Readiness;
 
-/// Monotonic time since it was made.
-pub(crate) struct Clock(std::time::Instant);
+/// Monotonic time since the process's start, as [`Instant::from_std`] has it.
+pub(crate) struct Clock(());
 
 impl Clock {
+    /// That of the coarsest clock among those that the standard library reads.
+    pub(crate) const RESOLUTION: Duration = Duration::from_nanos(100);
+
     pub(crate) fn start() -> Self {
-        Clock(std::time::Instant::now())
+        Clock(())
     }
 
     #[inline]
     pub(crate) fn elapsed(&self) -> Instant {
-        Instant::from_duration(self.0.elapsed())
+        Instant::from_std(std::time::Instant::now())
     }
 }
 

@@ -1,7 +1,11 @@
 //! [`Network`]: a handle to a world of addresses, and which one is current.
 
+#[cfg(any(feature = "std", not(target_os = "none")))]
+use core::cell::RefCell;
 use core::fmt;
 use core::marker::PhantomData;
+#[cfg(any(feature = "std", not(target_os = "none")))]
+use core::mem::ManuallyDrop;
 use core::net::SocketAddr;
 use core::task::{Context, Poll};
 
@@ -50,7 +54,10 @@ static DEFAULT: StaticNetwork<64, 128, 4096> = StaticNetwork::new();
 
 #[cfg(any(feature = "std", not(target_os = "none")))]
 std::thread_local! {
-    static CURRENT: core::cell::RefCell<Option<Network>> = const { core::cell::RefCell::new(None) };
+    /// Without a destructor, so that it is there as long as the thread is: also for what a runtime
+    /// drops that is itself in a thread-local. It is empty whenever nothing is entered.
+    static CURRENT: RefCell<ManuallyDrop<Option<Network>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
 /// Connections of a network on the heap, unless told otherwise.
@@ -97,7 +104,7 @@ impl Network {
     /// connections with 4 KiB per direction; 4 with 256 bytes on bare metal).
     pub fn current() -> Self {
         #[cfg(any(feature = "std", not(target_os = "none")))]
-        if let Ok(Some(network)) = CURRENT.try_with(|current| current.borrow().clone()) {
+        if let Some(network) = CURRENT.with(|current| current.borrow().as_ref().cloned()) {
             return network;
         }
         DEFAULT.network()
@@ -205,9 +212,7 @@ impl Drop for EnteredNetwork {
 
 #[cfg(any(feature = "std", not(target_os = "none")))]
 fn set_current(network: Option<Network>) -> Option<Network> {
-    CURRENT
-        .try_with(|current| current.replace(network))
-        .unwrap_or_default()
+    ManuallyDrop::into_inner(CURRENT.replace(ManuallyDrop::new(network)))
 }
 
 /// One handle of one end of a connection.

@@ -1,50 +1,50 @@
 //! An address from the network: the `dhcp` feature.
 
-use core::future::poll_fn;
-use core::net::Ipv4Addr;
-use core::task::{Poll, Waker};
-
-use smoltcp::iface::{Interface, SocketHandle, SocketSet};
+use smoltcp::iface::SocketHandle;
 use smoltcp::socket::dhcpv4;
 use smoltcp::wire::IpCidr;
 
-use super::Stack;
+use super::{Inner, Stack};
 use crate::Error;
 
 /// The client, once it has been started.
 #[derive(Default)]
 pub(super) struct Dhcp {
     handle: Option<SocketHandle>,
-    /// Of the task that waits for an address.
-    waker: Option<Waker>,
 }
 
-impl Dhcp {
+impl Inner {
     /// Takes over what the server has said. `true` if the address has changed.
-    pub(super) fn maintain(&mut self, iface: &mut Interface, sockets: &mut SocketSet<'_>) -> bool {
-        let Some(handle) = self.handle else {
+    pub(super) fn look_at_dhcp(&mut self) -> bool {
+        let Some(handle) = self.dhcp.handle else {
             return false;
         };
-        let (address, router) = match sockets.get_mut::<dhcpv4::Socket<'_>>(handle).poll() {
+        let socket = self.sockets.get_mut::<dhcpv4::Socket<'_>>(handle);
+        let config = match socket.poll() {
             None => return false,
-            Some(dhcpv4::Event::Deconfigured) => (None, None),
-            Some(dhcpv4::Event::Configured(config)) => (Some(config.address), config.router),
+            Some(dhcpv4::Event::Deconfigured) => None,
+            Some(dhcpv4::Event::Configured(config)) => Some(config),
         };
-        iface.update_ip_addrs(|addresses| {
-            addresses.clear();
+        let address = config.as_ref().map(|config| config.address);
+        let router = config.as_ref().and_then(|config| config.router);
+        #[cfg(feature = "dns")]
+        if let Some(servers) = config.map(|config| config.dns_servers) {
+            self.offer_dns(servers.into_iter().map(Into::into));
+        }
+        self.iface.update_ip_addrs(|addresses| {
+            addresses.retain(|address| !matches!(address, IpCidr::Ipv4(_)));
             // There is room for one at least.
             let _ = address.map(|address| addresses.push(IpCidr::Ipv4(address)));
         });
-        let routes = iface.routes_mut();
-        routes.remove_default_ipv4_route();
-        // There is room for one at least.
-        let _ = router.map(|router| routes.add_default_ipv4_route(router));
-        if address.is_some() {
-            if let Some(waker) = self.waker.take() {
-                waker.wake();
-            }
-        }
+        self.set_gateway_v4(router);
         true
+    }
+
+    /// Asks anew: the network may be another one.
+    pub(super) fn restart_dhcp(&mut self) {
+        if let Some(handle) = self.dhcp.handle {
+            self.sockets.get_mut::<dhcpv4::Socket<'_>>(handle).reset();
+        }
     }
 }
 
@@ -64,21 +64,5 @@ impl Stack {
             }
             Ok(())
         })
-    }
-
-    /// Waits until the stack has an address. Wakes the last task that polled it.
-    ///
-    /// # Cancel safety
-    ///
-    /// The wait can be given up and begun anew.
-    pub async fn wait_address(&self) -> Ipv4Addr {
-        poll_fn(|cx| match self.address() {
-            Some(address) => Poll::Ready(address),
-            None => {
-                self.look(|inner| inner.dhcp.waker = Some(cx.waker().clone()));
-                Poll::Pending
-            }
-        })
-        .await
     }
 }

@@ -1,17 +1,23 @@
 //! [`TcpListener`].
 
 use core::fmt;
-use core::future::{Future, poll_fn};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::pin::Pin;
 use core::task::{Context, Poll};
 
+use super::waits::wait;
 use super::{Stack, TcpStream, listen_endpoint, time};
 use crate::Error;
 use crate::net::ToSocketAddrs;
 
 /// Waits for clients.
 ///
-/// As many can connect at the same moment as the backlog says; further ones are refused.
+/// As many can connect at the same moment as the backlog says, as far as the stack has sockets for
+/// them; further ones are refused. The stack's free sockets are shared among its listeners, those with
+/// the fewest first; one that waits with several gives one to another that has none, or to a stream
+/// that wants to connect.
+///
+/// Any number of tasks may wait in [`accept`](Self::accept): one client wakes one of them.
 pub struct TcpListener {
     stack: &'static Stack,
     number: usize,
@@ -25,7 +31,7 @@ impl TcpListener {
     /// # Errors
     ///
     /// [`Error::AddrInUse`], [`Error::InvalidAddress`], or [`Error::LimitReached`] if the stack
-    /// has too many listeners.
+    /// has too many listeners, or not a single socket for this one.
     pub async fn bind(
         stack: &'static Stack,
         addr: impl ToSocketAddrs,
@@ -36,7 +42,8 @@ impl TcpListener {
             local.set_port(stack.any_port());
         }
         let endpoint = listen_endpoint(local)?;
-        let number = stack.with(|inner| inner.table.listen(endpoint, backlog))?;
+        let number =
+            stack.with(|inner| inner.table.listen(endpoint, backlog, &mut inner.sockets))?;
         Ok(Self {
             stack,
             number,
@@ -52,30 +59,54 @@ impl TcpListener {
     ///
     /// # Cancel safety
     ///
-    /// A client is not lost if the wait is given up.
-    pub fn accept(&self) -> impl Future<Output = Result<(TcpStream, SocketAddr), Error>> + '_ {
-        poll_fn(|cx| self.poll_accept(cx))
+    /// A client is not lost if the wait is given up: the next one that waits is woken for it.
+    pub async fn accept(&self) -> Result<(TcpStream, SocketAddr), Error> {
+        let queue = &self.stack.waits.listeners[self.number];
+        Ok(wait(queue, || self.take()).await)
     }
 
-    /// [`accept`](Self::accept) as a poll function. Wakes the last task that polled it.
+    fn take(&self) -> Option<(TcpStream, SocketAddr)> {
+        // What it leaves is a socket less that waits for clients.
+        let index = self
+            .stack
+            .look(|inner| inner.table.accept(self.number, &inner.sockets))?;
+        self.stack.kick();
+        let stream = TcpStream::new(self.stack, index);
+        let nobody = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        let peer = stream.peer_addr().unwrap_or(nobody);
+        Some((stream, peer))
+    }
+
+    /// [`accept`](Self::accept) as a poll function. Wakes the last task that polled it, beside one of
+    /// those that wait in `accept`.
+    ///
+    /// # Errors
+    ///
+    /// None; it has the mio listener's signature.
     pub fn poll_accept(
         &self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(TcpStream, SocketAddr), Error>> {
-        let handle = self.stack.with(|inner| {
-            let accepted = inner.table.accept(self.number, &inner.sockets);
-            if accepted.is_none() {
-                inner.table.register(self.number, cx.waker());
-            }
-            accepted
-        });
-        let Some(handle) = handle else {
-            return Poll::Pending;
-        };
-        let stream = TcpStream::new(self.stack, handle);
-        let nobody = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-        let peer = stream.peer_addr().unwrap_or(nobody);
-        Poll::Ready(Ok((stream, peer)))
+        if let Some(client) = self.take() {
+            return Poll::Ready(Ok(client));
+        }
+        self.stack
+            .look(|inner| inner.table.register(self.number, cx.waker()));
+        Poll::Pending
+    }
+
+    /// Takes a client if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`] if there is none.
+    pub fn try_accept(&self) -> Result<(TcpStream, SocketAddr), Error> {
+        self.take().ok_or(Error::WouldBlock)
+    }
+
+    /// A stream of the clients, without end.
+    pub fn incoming(&self) -> Incoming<'_> {
+        Incoming { listener: self }
     }
 
     /// Where it listens.
@@ -85,6 +116,28 @@ impl TcpListener {
     /// None; it has the mio listener's signature.
     pub fn local_addr(&self) -> Result<SocketAddr, Error> {
         Ok(self.local)
+    }
+
+    /// How many routers a packet may pass.
+    ///
+    /// # Errors
+    ///
+    /// None; it has the mio listener's signature.
+    pub fn ttl(&self) -> Result<u32, Error> {
+        let ttl = self.stack.look(|inner| inner.table.ttl(self.number));
+        Ok(ttl.max(1).into())
+    }
+
+    /// Sets how many routers a packet may pass, of clients that connect later.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] for zero, and for more than 255.
+    pub fn set_ttl(&self, ttl: u32) -> Result<(), Error> {
+        let ttl = super::ttl(ttl)?;
+        self.stack
+            .look(|inner| inner.table.set_ttl(self.number, ttl, &mut inner.sockets));
+        Ok(())
     }
 }
 
@@ -100,5 +153,32 @@ impl fmt::Debug for TcpListener {
         f.debug_struct("TcpListener")
             .field("local_addr", &self.local)
             .finish_non_exhaustive()
+    }
+}
+
+/// The clients of a [`TcpListener`], one after the other: see [`TcpListener::incoming`].
+#[derive(Debug)]
+#[must_use = "streams do nothing unless polled"]
+pub struct Incoming<'a> {
+    listener: &'a TcpListener,
+}
+
+impl Incoming<'_> {
+    /// The next client; never `None`.
+    ///
+    /// # Cancel safety
+    ///
+    /// A client is not lost if the wait is given up.
+    pub async fn next(&mut self) -> Option<Result<TcpStream, Error>> {
+        Some(self.listener.accept().await.map(|(stream, _)| stream))
+    }
+}
+
+impl futures_core::Stream for Incoming<'_> {
+    type Item = Result<TcpStream, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let accepted = self.listener.poll_accept(cx);
+        accepted.map(|accepted| Some(accepted.map(|(stream, _)| stream)))
     }
 }

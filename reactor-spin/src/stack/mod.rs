@@ -4,148 +4,126 @@
 //! A [`Stack`] has a fixed number of TCP sockets with buffers of a fixed size. A
 //! [`TcpListener`] keeps some of them listening, so that as many clients can connect at the same
 //! time as its backlog says; a socket is used again once its [`TcpStream`] was dropped and the
-//! connection has ended. The names of the methods are those of the mio reactor's.
+//! connection has ended. A [`UdpSocket`] brings its memory along. The names of the methods are those of
+//! the mio reactor's. Any number of tasks may wait for one socket.
 //!
 //! One task runs [`Stack::run`], which moves frames between the device and the sockets. It is
 //! woken by the device's interrupt, by timers of the protocols, and by every operation on a
-//! socket that leaves something to be sent, so a frame goes out before the chip falls asleep.
+//! socket that leaves something to be sent, so a frame goes out before the chip falls asleep. It takes
+//! a few frames at a time, and lets other tasks run in between, also under a flood of frames.
 //!
 //! # Defaults
 //!
 //! Every TCP socket has a keep-alive of [`KEEP_ALIVE`] and a timeout of [`TIMEOUT`], and never
 //! holds small segments back (Nagle's algorithm is off). Without them a peer that vanishes
 //! would keep its socket for ever, and a lost window update could stall a connection. A client
-//! that begins to connect and is not heard of again is given up after five seconds.
+//! that begins to connect and is not heard of again is given up after five seconds. These and more are
+//! [`TcpSettings`].
+//!
+//! # Hosts that are not there
+//!
+//! Each host of the local network that somebody wants to talk to is asked for by itself, three times
+//! within three seconds. A connection to one that does not answer fails then, and datagrams to it are
+//! lost; nothing else is held up by it, whoever had the idea to talk to it.
+//!
+//! # Features
+//!
+//! `dhcp` gets an address from the network (`Stack::start_dhcp`), `dns` looks up names
+//! (`Stack::start_dns`, `lookup_host`), `ipv6` adds IPv6: a link-local address, and those
+//! that the program adds ([`Stack::add_address`]); what routers announce is not heard. `edge-nal`
+//! implements the traits of that crate (`EdgeStack`).
 //!
 //! # Cancel safety
 //!
 //! Every wait here can be given up without loss of data: what was read has been returned, what
 //! was not returned will be read by the next call.
 
+mod datagrams;
 #[cfg(feature = "dhcp")]
 mod dhcp;
+#[cfg(feature = "dns")]
+mod dns;
+#[cfg(feature = "edge-nal")]
+mod edge;
+mod ending;
+mod io_traits;
 mod listener;
+mod memory;
+mod neighbors;
+mod run;
+mod settings;
+mod split;
 mod stream;
 mod table;
 mod udp;
+mod udp_socket;
+mod waits;
+mod wire;
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
-use core::future::poll_fn;
-use core::net::SocketAddr;
-use core::pin::pin;
-use core::task::{Context, Poll, Waker};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::task::Waker;
 
-use polliwog_core::Instant;
-use polliwog_core::time::{now, sleep_until};
+use polliwog_core::time::now;
 /// The protocol stack itself: for drivers, and for what this module does not offer.
 pub use smoltcp;
 use smoltcp::iface::{Config, Interface, SocketSet, SocketStorage};
 use smoltcp::phy::Device;
 use smoltcp::socket::{Socket, tcp};
 use smoltcp::wire::{
-    EthernetAddress, HardwareAddress, IpCidr, IpEndpoint, IpListenEndpoint, Ipv4Address,
+    EthernetAddress, HardwareAddress, IpAddress, IpCidr, IpEndpoint, IpListenEndpoint,
 };
 
-pub use listener::TcpListener;
+#[cfg(feature = "dns")]
+pub use dns::{DnsBuffers, lookup_host};
+#[cfg(feature = "edge-nal")]
+pub use edge::EdgeStack;
+pub use listener::{Incoming, TcpListener};
+pub use memory::{Buffers, Sockets};
+pub use settings::{
+    CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, KEEP_ALIVE, LINGER, Settings, TIMEOUT, TcpSettings,
+};
+pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::{Shutdown, TcpStream};
+pub use udp::UdpBuffers;
+pub use udp_socket::UdpSocket;
+
+use neighbors::{Neighbor, Neighbors};
 use table::{Row, Table};
-pub use udp::{UdpBuffers, UdpSocket};
+use udp::Udp;
+use waits::{Queue, Waits, wait};
+use wire::{Gateways, Identity};
 
 use crate::{Error, Limit};
 
-/// How long a connection may be silent before the stack asks whether the peer is still there.
-pub const KEEP_ALIVE: core::time::Duration = core::time::Duration::from_secs(5);
-/// How long a peer may leave data or a keep-alive unanswered before the connection is given up.
-pub const TIMEOUT: core::time::Duration = core::time::Duration::from_secs(30);
 /// The first of the ports that their registry leaves for sockets which are not told one (RFC 6335,
 /// section 6).
 const FIRST_PORT: u16 = 49_152;
-/// Rounds of the protocols without a pause for other tasks.
-const ROUNDS: usize = 8;
+/// Bytes of a datagram's own header.
+const UDP_HEADER: usize = 8;
 
 /// A network device: frames in and out, and a waker for the interrupt that says that a frame has
-/// come in.
+/// come in, that there is room for one to send, or that the link has changed.
 pub trait Driver: Device {
-    /// Takes the waker that the device's interrupt handler is to wake when a frame has come in,
-    /// in the place of an earlier one. A frame that came in before this call and was not taken
-    /// since need not be told of.
+    /// Takes the waker that the device's interrupt handler is to wake when a frame has come in, or the
+    /// link has changed, in the place of an earlier one. A frame that came in before this call and was
+    /// not taken since need not be told of.
     fn register(&mut self, waker: &Waker);
-}
 
-/// How the stack is known in its network.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// The hardware address.
-    pub mac: [u8; 6],
-    /// The address in the local network; unspecified if it comes from a server
-    /// (`Stack::start_dhcp`, feature `dhcp`).
-    pub address: core::net::Ipv4Addr,
-    /// How many bits of it the local network has in common.
-    pub prefix: u8,
-    /// What leads beyond the local network.
-    pub gateway: Option<core::net::Ipv4Addr>,
-    /// Any number that differs between boots: peers must not be able to guess ports and sequence
-    /// numbers.
-    pub seed: u64,
-}
-
-/// Places for a [`Stack`]'s sockets: `SOCKETS` in all, `TCP` of them for TCP.
-///
-/// ```
-/// use polliwog_spin::stack::{Buffers, Sockets};
-///
-/// let mut sockets: Sockets<5, 4> = Sockets::new();
-/// let mut buffers: Buffers<4, 2048> = Buffers::new();
-/// ```
-pub struct Sockets<const SOCKETS: usize, const TCP: usize> {
-    sockets: [SocketStorage<'static>; SOCKETS],
-    rows: [Row; TCP],
-}
-
-impl<const SOCKETS: usize, const TCP: usize> Sockets<SOCKETS, TCP> {
-    /// Unused places.
-    pub const fn new() -> Self {
-        const { assert!(TCP <= SOCKETS, "TCP counts some of the sockets") };
-        Self {
-            sockets: [SocketStorage::EMPTY; SOCKETS],
-            rows: [const { Row::new() }; TCP],
-        }
+    /// Takes the waker that is to be woken when there is room to send a frame, in the place of an
+    /// earlier one. Called when [`transmit`](Device::transmit) has said that there is none.
+    ///
+    /// As it is, it [`register`](Self::register)s the waker, which is the same one: right for a device
+    /// with one interrupt for everything, which has to wake when there is room, too.
+    fn register_transmit(&mut self, waker: &Waker) {
+        self.register(waker);
     }
-}
 
-impl<const SOCKETS: usize, const TCP: usize> Default for Sockets<SOCKETS, TCP> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<const SOCKETS: usize, const TCP: usize> fmt::Debug for Sockets<SOCKETS, TCP> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sockets").finish_non_exhaustive()
-    }
-}
-
-/// Two buffers of `BYTES` for each of `TCP` sockets. Apart from the [`Sockets`], because it is
-/// all zero at first and need not lie in flash.
-pub struct Buffers<const TCP: usize, const BYTES: usize>([[[u8; BYTES]; 2]; TCP]);
-
-impl<const TCP: usize, const BYTES: usize> Buffers<TCP, BYTES> {
-    /// Unused buffers.
-    pub const fn new() -> Self {
-        Self([[[0; BYTES]; 2]; TCP])
-    }
-}
-
-impl<const TCP: usize, const BYTES: usize> Default for Buffers<TCP, BYTES> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<const TCP: usize, const BYTES: usize> fmt::Debug for Buffers<TCP, BYTES> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Buffers").finish_non_exhaustive()
+    /// Whether the device is connected to a network: `true`, if it does not know. When that changes,
+    /// the waker of [`register`](Self::register) is to be woken.
+    fn link_is_up(&mut self) -> bool {
+        true
     }
 }
 
@@ -157,26 +135,92 @@ pub struct Stack {
     inner: RefCell<Inner>,
     runner: Cell<Option<Waker>>,
     next_port: Cell<u16>,
+    waits: Waits,
 }
 
 pub(crate) struct Inner {
     iface: Interface,
     sockets: SocketSet<'static>,
     table: Table,
+    udp: Udp,
+    neighbors: Neighbors,
+    identity: Identity,
+    gateways: Gateways,
     /// Sockets that there can be.
     places: usize,
+    /// Bytes of the longest packet that the device takes.
+    mtu: usize,
+    link_is_up: bool,
+    /// Those who wait for changes are to be woken.
+    has_changed: bool,
     #[cfg(feature = "dhcp")]
     dhcp: dhcp::Dhcp,
+    #[cfg(feature = "dns")]
+    dns: dns::Dns,
 }
 
 impl Inner {
     /// Whether there can be another socket.
     fn need_place(&self) -> Result<(), Error> {
-        if self.sockets.iter().count() < self.places {
+        if self.sockets.iter().count() + self.udp.count() < self.places {
             Ok(())
         } else {
             Err(Error::LimitReached(Limit::Sockets))
         }
+    }
+
+    /// Bytes of the longest datagram that a packet to an address can have.
+    fn most_payload(&self, addr: IpAddress) -> usize {
+        let header = match addr {
+            IpAddress::Ipv4(_) => 20,
+            #[cfg(feature = "ipv6")]
+            IpAddress::Ipv6(_) => 40,
+        };
+        self.mtu.saturating_sub(header + UDP_HEADER)
+    }
+
+    fn add_address(&mut self, address: IpCidr) -> Result<(), Error> {
+        if !address.address().is_unicast() {
+            return Err(Error::InvalidAddress);
+        }
+        let mut added = Err(Error::LimitReached(Limit::Addresses));
+        self.iface.update_ip_addrs(|addresses| {
+            addresses.retain(|old| old.address() != address.address());
+            if addresses.push(address).is_ok() {
+                added = Ok(());
+            }
+        });
+        self.note_addresses();
+        added
+    }
+
+    /// Takes note of our addresses; `true` if they have changed.
+    fn note_addresses(&mut self) -> bool {
+        let changed = self.identity.set_addresses(self.iface.ip_addrs());
+        if changed {
+            self.neighbors.clear();
+            self.has_changed = true;
+        }
+        changed
+    }
+
+    fn set_gateway_v4(&mut self, gateway: Option<Ipv4Addr>) {
+        let routes = self.iface.routes_mut();
+        routes.remove_default_ipv4_route();
+        // There is room for one of each kind at least.
+        let _ = gateway.map(|gateway| routes.add_default_ipv4_route(gateway));
+        self.gateways.v4 = gateway.map(IpAddress::Ipv4);
+    }
+
+    fn has_port(&self, port: u16) -> bool {
+        self.table.listens_at(port)
+            || self.udp.has_port(port)
+            || self.sockets.iter().any(|(_, socket)| match socket {
+                Socket::Tcp(socket) => socket
+                    .local_endpoint()
+                    .is_some_and(|local| local.port == port),
+                _ => false,
+            })
     }
 }
 
@@ -191,115 +235,165 @@ impl Stack {
     ) -> Self {
         let mut config = Config::new(HardwareAddress::Ethernet(EthernetAddress(settings.mac)));
         config.random_seed = settings.seed;
-        let mut iface = Interface::new(config, device, time());
-        if !settings.address.is_unspecified() {
-            iface.update_ip_addrs(|addresses| {
-                // There is room for one at least.
-                let _ = addresses.push(IpCidr::new(settings.address.into(), settings.prefix));
-            });
-        }
-        if let Some(gateway) = settings.gateway {
-            let gateway: Ipv4Address = gateway;
-            // There is room for one at least.
-            let _ = iface.routes_mut().add_default_ipv4_route(gateway);
-        }
-        let mut sockets = SocketSet::new(&mut memory.sockets[..]);
-        for (row, [receive, send]) in memory.rows.iter_mut().zip(&mut buffers.0) {
-            let mut socket = tcp::Socket::new(
+        let iface = Interface::new(config, device, time());
+        let rows = memory.rows.fill([const { Row::new() }; TCP]);
+        let mut sockets =
+            SocketSet::new(&mut memory.sockets.fill([SocketStorage::EMPTY; SOCKETS])[..]);
+        for (row, [receive, send]) in rows.iter_mut().zip(&mut buffers.0) {
+            let socket = tcp::Socket::new(
                 tcp::SocketBuffer::new(&mut receive[..]),
                 tcp::SocketBuffer::new(&mut send[..]),
             );
-            socket.set_keep_alive(Some(KEEP_ALIVE.into()));
-            socket.set_timeout(Some(TIMEOUT.into()));
-            socket.set_nagle_enabled(false);
             row.handle = Some(sockets.add(socket));
         }
+        let capabilities = device.capabilities();
+        let mut inner = Inner {
+            iface,
+            sockets,
+            table: Table::new(rows),
+            udp: Udp::new(&mut memory.udp),
+            neighbors: Neighbors::new(memory.neighbors.fill([Neighbor::NOBODY; SOCKETS])),
+            mtu: capabilities.ip_mtu(),
+            identity: Identity::new(settings.mac, capabilities.checksum),
+            gateways: Gateways::default(),
+            places: SOCKETS,
+            link_is_up: true,
+            has_changed: false,
+            #[cfg(feature = "dhcp")]
+            dhcp: dhcp::Dhcp::default(),
+            #[cfg(feature = "dns")]
+            dns: dns::Dns::default(),
+        };
+        #[cfg(feature = "ipv6")]
+        if let Some(own) = EthernetAddress(settings.mac).as_eui_64() {
+            let [a, b, c, d, e, f, g, h] = own;
+            let address = [0xFE, 0x80, 0, 0, 0, 0, 0, 0, a, b, c, d, e, f, g, h];
+            // There is room for one of each kind at least.
+            let _ = inner.add_address(IpCidr::new(IpAddress::Ipv6(address.into()), 64));
+        }
+        if !settings.address.is_unspecified() {
+            // As above.
+            let _ = inner.add_address(IpCidr::new(settings.address.into(), settings.prefix));
+        }
+        inner.set_gateway_v4(settings.gateway);
         Self {
-            inner: RefCell::new(Inner {
-                iface,
-                sockets,
-                table: Table::new(&mut memory.rows),
-                places: SOCKETS,
-                #[cfg(feature = "dhcp")]
-                dhcp: dhcp::Dhcp::default(),
-            }),
+            inner: RefCell::new(inner),
             runner: Cell::new(None),
             next_port: Cell::new(FIRST_PORT | settings.seed as u16 & 0x3FFF),
+            waits: Waits {
+                tcp: &memory.tcp_waits,
+                udp: &memory.udp_waits,
+                listeners: [const { Queue::new() }; table::LISTENERS],
+                changes: Queue::new(),
+            },
         }
     }
 
     /// The stack's address in the local network, if it has one by now.
-    pub fn address(&self) -> Option<core::net::Ipv4Addr> {
+    pub fn address(&self) -> Option<Ipv4Addr> {
         self.look(|inner| inner.iface.ipv4_addr())
     }
 
-    /// Moves frames between the device and the sockets, for ever: the body of one task.
-    pub async fn run(&self, device: &mut impl Driver) -> ! {
-        let mut timer = pin!(sleep_until(Instant::MAX));
-        loop {
-            poll_fn(|cx| {
-                let Some(at) = self.poll(device, cx) else {
-                    // There is more to do, but others have their turn first.
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                };
-                timer.as_mut().reset(at);
-                timer.as_mut().poll(cx)
-            })
-            .await;
-        }
+    /// Waits until the stack has an address.
+    ///
+    /// # Cancel safety
+    ///
+    /// The wait can be given up and begun anew.
+    pub async fn wait_address(&self) -> Ipv4Addr {
+        wait(&self.waits.changes, || self.address()).await
     }
 
-    /// Works until nothing is left to do before the instant that it returns; `None`: it has
-    /// worked long enough for now.
-    fn poll(&self, device: &mut impl Driver, cx: &mut Context<'_>) -> Option<Instant> {
-        device.register(cx.waker());
-        let mut inner = self.inner.borrow_mut();
-        let Inner {
-            iface,
-            sockets,
-            table,
-            #[cfg(feature = "dhcp")]
-            dhcp,
-            ..
-        } = &mut *inner;
-        // First of all what was asked for since: a frame may be there for a new listener.
-        table.maintain(sockets, time());
-        for _ in 0..ROUNDS {
-            // From now on, whoever leaves something to be sent has to wake us.
-            self.runner.set(Some(cx.waker().clone()));
-            let now = time();
-            iface.poll(now, device, sockets);
-            let changed = table.maintain(sockets, now);
-            #[cfg(feature = "dhcp")]
-            let changed = dhcp.maintain(iface, sockets) || changed;
-            let next = match (iface.poll_at(now, sockets), table.next_check()) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
-            match next {
-                _ if changed => {}
-                Some(at) if at <= now => {}
-                Some(at) => return Some(Instant::from_micros(at.total_micros() as u64)),
-                None => return Some(Instant::MAX),
-            }
+    /// One of the stack's addresses, of any kind, by its number from zero; `None` if it has no more.
+    pub fn nth_address(&self, number: usize) -> Option<IpAddr> {
+        self.look(|inner| {
+            let address = inner.iface.ip_addrs().get(number)?;
+            Some(address.address().into())
+        })
+    }
+
+    /// Gives the stack another address; `prefix` bits of it the local network has in common.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidAddress`] for one that is not a single host's, or for IPv6 without feature
+    /// `ipv6`; [`Error::LimitReached`] if there is no room for more.
+    pub fn add_address(&self, address: IpAddr, prefix: u8) -> Result<(), Error> {
+        let address = ip(address)?;
+        let longest = match address {
+            IpAddress::Ipv4(_) => 32,
+            #[cfg(feature = "ipv6")]
+            IpAddress::Ipv6(_) => 128,
+        };
+        if prefix > longest {
+            return Err(Error::InvalidAddress);
         }
-        None
+        self.with(|inner| inner.add_address(IpCidr::new(address, prefix)))
+    }
+
+    /// Sets what leads beyond the local network, for addresses of the same kind.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidAddress`] for IPv6 without feature `ipv6`.
+    pub fn set_gateway(&self, gateway: IpAddr) -> Result<(), Error> {
+        let gateway = ip(gateway)?;
+        self.with(|inner| match gateway {
+            IpAddress::Ipv4(gateway) => inner.set_gateway_v4(Some(gateway)),
+            #[cfg(feature = "ipv6")]
+            IpAddress::Ipv6(gateway) => {
+                let routes = inner.iface.routes_mut();
+                routes.remove_default_ipv6_route();
+                // There is room for one of each kind at least.
+                let _ = routes.add_default_ipv6_route(gateway);
+                inner.gateways.v6 = Some(gateway.into());
+            }
+        });
+        Ok(())
+    }
+
+    /// Whether the device is connected to a network, as far as its driver knows.
+    pub fn link_is_up(&self) -> bool {
+        self.look(|inner| inner.link_is_up)
+    }
+
+    /// Waits until the device is connected to a network, or until it is not, for `up == false`.
+    ///
+    /// # Cancel safety
+    ///
+    /// The wait can be given up and begun anew.
+    pub async fn wait_link(&self, up: bool) {
+        let is_so = || (self.link_is_up() == up).then_some(());
+        wait(&self.waits.changes, is_so).await;
+    }
+
+    /// What connections start with.
+    pub fn tcp(&self) -> TcpSettings {
+        self.look(|inner| inner.table.settings)
+    }
+
+    /// Sets what connections start with, those that a listener waits for included.
+    pub fn set_tcp(&self, settings: TcpSettings) {
+        self.with(|inner| inner.table.set_settings(settings, &mut inner.sockets));
     }
 
     /// Runs `f` on the stack's inside, then has the runner look whether there is anything to
     /// send.
     fn with<T>(&self, f: impl FnOnce(&mut Inner) -> T) -> T {
-        let result = f(&mut self.inner.borrow_mut());
-        if let Some(runner) = self.runner.take() {
-            runner.wake();
-        }
+        let result = self.look(f);
+        self.kick();
         result
     }
 
     /// Runs `f` on the stack's inside, when it leaves nothing to be sent.
     fn look<T>(&self, f: impl FnOnce(&mut Inner) -> T) -> T {
         f(&mut self.inner.borrow_mut())
+    }
+
+    /// Has the runner look whether there is anything to do.
+    fn kick(&self) {
+        if let Some(runner) = self.runner.take() {
+            runner.wake();
+        }
     }
 
     /// A port for a socket that is not told one: the next that no socket has.
@@ -321,32 +415,26 @@ fn after(port: u16) -> u16 {
     port.checked_add(1).unwrap_or(FIRST_PORT)
 }
 
-impl Inner {
-    fn has_port(&self, port: u16) -> bool {
-        self.table.listens_at(port)
-            || self.sockets.iter().any(|(_, socket)| match socket {
-                Socket::Tcp(socket) => socket
-                    .local_endpoint()
-                    .is_some_and(|local| local.port == port),
-                Socket::Udp(socket) => socket.endpoint().port == port,
-                #[allow(unreachable_patterns, reason = "there are more with feature `dhcp`")]
-                _ => false,
-            })
-    }
-}
-
 impl fmt::Debug for Stack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stack").finish_non_exhaustive()
     }
 }
 
-/// The protocol stack's name for a peer. There is no IPv6 in it.
-fn endpoint(addr: SocketAddr) -> Result<IpEndpoint, Error> {
+/// The protocol stack's name for an address.
+fn ip(addr: IpAddr) -> Result<IpAddress, Error> {
     match addr {
-        SocketAddr::V4(addr) => Ok(addr.into()),
-        SocketAddr::V6(_) => Err(Error::InvalidAddress),
+        IpAddr::V4(addr) => Ok(IpAddress::Ipv4(addr)),
+        #[cfg(feature = "ipv6")]
+        IpAddr::V6(addr) => Ok(IpAddress::Ipv6(addr)),
+        #[cfg(not(feature = "ipv6"))]
+        IpAddr::V6(_) => Err(Error::InvalidAddress),
     }
+}
+
+/// The protocol stack's name for a peer.
+fn endpoint(addr: SocketAddr) -> Result<IpEndpoint, Error> {
+    Ok(IpEndpoint::new(ip(addr.ip())?, addr.port()))
 }
 
 /// The protocol stack's name for where a socket listens.
@@ -356,6 +444,16 @@ fn listen_endpoint(addr: SocketAddr) -> Result<IpListenEndpoint, Error> {
         addr: (!addr.ip().is_unspecified()).then_some(ip),
         port,
     })
+}
+
+/// How many routers a packet may pass, as it stands in the packet.
+fn ttl(ttl: u32) -> Result<u8, Error> {
+    let ttl = u8::try_from(ttl).map_err(|_| Error::InvalidInput)?;
+    if ttl == 0 {
+        Err(Error::InvalidInput)
+    } else {
+        Ok(ttl)
+    }
 }
 
 /// The executor's time as the protocols have it; zero while no executor runs.

@@ -1,76 +1,145 @@
 //! [`TcpStream`].
 
 use core::fmt;
-use core::future::{Future, poll_fn};
+use core::future::Future;
 use core::net::SocketAddr;
 use core::task::{Context, Poll};
+use core::time::Duration;
 
-use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp::{self, RecvError, State};
 
-use super::{Stack, endpoint, time};
+use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use super::table::{Owner, Row, is_readable, is_writable};
+use super::waits::{FLUSH, READ, WRITE, wait};
+use super::{Inner, Stack, endpoint, time};
 use crate::Error;
 pub use crate::net::Shutdown;
 use crate::net::ToSocketAddrs;
 
 /// A connection.
 ///
-/// `&TcpStream` reads and writes as well, so that two tasks or the two sides of a `select` can
-/// share one; one task can wait for data and one for room.
+/// Reads and writes take `&self`, so that two tasks or the two sides of a `select` can share one; any
+/// number of tasks may wait in its methods. See [`split`](Self::split) and
+/// [`into_split`](Self::into_split).
 ///
-/// Dropping it ends the connection: after what was written has been sent, or at once by a reset
-/// if data has come in that nobody read.
+/// Dropping it ends the connection: after what was written has been sent, however slow the peer reads,
+/// as long as it takes some within [`TcpSettings::linger`](super::TcpSettings::linger); or at once by a
+/// reset if data has come in that nobody read.
 pub struct TcpStream {
     stack: &'static Stack,
-    handle: SocketHandle,
+    index: usize,
 }
 
 impl TcpStream {
-    pub(super) fn new(stack: &'static Stack, handle: SocketHandle) -> Self {
-        Self { stack, handle }
+    /// The only handle of a socket that is in the table as a stream's.
+    pub(super) fn new(stack: &'static Stack, index: usize) -> Self {
+        Self { stack, index }
+    }
+
+    /// Another handle.
+    pub(super) fn share(&self) -> Self {
+        self.row(|row, _| {
+            if let Owner::Stream(handles) = &mut row.owner {
+                *handles += 1;
+            }
+        });
+        Self::new(self.stack, self.index)
+    }
+
+    pub(super) fn is(&self, other: &Self) -> bool {
+        core::ptr::eq(self.stack, other.stack) && self.index == other.index
     }
 
     /// Connects to a peer.
     ///
     /// # Errors
     ///
-    /// [`Error::ConnectionRefused`], also if the peer does not answer in time;
-    /// [`Error::LimitReached`] if all sockets of the stack are in use.
+    /// [`Error::ConnectionRefused`]; [`Error::TimedOut`] if the peer does not answer in
+    /// [time](super::TcpSettings::connect_timeout); [`Error::HostUnreachable`] if it is in the local
+    /// network, or the gateway is, and nobody there answers for it, or if it is the stack itself;
+    /// [`Error::NetworkUnreachable`] if there is no gateway that would lead there;
+    /// [`Error::NoAddress`] if the stack has none yet; [`Error::InvalidAddress`] for an address that
+    /// cannot be connected to; [`Error::LimitReached`] if all sockets of the stack are in use.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is done, it leaves no connection behind.
     pub async fn connect(stack: &'static Stack, addr: impl ToSocketAddrs) -> Result<Self, Error> {
         let peer = endpoint(addr.to_socket_addr()?)?;
+        if peer.port == 0 {
+            return Err(Error::InvalidAddress);
+        }
         let port = stack.any_port();
-        // Released by the drop of the stream, whatever comes.
-        let handle = stack.with(|inner| inner.table.claim())?;
-        let stream = Self::new(stack, handle);
-        stack.with(|inner| {
+        let stream = stack.with(|inner| {
+            let hop = inner.identity.hop(&inner.gateways, peer.addr)?;
+            if inner.identity.group(hop).is_some() {
+                return Err(Error::InvalidAddress);
+            }
+            let now = time();
+            let index = inner.table.claim(&mut inner.sockets, now)?;
+            // Released by the drop of the stream, whatever comes.
+            let stream = Self::new(stack, index);
+            let until = now + inner.table.settings.connect_timeout.into();
+            let row = &mut inner.table.rows[index];
+            row.handshake = Some(until);
+            // Every row that is somebody's has a socket.
+            let handle = row.handle.unwrap_or_default();
             let socket = inner.sockets.get_mut::<tcp::Socket<'_>>(handle);
-            socket
-                .connect(inner.iface.context(), peer, port)
-                .map_err(|_| Error::InvalidAddress)
-        })?;
-        poll_fn(|cx| {
-            stream.look(|socket| match socket.state() {
-                State::SynSent | State::SynReceived => {
-                    socket.register_send_waker(cx.waker());
-                    Poll::Pending
-                }
-                State::Closed => Poll::Ready(Err(Error::ConnectionRefused)),
-                _ => Poll::Ready(Ok(())),
+            let connected = socket.connect(inner.iface.context(), peer, port);
+            let _ = inner.neighbors.find(hop, now);
+            // Not dropped here, where the stack is borrowed.
+            Ok((stream, connected))
+        });
+        let (stream, connected) = stream?;
+        connected.map_err(|_| Error::InvalidAddress)?;
+        stream
+            .wait(WRITE, || {
+                stream.row(|row, socket| match socket.state() {
+                    State::SynSent | State::SynReceived => Err(Error::WouldBlock),
+                    State::Closed => Err(row.error.unwrap_or(Error::ConnectionRefused)),
+                    _ => Ok(()),
+                })
             })
-        })
-        .await?;
+            .await?;
         Ok(stream)
     }
 
-    /// Runs `f` on the socket and has the stack send what it leaves.
-    fn with<T>(&self, f: impl FnOnce(&mut tcp::Socket<'static>) -> T) -> T {
-        self.stack
-            .with(|inner| f(inner.sockets.get_mut(self.handle)))
+    /// Runs `f` on the socket.
+    fn row<T>(&self, f: impl FnOnce(&mut Row, &mut tcp::Socket<'static>) -> T) -> T {
+        self.stack.look(|inner| {
+            let row = &mut inner.table.rows[self.index];
+            // Every row that is somebody's has a socket.
+            let handle = row.handle.unwrap_or_default();
+            f(row, inner.sockets.get_mut(handle))
+        })
     }
 
-    fn look<T>(&self, f: impl FnOnce(&mut tcp::Socket<'static>) -> T) -> T {
-        self.stack
-            .look(|inner| f(inner.sockets.get_mut(self.handle)))
+    async fn wait<T>(
+        &self,
+        queue: usize,
+        mut attempt: impl FnMut() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let queue = &self.stack.waits.tcp[self.index][queue];
+        wait(queue, || match attempt() {
+            Err(Error::WouldBlock) => None,
+            result => Some(result),
+        })
+        .await
+    }
+
+    fn poll<T>(
+        &self,
+        cx: &mut Context<'_>,
+        queue: usize,
+        result: Result<T, Error>,
+    ) -> Poll<Result<T, Error>> {
+        match result {
+            Err(Error::WouldBlock) => {
+                self.row(|row, _| super::table::keep(&mut row.wakers[queue], cx.waker()));
+                Poll::Pending
+            }
+            result => Poll::Ready(result),
+        }
     }
 
     /// Reads what has come in, at least one byte; waits if there is nothing. Zero is the end.
@@ -86,7 +155,7 @@ impl TcpStream {
         &'a self,
         buf: &'a mut [u8],
     ) -> impl Future<Output = Result<usize, Error>> + 'a {
-        poll_fn(move |cx| self.poll_read(cx, buf))
+        self.wait(READ, move || self.try_read(buf))
     }
 
     /// Fills the buffer.
@@ -108,6 +177,20 @@ impl TcpStream {
         Ok(())
     }
 
+    /// Waits for bytes and copies them, where the next read finds them again; zero at the end, or if
+    /// `buf` is empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    ///
+    /// # Cancel safety
+    ///
+    /// It takes nothing in any case.
+    pub async fn peek(&self, buf: &mut [u8]) -> Result<usize, Error> {
+        self.wait(READ, || self.read_or_peek(buf, false)).await
+    }
+
     /// Writes as much as there is room for, at least one byte; waits if there is none.
     ///
     /// # Errors
@@ -118,7 +201,7 @@ impl TcpStream {
     ///
     /// Nothing was written if the wait is given up.
     pub fn write<'a>(&'a self, buf: &'a [u8]) -> impl Future<Output = Result<usize, Error>> + 'a {
-        poll_fn(move |cx| self.poll_write(cx, buf))
+        self.wait(WRITE, move || self.try_write(buf))
     }
 
     /// Writes everything.
@@ -138,26 +221,47 @@ impl TcpStream {
         Ok(())
     }
 
-    /// [`read`](Self::read) as a poll function. Wakes the last task that polled it.
-    pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
-        match self.try_read(buf) {
-            Err(Error::WouldBlock) => {
-                self.look(|socket| socket.register_recv_waker(cx.waker()));
-                Poll::Pending
-            }
-            result => Poll::Ready(result),
-        }
+    /// Waits until the peer's stack has acknowledged everything that was written. That its program has
+    /// read it is more than any flush can know.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BrokenPipe`] if the connection was lost before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the wait is given up.
+    pub async fn flush(&self) -> Result<(), Error> {
+        self.wait(FLUSH, || self.try_flush()).await
     }
 
-    /// [`write`](Self::write) as a poll function. Wakes the last task that polled it.
-    pub fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize, Error>> {
-        match self.try_write(buf) {
-            Err(Error::WouldBlock) => {
-                self.look(|socket| socket.register_send_waker(cx.waker()));
-                Poll::Pending
+    fn try_flush(&self) -> Result<(), Error> {
+        self.row(|row, socket| {
+            row.note(socket);
+            match socket.state() {
+                _ if row.flushed => Ok(()),
+                State::Closed => Err(Error::BrokenPipe),
+                _ => Err(Error::WouldBlock),
             }
-            result => Poll::Ready(result),
-        }
+        })
+    }
+
+    /// [`read`](Self::read) as a poll function. Wakes the last task that polled it, beside those that
+    /// wait in `read`.
+    pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
+        self.poll(cx, READ, self.try_read(buf))
+    }
+
+    /// [`write`](Self::write) as a poll function. Wakes the last task that polled it, beside those that
+    /// wait in `write`.
+    pub fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize, Error>> {
+        self.poll(cx, WRITE, self.try_write(buf))
+    }
+
+    /// [`flush`](Self::flush) as a poll function. Wakes the last task that polled it, beside those that
+    /// wait in `flush`.
+    pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll(cx, FLUSH, self.try_flush())
     }
 
     /// Reads what is there without waiting.
@@ -166,18 +270,41 @@ impl TcpStream {
     ///
     /// [`Error::WouldBlock`] if there is nothing; otherwise as [`read`](Self::read).
     pub fn try_read(&self, buf: &mut [u8]) -> Result<usize, Error> {
+        let count = self.read_or_peek(buf, true)?;
+        if count > 0 {
+            // The peer may be waiting to hear of the room.
+            self.stack.kick();
+        }
+        Ok(count)
+    }
+
+    fn read_or_peek(&self, buf: &mut [u8], take: bool) -> Result<usize, Error> {
         if buf.is_empty() {
             return Ok(0);
         }
-        let count = self.look(|socket| match socket.recv_slice(buf) {
-            Ok(0) => Err(Error::WouldBlock),
-            Ok(count) => Ok(count),
-            Err(RecvError::Finished) => Ok(0),
-            Err(RecvError::InvalidState) => Err(Error::ConnectionReset),
-        })?;
-        // The peer may be waiting to hear of the room.
-        self.with(|_| {});
-        Ok(count)
+        self.row(|row, socket| {
+            if row.deaf {
+                return Ok(0);
+            }
+            row.note(socket);
+            let result = if take {
+                socket.recv_slice(buf)
+            } else {
+                // Errors are found by looking at nothing.
+                let all = socket.peek(0).map(drop);
+                all.and_then(|()| socket.peek_slice(buf))
+            };
+            match result {
+                Ok(0) => Err(Error::WouldBlock),
+                Ok(count) => Ok(count),
+                Err(RecvError::Finished) => {
+                    row.finished = true;
+                    Ok(0)
+                }
+                Err(RecvError::InvalidState) if row.finished => Ok(0),
+                Err(RecvError::InvalidState) => Err(row.error.unwrap_or(Error::ConnectionReset)),
+            }
+        })
     }
 
     /// Writes what there is room for without waiting.
@@ -189,26 +316,98 @@ impl TcpStream {
         if buf.is_empty() {
             return Ok(0);
         }
-        let count = self.look(|socket| match socket.send_slice(buf) {
-            Ok(0) => Err(Error::WouldBlock),
-            Ok(count) => Ok(count),
-            Err(_) => Err(Error::BrokenPipe),
+        let count = self.row(|row, socket| {
+            let count = match socket.send_slice(buf) {
+                Ok(0) => return Err(Error::WouldBlock),
+                Ok(count) => count,
+                Err(_) => return Err(Error::BrokenPipe),
+            };
+            row.flushed = false;
+            Ok(count)
         })?;
-        self.with(|_| {});
+        self.stack.kick();
         Ok(count)
     }
 
-    /// Ends the writing side: the peer reads to the end of what was written. The reading side
-    /// goes on; ending that alone has no effect.
+    /// Waits until a read would not wait: there are bytes, the end, or an error.
+    ///
+    /// # Errors
+    ///
+    /// None; it has the mio stream's signature.
+    ///
+    /// # Cancel safety
+    ///
+    /// It takes nothing in any case.
+    pub async fn readable(&self) -> Result<(), Error> {
+        self.wait(READ, || self.ready(true)).await
+    }
+
+    /// Waits until a write would not wait: there is room, or an error.
+    ///
+    /// # Errors
+    ///
+    /// None; it has the mio stream's signature.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub async fn writable(&self) -> Result<(), Error> {
+        self.wait(WRITE, || self.ready(false)).await
+    }
+
+    fn ready(&self, to_read: bool) -> Result<(), Error> {
+        let is_ready = self.is_ready(to_read);
+        is_ready.then_some(()).ok_or(Error::WouldBlock)
+    }
+
+    pub(super) fn is_ready(&self, to_read: bool) -> bool {
+        self.row(|row, socket| match to_read {
+            true => row.deaf || is_readable(socket),
+            false => is_writable(socket),
+        })
+    }
+
+    /// Ends one direction or both. After [`Shutdown::Write`] the peer reads to the end of what was
+    /// written; after [`Shutdown::Read`] reads find the end, and what the peer still sends is thrown
+    /// away.
     ///
     /// # Errors
     ///
     /// None; it has the mio stream's signature.
     pub fn shutdown(&self, how: Shutdown) -> Result<(), Error> {
-        if how != Shutdown::Read {
-            self.with(tcp::Socket::close);
-        }
+        self.row(|row, socket| {
+            row.deaf |= how != Shutdown::Write;
+            if how != Shutdown::Read {
+                row.note(socket);
+                socket.close();
+            }
+        });
+        self.stack.kick();
         Ok(())
+    }
+
+    /// Ends the connection at once, by a reset: what was not yet sent is lost, and the peer knows that.
+    /// Everything that waits for the stream ends.
+    pub fn abort(&self) {
+        self.row(|row, socket| {
+            row.note(socket);
+            socket.abort();
+        });
+        self.stack.kick();
+    }
+
+    /// Lends a half that reads and one that writes.
+    ///
+    /// With `futures`' `AsyncReadExt` in scope, its method of the same name goes before this one:
+    /// say `TcpStream::split(&stream)` then.
+    pub fn split(&self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        split::borrowed(self)
+    }
+
+    /// Turns the stream into a half that reads and one that writes, for two tasks. Dropping the one
+    /// that writes ends that direction.
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        split::owned(self)
     }
 
     /// The other end's address.
@@ -217,7 +416,7 @@ impl TcpStream {
     ///
     /// [`Error::NotConnected`] once the connection is gone.
     pub fn peer_addr(&self) -> Result<SocketAddr, Error> {
-        let endpoint = self.look(|socket| socket.remote_endpoint());
+        let endpoint = self.row(|_, socket| socket.remote_endpoint());
         endpoint.map(Into::into).ok_or(Error::NotConnected)
     }
 
@@ -227,22 +426,117 @@ impl TcpStream {
     ///
     /// [`Error::NotConnected`] once the connection is gone.
     pub fn local_addr(&self) -> Result<SocketAddr, Error> {
-        let endpoint = self.look(|socket| socket.local_endpoint());
+        let endpoint = self.row(|_, socket| socket.local_endpoint());
         endpoint.map(Into::into).ok_or(Error::NotConnected)
+    }
+
+    /// Whether small segments go out at once.
+    ///
+    /// # Errors
+    ///
+    /// None; it has the mio stream's signature.
+    pub fn nodelay(&self) -> Result<bool, Error> {
+        Ok(self.row(|_, socket| !socket.nagle_enabled()))
+    }
+
+    /// Sets whether small segments go out at once, as they do by default.
+    ///
+    /// # Errors
+    ///
+    /// None; it has the mio stream's signature.
+    pub fn set_nodelay(&self, nodelay: bool) -> Result<(), Error> {
+        self.row(|_, socket| socket.set_nagle_enabled(!nodelay));
+        self.stack.kick();
+        Ok(())
+    }
+
+    /// How many routers a packet may pass.
+    ///
+    /// # Errors
+    ///
+    /// None; it has the mio stream's signature.
+    pub fn ttl(&self) -> Result<u32, Error> {
+        Ok(self.row(|_, socket| socket.hop_limit().unwrap_or(64).into()))
+    }
+
+    /// Sets how many routers a packet may pass.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] for zero, and for more than 255.
+    pub fn set_ttl(&self, ttl: u32) -> Result<(), Error> {
+        let ttl = super::ttl(ttl)?;
+        self.row(|_, socket| socket.set_hop_limit(Some(ttl)));
+        Ok(())
+    }
+
+    /// How long the connection may be silent before the peer is asked whether it is still there.
+    pub fn keep_alive(&self) -> Option<Duration> {
+        self.row(|_, socket| socket.keep_alive().map(Into::into))
+    }
+
+    /// Sets how long the connection may be silent before the peer is asked whether it is still there:
+    /// see [`TcpSettings::keep_alive`](super::TcpSettings::keep_alive).
+    pub fn set_keep_alive(&self, interval: Option<Duration>) {
+        self.row(|_, socket| socket.set_keep_alive(interval.map(Into::into)));
+        self.stack.kick();
+    }
+
+    /// How long the peer may leave something unanswered.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.row(|_, socket| socket.timeout().map(Into::into))
+    }
+
+    /// Sets how long the peer may leave something unanswered: see
+    /// [`TcpSettings::timeout`](super::TcpSettings::timeout).
+    pub fn set_timeout(&self, timeout: Option<Duration>) {
+        self.row(|_, socket| socket.set_timeout(timeout.map(Into::into)));
+        self.stack.kick();
+    }
+
+    /// How long the peer may take nothing of what is left when the stream is dropped.
+    ///
+    /// # Errors
+    ///
+    /// None; it has the mio stream's signature.
+    pub fn linger(&self) -> Result<Option<Duration>, Error> {
+        Ok(self.row(|row, _| match row.resets {
+            true => Some(Duration::ZERO),
+            false => row.linger.map(Into::into),
+        }))
+    }
+
+    /// Sets how long the peer may take nothing of what is left when the stream is dropped, after which
+    /// the connection is reset; `None`: as the [settings](super::TcpSettings::linger) say. With zero,
+    /// dropping the stream resets the connection at once.
+    ///
+    /// # Errors
+    ///
+    /// None; it has the mio stream's signature.
+    pub fn set_linger(&self, linger: Option<Duration>) -> Result<(), Error> {
+        self.row(|row, _| {
+            row.resets = linger == Some(Duration::ZERO);
+            row.linger = linger.map(Into::into);
+        });
+        Ok(())
+    }
+
+    /// `None`: errors are reported by the operation that meets them.
+    ///
+    /// # Errors
+    ///
+    /// None; it has the mio stream's signature.
+    pub fn take_error(&self) -> Result<Option<Error>, Error> {
+        Ok(None)
     }
 }
 
 impl Drop for TcpStream {
     fn drop(&mut self) {
-        self.stack.with(|inner| {
-            let socket = inner.sockets.get_mut::<tcp::Socket<'_>>(self.handle);
-            if socket.recv_queue() > 0 {
-                socket.abort();
-            } else {
-                socket.close();
-            }
-            inner.table.release(self.handle, time());
-        });
+        let release = |inner: &mut Inner| {
+            inner.table.release(self.index, &mut inner.sockets, time());
+        };
+        self.stack.with(release);
     }
 }
 
@@ -253,30 +547,3 @@ impl fmt::Debug for TcpStream {
             .finish_non_exhaustive()
     }
 }
-
-macro_rules! io_traits {
-    ($($type:ty),*) => {$(
-        impl embedded_io::ErrorType for $type {
-            type Error = Error;
-        }
-
-        impl embedded_io_async::Read for $type {
-            async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
-                poll_fn(|cx| self.poll_read(cx, buf)).await
-            }
-        }
-
-        impl embedded_io_async::Write for $type {
-            async fn write(&mut self, buf: &[u8]) -> Result<usize, Error> {
-                poll_fn(|cx| self.poll_write(cx, buf)).await
-            }
-
-            async fn flush(&mut self) -> Result<(), Error> {
-                // The stack sends whatever it has as soon as it can.
-                Ok(())
-            }
-        }
-    )*};
-}
-
-io_traits!(TcpStream, &TcpStream);

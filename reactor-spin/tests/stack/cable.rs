@@ -1,4 +1,4 @@
-//! An Ethernet cable in memory, which loses frames when it is told to.
+//! An Ethernet cable in memory, which loses frames, makes them up and holds them up when it is told to.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -18,6 +18,16 @@ pub(crate) struct Cable {
     random: Cell<u64>,
     /// Frames lost of a hundred.
     pub(crate) loss: Cell<u64>,
+    /// Frames that a device can take until it gets rid of them by `drain`.
+    pub(crate) room: Cell<usize>,
+    busy: [Cell<usize>; 2],
+    /// Who waits for room.
+    room_wakers: [RefCell<Option<Waker>>; 2],
+    /// How often a device was asked for room.
+    pub(crate) asked: [Cell<usize>; 2],
+    pub(crate) is_up: Cell<bool>,
+    /// Frames that each device still makes up, as fast as they are taken.
+    pub(crate) flood: [Cell<usize>; 2],
 }
 
 /// One end: a network device.
@@ -33,12 +43,44 @@ impl Cable {
             wakers: Default::default(),
             random: Cell::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
             loss: Cell::new(0),
+            room: Cell::new(usize::MAX),
+            busy: Default::default(),
+            room_wakers: Default::default(),
+            asked: Default::default(),
+            is_up: Cell::new(true),
+            flood: Default::default(),
         });
         let end = |side| End {
             cable: cable.clone(),
             side,
         };
         (cable.clone(), end(0), end(1))
+    }
+
+    /// Puts a frame before a device.
+    pub(crate) fn inject(&self, side: usize, frame: Vec<u8>) {
+        self.frames[side].borrow_mut().push_back(frame);
+        self.tell(side);
+    }
+
+    fn tell(&self, side: usize) {
+        if let Some(waker) = self.wakers[side].borrow().as_ref() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// What a device had to send is on its way.
+    pub(crate) fn drain(&self, side: usize, tell: bool) {
+        self.busy[side].set(0);
+        if let (true, Some(waker)) = (tell, self.room_wakers[side].borrow_mut().take()) {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn set_up(&self, up: bool) {
+        self.is_up.set(up);
+        self.tell(0);
+        self.tell(1);
     }
 
     fn is_lost(&self) -> bool {
@@ -56,6 +98,20 @@ impl Driver for End {
     fn register(&mut self, waker: &Waker) {
         *self.cable.wakers[self.side].borrow_mut() = Some(waker.clone());
     }
+
+    fn register_transmit(&mut self, waker: &Waker) {
+        *self.cable.room_wakers[self.side].borrow_mut() = Some(waker.clone());
+    }
+
+    fn link_is_up(&mut self) -> bool {
+        self.cable.is_up.get()
+    }
+}
+
+impl End {
+    fn has_room(&self) -> bool {
+        self.cable.busy[self.side].get() < self.cable.room.get()
+    }
 }
 
 impl Device for End {
@@ -63,12 +119,24 @@ impl Device for End {
     type TxToken<'a> = ToSend<'a>;
 
     fn receive(&mut self, _: Instant) -> Option<(Received, ToSend<'_>)> {
-        let frame = self.cable.frames[self.side].borrow_mut().pop_front()?;
+        let (cable, side) = (&self.cable, self.side);
+        if !self.has_room() {
+            return None;
+        }
+        let next = cable.frames[side].borrow_mut().pop_front();
+        let frame = next.or_else(|| {
+            let left = cable.flood[side].get().checked_sub(1)?;
+            cable.flood[side].set(left);
+            // For nobody.
+            Some(vec![0; 60])
+        })?;
         Some((Received(frame), ToSend(self)))
     }
 
     fn transmit(&mut self, _: Instant) -> Option<ToSend<'_>> {
-        Some(ToSend(self))
+        let asked = &self.cable.asked[self.side];
+        asked.set(asked.get() + 1);
+        self.has_room().then_some(ToSend(self))
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -93,12 +161,11 @@ impl Transmit for ToSend<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, f: F) -> R {
         let mut frame = vec![0; len];
         let result = f(&mut frame);
-        let (cable, other) = (&self.0.cable, 1 - self.0.side);
-        if !cable.is_lost() {
-            cable.frames[other].borrow_mut().push_back(frame);
-            if let Some(waker) = cable.wakers[other].borrow().as_ref() {
-                waker.wake_by_ref();
-            }
+        let (cable, side) = (&self.0.cable, self.0.side);
+        let busy = &cable.busy[side];
+        busy.set(busy.get().saturating_add(1));
+        if !cable.is_lost() && cable.is_up.get() {
+            cable.inject(1 - side, frame);
         }
         result
     }

@@ -1,6 +1,12 @@
 //! The protocol stack of chips, between two stacks in virtual time: what a program may rely on.
 
 mod cable;
+mod datagrams;
+mod edge;
+mod endings;
+mod fire;
+mod names;
+mod waiting;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
@@ -239,7 +245,7 @@ fn a_port_that_nobody_chose_is_a_free_one() {
     });
 }
 
-async fn udp(stack: &'static Stack, port: u16) -> Result<UdpSocket, Error> {
+pub(crate) async fn udp(stack: &'static Stack, port: u16) -> Result<UdpSocket, Error> {
     let memory = leak(UdpBuffers::<4, 1024>::new());
     UdpSocket::bind(stack, (Ipv4Addr::UNSPECIFIED, port), memory).await
 }
@@ -336,6 +342,14 @@ mod dhcp {
             assert_eq!(client.address(), None);
             cable.loss.set(0);
             assert_eq!(client.wait_address().await, CLIENT);
+            // Behind a link that comes back there may be another network.
+            cable.set_up(false);
+            client.wait_link(false).await;
+            cable.set_up(true);
+            client.wait_link(true).await;
+            sleep(Duration::from_secs(30)).await;
+            assert_eq!(client.address(), Some(CLIENT));
+            connect(server, client).await;
         });
     }
 }

@@ -520,7 +520,7 @@ macro_rules! channel_ref {
 channel_ref!(&Channel<B, S>);
 #[cfg(feature = "alloc")]
 channel_ref!(alloc::rc::Rc<Channel<B, S>>);
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 channel_ref!(alloc::sync::Arc<Channel<B, S>>);
 
 /// A channel on the heap for up to `capacity` messages.

@@ -32,8 +32,9 @@ impl<P: ChannelRef> Sender<P> {
     /// Dropped before its end, it has sent nothing: the message is dropped with it, and its place in
     /// the queue is given up. To keep the message, [`reserve`](Self::reserve) first.
     #[inline]
-    pub async fn send(&self, message: Item<P>) -> Result<(), SendError<Item<P>>> {
-        self.0.send(message).await
+    pub fn send(&self, message: Item<P>) -> impl Future<Output = Result<(), SendError<Item<P>>>> {
+        // Not one future in another: that is what a message costs most.
+        self.0.send(message)
     }
 
     /// Sends a message, if there is room.

@@ -30,8 +30,8 @@ impl<P: ChannelRef> Receiver<P> {
     ///
     /// Dropped before its end, it has received nothing; the message is there for the next call.
     #[inline]
-    pub async fn recv(&mut self) -> Option<Item<P>> {
-        poll_fn(|cx| self.poll_recv(cx)).await
+    pub fn recv(&mut self) -> impl Future<Output = Option<Item<P>>> {
+        poll_fn(|cx| self.poll_recv(cx))
     }
 
     /// [`recv`](Self::recv), polled. It wakes whichever task polled last.

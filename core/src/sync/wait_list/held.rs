@@ -1,8 +1,9 @@
 //! [`Held`]: a wait list inside of something that an `Rc` or `Arc` keeps alive.
 
 use alloc::rc::Rc;
-use alloc::sync::Arc;
 use core::fmt;
+
+use crate::shim::Arc;
 
 use super::{ListRef, Scope, Shared, WaitList};
 

@@ -1,7 +1,7 @@
 //! The mark of an abort in the address of a body: its lowest bit (S7).
 
 /// Bit of an address in a record: somebody asked for the task's end.
-const ABORT: usize = 1;
+pub(crate) const ABORT: usize = 1;
 
 /// Sets the mark.
 pub(crate) fn mark_address(body: *mut ()) -> *mut () {

@@ -52,7 +52,7 @@ use super::pool::{claim_bit, claim_bits, clear, release_bit};
 pub(crate) use super::tenant::{Abort, Tenant};
 use crate::executor::core::Core;
 use crate::shim::{AtomicUsize, Cell};
-pub(crate) use mark::{is_marked_address, mark_address, unmark_address};
+pub(crate) use mark::{ABORT, is_marked_address, mark_address, unmark_address};
 pub(crate) use slot::SlotRef;
 
 /// The task's function and memory.

@@ -78,8 +78,9 @@ fn main() -> ! {
     };
     let (sockets, buffers) = (SOCKETS.take(), BUFFERS.take());
     let stack: &'static Stack = STACK.init(Stack::new(&settings, sockets, buffers, device));
+    let store: &'static RefCell<Store<STORE>> = STORED.take();
     TASKS.run(reactor, |spawner| {
         spawn_detached!(spawner, [network](stack, device)).expect("a free slot");
-        spawn_detached!(spawner, [serve](stack, STORED.take())).expect("a free slot");
+        spawn_detached!(spawner, [serve](stack, store)).expect("a free slot");
     })
 }

@@ -1,0 +1,341 @@
+//! [`JoinSet`]: a number of tasks that belong together.
+
+use alloc::collections::VecDeque;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::Cell;
+use core::fmt;
+use core::future::poll_fn;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::{AbortHandle, JoinError, JoinHandle, TaskId, wake_quietly};
+use crate::executor::{SpawnError, Spawner, spawn};
+use crate::sync::Local;
+use crate::sync::slot::{WakerSlot, poll_slot};
+use crate::sync::wait_list::WaitList;
+
+/// A number of tasks with the same type of output, which are waited for in the order in which they end.
+///
+/// As in tokio. Dropping the set aborts its tasks. It belongs to the thread of the executor that its
+/// tasks run on. Memory is allocated for as many tasks as there are at one time, not for each.
+///
+/// ```
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use polliwog_core::task::JoinSet;
+///
+/// let mut set = JoinSet::new();
+/// for number in 0..10 {
+///     set.spawn(async move { number * number })?;
+/// }
+/// let mut sum = 0;
+/// while let Some(square) = set.join_next().await {
+///     sum += square?;
+/// }
+/// assert_eq!(sum, 285);
+/// # Ok(()) }
+/// ```
+pub struct JoinSet<T> {
+    /// A task's place is given away again when its end has been taken.
+    tasks: Vec<Option<JoinHandle<T>>>,
+    free: Vec<usize>,
+    ends: Rc<Ends>,
+}
+
+/// The tasks that have ended, and whoever waits for the next one.
+struct Ends(WaitList<Local, State, (), 0>);
+
+struct State {
+    /// Places of tasks whose end has not been taken.
+    places: Cell<VecDeque<usize>>,
+    waker: WakerSlot,
+}
+
+impl State {
+    fn with<U>(&self, f: impl FnOnce(&mut VecDeque<usize>) -> U) -> U {
+        let mut places = self.places.take();
+        let result = f(&mut places);
+        self.places.set(places);
+        result
+    }
+}
+
+/// Tells the set, when it is dropped, that a task has ended.
+struct Report {
+    ends: Rc<Ends>,
+    place: usize,
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        let waker = self.ends.0.with(|view| {
+            view.value().with(|places| places.push_back(self.place));
+            view.value().waker.take()
+        });
+        if let Some(waker) = waker {
+            wake_quietly(waker);
+        }
+    }
+}
+
+pin_project! {
+    /// A future that tells the set when it has gone, in whatever way.
+    struct Member<F> {
+        // Before the report.
+        #[pin]
+        future: F,
+        report: Report,
+    }
+}
+
+impl<F: Future> Future for Member<F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.project().future.poll(cx)
+    }
+}
+
+impl<T> JoinSet<T> {
+    /// A set without tasks.
+    pub fn new() -> Self {
+        Self {
+            tasks: Vec::new(),
+            free: Vec::new(),
+            ends: Rc::new(Ends::new()),
+        }
+    }
+
+    /// How many tasks there are whose end has not been taken.
+    pub fn len(&self) -> usize {
+        self.tasks.len() - self.free.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn add<F>(
+        &mut self,
+        future: F,
+        spawn: impl FnOnce(Member<F>) -> Result<JoinHandle<T>, SpawnError>,
+    ) -> Result<AbortHandle, SpawnError>
+    where
+        F: Future<Output = T> + 'static,
+    {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.tasks.push(None);
+            self.tasks.len() - 1
+        });
+        let report = Report {
+            ends: self.ends.clone(),
+            place,
+        };
+        // A task that has not come to be reports, too.
+        match spawn(Member { future, report }) {
+            Ok(handle) => {
+                let abort = handle.abort_handle();
+                self.tasks[place] = Some(handle);
+                Ok(abort)
+            }
+            Err(error) => {
+                let ends = &self.ends.0;
+                ends.with(|view| {
+                    view.value()
+                        .with(|places| places.retain(|one| *one != place))
+                });
+                self.free.push(place);
+                Err(error)
+            }
+        }
+    }
+
+    /// Spawns a task of the set on the executor that runs here.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](crate::spawn).
+    pub fn spawn<F>(&mut self, future: F) -> Result<AbortHandle, SpawnError>
+    where
+        F: Future<Output = T> + 'static,
+        T: 'static,
+    {
+        self.add(future, spawn)
+    }
+
+    /// Spawns a task of the set on the executor of `spawner`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Spawner::spawn`].
+    pub fn spawn_on<F>(&mut self, future: F, spawner: &Spawner) -> Result<AbortHandle, SpawnError>
+    where
+        F: Future<Output = T> + 'static,
+        T: 'static,
+    {
+        self.add(future, |member| spawner.spawn(member))
+    }
+
+    /// Waits for the next task to end and takes its output; `None`, if the set is empty.
+    ///
+    /// # Errors
+    ///
+    /// If the task has been aborted, or has panicked.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before its end, it has taken nothing.
+    pub async fn join_next(&mut self) -> Option<Result<T, JoinError>> {
+        poll_fn(|cx| self.poll_join_next(cx)).await
+    }
+
+    /// [`join_next`](Self::join_next), with the task's name.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancel safety
+    ///
+    /// As there.
+    pub async fn join_next_with_id(&mut self) -> Option<(TaskId, Result<T, JoinError>)> {
+        poll_fn(|cx| self.poll_end(cx)).await
+    }
+
+    /// [`join_next`](Self::join_next), polled. It wakes whichever task polled last.
+    pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
+        self.poll_end(cx).map(|end| Some(end?.1))
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<(TaskId, Result<T, JoinError>)>> {
+        if self.is_empty() {
+            return Poll::Ready(None);
+        }
+        let first = poll_slot(
+            &self.ends.0,
+            cx,
+            |state| &state.waker,
+            |view| view.value().with(|places| places.front().copied()),
+        );
+        let Poll::Ready(place) = first else {
+            return Poll::Pending;
+        };
+        match self.take(place) {
+            Some(end) => Poll::Ready(Some(end)),
+            None => {
+                // It is just about to end: whoever polls us has been woken by its destructor.
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Takes the output of the task that has reported its end first, if it has ended by now.
+    fn take(&mut self, place: usize) -> Option<(TaskId, Result<T, JoinError>)> {
+        let handle = self.tasks[place].take_if(|handle| handle.is_finished())?;
+        let ends = &self.ends.0;
+        ends.with(|view| view.value().with(VecDeque::pop_front));
+        self.free.push(place);
+        Some((handle.id(), handle.take()))
+    }
+
+    /// Takes the output of the next task that has ended, if there is one.
+    pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
+        let ends = &self.ends.0;
+        let place = ends.with(|view| view.value().with(|places| places.front().copied()))?;
+        Some(self.take(place)?.1)
+    }
+
+    /// Waits for all tasks, and returns their outputs in the order in which they ended.
+    ///
+    /// # Panics
+    ///
+    /// If a task has panicked, with what it panicked with; or if one has been aborted.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before its end, it aborts all tasks, and the outputs are lost.
+    pub async fn join_all(mut self) -> Vec<T> {
+        let mut outputs = Vec::with_capacity(self.len());
+        while let Some(output) = self.join_next().await {
+            match output {
+                Ok(output) => outputs.push(output),
+                #[cfg(feature = "std")]
+                Err(JoinError::Panicked(panic)) => std::panic::resume_unwind(panic.into_payload()),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        outputs
+    }
+
+    /// Aborts all tasks. They stay in the set until their end has been taken.
+    pub fn abort_all(&mut self) {
+        for task in self.tasks.iter().flatten() {
+            task.abort();
+        }
+    }
+
+    /// Aborts all tasks and waits until they have ended; then the set is empty.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before its end, it has aborted all tasks; some may still be in the set.
+    pub async fn shutdown(&mut self) {
+        self.abort_all();
+        while self.join_next().await.is_some() {}
+    }
+
+    /// Lets all tasks run on by themselves; the set is empty then.
+    pub fn detach_all(&mut self) {
+        // What they report is nobody's any more.
+        self.ends = Rc::new(Ends::new());
+        self.free.clear();
+        self.tasks.clear();
+    }
+}
+
+impl Ends {
+    fn new() -> Self {
+        Self(WaitList::with_value(State {
+            places: Cell::new(VecDeque::new()),
+            waker: WakerSlot::new(),
+        }))
+    }
+}
+
+impl<T> Default for JoinSet<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Drop for JoinSet<T> {
+    fn drop(&mut self) {
+        self.abort_all();
+    }
+}
+
+impl<T> futures_core::Stream for JoinSet<T> {
+    type Item = Result<T, JoinError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_join_next(cx)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.len(), Some(self.len()))
+    }
+}
+
+// The handles are never polled, so none of them is pinned.
+impl<T> Unpin for JoinSet<T> {}
+
+impl<T> fmt::Debug for JoinSet<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinSet").field("len", &self.len()).finish()
+    }
+}

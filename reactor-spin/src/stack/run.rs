@@ -1,0 +1,426 @@
+//! What the task of a stack does: frames in, frames out, and whoever waits for them.
+
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::{Context, Poll};
+
+use polliwog_core::Instant;
+use polliwog_core::time::sleep_until;
+use smoltcp::iface::{PollIngressSingleResult as Ingress, PollResult};
+use smoltcp::phy::{Device, DeviceCapabilities, RxToken};
+use smoltcp::socket::tcp;
+use smoltcp::time::{Duration, Instant as NetInstant};
+
+use super::neighbors::{Answer, Neighbors};
+use super::table::{LISTENERS, Owner, forget};
+use super::udp::Udp;
+use super::waits::Queue;
+use super::wire::{Announcement, Identity};
+use super::{Driver, Inner, Stack, time};
+use crate::Error;
+
+/// Rounds without a pause for other tasks.
+const ROUNDS: usize = 4;
+/// Frames taken in a round.
+const FRAMES: usize = 4;
+/// Datagrams sent in a round.
+const DATAGRAMS: usize = 4;
+/// A device that is full is asked again after this long, should its driver forget to say that there is
+/// room.
+const FULL: Duration = Duration::from_millis(100);
+/// When there is something to do that cannot be done, of which the protocol stack should not say that it
+/// is to be done at once.
+const STUCK: Duration = Duration::from_millis(1);
+
+/// What there is to do when the work is done.
+enum Next {
+    /// More, but others have their turn first.
+    Yield,
+    /// Nothing before this instant.
+    At(Instant),
+}
+
+impl Stack {
+    /// Moves frames between the device and the sockets, for ever: the body of one task.
+    ///
+    /// It takes a bounded number of frames each time that it is polled, then other tasks have their
+    /// turn, however many frames there are.
+    ///
+    /// # Cancel safety
+    ///
+    /// It can be given up and begun anew; meanwhile nothing comes in and nothing is sent.
+    pub async fn run(&self, device: &mut impl Driver) -> ! {
+        let mut timer = pin!(sleep_until(Instant::MAX));
+        loop {
+            poll_fn(|cx| {
+                let next = self.poll(device, cx);
+                self.notify();
+                match next {
+                    Next::Yield => {
+                        cx.waker().wake_by_ref();
+                        Poll::Pending
+                    }
+                    Next::At(at) => {
+                        timer.as_mut().reset(at);
+                        timer.as_mut().poll(cx)
+                    }
+                }
+            })
+            .await;
+        }
+    }
+
+    fn poll<D: Driver>(&self, device: &mut D, cx: &mut Context<'_>) -> Next {
+        device.register(cx.waker());
+        // From now on, whoever leaves something to be sent has to wake us.
+        self.runner.set(Some(cx.waker().clone()));
+        let mut inner = self.inner.borrow_mut();
+        let inner = &mut *inner;
+        let now = time();
+        inner.look_at_link(device.link_is_up());
+        // First of all what was asked for since: a frame may be there for a new listener.
+        inner.maintain(now);
+        let mut full = false;
+        let mut more = false;
+        for _ in 0..ROUNDS {
+            let taken = inner.take_frames(device, &mut full, now);
+            inner.maintain(now);
+            let sent = inner.send_frames(device, &mut full, now);
+            let changed = inner.maintain(now);
+            more = taken == FRAMES || sent || changed;
+            if !more {
+                break;
+            }
+        }
+        let next = inner.next_check(now);
+        if full {
+            device.register_transmit(cx.waker());
+            let next = next.filter(|&at| now < at);
+            return Next::At(instant(next.unwrap_or(now + FULL).min(now + FULL)));
+        }
+        match next {
+            _ if more => Next::Yield,
+            Some(at) if at <= now => Next::At(instant(now + STUCK)),
+            Some(at) => Next::At(instant(at)),
+            None => Next::At(Instant::MAX),
+        }
+    }
+
+    /// Wakes those for whom something has happened.
+    fn notify(&self) {
+        let waits = &self.waits;
+        for (index, queues) in waits.tcp.iter().enumerate() {
+            let (wakers, queued) = self.look(|inner| inner.table.take_wakes(index));
+            wakers.into_iter().flatten().for_each(|waker| waker.wake());
+            notify(queues, queued);
+        }
+        for (index, queues) in waits.udp.iter().enumerate() {
+            let (wakers, queued) = self.look(|inner| inner.udp.take_wakes(index));
+            wakers.into_iter().flatten().for_each(|waker| waker.wake());
+            notify(queues, queued);
+        }
+        for number in 0..LISTENERS {
+            let (waker, clients) = self.look(|inner| inner.table.take_clients(number));
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+            // One client wakes one of those who wait, who passes it on if it gives up.
+            for _ in 0..clients {
+                waits.listeners[number].notify_one(0);
+            }
+        }
+        if self.look(|inner| core::mem::take(&mut inner.has_changed)) {
+            waits.changes.notify_all(0);
+        }
+    }
+}
+
+/// Wakes all who wait in those queues that have a bit.
+fn notify(queues: &[Queue], bits: u8) {
+    for (number, queue) in queues.iter().enumerate() {
+        if bits & 1 << number != 0 {
+            queue.notify_all(0);
+        }
+    }
+}
+
+fn instant(at: NetInstant) -> Instant {
+    Instant::from_micros(at.total_micros() as u64)
+}
+
+impl Inner {
+    /// Takes over what has become of the sockets; `true` if there may be something to do for that.
+    fn maintain(&mut self, now: NetInstant) -> bool {
+        let changed = self.table.maintain(&mut self.sockets, now);
+        #[cfg(feature = "dhcp")]
+        let changed = self.look_at_dhcp() || changed;
+        self.note_addresses() || changed
+    }
+
+    fn look_at_link(&mut self, is_up: bool) {
+        if core::mem::replace(&mut self.link_is_up, is_up) == is_up {
+            return;
+        }
+        self.has_changed = true;
+        if is_up {
+            // It may be another network.
+            self.neighbors.clear();
+            self.iface.update_ip_addrs(|_| {});
+            #[cfg(feature = "dhcp")]
+            self.restart_dhcp();
+        }
+    }
+
+    /// Takes frames from the device; how many.
+    fn take_frames<D: Driver>(
+        &mut self,
+        device: &mut D,
+        full: &mut bool,
+        now: NetInstant,
+    ) -> usize {
+        let mut tap = Tap {
+            device,
+            full,
+            ears: Ears {
+                identity: &self.identity,
+                neighbors: &mut self.neighbors,
+                udp: &mut self.udp,
+                now,
+            },
+            announcement: None,
+        };
+        let mut taken = 0;
+        while taken < FRAMES {
+            match self
+                .iface
+                .poll_ingress_single(now, &mut tap, &mut self.sockets)
+            {
+                Ingress::None => break,
+                Ingress::PacketProcessed | Ingress::SocketStateChanged => taken += 1,
+            }
+        }
+        taken
+    }
+
+    /// Sends what there is to send; whether there was something.
+    fn send_frames<D: Driver>(&mut self, device: &mut D, full: &mut bool, now: NetInstant) -> bool {
+        self.iface.poll_maintenance(now);
+        self.find_peers(now);
+        let mut tap = Tap {
+            device,
+            full,
+            ears: Ears {
+                identity: &self.identity,
+                neighbors: &mut self.neighbors,
+                udp: &mut self.udp,
+                now,
+            },
+            announcement: None,
+        };
+        let mut sent = false;
+        for _ in 0..DATAGRAMS {
+            let Ears { udp, neighbors, .. } = &mut tap.ears;
+            let Some(next) = udp.next(neighbors, &self.identity, &self.gateways, now) else {
+                break;
+            };
+            let source = self.iface.get_source_address(&next.to.addr);
+            let Some(source) = next.source.or(source) else {
+                // The address is gone.
+                udp.sent(&next);
+                continue;
+            };
+            let from = smoltcp::wire::IpEndpoint::new(source, next.port);
+            let Some(token) = transmit(tap.device, tap.full, now) else {
+                break;
+            };
+            self.identity.send(token, from, &next, udp.data(&next));
+            udp.sent(&next);
+            sent = true;
+        }
+        while let Some(addr) = tap.ears.neighbors.asks_for(now) {
+            if let Some(source) = self.iface.get_source_address(&addr) {
+                let Some(token) = transmit(tap.device, tap.full, now) else {
+                    break;
+                };
+                self.identity.ask(token, addr, source);
+                sent = true;
+            }
+            tap.ears.neighbors.asked(addr, now);
+        }
+        tap.ears.neighbors.forget_the_gone(now);
+        while let Some((addr, mac)) = tap.ears.neighbors.tells(now) {
+            tap.announcement = Some(self.identity.announcement(addr, mac));
+            // It has no effect on the sockets.
+            let _ = self
+                .iface
+                .poll_ingress_single(now, &mut tap, &mut self.sockets);
+        }
+        tap.announcement = None;
+        let result = self.iface.poll_egress(now, &mut tap, &mut self.sockets);
+        sent || result == PollResult::SocketStateChanged
+    }
+
+    /// Has the neighbors found that lead to the peers of connections. Ends the
+    /// attempts to connect to those that are not there.
+    fn find_peers(&mut self, now: NetInstant) {
+        for row in self.table.rows.iter_mut() {
+            let Some(handle) = row.handle else { continue };
+            let socket = self.sockets.get_mut::<tcp::Socket<'_>>(handle);
+            let Some(peer) = socket.remote_endpoint() else {
+                continue;
+            };
+            let hop = self.identity.hop(&self.gateways, peer.addr);
+            let is_connecting = socket.state() == tcp::State::SynSent;
+            let Ok(hop) = hop else {
+                // The address or the gateway is gone.
+                if is_connecting {
+                    row.fail(socket, Error::NetworkUnreachable);
+                }
+                continue;
+            };
+            match self.neighbors.find_for_connection(hop, now) {
+                Answer::Gone => match row.owner {
+                    Owner::Stream(_) if is_connecting => {
+                        row.fail(socket, Error::HostUnreachable);
+                    }
+                    // A client that was not one, or a connection that has ended.
+                    Owner::Listener { .. } if socket.state() == tcp::State::SynReceived => {
+                        forget(socket);
+                    }
+                    Owner::Free => forget(socket),
+                    _ => {}
+                },
+                Answer::Known(_) | Answer::Asked => {}
+            }
+        }
+        #[cfg(feature = "dns")]
+        if self.dns.asking > 0 {
+            for server in self.dns.servers() {
+                if let Ok(hop) = self.identity.hop(&self.gateways, server) {
+                    let _ = self.neighbors.find_for_connection(hop, now);
+                }
+            }
+        }
+    }
+
+    fn next_check(&mut self, now: NetInstant) -> Option<NetInstant> {
+        let mut next = self.iface.poll_at(now, &self.sockets);
+        let others = [
+            self.table.next_check(),
+            self.neighbors.next_check(),
+            self.udp.next_check(),
+        ];
+        for at in others.into_iter().flatten() {
+            next = Some(next.map_or(at, |next| next.min(at)));
+        }
+        next
+    }
+}
+
+/// Who looks at a frame before the protocol stack does.
+struct Ears<'a> {
+    identity: &'a Identity,
+    neighbors: &'a mut Neighbors,
+    udp: &'a mut Udp,
+    now: NetInstant,
+}
+
+impl Ears<'_> {
+    /// Looks at a frame; `true` if that was all that there is to do.
+    fn hear(&mut self, frame: &[u8]) -> bool {
+        if let Some(datagram) = self.identity.datagram(frame) {
+            return self.udp.receive(&datagram, self.now);
+        }
+        if let Some((addr, mac)) = self.identity.neighbor(frame) {
+            self.neighbors.heard(addr, mac, self.now);
+        }
+        false
+    }
+}
+
+/// Room for a frame, or the note that there is none.
+fn transmit<'a, D: Device>(
+    device: &'a mut D,
+    full: &mut bool,
+    now: NetInstant,
+) -> Option<D::TxToken<'a>> {
+    let token = device.transmit(now);
+    *full |= token.is_none();
+    token
+}
+
+/// A device whose frames are looked at, and of which is known whether it was full.
+struct Tap<'a, D> {
+    device: &'a mut D,
+    full: &'a mut bool,
+    ears: Ears<'a>,
+    /// What is received next, from ourselves.
+    announcement: Option<Announcement>,
+}
+
+impl<D: Device> Device for Tap<'_, D> {
+    type RxToken<'b>
+        = Heard<'b, D::RxToken<'b>>
+    where
+        Self: 'b;
+    type TxToken<'b>
+        = D::TxToken<'b>
+    where
+        Self: 'b;
+
+    fn receive(&mut self, now: NetInstant) -> Option<(Self::RxToken<'_>, Self::TxToken<'_>)> {
+        if let Some(announcement) = self.announcement.take() {
+            let answer = transmit(self.device, self.full, now)?;
+            return Some((Heard::Announced(announcement), answer));
+        }
+        let (frame, answer) = self.device.receive(now)?;
+        // With a shorter life, so that it can be given along.
+        let Ears {
+            identity,
+            neighbors,
+            udp,
+            now,
+        } = &mut self.ears;
+        let ears = Ears {
+            identity,
+            neighbors,
+            udp,
+            now: *now,
+        };
+        Some((Heard::Received { frame, ears }, answer))
+    }
+
+    fn transmit(&mut self, now: NetInstant) -> Option<Self::TxToken<'_>> {
+        transmit(self.device, self.full, now)
+    }
+
+    fn capabilities(&self) -> DeviceCapabilities {
+        self.device.capabilities()
+    }
+}
+
+/// A frame, from the device or from ourselves.
+enum Heard<'a, T> {
+    Received { frame: T, ears: Ears<'a> },
+    Announced(Announcement),
+}
+
+impl<T: RxToken> RxToken for Heard<'_, T> {
+    fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
+        match self {
+            Heard::Received { frame, mut ears } => frame.consume(|frame| {
+                // The protocol stack has nothing to do with an empty frame.
+                let done = ears.hear(frame);
+                f(if done { &[] } else { frame })
+            }),
+            Heard::Announced(announcement) => f(announcement.frame()),
+        }
+    }
+
+    fn meta(&self) -> smoltcp::phy::PacketMeta {
+        match self {
+            Heard::Received { frame, .. } => frame.meta(),
+            Heard::Announced(_) => smoltcp::phy::PacketMeta::default(),
+        }
+    }
+}
