@@ -1,5 +1,5 @@
-//! Names two kinds of builds: cfg `lean`, for which the core is at its leanest, and cfg `threads`, where
-//! threads can be told apart.
+//! Names three kinds of builds: cfg `lean`, for which the core is at its leanest, cfg `threads`, where
+//! threads can be told apart, and cfg `cortex_m`, for that machine.
 
 use std::env;
 
@@ -9,6 +9,13 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let has = |feature: &str| env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
     let bare = env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "none");
+    // The machine of Cortex-M has no cfg of its own.
+    println!("cargo::rustc-check-cfg=cfg(cortex_m)");
+    let m_profile = ["thumbv6m", "thumbv7m", "thumbv7em", "thumbv8m"];
+    if env::var("TARGET").is_ok_and(|target| m_profile.iter().any(|name| target.starts_with(name)))
+    {
+        println!("cargo::rustc-cfg=cortex_m");
+    }
     if !bare || has("STD") {
         println!("cargo::rustc-cfg=threads");
     }

@@ -53,7 +53,7 @@
 //! | `log` | log records of the mio reactor through the `log` crate |
 //! | `embassy-time` | a time driver for crates written against `embassy_time` |
 //! | `single-core` | bare metal: the ambient context, where one core runs executors |
-//! | `interrupt-executors` | bare metal with `single-core`: executors that interrupt handlers run |
+//! | `interrupt-executors` | executors that interrupt handlers run |
 //! | `task-info` | names and poll counts of tasks without `std` |
 //! | `smoltcp` | TCP and UDP on a chip's own network device; needs Rust 1.91 |
 //! | `dhcp` | an address from a DHCP server for that |

@@ -5,18 +5,19 @@
 //! Every check panics with the sentence of the contract that was broken. No check looks at a
 //! wall clock, so none depends on how busy the machine is; a reactor that fails to return
 //! makes its check hang.
+//!
+//! [`check`] needs no operating system: it runs on the chip that the reactor is for, or on an
+//! emulated one, and finds a reactor there that loses an alarm or a wake.
 
-use core::convert::Infallible;
-use core::future::poll_fn;
-use core::sync::atomic::{AtomicUsize, Ordering};
-use core::task::{Poll, Waker};
 use core::time::Duration;
-use std::sync::Arc;
-use std::task::Wake;
-use std::thread::{self, Thread};
-use std::time;
 
+#[cfg(not(target_os = "none"))]
+pub use self::threads::{ThreadReactor, check_source, check_threads};
+use crate::interrupt::masked;
 use crate::{Deadline, Executor, Instant, Reactor, TaskPool};
+
+#[cfg(not(target_os = "none"))]
+mod threads;
 
 /// Checks the contract of [`Reactor`] on this thread: clock, deadlines, the sticky unparker,
 /// and an executor on top.
@@ -32,12 +33,14 @@ pub fn check<R: Reactor>(make: impl Fn() -> R) {
     now_does_not_wait(&make());
     a_park_ends_by_its_deadline(&make());
     a_past_deadline_does_not_wait(&make());
-    timers_fire_in_order(make());
+    timers_fire_in_order(&make());
+    short_sleeps_end(&make());
 }
 
 fn park<R: Reactor>(reactor: &R, until: Deadline) {
     let before = reactor.now();
-    if let Err(error) = reactor.park(until) {
+    // As an executor does it: see the contract's part on chips.
+    if let Err(error) = masked(|| reactor.park(until)) {
         panic!("a park must not fail: {error:?}");
     }
     assert!(reactor.now() >= before, "time must not go back");
@@ -88,19 +91,27 @@ fn a_past_deadline_does_not_wait<R: Reactor>(reactor: &R) {
     park(reactor, Deadline::At(Instant::ZERO));
 }
 
-fn timers_fire_in_order<R: Reactor>(reactor: R) {
-    static POOL: TaskPool<4> = TaskPool::new();
-    let executor = loop {
-        // Another test of this process may have the pool.
-        match Executor::new(&POOL, &reactor) {
-            Ok(executor) => break executor,
-            Err(_) => thread::yield_now(),
+/// An executor with this reactor, once the pool is free: another test of this process may have it.
+fn claim<R: Reactor>(pool: &'static TaskPool<4>, mut reactor: R) -> Executor<R> {
+    loop {
+        match Executor::try_new(pool, reactor) {
+            Ok(executor) => return executor,
+            Err(taken) => reactor = taken.into_inner(),
         }
-    };
+        #[cfg(not(target_os = "none"))]
+        std::thread::yield_now();
+    }
+}
+
+static POOL: TaskPool<4> = TaskPool::new();
+
+fn timers_fire_in_order<R: Reactor>(reactor: &R) {
+    let executor = claim(&POOL, reactor);
+    let spawner = executor.spawner();
     executor.block_on(async {
         let start = reactor.now();
         for millis in [1, 2, 3] {
-            crate::time::sleep(Duration::from_millis(millis)).await;
+            spawner.sleep(Duration::from_millis(millis)).await;
         }
         let slept = reactor.now() - start;
         assert!(
@@ -110,159 +121,16 @@ fn timers_fire_in_order<R: Reactor>(reactor: R) {
     });
 }
 
-/// Checks that the unparker works from other threads, and that a waker on another thread
-/// reaches an executor in its park.
-///
-/// # Panics
-///
-/// If the reactor breaks the contract.
-pub fn check_threads<R: Reactor>(make: impl Fn() -> R) {
-    let reactor = make();
-    for round in 0..200 {
-        let unparker = reactor.unparker();
-        let thread = thread::spawn(move || {
-            if round % 2 == 0 {
-                thread::yield_now();
-            }
-            unparker.wake();
-        });
-        park(&reactor, Deadline::Never);
-        // Sometimes the park ended early; then the wake must still be there or yet to come.
-        if thread.join().is_err() {
-            panic!("the unparker must not panic");
-        }
-    }
-
-    static POOL: TaskPool<4> = TaskPool::new();
-    let executor = loop {
-        match Executor::new(&POOL, make()) {
-            Ok(executor) => break executor,
-            Err(_) => thread::yield_now(),
-        }
-    };
-    let rounds = 1_000;
-    let (send, receive) = std::sync::mpsc::channel::<Waker>();
-    let turns = Arc::new(AtomicUsize::new(0));
-    let theirs = turns.clone();
-    let thread = thread::spawn(move || {
-        for waker in receive {
-            theirs.fetch_add(1, Ordering::Release);
-            waker.wake();
-        }
-    });
+/// Deadlines that pass before, while and after the reactor gets ready to wait: an alarm that is lost
+/// makes this hang.
+fn short_sleeps_end<R: Reactor>(reactor: &R) {
+    let executor = claim(&POOL, reactor);
+    let spawner = executor.spawner();
     executor.block_on(async {
-        for round in 0..rounds {
-            let mut asked = false;
-            poll_fn(|cx| {
-                if turns.load(Ordering::Acquire) > round {
-                    return Poll::Ready(());
-                }
-                if !asked {
-                    asked = true;
-                    if send.send(cx.waker().clone()).is_err() {
-                        panic!("the helper thread is gone");
-                    }
-                }
-                Poll::Pending
-            })
-            .await;
+        for step in 0..400 {
+            let deadline = reactor.now() + Duration::from_nanos(step * 125);
+            spawner.sleep_until(deadline).await;
+            assert!(reactor.now() >= deadline, "a sleep must not end early");
         }
     });
-    drop(send);
-    if thread.join().is_err() {
-        panic!("a waker must not panic on another thread");
-    }
-}
-
-/// Checks one kind of source. `arm` registers a source with the reactor (or uses one that
-/// is registered) and sees to it that a later park wakes the given waker, at least once.
-///
-/// # Panics
-///
-/// If the reactor breaks the contract.
-pub fn check_source<R: Reactor>(reactor: &R, mut arm: impl FnMut(&R, Waker)) {
-    struct Count {
-        wakes: AtomicUsize,
-        unparker: Waker,
-    }
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.wakes.fetch_add(1, Ordering::SeqCst);
-            // A waker may use the reactor's unparker, inside of park as anywhere.
-            self.unparker.wake_by_ref();
-        }
-    }
-    for _ in 0..20 {
-        let count = Arc::new(Count {
-            wakes: AtomicUsize::new(0),
-            unparker: reactor.unparker(),
-        });
-        arm(reactor, count.clone().into());
-        while count.wakes.load(Ordering::SeqCst) == 0 {
-            park(reactor, Deadline::Never);
-        }
-    }
-}
-
-/// The smallest reactor that works: time and waiting, by a thread's own park and unpark. It has
-/// no sources.
-///
-/// ```
-/// use polliwog_core::conformance::{ThreadReactor, check, check_threads};
-///
-/// check(ThreadReactor::new);
-/// check_threads(ThreadReactor::new);
-/// ```
-#[derive(Debug)]
-pub struct ThreadReactor {
-    start: time::Instant,
-    unparker: Waker,
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-impl ThreadReactor {
-    /// A reactor for this thread.
-    pub fn new() -> Self {
-        Self {
-            start: time::Instant::now(),
-            unparker: Arc::new(Unpark(thread::current())).into(),
-        }
-    }
-}
-
-impl Default for ThreadReactor {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Reactor for ThreadReactor {
-    type Error = Infallible;
-
-    fn now(&self) -> Instant {
-        Instant::from_duration(self.start.elapsed())
-    }
-
-    fn park(&self, until: Deadline) -> Result<(), Infallible> {
-        match until.remaining(self.now()) {
-            None => thread::park(),
-            Some(left) => thread::park_timeout(left),
-        }
-        Ok(())
-    }
-
-    fn unparker(&self) -> Waker {
-        self.unparker.clone()
-    }
 }

@@ -13,7 +13,7 @@
 //! | `std` | panic isolation, wakes without atomics on the executor's thread, spawning from other threads |
 //! | `task-info` | names and poll counts without `std`, where they cost flash and RAM |
 //! | `single-core` | the ambient context on bare metal: says that one core runs executors |
-//! | `interrupt-executors` | bare metal with `single-core`: executors that interrupt handlers run |
+//! | `interrupt-executors` | executors that interrupt handlers run: `InterruptExecutor` |
 //! | `simulation` | seeded permutation of ready tasks without `std` |
 //! | `embassy-time` | a time driver, so that crates written against `embassy_time` work |
 //! | `test-kit` | the conformance suite for reactors |
@@ -34,20 +34,20 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 // Where there are threads there is a standard library; it gives us thread-locals and mutexes.
-#[cfg(any(
-    test,
-    loom,
-    feature = "std",
-    feature = "test-kit",
-    not(target_os = "none")
-))]
+#[cfg(any(test, loom, feature = "std", not(target_os = "none")))]
 extern crate std;
 
+#[cfg(all(
+    target_os = "none",
+    any(cortex_m, target_arch = "riscv32", target_arch = "riscv64")
+))]
+pub mod chip;
 #[cfg(all(feature = "test-kit", not(loom)))]
 pub mod conformance;
 #[cfg(feature = "embassy-time")]
 mod embassy;
 pub mod executor;
+pub mod interrupt;
 mod macros;
 #[cfg(all(test, loom))]
 mod models;
@@ -59,7 +59,7 @@ pub mod task;
 pub mod time;
 pub mod unpark;
 
-#[cfg(all(lean, feature = "interrupt-executors"))]
+#[cfg(all(not(loom), feature = "interrupt-executors"))]
 pub use executor::InterruptExecutor;
 pub use executor::{
     ClaimError, EndlessSpawner, Executor, Handle, RunError, SpawnError, SpawnErrorKind, Spawner,
@@ -67,7 +67,7 @@ pub use executor::{
 };
 #[cfg(feature = "std")]
 pub use executor::{RemoteFuture, RemoteHandle};
-pub use reactor::{Deadline, Pending, Reactor};
+pub use reactor::{Deadline, Reactor};
 pub use task::{AbortHandle, JoinError, JoinHandle, TaskId, TaskPool, yield_now};
 pub use time::Instant;
 

@@ -4,7 +4,6 @@ use core::fmt;
 use core::task::Waker;
 use core::time::Duration;
 
-use crate::executor::core::Core;
 use crate::time::Instant;
 
 /// How long a [`Reactor::park`] may wait.
@@ -30,56 +29,6 @@ impl Deadline {
     }
 }
 
-/// Whether an executor has anything to do: what [`Reactor::park_unless`] looks at.
-#[derive(Clone, Copy)]
-pub struct Pending<'a> {
-    #[cfg(not(lean))]
-    core: &'a Core,
-    /// The signals that matter.
-    #[cfg(not(lean))]
-    reasons: usize,
-    /// The ready bytes, and how many words of them to look at.
-    #[cfg(lean)]
-    block: *const crate::task::ready::Block,
-    #[cfg(lean)]
-    words: usize,
-    #[cfg(lean)]
-    _executor: core::marker::PhantomData<&'a Core>,
-}
-
-impl<'a> Pending<'a> {
-    #[cfg(not(lean))]
-    pub(crate) fn new(core: &'a Core, reasons: usize) -> Self {
-        Self { core, reasons }
-    }
-
-    #[cfg(lean)]
-    #[inline]
-    pub(crate) fn new(block: *const crate::task::ready::Block, words: usize) -> Self {
-        Self {
-            block,
-            words,
-            _executor: core::marker::PhantomData,
-        }
-    }
-
-    /// Whether a task has been woken, or a run been told to stop. Reads a word or a few.
-    #[inline]
-    pub fn is_set(&self) -> bool {
-        #[cfg(not(lean))]
-        return self.core.has_work(self.reasons);
-        #[cfg(lean)]
-        // SAFETY: S1; made with the number of the block's words.
-        return unsafe { crate::task::ready::Block::is_pending(self.block, self.words) };
-    }
-}
-
-impl fmt::Debug for Pending<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Pending").field(&self.is_set()).finish()
-    }
-}
-
 /// The executor's view of time, input and output.
 ///
 /// A reactor belongs to one executor and is called on that executor's thread only; the one
@@ -98,6 +47,52 @@ impl fmt::Debug for Pending<'_> {
 /// * **Wakers run inside.** `park` wakes tasks through their wakers, holding no borrow or lock
 ///   that a waker could need: a waker may call back into the reactor's public interface.
 /// * **Time is monotonic.** [`Reactor::now`] never goes back.
+///
+/// # On a chip
+///
+/// The contract is the same, and an executor sees to it that a reactor without an operating system
+/// is easily right. It **masks interrupts** (on the core that it runs on), looks for the last time at
+/// whatever a handler could have set, and calls `park` with them masked. No handler can run between
+/// that look and the sleep, and `wfi` ends when an interrupt becomes pending, masked or not; its handler
+/// runs as soon as `park` has returned. So a park is to arm the alarm and to sleep, in this order,
+/// and cannot lose the alarm or a wake:
+///
+/// ```
+/// use core::{convert::Infallible, task::Waker};
+/// use polliwog_core::{Deadline, Instant, Reactor, unpark::Flag};
+/// # mod timer { pub fn micros() -> u64 { 0 } pub fn arm(_: u64) {} pub fn disarm() {} }
+/// # mod cortex_m { pub mod asm { pub fn wfi() {} } }
+///
+/// struct Chip;
+/// static UNPARK: Flag = Flag::new();
+///
+/// impl Reactor for Chip {
+///     type Error = Infallible;
+///     fn now(&self) -> Instant { Instant::from_micros(timer::micros()) }
+///     fn park(&self, until: Deadline) -> Result<(), Infallible> {
+///         if UNPARK.take() || until == Deadline::Now { return Ok(()); }
+///         match until {
+///             Deadline::At(at) => timer::arm(at.as_nanos().div_ceil(1_000)),
+///             _ => timer::disarm(),
+///         }
+///         cortex_m::asm::wfi();
+///         Ok(())
+///     }
+///     fn unparker(&self) -> Waker { UNPARK.waker() }
+/// }
+/// # Chip.park(Deadline::Now).unwrap();
+/// ```
+///
+/// What follows from the mask: such a park returns after one sleep and does not wait in a loop for
+/// what only a handler can do; and an alarm whose time has passed while it was armed must have its
+/// interrupt pending. A park with [`Deadline::Now`] is called with interrupts as they are. With feature
+/// `single-core` nothing ever unparks (a wake is a store to memory); else whoever wakes from another core
+/// sets the unparker's flag and has to interrupt this core, see
+/// [`Flag::with_bell`](crate::unpark::Flag::with_bell).
+///
+/// Interrupts are masked by `PRIMASK` on Cortex-M. Elsewhere a `single-core` build does it by a
+/// [critical section](critical_section::with), and other builds by `mstatus.MIE` on RISC-V; on other
+/// machines with several cores there is no mask, and `park` has to bring its own.
 ///
 /// [`conformance`](crate::conformance) (feature `test-kit`) checks all of this for any reactor.
 ///
@@ -143,16 +138,10 @@ pub trait Reactor {
     /// broken as a whole, not for a source that is.
     type Error: fmt::Debug;
 
-    /// Whether the executor has to announce its parks, so that wakers on other threads know
-    /// when to unpark. `false` only where nobody wakes a task but interrupt handlers of the same
-    /// core, and where [`park_unless`](Self::park_unless) looks at [`Pending`] with interrupts
-    /// masked: then a wake costs nothing beyond marking the task.
-    const NEEDS_UNPARK: bool = true;
-
-    /// Whether there is neither a clock nor anything to dispatch: `true` saves a microcontroller
-    /// that only reacts to interrupts the code for timers. Nothing may sleep then; a sleep panics
-    /// as it does outside of any executor, and [`now`](Self::now) is never called.
-    const TIMELESS: bool = false;
+    /// Whether there is a clock. A microcontroller that only reacts to interrupts says `false` and
+    /// saves the code for timers. Nothing may sleep then: a sleep panics as it does outside of any
+    /// executor, and [`now`](Self::now) is never called.
+    const HAS_CLOCK: bool = true;
 
     /// Monotonic time since an arbitrary start that stays the same for the reactor's life.
     fn now(&self) -> Instant;
@@ -183,37 +172,13 @@ pub trait Reactor {
         None
     }
 
-    /// Dispatches what is ready; where nothing is, waits for it until the deadline.
+    /// Dispatches what is ready; where nothing is, waits for it until the deadline. Called with
+    /// interrupts masked [on a chip](Self#on-a-chip), if it may wait.
     ///
     /// # Errors
     ///
     /// When the operating system refuses to wait. Interruption by a signal is not an error.
     fn park(&self, until: Deadline) -> Result<(), Self::Error>;
-
-    /// [`park`](Self::park), but without waiting if something is pending: what an executor calls
-    /// to wait in a reactor whose [`NEEDS_UNPARK`](Self::NEEDS_UNPARK) is `false`.
-    ///
-    /// An interrupt may wake a task between the executor's own look and this call, and no
-    /// unparker tells of it. So the reactor has to look once more, and fall asleep in the same
-    /// step, with interrupts masked: `wfi` ends when an interrupt is pending although masked.
-    ///
-    /// ```ignore
-    /// fn park_unless(&self, pending: &Pending<'_>, until: Deadline) -> Result<(), Infallible> {
-    ///     self.set_alarm(until);
-    ///     critical_section::with(|_| if !pending.is_set() { asm::wfi() });
-    ///     Ok(())
-    /// }
-    /// ```
-    ///
-    /// The default never waits, which is right but burns power.
-    ///
-    /// # Errors
-    ///
-    /// As [`park`](Self::park).
-    fn park_unless(&self, pending: &Pending<'_>, until: Deadline) -> Result<(), Self::Error> {
-        let _ = (pending, until);
-        self.park(Deadline::Now)
-    }
 
     /// A waker that ends a park, this one or the next: see the contract. The executor keeps it
     /// for as long as it lives and may wake it from any thread or interrupt handler.
@@ -222,8 +187,7 @@ pub trait Reactor {
 
 impl<R: Reactor + ?Sized> Reactor for &R {
     type Error = R::Error;
-    const NEEDS_UNPARK: bool = R::NEEDS_UNPARK;
-    const TIMELESS: bool = R::TIMELESS;
+    const HAS_CLOCK: bool = R::HAS_CLOCK;
 
     fn now(&self) -> Instant {
         (**self).now()
@@ -239,10 +203,6 @@ impl<R: Reactor + ?Sized> Reactor for &R {
 
     fn park(&self, until: Deadline) -> Result<(), Self::Error> {
         (**self).park(until)
-    }
-
-    fn park_unless(&self, pending: &Pending<'_>, until: Deadline) -> Result<(), Self::Error> {
-        (**self).park_unless(pending, until)
     }
 
     fn unparker(&self) -> Waker {

@@ -32,6 +32,16 @@ pub(crate) use alloc::rc::{Rc as Arc, Weak as WeakArc};
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 pub(crate) use alloc::sync::{Arc, Weak as WeakArc};
 
+#[cfg(all(not(loom), not(lean), not(target_has_atomic = "ptr")))]
+portable_atomic::cfg_no_atomic_cas! {
+    compile_error!(
+        "this chip has no compare-and-swap: either one core runs executors, then enable polliwog's \
+         feature `single-core` (and not `alloc`, `simulation` or `task-info`, which need more); or let \
+         `portable-atomic` emulate it, which is the program's choice: put `portable-atomic` into its \
+         dependencies with the feature `critical-section` or `unsafe-assume-single-core`"
+    );
+}
+
 /// `Acquire`, for what an interrupted or interrupting context of the same core has released: on
 /// a lean build there is no other, and the barriers that go with it would be for nothing; compiler fences
 /// keep the order.

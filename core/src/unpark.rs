@@ -18,7 +18,11 @@ use crate::shim::{AtomicBool, Ordering};
 /// assert!(!UNPARK.take());
 /// ```
 #[derive(Debug)]
-pub struct Flag(AtomicBool);
+pub struct Flag {
+    set: AtomicBool,
+    /// Nothing where there is none, so that the flag lies in `.bss`.
+    bell: Option<fn()>,
+}
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, set, set, ignore);
 
@@ -26,7 +30,21 @@ impl Flag {
     crate::shim::const_unless_loom! {
         /// A flag that is not set.
         pub fn new() -> Self {
-            Self(AtomicBool::new(false))
+            Self { set: AtomicBool::new(false), bell: None }
+        }
+
+        /// A flag that calls `bell` whenever it has been set, from wherever that was: what ends the
+        /// sleep of a core that another one wakes, by interrupting it. The function must not wake
+        /// anything itself.
+        ///
+        /// ```
+        /// use polliwog_core::unpark::Flag;
+        /// # mod sio { pub fn interrupt_the_other_core() {} }
+        ///
+        /// static UNPARK: Flag = Flag::with_bell(sio::interrupt_the_other_core);
+        /// ```
+        pub fn with_bell(bell: fn()) -> Self {
+            Self { set: AtomicBool::new(false), bell: Some(bell) }
         }
     }
 
@@ -35,14 +53,17 @@ impl Flag {
         // A read-modify-write: after a plain store whoever takes the flag would see what its last setter
         // did, but not what those did who had set it before.
         #[cfg(not(lean))]
-        self.0.swap(true, Ordering::Release);
+        self.set.swap(true, Ordering::Release);
         #[cfg(lean)]
-        self.0.store(true, Ordering::Release);
+        self.set.store(true, Ordering::Release);
+        if let Some(bell) = self.bell {
+            bell();
+        }
     }
 
     /// Whether the flag is set.
     pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.set.load(Ordering::Acquire)
     }
 
     /// Clears the flag; whether it was set. Writes nothing if it was not.
@@ -53,11 +74,11 @@ impl Flag {
         // A plain store would overwrite what is set between the two, and the caller would not see what
         // came before that.
         #[cfg(not(lean))]
-        return self.is_set() && self.0.swap(false, Ordering::Acquire);
+        return self.is_set() && self.set.swap(false, Ordering::Acquire);
         // On the same core the caller does see it, unless the compiler looks first and clears then.
         #[cfg(lean)]
         return self.is_set() && {
-            self.0.store(false, Ordering::Relaxed);
+            self.set.store(false, Ordering::Relaxed);
             core::sync::atomic::compiler_fence(Ordering::SeqCst);
             true
         };

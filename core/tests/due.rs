@@ -17,7 +17,7 @@ use polliwog_core::time::{
     MissedTickBehavior, interval, interval_at, sleep, sleep_millis, sleep_until, timeout,
     timeout_at,
 };
-use polliwog_core::{Deadline, Executor, Instant, Pending, Reactor, TaskPool, time};
+use polliwog_core::{Deadline, Executor, Instant, Reactor, TaskPool, time};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -92,14 +92,6 @@ impl Reactor for Moved {
             Deadline::Never => panic!("the executor waits for ever"),
         }
         Ok(())
-    }
-
-    fn park_unless(&self, pending: &Pending<'_>, until: Deadline) -> Result<(), Infallible> {
-        self.park(if pending.is_set() {
-            Deadline::Now
-        } else {
-            until
-        })
     }
 
     fn unparker(&self) -> Waker {
@@ -411,7 +403,7 @@ fn without_a_clock_a_sleep_panics() {
     struct Timeless;
     impl Reactor for Timeless {
         type Error = Infallible;
-        const TIMELESS: bool = true;
+        const HAS_CLOCK: bool = false;
         fn now(&self) -> Instant {
             panic!("there is none")
         }

@@ -13,8 +13,7 @@ use std::time::Duration;
 
 use polliwog_core::time::{interval, sleep, sleep_until, timeout};
 use polliwog_core::{
-    Deadline, Executor, Instant, InterruptExecutor, Pending, Reactor, Spawner, TaskPool,
-    spawn_detached,
+    Deadline, Executor, Instant, InterruptExecutor, Reactor, Spawner, TaskPool, spawn_detached,
 };
 
 static URGENT: InterruptExecutor<4> = InterruptExecutor::new(|| URGENT.run());
@@ -57,14 +56,6 @@ impl Reactor for Chip {
             Deadline::Never => panic!("the chip sleeps for ever"),
         }
         Ok(())
-    }
-
-    fn park_unless(&self, pending: &Pending<'_>, until: Deadline) -> Result<(), Infallible> {
-        self.park(if pending.is_set() {
-            Deadline::Now
-        } else {
-            until
-        })
     }
 
     fn unparker(&self) -> Waker {

@@ -6,7 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use polliwog_core::reactor::Pending;
 use polliwog_core::{
     Deadline, Executor, Handle, Instant, Reactor, TaskPool, spawn_detached, yield_now,
 };
@@ -16,28 +15,18 @@ use polliwog_core::{
 #[derive(Default)]
 struct Chip {
     interrupt: RefCell<Option<Waker>>,
-    refused: Cell<u32>,
 }
 
 impl Reactor for &Chip {
     type Error = &'static str;
-    const NEEDS_UNPARK: bool = false;
 
     fn now(&self) -> Instant {
         Instant::ZERO
     }
 
-    fn park(&self, _: Deadline) -> Result<(), Self::Error> {
-        Ok(())
-    }
-
-    fn park_unless(&self, pending: &Pending<'_>, _: Deadline) -> Result<(), Self::Error> {
-        if pending.is_set() {
-            self.refused.set(self.refused.get() + 1);
-            return match self.refused.get() {
-                0..10 => Ok(()),
-                _ => Err("never falls asleep"),
-            };
+    fn park(&self, until: Deadline) -> Result<(), Self::Error> {
+        if until == Deadline::Now {
+            return Ok(());
         }
         match self.interrupt.take() {
             Some(waker) => waker.wake(),

@@ -48,10 +48,12 @@ linker() {
     export "CARGO_TARGET_${name}_LINKER=$lld"
 }
 
-# build TARGET ARGUMENT...
+# build TARGET ARGUMENT...: `--profile NAME` among these, or it is built for release.
 build() {
+    local profile=(--release)
+    [[ " $* " != *" --profile "* ]] || profile=()
     linker "$1"
-    cargo_for "$1" build --release --locked "${@:2}"
+    cargo_for "$1" build "${profile[@]}" --locked "${@:2}"
 }
 
 # Sets `qemu` to the command that emulates a board for the target.

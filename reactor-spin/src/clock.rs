@@ -55,10 +55,11 @@ pub trait Clock {
     }
 
     /// Arranges for an interrupt at `at`, in the place of an earlier one; none for
-    /// [`Deadline::Never`]. Called before every sleep.
+    /// [`Deadline::Never`]. Called before every sleep, on a chip with interrupts masked: the alarm's
+    /// handler cannot run before the sleep has begun.
     ///
     /// If `at` has passed already, or passes while the alarm is being set, the interrupt must
-    /// come at once: a compare register that waits for equality has to be checked again after
+    /// be pending at once: a compare register that waits for equality has to be checked again after
     /// it was written.
     fn set_alarm(&self, at: Deadline) {
         let _ = at;

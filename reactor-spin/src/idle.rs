@@ -14,35 +14,24 @@ use crate::signal::Unpark;
 /// when an interrupt (the alarm's among them) may have woken a task, when `unpark` is set, and
 /// at the deadline. It may return early at any time.
 ///
-/// # Without a race
+/// # On a chip
 ///
-/// An interrupt may wake a task after the executor has found none ready and before the hook
-/// sleeps. The wake sets `unpark`. So a hook that sleeps until an interrupt comes must look at
-/// `unpark` and fall asleep in one step, with interrupts masked: `wfi` ends when an interrupt
-/// becomes pending, masked or not, and its handler runs when the mask is lifted.
+/// The hook is an instruction. The executor has masked interrupts before it looked for the last time
+/// and the [alarm was set](Clock::set_alarm), so nothing can come in between; `wfi` ends when an
+/// interrupt becomes pending, masked or not, and its handler runs when the hook has returned. See
+/// [`Reactor`](polliwog_core::Reactor#on-a-chip). A hook must not wait there in a loop, since no handler can
+/// end it.
 ///
 /// ```
 /// use polliwog_spin::{Clock, Deadline, SpinReactor, Unpark};
-/// # mod cortex_m {
-/// #     pub mod interrupt { pub fn free<R>(f: impl FnOnce(&()) -> R) -> R { f(&()) } }
-/// #     pub mod asm { pub fn wfi() {} }
-/// # }
+/// # mod cortex_m { pub mod asm { pub fn wfi() {} } }
 /// # fn reactor(clock: impl Clock) {
-/// let wait_for_interrupt = |_: Deadline, unpark: &Unpark<'_>| {
-///     cortex_m::interrupt::free(|_| {
-///         if !unpark.is_set() {
-///             cortex_m::asm::wfi();
-///         }
-///     });
-/// };
+/// let sleep = |_: Deadline, _: &Unpark<'_>| cortex_m::asm::wfi();
 /// static FLAG: polliwog_spin::Flag = polliwog_spin::Flag::new();
-/// let reactor = SpinReactor::with_flag(clock, wait_for_interrupt, &FLAG);
+/// let reactor = SpinReactor::with_flag(clock, sleep, &FLAG);
 /// # let _ = reactor;
 /// # }
 /// ```
-///
-/// On Cortex-M `wfe` needs no mask: an interrupt (with `SEVONPEND`, or on its handler's return)
-/// sets the event register, and `wfe` then returns at once.
 ///
 /// Closures of this form are hooks; a type of your own can also use the clock, and fail.
 pub trait Idle<C> {
@@ -68,7 +57,8 @@ impl<C, F: Fn(Deadline, &Unpark<'_>)> Idle<C> for F {
 
 /// Burns time until the deadline or an unpark.
 ///
-/// It needs nothing of the target, and an unpark ends it within nanoseconds.
+/// It needs nothing of the target, and an unpark ends it within nanoseconds. On a chip it returns at
+/// once, and the executor looks again.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SpinLoop;
 
@@ -76,7 +66,8 @@ impl<C: Clock> Idle<C> for SpinLoop {
     type Error = Infallible;
 
     fn idle(&self, clock: &C, until: Deadline, unpark: &Unpark<'_>) -> Result<(), Infallible> {
-        while !unpark.is_set() {
+        // On a chip whoever sets the flag is masked.
+        while cfg!(not(target_os = "none")) && !unpark.is_set() {
             match until {
                 Deadline::At(at) if clock.now() < at => {}
                 Deadline::Never => {}

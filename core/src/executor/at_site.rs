@@ -3,7 +3,6 @@
 
 use core::future::Future;
 
-#[cfg(lean)]
 use super::Handle;
 use super::core::{Core, CoreRef};
 use super::error::{SpawnError, SpawnErrorKind, TrySpawnError};
@@ -111,9 +110,25 @@ where
     K: DetachAt<F::Future>,
 {
     let _ = site;
-    let spawner = spawner.any_spawner();
-    if K::MORTAL {
-        match prepare::<S, F, Args, (), true>(&spawner, function, args)? {
+    spawner.detach::<S, F, Args>(function, args)
+}
+
+/// Starts a detached task on the executor's own level or, on a lean build, above it. Whether it is
+/// `mortal`, so that the executor's end can be the task's, is known to the compiler.
+#[inline(always)]
+fn detach_here<S, F, Args>(
+    spawner: &Spawner,
+    mortal: bool,
+    function: F,
+    args: Args,
+) -> Result<(), TrySpawnError<Args>>
+where
+    S: Site,
+    F: TaskFn<Args>,
+    F::Future: 'static,
+{
+    if mortal {
+        match prepare::<S, F, Args, (), true>(spawner, function, args)? {
             // SAFETY: the body was written and the slot claimed just now.
             Prepared::Filled(core, slot, body) => unsafe {
                 start_detached::<F::Future, SiteHome<S, (), true>>(core, slot, body);
@@ -122,7 +137,7 @@ where
             Prepared::Gone(_, body) => unsafe { forgo::<S, F::Future>(body) },
         }
     } else if let Prepared::Filled(core, slot, body) =
-        prepare::<S, F, Args, (), false>(&spawner, function, args)?
+        prepare::<S, F, Args, (), false>(spawner, function, args)?
     {
         // SAFETY: as above.
         unsafe { start_detached::<F::Future, SiteHome<S, (), false>>(core, slot, body) };
@@ -157,15 +172,21 @@ pub trait SpawnAt {
     fn spawner(&self) -> Spawner;
 }
 
-/// What starts detached tasks with futures of type `F` at a site: the same, or a [`Handle`] in an
-/// interrupt handler if the future is `Send`.
+/// What starts detached tasks with futures of type `F` at a site: the same, or a [`Handle`] on another
+/// thread or core or in an interrupt handler, if the future is `Send`.
 #[doc(hidden)]
-pub trait DetachAt<F> {
-    /// Whether the executor's end can be the task's.
-    const MORTAL: bool = true;
-
-    /// The spawner to use, on this executor's level or above it.
-    fn any_spawner(&self) -> Spawner;
+pub trait DetachAt<Fut> {
+    /// Makes the future in one of the site's bodies and sets it going.
+    ///
+    /// # Errors
+    ///
+    /// The arguments, with the limit that was hit.
+    #[doc(hidden)]
+    fn detach<S, F, Args>(&self, function: F, args: Args) -> Result<(), TrySpawnError<Args>>
+    where
+        S: Site,
+        F: TaskFn<Args, Future = Fut>,
+        Fut: Future + 'static;
 }
 
 impl SpawnAt for Spawner {
@@ -175,20 +196,152 @@ impl SpawnAt for Spawner {
     }
 }
 
-impl<F> DetachAt<F> for Spawner {
+impl<Fut> DetachAt<Fut> for Spawner {
     #[inline]
-    fn any_spawner(&self) -> Spawner {
-        *self
+    fn detach<S, F, Args>(&self, function: F, args: Args) -> Result<(), TrySpawnError<Args>>
+    where
+        S: Site,
+        F: TaskFn<Args, Future = Fut>,
+        Fut: Future + 'static,
+    {
+        detach_here::<S, F, Args>(self, true, function, args)
     }
 }
 
 /// Claiming, filling and publishing a slot leave no state in which an interrupt handler must not
 /// do the same (S2 of `lean`).
 #[cfg(lean)]
-impl<F: Send> DetachAt<F> for Handle {
+impl<Fut: Send> DetachAt<Fut> for Handle {
     #[inline]
-    fn any_spawner(&self) -> Spawner {
-        Spawner::new(self.executor())
+    fn detach<S, F, Args>(&self, function: F, args: Args) -> Result<(), TrySpawnError<Args>>
+    where
+        S: Site,
+        F: TaskFn<Args, Future = Fut>,
+        Fut: Future + 'static,
+    {
+        detach_here::<S, F, Args>(&Spawner::new(self.executor()), true, function, args)
+    }
+}
+
+/// From a handler, or from another core: what the executor does on its own level meanwhile is kept
+/// out by the lock, under which the slot is claimed and, once the future is there, published.
+#[cfg(all(not(lean), not(feature = "std")))]
+impl<Fut: Send> DetachAt<Fut> for Handle {
+    fn detach<S, F, Args>(&self, function: F, args: Args) -> Result<(), TrySpawnError<Args>>
+    where
+        S: Site,
+        F: TaskFn<Args, Future = Fut>,
+        Fut: Future + 'static,
+    {
+        use crate::task::{body::run, waker};
+        const { S::BODIES.assert_fits::<Fut, ()>() };
+        let (core, epoch) = self.core();
+        let (slot, index) = match core.lend_slot(epoch) {
+            Ok(lent) => lent,
+            Err(kind) => return Err(TrySpawnError::new(kind, args)),
+        };
+        let Some(body) = S::BODIES.take() else {
+            let block = slot.block_at(index);
+            core.if_open(epoch, || core.release_slot(block, index));
+            let capacity = S::BODIES.len();
+            return Err(TrySpawnError::new(
+                SpawnErrorKind::BodiesFull { capacity },
+                args,
+            ));
+        };
+        // A panic here keeps both for ever; but it ends the program.
+        // SAFETY: fresh memory of the right layout.
+        unsafe { Body::<Fut, (), ()>::make(body, function, args) };
+        let published = core.if_open(epoch, || {
+            // S2: the slot is still the one that was lent.
+            slot.publish(run::<Fut, SiteHome<S, (), true>>, body);
+        });
+        match published {
+            // SAFETY: the slot was claimed.
+            Some(()) => unsafe { waker::wake(slot) },
+            // SAFETY: the future is ours, and no slot knows of it.
+            None => unsafe { forgo::<S, Fut>(body) },
+        }
+        Ok(())
+    }
+}
+
+/// From another thread: slots are the executor's thread's, so the future goes to its body at once and
+/// waits in the inbox for a slot.
+#[cfg(feature = "std")]
+impl<Fut: Send> DetachAt<Fut> for Handle {
+    fn detach<S, F, Args>(&self, function: F, args: Args) -> Result<(), TrySpawnError<Args>>
+    where
+        S: Site,
+        F: TaskFn<Args, Future = Fut>,
+        Fut: Future + 'static,
+    {
+        const { S::BODIES.assert_fits::<Fut, ()>() };
+        if let Err(kind) = self.has_room() {
+            return Err(TrySpawnError::new(kind, args));
+        }
+        let Some(body) = S::BODIES.take() else {
+            let capacity = S::BODIES.len();
+            return Err(TrySpawnError::new(
+                SpawnErrorKind::BodiesFull { capacity },
+                args,
+            ));
+        };
+        // Gives the body back if the function panics.
+        let empty = Parcel::<S, Fut> {
+            body,
+            full: false,
+            of: core::marker::PhantomData,
+        };
+        // SAFETY: fresh memory of the right layout.
+        unsafe { Body::<Fut, (), ()>::make(body, function, args) };
+        let parcel = empty.filled();
+        // Should the executor be gone by now, the task has ended with it.
+        self.submit_job(move |spawner| parcel.start(spawner));
+        Ok(())
+    }
+}
+
+/// A site's body on its way to the executor's thread.
+#[cfg(feature = "std")]
+struct Parcel<S: Site, F: Future> {
+    body: *mut (),
+    /// Whether there is a future in it.
+    full: bool,
+    of: core::marker::PhantomData<(fn(S), F)>,
+}
+
+// SAFETY: it owns the body, and the future in it is `Send`.
+#[cfg(feature = "std")]
+unsafe impl<S: Site, F: Future + Send> Send for Parcel<S, F> {}
+
+#[cfg(feature = "std")]
+impl<S: Site, F: Future + 'static> Parcel<S, F> {
+    /// The same with a future in it.
+    fn filled(mut self) -> Self {
+        self.full = true;
+        self
+    }
+
+    fn start(self, spawner: &Spawner) {
+        // There is a free slot, or the inbox would not have come to this.
+        if let Ok((core, slot)) = spawner.claim() {
+            let body = core::mem::ManuallyDrop::new(self).body;
+            // SAFETY: the executor's thread; the body holds the future, and the slot was claimed
+            // just now.
+            unsafe { start_detached::<F, SiteHome<S, (), true>>(core, slot, body) };
+        }
+    }
+}
+
+#[cfg(feature = "std")]
+impl<S: Site, F: Future> Drop for Parcel<S, F> {
+    fn drop(&mut self) {
+        match self.full {
+            // SAFETY: the future is ours, and no slot knows of it.
+            true => unsafe { forgo::<S, F>(self.body) },
+            false => S::BODIES.give_back(self.body),
+        }
     }
 }
 
@@ -221,13 +374,16 @@ impl SpawnAt for EndlessSpawner {
     }
 }
 
-impl<F> DetachAt<F> for EndlessSpawner {
-    // Where a panic unwinds, it ends even an endless executor. And tasks want to be described.
-    const MORTAL: bool = cfg!(not(lean));
-
+impl<Fut> DetachAt<Fut> for EndlessSpawner {
     #[inline]
-    fn any_spawner(&self) -> Spawner {
-        self.0
+    fn detach<S, F, Args>(&self, function: F, args: Args) -> Result<(), TrySpawnError<Args>>
+    where
+        S: Site,
+        F: TaskFn<Args, Future = Fut>,
+        Fut: Future + 'static,
+    {
+        // Where a panic unwinds, it ends even an endless executor. And tasks want to be described.
+        detach_here::<S, F, Args>(&self.0, cfg!(not(lean)), function, args)
     }
 }
 

@@ -1,9 +1,16 @@
 //! The ambient context: which executor runs on this thread.
 //!
 //! Where there are threads it is a thread-local. On bare metal it is a static that the run loop
-//! saves and restores, which is right as long as a single core runs executors (interrupt
-//! handlers that run one come and go like function calls); feature `single-core` says that this
-//! is so. Without the feature bare metal has no ambient context, only explicit handles.
+//! saves and restores, which is right as long as a single core runs executors; feature `single-core`
+//! says that this is so. Without the feature bare metal has no ambient context, only explicit handles.
+//!
+//! Interrupt handlers come and go like function calls, so one that runs an executor can use statics
+//! in the same way; but whoever it interrupts is in the context of *another* level, from which
+//! nothing is to be seen (L1). There are two statics: `MAIN`, that of the level which nothing is
+//! below, and `HANDLER`, with the number of the handler that it belongs to.
+//!
+//! * **L1.** The context of a level is used on that level only: futures that are not `Send`, and the
+//!   reactor, which is not `Sync`, belong to it.
 
 use core::ptr;
 
@@ -21,8 +28,18 @@ mod current {
     pub(super) fn get() -> *const Core {
         CURRENT.with(|current| current.get())
     }
-    pub(super) fn replace(core: *const Core) -> *const Core {
+    pub(super) type Former = *const Core;
+    #[inline]
+    pub(super) fn enter(core: *const Core, _: bool) -> Former {
         CURRENT.with(|current| current.replace(core))
+    }
+    #[inline]
+    pub(super) fn leave(former: &Former, _: bool) {
+        CURRENT.with(|current| current.set(*former));
+    }
+    #[cfg(lean)]
+    pub(super) fn set_main(core: *const Core) {
+        CURRENT.with(|current| current.set(core));
     }
 }
 
@@ -38,9 +55,18 @@ mod current {
     pub(super) fn get() -> *const Core {
         CURRENT.with(Cell::get)
     }
+    pub(super) type Former = *const Core;
     #[inline]
-    pub(super) fn replace(core: *const Core) -> *const Core {
+    pub(super) fn enter(core: *const Core, _: bool) -> Former {
         CURRENT.with(|current| current.replace(core))
+    }
+    #[inline]
+    pub(super) fn leave(former: &Former, _: bool) {
+        CURRENT.with(|current| current.set(*former));
+    }
+    #[cfg(lean)]
+    pub(super) fn set_main(core: *const Core) {
+        CURRENT.with(|current| current.set(core));
     }
 }
 
@@ -52,25 +78,78 @@ mod current {
 ))]
 mod current {
     use super::Core;
+    use crate::interrupt::{SELF_AWARE, level};
     use core::cell::Cell;
 
-    struct Current(Cell<*const Core>);
+    /// An executor at a level.
+    #[derive(Clone, Copy)]
+    struct At {
+        core: *const Core,
+        level: usize,
+    }
+
+    struct Current<T>(Cell<T>);
 
     // SAFETY: feature `single-core` says that one core runs executors. Whoever interrupts us in
     // the middle of an access leaves the value as it was found. Not atomic, so that a program
     // that never asks for the ambient executor does not contain it.
-    unsafe impl Sync for Current {}
+    unsafe impl<T> Sync for Current<T> {}
 
-    static CURRENT: Current = Current(Cell::new(core::ptr::null()));
+    static MAIN: Current<*const Core> = Current(Cell::new(core::ptr::null()));
+    static HANDLER: Current<At> = Current(Cell::new(At {
+        core: core::ptr::null(),
+        level: 0,
+    }));
 
     #[inline]
     pub(super) fn get() -> *const Core {
-        CURRENT.0.get()
+        match level() {
+            0 => MAIN.0.get(),
+            level => of_handler(level),
+        }
+    }
+
+    #[cold]
+    fn of_handler(level: usize) -> *const Core {
+        let handler = HANDLER.0.get();
+        // L1: else it is the context of a handler that this one has interrupted.
+        match handler.level == level {
+            true => handler.core,
+            false => core::ptr::null(),
+        }
+    }
+
+    /// What was current, at whatever level, before somebody entered.
+    pub(super) struct Former(At);
+
+    /// Makes `core` current for main's level.
+    #[inline]
+    #[cfg_attr(not(lean), allow(dead_code, reason = "for the leanest executor"))]
+    pub(super) fn set_main(core: *const Core) {
+        MAIN.0.set(core);
+    }
+
+    /// Makes `core` current. `in_handler` says that this is in an interrupt handler for certain;
+    /// else the machine is asked if it knows.
+    #[inline]
+    pub(super) fn enter(core: *const Core, in_handler: bool) -> Former {
+        let level = if in_handler || SELF_AWARE { level() } else { 0 };
+        Former(match level {
+            0 => At {
+                core: MAIN.0.replace(core),
+                level: 0,
+            },
+            level => HANDLER.0.replace(At { core, level }),
+        })
     }
 
     #[inline]
-    pub(super) fn replace(core: *const Core) -> *const Core {
-        CURRENT.0.replace(core)
+    pub(super) fn leave(former: &Former, in_handler: bool) {
+        let level = if in_handler || SELF_AWARE { level() } else { 0 };
+        match level {
+            0 => MAIN.0.set(former.0.core),
+            _ => HANDLER.0.set(former.0),
+        }
     }
 }
 
@@ -85,9 +164,11 @@ mod current {
     pub(super) fn get() -> *const Core {
         core::ptr::null()
     }
-    pub(super) fn replace(_: *const Core) -> *const Core {
-        core::ptr::null()
+    pub(super) struct Former;
+    pub(super) fn enter(_: *const Core, _: bool) -> Former {
+        Former
     }
+    pub(super) fn leave(_: &Former, _: bool) {}
 }
 
 /// What the task that is being polled may still do, where there is one executor to a level: not in its
@@ -216,20 +297,27 @@ pub(crate) fn current() -> Option<CoreRef> {
 /// Crate-internal, because it must not be leaked: the clock points to the reactor.
 pub(super) struct Entered {
     core: &'static Core,
-    former: *const Core,
+    former: current::Former,
     clock: Option<Clock>,
     /// What was left to the task that is being polled, if this is inside of one.
     budget: isize,
+    in_handler: bool,
 }
 
 impl Entered {
+    /// `in_handler`: see [`current`].
+    ///
     /// # Safety
     ///
     /// The caller's thread is the executor's, and the guard is dropped before `reactor` is
     /// moved or dropped.
     #[inline]
-    pub(super) unsafe fn new<R: Reactor>(core: &'static Core, reactor: &R) -> Self {
-        let clock = (!R::TIMELESS).then_some(Clock {
+    pub(super) unsafe fn new<R: Reactor>(
+        core: &'static Core,
+        reactor: &R,
+        in_handler: bool,
+    ) -> Self {
+        let clock = R::HAS_CLOCK.then_some(Clock {
             reactor: ptr::from_ref(reactor).cast(),
             now: now::<R>,
         });
@@ -240,19 +328,20 @@ impl Entered {
         #[cfg(lean)]
         left::set(UNLIMITED);
         #[cfg(all(lean, feature = "interrupt-executors"))]
-        if !R::TIMELESS {
+        if R::HAS_CLOCK {
             super::levels::wait_in(core, reactor);
         }
         Self {
             core,
             budget,
-            former: current::replace(core),
-            clock: if R::TIMELESS && cfg!(lean) {
+            former: current::enter(core, in_handler),
+            clock: if !R::HAS_CLOCK && cfg!(lean) {
                 // There was none before, and none comes.
                 None
             } else {
                 core.set_clock(clock)
             },
+            in_handler,
         }
     }
 }
@@ -265,8 +354,10 @@ impl Entered {
 #[cfg(lean)]
 #[inline(always)]
 pub(super) unsafe fn enter_for_ever<R: Reactor>(core: &'static Core, reactor: &R) {
-    current::replace(core);
-    if !R::TIMELESS {
+    // In a handler this would be of no use, and do no harm: L1 has it that main's level, which never
+    // runs again, is not what ambient calls there refer to.
+    current::set_main(core);
+    if R::HAS_CLOCK {
         #[cfg(all(lean, feature = "interrupt-executors"))]
         super::levels::wait_in(core, reactor);
         core.set_clock(Some(Clock {
@@ -284,7 +375,7 @@ impl Drop for Entered {
         #[cfg(lean)]
         left::set(self.budget);
         self.core.set_clock(self.clock);
-        current::replace(self.former);
+        current::leave(&self.former, self.in_handler);
     }
 }
 

@@ -251,6 +251,11 @@ impl Core {
         head.set_doorbell(self.outside.with(|outside| outside.unparker.is_some()));
         #[cfg(not(lean))]
         {
+            // Under the lock where others may go through the list.
+            #[cfg(not(feature = "std"))]
+            self.outside
+                .with(|_| head.next.set(self.blocks.replace(block)));
+            #[cfg(feature = "std")]
             head.next.set(self.blocks.replace(block));
             head.next_free.set(self.free.replace(block));
             self.slots.set(self.slots.get() + len);
@@ -358,13 +363,6 @@ impl Core {
         self.signals.load(Ordering::SeqCst) & bits != 0
     }
 
-    /// Whether there is a reason not to wait: a task, or one of these signals. Plain loads.
-    #[cfg(not(lean))]
-    #[inline]
-    pub(crate) fn has_work(&self, reasons: usize) -> bool {
-        self.is_pending() || self.signals.load(Ordering::Relaxed) & reasons != 0
-    }
-
     /// Whether any task is due. Plain loads: an idle look writes nothing.
     #[cfg(not(lean))]
     #[inline]
@@ -459,6 +457,49 @@ impl Core {
     #[cfg(not(lean))]
     pub(crate) fn clear_signal(&self, bit: usize) {
         self.signals.fetch_and(!bit, Ordering::SeqCst);
+    }
+
+    /// Does something for the claim `epoch` before its executor's end, which waits for that.
+    #[cfg(all(not(lean), not(feature = "std")))]
+    pub(crate) fn if_open<T>(&self, epoch: usize, f: impl FnOnce() -> T) -> Option<T> {
+        self.outside
+            .with(|_| (self.epoch() == epoch && !self.closing.get()).then(f))
+    }
+
+    /// Takes a free slot from another level or core, for the claim `epoch`.
+    #[cfg(all(not(lean), not(feature = "std")))]
+    pub(crate) fn lend_slot(
+        &self,
+        epoch: usize,
+    ) -> Result<(SlotRef, usize), super::error::SpawnErrorKind> {
+        use super::error::SpawnErrorKind;
+        match self.if_open(epoch, || self.claim_slot()) {
+            Some(Some(slot)) => Ok(slot),
+            Some(None) => Err(SpawnErrorKind::TasksFull {
+                capacity: self.capacity(),
+            }),
+            None => Err(SpawnErrorKind::Closed),
+        }
+    }
+
+    /// Begins the executor's end: nobody starts tasks from now on.
+    pub(crate) fn begin_closing(&self) {
+        #[cfg(all(not(lean), not(feature = "std")))]
+        self.outside.with(|_| self.closing.set(true));
+        #[cfg(not(all(not(lean), not(feature = "std"))))]
+        self.closing.set(true);
+    }
+
+    /// Whether nobody ran the executor; now the caller does, on whatever level or thread.
+    #[cfg(all(not(lean), not(loom), feature = "interrupt-executors"))]
+    pub(crate) fn try_run(&self) -> bool {
+        self.outside.with(|_| !self.running.replace(true))
+    }
+
+    /// Ends the run that [`try_run`](Self::try_run) has begun, by dropping what stands for it.
+    #[cfg(all(not(lean), not(loom), feature = "interrupt-executors"))]
+    pub(crate) fn end_run<R>(&self, run: R) {
+        self.outside.with(|_| drop(run));
     }
 
     // From here on: the executor's thread only (S5), but for `claim_slot` without `std`.

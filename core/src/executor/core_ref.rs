@@ -23,12 +23,6 @@ impl CoreRef {
         self.epoch
     }
 
-    /// A handle of whoever has the core now.
-    #[cfg(all(lean, feature = "interrupt-executors"))]
-    pub(crate) fn new_handle(core: &'static Core) -> super::Handle {
-        super::Handle::new(core, core.epoch())
-    }
-
     /// A reference made of its parts, on the executor's thread or level; or for an interrupt handler,
     /// which may use it to spawn and for nothing else.
     #[inline]

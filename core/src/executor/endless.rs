@@ -4,16 +4,11 @@ use super::EndlessSpawner;
 #[cfg(not(lean))]
 use super::core::SHUTDOWN;
 #[cfg(lean)]
-use super::{Deadline, context, run};
+use super::{Deadline, context, run, stride::Stride};
 #[cfg(lean)]
-use crate::reactor::Pending;
+use crate::interrupt::masked;
 use crate::reactor::Reactor;
 use crate::task::TaskPool;
-
-/// After so many turns in a row without a pause the reactor is looked at. In the other run loop
-/// the clock has a say, too; here there is too little to gain by it.
-#[cfg(lean)]
-const TURNS_BETWEEN_LOOKS: u32 = 64;
 
 impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
     /// Runs an executor over this memory for ever: what the `main` of a microcontroller ends
@@ -68,7 +63,7 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
     fn run_lean<R: Reactor>(&'static self, reactor: R, start: impl FnOnce(EndlessSpawner)) -> ! {
         use crate::task::ready::{Block, words};
 
-        let Some(claim) = self.open(&reactor) else {
+        let Some(claim) = self.open(super::unparker_of(&reactor)) else {
             panic!("the task pool belongs to another executor");
         };
         start(EndlessSpawner::new(claim));
@@ -76,7 +71,7 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
         // SAFETY: this is the executor's level from now on, and the reactor stays where it is.
         unsafe { context::enter_for_ever(core, &reactor) };
         let block = self.block();
-        let mut turns = 0;
+        let mut stride = Stride::new();
         loop {
             // SAFETY: as in `Running::turn`; the block has N slots.
             let busy = unsafe {
@@ -90,22 +85,21 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
                 }
             };
             if busy {
-                if R::TIMELESS {
-                    continue;
-                }
                 // Also where something is always ready, timers fire and sources are looked at.
-                turns += 1;
-                if turns < TURNS_BETWEEN_LOOKS {
+                if !R::HAS_CLOCK || !stride.is_due() {
                     continue;
                 }
-                turns = 0;
                 check(reactor.park(Deadline::Now));
             }
             let mut until = Deadline::Never;
-            if !R::TIMELESS && core.has_timers() {
+            if R::HAS_CLOCK && (busy || core.has_timers()) {
                 // Before the wait: what is due at once need not go through the reactor, and what
                 // an interrupt has woken comes before what the clock wakes.
-                if core.fire(reactor.now()) > 0 || busy {
+                let now = reactor.now();
+                if busy {
+                    stride.measure(now);
+                }
+                if core.fire(now) > 0 || busy {
                     continue;
                 }
                 if let Some(deadline) = core.next_deadline() {
@@ -113,7 +107,14 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
                 }
             }
             if !busy {
-                check(reactor.park_unless(&Pending::new(block, words(N)), until));
+                stride.pause();
+                check(masked(|| {
+                    // SAFETY: the block has N slots.
+                    match unsafe { Block::is_pending(block, words(N)) } {
+                        true => Ok(()),
+                        false => reactor.park(until),
+                    }
+                }));
             }
         }
     }

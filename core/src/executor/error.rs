@@ -49,6 +49,17 @@ pub enum SpawnErrorKind {
 impl fmt::Display for SpawnErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NoExecutor
+                if cfg!(all(
+                    target_os = "none",
+                    not(feature = "single-core"),
+                    not(feature = "std")
+                )) =>
+            {
+                f.write_str(
+                    "without polliwog's feature `single-core` no executor is ambient on bare metal",
+                )
+            }
             Self::NoExecutor => f.write_str("no executor runs on this thread"),
             Self::Closed => f.write_str("the executor is shut down"),
             Self::TasksFull { capacity } => {

@@ -70,7 +70,7 @@ impl Handle {
         self.core.epoch() == self.epoch
     }
 
-    #[cfg(feature = "std")]
+    #[cfg(not(lean))]
     pub(crate) fn core(&self) -> (&'static Core, usize) {
         (self.core, self.epoch)
     }

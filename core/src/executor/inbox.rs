@@ -239,6 +239,28 @@ impl Handle {
     }
 }
 
+impl Handle {
+    /// Whether there is room in the inbox.
+    pub(super) fn has_room(&self) -> Result<(), SpawnErrorKind> {
+        let (core, epoch) = self.core();
+        core.with_inbox(epoch, |inbox| match inbox.capacity {
+            capacity if inbox.jobs.len() >= capacity => Err(SpawnErrorKind::InboxFull { capacity }),
+            _ => Ok(()),
+        })
+        .unwrap_or(Err(SpawnErrorKind::Closed))
+    }
+
+    /// Leaves a job in the inbox, whether there is room or not; drops it if the executor is gone.
+    pub(super) fn submit_job(&self, job: impl FnOnce(&Spawner) + Send + 'static) {
+        let (core, epoch) = self.core();
+        let mut job: Option<Job> = Some(Box::new(job));
+        core.with_inbox(epoch, |inbox| inbox.jobs.extend(job.take()));
+        // Not under the lock: it is foreign code's destructor.
+        drop(job);
+        core.signal(epoch, INBOX);
+    }
+}
+
 /// What a remote task and its handle share.
 struct Shared<T>(Mutex<State<T>>);
 

@@ -1,13 +1,21 @@
 //! [`InterruptExecutor`]: an executor that an interrupt handler runs.
 
 use core::task::{RawWaker, RawWakerVTable, Waker};
+#[cfg(lean)]
 use core::time::Duration;
 
-use super::core::CoreRef;
-use super::{Entered, Handle, levels, run};
+#[cfg(lean)]
+use super::levels;
+use super::{Entered, Handle};
+#[cfg(not(lean))]
+use super::{Running, core::Core};
 use crate::reactor::{Deadline, Reactor};
 use crate::task::TaskPool;
-use crate::task::ready::{Block, words};
+#[cfg(lean)]
+use crate::task::{
+    ready::{Block, words},
+    run,
+};
 use crate::time::Instant;
 
 /// Runs tasks in the handler of an interrupt that its wakes pend, so that they preempt everything
@@ -30,10 +38,37 @@ use crate::time::Instant;
 ///
 /// spawn_detached!(URGENT.handle(), [motor](pins)).unwrap();
 /// ```
+///
+/// On a host, where there are no interrupts, a test calls `run` itself, always on the same thread:
+///
+#[cfg_attr(feature = "std", doc = "```")]
+#[cfg_attr(not(feature = "std"), doc = "```ignore")]
+/// use polliwog_core::{InterruptExecutor, spawn_detached};
+/// use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+///
+/// static PENDED: AtomicU32 = AtomicU32::new(0);
+/// static URGENT: InterruptExecutor<2> = InterruptExecutor::new(|| { PENDED.fetch_add(1, Relaxed); });
+/// static TURNS: AtomicU32 = AtomicU32::new(0);
+///
+/// async fn motor() {
+///     TURNS.fetch_add(1, Relaxed);
+/// }
+///
+/// spawn_detached!(URGENT.handle(), [motor]()).unwrap();
+/// assert_eq!((PENDED.load(Relaxed), TURNS.load(Relaxed)), (1, 0));
+/// URGENT.run();
+/// assert_eq!(TURNS.load(Relaxed), 1);
+/// ```
 #[derive(Debug)]
 pub struct InterruptExecutor<const N: usize> {
     pool: TaskPool<N>,
     pend: fn(),
+    /// Sees to it that the pool is open before anybody uses it.
+    #[cfg(threads)]
+    opened: std::sync::Once,
+    /// The thread that runs it, once there is one.
+    #[cfg(threads)]
+    thread: core::sync::atomic::AtomicUsize,
 }
 
 /// No clock, nothing to wait for; the unparker pends the interrupt.
@@ -54,8 +89,10 @@ unsafe fn pend(data: *const ()) {
 unsafe fn ignore(_: *const ()) {}
 
 /// The same on a level whose time is known.
+#[cfg(lean)]
 struct WithClock(fn() -> Instant);
 
+#[cfg(lean)]
 impl Reactor for WithClock {
     type Error = core::convert::Infallible;
 
@@ -78,7 +115,7 @@ impl Reactor for WithClock {
 
 impl Reactor for Pend {
     type Error = core::convert::Infallible;
-    const TIMELESS: bool = true;
+    const HAS_CLOCK: bool = false;
 
     fn now(&self) -> Instant {
         Instant::ZERO
@@ -100,32 +137,62 @@ impl<const N: usize> InterruptExecutor<N> {
         Self {
             pool: TaskPool::new(),
             pend,
+            #[cfg(threads)]
+            opened: std::sync::Once::new(),
+            #[cfg(threads)]
+            thread: core::sync::atomic::AtomicUsize::new(0),
         }
     }
 
     /// What starts tasks, from any level.
     pub fn handle(&'static self) -> Handle {
-        critical_section::with(|_| {
+        let open = || {
             // The first caller prepares the pool; for all others it is taken.
-            self.pool.open(&Pend(&self.pend));
-        });
-        CoreRef::new_handle(self.pool.core())
+            let opened = self.pool.open(Some(Pend(&self.pend).unparker()));
+            // From now on a wake pends the interrupt.
+            #[cfg(not(lean))]
+            if opened.is_some() {
+                self.pool.core().ready.announce_park();
+            }
+            #[cfg(lean)]
+            let _ = opened;
+        };
+        #[cfg(threads)]
+        self.opened.call_once(open);
+        #[cfg(not(threads))]
+        critical_section::with(|_| open());
+        let core = self.pool.core();
+        Handle::new(core, core.epoch())
     }
 
     /// Polls all tasks that are ready, until none is: the interrupt's handler.
     ///
     /// Called while it is running already, by a task or a handler that preempts it, it does
     /// nothing: the tasks are polled by the call that is under way.
+    ///
+    /// # Panics
+    ///
+    /// On a host, if another thread has run it before.
     pub fn run(&'static self) {
         // The handle's claim, or nothing has been spawned yet.
+        if self.pool.core().epoch() & 1 == 0 {
+            return;
+        }
+        #[cfg(threads)]
+        self.assert_thread();
+        self.run_opened();
+    }
+
+    #[cfg(lean)]
+    fn run_opened(&'static self) {
         let core = self.pool.core();
-        if core.epoch() & 1 == 0 || critical_section::with(|_| core.running.replace(true)) {
+        if critical_section::with(|_| core.running.replace(true)) {
             return;
         }
         if let Some(clock) = levels::clock() {
             let reactor = WithClock(clock);
             // SAFETY: as below.
-            let entered = unsafe { Entered::new(core, &reactor) };
+            let entered = unsafe { Entered::new(core, &reactor, true) };
             loop {
                 if !core.timers.is_empty() {
                     core.timers.fire(clock());
@@ -140,7 +207,7 @@ impl<const N: usize> InterruptExecutor<N> {
             let reactor = Pend(&self.pend);
             // SAFETY: `running` keeps any other level out, so this is the executor's for now, and the
             // tasks have come here by `Send`. The guard goes before the reactor.
-            let entered = unsafe { Entered::new(core, &reactor) };
+            let entered = unsafe { Entered::new(core, &reactor, true) };
             while self.sweep() {}
             drop(entered);
         }
@@ -148,6 +215,7 @@ impl<const N: usize> InterruptExecutor<N> {
         core.running.set(false);
     }
 
+    #[cfg(lean)]
     /// Polls all tasks that are ready, once. Within `run`.
     fn sweep(&'static self) -> bool {
         // SAFETY: the pool has N slots; `run` keeps any other level out and runs only once, so no task
@@ -158,4 +226,55 @@ impl<const N: usize> InterruptExecutor<N> {
             })
         }
     }
+
+    #[cfg(not(lean))]
+    fn run_opened(&'static self) {
+        let core = self.pool.core();
+        let reactor = Pend(&self.pend);
+        // Once more, should a wake have pended the interrupt while we were about to return, and another
+        // call have found us running.
+        while core.try_run() {
+            core.ready.unannounce_park();
+            // SAFETY: `try_run` keeps any other level out, so this is the executor's for now, and
+            // the tasks have come here by `Send`. The guard goes before the reactor.
+            let entered = unsafe { Entered::new(core, &reactor, true) };
+            let mut running = Running::again(core, &reactor, entered);
+            loop {
+                // The reactor never fails.
+                while running.counted_turn().is_ok_and(|polls| polls > 0) || core.is_pending() {}
+                if core.ready.announce_park() && !has_mail(core) {
+                    break;
+                }
+                core.ready.unannounce_park();
+            }
+            core.end_run(running);
+            if !core.is_pending() && !has_mail(core) {
+                break;
+            }
+        }
+    }
+
+    /// A task may have left something that belongs to its executor's thread, such as a `Spawner`, with
+    /// that thread.
+    #[cfg(threads)]
+    fn assert_thread(&self) {
+        use core::sync::atomic::Ordering;
+        std::thread_local! {
+            static HERE: u8 = const { 0 };
+        }
+        let here = HERE.with(|here| core::ptr::from_ref(here).addr());
+        let first = self
+            .thread
+            .compare_exchange(0, here, Ordering::Relaxed, Ordering::Relaxed);
+        assert!(
+            first.is_ok() || first == Err(here),
+            "an InterruptExecutor is run by one thread"
+        );
+    }
+}
+
+/// Whether a task waits to be started.
+#[cfg(not(lean))]
+fn has_mail(core: &Core) -> bool {
+    core.has_signal(super::core::INBOX)
 }

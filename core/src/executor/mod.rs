@@ -13,7 +13,7 @@ mod handle;
 mod idle;
 #[cfg(feature = "std")]
 mod inbox;
-#[cfg(all(lean, feature = "interrupt-executors"))]
+#[cfg(all(not(loom), feature = "interrupt-executors"))]
 mod interrupt;
 #[cfg(all(lean, feature = "interrupt-executors"))]
 mod levels;
@@ -23,11 +23,14 @@ mod random;
 mod root;
 mod running;
 mod spawner;
+#[cfg(any(lean, all(test, not(loom))))]
+mod stride;
 #[cfg(not(lean))]
 mod turn;
 
 use ::core::fmt;
 use ::core::future::Future;
+use ::core::task::Waker;
 
 use self::context::Entered;
 use self::core::{Core, CoreRef};
@@ -44,7 +47,7 @@ pub use error::{ClaimError, RunError, SpawnError, SpawnErrorKind, TryClaimError,
 pub use handle::Handle;
 #[cfg(feature = "std")]
 pub use inbox::{RemoteFuture, RemoteHandle};
-#[cfg(all(lean, feature = "interrupt-executors"))]
+#[cfg(all(not(loom), feature = "interrupt-executors"))]
 pub use interrupt::InterruptExecutor;
 pub use listing::{Stats, TaskInfo, TaskState, Tasks};
 #[cfg(any(feature = "std", feature = "simulation"))]
@@ -107,7 +110,7 @@ impl<R: Reactor> Executor<R> {
         pool: &'static TaskPool<N, BYTES>,
         reactor: R,
     ) -> Result<Self, TryClaimError<R>> {
-        let Some(claim) = pool.open(&reactor) else {
+        let Some(claim) = pool.open(unparker_of(&reactor)) else {
             return Err(TryClaimError::new(reactor));
         };
         Ok(Self {
@@ -204,7 +207,7 @@ impl<R: Reactor> Executor<R> {
     fn entered(&self) -> Entered {
         // SAFETY: an executor stays on its thread; the guard lives within a borrow of `self`,
         // in functions of this module, none of which leaks it.
-        unsafe { Entered::new(self.core(), &self.reactor) }
+        unsafe { Entered::new(self.core(), &self.reactor, false) }
     }
 
     /// Begins to run: enters the context and keeps the executor from running twice.
@@ -292,7 +295,7 @@ impl<R: Reactor> Executor<R> {
 impl<R: Reactor> Drop for Executor<R> {
     fn drop(&mut self) {
         let core = self.core();
-        core.closing.set(true);
+        core.begin_closing();
         // A destructor that panics, where no task catches it, does so once all is done.
         let mut thrown = None;
         {
@@ -340,14 +343,24 @@ impl<R: Reactor + fmt::Debug> fmt::Debug for Executor<R> {
     }
 }
 
+/// What ends the reactor's parks. On a lean build nothing has to: an interrupt does by itself, and
+/// what its handler does shows in the ready bytes (see also `Core::unpark`).
+#[inline]
+fn unparker_of<R: Reactor>(reactor: &R) -> Option<Waker> {
+    #[cfg(not(lean))]
+    return Some(reactor.unparker());
+    #[cfg(lean)]
+    {
+        let _ = reactor;
+        None
+    }
+}
+
 impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
-    /// Claims the pool for an executor with this reactor, and prepares it.
+    /// Claims the pool for an executor, and prepares it.
     #[inline]
-    fn open<R: Reactor>(&'static self, reactor: &R) -> Option<CoreRef> {
+    fn open(&'static self, unparker: Option<Waker>) -> Option<CoreRef> {
         let core = self.core();
-        // Where an interrupt ends a park by itself, so does ringing (see `Core::unpark`). Before
-        // the claim, which a panic of the reactor would leave behind.
-        let unparker = (R::NEEDS_UNPARK || !cfg!(lean)).then(|| reactor.unparker());
         let claim = core.claim()?;
         core.open(N, false, unparker);
         if BYTES > 0 {

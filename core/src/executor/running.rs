@@ -6,7 +6,8 @@ use super::context::Entered;
 use super::core;
 use super::core::Core;
 use super::pace::Pace;
-use crate::reactor::{Deadline, Pending, Reactor};
+use crate::interrupt::masked;
+use crate::reactor::{Deadline, Reactor};
 use crate::task::slot::Tenant;
 #[cfg(lean)]
 use crate::task::{ready::Block, run};
@@ -51,6 +52,19 @@ impl<'a, R: Reactor> Running<'a, R> {
             pace,
             _entered: enter(),
         })
+    }
+
+    /// A run whose beginning has been noted already.
+    #[cfg(all(not(lean), not(loom), feature = "interrupt-executors"))]
+    pub(super) fn again(core: &'static Core, reactor: &'a R, entered: Entered) -> Self {
+        let pace = Pace::new();
+        core.look_after(pace.polls());
+        Self {
+            core,
+            reactor,
+            pace,
+            _entered: entered,
+        }
     }
 
     /// Runs turn after turn until the end of the task `root` or, without one, until the shutdown;
@@ -138,7 +152,7 @@ impl<'a, R: Reactor> Running<'a, R> {
             });
         }
         self.polled += polls;
-        if self.polled >= self.pace.polls() {
+        if R::HAS_CLOCK && self.polled >= self.pace.polls() {
             self.look_if_time()?;
         }
         Ok(polls as usize)
@@ -157,6 +171,9 @@ impl<'a, R: Reactor> Running<'a, R> {
     /// Reads the clock and looks at the reactor, if it is time.
     #[cold]
     pub(super) fn look_if_time(&mut self) -> Result<(), RunError<R::Error>> {
+        if !R::HAS_CLOCK {
+            return self.look(Deadline::Now);
+        }
         let now = self.reactor.now();
         // Time may have passed since the last note of it.
         #[cfg(not(lean))]
@@ -186,7 +203,7 @@ impl<'a, R: Reactor> Running<'a, R> {
         // Without timers nobody needs the time yet.
         #[cfg(not(lean))]
         self.core.forget_time();
-        if !R::TIMELESS && self.core.has_timers() {
+        if R::HAS_CLOCK && self.core.has_timers() {
             now = Some(self.fire());
         }
         self.pace.looked(now);
@@ -208,7 +225,7 @@ impl<'a, R: Reactor> Running<'a, R> {
     #[inline]
     fn deadline(&self) -> Deadline {
         match self.core.next_deadline() {
-            Some(deadline) if !R::TIMELESS => Deadline::At(deadline),
+            Some(deadline) if R::HAS_CLOCK => Deadline::At(deadline),
             _ => Deadline::Never,
         }
     }
@@ -218,41 +235,42 @@ impl<'a, R: Reactor> Running<'a, R> {
         let core = self.core;
         let until = self.deadline();
         // The end of `root` would have been seen before: it comes in a turn.
-        #[cfg(not(lean))]
-        let reasons = match root {
-            Some(_) => core::INBOX,
-            None => core::INBOX | core::SHUTDOWN,
-        };
-        if cfg!(lean) || !R::NEEDS_UNPARK {
-            #[cfg(feature = "std")]
-            if self.is_ready(core) {
-                return Ok(false);
-            }
+        #[cfg(lean)]
+        {
             if self.is_done(root) {
                 return Ok(false);
             }
-            #[cfg(not(lean))]
-            let pending = Pending::new(core, reasons);
-            #[cfg(lean)]
-            let pending = Pending::new(core.blocks.get(), core.words());
+            // What a handler can do shows in the ready bytes, so nothing has to be announced.
+            let parked = masked(|| match core.is_pending(core.words()) {
+                true => Ok(()),
+                false => self.reactor.park(until),
+            });
             self.pace.waited();
-            let parked = self.reactor.park_unless(&pending, until);
             self.looked(parked, None)?;
-            return Ok(true);
         }
         #[cfg(not(lean))]
         {
+            let reasons = match root {
+                Some(_) => core::INBOX,
+                None => core::INBOX | core::SHUTDOWN,
+            };
             let _announced = Announced(core);
-            // Announce first, then look again at everything that others can set.
-            if !core.ready.announce_park() || core.has_signal(reasons) {
+            let parked = masked(|| {
+                // Announce first, then look again at everything that others can set.
+                if !core.ready.announce_park() || core.has_signal(reasons) {
+                    return None;
+                }
+                #[cfg(feature = "std")]
+                if core.has_signal(core::BACKLOG) && self.has_mail() {
+                    return None;
+                }
+                Some(self.reactor.park(until))
+            });
+            let Some(parked) = parked else {
                 return Ok(false);
-            }
-            #[cfg(feature = "std")]
-            if core.has_signal(core::BACKLOG) && self.has_mail() {
-                return Ok(false);
-            }
+            };
             self.pace.waited();
-            self.look(until)?;
+            self.looked(parked, None)?;
         }
         Ok(true)
     }

@@ -365,6 +365,12 @@ fn from_now(core: &Core, after: Instant) -> Instant {
 #[cold]
 #[track_caller]
 fn no_clock() -> ! {
+    #[cfg(all(target_os = "none", not(feature = "single-core"), not(feature = "std")))]
+    panic!(
+        "a sleep was polled outside of an executor: without polliwog's feature `single-core` there is no \
+         ambient one on bare metal, but `Spawner::sleep`"
+    );
+    #[cfg(not(all(target_os = "none", not(feature = "single-core"), not(feature = "std"))))]
     panic!(
         "a sleep was polled outside of a running executor, after its executor was dropped, or in an \
          executor without a clock: nobody could wake it"

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::task::Waker;
 
-use polliwog_core::{Deadline, Instant, Pending, Reactor};
+use polliwog_core::{Deadline, Instant, Reactor};
 
 /// A clock that moves when it is told to, or to the deadline when the executor waits.
 #[derive(Clone, Default)]
@@ -39,14 +39,6 @@ impl Reactor for Hand {
             panic!("the executor waits for ever");
         }
         Ok(())
-    }
-
-    fn park_unless(&self, pending: &Pending<'_>, until: Deadline) -> Result<(), Infallible> {
-        self.park(if pending.is_set() {
-            Deadline::Now
-        } else {
-            until
-        })
     }
 
     fn unparker(&self) -> Waker {

@@ -3,7 +3,6 @@
 use core::convert::Infallible;
 use core::task::Waker;
 
-use polliwog::reactor::Pending;
 use polliwog::unpark::Flag;
 use polliwog::{Deadline, Instant, Reactor};
 
@@ -31,8 +30,6 @@ impl Default for BoardReactor {
 
 impl Reactor for BoardReactor {
     type Error = Infallible;
-    // Whatever wakes a task is an interrupt, and an interrupt ends the sleep.
-    const NEEDS_UNPARK: bool = false;
 
     fn now(&self) -> Instant {
         chip::now()
@@ -42,20 +39,12 @@ impl Reactor for BoardReactor {
         Some(chip::now)
     }
 
-    fn park(&self, _: Deadline) -> Result<(), Infallible> {
-        // Interrupt handlers have done all there is to dispatch.
-        Ok(())
-    }
-
-    fn park_unless(&self, pending: &Pending<'_>, until: Deadline) -> Result<(), Infallible> {
-        chip::set_alarm(until);
-        // Between the look and the sleep no handler can run, and an interrupt that becomes
-        // pending ends the sleep although it is masked.
-        critical_section::with(|_| {
-            if !UNPARK.take() && !pending.is_set() && until != Deadline::Now {
-                chip::wait_for_interrupt();
-            }
-        });
+    // The executor has masked interrupts and looked before it calls this.
+    fn park(&self, until: Deadline) -> Result<(), Infallible> {
+        if !UNPARK.take() && until != Deadline::Now {
+            chip::set_alarm(until);
+            chip::wait_for_interrupt();
+        }
         Ok(())
     }
 

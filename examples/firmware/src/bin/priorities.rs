@@ -18,12 +18,22 @@ static REACTED: AtomicU32 = AtomicU32::new(0);
 static REPORT: Signal<u32> = Signal::new();
 
 on_interrupt!(SOFT0, URGENT.run());
-on_interrupt!(TICK, TICKED.send(()));
+// Sometimes it interrupts one level, sometimes the other, and belongs to neither.
+on_interrupt!(TICK, {
+    assert!(Spawner::current().is_none());
+    TICKED.send(());
+});
 
 /// Reacts to every tick; tells the other executor about every hundredth.
 async fn react() {
     loop {
         TICKED.wait().await;
+        let spawner = Spawner::current().expect("the urgent one");
+        assert_eq!(
+            spawner.stats().capacity,
+            3,
+            "not the one that it interrupts"
+        );
         let times = REACTED.load(Ordering::Relaxed) + 1;
         REACTED.store(times, Ordering::Relaxed);
         if times % 100 == 0 {

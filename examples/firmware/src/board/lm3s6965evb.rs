@@ -137,7 +137,15 @@ extern "C" fn tick() {
 pub fn start_tick(micros: u32) {
     write(RCGC1, read(RCGC1) | 3 << 16);
     enable_interrupt(TIMER1_IRQ, 4);
-    start_timer(TIMER1, (micros * 25).div_ceil(2), 2);
+    start_timer(TIMER1, tick_cycles(micros), 2);
+}
+
+/// Whether there is an alarm while there is a periodic interrupt.
+pub const HAS_ALARM_BESIDE_TICK: bool = true;
+
+/// So many microseconds in what [`set_tick_cycles`] counts in.
+pub fn tick_cycles(micros: u32) -> u32 {
+    (micros * 25).div_ceil(2)
 }
 
 /// Has the periodic interrupt come next after this many cycles: for tests that move it about.

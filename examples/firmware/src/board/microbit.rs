@@ -85,6 +85,16 @@ fn count() -> u32 {
     read(register(TIMER0, CC1))
 }
 
+/// The processor's own timer as a reactor, beside the board's.
+pub fn own_timer() -> polliwog::chip::SysTick {
+    polliwog::chip::SysTick::start(16_000_000, 1_000)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn SysTick() {
+    polliwog::chip::SysTick::on_interrupt();
+}
+
 /// The time since the start.
 pub fn now() -> Instant {
     critical_section::with(|cs| {
@@ -136,7 +146,15 @@ pub fn start_tick(micros: u32) {
     write(register(TIMER1, INTENSET), COMPARE0);
     // Clears itself at the comparison.
     write(register(TIMER1, SHORTS), 1);
-    set_tick_cycles(micros * 16);
+    set_tick_cycles(tick_cycles(micros));
+}
+
+/// Whether there is an alarm while there is a periodic interrupt.
+pub const HAS_ALARM_BESIDE_TICK: bool = true;
+
+/// So many microseconds in what [`set_tick_cycles`] counts in.
+pub fn tick_cycles(micros: u32) -> u32 {
+    micros * 16
 }
 
 /// Has the periodic interrupt come next after this many cycles: for tests that move it about.

@@ -16,6 +16,9 @@ const NANOS_PER_COUNT: u64 = 100;
 /// Counts between two periodic interrupts; zero while there are none.
 static PERIOD: Mutex<core::cell::Cell<u32>> = Mutex::new(core::cell::Cell::new(0));
 
+// SAFETY: the hart is in machine mode, and no handler of these programs enables interrupts.
+polliwog::interrupt_level!(unsafe { polliwog::interrupt::machine_level() });
+
 fn write(register: *mut u32, value: u32) {
     // SAFETY: a device register of this machine, by the callers, which are in this file.
     unsafe { register.write_volatile(value) };
@@ -53,6 +56,12 @@ pub fn start_clock() {
         riscv::register::mie::set_mtimer();
         riscv::interrupt::enable();
     }
+}
+
+/// The hart's timer as a reactor, in the place of the board's; the handler is the same.
+pub fn own_timer() -> polliwog::chip::Mtime {
+    // SAFETY: where this machine has them; the board's reactor is not in use meanwhile.
+    unsafe { polliwog::chip::Mtime::start(MTIME.addr(), MTIMECMP.addr(), 10_000_000) }
 }
 
 /// The time since the start.
@@ -97,7 +106,15 @@ extern "C" fn MachineSoft() {
 /// Starts the periodic interrupt, whose handler is `TICK`. From now on there is no alarm.
 pub fn start_tick(micros: u32) {
     start_clock();
-    set_tick_cycles(micros * 10);
+    set_tick_cycles(tick_cycles(micros));
+}
+
+/// Whether there is an alarm while there is a periodic interrupt.
+pub const HAS_ALARM_BESIDE_TICK: bool = false;
+
+/// So many microseconds in what [`set_tick_cycles`] counts in.
+pub fn tick_cycles(micros: u32) -> u32 {
+    micros * 10
 }
 
 /// Has the periodic interrupt come next after this many counts: for tests that move it about.

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use board::chip;
 use board::sync::{Channel, Signal};
-use polliwog::time::timeout;
-use polliwog::{TaskPool, spawn, yield_now};
+use polliwog::time::{now, timeout};
+use polliwog::{Handle, SpawnErrorKind, Spawner, TaskPool, spawn, yield_now};
 
 use crate::{Count, Test, executor};
 
@@ -16,14 +16,22 @@ pub(crate) const TESTS: &[Test] = &[
         out_of_sleep,
     ),
     ("an interrupt wakes among busy tasks", among_busy),
+    (
+        "promise 21: safe code in a handler reaches no executor but through a handle",
+        promise_21,
+    ),
 ];
 
 static PRESSED: Signal<u32> = Signal::new();
 static TICKS: Channel<u32, 8> = Channel::new();
 static TICKED: Count = Count::new();
 
-board::on_interrupt!(SOFT0, PRESSED.send(3));
+board::on_interrupt!(SOFT0, {
+    assert_outside();
+    PRESSED.send(3);
+});
 board::on_interrupt!(TICK, {
+    assert_outside();
     TICKED.add(1);
     let _ = TICKS.try_send(TICKED.get());
 });
@@ -81,4 +89,33 @@ fn among_busy() {
     });
     chip::stop_tick();
     assert!(TURNS.get() > 50);
+}
+
+/// Everything that asks for the executor at hand finds none in a handler.
+fn assert_outside() {
+    assert!(Spawner::current().is_none());
+    assert!(Handle::current().is_none());
+    assert!(now().is_none());
+    let error = polliwog_core::spawn(async {}).expect_err("outside of any executor");
+    assert_eq!(error.kind(), SpawnErrorKind::NoExecutor);
+    ASKED.add(1);
+}
+
+static ASKED: Count = Count::new();
+
+fn promise_21() {
+    static POOL: TaskPool<2> = TaskPool::new();
+    chip::enable_soft();
+    let executor = executor(&POOL);
+    let asked = ASKED.get();
+    executor.block_on(async {
+        for _ in 0..100 {
+            chip::pend_soft0();
+            assert_eq!(PRESSED.wait().await, 3);
+            // The task that was interrupted is where it was.
+            assert!(now().is_some());
+            assert_eq!(Spawner::current().expect("in a task").stats().capacity, 2);
+        }
+    });
+    assert_eq!(ASKED.get(), asked + 100);
 }

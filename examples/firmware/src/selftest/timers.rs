@@ -5,14 +5,21 @@ use core::pin::pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-use board::chip;
+use board::{BoardReactor, chip};
+use polliwog::spin::{Clock, SpinLoop, SpinReactor, Unpark};
 use polliwog::time::{sleep, sleep_until, timeout};
-use polliwog::{Instant, TaskPool, spawn};
+use polliwog::unpark::Flag;
+use polliwog::{Deadline, Instant, TaskPool, spawn};
 
 use crate::tasks::board_cell::Shared;
 use crate::{Test, executor, own_waker};
 
 pub(crate) const TESTS: &[Test] = &[
+    ("the board's reactor conforms", conforms),
+    ("polliwog's reactor conforms on this chip", spin_conforms),
+    // On the other board it is the clock.
+    #[cfg(not(board = "lm3s6965evb"))]
+    ("the processor's own timer is a reactor", own_timer),
     ("sleeps end in order and never early", in_order),
     ("the end of time, then a short sleep", end_of_time),
     ("a sleep wakes who polled it last", other_waker),
@@ -99,4 +106,49 @@ fn timeouts() {
             );
         }
     });
+}
+
+fn conforms() {
+    polliwog_core::conformance::check(BoardReactor::new);
+}
+
+fn spin_conforms() {
+    struct Hardware;
+    impl Clock for Hardware {
+        fn now(&self) -> Instant {
+            chip::now()
+        }
+        fn set_alarm(&self, at: Deadline) {
+            chip::set_alarm(at);
+        }
+    }
+    static FLAG: Flag = Flag::new();
+    chip::start_clock();
+    let sleep = |_: Deadline, _: &Unpark<'_>| chip::wait_for_interrupt();
+    polliwog_core::conformance::check(|| SpinReactor::with_flag(Hardware, sleep, &FLAG));
+    // It has no alarm and does not wait: the executor looks again and again.
+    polliwog_core::conformance::check(|| SpinReactor::with_flag(Hardware, SpinLoop, &FLAG));
+    // Virtual time, in the shortest way there is.
+    let slept = polliwog::block_on(async {
+        let start = polliwog::time::now();
+        polliwog::time::sleep(Duration::from_secs(3_600)).await;
+        (start, polliwog::time::now())
+    });
+    assert_eq!(
+        slept,
+        (Some(Instant::ZERO), Some(Instant::from_millis(3_600_000)))
+    );
+}
+
+#[cfg(not(board = "lm3s6965evb"))]
+fn own_timer() {
+    static POOL: TaskPool<2> = TaskPool::new();
+    polliwog_core::conformance::check(chip::own_timer);
+    chip::start_clock();
+    let executor = polliwog::Executor::new(&POOL, chip::own_timer()).expect("nobody has it");
+    let start = chip::now();
+    executor.block_on(sleep(MILLI * 50));
+    let took = chip::now() - start;
+    // In this emulator a periodic timer may run at half its speed while the chip sleeps.
+    assert!((MILLI * 48..MILLI * 120).contains(&took), "{took:?}");
 }

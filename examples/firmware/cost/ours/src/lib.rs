@@ -4,7 +4,6 @@
 use core::convert::Infallible;
 use core::task::Waker;
 
-use polliwog_core::reactor::Pending;
 use polliwog_core::{Deadline, EndlessSpawner, Instant, Reactor, TaskPool};
 
 /// Sleeps until an interrupt comes; has no clock.
@@ -12,19 +11,14 @@ pub struct Wfi;
 
 impl Reactor for Wfi {
     type Error = Infallible;
-    const TIMELESS: bool = true;
-    const NEEDS_UNPARK: bool = false;
+    const HAS_CLOCK: bool = false;
 
     fn now(&self) -> Instant {
         Instant::ZERO
     }
 
     fn park(&self, _: Deadline) -> Result<(), Infallible> {
-        Ok(())
-    }
-
-    fn park_unless(&self, pending: &Pending<'_>, _: Deadline) -> Result<(), Infallible> {
-        wait_unless(pending);
+        kit::wait_for_interrupt();
         Ok(())
     }
 
@@ -33,14 +27,9 @@ impl Reactor for Wfi {
     }
 }
 
-#[inline(always)]
-fn wait_unless(pending: &Pending<'_>) {
-    critical_section::with(|_| {
-        if !pending.is_set() {
-            kit::wait_for_interrupt();
-        }
-    });
-}
+#[cfg(target_arch = "riscv32")]
+// SAFETY: the hart is in machine mode, and no handler enables interrupts.
+polliwog_core::interrupt_level!(unsafe { polliwog_core::interrupt::machine_level() });
 
 /// Runs for ever.
 #[inline(always)]

@@ -1,0 +1,140 @@
+//! [`Mtime`]: the timer of RISC-V's privileged architecture.
+
+use core::arch::asm;
+use core::convert::Infallible;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, Ordering};
+use core::task::Waker;
+use core::time::Duration;
+
+use crate::unpark::Flag;
+use crate::{Deadline, Instant, Reactor};
+
+/// Where `mtimecmp` is, for the handler.
+static COMPARE: AtomicPtr<u32> = AtomicPtr::new(ptr::null_mut());
+static UNPARK: Flag = Flag::new();
+
+/// A reactor by `mtime` and `mtimecmp`, the timer of a RISC-V hart in machine mode.
+///
+/// The program gives the interrupt to it:
+///
+/// ```ignore
+/// #[core_interrupt(CoreInterrupt::MachineTimer)]
+/// fn timer() {
+///     polliwog::chip::Mtime::on_interrupt();
+/// }
+///
+/// // SAFETY: where this chip has them.
+/// let reactor = unsafe { Mtime::start(0x0200_BFF8, 0x0200_4000, 10_000_000) };
+/// ```
+#[derive(Debug)]
+pub struct Mtime {
+    time: *const u32,
+    compare: *mut u32,
+    hz: u32,
+}
+
+/// Sets the comparison to a count.
+///
+/// # Safety
+///
+/// `compare` is the address of `mtimecmp`.
+unsafe fn compare_with(compare: *mut u32, count: u64) {
+    // SAFETY: the caller's promise. Never an earlier value in between.
+    unsafe {
+        compare.add(1).write_volatile(u32::MAX);
+        compare.write_volatile(count as u32);
+        compare.add(1).write_volatile((count >> 32) as u32);
+    }
+}
+
+impl Mtime {
+    /// Takes the timer at these addresses, which counts so many times in a second, and enables its
+    /// interrupt and interrupts as such.
+    ///
+    /// # Safety
+    ///
+    /// The addresses are those of this hart's `mtime` and `mtimecmp`, which nobody else uses. The program
+    /// runs in machine mode, is ready for interrupts, and is in no critical section.
+    pub unsafe fn start(mtime: usize, mtimecmp: usize, hz: u32) -> Self {
+        let compare = ptr::without_provenance_mut(mtimecmp);
+        COMPARE.store(compare, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe {
+            compare_with(compare, u64::MAX);
+            asm!("csrs mie, {timer}", "csrsi mstatus, 8", timer = in(reg) 1 << 7, options(nostack));
+        }
+        Self {
+            time: ptr::without_provenance(mtime),
+            compare,
+            hz,
+        }
+    }
+
+    /// Acknowledges the alarm: to be called by the machine's timer interrupt.
+    pub fn on_interrupt() {
+        let compare = COMPARE.load(Ordering::Relaxed);
+        if !compare.is_null() {
+            // SAFETY: what `start` was promised.
+            unsafe { compare_with(compare, u64::MAX) };
+        }
+    }
+
+    fn count(&self) -> u64 {
+        loop {
+            // SAFETY: what `start` was promised.
+            let (high, low, again) = unsafe {
+                let high = self.time.add(1);
+                (
+                    high.read_volatile(),
+                    self.time.read_volatile(),
+                    high.read_volatile(),
+                )
+            };
+            if high == again {
+                return u64::from(high) << 32 | u64::from(low);
+            }
+        }
+    }
+}
+
+impl Reactor for Mtime {
+    type Error = Infallible;
+
+    fn now(&self) -> Instant {
+        let (count, hz) = (self.count(), u64::from(self.hz));
+        // In two steps, since nanoseconds times hertz would not last for an hour.
+        Instant::from_nanos(count / hz * 1_000_000_000 + count % hz * 1_000_000_000 / hz)
+    }
+
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(u64::from(1_000_000_000_u32.div_ceil(self.hz)))
+    }
+
+    fn park(&self, until: Deadline) -> Result<(), Infallible> {
+        if UNPARK.take() || until == Deadline::Now {
+            return Ok(());
+        }
+        let count = match until {
+            Deadline::At(at) if at != Instant::MAX => {
+                let (nanos, hz) = (at.as_nanos(), u64::from(self.hz));
+                let rest = (nanos % 1_000_000_000 * hz).div_ceil(1_000_000_000);
+                (nanos / 1_000_000_000)
+                    .saturating_mul(hz)
+                    .saturating_add(rest)
+            }
+            _ => u64::MAX,
+        };
+        // SAFETY: what `start` was promised; `wfi` sleeps until an interrupt is pending. A comparison
+        // with a time that has passed makes one pending at once.
+        unsafe {
+            compare_with(self.compare, count);
+            asm!("wfi", options(nostack));
+        }
+        Ok(())
+    }
+
+    fn unparker(&self) -> Waker {
+        UNPARK.waker()
+    }
+}
