@@ -1,4 +1,5 @@
-//! In which order tasks run.
+//! In which order tasks run. On a chip with one core it is that of their indices in each turn.
+#![cfg(not(lean))]
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;

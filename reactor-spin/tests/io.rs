@@ -103,9 +103,10 @@ fn nobody_who_waits_is_displaced() {
         let polled = reader.poll_read(&mut Context::from_waker(waker), &mut buf);
         assert!(polled.is_pending());
     }
-    // Without an allocator there is one place; who loses it looks again.
-    let displaced = usize::from(cfg!(not(feature = "alloc")));
-    assert_eq!((one.get(), other.get()), (displaced, 0));
+    // Without an allocator, which the core may have although this crate has none, there is one place; who
+    // loses it looks again.
+    assert!(one.get() <= usize::from(cfg!(not(feature = "alloc"))));
+    assert_eq!(other.get(), 0);
     writer.try_write(b"xy").unwrap();
     assert_eq!((one.get(), other.get()), (1, 1));
     assert_eq!(Arc::strong_count(&one), 2, "the waker is dropped");
