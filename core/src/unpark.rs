@@ -30,8 +30,13 @@ impl Flag {
         }
     }
 
-    /// Sets the flag.
+    /// Sets the flag. What was done before is seen by whoever [takes](Self::take) it.
     pub fn set(&self) {
+        // A read-modify-write: after a plain store whoever takes the flag would see what its last setter
+        // did, but not what those did who had set it before.
+        #[cfg(not(lean))]
+        self.0.swap(true, Ordering::Release);
+        #[cfg(lean)]
         self.0.store(true, Ordering::Release);
     }
 
@@ -41,12 +46,21 @@ impl Flag {
     }
 
     /// Clears the flag; whether it was set. Writes nothing if it was not.
+    ///
+    /// If it was, the caller sees what all of those did before who have set it; who sets it from now on
+    /// makes it set again.
     pub fn take(&self) -> bool {
-        // A wake that comes between the two is seen by this call's caller all the same.
-        self.is_set() && {
+        // A plain store would overwrite what is set between the two, and the caller would not see what
+        // came before that.
+        #[cfg(not(lean))]
+        return self.is_set() && self.0.swap(false, Ordering::Acquire);
+        // On the same core the caller does see it, unless the compiler looks first and clears then.
+        #[cfg(lean)]
+        return self.is_set() && {
             self.0.store(false, Ordering::Relaxed);
+            core::sync::atomic::compiler_fence(Ordering::SeqCst);
             true
-        }
+        };
     }
 
     /// A waker that sets the flag.

@@ -188,7 +188,7 @@ impl AbortHandle {
         }
     }
 
-    /// Whether the task has ended.
+    /// Whether the task has ended. Then the caller, on whatever thread, sees all that the task did.
     pub fn is_finished(&self) -> bool {
         !self.0.slot.is_tenant(self.0.generation)
     }

@@ -236,10 +236,11 @@ impl Slot {
             if meta / GENERATION != generation || meta & STATE != LIVE {
                 return Abort::Nothing;
             }
+            // Release: what was done before is seen by the end of the task.
             match self.meta.compare_exchange_weak(
                 meta,
                 meta | ABORT,
-                Ordering::AcqRel,
+                Ordering::Release,
                 Ordering::Relaxed,
             ) {
                 Ok(_) => return Abort::Requested,
