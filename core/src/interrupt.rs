@@ -13,7 +13,7 @@
 //! Cortex-M has a register that tells the levels apart. Elsewhere (with feature `single-core`) the
 //! program says which one is active, **once**, by [`interrupt_level!`](crate::interrupt_level!); without
 //! that it does not link: `undefined symbol: _polliwog_interrupt_level`. On RISC-V
-//! [`machine_level`] serves all programs whose handlers do not let others interrupt them, which is how
+//! `machine_level` serves all programs whose handlers do not let others interrupt them, which is how
 //! `riscv-rt` calls them:
 //!
 //! ```ignore
