@@ -17,6 +17,8 @@
 /// polled in the order in which they are written.
 ///
 /// ```
+/// # #[cfg(feature = "alloc")]
+/// # mod example {
 /// # use polliwog_core::sync::local::mpsc;
 /// # use core::time::Duration;
 /// use polliwog_core::{select, time::sleep};
@@ -31,6 +33,7 @@
 ///         }
 ///     }
 /// }
+/// # }
 /// ```
 ///
 /// # Panics

@@ -194,8 +194,9 @@ impl Future for ConsumeBudget {
 ///
 /// ```
 /// use polliwog_core::task::{has_budget, unconstrained};
-/// # use polliwog_core::{Executor, conformance::ThreadReactor, task::consume_budget};
-/// # let executor = Executor::with_capacity(1, ThreadReactor::new());
+/// # use polliwog_core::{Executor, TaskPool, conformance::ThreadReactor, task::consume_budget};
+/// # static POOL: TaskPool<1> = TaskPool::new();
+/// # let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
 ///
 /// executor.block_on(unconstrained(async {
 ///     for _ in 0..1000 {

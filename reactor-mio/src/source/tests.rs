@@ -302,8 +302,10 @@ fn a_source_that_cannot_be_watched_works_as_long_as_it_need_not_wait() {
     }
 }
 
-/// A named pipe, which has another writer after the last one has gone, for real.
+/// A named pipe, which has another writer after the last one has gone, for real. mio's selector for
+/// `poll(2)`, which is no system's default here, forgets a source that has hung up.
 #[test]
+#[cfg(not(mio_unsupported_force_poll_poll))]
 fn a_named_pipe_goes_on_with_its_next_writer() {
     use std::fs::File;
     use std::os::fd::AsRawFd;
