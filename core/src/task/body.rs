@@ -486,6 +486,10 @@ pub(crate) fn run_quietly(f: impl FnOnce()) {
 
 /// Drops the payload of a panic; what its destructor may panic with in its turn is leaked.
 #[cold]
+#[allow(
+    dropping_copy_types,
+    reason = "on bare metal nothing is ever thrown, which is a type that can be copied"
+)]
 fn discard(thrown: Thrown) {
     if let Err(another) = catch_anyway(|| drop(thrown)) {
         let _ = ManuallyDrop::new(another);
