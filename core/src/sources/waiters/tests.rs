@@ -215,7 +215,7 @@ mod many {
                 .wrapping_add(1_442_695_040_888_963_407);
             ((seed >> 33) % sides) as usize
         };
-        for _ in 0..20_000 {
+        for _ in 0..if cfg!(miri) { 300 } else { 20_000 } {
             let direction = [READ, Direction::Write][roll(2)];
             let task = roll(6);
             match roll(8) {
