@@ -176,7 +176,9 @@ fn files_can_be_sought_through_the_traits() {
         }
         assert_eq!(file.seek(SeekFrom::Current(2)).await.unwrap(), 4);
         let before = AsyncSeekExt::seek(&mut file, SeekFrom::End(-100)).await;
-        assert_eq!(before.unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        // Windows has an error of its own for that, which the standard library does not name.
+        let error = before.unwrap_err();
+        assert!(cfg!(windows) || error.kind() == io::ErrorKind::InvalidInput);
     });
 }
 
