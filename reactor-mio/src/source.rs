@@ -134,6 +134,17 @@ impl<S: Source> Registered<S> {
         self.row().is_some_and(|row| row.is_waited_for(direction))
     }
 
+    /// Has the selector report the next arrival, for those who wait although nobody has come to the end of
+    /// what there was. Only a selector that imitates edges has to be told: it arms a source when an
+    /// operation would block. Returns whether that is so from now on.
+    pub(crate) fn expect_next_read(&self) -> bool {
+        if TRUE_EDGES {
+            return true;
+        }
+        self.clear(Direction::Read);
+        self.watch(None).is_ok()
+    }
+
     /// Wakes the reader that has waited longest.
     pub(crate) fn wake_next_reader(&self) {
         if let Some(row) = self.row() {

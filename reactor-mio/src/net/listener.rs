@@ -251,7 +251,10 @@ impl TcpListener {
     fn wake_next_of_several(&self) {
         // Each arrival wakes one, but several that come together are one event.
         let more = |listener: &mio::net::TcpListener| Ok(sys::may_be_read(listener));
-        if self.io.is_ready(Direction::Read) && self.io.with(more).unwrap_or(true) {
+        if !self.io.is_ready(Direction::Read) {
+            return;
+        }
+        if self.io.with(more).unwrap_or(true) || !self.io.expect_next_read() {
             self.io.wake_next_reader();
         }
     }
