@@ -10,7 +10,7 @@ use loom::thread;
 
 use super::wait_list::parker;
 use crate::sync::mpmc::{Channel, TryRecvError};
-use crate::sync::{Mutex, Notify, Semaphore};
+use crate::sync::{Barrier, Mutex, Notify, Semaphore};
 
 fn block_on<F: Future>(future: F) -> F::Output {
     let (parker, waker) = parker();
@@ -53,6 +53,53 @@ fn a_notification_reaches_one_or_is_kept() {
         }
         waits.join().unwrap();
         assert!(!pin!(notify.notified()).enable());
+    });
+}
+
+/// A notification that is made after the round of all has been seen is for one that comes later.
+#[test]
+fn a_notification_after_that_of_all_is_kept() {
+    check(4, || {
+        let notify = Arc::new(Notify::new());
+        let mut cx = Context::from_waker(Waker::noop());
+        let (mut one, mut other) = (pin!(notify.notified()), pin!(notify.notified()));
+        assert!(one.as_mut().poll(&mut cx).is_pending());
+        assert!(other.as_mut().poll(&mut cx).is_pending());
+        let all = {
+            let notify = notify.clone();
+            thread::spawn(move || notify.notify_waiters())
+        };
+        let seen = other.as_mut().poll(&mut cx).is_ready();
+        if seen {
+            notify.notify_one();
+        }
+        all.join().unwrap();
+        assert!(one.as_mut().poll(&mut cx).is_ready());
+        assert_eq!(pin!(notify.notified()).enable(), seen);
+    });
+}
+
+/// Who leaves a round and waits for the next one does not take the end of the former for its end.
+#[test]
+fn nobody_passes_a_barrier_alone() {
+    check(4, || {
+        let barrier = Arc::new(Barrier::new(2));
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut first = Box::pin(barrier.wait());
+        assert!(first.as_mut().poll(&mut cx).is_pending());
+        let comes = {
+            let barrier = barrier.clone();
+            thread::spawn(move || block_on(barrier.wait()).is_leader())
+        };
+        if first.as_mut().poll(&mut cx).is_ready() {
+            let mut next = Box::pin(barrier.wait());
+            assert!(next.as_mut().poll(&mut cx).is_pending());
+            assert!(comes.join().unwrap());
+            assert!(next.as_mut().poll(&mut cx).is_pending(), "alone");
+        } else {
+            assert!(comes.join().unwrap());
+            assert!(first.as_mut().poll(&mut cx).is_ready());
+        }
     });
 }
 

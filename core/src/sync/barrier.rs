@@ -5,7 +5,7 @@ use core::pin::pin;
 
 use super::Shared;
 use super::scope::Scope;
-use super::wait_list::{Wait, WaitList, WaitState};
+use super::wait_list::{Wait, WaitList};
 use crate::shim::Cell;
 
 /// Lets a number of tasks wait for one another: when as many have come, all go on.
@@ -51,30 +51,31 @@ impl<S: Scope> Barrier<S> {
     ///
     /// Dropped before its end, it has not come: the others wait for another one.
     pub async fn wait(&self) -> BarrierWaitResult {
-        let round = self.0.with(|view| {
+        let mut round = 0;
+        let last = self.0.notify_all_if(0, |view| {
             let state = view.value();
+            round = state.round.get();
             let here = state.here.get() + 1;
             if here < state.tasks {
                 state.here.set(here);
-                return Ok(state.round.get());
+                return false;
             }
             state.here.set(0);
-            state.round.set(state.round.get().wrapping_add(1));
-            Err(())
+            state.round.set(round.wrapping_add(1));
+            true
         });
-        let Ok(round) = round else {
-            self.0.notify_all(0);
+        if last.is_some() {
             return BarrierWaitResult(true);
-        };
+        }
         let _here = Here {
             barrier: self,
             round,
         };
         let mut wait = pin!(Wait::<_>::new(&self.0, ()));
         core::future::poll_fn(|cx| {
-            wait.as_mut().poll_with(cx, |view, state| {
+            wait.as_mut().poll_with(cx, |view, _| {
                 let over = view.value().round.get() != round;
-                (over || state == WaitState::NotifiedWithAll).then_some(())
+                over.then_some(())
             })
         })
         .await;

@@ -91,11 +91,12 @@ impl<S: Scope> Notify<S> {
 
     /// Notifies all who wait, including those [`Notified`] that have been made but not polled yet.
     pub fn notify_waiters(&self) {
-        self.0.with(|view| {
+        // In one step: else who leaves with this round, and one that is notified then, could be the same.
+        self.0.notify_all_if(0, |view| {
             let rounds = &view.value().rounds;
             rounds.set(rounds.get().wrapping_add(1));
+            true
         });
-        self.0.notify_all(0);
     }
 }
 

@@ -353,6 +353,20 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
     /// Wakers may use the list. Whoever comes meanwhile, or comes again, waits for the next time;
     /// whoever goes away meanwhile is not notified. The lock is let go after each few of them.
     pub fn notify_all(&self, queue: usize) -> usize {
+        self.notify_all_if(queue, |_| true).unwrap_or(0)
+    }
+
+    /// Notifies all in a queue if `change` says so, which is called under the list's lock: nobody can see
+    /// what it has changed and wait again, or notify one, before those who wait now are apart
+    /// from those to come. Returns how many have been notified, or `None` if `change` did not want that.
+    ///
+    /// In everything else as [`notify_all`](Self::notify_all); `change` is what
+    /// [`with`](Self::with) says of its closure.
+    pub fn notify_all_if(
+        &self,
+        queue: usize,
+        change: impl FnOnce(&Access<'_, T, D, K>) -> bool,
+    ) -> Option<usize> {
         let end = Node::new(MaybeUninit::uninit());
         let mut all = AllOf {
             list: self,
@@ -361,20 +375,23 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
             more: false,
             notified: 0,
         };
-        all.more = self.with(|access| {
-            let tail = &access.tails[queue];
-            if tail.get().is_null() {
+        let wanted = self.with(|access| {
+            if !change(access) {
                 return false;
             }
-            // SAFETY: `end` is not linked, stays where it is until `all` has emptied its ring, also
-            // when a waker panics, and the tail is that of the ring.
-            unsafe { end.link(tail) };
-            // From here on it is a ring of its own.
-            tail.set(ptr::null());
+            let tail = &access.tails[queue];
+            if !tail.get().is_null() {
+                // SAFETY: `end` is not linked, stays where it is until `all` has emptied its ring, also
+                // when a waker panics, and the tail is that of the ring.
+                unsafe { end.link(tail) };
+                // From here on it is a ring of its own.
+                tail.set(ptr::null());
+                all.more = true;
+            }
             true
         });
         all.wake();
-        all.notified
+        wanted.then_some(all.notified)
     }
 }
 
