@@ -1,5 +1,9 @@
 //! What destructors of thread-locals can do, before and after those of ours: a panic in one of them
 //! would abort the process.
+//!
+//! Not on Windows, where these destructors run under the loader's lock: nothing that has to wait for another
+//! thread can be done in them there.
+#![cfg(not(windows))]
 
 use std::cell::RefCell;
 use std::future::pending;

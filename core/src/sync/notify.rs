@@ -10,6 +10,7 @@ use super::Shared;
 use super::scope::Scope;
 use super::wait_list::{Access, Wait, WaitList, WaitState};
 use crate::shim::Cell;
+use crate::task::budget::poll_within;
 use crate::task::wake_quietly;
 
 /// Notifies one task, or all that wait, that something has happened.
@@ -141,16 +142,13 @@ impl<S: Scope> Notified<'_, S> {
     /// notifies this one in its turn. Returns whether it has been notified already, in which case the
     /// future is ready.
     pub fn enable(self: Pin<&mut Self>) -> bool {
-        self.poll(&mut Context::from_waker(Waker::noop()))
+        // Whether there is any budget left makes no difference: nobody would be woken to try again.
+        self.look(&mut Context::from_waker(Waker::noop()))
             .is_ready()
     }
-}
-
-impl<S: Scope> Future for Notified<'_, S> {
-    type Output = ();
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn look(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         if *this.done {
             return Poll::Ready(());
@@ -167,6 +165,15 @@ impl<S: Scope> Future for Notified<'_, S> {
         });
         *this.done = polled.is_ready();
         polled
+    }
+}
+
+impl<S: Scope> Future for Notified<'_, S> {
+    type Output = ();
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        poll_within(cx, |cx| self.look(cx))
     }
 }
 

@@ -272,12 +272,14 @@ impl<P: OneshotRef> Future for Receiver<P> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        poll_slot(
-            &self.0.0,
-            cx,
-            |state| &state.receiver,
-            |view| view.value().receive(),
-        )
+        crate::task::budget::poll_within(cx, |cx| {
+            poll_slot(
+                &self.0.0,
+                cx,
+                |state| &state.receiver,
+                |view| view.value().receive(),
+            )
+        })
     }
 }
 

@@ -340,14 +340,16 @@ impl<P: WatchRef> Receiver<P> {
         let seen = &mut self.seen;
         let mut wait = pin!(Wait::<_, CHANGED, 2>::new(&self.channel.list, ()));
         core::future::poll_fn(|cx| {
-            wait.as_mut().poll_with(cx, |view, _| {
-                let state = view.value();
-                let version = state.version.get();
-                if version != *seen {
-                    *seen = version;
-                    return Some(Ok(()));
-                }
-                state.ended.get().then_some(Err(RecvError(())))
+            crate::task::budget::poll_within(cx, |cx| {
+                wait.as_mut().poll_with(cx, |view, _| {
+                    let state = view.value();
+                    let version = state.version.get();
+                    if version != *seen {
+                        *seen = version;
+                        return Some(Ok(()));
+                    }
+                    state.ended.get().then_some(Err(RecvError(())))
+                })
             })
         })
         .await

@@ -119,6 +119,20 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<Permit> {
 }
 
 /// Refusals are counted below zero.
+/// Polls what may be ready for ever: at the price of a unit if it is.
+#[inline]
+pub(crate) fn poll_within<T>(
+    cx: &mut Context<'_>,
+    poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+) -> Poll<T> {
+    let permit = ready!(poll_proceed(cx));
+    let polled = poll(cx);
+    if polled.is_ready() {
+        permit.charge(0);
+    }
+    polled
+}
+
 #[cold]
 #[inline(never)]
 fn refuse(cx: &mut Context<'_>) -> Poll<()> {

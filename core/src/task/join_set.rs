@@ -215,12 +215,14 @@ impl<T> JoinSet<T> {
         if self.is_empty() {
             return Poll::Ready(None);
         }
-        let first = poll_slot(
-            &self.ends.0,
-            cx,
-            |state| &state.waker,
-            |view| view.value().with(|places| places.front().copied()),
-        );
+        let first = super::budget::poll_within(cx, |cx| {
+            poll_slot(
+                &self.ends.0,
+                cx,
+                |state| &state.waker,
+                |view| view.value().with(|places| places.front().copied()),
+            )
+        });
         let Poll::Ready(place) = first else {
             return Poll::Pending;
         };

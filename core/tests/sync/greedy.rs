@@ -50,6 +50,33 @@ both_scopes! {
             }
         }));
         enough(turns_beside(async move {
+            let (sender, _receiver) = mpsc::channel(1000);
+            for number in 0..1000 {
+                sender.send(number).await.unwrap();
+            }
+        }));
+        enough(turns_beside(async move {
+            for number in 0..1000 {
+                let (sender, receiver) = oneshot::channel();
+                sender.send(number).unwrap();
+                receiver.await.unwrap();
+            }
+        }));
+        enough(turns_beside(async move {
+            let (sender, mut receiver) = watch::channel(0);
+            for number in 0..1000 {
+                sender.send(number).unwrap();
+                receiver.changed().await.unwrap();
+            }
+        }));
+        enough(turns_beside(async move {
+            let notify = Notify::new();
+            for _ in 0..1000 {
+                notify.notify_one();
+                notify.notified().await;
+            }
+        }));
+        enough(turns_beside(async move {
             let mutex = Mutex::new(());
             for _ in 0..1000 {
                 drop(mutex.lock().await);

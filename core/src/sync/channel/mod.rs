@@ -28,7 +28,7 @@ use super::scope::Scope;
 use super::slot::WakerSlot;
 use super::wait_list::{Access, Wait, WaitList, WaitState};
 use crate::shim::Cell;
-use crate::task::budget::poll_proceed;
+use crate::task::budget::{poll_proceed, poll_within};
 use crate::task::wake_quietly;
 
 /// The queue of those who wait for a place in the buffer.
@@ -199,6 +199,7 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     /// place in the queue.
     #[inline]
     pub async fn send(&self, message: B::Item) -> Result<(), SendError<B::Item>> {
+        crate::task::consume_budget().await;
         let message = match self.try_send(message) {
             Ok(()) => return Ok(()),
             Err(TrySendError::Closed(message)) => return Err(SendError(message)),
@@ -485,15 +486,17 @@ impl<B: Buffer, S: Scope> Future for Place<'_, B, S> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let wait = self.project().wait;
-        wait.poll_with(cx, |view, state| match state {
-            WaitState::New => match take_place(view) {
-                Ok(()) => Some(Ok(())),
-                Err(TrySendError::Full(())) => None,
-                Err(TrySendError::Closed(())) => Some(Err(())),
-            },
-            WaitState::Waiting => None,
-            WaitState::Notified => Some(Ok(())),
-            WaitState::NotifiedWithAll => Some(Err(())),
+        poll_within(cx, |cx| {
+            wait.poll_with(cx, |view, state| match state {
+                WaitState::New => match take_place(view) {
+                    Ok(()) => Some(Ok(())),
+                    Err(TrySendError::Full(())) => None,
+                    Err(TrySendError::Closed(())) => Some(Err(())),
+                },
+                WaitState::Waiting => None,
+                WaitState::Notified => Some(Ok(())),
+                WaitState::NotifiedWithAll => Some(Err(())),
+            })
         })
     }
 }
