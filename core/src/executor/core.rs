@@ -754,8 +754,9 @@ impl Core {
         self.shows(deadline)
     }
 
+    /// Whether the clock, read now, shows `deadline`.
     #[inline(never)]
-    fn shows(&self, deadline: Instant) -> bool {
+    pub(crate) fn shows(&self, deadline: Instant) -> bool {
         deadline != Instant::MAX && self.now().is_some_and(|now| deadline <= now)
     }
 

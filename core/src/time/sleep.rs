@@ -196,7 +196,7 @@ impl Sleep {
     fn is_due(&self) -> bool {
         let home = self.seen().or_else(context::current);
         let core = home.and_then(|home| home.get());
-        core.is_some_and(|core| core.is_due(self.node.deadline()))
+        core.is_some_and(|core| core.shows(self.node.deadline()))
     }
 
     /// Finds the executor, and a clock if the sleep still lacks one; ends the sleep if it is due. A
