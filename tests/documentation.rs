@@ -144,3 +144,167 @@ fn every_promise_has_its_tests_and_they_exist() {
         }
     }
 }
+
+/// The pages that people write; those that programs write are as old as their last run.
+fn pages() -> BTreeSet<String> {
+    let mut pages = files("", &[".md"]);
+    // The last is the beginning of one of the others, with its links.
+    let written = [
+        "benches/",
+        "docs/benchmarks/",
+        "docs/coverage.md",
+        "docs/footprint.md",
+        "examples/firmware/cost/introduction.md",
+    ];
+    pages.retain(|page| !written.iter().any(|name| page.starts_with(name)));
+    assert!(pages.contains("README.md") && pages.contains("docs/architecture.md"));
+    pages
+}
+
+/// The lines of a page outside of blocks of code and of what programs write.
+fn prose(page: &str) -> Vec<String> {
+    let mut inside = false;
+    let mut outside = Vec::new();
+    for line in text(page).lines() {
+        if line.trim_start().starts_with("```") || line.starts_with("<!-- unsafe list:") {
+            inside = !inside;
+        } else if line == "<!-- end of unsafe list -->" {
+            inside = false;
+        } else if !inside {
+            outside.push(line.to_owned());
+        }
+    }
+    outside
+}
+
+/// The name by which a link finds a heading, as the usual programs make it.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text
+        .chars()
+        .filter(|&c| c.is_alphanumeric() || "-_ ".contains(c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for page in pages() {
+        // Joined, since a link may go over the end of a line.
+        let all = prose(&page).join("\n");
+        let folder = page.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for rest in all.split("](").skip(1) {
+            let link = rest.split(')').next().unwrap().trim();
+            if link.contains("://") {
+                continue;
+            }
+            let (file, section) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => page.clone(),
+                _ => format!("{folder}/{file}")
+                    .trim_start_matches('/')
+                    .to_owned(),
+            };
+            assert!(root().join(&target).exists(), "{page}: nothing at `{link}`");
+            if !section.is_empty() {
+                let lines = prose(&target);
+                let mut headings = lines.iter().filter(|line| line.starts_with('#'));
+                let found = headings.any(|line| anchor(line) == section);
+                assert!(found, "{page}: no heading for `{link}`");
+            }
+        }
+    }
+}
+
+#[test]
+fn paths_and_steps_that_pages_name_are_there() {
+    let steps = steps();
+    for page in pages() {
+        for line in prose(&page) {
+            for words in quoted(&line) {
+                let mut words = words.split_whitespace();
+                let Some(path) = words.next() else { continue };
+                let first = path.split('/').next().unwrap();
+                let names_a_path = path.contains('/')
+                    && root().join(first).is_dir()
+                    && path
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b"/._-".contains(&b));
+                if names_a_path {
+                    assert!(root().join(path).exists(), "{page}: no `{path}`: {line}");
+                }
+                if path == ".ci/run" {
+                    for step in words.filter(|word| !word.starts_with('-')) {
+                        assert!(steps.contains(step), "{page}: no step `{step}`: {line}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_example_is_on_the_page_of_examples() {
+    let page = text("examples/README.md");
+    for entry in fs::read_dir(root().join("examples")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            let command = format!("--example {name}");
+            // Not as the beginning of a longer name.
+            let found = page.match_indices(&command).any(|(at, _)| {
+                let next = page[at + command.len()..].chars().next();
+                next.is_some_and(|c| c == '`' || c == ' ')
+            });
+            assert!(found, "examples/README.md: how to run `{name}`");
+        }
+    }
+}
+
+#[test]
+fn every_loom_model_is_on_the_page_of_safety() {
+    let mut models = BTreeSet::new();
+    let folder = files("core/src/models", &[".rs"]);
+    for file in folder
+        .iter()
+        .map(String::as_str)
+        .chain(["core/src/models.rs"])
+    {
+        let inner = file.strip_prefix("core/src/models/");
+        let module = inner.and_then(|name| name.strip_suffix(".rs"));
+        let module = module.map_or(String::new(), |name| format!("{name}::"));
+        let mut is_test = false;
+        for line in text(file).lines() {
+            is_test |= line == "#[test]";
+            if let (true, Some(rest)) = (is_test, line.strip_prefix("fn ")) {
+                models.insert(format!("{module}{}", rest.split('(').next().unwrap()));
+                is_test = false;
+            }
+        }
+    }
+    let page = text("docs/safety.md");
+    let (_, rest) = page.split_once("### The loom models").expect("the section");
+    let section = rest.split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(cells);
+    let names = rows.filter_map(|row| quoted(row[0]).next().map(str::to_owned));
+    assert_eq!(names.collect::<BTreeSet<_>>(), models);
+}
+
+/// The names of the CI's steps.
+fn steps() -> BTreeSet<String> {
+    let script = text(".ci/run");
+    let (_, rest) = script.split_once("\nsteps=(").expect("the list of steps");
+    let list = rest.split(')').next().unwrap();
+    list.split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_workflow_runs_every_step_once() {
+    let mut found = BTreeSet::new();
+    for line in text(".github/workflows/ci.yml").lines() {
+        let names = line.trim().strip_prefix("steps: ").unwrap_or_default();
+        for name in names.split_whitespace() {
+            assert!(found.insert(name.to_owned()), "`{name}` runs twice");
+        }
+    }
+    assert_eq!(found, steps());
+}
