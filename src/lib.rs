@@ -129,3 +129,16 @@ pub mod time {
     #[cfg(feature = "mio")]
     pub use polliwog_mio::time::{advance, pause, resume};
 }
+
+/// The programs on the crates' own pages compile.
+#[cfg(all(doctest, feature = "mio", feature = "spin"))]
+mod pages {
+    #[doc = include_str!("../core/README.md")]
+    struct Core;
+    #[doc = include_str!("../macros/README.md")]
+    struct Macros;
+    #[doc = include_str!("../reactor-mio/README.md")]
+    struct Mio;
+    #[doc = include_str!("../reactor-spin/README.md")]
+    struct Spin;
+}

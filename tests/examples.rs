@@ -6,6 +6,11 @@ mod support;
 
 use std::time::Duration;
 
+#[cfg(feature = "mio")]
+use support::{
+    Running,
+    server::{Folder, Server, bytes},
+};
 use support::{example, run, run_within, source};
 
 /// The guard itself: a program that takes too long is killed, and fails the test.
@@ -231,6 +236,63 @@ fn mini_executors_reactor_conforms() {
         let sender = sender.clone();
         std::thread::spawn(move || sender.send(Event::Value(7, 1)));
     });
+}
+
+#[cfg(feature = "mio")]
+#[test]
+fn file_server_lesson_serves_several_clients_and_refuses_what_it_should() {
+    use std::io::Write;
+
+    let folder = Folder::new();
+    let large = bytes(300_000);
+    folder.write("sub/large", &large);
+    folder.write("small.txt", "quak");
+    std::fs::write(folder.0.join("secret.txt"), "secret").unwrap();
+    let mut program = Running::start(
+        example("file-server-lesson")
+            .args(["127.0.0.1:0"])
+            .arg(folder.root()),
+    );
+    let line = program.first_line();
+    let addr = line
+        .strip_prefix("listening on ")
+        .and_then(|addr| addr.parse().ok());
+    let addr = addr.unwrap_or_else(|| panic!("the first line is `{line}`"));
+    let server = Server { program, addr };
+
+    // One that asks for nothing holds up nobody, and neither does one that sends half a name.
+    let _silent = server.connect_and_wait();
+    let mut slow = server.connect_and_wait();
+    slow.write_all(b"small").unwrap();
+    assert!(server.ask("sub/large\r\n") == large);
+    assert_eq!(server.ask("small.txt\n"), b"quak");
+    slow.write_all(b".txt\r\n").unwrap();
+    assert_eq!(support::server::read_all(&mut slow).unwrap(), b"quak");
+
+    for (name, answer) in [
+        ("../secret.txt", "the name leads out of the served folder"),
+        (
+            "sub/../small.txt",
+            "the name leads out of the served folder",
+        ),
+        ("/etc/passwd", "the name leads out of the served folder"),
+        ("", "the name leads out of the served folder"),
+        ("sub", "not a regular file"),
+        #[cfg(unix)]
+        ("missing", "No such file or directory (os error 2)"),
+    ] {
+        // A folder cannot even be opened everywhere.
+        if cfg!(unix) || name != "sub" {
+            support::server::assert_refused(&server.ask(format!("{name}\r\n")), answer);
+        }
+    }
+    // What has no end in sight is given up, and the server lives on.
+    let mut endless = server.connect_and_wait();
+    let _ = endless.write_all(&[b'x'; 10_000]);
+    let _ = support::server::read_all(&mut endless);
+    assert_eq!(server.ask("small.txt\r\n"), b"quak");
+    let out = server.program.end();
+    assert!(out.stderr.contains("the name is too long"), "{out:#?}");
 }
 
 #[cfg(any(feature = "mio", feature = "spin"))]

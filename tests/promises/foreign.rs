@@ -130,6 +130,59 @@ pub(crate) fn a_foreign_waker_that_panics<R: Reactor>(reactor: R) {
     assert_eq!(faulty.panics.load(Ordering::SeqCst), 2);
 }
 
+/// An output that nobody wants is dropped where its task or its handle ends, which others are no worse for.
+pub(crate) fn an_output_that_panics_when_it_is_dropped<R: Reactor>(reactor: R) {
+    static POOL: TaskPool<8, 256> = TaskPool::new();
+    struct Bomb(#[allow(dead_code)] DropGuard);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("an output's destructor");
+        }
+    }
+    let executor = claim(&POOL, reactor);
+    let spawner = executor.spawner();
+    let drops = Drops::default();
+    let turns = Rc::new(Cell::new(0));
+    let output = || {
+        let guard = drops.guard();
+        async move {
+            yield_now().await;
+            Bomb(guard)
+        }
+    };
+    let beside = |turns: &Rc<Cell<usize>>| {
+        let turns = turns.clone();
+        spawner
+            .spawn(async move {
+                for _ in 0..3 {
+                    turns.set(turns.get() + 1);
+                    yield_now().await;
+                }
+            })
+            .unwrap()
+    };
+
+    // Detached before its end, in the middle of others.
+    let first = beside(&turns);
+    spawner.spawn(output()).unwrap().detach();
+    let last = beside(&turns);
+    executor.run_until_stalled().expect("no panic comes out");
+    assert_eq!((drops.count(), turns.get()), (1, 6));
+    assert!(first.is_finished() && last.is_finished());
+
+    // Its handle is dropped after its end; that is inside of another task.
+    let ready = spawner.spawn(output()).unwrap();
+    executor.run_until_stalled().expect("no panic comes out");
+    assert!(ready.is_finished());
+    let dropper = spawner.spawn(async move { drop(ready) }).unwrap();
+    let other = beside(&turns);
+    executor.run_until_stalled().expect("no panic comes out");
+    assert_eq!((drops.count(), turns.get()), (2, 9));
+    assert!(executor.block_on(dropper).is_ok(), "it is not its panic");
+    assert!(other.is_finished());
+    assert_eq!(executor.stats().live, 0);
+}
+
 pub(crate) fn a_dropped_executor_drops_all_futures_though_destructors_panic<R: Reactor>(
     reactor: R,
 ) {

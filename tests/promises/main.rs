@@ -2,12 +2,7 @@
 //! the build and on one that is written here.
 //!
 //! The bodies are generic over the reactor and use static pools, so that they run the same
-//! with and without `alloc` and `std`.
-//!
-//! Promise 2 is tested on emulated chips (`examples/firmware/src/bin/storm.rs`), 11 inside the
-//! core (`executor/idle.rs`), 14 with sockets (`reactor-mio/tests`), 24 and parts of
-//! 14 and 17 with the protocol stack of chips (`reactor-spin/tests/stack`). Promise 19 has a part of its own
-//! for a pool without a thread (`reactor-mio/tests/no_threads.rs`).
+//! with and without `alloc` and `std`. `docs/promises.md` has them all, with those tests that lie elsewhere.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
@@ -183,6 +178,11 @@ macro_rules! on {
             #[test]
             fn promise_23_nor_does_a_foreign_wakers() {
                 a_foreign_waker_that_panics($make());
+            }
+
+            #[test]
+            fn promise_23_nor_does_the_destructor_of_an_output() {
+                an_output_that_panics_when_it_is_dropped($make());
             }
 
             #[test]

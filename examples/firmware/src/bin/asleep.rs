@@ -163,7 +163,7 @@ async fn length() -> u32 {
 }
 
 /// Moves the deadline of a sleep over all of a wait, and half as much again.
-async fn alarms(steps: u32) {
+async fn promise_20_no_alarm_is_lost_at_any_instruction(steps: u32) {
     for step in 0..steps {
         for phase in phases(steps) {
             spend(phase);
@@ -179,7 +179,7 @@ async fn alarms(steps: u32) {
 }
 
 /// Moves an interrupt that wakes a task over all of a wait, with no alarm to end it instead.
-async fn wakes(steps: u32) {
+async fn promise_20_no_wake_is_lost_at_any_instruction(steps: u32) {
     ONCE.store(true, Ordering::Relaxed);
     for step in 0..steps {
         for phase in phases(steps) {
@@ -192,7 +192,7 @@ async fn wakes(steps: u32) {
 }
 
 /// A sleep is one wait, or two; a program that does not sleep has thousands.
-async fn sleeps() {
+async fn promise_20_a_chip_with_nothing_to_do_sleeps() {
     let (before, _) = waits();
     for _ in 0..5 {
         sleep(Duration::from_millis(10)).await;
@@ -226,7 +226,7 @@ async fn greedy() {
 }
 
 /// A task that is busy for long in each poll delays another one's timer by a poll or two.
-async fn busy(name: &str) {
+async fn promise_15_a_busy_task_delays_a_timer_by_a_poll_or_two(name: &str) {
     let spawner = Spawner::current().expect("in a task");
     spawn_detached!(spawner, [greedy]()).expect("a free slot");
     let started = the_time();
@@ -245,19 +245,19 @@ async fn busy(name: &str) {
 
 async fn all(name: &'static str) {
     let length = length().await;
-    sleeps().await;
+    promise_20_a_chip_with_nothing_to_do_sleeps().await;
     let steps = length + length / 2;
-    alarms(steps).await;
+    promise_20_no_alarm_is_lost_at_any_instruction(steps).await;
     println!(
         "{name}: {} alarms in {steps} us",
         steps * phases(steps).count() as u32
     );
-    wakes(steps).await;
+    promise_20_no_wake_is_lost_at_any_instruction(steps).await;
     println!(
         "{name}: {} wakes in {steps} us",
         steps * phases(steps).count() as u32
     );
-    busy(name).await;
+    promise_15_a_busy_task_delays_a_timer_by_a_poll_or_two(name).await;
 }
 
 fn by_executor<R: Reactor>(name: &'static str, reactor: R) {

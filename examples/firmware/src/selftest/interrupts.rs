@@ -18,7 +18,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("an interrupt wakes among busy tasks", among_busy),
     (
         "promise 21: safe code in a handler reaches no executor but through a handle",
-        promise_21,
+        promise_21_safe_code_in_a_handler_reaches_no_executor,
     ),
 ];
 
@@ -103,7 +103,7 @@ fn assert_outside() {
 
 static ASKED: Count = Count::new();
 
-fn promise_21() {
+fn promise_21_safe_code_in_a_handler_reaches_no_executor() {
     static POOL: TaskPool<2> = TaskPool::new();
     chip::enable_soft();
     let executor = executor(&POOL);
