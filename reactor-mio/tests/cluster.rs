@@ -145,6 +145,32 @@ fn a_backlog_behind_a_busy_worker_is_taken_over() {
 }
 
 #[test]
+fn a_worker_takes_no_more_than_it_starts() {
+    let cluster = cluster(2);
+    let mut blocked = [0, 1].map(|worker| Some(Blocked::new(&cluster, worker)));
+    let (release, released) = mpsc::channel::<()>();
+    let (begin, begun) = mpsc::channel();
+    let heavy = async move {
+        begin.send(()).unwrap();
+        let _ = released.recv();
+    };
+    let heavy = cluster.spawn(heavy).unwrap();
+    let first = usize::from(cluster.load(1) == 2);
+    let tasks: Vec<_> = (0..100)
+        .map(|_| cluster.spawn(async { here() }).unwrap())
+        .collect();
+    assert!(cluster.load(0) > 40 && cluster.load(1) > 40);
+    blocked[first].take().unwrap().release();
+    begun.recv().unwrap();
+    blocked[1 - first].take().unwrap().release();
+    for task in tasks {
+        assert_eq!(task.wait().unwrap(), 1 - first);
+    }
+    drop(release);
+    heavy.wait().unwrap();
+}
+
+#[test]
 fn a_single_task_behind_a_busy_worker_wakes_an_idle_one() {
     let cluster = cluster(2);
     // So that the busy worker is the less loaded one, to which tasks go.
@@ -483,6 +509,85 @@ fn pinned_workers_stay_on_a_cpu_each() {
         assert_eq!(there.wait().unwrap(), [all[worker % all.len()]]);
     }
     assert_eq!(cpus(), all, "the thread that builds is left alone");
+}
+
+#[cfg(unix)]
+#[test]
+fn every_worker_serves_the_same_port() {
+    use std::io::Read;
+    let cluster = Cluster::builder()
+        .workers(2)
+        .on_panic(PanicPolicy::Restart { limit: 1 })
+        .build()
+        .unwrap();
+    let listeners = cluster.listen("127.0.0.1:0").unwrap();
+    assert!(listeners.here().is_err(), "this is no worker");
+    let addr = listeners.local_addr().unwrap();
+    // Connected before anybody accepts, and before one worker is restarted.
+    let clients: Vec<_> = (0..64)
+        .map(|_| std::net::TcpStream::connect(addr).unwrap())
+        .collect();
+    let panics = AtomicUsize::new(0);
+    cluster
+        .run(move |worker| {
+            let listener = listeners.here().unwrap();
+            let first = worker.index() == 0 && panics.fetch_add(1, Ordering::SeqCst) == 0;
+            async move {
+                assert!(!first, "quak");
+                loop {
+                    let (stream, _peer) = listener.accept().await.unwrap();
+                    stream.write_all(&[worker.index() as u8]).await.unwrap();
+                }
+            }
+        })
+        .unwrap();
+    let mut served = [0; 2];
+    for mut client in clients {
+        let mut by = Vec::new();
+        client.read_to_end(&mut by).unwrap();
+        served[usize::from(by[0])] += 1;
+    }
+    assert_eq!(served[0] + served[1], 64);
+    if cfg!(target_os = "linux") {
+        assert!(served[0] > 0 && served[1] > 0, "{served:?}");
+    }
+}
+
+#[test]
+fn a_connection_goes_from_worker_to_worker_without_loss() {
+    use polliwog_mio::net::TcpStream;
+    use std::io::{Read, Write};
+    let cluster = cluster(2);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let mut stream = listener.accept().unwrap().0;
+    let sent: Vec<u8> = (0..100).collect();
+    // One half waits in the socket from the start, the other comes while some worker waits for it.
+    let (now, later) = sent.split_at(55);
+    client.write_all(now).unwrap();
+    let mut received = Vec::new();
+    for round in 0..10 {
+        let worker = round % 2;
+        let there = move || async move {
+            let stream = TcpStream::from_std(stream)?;
+            let mut buf = [0; 10];
+            stream.read_exact(&mut buf).await?;
+            stream.write_all(&[here() as u8]).await?;
+            std::io::Result::Ok((stream.into_std()?, buf))
+        };
+        let task = cluster.spawn_on_with(worker, there).unwrap();
+        if round == 5 {
+            client.write_all(later).unwrap();
+        }
+        let (back, buf) = task.wait().unwrap().unwrap();
+        received.extend(buf);
+        stream = back;
+    }
+    drop(stream);
+    assert_eq!(received, sent);
+    let mut workers = Vec::new();
+    client.read_to_end(&mut workers).unwrap();
+    assert_eq!(workers, [0, 1].repeat(5));
 }
 
 #[test]

@@ -33,6 +33,14 @@
 //! A worker's load is the number of the cluster's tasks in its queue and on it. What tasks spawn by
 //! [`polliwog_core::spawn`] does not count.
 //!
+//! # Connections
+//!
+//! [`listen`](ClusterHandle::listen) gives each worker a listener of its own. A connection that is to go on
+//! elsewhere goes by [`TcpStream::into_std`](crate::net::TcpStream::into_std), a closure for
+//! [`spawn_on_with`](ClusterHandle::spawn_on_with), and
+//! [`TcpStream::from_std`](crate::net::TcpStream::from_std) there. Nothing is lost, for a stream has no
+//! buffer of its own; what was read already has to go along.
+//!
 //! # The end
 //!
 //! [`shutdown`](ClusterHandle::shutdown), or dropping the [`Cluster`], ends all workers, each as soon as it
@@ -44,6 +52,7 @@
 
 mod builder;
 mod cpus;
+mod listeners;
 mod per_worker;
 mod report;
 mod shared;
@@ -59,6 +68,7 @@ use std::time::{Duration, Instant};
 use polliwog_core::{RemoteFuture, SpawnError};
 
 pub use builder::Builder;
+pub use listeners::Listeners;
 pub use per_worker::{NotOnWorker, PerWorker};
 pub use report::{BlockOnError, Outcome, PanicPolicy, WorkerReport};
 pub use task::RemoteHandle;
@@ -183,7 +193,7 @@ impl Drop for Cluster {
 }
 
 impl ClusterHandle {
-    pub(self) fn new(shared: Arc<Shared>) -> Self {
+    fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
     }
 
@@ -384,6 +394,10 @@ impl ClusterHandle {
     /// Whether the cluster was shut down.
     pub fn is_shut_down(&self) -> bool {
         self.shared.is_closed()
+    }
+
+    fn is(&self, other: &ClusterHandle) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     /// Which worker of this cluster runs on this thread.

@@ -80,7 +80,7 @@ impl<T: 'static> PerWorker<T> {
             let is_ours = current.shared.id == self.cluster;
             is_ours.then(|| (current.index, Rc::clone(&current.values)))
         });
-        let (index, values) = current.flatten().ok_or(NotOnWorker(()))?;
+        let (index, values) = current.flatten().ok_or_else(NotOnWorker::new)?;
         let known = values.borrow().get(&self.id).cloned();
         let value = known.unwrap_or_else(|| {
             // Not borrowed meanwhile: `make` may ask for other values.
@@ -110,13 +110,19 @@ impl<T> fmt::Debug for PerWorker<T> {
     }
 }
 
-/// This thread is no worker of the cluster to which the values belong.
+/// This thread is no worker of the cluster to which the values, or the listeners, belong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotOnWorker(());
 
+impl NotOnWorker {
+    pub(super) fn new() -> Self {
+        Self(())
+    }
+}
+
 impl fmt::Display for NotOnWorker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value of each worker is asked for where none of the cluster's workers runs")
+        f.write_str("what each worker has is asked for where none of the cluster's workers runs")
     }
 }
 
