@@ -120,7 +120,7 @@ fn serve(cluster: Cluster, addr: &str) -> io::Result<()> {
             }
         }
     })?;
-    polliwog::block_on(signal::ctrl_c())?;
+    polliwog::block_on(async { signal::ctrl_c().await })?;
     cluster.shutdown();
     for report in cluster.join() {
         match report.outcome {

@@ -22,7 +22,7 @@
 //! | [`spawn`](ClusterHandle::spawn), [`spawn_with`](ClusterHandle::spawn_with) | the less loaded of two workers chosen at random, or whoever is idle before it comes to it |
 //! | [`spawn_on`](ClusterHandle::spawn_on) | that worker |
 //! | [`spawn_keyed`](ClusterHandle::spawn_keyed) | always the same worker for the same key |
-//! | [`polliwog_core::spawn`] in a task | the worker on which the task runs |
+//! | [`polliwog_core::spawn()`] in a task | the worker on which the task runs |
 //!
 //! A worker starts the tasks of its queue one by one, each with its first poll before the next is taken. A
 //! worker with nothing in its queue takes over what waits in another's, the oldest first. A task that has
@@ -31,7 +31,7 @@
 //! heavy tasks that have started keeps them, also while others have nothing to do.
 //!
 //! A worker's load is the number of the cluster's tasks in its queue and on it. What tasks spawn by
-//! [`polliwog_core::spawn`] does not count.
+//! [`polliwog_core::spawn()`] does not count.
 //!
 //! # Connections
 //!
