@@ -201,6 +201,8 @@ fn a_task_that_wakes_itself_starves_neither_tasks_nor_timers() {
             turns
         })
         .unwrap();
+        // It has begun by then, however long this has taken.
+        yield_now().await;
         time::sleep(Duration::from_millis(2)).await;
         done.set(true);
         assert!(busy.await.unwrap() > 0);

@@ -132,11 +132,11 @@ fn a_waker_may_run_the_executor_when_a_linked_handle_clones_it() {
 fn a_waker_may_run_the_executor_when_a_sleep_clones_it() {
     static POOL: TaskPool<1, 512> = TaskPool::new();
     let executor = Rc::new(claim(&POOL));
-    let mut sleep: Pin<Box<time::Sleep>> = Box::pin(executor.spawner().sleep(Duration::ZERO));
+    // Not due at the poll, unless that is late, but before the one within.
+    let limit = Duration::from_millis(if cfg!(miri) { 500 } else { 50 });
+    let mut sleep: Pin<Box<time::Sleep>> = Box::pin(executor.spawner().sleep(limit));
     let inner = executor.clone();
-    let waker = waker(move || {
-        inner.block_on(time::sleep(Duration::from_millis(1)));
-    });
+    let waker = waker(move || inner.block_on(time::sleep(limit)));
     let polled = executor.enter(|| sleep.as_mut().poll(&mut Context::from_waker(&waker)));
     // A lean build makes it wait for the waker's clone: it waits still, though it is due, and the
     // executor will find out.

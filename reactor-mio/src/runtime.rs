@@ -352,6 +352,9 @@ fn default_runtime() -> Rc<Runtime> {
 /// Runs a future to its end on the thread's default runtime, which is made with default limits
 /// when it is first needed and dropped when the thread ends.
 ///
+/// Tasks that are not done when this returns stay there and go on in the thread's next `block_on`, with
+/// their sockets. A [`Runtime`] of your own drops them when it is dropped.
+///
 /// ```
 /// let answer = polliwog_mio::block_on(async {
 ///     let task = polliwog_mio::spawn(async { 42 }).unwrap();

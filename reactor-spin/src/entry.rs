@@ -139,7 +139,7 @@ impl Drop for Report {
     fn drop(&mut self) {
         if std::thread::panicking() {
             std::eprintln!(
-                "the seed was {0}: polliwog_spin::test({0}, …) runs it again",
+                "the seed was {0}: polliwog::spin::test({0}, …) runs it again",
                 self.0
             );
         }

@@ -186,7 +186,7 @@ mod tests {
                 assert_eq!(counter.now(|| shown), Instant::from_micros(real));
                 assert_eq!(down.now_down(|| !shown), Instant::from_micros(real));
             }
-            assert!(real / period > if cfg!(miri) { 50 } else { 5_000 });
+            assert!(real / period > if cfg!(miri) { 40 } else { 5_000 });
         }
     }
 
