@@ -97,8 +97,8 @@ pub use polliwog_spin as spin;
 
 #[cfg(feature = "mio")]
 pub use polliwog_mio::{
-    BlockingError, BlockingHandle, Runtime, Trigger, UserEvent, block_on, fs, net, signal,
-    spawn_blocking,
+    BlockingError, BlockingHandle, Cluster, Runtime, Trigger, UserEvent, block_on, cluster, fs,
+    net, signal, spawn_blocking,
 };
 // Also beside mio, which has no module of this name: what one feature brings no other takes away.
 #[cfg(feature = "spin")]

@@ -31,6 +31,7 @@
 //! | sockets | [`net`] |
 //! | files | [`fs`] |
 //! | work that blocks | [`spawn_blocking`], [`blocking`] |
+//! | all cores | [`Cluster`], [`cluster`] |
 //! | waking a task from a thread | [`UserEvent`] |
 //! | Ctrl-C | [`signal`] |
 //! | sources of your own | [`Registered`] |
@@ -43,6 +44,7 @@
 mod macros;
 
 pub mod blocking;
+pub mod cluster;
 mod dispatch;
 mod event;
 pub mod fs;
@@ -55,6 +57,7 @@ mod sys;
 pub mod time;
 
 pub use blocking::{BlockingError, BlockingHandle, spawn_blocking};
+pub use cluster::Cluster;
 pub use event::{Trigger, UserEvent};
 pub use polliwog_core::{spawn, try_spawn};
 pub use reactor::MioReactor;

@@ -40,8 +40,7 @@ pub const DEFAULT_MAX_TASKS: usize = 1 << 20;
 /// # One thread, one runtime
 ///
 /// A runtime and everything that lives in it stay on their thread. A server that wants more
-/// than one core starts a thread with a runtime for each; see
-/// [`TcpListener::from_std`](crate::net::TcpListener::from_std) for `SO_REUSEPORT`. Other
+/// than one core has a [`Cluster`](crate::Cluster): a thread with a runtime for each. Other
 /// threads reach a runtime through its [`handle`](Self::handle), through wakers and through
 /// [`UserEvent`](crate::UserEvent)s.
 ///

@@ -70,6 +70,36 @@ impl Handle {
         self.core.epoch() == self.epoch
     }
 
+    /// Whether the executor waits in its reactor and no wake has ended that yet: whether it would
+    /// come to a new task at once. `false` if it is gone.
+    ///
+    /// A hint, for those who choose between executors: it may be different by the time it is known.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::ThreadReactor;
+    /// use polliwog_core::Executor;
+    ///
+    /// let executor = Executor::with_capacity(8, ThreadReactor::new());
+    /// let handle = executor.handle();
+    /// let seen = std::thread::spawn(move || {
+    ///     while !handle.is_parked() {
+    ///         std::thread::yield_now();
+    ///     }
+    ///     handle.spawn(async { 42 }).unwrap()
+    /// });
+    /// let task = executor.block_on(async move {
+    ///     while !seen.is_finished() {
+    ///         polliwog_core::time::sleep(std::time::Duration::from_millis(1)).await;
+    ///     }
+    ///     seen.join().unwrap().await
+    /// });
+    /// assert_eq!(task.unwrap(), 42);
+    /// ```
+    #[cfg(feature = "std")]
+    pub fn is_parked(&self) -> bool {
+        self.is_alive() && self.core.ready.is_parked()
+    }
+
     #[cfg(not(lean))]
     pub(crate) fn core(&self) -> (&'static Core, usize) {
         (self.core, self.epoch)

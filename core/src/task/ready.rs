@@ -377,6 +377,12 @@ impl ReadyQueue {
         self.parked.swap(false, Ordering::SeqCst)
     }
 
+    /// Whether a park is announced that nobody has ended. Any thread; a hint, old once it is known.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_parked(&self) -> bool {
+        self.parked.load(Ordering::SeqCst)
+    }
+
     // From here on: the executor's thread only (S5).
 
     /// Announces a park. `false`: something has come in, do not block.

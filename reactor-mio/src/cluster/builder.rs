@@ -1,0 +1,184 @@
+//! [`Builder`].
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use super::report::PanicPolicy;
+use super::shared::{Seat, Shared};
+use super::{Cluster, ClusterHandle, cpus, worker};
+use crate::event::UserEvent;
+use crate::runtime::{DEFAULT_MAX_TASKS, Runtime};
+
+type Hook = Option<Arc<dyn Fn(usize) + Send + Sync>>;
+
+/// How a [`Cluster`] is to be; made by [`Cluster::builder`].
+#[derive(Clone)]
+pub struct Builder {
+    workers: Option<usize>,
+    thread_name: String,
+    stack_size: Option<usize>,
+    queue_capacity: Option<usize>,
+    settings: Settings,
+}
+
+/// What the workers have to know.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) max_tasks: usize,
+    pub(super) on_panic: PanicPolicy,
+    pin: bool,
+    on_start: Hook,
+    on_stop: Hook,
+}
+
+impl Settings {
+    pub(super) fn started(&self, runtime: &Runtime, worker: usize) {
+        if let Some(hook) = &self.on_start {
+            runtime.enter(|| hook(worker));
+        }
+    }
+
+    pub(super) fn stopped(&self, runtime: &Runtime, worker: usize) {
+        if let Some(hook) = &self.on_stop {
+            runtime.enter(|| hook(worker));
+        }
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            workers: None,
+            thread_name: "polliwog".to_owned(),
+            stack_size: None,
+            queue_capacity: None,
+            settings: Settings {
+                max_tasks: DEFAULT_MAX_TASKS,
+                on_panic: PanicPolicy::default(),
+                pin: false,
+                on_start: None,
+                on_stop: None,
+            },
+        }
+    }
+}
+
+impl Builder {
+    /// How many workers there are: at least one; if nothing is said, one for each CPU that this process may
+    /// use, by [`available_parallelism`](std::thread::available_parallelism).
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = Some(workers.max(1));
+        self
+    }
+
+    /// What the threads are called: `name-0`, `name-1`, … (`polliwog`). A NUL byte in it ends it.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        let end = name.find('\0').unwrap_or(name.len());
+        self.thread_name = name[..end].to_owned();
+        self
+    }
+
+    /// The size of each thread's stack, in bytes (what the standard library takes).
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// How many tasks each worker has at most at a time ([`DEFAULT_MAX_TASKS`]), roots and those that its
+    /// tasks spawn included. Beyond that, tasks of the cluster wait in the queue.
+    pub fn max_tasks(mut self, max_tasks: usize) -> Self {
+        self.settings.max_tasks = max_tasks.max(1);
+        self
+    }
+
+    /// How many tasks wait in each worker's queue at most (as many as [`max_tasks`](Self::max_tasks)).
+    /// Beyond that, spawning fails.
+    pub fn queue_capacity(mut self, tasks: usize) -> Self {
+        self.queue_capacity = Some(tasks);
+        self
+    }
+
+    /// Whether each worker stays on one CPU (`false`): worker *i* on the *i*-th of those that the process
+    /// may use, round and round. On Linux; elsewhere this does nothing.
+    pub fn pin(mut self, pin: bool) -> Self {
+        self.settings.pin = pin;
+        self
+    }
+
+    /// What happens when a worker panics ([`PanicPolicy::Shutdown`]).
+    pub fn on_panic(mut self, policy: PanicPolicy) -> Self {
+        self.settings.on_panic = policy;
+        self
+    }
+
+    /// Calls `hook` with each worker's index, on its thread and within its runtime, before it does anything
+    /// else; again when it is restarted.
+    pub fn on_start(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.settings.on_start = Some(Arc::new(hook));
+        self
+    }
+
+    /// Calls `hook` with each worker's index, on its thread and within its runtime, before its tasks are
+    /// dropped: when the cluster shuts down, and after a root has panicked.
+    pub fn on_stop(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.settings.on_stop = Some(Arc::new(hook));
+        self
+    }
+
+    /// Starts the workers.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system gives a worker no thread, no selector or not the CPU on which it is to
+    /// stay. No worker is left then.
+    pub fn build(self) -> io::Result<Cluster> {
+        let workers = self.workers.unwrap_or_else(cpus::count);
+        let capacity = self.queue_capacity.unwrap_or(self.settings.max_tasks);
+        let events: Vec<_> = (0..workers).map(|_| UserEvent::new()).collect();
+        let seats = events.iter().map(|event| Seat::new(event.trigger_handle()));
+        let shared = Arc::new(Shared::new(seats.collect(), capacity));
+        let mut cluster = Cluster {
+            handle: ClusterHandle::new(Arc::clone(&shared)),
+            threads: Vec::with_capacity(workers),
+        };
+        let (ready, started) = mpsc::channel();
+        for (index, event) in events.into_iter().enumerate() {
+            let mut thread = thread::Builder::new().name(format!("{}-{index}", self.thread_name));
+            if let Some(bytes) = self.stack_size {
+                thread = thread.stack_size(bytes);
+            }
+            let (shared, settings, ready) =
+                (Arc::clone(&shared), self.settings.clone(), ready.clone());
+            let thread = thread.spawn(move || {
+                let pinned = match settings.pin {
+                    true => cpus::pin(index),
+                    false => Ok(()),
+                };
+                match pinned {
+                    Ok(()) => worker::work(&shared, index, &settings, event, &ready),
+                    Err(error) => drop(ready.send(Err(error))),
+                }
+            });
+            // An error ends those that are there already: by the destructor of the cluster.
+            cluster.threads.push(Some(thread?));
+        }
+        drop(ready);
+        started.iter().take(workers).collect::<io::Result<()>>()?;
+        record!(debug, "a cluster of {workers} workers");
+        Ok(cluster)
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("workers", &self.workers)
+            .field("thread_name", &self.thread_name)
+            .field("max_tasks", &self.settings.max_tasks)
+            .field("on_panic", &self.settings.on_panic)
+            .finish_non_exhaustive()
+    }
+}

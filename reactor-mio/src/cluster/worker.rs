@@ -1,0 +1,249 @@
+//! A worker: a thread with a runtime, which starts tasks one by one.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::{Arc, mpsc};
+use std::task::Poll;
+use std::time::Duration;
+
+use polliwog_core::task::Panic;
+use polliwog_core::time::sleep;
+use polliwog_core::{JoinError, SpawnError, yield_now};
+
+use super::builder::Settings;
+use super::report::{Outcome, PanicPolicy};
+use super::shared::{Load, Shared};
+use super::{ClusterHandle, task};
+use crate::event::UserEvent;
+use crate::runtime::Runtime;
+
+/// After so long a full worker looks again: what fills it may be tasks that the cluster does not know of.
+const FULL: Duration = Duration::from_millis(5);
+
+/// What [`run`](super::ClusterHandle::run) was given.
+pub(super) type Root = Arc<dyn Fn(Worker) -> Pin<Box<dyn Future<Output = ()>>> + Send + Sync>;
+
+/// One of the workers of a [`Cluster`](super::Cluster): which one, and of which cluster.
+#[derive(Clone)]
+pub struct Worker {
+    index: usize,
+    cluster: ClusterHandle,
+}
+
+impl Worker {
+    /// The worker on whose thread this is called, if it is one.
+    pub fn current() -> Option<Worker> {
+        with_current(|current| Worker {
+            index: current.index,
+            cluster: ClusterHandle::new(Arc::clone(&current.shared)),
+        })
+    }
+
+    /// Its number: below [`workers`](super::ClusterHandle::workers).
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Its cluster.
+    pub fn cluster(&self) -> &ClusterHandle {
+        &self.cluster
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Worker").field(&self.index).finish()
+    }
+}
+
+/// Of [`PerWorker`](super::PerWorker), by number.
+pub(super) type Values = Rc<RefCell<HashMap<u64, Rc<dyn Any>>>>;
+
+/// The worker of this thread.
+pub(super) struct Current {
+    pub(super) shared: Arc<Shared>,
+    pub(super) index: usize,
+    pub(super) values: Values,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+}
+
+/// `f` must not call foreign code.
+pub(super) fn with_current<T>(f: impl FnOnce(&Current) -> T) -> Option<T> {
+    let found = CURRENT.try_with(|current| current.borrow().as_ref().map(f));
+    found.ok().flatten()
+}
+
+/// What a worker's thread does.
+pub(super) fn work(
+    shared: &Arc<Shared>,
+    index: usize,
+    settings: &Settings,
+    mut event: UserEvent,
+    ready: &mpsc::Sender<io::Result<()>>,
+) {
+    let mut restarts = 0;
+    let outcome = loop {
+        let life = match Life::new(shared, index, settings) {
+            Ok(life) => life,
+            Err(error) if restarts == 0 => {
+                let _ = ready.send(Err(error));
+                return;
+            }
+            Err(error) => break Outcome::Failed(error),
+        };
+        if restarts == 0 {
+            let _ = ready.send(Ok(()));
+        }
+        let panic = life.live(settings, &mut event);
+        let Some(panic) = panic else {
+            break Outcome::Stopped;
+        };
+        match settings.on_panic {
+            PanicPolicy::Restart { limit } if restarts < limit && !shared.is_closed() => {
+                restarts += 1;
+                record!(warn, "worker {index} panicked and starts again: {panic:?}");
+            }
+            _ => break Outcome::Panicked(panic),
+        }
+    };
+    // Nobody would come to its queue.
+    shared.shut_down();
+    shared.report(index, outcome, restarts);
+}
+
+/// A worker from its start to its end or to the next panic.
+struct Life<'a> {
+    shared: &'a Arc<Shared>,
+    index: usize,
+    runtime: Runtime,
+}
+
+impl<'a> Life<'a> {
+    fn new(shared: &'a Arc<Shared>, index: usize, settings: &Settings) -> io::Result<Self> {
+        let max_tasks = settings.max_tasks.saturating_add(1);
+        let runtime = Runtime::builder().max_tasks(max_tasks).build()?;
+        let current = Current {
+            shared: Arc::clone(shared),
+            index,
+            values: Values::default(),
+        };
+        CURRENT.set(Some(current));
+        shared.seats[index].set_handle(Some(runtime.handle()));
+        Ok(Self {
+            shared,
+            index,
+            runtime,
+        })
+    }
+
+    /// Gives the panic that has ended it.
+    fn live(self, settings: &Settings, event: &mut UserEvent) -> Option<Panic> {
+        let (index, runtime) = (self.index, &self.runtime);
+        let lived = catch(|| {
+            settings.started(runtime, index);
+            let lived = catch(|| runtime.block_on(self.start_tasks(event)));
+            let stopped = catch(|| settings.stopped(runtime, index));
+            lived.unwrap_or_else(Some).or(stopped.err())
+        });
+        let seat = &self.shared.seats[index];
+        seat.set_handle(None);
+        seat.set_full(false);
+        // In this order: tasks may use the worker's values in their destructors, and values their sockets.
+        let ended = catch(|| drop(self.runtime));
+        let values = with_current(|current| Rc::clone(&current.values));
+        let emptied = catch(|| drop(values.map(|values| values.take())));
+        let current = CURRENT.take();
+        let dropped = catch(|| drop(current));
+        let panics = [ended.err(), emptied.err(), dropped.err()];
+        let panic = lived.unwrap_or_else(Some);
+        panic.or(panics.into_iter().flatten().next())
+    }
+
+    /// Starts what there is to start, until the cluster shuts down or a root panics.
+    async fn start_tasks(&self, event: &mut UserEvent) -> Option<Panic> {
+        let (shared, index) = (self.shared, self.index);
+        let seat = &shared.seats[index];
+        let failed = Rc::new(RefCell::new(None));
+        let mut roots = 0;
+        loop {
+            let panic = failed.take();
+            if panic.is_some() || shared.is_closed() {
+                return panic;
+            }
+            seat.set_full(false);
+            let mut has_room = true;
+            for root in shared.roots_from(roots) {
+                has_room = self.start_root(root, &failed).is_ok();
+                if !has_room {
+                    break;
+                }
+                roots += 1;
+            }
+            if has_room {
+                if let Some((task, kind)) = shared.take(index) {
+                    let started = Arc::clone(&task).start(Load::new(shared, index));
+                    if started.is_ok() {
+                        // The task has its first poll before the next one is taken: what waits meanwhile
+                        // can go to others.
+                        yield_now().await;
+                        continue;
+                    }
+                    has_room = false;
+                    // Before it is put back: an end in between rings.
+                    seat.set_full(true);
+                    shared.put_back(index, kind, task);
+                }
+            }
+            if !has_room {
+                seat.set_full(true);
+                let mut rest = pin!(sleep(FULL));
+                poll_fn(|cx| match event.poll_wait(cx) {
+                    Poll::Pending => rest.as_mut().poll(cx).map(drop),
+                    rung => rung,
+                })
+                .await;
+                continue;
+            }
+            seat.set_waiting(true);
+            if !shared.has_work(index) {
+                event.wait().await;
+            }
+            seat.set_waiting(false);
+        }
+    }
+
+    fn start_root(
+        &self,
+        root: Root,
+        failed: &Rc<RefCell<Option<Panic>>>,
+    ) -> Result<(), SpawnError> {
+        let (shared, index) = (Arc::clone(self.shared), self.index);
+        let worker = Worker {
+            index,
+            cluster: ClusterHandle::new(Arc::clone(&shared)),
+        };
+        let failed = Rc::clone(failed);
+        let task = polliwog_core::spawn(async move {
+            if let Err(JoinError::Panicked(panic)) = task::run(|| root(worker)).await {
+                failed.borrow_mut().get_or_insert(panic);
+                shared.seats[index].ring();
+            }
+        })?;
+        task.detach();
+        Ok(())
+    }
+}
+
+fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Panic> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(Panic::new)
+}
