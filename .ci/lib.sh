@@ -1,5 +1,6 @@
 # Functions of .ci/run: running steps, and finding toolchains. To be sourced by bash, which has to set
-# `scratch` (a folder that goes away at the end), `summary` (an array) and `MSRV` before it calls them.
+# `scratch` (a folder that goes away at the end), `chosen`, `first` (arrays of steps), `jobs`, `keep_going`
+# and `MSRV` before it calls them.
 # shellcheck disable=SC2154
 
 # --- Steps -----------------------------------------------------------------------------------
@@ -27,12 +28,13 @@ note() {
 }
 
 # Runs the function step_NAME in a shell of its own, so that neither its variables nor its folder
-# nor its failure touch the rest, and puts its end into the summary and into `result`: ok, skipped
-# or FAILED. Never to be called in a condition: there, `set -e` would have no effect in the step.
+# nor its failure touch the rest, and writes its end into $scratch/NAME.summary and, as ok, skipped or
+# FAILED, into $scratch/NAME.result. Never to be called in a condition: there, `set -e` would have no
+# effect in the step.
 run_step() {
-    local name=$1 code start=$SECONDS reason=
+    local name=$1 code start=$SECONDS reason='' result
     STEP=$name
-    STEP_REASON=$scratch/reason
+    STEP_REASON=$scratch/$name.reason
     : >"$STEP_REASON"
     printf '\n=== %s [%s] %s\n' "$(date '+%Y-%m-%d %H:%M:%S')" "$name" "$(describe "$name")"
 
@@ -54,10 +56,87 @@ run_step() {
     fi
     local took=$((SECONDS - start))
     printf -- '--- %s [%s] %s after %d s\n' "$(date '+%Y-%m-%d %H:%M:%S')" "$name" "$result" "$took"
-    summary+=("$(printf '%-8s %-7s %5d s%s' "$name" "$result" "$took" "$reason")")
+    printf '%-8s %-7s %5d s%s\n' "$name" "$result" "$took" "$reason" >"$scratch/$name.summary"
     if [ "$result" = FAILED ]; then
-        printf '\n!!! step "%s" failed with exit code %d\n' "$name" "$code" >&2
+        printf '\n!!! step "%s" failed with exit code %d\n' "$name" "$code"
     fi
+    printf '%s\n' "$result" >"$scratch/$name.result"
+}
+
+# Notes the end of a step in `failed`; returns 1 if no other one is to begin.
+ended() {
+    [ "$(cat "$scratch/$1.result" 2>/dev/null)" != ok ] || return 0
+    [ "$(cat "$scratch/$1.result" 2>/dev/null)" != skipped ] || return 0
+    failed+=("$1")
+    [ "$keep_going" = 1 ]
+}
+
+# Seconds that a run may take.
+readonly TIME_LIMIT=${POLLIWOG_CI_SECONDS:-4800}
+
+# The steps that run now, each as "PROCESS NAME".
+running=()
+failed=()
+
+# Waits until fewer than $1 steps run, and shows what those have printed that have ended. Returns 1 if no
+# other one is to begin.
+reap() {
+    local left one process name go_on=0
+    while true; do
+        left=()
+        for one in ${running[@]+"${running[@]}"}; do
+            read -r process name <<<"$one"
+            if kill -0 "$process" 2>/dev/null; then
+                left+=("$one")
+            else
+                cat "$scratch/$name.log"
+                ended "$name" || go_on=1
+            fi
+        done
+        running=(${left[@]+"${left[@]}"})
+        [ ${#running[@]} -ge "$1" ] || return "$go_on"
+        [ "$SECONDS" -lt "$TIME_LIMIT" ] || {
+            failed+=("time limit of $TIME_LIMIT s")
+            exit 1
+        }
+        # A step may end between the look and this: one second at most.
+        sleep 1
+    done
+}
+
+# Runs the steps in `chosen`: those in `first` alone and before all others, if they come first; of the
+# rest `jobs` at a time.
+run_steps() {
+    local name alone=1
+    for name in "${chosen[@]}"; do
+        [[ " ${first[*]} " == *" $name "* ]] || alone=0
+        if [ "$alone" = 1 ] || [ "$jobs" = 1 ] || [ ${#chosen[@]} = 1 ]; then
+            run_step "$name"
+            ended "$name" || return 0
+            continue
+        fi
+        reap "$jobs" || break
+        printf '\n... %s [%s] begins\n' "$(date '+%Y-%m-%d %H:%M:%S')" "$name"
+        # With job control, a step is a process group, which can be ended as a whole.
+        set -m
+        run_step "$name" >"$scratch/$name.log" 2>&1 &
+        set +m
+        running+=("$! $name")
+    done
+    while [ ${#running[@]} -gt 0 ]; do
+        reap ${#running[@]} || true
+    done
+}
+
+# Ends what still runs, and shows how far it came.
+stop_steps() {
+    local one process name
+    for one in ${running[@]+"${running[@]}"}; do
+        read -r process name <<<"$one"
+        kill -- "-$process" 2>/dev/null || true
+        printf '\n!!! step "%s" did not end; its last lines:\n' "$name"
+        tail -n 50 "$scratch/$name.log" || true
+    done
 }
 
 # --- Versions --------------------------------------------------------------------------------
@@ -70,6 +149,14 @@ at_least() {
 # The version that a Rust compiler says it has, or nothing.
 rustc_version() {
     "$@" -V 2>/dev/null | awk '{ print $2 }'
+}
+
+# --- One at a time ---------------------------------------------------------------------------
+
+# Waits until no other step installs anything: two at once would find dpkg or rustup half way. For a
+# shell whose file 9 is $scratch/lock.
+lock() {
+    flock 9 2>/dev/null || true
 }
 
 # --- Debian packages -------------------------------------------------------------------------
@@ -98,8 +185,11 @@ apt_lists() {
 
 # Installs packages, or fails.
 apt_install() {
-    apt_lists "$1" || return 1
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
+    (
+        lock
+        apt_lists "$1" || exit 1
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
+    ) 9>"$scratch/lock"
 }
 
 # --- Toolchains ------------------------------------------------------------------------------
@@ -114,18 +204,23 @@ rustup_has_target() {
 # As above; asks rustup for the target if need be.
 get_rustup_target() {
     rustup_has_target "$1" && return
-    timeout 120 rustup target add "$1" >&2 && rustup_has_target "$1"
+    (
+        lock
+        timeout 120 rustup target add "$1" >&2
+    ) 9>"$scratch/lock" && rustup_has_target "$1"
 }
 
 # Makes sure that the nightly toolchain is there, with these components, or fails.
 need_nightly() {
     [[ $(rustc +nightly -V 2>/dev/null) == *nightly* ]] || return 1
-    local component
-    for component in "$@"; do
-        rustup component list --toolchain nightly --installed 2>/dev/null |
-            grep -q "^$component\\b" ||
-            timeout 300 rustup component add --toolchain nightly "$component" || return 1
-    done
+    (
+        lock
+        for component in "$@"; do
+            rustup component list --toolchain nightly --installed 2>/dev/null |
+                grep -q "^$component\\b" ||
+                timeout 300 rustup component add --toolchain nightly "$component" || exit 1
+        done
+    ) 9>"$scratch/lock"
 }
 
 # install_tool NAME VERSION: installs a program from the package registry under `target/tools`
@@ -170,7 +265,10 @@ unpack_debian_rustc() {
         printf '%s\n' "$wrapper"
         return
     fi
-    apt_lists rustc >&2 || return 1
+    (
+        lock
+        apt_lists rustc >&2
+    ) 9>"$scratch/lock" || return 1
     command -v dpkg-deb >/dev/null || return 1
 
     local suffix full='' llvm

@@ -23,7 +23,7 @@ const UNUSUAL: usize = SEEDED;
 fn is_unusual(core: &Core) -> bool {
     core.has_signal(UNUSUAL)
 }
-#[cfg(not(any(feature = "std", feature = "simulation")))]
+#[cfg(all(threads, not(any(feature = "std", feature = "simulation"))))]
 fn is_unusual(_: &Core) -> bool {
     false
 }

@@ -1,7 +1,9 @@
 use super::*;
 use crate::sync::Local;
 
+use core::alloc::Layout;
 use core::pin::Pin;
+use core::ptr;
 use core::task::{Context, Poll};
 use std::boxed::Box;
 use std::collections::VecDeque;
@@ -244,9 +246,11 @@ in_both_scopes! {
     fn forgotten_nodes_do_no_harm<S>() {
         let count = Count::new();
         let mut list = WaitList::<S>::new();
+        let mut memory = Vec::new();
         for _ in 0..3 {
             let wait = Box::leak(Box::new(list.wait()));
-            // SAFETY: it stays where it is, for ever.
+            memory.push((ptr::from_mut(wait).cast(), Layout::for_value(wait)));
+            // SAFETY: the memory of the wait is freed when no list knows of it any more, below.
             let wait = unsafe { Pin::new_unchecked(wait) };
             assert!(poll(wait, &count).is_pending());
             list = *Box::new(list);
@@ -258,6 +262,11 @@ in_both_scopes! {
         drop(wait);
         assert_eq!(count.get(), 1);
         assert_eq!(list.notify_all(0), 2);
+        drop(list);
+        for (wait, layout) in memory {
+            // SAFETY: it comes from a `Box` of that layout, and nobody uses it any more.
+            unsafe { std::alloc::dealloc(wait, layout) };
+        }
     }
 
     fn many_are_notified_in_their_order<S>() {
