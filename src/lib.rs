@@ -95,6 +95,8 @@ pub use polliwog_mio as mio;
 #[cfg(feature = "spin")]
 pub use polliwog_spin as spin;
 
+#[cfg(all(feature = "mio", any(unix, windows)))]
+pub use polliwog_mio::process;
 #[cfg(feature = "mio")]
 pub use polliwog_mio::{
     BlockingError, BlockingHandle, Cluster, Runtime, Trigger, UserEvent, block_on, cluster, fs,

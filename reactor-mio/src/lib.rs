@@ -33,6 +33,7 @@
 //! | work that blocks | [`spawn_blocking`], [`blocking`] |
 //! | all cores | [`Cluster`], [`cluster`] |
 //! | waking a task from a thread | [`UserEvent`] |
+//! | other programs | [`process`] |
 //! | Ctrl-C | [`signal`] |
 //! | sources of your own | [`Registered`] |
 //! | virtual time in tests | [`time`] |
@@ -49,6 +50,8 @@ mod dispatch;
 mod event;
 pub mod fs;
 pub mod net;
+#[cfg(any(unix, windows))]
+pub mod process;
 mod reactor;
 mod runtime;
 pub mod signal;

@@ -158,7 +158,8 @@ fn lengths_and_times_are_set() {
         file.sync_data().await.unwrap();
         // By reference, several at once, one after the other.
         let (one, two, data) = join!(file.set_len(3), file.sync_all(), file.metadata());
-        (one.unwrap(), two.unwrap());
+        one.unwrap();
+        two.unwrap();
         assert_eq!(data.unwrap().len(), 3);
         let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         file.set_modified(then).await.unwrap();
