@@ -33,6 +33,7 @@
 //! | work that blocks | [`spawn_blocking`], [`blocking`] |
 //! | all cores | [`Cluster`], [`cluster`] |
 //! | waking a task from a thread | [`UserEvent`] |
+//! | standard input and output | [`io`] |
 //! | other programs | [`process`] |
 //! | Ctrl-C | [`signal`] |
 //! | sources of your own | [`Registered`] |
@@ -49,6 +50,7 @@ pub mod cluster;
 mod dispatch;
 mod event;
 pub mod fs;
+pub mod io;
 pub mod net;
 #[cfg(any(unix, windows))]
 pub mod process;
