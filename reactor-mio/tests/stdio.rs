@@ -1,5 +1,5 @@
-//! The program's own input and output, whatever they are. This program starts itself, with an argument that
-//! says what the child does.
+//! The program's own input and output, whatever they are, and what a program may inherit. This one starts
+//! itself, with an argument that says what the child does.
 
 #[cfg(unix)]
 fn main() {
@@ -41,7 +41,7 @@ mod unix {
             Some("--list") => return,
             _ => {}
         }
-        let tests: [(&str, fn()); 11] = [
+        let tests: [(&str, fn()); 12] = [
             ("lines_go_through_pipes", lines_go_through_pipes),
             ("files_are_read_and_written", files_are_read_and_written),
             ("a_terminal_is_talked_to", a_terminal_is_talked_to),
@@ -52,6 +52,10 @@ mod unix {
             ("non_blocking_mode_is_waited_for", non_blocking),
             ("a_read_that_was_dropped_is_not_lost", dropped),
             ("a_read_under_way_keeps_no_program_alive", abandoned),
+            (
+                "a_child_that_the_system_forgets_is_no_wait_for_ever",
+                ignored,
+            ),
             ("output_comes_in_the_order_in_which_it_was_written", order),
         ];
         for (name, test) in tests {
@@ -154,6 +158,27 @@ mod unix {
                 assert!(start.elapsed() < Duration::from_secs(3600));
                 0
             }
+            "ignored" => block_on(async {
+                // The system keeps nothing of what has ended, as long as nobody handles the signal. It is
+                // an error then, and no wait for ever.
+                let mut errors = 0;
+                for _ in 0..20 {
+                    match Command::new("true").status().await {
+                        Ok(status) => assert!(status.success()),
+                        Err(error) => {
+                            assert_eq!(error.raw_os_error(), Some(libc::ECHILD));
+                            errors += 1;
+                        }
+                    }
+                }
+                assert!(errors > 0);
+                drop(Command::new("true").spawn().unwrap());
+                let mut child = this("cat").spawn().unwrap();
+                if let Err(error) = child.kill().await {
+                    assert_eq!(error.raw_os_error(), Some(libc::ECHILD));
+                }
+                0
+            }),
             "order" => block_on(async {
                 for round in 0..100 {
                     print!("std {round} ");
@@ -347,6 +372,18 @@ mod unix {
             assert!(output.status.success());
             assert_eq!(output.stdout, b"bye");
             drop(input);
+        });
+    }
+
+    fn ignored() {
+        if !cfg!(target_os = "linux") {
+            return;
+        }
+        block_on(async {
+            let mut command = Command::new("env");
+            command.arg("--ignore-signal=CHLD");
+            command.arg(std::env::current_exe().unwrap());
+            success(command.args(["--as", "ignored"]).spawn().unwrap()).await;
         });
     }
 

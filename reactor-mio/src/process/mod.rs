@@ -53,8 +53,8 @@
 //!
 //! A [`Child`] that is dropped goes on, unless [`Command::kill_on_drop`] says otherwise, and leaves no zombie:
 //! what was dropped before its end is waited for by a thread that `SIGCHLD` wakes, also when the runtime
-//! has ended. Where the program ignores that signal the system keeps nothing of a child that has ended, and
-//! [`Child::wait`] fails.
+//! has ended. Where the program ignores that signal, and nobody has handled it yet, the system keeps nothing of a
+//! child that has ended, and [`Child::wait`] fails.
 
 mod child;
 mod command;
