@@ -10,7 +10,7 @@ use std::task::Poll;
 use futures_util::TryStreamExt;
 use polliwog_core::task::unconstrained;
 use polliwog_mio::block_on;
-use polliwog_mio::fs::{self, DirBuilder, DirEntry, File};
+use polliwog_mio::fs::{self, DirBuilder, DirEntry};
 use support::Folder;
 
 #[test]
@@ -53,7 +53,7 @@ fn what_is_made_has_the_permissions_that_were_asked_for() {
         assert_eq!(mode(fs::metadata(&path).await.unwrap()), 0o700);
 
         let path = folder.join("file");
-        let mut options = File::options();
+        let mut options = fs::File::options();
         options.write(true).create_new(true).mode(0o600);
         let file = options.open(&path).await.unwrap();
         assert_eq!(mode(file.metadata().await.unwrap()), 0o600);
@@ -67,7 +67,7 @@ fn what_is_made_has_the_permissions_that_were_asked_for() {
         assert_eq!(mode(fs::metadata(&path).await.unwrap()), 0o640);
 
         fs::symlink(&path, folder.join("link")).await.unwrap();
-        let mut options = File::options();
+        let mut options = fs::File::options();
         options.read(true).custom_flags(libc::O_NOFOLLOW);
         let error = options.open(folder.join("link")).await.unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ELOOP));
@@ -80,7 +80,9 @@ fn files_are_copied_and_renamed_and_linked() {
     let [egg, frog, other] = ["egg", "frog", "other"].map(|name| folder.join(name));
     block_on(async {
         fs::write(&egg, vec![7; 1 << 20]).await.unwrap();
-        assert_eq!(fs::copy(&egg, &frog).await.unwrap(), 1 << 20);
+        let copied = fs::copy(&egg, &frog).await.unwrap();
+        // Wine does not count.
+        assert!(copied == 1 << 20 || cfg!(windows), "{copied}");
         assert!(fs::read(&frog).await.unwrap() == vec![7; 1 << 20]);
         fs::write(&egg, "egg").await.unwrap();
         fs::hard_link(&egg, &other).await.unwrap();
