@@ -23,8 +23,9 @@ use crate::sync::wait_list::WaitList;
 /// tasks run on. Memory is allocated for as many tasks as there are at one time, not for each.
 ///
 /// ```
+/// # use polliwog_core as polliwog;
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// use polliwog_core::task::JoinSet;
+/// use polliwog::task::JoinSet;
 ///
 /// let mut set = JoinSet::new();
 /// for number in 0..10 {

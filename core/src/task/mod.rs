@@ -73,6 +73,7 @@ pub use yield_now::{YieldNow, yield_now};
 /// where a panic does not unwind, it is [`Waker::wake`].
 ///
 /// ```
+/// # use polliwog_core as polliwog;
 /// use std::sync::Arc;
 /// use std::task::Wake;
 ///
@@ -83,7 +84,7 @@ pub use yield_now::{YieldNow, yield_now};
 ///     }
 /// }
 ///
-/// polliwog_core::task::wake_quietly(Arc::new(Faulty).into());
+/// polliwog::task::wake_quietly(Arc::new(Faulty).into());
 /// ```
 #[inline]
 pub fn wake_quietly(waker: Waker) {
