@@ -102,6 +102,7 @@ impl<S: Source> Registered<S> {
 
     /// That is so no longer: somebody may keep a duplicate, whose events would go on, or set an option that
     /// makes transfers short.
+    #[cfg(any(unix, test))]
     pub(crate) fn expose(&self) {
         self.set_flag(CLOSES | TELLS, false);
     }
