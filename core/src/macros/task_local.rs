@@ -226,3 +226,9 @@ impl fmt::Display for AccessError {
 }
 
 impl core::error::Error for AccessError {}
+
+impl From<AccessError> for std::io::Error {
+    fn from(error: AccessError) -> Self {
+        Self::other(error)
+    }
+}

@@ -51,6 +51,16 @@ impl<T, S: Scope> OnceCell<T, S> {
                 value: UnsafeCell::new(None),
             }
         }
+
+        /// As [`new`](Self::new), by tokio's name.
+        pub fn const_new() -> Self {
+            Self::new()
+        }
+    }
+
+    /// With a value, or without one.
+    pub fn new_with(value: Option<T>) -> Self {
+        value.map_or_else(Self::new, Self::from)
     }
 
     /// Whether there is a value.
@@ -207,6 +217,16 @@ pub enum SetError<T> {
 }
 
 impl<T> SetError<T> {
+    /// Whether there is a value already.
+    pub fn is_already_init_err(&self) -> bool {
+        matches!(self, Self::AlreadyInitializedError(_))
+    }
+
+    /// Whether somebody is making one.
+    pub fn is_initializing_err(&self) -> bool {
+        matches!(self, Self::InitializingError(_))
+    }
+
     /// The value.
     pub fn into_inner(self) -> T {
         match self {

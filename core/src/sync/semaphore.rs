@@ -255,6 +255,15 @@ impl<S: Scope> Semaphore<S> {
             assert!(permits <= MAX_PERMITS, "too many permits");
             Self(Permits::new(permits))
         }
+
+        /// As [`new`](Self::new), by tokio's name.
+        ///
+        /// # Panics
+        ///
+        /// As there.
+        pub fn const_new(permits: usize) -> Self {
+            Self::new(permits)
+        }
     }
 
     /// How many permits can be had without waiting.
@@ -452,6 +461,14 @@ macro_rules! owned {
             }
         }
     };
+}
+
+#[cfg(feature = "alloc")]
+impl<S: Scope> OwnedSemaphorePermit<S> {
+    /// The semaphore that the permits are of.
+    pub fn semaphore(&self) -> &S::Counted<Semaphore<S>> {
+        &self.semaphore
+    }
 }
 
 #[cfg(feature = "alloc")]
