@@ -33,7 +33,7 @@
 //! | work that blocks | [`spawn_blocking`], [`blocking`] |
 //! | all cores | [`Cluster`], [`cluster`] |
 //! | waking a task from a thread | [`UserEvent`] |
-//! | Ctrl-C | [`signal`] |
+//! | Ctrl-C, signals | [`signal`] |
 //! | sources of your own | [`Registered`] |
 //! | virtual time in tests | [`time`] |
 //!

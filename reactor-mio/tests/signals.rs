@@ -150,7 +150,7 @@ fn what_cannot_be_listened_to_is_an_error() {
     // One that no other test raises.
     let kind = SignalKind::from_raw(signal_hook::consts::SIGPROF);
     let mut gone = runtime.block_on(async { signal(kind).unwrap() });
-    let mut ctrl_c = runtime.block_on(async { ctrl_c() });
+    let mut ctrl_c = runtime.enter(ctrl_c);
     block_on(async {
         assert_eq!(gone.recv().await, None);
         assert!((&mut ctrl_c).await.is_err());
