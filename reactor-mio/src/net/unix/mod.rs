@@ -1,5 +1,5 @@
 //! What goes with the sockets of Unix: addresses, credentials of a peer, and the halves of a
-//! [`UnixStream`](super::UnixStream).
+//! [`UnixStream`].
 //!
 //! # Names in the file system
 //!
@@ -36,17 +36,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 mod credentials;
-mod datagram;
-mod listener;
+pub(super) mod datagram;
+pub(super) mod listener;
 mod split;
-mod stream;
+pub(super) mod stream;
 
+use super::UnixStream;
 pub use credentials::UCred;
-pub use datagram::UnixDatagram;
-pub use listener::{Incoming, UnixListener};
+pub use listener::Incoming;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use std::os::unix::net::SocketAddr;
-pub use stream::UnixStream;
 
 /// The address of a path; of an abstract name if it begins with a zero byte.
 fn address(path: &Path) -> io::Result<SocketAddr> {
