@@ -16,8 +16,9 @@ use std::task::{Context, Poll};
 /// all these futures are gone; [`restore_ctrl_c`] is the way back.
 ///
 /// ```no_run
-/// polliwog_mio::block_on(async {
-///     let mut ctrl_c = polliwog_mio::signal::ctrl_c();
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// polliwog::block_on(async {
+///     let mut ctrl_c = polliwog::signal::ctrl_c();
 ///     (&mut ctrl_c).await?;
 ///     println!("Once more to quit.");
 ///     ctrl_c.await
@@ -46,10 +47,11 @@ pub fn ctrl_c() -> CtrlC {
 /// still waits for Ctrl-C by an earlier call keeps it from nothing.
 ///
 /// ```no_run
-/// use polliwog_mio::signal::{ctrl_c, restore_ctrl_c};
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// use polliwog::signal::{ctrl_c, restore_ctrl_c};
 ///
 /// # async fn finish_what_was_begun() {}
-/// polliwog_mio::block_on(async {
+/// polliwog::block_on(async {
 ///     ctrl_c().await?;
 ///     restore_ctrl_c()?;
 ///     println!("Ending; press Ctrl-C again to quit at once.");

@@ -1,9 +1,10 @@
 //! The signals of Unix, as streams.
 //!
 //! ```
-//! use polliwog_mio::signal::unix::{SignalKind, signal};
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+//! use polliwog::signal::unix::{SignalKind, signal};
 //!
-//! polliwog_mio::block_on(async {
+//! polliwog::block_on(async {
 //!     let mut hangup = signal(SignalKind::hangup())?;
 //!     # rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::HUP)?;
 //!     // After `kill -HUP`:

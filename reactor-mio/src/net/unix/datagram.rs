@@ -27,9 +27,10 @@ const REST: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mil
 /// one of them. The file of its name stays when it is dropped: see [`net::unix`](crate::net::unix).
 ///
 /// ```
-/// use polliwog_mio::net::UnixDatagram;
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// use polliwog::net::UnixDatagram;
 ///
-/// polliwog_mio::block_on(async {
+/// polliwog::block_on(async {
 ///     let (one, other) = UnixDatagram::pair()?;
 ///     one.send(b"hop").await?;
 ///     let mut buf = [0; 16];

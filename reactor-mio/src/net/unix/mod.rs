@@ -8,12 +8,13 @@
 //! nobody listens there any more, or after the end:
 //!
 //! ```
-//! use polliwog_mio::net::UnixListener;
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+//! use polliwog::net::UnixListener;
 //!
 //! # let folder = std::env::temp_dir().join(format!("polliwog-doc-{}", std::process::id()));
 //! # std::fs::create_dir_all(&folder).unwrap();
 //! # let path = folder.join("unlink");
-//! polliwog_mio::block_on(async {
+//! polliwog::block_on(async {
 //!     drop(UnixListener::bind(&path)?);
 //!     assert!(UnixListener::bind(&path).is_err());
 //!     std::fs::remove_file(&path)?;
