@@ -46,7 +46,7 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `mio` (default) | the reactor for servers: sockets, files, processes, blocking pool, Ctrl-C; implies `std` |
+//! | `mio` (default) | the reactor for servers: sockets, files, processes, blocking pool, signals; implies `std` |
 //! | `spin` | the reactor for tests and microcontrollers: virtual time, idle hook, TCP in memory |
 //! | `std` | panic isolation, spawning from other threads; implies `alloc` |
 //! | `alloc` | tasks on the heap |

@@ -36,7 +36,7 @@
 //! | waking a task from a thread | [`UserEvent`] |
 //! | standard input and output | [`io`] |
 //! | other programs | [`process`] |
-//! | Ctrl-C | [`signal`] |
+//! | Ctrl-C, signals | [`signal`] |
 //! | sources of your own | [`Registered`] |
 //! | virtual time in tests | [`time`] |
 //!

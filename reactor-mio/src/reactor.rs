@@ -63,6 +63,8 @@ pub(crate) struct Inner {
     clock: Clock,
     pub(crate) paused: Paused,
     unparker: Waker,
+    #[cfg(unix)]
+    signals: crate::signal::OfReactor,
     /// This is the thread's current reactor, and its runtime has not ended.
     is_home: Cell<bool>,
     /// A runtime drives this reactor, and nobody else.
@@ -115,6 +117,8 @@ impl MioReactor {
                 clock: Clock::start(),
                 paused: Paused::new(),
                 unparker: Arc::new(Unpark(unparker)).into(),
+                #[cfg(unix)]
+                signals: Default::default(),
                 is_home: Cell::new(false),
                 of_runtime: Cell::new(false),
                 ended: Cell::new(false),
@@ -272,6 +276,12 @@ impl MioReactor {
         let wakeups = self.inner.sources.borrow_mut().remove(token);
         // Nobody can wait for a source that is gone. Dropped only now: the table is free again.
         drop(wakeups);
+    }
+
+    /// What hears of signals, as long as somebody listens.
+    #[cfg(unix)]
+    pub(crate) fn signals(&self) -> &crate::signal::OfReactor {
+        &self.inner.signals
     }
 
     /// Waits until there is an event.

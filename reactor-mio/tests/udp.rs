@@ -127,3 +127,118 @@ fn halves_know_their_stream() {
         assert_eq!(client.read(&mut buf).await.unwrap(), 0);
     });
 }
+
+#[test]
+fn what_does_not_wait_and_what_only_looks() {
+    use std::io::ErrorKind;
+    block_on(async {
+        let here = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let there = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let (a, b) = (here.local_addr().unwrap(), there.local_addr().unwrap());
+        let mut buf = [0; 8];
+        let nothing = here.try_recv_from(&mut buf).unwrap_err();
+        assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
+        let nothing = here.try_peek_from(&mut buf).unwrap_err();
+        assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
+        there.writable().await.unwrap();
+        assert_eq!(there.try_send_to(b"one", a).unwrap(), 3);
+        here.readable().await.unwrap();
+        assert_eq!(here.peek_from(&mut buf).await.unwrap(), (3, b));
+        assert_eq!(here.try_peek_from(&mut buf).unwrap(), (3, b));
+        assert_eq!(here.peek(&mut buf).await.unwrap(), 3);
+        assert_eq!(here.try_recv_from(&mut buf).unwrap(), (3, b));
+        here.connect(b).await.unwrap();
+        there.connect(a).await.unwrap();
+        assert_eq!(here.peer_addr().unwrap(), b);
+        assert_eq!(there.try_send(b"two").unwrap(), 3);
+        assert_eq!(here.recv(&mut buf).await.unwrap(), 3);
+        assert_eq!(there.send(b"three").await.unwrap(), 5);
+        here.readable().await.unwrap();
+        assert_eq!(here.try_recv(&mut buf).unwrap(), 5);
+        // Connected: from others nothing comes.
+        let other = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        other.send_to(b"x", a).await.unwrap();
+        there.send(b"four").await.unwrap();
+        assert_eq!(here.recv(&mut buf).await.unwrap(), 4);
+        let here = UdpSocket::from_std(here.into_std().unwrap()).unwrap();
+        there.send(b"5").await.unwrap();
+        assert_eq!(here.recv(&mut buf).await.unwrap(), 1);
+    });
+}
+
+/// What the system learns of an earlier datagram is an error once, and the socket lives on.
+#[cfg(unix)]
+#[test]
+fn a_peer_that_is_not_there_is_an_error_once() {
+    use std::io::ErrorKind;
+    block_on(async {
+        let gone = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let addr = gone.local_addr().unwrap();
+        drop(gone);
+        let here = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        here.connect(addr).await.unwrap();
+        here.send(b"x").await.unwrap();
+        here.readable().await.unwrap();
+        let error = here.take_error().unwrap().expect("nothing was refused");
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        here.send(b"x").await.unwrap();
+        let error = here.recv(&mut [0; 1]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        let back = std::net::UdpSocket::bind(addr).unwrap();
+        back.send_to(b"y", here.local_addr().unwrap()).unwrap();
+        assert_eq!(here.recv(&mut [0; 1]).await.unwrap(), 1);
+    });
+}
+
+#[test]
+fn groups_and_options() {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+    block_on(async {
+        let here = UdpSocket::bind("0.0.0.0:0").await.unwrap();
+        let port = here.local_addr().unwrap().port();
+        let (group, lo) = (Ipv4Addr::new(239, 255, 11, 7), Ipv4Addr::LOCALHOST);
+        here.join_multicast_v4(group, lo).unwrap();
+        let there = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        there.set_multicast_if_v4(lo).unwrap();
+        assert_eq!(there.multicast_if_v4().unwrap(), lo);
+        there.set_multicast_ttl_v4(3).unwrap();
+        assert_eq!(there.multicast_ttl_v4().unwrap(), 3);
+        assert!(there.multicast_loop_v4().unwrap());
+        there.send_to(b"all", (group, port)).await.unwrap();
+        let mut buf = [0; 8];
+        let (n, from) = here.recv_from(&mut buf).await.unwrap();
+        assert_eq!(
+            (&buf[..n], from),
+            (&b"all"[..], there.local_addr().unwrap())
+        );
+        here.leave_multicast_v4(group, lo).unwrap();
+        assert!(here.leave_multicast_v4(group, lo).is_err());
+        there.set_multicast_loop_v4(false).unwrap();
+        assert!(!there.multicast_loop_v4().unwrap());
+
+        assert!(!there.broadcast().unwrap());
+        there.set_broadcast(true).unwrap();
+        assert!(there.broadcast().unwrap());
+        there.set_ttl(5).unwrap();
+        assert_eq!(there.ttl().unwrap(), 5);
+        there.set_recv_buffer_size(1 << 15).unwrap();
+        assert!(there.recv_buffer_size().unwrap() >= 1 << 15);
+        there.set_send_buffer_size(1 << 15).unwrap();
+        assert!(there.send_buffer_size().unwrap() >= 1 << 15);
+
+        // Not everywhere is IPv6.
+        let Ok(six) = UdpSocket::bind("[::]:0").await else {
+            return;
+        };
+        six.set_multicast_loop_v6(false).unwrap();
+        assert!(!six.multicast_loop_v6().unwrap());
+        six.set_multicast_hops_v6(2).unwrap();
+        assert_eq!(six.multicast_hops_v6().unwrap(), 2);
+        assert_eq!(six.multicast_if_v6().unwrap(), 0);
+        let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0x0b, 0x07);
+        assert!(six.leave_multicast_v6(&group, 0).is_err());
+        if six.join_multicast_v6(&group, 0).is_ok() {
+            six.leave_multicast_v6(&group, 0).unwrap();
+        }
+    });
+}

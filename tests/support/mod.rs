@@ -168,8 +168,21 @@ impl Running {
     #[cfg(unix)]
     #[track_caller]
     pub(crate) fn interrupt(&self) {
+        self.signal("-INT");
+    }
+
+    /// Asks it to end, as a service manager would.
+    #[cfg(unix)]
+    #[track_caller]
+    pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    #[cfg(unix)]
+    #[track_caller]
+    fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-INT", &id]).status();
+        let sent = Command::new("kill").args([signal, &id]).status();
         assert!(sent.expect("the command `kill`").success());
     }
 

@@ -85,7 +85,7 @@ pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
     hop(|| std::fs::read_to_string(path)).await
 }
 
-/// Writes a whole file, over what it contained. A `Vec<u8>` or `String` is moved, not copied.
+/// Writes a whole file, over what it contained. The contents are copied, as they have to outlive the future.
 ///
 /// # Errors
 ///
@@ -94,8 +94,8 @@ pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
 /// # Cancel safety
 ///
 /// Dropping the future leaves the write to end in the background.
-pub async fn write(path: impl AsRef<Path>, contents: impl Into<Vec<u8>>) -> io::Result<()> {
+pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Result<()> {
     let path = path.as_ref().to_owned();
-    let contents = contents.into();
+    let contents = contents.as_ref().to_vec();
     hop(|| std::fs::write(path, contents)).await
 }

@@ -2,15 +2,14 @@
 
 /// The methods of a datagram socket that is a struct with the field `io: Registered<$socket>`, where
 /// `$socket` is one of mio's, `$std` the standard library's and `$addr` its addresses' type; `$peek` receives
-/// a datagram and leaves it there.
+/// a datagram and leaves it there. The type says how it is made of such a source (`of`), and has a method
+/// `unless_shut`, by which receiving is an error that would wait for ever.
 macro_rules! datagrams {
     ($type:ident: $socket:ty, $std:ty, $addr:ty, $peek:expr) => {
         impl $type {
             /// A socket that is ours alone.
             fn attach(reactor: &MioReactor, socket: $socket) -> Self {
-                Self {
-                    io: Registered::owning(reactor, socket),
-                }
+                Self::of(Registered::owning(reactor, socket))
             }
 
             /// Takes over a socket of the standard library and makes it non-blocking.
@@ -24,9 +23,7 @@ macro_rules! datagrams {
                 socket.set_nonblocking(true)?;
                 let socket = <$socket>::from_std(socket);
                 // Somebody else may have a duplicate.
-                Ok(Self {
-                    io: Registered::with_reactor(&reactor, socket),
-                })
+                Ok(Self::of(Registered::with_reactor(&reactor, socket)))
             }
 
             /// Gives the socket to the standard library. It stays non-blocking.
@@ -86,7 +83,8 @@ macro_rules! datagrams {
             /// Nothing has been received if the future is dropped before it is done.
             pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
                 Operation::read(&self.io, |io, cx, id| {
-                    io.poll_op(id, Direction::Read, cx, |socket| socket.recv(buf), |n| *n)
+                    let receive = |socket: &$socket| self.unless_shut(socket.recv(buf));
+                    io.poll_op(id, Direction::Read, cx, receive, |n| *n)
                 })
                 .await
             }
@@ -102,7 +100,7 @@ macro_rules! datagrams {
                 buf: &mut [u8],
             ) -> Poll<io::Result<usize>> {
                 let id = WaiterId::ANONYMOUS;
-                let receive = |socket: &$socket| socket.recv(buf);
+                let receive = |socket: &$socket| self.unless_shut(socket.recv(buf));
                 self.io.poll_op(id, Direction::Read, cx, receive, |n| *n)
             }
 
@@ -126,7 +124,7 @@ macro_rules! datagrams {
             /// Nothing has been received if the future is dropped before it is done.
             pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, $addr)> {
                 Operation::read(&self.io, |io, cx, id| {
-                    let receive = |socket: &$socket| socket.recv_from(buf);
+                    let receive = |socket: &$socket| self.unless_shut(socket.recv_from(buf));
                     io.poll_op(id, Direction::Read, cx, receive, |(n, _)| *n)
                 })
                 .await
@@ -143,7 +141,7 @@ macro_rules! datagrams {
                 buf: &mut [u8],
             ) -> Poll<io::Result<(usize, $addr)>> {
                 let id = WaiterId::ANONYMOUS;
-                let receive = |socket: &$socket| socket.recv_from(buf);
+                let receive = |socket: &$socket| self.unless_shut(socket.recv_from(buf));
                 self.io
                     .poll_op(id, Direction::Read, cx, receive, |(n, _)| *n)
             }
@@ -169,7 +167,8 @@ macro_rules! datagrams {
             /// Nothing is lost.
             pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
                 Operation::read(&self.io, |io, cx, id| {
-                    io.poll_op(id, Direction::Read, cx, |socket| $peek(socket, buf), |n| *n)
+                    let peek = |socket: &$socket| self.unless_shut($peek(socket, buf));
+                    io.poll_op(id, Direction::Read, cx, peek, |n| *n)
                 })
                 .await
             }

@@ -123,7 +123,8 @@ writes! {
 #[cfg(unix)]
 mod unix {
     use super::*;
-    use crate::net::unix::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, UnixStream, WriteHalf};
+    use crate::net::UnixStream;
+    use crate::net::unix::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 
     error_type!(
         UnixStream,

@@ -34,7 +34,7 @@ pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf
 pub use stream::TcpStream;
 pub use udp::UdpSocket;
 #[cfg(unix)]
-pub use unix::{UnixDatagram, UnixListener, UnixStream};
+pub use unix::{datagram::UnixDatagram, listener::UnixListener, stream::UnixStream};
 
 /// The halves of a [`TcpStream`], by the names that they have beside those of a `UnixStream`.
 pub mod tcp {

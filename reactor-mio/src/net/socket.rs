@@ -19,9 +19,10 @@ use crate::reactor::MioReactor;
 /// `TcpListener::bind`, this leaves `SO_REUSEADDR` to you.
 ///
 /// ```
-/// use polliwog_mio::net::{TcpSocket, TcpStream};
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// use polliwog::net::{TcpSocket, TcpStream};
 ///
-/// polliwog_mio::block_on(async {
+/// polliwog::block_on(async {
 ///     let socket = TcpSocket::new_v4()?;
 ///     # #[cfg(not(windows))]
 ///     socket.set_reuseaddr(true)?;

@@ -74,10 +74,11 @@ impl TcpStream {
     /// [`connect`](Self::connect), the looking up of a name included, that gives up after a time.
     ///
     /// ```
-    /// use polliwog_mio::net::{TcpListener, TcpStream};
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+    /// use polliwog::net::{TcpListener, TcpStream};
     /// use std::time::Duration;
     ///
-    /// polliwog_mio::block_on(async {
+    /// polliwog::block_on(async {
     ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
     ///     let addr = listener.local_addr()?;
     ///     TcpStream::connect_timeout(addr, Duration::from_secs(5)).await.map(drop)

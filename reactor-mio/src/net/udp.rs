@@ -58,6 +58,16 @@ impl UdpSocket {
         .await
     }
 
+    fn of(io: Registered<mio::net::UdpSocket>) -> UdpSocket {
+        UdpSocket { io }
+    }
+
+    /// No direction can be shut down.
+    #[inline]
+    fn unless_shut<T>(&self, received: io::Result<T>) -> io::Result<T> {
+        received
+    }
+
     /// Sets the peer that [`send`](Self::send) and [`recv`](Self::recv) talk to.
     ///
     /// # Errors

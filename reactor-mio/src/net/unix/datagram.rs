@@ -1,5 +1,6 @@
 //! [`UnixDatagram`].
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::net::Shutdown;
@@ -26,9 +27,10 @@ const REST: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mil
 /// one of them. The file of its name stays when it is dropped: see [`net::unix`](crate::net::unix).
 ///
 /// ```
-/// use polliwog_mio::net::UnixDatagram;
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// use polliwog::net::UnixDatagram;
 ///
-/// polliwog_mio::block_on(async {
+/// polliwog::block_on(async {
 ///     let (one, other) = UnixDatagram::pair()?;
 ///     one.send(b"hop").await?;
 ///     let mut buf = [0; 16];
@@ -40,9 +42,28 @@ const REST: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mil
 /// ```
 pub struct UnixDatagram {
     io: Registered<mio::net::UnixDatagram>,
+    /// Nothing will ever come.
+    shut: Cell<bool>,
 }
 
 impl UnixDatagram {
+    fn of(io: Registered<mio::net::UnixDatagram>) -> UnixDatagram {
+        UnixDatagram {
+            io,
+            shut: Cell::new(false),
+        }
+    }
+
+    fn unless_shut<T>(&self, received: io::Result<T>) -> io::Result<T> {
+        match received {
+            // Linux would say so for ever, where a call that blocks returns.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.shut.get() => Err(
+                io::Error::other("would wait for ever: the socket has been shut down for reading"),
+            ),
+            received => received,
+        }
+    }
+
     /// Binds to a path. One that begins with a zero byte is an abstract name on Linux.
     ///
     /// # Errors
@@ -164,13 +185,17 @@ impl UnixDatagram {
             .try_with(Direction::Write, |socket| send_to(socket, buf, &addr))
     }
 
-    /// Closes one or both directions.
+    /// Closes one or both directions. To receive is an error then, once nothing is left.
     ///
     /// # Errors
     ///
     /// What the system reports.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.io.with(|socket| socket.shutdown(how))
+        self.io.with(|socket| socket.shutdown(how))?;
+        if !matches!(how, Shutdown::Write) {
+            self.shut.set(true);
+        }
+        Ok(())
     }
 }
 

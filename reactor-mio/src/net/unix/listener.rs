@@ -24,10 +24,11 @@ use crate::source::Registered;
 /// The file of its name stays when it is dropped: see [`net::unix`](crate::net::unix).
 ///
 /// ```
-/// use polliwog_mio::net::{UnixListener, UnixStream};
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// use polliwog::net::{UnixListener, UnixStream};
 ///
 /// # let path = std::env::temp_dir().join(format!("polliwog-doc-listener-{}", std::process::id()));
-/// polliwog_mio::block_on(async {
+/// polliwog::block_on(async {
 ///     let listener = UnixListener::bind(&path)?;
 ///     let client = UnixStream::connect(&path).await?;
 ///     let (server, _peer) = listener.accept().await?;

@@ -1,5 +1,5 @@
 //! What goes with the sockets of Unix: addresses, credentials of a peer, and the halves of a
-//! [`UnixStream`](super::UnixStream).
+//! [`UnixStream`].
 //!
 //! # Names in the file system
 //!
@@ -8,12 +8,13 @@
 //! nobody listens there any more, or after the end:
 //!
 //! ```
-//! use polliwog_mio::net::UnixListener;
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+//! use polliwog::net::UnixListener;
 //!
 //! # let folder = std::env::temp_dir().join(format!("polliwog-doc-{}", std::process::id()));
 //! # std::fs::create_dir_all(&folder).unwrap();
 //! # let path = folder.join("unlink");
-//! polliwog_mio::block_on(async {
+//! polliwog::block_on(async {
 //!     drop(UnixListener::bind(&path)?);
 //!     assert!(UnixListener::bind(&path).is_err());
 //!     std::fs::remove_file(&path)?;
@@ -36,17 +37,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 mod credentials;
-mod datagram;
-mod listener;
+pub(super) mod datagram;
+pub(super) mod listener;
 mod split;
-mod stream;
+pub(super) mod stream;
 
+use super::UnixStream;
 pub use credentials::UCred;
-pub use datagram::UnixDatagram;
-pub use listener::{Incoming, UnixListener};
+pub use listener::Incoming;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use std::os::unix::net::SocketAddr;
-pub use stream::UnixStream;
 
 /// The address of a path; of an abstract name if it begins with a zero byte.
 fn address(path: &Path) -> io::Result<SocketAddr> {

@@ -30,9 +30,10 @@ const REST: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mil
 /// [`into_split`](Self::into_split) (owned).
 ///
 /// ```
-/// use polliwog_mio::net::UnixStream;
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// use polliwog::net::UnixStream;
 ///
-/// polliwog_mio::block_on(async {
+/// polliwog::block_on(async {
 ///     let (one, other) = UnixStream::pair()?;
 ///     one.write_all(b"ping").await?;
 ///     let mut buf = [0; 4];

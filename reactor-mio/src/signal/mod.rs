@@ -1,4 +1,6 @@
-//! Ctrl-C.
+//! Ctrl-C, and the signals of Unix.
+//!
+//! [`ctrl_c`] works everywhere; [`unix`] has all signals as streams.
 
 use std::io;
 use std::pin::Pin;
@@ -11,7 +13,7 @@ use std::task::{Context, Poll};
 /// future of its own. Presses that come close together may count as one.
 ///
 /// From the first call in a process on, Ctrl-C no longer ends the process by itself, even when
-/// all these futures are gone.
+/// all these futures are gone; [`restore_ctrl_c`] is the way back.
 ///
 /// ```no_run
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
@@ -39,6 +41,33 @@ pub fn ctrl_c() -> CtrlC {
     }
 }
 
+/// Has Ctrl-C end the process again, as if nobody had ever waited for it, until the next call of [`ctrl_c`].
+///
+/// For an end that may take long, or hang: the first press begins it, and the next one cuts it short. Who
+/// still waits for Ctrl-C by an earlier call keeps it from nothing.
+///
+/// ```no_run
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// use polliwog::signal::{ctrl_c, restore_ctrl_c};
+///
+/// # async fn finish_what_was_begun() {}
+/// polliwog::block_on(async {
+///     ctrl_c().await?;
+///     restore_ctrl_c()?;
+///     println!("Ending; press Ctrl-C again to quit at once.");
+///     finish_what_was_begun().await;
+///     std::io::Result::Ok(())
+/// })
+/// # .unwrap();
+/// ```
+///
+/// # Errors
+///
+/// Neither Unix nor Windows: [`io::ErrorKind::Unsupported`].
+pub fn restore_ctrl_c() -> io::Result<()> {
+    system::restore()
+}
+
 /// Made by [`ctrl_c`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
@@ -60,42 +89,33 @@ impl Future for CtrlC {
 }
 
 #[cfg(unix)]
-mod system {
-    use super::*;
-    use crate::source::Registered;
-    use signal_hook::SigId;
-    use signal_hook::consts::SIGINT;
-    use signal_hook::low_level::{pipe, unregister};
-    use std::io::Read;
-    use std::os::unix::net::UnixStream;
+mod driver;
+#[cfg(unix)]
+pub mod unix;
 
-    /// The signal handler writes a byte into one end of a pair of sockets, the other is read.
+#[cfg(unix)]
+pub(crate) use driver::OfReactor;
+
+#[cfg(unix)]
+mod system {
+    use super::unix::{Signal, SignalKind, restore_default, signal};
+    use super::*;
+
     #[derive(Debug)]
-    pub(super) struct Listener {
-        receiver: Registered<mio::net::UnixStream>,
-        handler: SigId,
-    }
+    pub(super) struct Listener(Signal);
 
     impl Listener {
         pub(super) fn new() -> io::Result<Self> {
-            let (receiver, sender) = UnixStream::pair()?;
-            receiver.set_nonblocking(true)?;
-            let receiver = Registered::new(mio::net::UnixStream::from_std(receiver))?;
-            let handler = pipe::register(SIGINT, sender)?;
-            Ok(Self { receiver, handler })
+            signal(SignalKind::interrupt()).map(Self)
         }
 
         pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            let mut buf = [0; 64];
-            let read = |mut socket: &mio::net::UnixStream| socket.read(&mut buf);
-            self.receiver.poll_read_with(cx, read).map_ok(drop)
+            self.0.poll_next_signal(cx)
         }
     }
 
-    impl Drop for Listener {
-        fn drop(&mut self) {
-            unregister(self.handler);
-        }
+    pub(super) fn restore() -> io::Result<()> {
+        restore_default(SignalKind::interrupt())
     }
 }
 
@@ -103,7 +123,13 @@ mod system {
 mod system {
     use super::*;
     use crate::event::{Trigger, UserEvent};
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Mutex, PoisonError};
+
+    /// Nobody is told: the process ends.
+    static RESTORED: AtomicBool = AtomicBool::new(false);
+    /// By this status Windows says that Ctrl-C has ended a process (`STATUS_CONTROL_C_EXIT`).
+    const ENDED_BY_CTRL_C: u32 = 0xC000_013A;
 
     /// Whom the handler tells. `None` until there is one.
     static TRIGGERS: Mutex<Option<Vec<Trigger>>> = Mutex::new(None);
@@ -121,6 +147,7 @@ mod system {
             let triggers = triggers.get_or_insert_with(Vec::new);
             triggers.retain(Trigger::is_attached);
             triggers.push(event.trigger_handle());
+            RESTORED.store(false, Ordering::SeqCst);
             Ok(Self(event))
         }
 
@@ -129,8 +156,16 @@ mod system {
         }
     }
 
+    pub(super) fn restore() -> io::Result<()> {
+        RESTORED.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
     /// Runs on a thread of its own.
     fn press() {
+        if RESTORED.load(Ordering::SeqCst) {
+            std::process::exit(ENDED_BY_CTRL_C as i32);
+        }
         let triggers = TRIGGERS.lock().unwrap_or_else(PoisonError::into_inner);
         for trigger in triggers.iter().flatten() {
             trigger.trigger();
@@ -153,5 +188,9 @@ mod system {
         pub(super) fn poll(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
             Poll::Pending
         }
+    }
+
+    pub(super) fn restore() -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 }
