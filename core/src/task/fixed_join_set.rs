@@ -12,7 +12,7 @@ use crate::executor::{SpawnError, Spawner, spawn};
 /// its places in itself.
 ///
 /// It needs no allocator, and its tasks can lie anywhere: [`insert`](Self::insert) takes the handle that
-/// [`spawn!`](crate::spawn) gives, whose task has a place in a static. Dropping the set aborts its tasks. It
+/// [`spawn!`](crate::spawn!) gives, whose task has a place in a static. Dropping the set aborts its tasks. It
 /// belongs to the thread of the executor that its tasks run on.
 ///
 /// ```
