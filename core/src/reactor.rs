@@ -8,6 +8,7 @@ use crate::time::Instant;
 
 /// How long a [`Reactor::park`] may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Deadline {
     /// Dispatch what is ready and return at once.
     Now,

@@ -524,6 +524,7 @@ impl<P: BroadcastRef> fmt::Debug for RecvStream<'_, P> {
 
 /// Why there is no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum RecvError {
     /// Nobody sends any more.
     Closed,
@@ -544,6 +545,7 @@ impl core::error::Error for RecvError {}
 
 /// Why there is no message at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum TryRecvError {
     /// There is none yet.
     Empty,
