@@ -168,6 +168,9 @@ pub trait Reactor {
     /// there is one: by it tasks of an `InterruptExecutor` can sleep, too. They are woken by the executor
     /// that waits in this reactor, so a task of that one which is busy when they are due delays them.
     ///
+    /// So it is on a host, too. Of several executors whose reactors have such a clock, it is the one that was
+    /// entered last.
+    ///
     /// `None`, the default, has their sleeps panic.
     fn shared_clock(&self) -> Option<fn() -> Instant> {
         None
