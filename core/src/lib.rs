@@ -88,7 +88,8 @@ pub mod __private {
     };
     pub use crate::macros::MaybeDone;
     pub use crate::task::site::{
-        Site, SiteBodies, SiteMemory, SiteOf, body_align, body_size, detached_align, detached_size,
+        ArgsOf, Site, SiteBodies, SiteMemory, SiteOf, body_align, body_size, detached_align,
+        detached_size, eight, five, four, one, seven, six, three, two,
     };
     pub use core::cell::RefCell;
     pub use core::future::{Future, IntoFuture, poll_fn};

@@ -5,6 +5,7 @@ use defmt::{Format, Formatter, write};
 
 use crate::executor::{SpawnError, TryClaimError, TrySpawnError};
 use crate::sync::mpmc::{RecvError, SendError, TrySendError};
+use crate::sync::mpsc::SendTimeoutError;
 use crate::sync::{AcquireError, SetError, TryLockError};
 #[cfg(feature = "std")]
 use crate::task::AccessError;
@@ -85,6 +86,15 @@ impl<T> Format for TrySendError<T> {
     fn format(&self, f: Formatter<'_>) {
         match self {
             Self::Full(_) => write!(f, "Full"),
+            Self::Closed(_) => write!(f, "Closed"),
+        }
+    }
+}
+
+impl<T> Format for SendTimeoutError<T> {
+    fn format(&self, f: Formatter<'_>) {
+        match self {
+            Self::Timeout(_) => write!(f, "Timeout"),
             Self::Closed(_) => write!(f, "Closed"),
         }
     }

@@ -44,6 +44,7 @@ fn whatever_tells_something() {
     can_be_logged::<SetError<Mine>>();
     can_be_logged::<mpsc::SendError<Mine>>();
     can_be_logged::<mpsc::TrySendError<Mine>>();
+    can_be_logged::<mpsc::SendTimeoutError<Mine>>();
     can_be_logged::<mpsc::TryRecvError>();
     can_be_logged::<local::mpmc::SendError<Mine>>();
     can_be_logged::<mpmc::RecvError>();
