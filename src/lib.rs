@@ -52,6 +52,9 @@
 //! | `alloc` | tasks on the heap |
 //! | `log` | log records of the mio reactor through the `log` crate |
 //! | `embassy-time` | a time driver for crates written against `embassy_time` |
+//! | `embassy-hal` | a reactor by the time driver of an embassy HAL |
+//! | `embedded-hal-async` | `time::Delay`, for drivers that want a `DelayNs` |
+//! | `defmt` | `defmt::Format` for errors and information |
 //! | `single-core` | bare metal: the ambient context, where one core runs executors |
 //! | `interrupt-executors` | executors that interrupt handlers run |
 //! | `task-info` | names and poll counts of tasks without `std` |

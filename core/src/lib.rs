@@ -16,6 +16,9 @@
 //! | `interrupt-executors` | executors that interrupt handlers run: `InterruptExecutor` |
 //! | `simulation` | seeded permutation of ready tasks without `std` |
 //! | `embassy-time` | a time driver, so that crates written against `embassy_time` work |
+//! | `embassy-hal` | a reactor by the time driver of an embassy HAL: `chip::EmbassyTime` |
+//! | `embedded-hal-async` | `time::Delay`, for drivers that want a `DelayNs` |
+//! | `defmt` | `defmt::Format` for all errors and whatever else tells something |
 //! | `test-kit` | the conformance suite for reactors |
 //!
 //! # How it works
@@ -37,9 +40,12 @@ extern crate alloc;
 #[cfg(any(test, loom, feature = "std", not(target_os = "none")))]
 extern crate std;
 
-#[cfg(all(
-    target_os = "none",
-    any(cortex_m, target_arch = "riscv32", target_arch = "riscv64")
+#[cfg(any(
+    feature = "embassy-hal",
+    all(
+        target_os = "none",
+        any(cortex_m, target_arch = "riscv32", target_arch = "riscv64")
+    )
 ))]
 pub mod chip;
 #[cfg(all(feature = "test-kit", not(loom)))]
@@ -48,6 +54,8 @@ pub mod conformance;
 mod embassy;
 pub mod executor;
 pub mod interrupt;
+#[cfg(all(feature = "defmt", not(loom)))]
+mod log;
 mod macros;
 #[cfg(all(test, loom))]
 mod models;
@@ -80,7 +88,8 @@ pub mod __private {
     };
     pub use crate::macros::MaybeDone;
     pub use crate::task::site::{
-        Site, SiteBodies, SiteMemory, SiteOf, body_align, body_size, detached_align, detached_size,
+        ArgsOf, Site, SiteBodies, SiteMemory, SiteOf, body_align, body_size, detached_align,
+        detached_size, eight, five, four, one, seven, six, three, two,
     };
     pub use core::cell::RefCell;
     pub use core::future::{Future, IntoFuture, poll_fn};

@@ -8,6 +8,7 @@ use crate::time::Instant;
 
 /// How long a [`Reactor::park`] may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Deadline {
     /// Dispatch what is ready and return at once.
     Now,
@@ -168,6 +169,9 @@ pub trait Reactor {
     /// The clock that [`now`](Self::now) reads, as a function that any interrupt handler may call, if
     /// there is one: by it tasks of an `InterruptExecutor` can sleep, too. They are woken by the executor
     /// that waits in this reactor, so a task of that one which is busy when they are due delays them.
+    ///
+    /// So it is on a host, too. Of several executors whose reactors have such a clock, it is the one that was
+    /// entered last.
     ///
     /// `None`, the default, has their sleeps panic.
     fn shared_clock(&self) -> Option<fn() -> Instant> {

@@ -106,6 +106,7 @@ impl<const N: usize> Storage for [Entry; N] {
 
 /// The table has no room for another source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SourcesFull {
     /// How many sources the table can hold.
     pub capacity: usize,

@@ -1,6 +1,6 @@
 //! Timers on a level that waits in no reactor, as on a chip: an interrupt handler's executor, whose
 //! interrupt comes at once when it is pended.
-#![cfg(all(lean, feature = "interrupt-executors"))]
+#![cfg(feature = "interrupt-executors")]
 
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
@@ -15,6 +15,12 @@ use polliwog_core::time::{interval, sleep, sleep_until, timeout};
 use polliwog_core::{
     Deadline, Executor, Instant, InterruptExecutor, Reactor, Spawner, TaskPool, spawn_detached,
 };
+
+/// All levels of a process wait in one executor: a test at a time.
+fn turn() -> std::sync::MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
 
 static URGENT: InterruptExecutor<4> = InterruptExecutor::new(|| URGENT.run());
 static NOW: AtomicU64 = AtomicU64::new(0);
@@ -104,6 +110,7 @@ async fn start() {
 
 #[test]
 fn timers_of_a_level_are_fired_by_who_waits_in_a_reactor() {
+    let _turn = turn();
     static POOL: TaskPool<2, 512> = TaskPool::new();
     // Nobody has a clock yet: that is said, and nothing waits for ever.
     spawn_detached!(URGENT.handle(), [without_a_clock]()).unwrap();
@@ -140,4 +147,128 @@ fn timers_of_a_level_are_fired_by_who_waits_in_a_reactor() {
             ("main", 36),
         ]
     );
+}
+
+/// Once the executor that knows the time has been dropped, sleeps say so again.
+#[test]
+fn a_clock_goes_with_its_executor() {
+    let _turn = turn();
+    static POOL: TaskPool<2, 512> = TaskPool::new();
+    static LEVEL: InterruptExecutor<1> = InterruptExecutor::new(|| LEVEL.run());
+
+    async fn nobody_wakes_a_sleep() {
+        without_a_clock().await;
+    }
+
+    let executor = Executor::new(&POOL, Chip { shared: true }).unwrap();
+    executor.block_on(async {});
+    drop(executor);
+    spawn_detached!(LEVEL.handle(), [nobody_wakes_a_sleep]()).unwrap();
+    let trace = std::mem::take(&mut *TRACE.lock().unwrap());
+    assert_eq!(trace.len(), 1);
+    assert_eq!(trace[0].0, "panic");
+}
+
+/// A handler that is a thread of its own, as in a test on a host: its timers are due on the clock of
+/// another thread's executor.
+#[test]
+#[cfg(not(lean))]
+fn a_handler_on_its_own_thread_sleeps_by_the_clock_of_another() {
+    let _turn = turn();
+    use polliwog_core::sync::Notify;
+    use std::sync::{Arc, Condvar, OnceLock};
+    use std::task::Wake;
+    use std::thread;
+
+    /// Time jumps to the next deadline; without one, somebody else has to have something to do.
+    struct Jump(Arc<Bell>);
+
+    #[derive(Default)]
+    struct Bell(Mutex<bool>, Condvar);
+
+    static CLOCK: AtomicU64 = AtomicU64::new(0);
+
+    fn clock() -> Instant {
+        Instant::from_millis(CLOCK.load(Ordering::SeqCst))
+    }
+
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            *self.0.lock().unwrap() = true;
+            self.1.notify_one();
+        }
+    }
+
+    impl Reactor for Jump {
+        type Error = Infallible;
+
+        fn now(&self) -> Instant {
+            clock()
+        }
+
+        fn shared_clock(&self) -> Option<fn() -> Instant> {
+            Some(clock)
+        }
+
+        fn park(&self, until: Deadline) -> Result<(), Infallible> {
+            let mut rung = self.0.0.lock().unwrap();
+            match until {
+                _ if *rung => {}
+                Deadline::Now => return Ok(()),
+                Deadline::At(at) => {
+                    CLOCK.fetch_max(at.as_duration().as_millis() as u64, Ordering::SeqCst);
+                }
+                Deadline::Never => rung = self.0.1.wait_while(rung, |rung| !*rung).unwrap(),
+            }
+            *rung = false;
+            Ok(())
+        }
+
+        fn unparker(&self) -> Waker {
+            self.0.clone().into()
+        }
+    }
+
+    static HANDLER: OnceLock<thread::Thread> = OnceLock::new();
+    static BELL: InterruptExecutor<2> = InterruptExecutor::new(|| HANDLER.get().unwrap().unpark());
+    static POOL: TaskPool<2, 512> = TaskPool::new();
+    static ENDED: Notify = Notify::new();
+    static DONE: AtomicU64 = AtomicU64::new(0);
+
+    async fn start_slow() {
+        let spawner = Spawner::current().expect("the level's own");
+        spawn_detached!(spawner, [slow]()).unwrap();
+    }
+
+    async fn slow() {
+        for round in 1..=200 {
+            let before = clock();
+            sleep(Duration::from_millis(round)).await;
+            assert!(clock() - before >= Duration::from_millis(round));
+            let never = timeout(Duration::from_millis(3), pending::<()>());
+            assert!(never.await.is_err());
+            DONE.store(round, Ordering::SeqCst);
+        }
+        ENDED.notify_one();
+    }
+
+    let (sent, ready) = std::sync::mpsc::channel();
+    let handler = thread::spawn(move || {
+        HANDLER.set(thread::current()).unwrap();
+        sent.send(()).unwrap();
+        while DONE.load(Ordering::SeqCst) < 200 {
+            thread::park();
+            BELL.run();
+        }
+    });
+    ready.recv().unwrap();
+    let executor = Executor::new(&POOL, Jump(Arc::default())).unwrap();
+    executor.block_on(async {
+        spawn_detached!(BELL.handle(), [start_slow]()).unwrap();
+        ENDED.notified().await;
+    });
+    assert_eq!(DONE.load(Ordering::SeqCst), 200);
+    handler.join().unwrap();
+    // Sums of the sleeps and of the timeouts.
+    assert!(clock() >= Instant::from_millis(200 * 201 / 2 + 600));
 }

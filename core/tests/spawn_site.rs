@@ -153,3 +153,43 @@ fn two_sites_of_one_memory_share_its_bodies() {
         assert_eq!(executor.block_on(second).unwrap(), 5);
     }
 }
+
+/// Arguments become what the function takes, as in a call.
+#[test]
+#[allow(
+    clippy::deref_addrof,
+    reason = "a reference to a `static mut` is no value of it"
+)]
+fn arguments_coerce_as_in_a_call() {
+    async fn sum(numbers: &'static [u32], one: &'static u32) -> u32 {
+        numbers.iter().sum::<u32>() + one
+    }
+    async fn show(what: &'static (dyn std::fmt::Debug + Sync)) -> String {
+        format!("{what:?}")
+    }
+    async fn none(_: Option<u32>) {}
+    async fn generic<T: Copy>(value: T, _: &'static str) -> T {
+        value
+    }
+
+    static POOL: TaskPool<8> = TaskPool::new();
+    static mut NUMBERS: [u32; 3] = [1, 2, 3];
+    static mut ONE: u32 = 1;
+    // SAFETY: this test takes them, once.
+    let (numbers, one) = unsafe { (&mut *&raw mut NUMBERS, &mut *&raw mut ONE) };
+    numbers[0] += 10;
+
+    let executor = Executor::new(&POOL, Standing).unwrap();
+    let spawner = executor.spawner();
+    let total = spawn!(spawner, [sum](numbers, one)).unwrap();
+    let shown = spawn!(spawner, [show](&7_u8)).unwrap();
+    let seven = spawn!(spawner, [generic::<u64>](7, "seven")).unwrap();
+    spawn_detached!(spawner, [none](None)).unwrap();
+    let refused = try_spawn!(spawner, [generic::<u8>](8, "eight"));
+    executor.block_on(async {
+        assert_eq!(total.await.unwrap(), 17);
+        assert_eq!(shown.await.unwrap(), "7");
+        assert_eq!(seven.await.unwrap(), 7);
+        assert_eq!(refused.unwrap().await.unwrap(), 8);
+    });
+}

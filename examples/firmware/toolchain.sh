@@ -48,9 +48,11 @@ linker() {
     export "CARGO_TARGET_${name}_LINKER=$lld"
 }
 
-# build TARGET ARGUMENT...: `--profile NAME` among these, or it is built for release.
+# build TARGET ARGUMENT...: `--profile NAME` among these, or it is built for release; with the environment's
+# FEATURES as well.
 build() {
     local profile=(--release)
+    [ -z "${FEATURES:-}" ] || set -- "$@" --features "$FEATURES"
     [[ " $* " != *" --profile "* ]] || profile=()
     linker "$1"
     cargo_for "$1" build "${profile[@]}" --locked "${@:2}"

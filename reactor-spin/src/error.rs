@@ -11,6 +11,7 @@ use embedded_io::ErrorKind;
 /// by `From`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Error {
     /// The operation cannot go on now. Only the `try_…` methods say so; the others wait.
     WouldBlock,
@@ -54,6 +55,7 @@ pub enum Error {
 /// A limit of a network in memory or of a protocol stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Limit {
     /// The number of listeners.
     Listeners,

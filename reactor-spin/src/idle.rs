@@ -163,6 +163,7 @@ impl Idle<VirtualClock> for Jump {
 
 /// No task is ready, and in virtual time nothing is left that could wake one.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Stalled {
     /// When it was found out.
     pub now: Instant,

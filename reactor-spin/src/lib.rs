@@ -42,6 +42,7 @@
 //! |---|---|
 //! | `alloc` | `Runtime::new`, `io::duplex`, networks that grow, clocks that can be cloned |
 //! | `std` | `WallClock` and `Block` for real time, waiting for other threads, seeds that permute tasks |
+//! | `defmt` | `defmt::Format` for errors and settings |
 //! | `single-core` | [`spawn`](fn@spawn) and `sleep` without a handle on bare metal, where one core runs executors |
 //! | `simulation` | seeds without `std` |
 //! | `net` | `stack`: TCP and UDP on a network device, by the protocol stack `smoltcp`; needs Rust 1.91 |
@@ -65,6 +66,8 @@ mod error;
 mod idle;
 pub mod io;
 mod lock;
+#[cfg(feature = "defmt")]
+mod log;
 pub mod net;
 mod reactor;
 mod runtime;

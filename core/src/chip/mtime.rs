@@ -3,6 +3,8 @@
 use core::arch::asm;
 use core::convert::Infallible;
 use core::ptr;
+#[cfg(feature = "interrupt-executors")]
+use core::sync::atomic::AtomicU32;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use core::task::Waker;
 use core::time::Duration;
@@ -64,6 +66,13 @@ impl Mtime {
             compare_with(compare, u64::MAX);
             asm!("csrs mie, {timer}", "csrsi mstatus, 8", timer = in(reg) 1 << 7, options(nostack));
         }
+        #[cfg(feature = "interrupt-executors")]
+        {
+            STARTED
+                .0
+                .store(ptr::without_provenance_mut(mtime), Ordering::Relaxed);
+            STARTED.1.store(hz, Ordering::Relaxed);
+        }
         Self {
             time: ptr::without_provenance(mtime),
             compare,
@@ -79,32 +88,60 @@ impl Mtime {
             unsafe { compare_with(compare, u64::MAX) };
         }
     }
+}
 
-    fn count(&self) -> u64 {
-        loop {
-            // SAFETY: what `start` was promised.
-            let (high, low, again) = unsafe {
-                let high = self.time.add(1);
-                (
-                    high.read_volatile(),
-                    self.time.read_volatile(),
-                    high.read_volatile(),
-                )
-            };
-            if high == again {
-                return u64::from(high) << 32 | u64::from(low);
-            }
+/// Reads the timer.
+///
+/// # Safety
+///
+/// `time` is the address of `mtime`.
+unsafe fn count(time: *const u32) -> u64 {
+    loop {
+        // SAFETY: the caller's promise.
+        let (high, low, again) = unsafe {
+            let high = time.add(1);
+            (
+                high.read_volatile(),
+                time.read_volatile(),
+                high.read_volatile(),
+            )
+        };
+        if high == again {
+            return u64::from(high) << 32 | u64::from(low);
         }
     }
+}
+
+/// When a timer of so many hertz has counted `count`.
+fn instant(count: u64, hz: u32) -> Instant {
+    let hz = u64::from(hz);
+    // In two steps, since nanoseconds times hertz would not last for an hour.
+    Instant::from_nanos(count / hz * 1_000_000_000 + count % hz * 1_000_000_000 / hz)
+}
+
+/// What the timer was started with, for other levels.
+#[cfg(feature = "interrupt-executors")]
+static STARTED: (AtomicPtr<u32>, AtomicU32) = (AtomicPtr::new(ptr::null_mut()), AtomicU32::new(1));
+
+/// The time, for any level.
+#[cfg(feature = "interrupt-executors")]
+fn shared() -> Instant {
+    let time = STARTED.0.load(Ordering::Relaxed);
+    // SAFETY: what `start` was promised: it has made the reactor that gives this function away.
+    instant(unsafe { count(time) }, STARTED.1.load(Ordering::Relaxed))
 }
 
 impl Reactor for Mtime {
     type Error = Infallible;
 
     fn now(&self) -> Instant {
-        let (count, hz) = (self.count(), u64::from(self.hz));
-        // In two steps, since nanoseconds times hertz would not last for an hour.
-        Instant::from_nanos(count / hz * 1_000_000_000 + count % hz * 1_000_000_000 / hz)
+        // SAFETY: what `start` was promised.
+        instant(unsafe { count(self.time) }, self.hz)
+    }
+
+    #[cfg(feature = "interrupt-executors")]
+    fn shared_clock(&self) -> Option<fn() -> Instant> {
+        Some(shared)
     }
 
     fn resolution(&self) -> Duration {

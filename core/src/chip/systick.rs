@@ -30,7 +30,7 @@ static UNPARK: Flag = Flag::new();
 /// lines, and no peripheral is used up.
 ///
 /// The counter comes round with each tick and interrupts the sleep then; a deadline is noticed at the
-/// first tick after it. [`now`](Reactor::now) is exact to the cycle. The program gives the interrupt to
+/// first tick after it. [`now`](Reactor::now) is exact to the cycle, and any level may read it. The program gives the interrupt to
 /// it:
 ///
 /// ```ignore
@@ -77,6 +77,11 @@ impl SysTick {
         write(RVR, period - 1);
         write(CVR, 0);
         write(CSR, RUN);
+        #[cfg(feature = "interrupt-executors")]
+        {
+            STARTED.0.store(period, Ordering::Relaxed);
+            STARTED.1.store(clock_hz, Ordering::Relaxed);
+        }
         Self {
             period,
             hz: clock_hz,
@@ -92,25 +97,48 @@ impl SysTick {
     }
 }
 
+/// The time since the timer was started, which has so many cycles in a tick and in a second.
+fn time(period: u32, hz: u32) -> Instant {
+    let cycles = masked(|| {
+        let mut left = read(CVR);
+        let mut rounds = ROUNDS.load(Ordering::Relaxed);
+        if read(ICSR) & PENDSTSET != 0 {
+            // It has come round, perhaps since the first reading: read again after that.
+            left = read(CVR);
+            rounds = rounds.wrapping_add(1);
+        }
+        // It shows zero for the last cycle of a round.
+        u64::from(rounds) * u64::from(period) + u64::from(period - 1 - left)
+    });
+    // In two steps, since nanoseconds times hertz would not last for a minute.
+    let hz = u64::from(hz);
+    let (seconds, rest) = (cycles / hz, cycles % hz);
+    Instant::from_nanos(seconds * 1_000_000_000 + rest * 1_000_000_000 / hz)
+}
+
+/// What the timer was started with, for other levels.
+#[cfg(feature = "interrupt-executors")]
+static STARTED: (AtomicU32, AtomicU32) = (AtomicU32::new(1), AtomicU32::new(1));
+
+/// The time, for any level: one that runs while the timer is started anew may see a wrong one.
+#[cfg(feature = "interrupt-executors")]
+fn shared() -> Instant {
+    time(
+        STARTED.0.load(Ordering::Relaxed),
+        STARTED.1.load(Ordering::Relaxed),
+    )
+}
+
 impl Reactor for SysTick {
     type Error = Infallible;
 
     fn now(&self) -> Instant {
-        let cycles = masked(|| {
-            let mut left = read(CVR);
-            let mut rounds = ROUNDS.load(Ordering::Relaxed);
-            if read(ICSR) & PENDSTSET != 0 {
-                // It has come round, perhaps since the first reading: read again after that.
-                left = read(CVR);
-                rounds = rounds.wrapping_add(1);
-            }
-            // It shows zero for the last cycle of a round.
-            u64::from(rounds) * u64::from(self.period) + u64::from(self.period - 1 - left)
-        });
-        // In two steps, since nanoseconds times hertz would not last for a minute.
-        let hz = u64::from(self.hz);
-        let (seconds, rest) = (cycles / hz, cycles % hz);
-        Instant::from_nanos(seconds * 1_000_000_000 + rest * 1_000_000_000 / hz)
+        time(self.period, self.hz)
+    }
+
+    #[cfg(feature = "interrupt-executors")]
+    fn shared_clock(&self) -> Option<fn() -> Instant> {
+        Some(shared)
     }
 
     fn resolution(&self) -> Duration {

@@ -327,7 +327,7 @@ impl Entered {
         let budget = left::get();
         #[cfg(lean)]
         left::set(UNLIMITED);
-        #[cfg(all(lean, feature = "interrupt-executors"))]
+        #[cfg(all(not(loom), feature = "interrupt-executors"))]
         if R::HAS_CLOCK {
             super::levels::wait_in(core, reactor);
         }
@@ -358,7 +358,7 @@ pub(super) unsafe fn enter_for_ever<R: Reactor>(core: &'static Core, reactor: &R
     // runs again, is not what ambient calls there refer to.
     current::set_main(core);
     if R::HAS_CLOCK {
-        #[cfg(all(lean, feature = "interrupt-executors"))]
+        #[cfg(all(not(loom), feature = "interrupt-executors"))]
         super::levels::wait_in(core, reactor);
         core.set_clock(Some(Clock {
             reactor: ptr::from_ref(reactor).cast(),

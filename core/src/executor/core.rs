@@ -82,7 +82,7 @@ pub(crate) struct Core {
     pub(crate) bytes: Cell<Option<BytePool>>,
     pub(crate) timers: TimerQueue,
     /// What a level that waits in no reactor asks for.
-    #[cfg(all(lean, feature = "interrupt-executors"))]
+    #[cfg(all(not(loom), feature = "interrupt-executors"))]
     pub(super) post: super::levels::Post,
     #[cfg(feature = "embassy-time")]
     pub(crate) foreign: crate::embassy::ForeignTimers,
@@ -180,7 +180,7 @@ impl Core {
                 polls_of_far: Cell::new(0),
                 bytes: Cell::new(None),
                 timers: TimerQueue::new(),
-                #[cfg(all(lean, feature = "interrupt-executors"))]
+                #[cfg(all(not(loom), feature = "interrupt-executors"))]
                 post: super::levels::Post::new(),
                 #[cfg(feature = "embassy-time")]
                 foreign: crate::embassy::ForeignTimers::new(),
@@ -264,6 +264,8 @@ impl Core {
 
     /// Last duty of an executor: from here on no handle of it reaches the core.
     pub(crate) fn close(&self) {
+        #[cfg(all(not(loom), feature = "interrupt-executors"))]
+        super::levels::leave(self);
         #[cfg(not(lean))]
         self.ready.clear();
         let _blocks = self.blocks.replace(ptr::null());
@@ -632,7 +634,7 @@ impl Core {
     /// in no reactor.
     #[inline]
     pub(super) fn has_timers(&self) -> bool {
-        #[cfg(all(lean, feature = "interrupt-executors"))]
+        #[cfg(all(not(loom), feature = "interrupt-executors"))]
         if super::levels::next_deadline(self).is_some() {
             return true;
         }
@@ -643,7 +645,7 @@ impl Core {
     #[inline]
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let own = self.timers.next_deadline();
-        #[cfg(all(lean, feature = "interrupt-executors"))]
+        #[cfg(all(not(loom), feature = "interrupt-executors"))]
         if let Some(other) = super::levels::next_deadline(self) {
             return Some(own.map_or(other, |own| own.min(other)));
         }
@@ -653,9 +655,9 @@ impl Core {
     /// Fires those that are due. Returns how many there were.
     #[inline]
     pub(super) fn fire(&self, now: Instant) -> usize {
-        #[cfg(all(lean, feature = "interrupt-executors"))]
+        #[cfg(all(not(loom), feature = "interrupt-executors"))]
         let others = super::levels::fire(self, now);
-        #[cfg(not(all(lean, feature = "interrupt-executors")))]
+        #[cfg(not(all(not(loom), feature = "interrupt-executors")))]
         let others = 0;
         self.timers.fire(now) + others
     }

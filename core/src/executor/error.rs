@@ -10,6 +10,7 @@ use core::fmt;
 /// [`SpawnError::kind`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum SpawnErrorKind {
     /// No executor runs on this thread.
     NoExecutor,
@@ -252,6 +253,7 @@ impl<T> From<TrySpawnError<T>> for std::io::Error {
 /// `Copy`, `Send` and `Sync`, whatever the reactor is, so that `?` passes it on anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ClaimError;
 
 impl fmt::Display for ClaimError {
@@ -317,6 +319,7 @@ impl<R> From<TryClaimError<R>> for std::io::Error {
 /// Why an executor stopped.
 #[derive(Debug)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum RunError<E> {
     /// The reactor failed.
     Reactor(E),

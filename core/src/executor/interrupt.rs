@@ -1,12 +1,9 @@
 //! [`InterruptExecutor`]: an executor that an interrupt handler runs.
 
 use core::task::{RawWaker, RawWakerVTable, Waker};
-#[cfg(lean)]
 use core::time::Duration;
 
-#[cfg(lean)]
-use super::levels;
-use super::{Entered, Handle};
+use super::{Entered, Handle, levels};
 #[cfg(not(lean))]
 use super::{Running, core::Core};
 use crate::reactor::{Deadline, Reactor};
@@ -26,7 +23,7 @@ use crate::time::Instant;
 /// come from another level.
 ///
 /// Timers of this level are fired by the executor that waits in a reactor, if that has a
-/// [shared clock](Reactor::shared_clock) and has run once; else a sleep panics.
+/// [shared clock](Reactor::shared_clock), has run once and has not been dropped; else a sleep panics.
 ///
 /// ```ignore
 /// static URGENT: InterruptExecutor<2> = InterruptExecutor::new(|| NVIC::pend(Irq::SWI0));
@@ -89,10 +86,8 @@ unsafe fn pend(data: *const ()) {
 unsafe fn ignore(_: *const ()) {}
 
 /// The same on a level whose time is known.
-#[cfg(lean)]
 struct WithClock(fn() -> Instant);
 
-#[cfg(lean)]
 impl Reactor for WithClock {
     type Error = core::convert::Infallible;
 
@@ -229,23 +224,35 @@ impl<const N: usize> InterruptExecutor<N> {
 
     #[cfg(not(lean))]
     fn run_opened(&'static self) {
+        match levels::clock() {
+            Some(clock) => self.run_with(&WithClock(clock)),
+            None => self.run_with(&Pend(&self.pend)),
+        }
+    }
+
+    /// With a reactor that never fails.
+    #[cfg(not(lean))]
+    fn run_with<R: Reactor>(&'static self, reactor: &R) {
         let core = self.pool.core();
-        let reactor = Pend(&self.pend);
         // Once more, should a wake have pended the interrupt while we were about to return, and another
         // call have found us running.
         while core.try_run() {
             core.ready.unannounce_park();
             // SAFETY: `try_run` keeps any other level out, so this is the executor's for now, and
             // the tasks have come here by `Send`. The guard goes before the reactor.
-            let entered = unsafe { Entered::new(core, &reactor, true) };
-            let mut running = Running::again(core, &reactor, entered);
+            let entered = unsafe { Entered::new(core, reactor, true) };
+            let mut running = Running::again(core, reactor, entered);
             loop {
-                // The reactor never fails.
+                running.fire_due();
                 while running.counted_turn().is_ok_and(|polls| polls > 0) || core.is_pending() {}
                 if core.ready.announce_park() && !has_mail(core) {
                     break;
                 }
                 core.ready.unannounce_park();
+            }
+            // Before the run ends: from then on the timers may be another call's.
+            if R::HAS_CLOCK {
+                levels::post(core, core.timers.next_deadline());
             }
             core.end_run(running);
             if !core.is_pending() && !has_mail(core) {

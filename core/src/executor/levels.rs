@@ -5,19 +5,19 @@
 //! no longer than that and then pends the level's interrupt, which fires the level's own timers. What it
 //! reads the time from is the reactor's [shared clock](crate::Reactor::shared_clock).
 //!
-//! * **L2.** Everything here is touched within a critical section; of a core only the two cells that are
-//!   ours, its unparker, which is locked, and its ready bytes.
+//! On a host, where the handler is a thread of its own or the test itself, it is the same.
+//!
+//! * **L2.** Everything here is touched under the lock of [`LEVELS`]; of a core only its [`Post`], its
+//!   unparker, which has a lock of its own, and what any level may do to its ready tasks.
 
 use core::cell::Cell;
 use core::time::Duration;
 
-use critical_section::Mutex;
-
 use super::core::Core;
 use crate::reactor::Reactor;
+use crate::shim::Lock;
 use crate::time::Instant;
 
-#[derive(Clone, Copy)]
 struct Levels {
     /// The executor that waits in a reactor, from when it first runs.
     waiter: Option<&'static Core>,
@@ -30,12 +30,12 @@ struct Levels {
 // SAFETY: the references to cores are used as L2 says, which any level may do.
 unsafe impl Send for Levels {}
 
-static LEVELS: Mutex<Cell<Levels>> = Mutex::new(Cell::new(Levels {
+static LEVELS: Lock<Levels> = Lock::new(Levels {
     waiter: None,
     clock: None,
     resolution: Duration::ZERO,
     first: None,
-}));
+});
 
 /// What a level leaves in its core.
 pub(crate) struct Post {
@@ -43,6 +43,9 @@ pub(crate) struct Post {
     listed: Cell<bool>,
     /// When it wants to be pended; zero if it does not.
     deadline: Cell<Instant>,
+    /// Whether levels may wait in this executor: spares all others the lock. Its own thread's.
+    #[cfg(not(lean))]
+    serves: Cell<bool>,
 }
 
 impl Post {
@@ -51,6 +54,8 @@ impl Post {
             next: Cell::new(None),
             listed: Cell::new(false),
             deadline: Cell::new(Instant::ZERO),
+            #[cfg(not(lean))]
+            serves: Cell::new(false),
         }
     }
 
@@ -66,39 +71,49 @@ pub(super) fn wait_in<R: Reactor>(core: &'static Core, reactor: &R) {
         return;
     };
     let resolution = reactor.resolution();
-    critical_section::with(|cs| {
-        let levels = LEVELS.borrow(cs);
-        levels.set(Levels {
-            waiter: Some(core),
-            clock: Some(clock),
-            resolution,
-            ..levels.get()
-        });
+    #[cfg(not(lean))]
+    core.post.serves.set(true);
+    LEVELS.with(|levels| {
+        levels.waiter = Some(core);
+        levels.clock = Some(clock);
+        levels.resolution = resolution;
+    });
+}
+
+/// Has no level wait in this executor any more, which comes to its end: until there is another one,
+/// nobody knows the time there.
+pub(super) fn leave(core: &Core) {
+    #[cfg(not(lean))]
+    if !core.post.serves.replace(false) {
+        return;
+    }
+    LEVELS.with(|levels| {
+        if levels.waits_in(core) {
+            levels.waiter = None;
+            levels.clock = None;
+        }
     });
 }
 
 /// The clock that levels share.
 pub(super) fn clock() -> Option<fn() -> Instant> {
-    critical_section::with(|cs| LEVELS.borrow(cs).get().clock)
+    LEVELS.with(|levels| levels.clock)
 }
 
 /// How coarse that is.
 pub(super) fn resolution() -> Duration {
-    critical_section::with(|cs| LEVELS.borrow(cs).get().resolution)
+    LEVELS.with(|levels| levels.resolution)
 }
 
 /// Has the level of `core` pended at `deadline` instead of whenever it was to be before.
 pub(super) fn post(core: &'static Core, deadline: Option<Instant>) {
-    let waiter = critical_section::with(|cs| {
-        let levels = LEVELS.borrow(cs);
-        let mut all = levels.get();
+    let waiter = LEVELS.with(|levels| {
         if !core.post.listed.replace(true) {
-            core.post.next.set(all.first);
-            all.first = Some(core);
-            levels.set(all);
+            core.post.next.set(levels.first);
+            levels.first = Some(core);
         }
         core.post.deadline.set(deadline.unwrap_or(Instant::ZERO));
-        deadline.and(all.waiter)
+        deadline.and(levels.waiter)
     });
     // It may have decided how long to sleep, but not slept yet.
     if let Some(waiter) = waiter {
@@ -106,14 +121,24 @@ pub(super) fn post(core: &'static Core, deadline: Option<Instant>) {
     }
 }
 
-/// Whether `core` is the one that the levels wait in.
+impl Levels {
+    fn waits_in(&self, core: &Core) -> bool {
+        self.waiter
+            .is_some_and(|waiter| core::ptr::eq(waiter, core))
+    }
+}
+
+/// Calls `f` with every level, if `core` is the executor that they wait in. Under the lock.
 fn for_each(core: &Core, mut f: impl FnMut(&'static Core)) {
-    critical_section::with(|cs| {
-        let all = LEVELS.borrow(cs).get();
-        if !all.waiter.is_some_and(|waiter| core::ptr::eq(waiter, core)) {
+    #[cfg(not(lean))]
+    if !core.post.serves.get() {
+        return;
+    }
+    LEVELS.with(|levels| {
+        if !levels.waits_in(core) {
             return;
         }
-        let mut next = all.first;
+        let mut next = levels.first;
         while let Some(level) = next {
             f(level);
             next = level.post.next.get();
@@ -138,19 +163,15 @@ pub(super) fn fire(core: &Core, now: Instant) -> usize {
     loop {
         let mut due = None;
         for_each(core, |level| {
-            if level
-                .post
-                .deadline()
-                .is_some_and(|deadline| deadline <= now)
-            {
+            if due.is_none() && level.post.deadline().is_some_and(|at| at <= now) {
+                // It posts anew when it has run.
+                level.post.deadline.set(Instant::ZERO);
                 due = Some(level);
             }
         });
         let Some(level) = due else {
             return fired;
         };
-        // It posts anew when it has run.
-        critical_section::with(|_| level.post.deadline.set(Instant::ZERO));
         level.call_unparker();
         fired += 1;
     }

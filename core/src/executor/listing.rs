@@ -13,6 +13,7 @@ use crate::task::slot::Tenant;
 /// Counters of an executor, always on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Stats {
     /// Tasks that exist now.
     pub live: usize,
@@ -48,6 +49,7 @@ impl Stats {
 /// What a task is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum TaskState {
     /// It waits to be woken.
     Idle,
@@ -60,6 +62,7 @@ pub enum TaskState {
 /// A live task.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TaskInfo {
     /// Index of its slot in the executor.
     pub index: usize,

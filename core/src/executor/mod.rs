@@ -15,7 +15,7 @@ mod idle;
 mod inbox;
 #[cfg(all(not(loom), feature = "interrupt-executors"))]
 mod interrupt;
-#[cfg(all(lean, feature = "interrupt-executors"))]
+#[cfg(all(not(loom), feature = "interrupt-executors"))]
 mod levels;
 mod listing;
 mod pace;

@@ -211,6 +211,14 @@ impl<'a, R: Reactor> Running<'a, R> {
         Ok(())
     }
 
+    /// Fires the timers whose time has come, before anything else is done.
+    #[cfg(all(not(lean), not(loom), feature = "interrupt-executors"))]
+    pub(super) fn fire_due(&mut self) {
+        if R::HAS_CLOCK && self.core.has_timers() {
+            self.fire();
+        }
+    }
+
     /// Fires the timers whose time has come. Returns the time.
     #[inline(never)]
     fn fire(&mut self) -> Instant {

@@ -547,6 +547,7 @@ impl core::error::Error for AcquireError {}
 
 /// Why there is no permit at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum TryAcquireError {
     /// The semaphore has been closed.
     Closed,

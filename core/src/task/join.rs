@@ -17,6 +17,7 @@ use crate::executor::core::{Core, CoreRef, of as core_of};
 /// Why a task has no output.
 #[derive(Debug)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum JoinError {
     /// The task was aborted, or its executor was dropped.
     Aborted,
@@ -156,6 +157,14 @@ impl fmt::Debug for Panic {
 /// 2¹⁶ in a single-core build, whose slots are smaller.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TaskId(pub(crate) Tenant);
+
+#[cfg(feature = "defmt")]
+impl TaskId {
+    /// What tells it from others.
+    pub(crate) fn parts(&self) -> (usize, usize) {
+        (self.0.slot.as_ptr().addr(), self.0.generation)
+    }
+}
 
 impl fmt::Debug for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -60,6 +60,48 @@ task_fn!(A B C D E F);
 task_fn!(A B C D E F G);
 task_fn!(A B C D E F G H);
 
+/// Names the types of a function's arguments, so that what is given for them coerces to these as in a
+/// call: a `&'static mut T` to a `&'static T`, an array to a slice, a value to `dyn`.
+#[derive(Debug)]
+pub struct ArgsOf<Args>(PhantomData<fn(Args)>);
+
+macro_rules! args_of {
+    ($($name:ident: $($arg:ident)*;)*) => {
+        $(
+            #[doc(hidden)]
+            #[inline(always)]
+            pub const fn $name<Func, Fut, $($arg),*>(_function: Func) -> ArgsOf<($($arg,)*)>
+            where
+                Func: Fn($($arg),*) -> Fut + Copy,
+                Fut: Future,
+            {
+                ArgsOf(PhantomData)
+            }
+
+            impl<$($arg),*> ArgsOf<($($arg,)*)> {
+                #[doc(hidden)]
+                #[inline(always)]
+                #[allow(non_snake_case, reason = "arguments are named after their types")]
+                #[allow(clippy::too_many_arguments, reason = "as many as a task's function has")]
+                pub fn $name(self, $($arg: $arg),*) -> ($($arg,)*) {
+                    ($($arg,)*)
+                }
+            }
+        )*
+    };
+}
+
+args_of! {
+    one: A;
+    two: A B;
+    three: A B C;
+    four: A B C D;
+    five: A B C D E;
+    six: A B C D E F;
+    seven: A B C D E F G;
+    eight: A B C D E F G H;
+}
+
 /// Size of the body of the futures that `f` makes, for tasks that can be joined.
 pub const fn body_size<F: TaskFn<Args>, Args>(_f: F) -> usize {
     size_of::<Body<F::Future, Joiner, ()>>()
@@ -445,13 +487,40 @@ macro_rules! try_spawn_detached {
     };
 }
 
+/// The arguments as a tuple of what the function takes.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __args {
+    (@ $name:ident $function:expr, $($arg:expr),*) => {
+        $crate::__private::$name($function).$name($($arg),*)
+    };
+    ($f:expr, $a:expr) => { $crate::__args!(@ one $f, $a) };
+    ($f:expr, $a:expr, $b:expr) => { $crate::__args!(@ two $f, $a, $b) };
+    ($f:expr, $a:expr, $b:expr, $c:expr) => { $crate::__args!(@ three $f, $a, $b, $c) };
+    ($f:expr, $a:expr, $b:expr, $c:expr, $d:expr) => { $crate::__args!(@ four $f, $a, $b, $c, $d) };
+    ($f:expr, $a:expr, $b:expr, $c:expr, $d:expr, $e:expr) => {
+        $crate::__args!(@ five $f, $a, $b, $c, $d, $e)
+    };
+    ($f:expr, $a:expr, $b:expr, $c:expr, $d:expr, $e:expr, $g:expr) => {
+        $crate::__args!(@ six $f, $a, $b, $c, $d, $e, $g)
+    };
+    ($f:expr, $a:expr, $b:expr, $c:expr, $d:expr, $e:expr, $g:expr, $h:expr) => {
+        $crate::__args!(@ seven $f, $a, $b, $c, $d, $e, $g, $h)
+    };
+    ($f:expr, $a:expr, $b:expr, $c:expr, $d:expr, $e:expr, $g:expr, $h:expr, $i:expr) => {
+        $crate::__args!(@ eight $f, $a, $b, $c, $d, $e, $g, $h, $i)
+    };
+    // None, or too many.
+    ($f:expr, $($arg:expr),*) => { ($($arg,)*) };
+}
+
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __spawn_at_site {
     ($spawn:ident $size:ident $align:ident, $spawner:expr, $function:expr, $n:expr, ($($arg:expr),*)) => {
         // The names of items are seen by what the program has written in the same block: so there is
         // nothing of it in there but what the memory is made for, and the names are ours.
-        $crate::__private::$spawn(&$spawner, ($($arg,)*), {
+        $crate::__private::$spawn(&$spawner, $crate::__args!($function, $($arg),*), {
             struct __PolliwogSite;
             static __POLLIWOG_MEMORY: $crate::__private::SiteMemory<
                 { $crate::__private::$size($function) },

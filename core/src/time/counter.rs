@@ -4,9 +4,8 @@ use core::fmt;
 use core::time::Duration;
 
 use super::Instant;
+use super::rate::{self, NANOS_PER_SECOND};
 use crate::shim::Lock;
-
-const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// Extends a counter of hardware that wraps around after 16, 24 or 32 bits, or any other number of
 /// them up to 32, to a count of 64 bits and to an [`Instant`].
@@ -109,29 +108,13 @@ impl ExtendedCounter {
     /// range.
     #[inline]
     pub const fn instant(&self, ticks: u64) -> Instant {
-        let hertz = self.hertz as u64;
-        // Without a division where the compiler knows the frequency, or with one of 64 bits.
-        let nanos = if NANOS_PER_SECOND % hertz == 0 {
-            ticks.saturating_mul(NANOS_PER_SECOND / hertz)
-        } else {
-            // The rest is below 2³², so its product is below 2⁶².
-            let rest = ticks % hertz * NANOS_PER_SECOND / hertz;
-            (ticks / hertz)
-                .saturating_mul(NANOS_PER_SECOND)
-                .saturating_add(rest)
-        };
-        Instant::from_nanos(nanos)
+        rate::instant(ticks, self.hertz as u64)
     }
 
     /// The first count at which the clock shows `at` or later: what to set an alarm to.
     #[inline]
     pub const fn ticks_at(&self, at: Instant) -> u64 {
-        let (nanos, hertz) = (at.as_nanos(), self.hertz as u64);
-        if NANOS_PER_SECOND % hertz == 0 {
-            return nanos.div_ceil(NANOS_PER_SECOND / hertz);
-        }
-        let rest = (nanos % NANOS_PER_SECOND * hertz).div_ceil(NANOS_PER_SECOND);
-        (nanos / NANOS_PER_SECOND * hertz).saturating_add(rest)
+        rate::ticks_at(at, self.hertz as u64)
     }
 
     /// What a reactor with this clock returns as its

@@ -13,6 +13,7 @@ use crate::executor::{Spawner, context};
 
 /// What an [`Interval`] does when a tick is taken later than the next one was due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum MissedTickBehavior {
     /// Ticks as fast as it can until it has caught up; no tick is lost.
     #[default]

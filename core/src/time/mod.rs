@@ -5,6 +5,8 @@
 
 #[cfg(not(loom))]
 mod counter;
+#[cfg(feature = "embedded-hal-async")]
+mod delay;
 mod instant;
 mod interval;
 // Tested on the host, too.
@@ -13,6 +15,8 @@ mod interval;
 mod list;
 #[cfg(not(lean))]
 mod queue;
+#[cfg(not(loom))]
+pub(crate) mod rate;
 mod sleep;
 mod timeout;
 #[cfg(feature = "std")]
@@ -21,6 +25,8 @@ mod wheel;
 pub use core::time::Duration;
 #[cfg(not(loom))]
 pub use counter::ExtendedCounter;
+#[cfg(feature = "embedded-hal-async")]
+pub use delay::Delay;
 pub use instant::Instant;
 #[cfg(all(feature = "embassy-time", not(target_os = "none")))]
 pub(crate) use instant::of_process;

@@ -4,6 +4,7 @@ use core::fmt;
 
 /// Why there is no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum RecvError {
     /// Nobody sends any more.
     Closed,
@@ -24,6 +25,7 @@ impl core::error::Error for RecvError {}
 
 /// Why there is no message at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum TryRecvError {
     /// There is none yet.
     Empty,

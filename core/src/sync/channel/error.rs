@@ -116,6 +116,7 @@ impl core::error::Error for RecvError {}
 
 /// Why there is no message at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum TryRecvError {
     /// There is none yet.
     Empty,

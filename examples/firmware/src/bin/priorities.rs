@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use board::sync::Signal;
 use board::{BoardReactor, chip, entry, exit, on_interrupt, println};
+use polliwog::time::{Duration, sleep, timeout};
 use polliwog::{InterruptExecutor, Spawner, TaskPool, spawn_detached, yield_now};
 
 static TASKS: TaskPool<4> = TaskPool::new();
@@ -53,6 +54,25 @@ async fn echo(n: u32) {
     REPORT.send(n);
 }
 
+/// Timers of this level: who waits for them is the other level.
+async fn nap() {
+    for millis in [1, 7, 3] {
+        let before = chip::now();
+        sleep(Duration::from_millis(millis)).await;
+        assert!(chip::now() - before >= Duration::from_millis(millis));
+        let never = timeout(Duration::from_millis(millis), core::future::pending::<()>());
+        assert!(never.await.is_err());
+        assert!(chip::now() - before >= Duration::from_millis(2 * millis));
+    }
+    REPORT.send(11);
+}
+
+/// A task that sleeps belongs to its level, and is started there.
+async fn start_nap() {
+    let spawner = Spawner::current().expect("the urgent one");
+    spawn_detached!(spawner, [nap]()).expect("a free slot");
+}
+
 async fn calculate() {
     let before = Spawner::current().expect("in a task").stats().capacity;
     let start = REACTED.load(Ordering::Relaxed);
@@ -70,6 +90,9 @@ async fn calculate() {
     spawn_detached!(URGENT.handle(), [relay](7)).expect("a free slot");
     assert_eq!(REPORT.wait().await, 7);
     println!("a task of the urgent level has spawned another");
+    spawn_detached!(URGENT.handle(), [start_nap]()).expect("a free slot");
+    assert_eq!(REPORT.wait().await, 11);
+    println!("a task of the urgent level has slept");
     exit(0)
 }
 
