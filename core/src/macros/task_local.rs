@@ -11,7 +11,8 @@ use pin_project_lite::pin_project;
 /// Declares values that each task has its own of, each a [`LocalKey`](crate::task::LocalKey).
 ///
 /// ```
-/// polliwog_core::task_local! {
+/// # use polliwog_core as polliwog;
+/// polliwog::task_local! {
 ///     static REQUEST: u32;
 /// }
 ///

@@ -17,14 +17,15 @@ use crate::shim::Cell;
 /// `CancellationToken` (feature `alloc`).
 ///
 /// ```
-/// use polliwog_core::sync::CancellationFlag;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::CancellationFlag;
 ///
 /// static STOP: CancellationFlag = CancellationFlag::new();
 ///
 /// async fn blink() {
 ///     let ended = STOP.run_until_cancelled(async {
 ///         loop {
-///             polliwog_core::yield_now().await;
+///             polliwog::yield_now().await;
 ///         }
 ///     });
 ///     assert_eq!(ended.await, None::<()>);
@@ -196,7 +197,8 @@ mod tree {
     /// is dropped cancels nothing; for that there is [`drop_guard`](Self::drop_guard).
     ///
     /// ```
-    /// use polliwog_core::sync::CancellationToken;
+    /// # use polliwog_core as polliwog;
+    /// use polliwog::sync::CancellationToken;
     ///
     /// let token = CancellationToken::new();
     /// let child = token.child_token();

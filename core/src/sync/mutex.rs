@@ -19,14 +19,15 @@ use super::semaphore::Permits;
 /// cheaper still.
 ///
 /// ```
-/// use polliwog_core::sync::Mutex;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::Mutex;
 ///
 /// static BUS: Mutex<[u8; 4]> = Mutex::new([0; 4]);
 ///
 /// async fn transfer(byte: u8) {
 ///     let mut bus = BUS.lock().await;
 ///     bus[0] = byte;
-///     polliwog_core::yield_now().await;
+///     polliwog::yield_now().await;
 ///     // Nobody has had the bus meanwhile.
 ///     assert_eq!(bus[0], byte);
 /// }

@@ -22,7 +22,8 @@ use crate::task::wake_quietly;
 /// allocation, and lies in a static, a structure, or behind an `Rc` or `Arc`.
 ///
 /// ```
-/// use polliwog_core::sync::Notify;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::Notify;
 ///
 /// static BUTTON: Notify = Notify::new();
 ///

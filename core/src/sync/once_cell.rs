@@ -15,7 +15,8 @@ use crate::shim::{ACQUIRE, AtomicBool, Ordering};
 /// next makes it. It takes no allocation, and lies in a static, a structure, or behind an `Rc` or `Arc`.
 ///
 /// ```
-/// use polliwog_core::sync::OnceCell;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::OnceCell;
 ///
 /// static LIMIT: OnceCell<u32> = OnceCell::new();
 ///
@@ -248,7 +249,8 @@ impl<T: fmt::Debug> core::error::Error for SetError<T> {}
 /// A value that is made once, by a future that is known from the start.
 ///
 /// ```
-/// use polliwog_core::sync::LazyCell;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::LazyCell;
 ///
 /// async fn read_limit() -> u32 {
 ///     42

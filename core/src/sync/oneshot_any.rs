@@ -17,7 +17,8 @@ use crate::task::wake_quietly;
 /// A channel for one message, whose ends borrow it: see [`split`](Self::split).
 ///
 /// ```
-/// use polliwog_core::sync::oneshot;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::oneshot;
 ///
 /// # async fn example() {
 /// let mut oneshot = oneshot::Oneshot::new();

@@ -26,7 +26,8 @@ const ALL: usize = MAX_PERMITS;
 /// It takes no allocation, and lies in a static, a structure, or behind an `Rc` or `Arc`.
 ///
 /// ```
-/// use polliwog_core::sync::RwLock;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::RwLock;
 ///
 /// # async fn example() {
 /// let limits = RwLock::new([10, 20]);

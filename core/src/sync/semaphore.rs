@@ -224,7 +224,8 @@ pub(super) const MAX_PERMITS: usize = usize::MAX >> 3;
 /// any number of tasks can wait.
 ///
 /// ```
-/// use polliwog_core::sync::Semaphore;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::Semaphore;
 ///
 /// static UPLOADS: Semaphore = Semaphore::new(3);
 ///

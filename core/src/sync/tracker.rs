@@ -19,13 +19,14 @@ use crate::shim::Cell;
 /// is a `TaskTracker` (feature `alloc`).
 ///
 /// ```
-/// use polliwog_core::sync::Tracker;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::Tracker;
 ///
 /// static CONNECTIONS: Tracker = Tracker::new();
 ///
 /// async fn connection() {
 ///     let _open = CONNECTIONS.token();
-///     polliwog_core::yield_now().await;
+///     polliwog::yield_now().await;
 /// }
 ///
 /// async fn shut_down() {
@@ -264,9 +265,10 @@ mod owned {
     /// As that of `tokio-util`; it can do what a [`Tracker`] can.
     ///
     /// ```
+    /// # use polliwog_core as polliwog;
     /// # async fn work() {}
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// use polliwog_core::sync::local::TaskTracker;
+    /// use polliwog::sync::local::TaskTracker;
     ///
     /// let tracker = TaskTracker::new();
     /// for _ in 0..10 {

@@ -202,10 +202,11 @@ impl WaitState {
 /// nothing: nobody can be waiting.
 ///
 /// ```
+/// # use polliwog_core as polliwog;
 /// use core::cell::Cell;
 /// use core::task::Poll;
-/// use polliwog_core::sync::wait_list::{Wait, WaitList};
-/// use polliwog_core::sync::Shared;
+/// use polliwog::sync::wait_list::{Wait, WaitList};
+/// use polliwog::sync::Shared;
 ///
 /// /// A door that stays open once it has been opened.
 /// struct Door(WaitList<Shared, Cell<bool>>);

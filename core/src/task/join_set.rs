@@ -24,8 +24,9 @@ use crate::sync::wait_list::WaitList;
 /// allocator there is [`FixedJoinSet`](super::FixedJoinSet).
 ///
 /// ```
+/// # use polliwog_core as polliwog;
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// use polliwog_core::task::JoinSet;
+/// use polliwog::task::JoinSet;
 ///
 /// let mut set = JoinSet::new();
 /// for number in 0..10 {

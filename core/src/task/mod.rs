@@ -26,6 +26,8 @@
 //! and `time::list`.
 
 mod abort_on_drop;
+#[cfg(not(lean))]
+mod block;
 pub(crate) mod body;
 pub mod budget;
 mod fixed_join_set;
@@ -75,6 +77,7 @@ pub use yield_now::{YieldNow, yield_now};
 /// where a panic does not unwind, it is [`Waker::wake`].
 ///
 /// ```
+/// # use polliwog_core as polliwog;
 /// use std::sync::Arc;
 /// use std::task::Wake;
 ///
@@ -85,7 +88,7 @@ pub use yield_now::{YieldNow, yield_now};
 ///     }
 /// }
 ///
-/// polliwog_core::task::wake_quietly(Arc::new(Faulty).into());
+/// polliwog::task::wake_quietly(Arc::new(Faulty).into());
 /// ```
 #[inline]
 pub fn wake_quietly(waker: Waker) {

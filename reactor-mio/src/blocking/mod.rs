@@ -29,10 +29,11 @@
 //! [`spawn`](crate::spawn()) fails: no executor runs on a thread of the pool.
 //!
 //! ```
-//! use polliwog_mio::spawn_blocking;
-//! use polliwog_core::Handle;
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+//! use polliwog::spawn_blocking;
+//! use polliwog::Handle;
 //!
-//! polliwog_mio::block_on(async {
+//! polliwog::block_on(async {
 //!     let task = spawn_blocking(|| {
 //!         let runtime = Handle::current().expect("brought from within a runtime");
 //!         runtime.spawn(async { 42 })
@@ -68,6 +69,7 @@ use polliwog_core::Handle;
 pub use error::{BlockingError, Reason, Rejected};
 pub use job::BlockingHandle;
 use process::Process;
+pub(crate) use process::Stream;
 
 /// How many threads the pool has at most, unless told otherwise.
 pub const DEFAULT_MAX_THREADS: usize = 512;
@@ -79,8 +81,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Runs `f` on the pool. The handle is a future of its result and may be ignored.
 ///
 /// ```
-/// polliwog_mio::block_on(async {
-///     let sum = polliwog_mio::spawn_blocking(|| (1..=100).sum::<u32>());
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// polliwog::block_on(async {
+///     let sum = polliwog::spawn_blocking(|| (1..=100).sum::<u32>());
 ///     assert_eq!(sum.await.unwrap(), 5050);
 /// });
 /// ```
@@ -124,6 +127,19 @@ where
     T: Send + 'static,
 {
     Process::current().pool().submit(input, f)
+}
+
+/// Runs `f` with `input` on the thread of a standard stream, or gives `input` back.
+pub(crate) fn try_spawn_for<S, T>(
+    stream: Stream,
+    input: S,
+    f: fn(S) -> T,
+) -> Result<BlockingHandle<T>, Rejected<S>>
+where
+    S: Send + 'static,
+    T: Send + 'static,
+{
+    Process::current().stream(stream).submit(input, f)
 }
 
 /// Sets how many threads the pool has at most, for the whole process: as many for jobs that come

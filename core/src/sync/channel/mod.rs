@@ -55,7 +55,8 @@ type View<'a, B> = Access<'a, State<B>, (), QUEUES>;
 /// fails. A new handle opens that end again.
 ///
 /// ```
-/// use polliwog_core::sync::mpmc::Channel;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::mpmc::Channel;
 ///
 /// static EVENTS: Channel<u8, 4> = Channel::new();
 ///

@@ -11,9 +11,10 @@ use super::{ListRef, Scope, Shared, WaitList};
 /// made from it borrows nothing.
 ///
 /// ```
+/// # use polliwog_core as polliwog;
 /// use std::rc::Rc;
-/// use polliwog_core::sync::Local;
-/// use polliwog_core::sync::wait_list::{Held, Wait, WaitList};
+/// use polliwog::sync::Local;
+/// use polliwog::sync::wait_list::{Held, Wait, WaitList};
 ///
 /// struct Source {
 ///     readers: WaitList<Local>,
