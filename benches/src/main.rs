@@ -9,6 +9,7 @@ mod micro;
 mod report;
 mod rt;
 mod steps;
+mod sync;
 
 use std::process::ExitCode;
 
@@ -16,6 +17,7 @@ use meter::{Figures, Plan};
 
 const USAGE: &str = "\
 usage: polliwog-benches run [--quick] [--only PART-OF-NAME] [--rounds N] [--out FOLDER]
+       polliwog-benches sync [--counts] [--only PART-OF-NAME] [--rounds N] [--out FOLDER]
        polliwog-benches guard FILE [--update]
        polliwog-benches list
        polliwog-benches one RUNTIME BENCHMARK [--rounds N] [--warmup N] [--ops N] [--millis N]
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         }
         ["one", runtime, name, ref options @ ..] => one(runtime, name, options),
         ["run", ref options @ ..] => report::run(options),
+        ["sync", ref options @ ..] => sync::run(options),
         ["guard", file] => guard::run(file, false),
         ["guard", file, "--update"] => guard::run(file, true),
         ["serve", runtime, buffer] => match buffer.parse() {
@@ -53,6 +56,9 @@ fn main() -> ExitCode {
 fn list() {
     for micro in micro::ALL {
         println!("{:20} {}", micro.name, micro.operation);
+    }
+    for (name, operation) in sync::ALL {
+        println!("sync-{name:15} {operation}");
     }
 }
 
@@ -87,6 +93,9 @@ fn one(runtime: &str, name: &str, options: &[&str]) -> Result<(), String> {
 }
 
 fn measure(runtime: &str, name: &str, plan: Plan) -> Option<Figures> {
+    if let Some(name) = name.strip_prefix("sync-") {
+        return sync::measure(runtime, name, plan);
+    }
     match runtime {
         "polliwog" => micro::threads::<rt::polliwog::Polliwog>(name, plan),
         "polliwog-still" => micro::time::<rt::still::Still>(name, plan),

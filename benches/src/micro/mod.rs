@@ -134,14 +134,14 @@ impl Future for Yield {
 
 /// The notification that ping-pong uses on every runtime: a flag and a waker.
 #[derive(Default)]
-struct Notify {
+pub struct Notify {
     set: Cell<bool>,
     waker: Cell<Option<Waker>>,
 }
 
 impl Notify {
     #[inline]
-    fn notify(&self) {
+    pub fn notify(&self) {
         self.set.set(true);
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -149,12 +149,12 @@ impl Notify {
     }
 
     #[inline]
-    fn wait(&self) -> Wait<'_> {
+    pub fn wait(&self) -> Wait<'_> {
         Wait(self)
     }
 }
 
-struct Wait<'a>(&'a Notify);
+pub struct Wait<'a>(&'a Notify);
 
 impl Future for Wait<'_> {
     type Output = ();
@@ -171,16 +171,16 @@ impl Future for Wait<'_> {
 
 /// Waits for tasks without join handles.
 #[derive(Clone, Default)]
-struct Group(Rc<(Cell<u64>, Notify)>);
+pub struct Group(Rc<(Cell<u64>, Notify)>);
 
 impl Group {
-    fn new(members: u64) -> Self {
+    pub fn new(members: u64) -> Self {
         let group = Self::default();
         group.0.0.set(members);
         group
     }
 
-    fn leave(&self) {
+    pub fn leave(&self) {
         let left = self.0.0.get() - 1;
         self.0.0.set(left);
         if left == 0 {
@@ -188,7 +188,7 @@ impl Group {
         }
     }
 
-    async fn wait(&self) {
+    pub async fn wait(&self) {
         self.0.1.wait().await;
     }
 }

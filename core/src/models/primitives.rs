@@ -3,6 +3,7 @@
 use core::pin::pin;
 use core::task::{Context, Poll};
 use std::boxed::Box;
+use std::sync::Arc as StdArc;
 use std::task::Waker;
 
 use loom::sync::Arc;
@@ -10,7 +11,7 @@ use loom::thread;
 
 use super::wait_list::parker;
 use crate::sync::mpmc::{Channel, TryRecvError};
-use crate::sync::{Barrier, Mutex, Notify, Semaphore};
+use crate::sync::{Barrier, Mutex, Notify, Semaphore, broadcast, watch};
 
 fn block_on<F: Future>(future: F) -> F::Output {
     let (parker, waker) = parker();
@@ -207,5 +208,71 @@ fn the_end_is_seen() {
         assert_eq!(block_on(receiver.recv()), Ok(7));
         assert!(block_on(receiver.recv()).is_err());
         sends.join().unwrap();
+    });
+}
+
+/// Two who receive, one of whom has given up once: a message reaches both, and so does the end.
+#[test]
+fn all_receive_each_message() {
+    check(3, || {
+        let (sender, mut one) = broadcast::channel(2);
+        let mut other = sender.subscribe();
+        let waits = thread::spawn(move || block_on(one.recv()));
+        // It is not dropped before both have received: its end would wake them, too.
+        let sends = thread::spawn(move || {
+            sender.send(1).unwrap();
+            sender
+        });
+        let first = {
+            let mut cx = Context::from_waker(Waker::noop());
+            match pin!(other.recv()).poll(&mut cx) {
+                Poll::Ready(message) => Some(message),
+                Poll::Pending => None,
+            }
+        };
+        let first = first.unwrap_or_else(|| block_on(other.recv()));
+        assert_eq!((first, waits.join().unwrap()), (Ok(1), Ok(1)));
+        drop(sends.join().unwrap());
+        assert_eq!(block_on(other.recv()), Err(broadcast::RecvError::Closed));
+    });
+}
+
+/// One who goes away while a message replaces the one that it had not received gives up that one only.
+#[test]
+fn who_leaves_takes_no_message_of_others() {
+    check(4, || {
+        let (sender, mut stays) = broadcast::channel(1);
+        let leaves = sender.subscribe();
+        sender.send(StdArc::new(1)).unwrap();
+        let gone = thread::spawn(move || drop(leaves));
+        let latest = StdArc::new(2);
+        sender.send(latest.clone()).unwrap();
+        gone.join().unwrap();
+        assert_eq!(stays.try_recv(), Err(broadcast::TryRecvError::Lagged(1)));
+        assert_eq!(stays.try_recv().as_deref(), Ok(&2));
+        // It was the last who received it, so that it was moved to it.
+        assert_eq!((StdArc::strong_count(&latest), sender.len()), (1, 0));
+    });
+}
+
+/// Two who watch: each sees the last change, and then that there will be none any more.
+#[test]
+fn all_see_the_last_change() {
+    check(3, || {
+        let (sender, mut receiver) = watch::channel(0);
+        let mut other = receiver.clone();
+        let watches = thread::spawn(move || {
+            block_on(other.changed()).unwrap();
+            other.get()
+        });
+        // It is not dropped before both have seen it: its end would wake them, too.
+        let changes = thread::spawn(move || {
+            sender.send(1).unwrap();
+            sender
+        });
+        block_on(receiver.changed()).unwrap();
+        assert_eq!((receiver.get(), watches.join().unwrap()), (1, 1));
+        drop(changes.join().unwrap());
+        assert!(block_on(receiver.changed()).is_err());
     });
 }

@@ -40,8 +40,15 @@ impl<T> OpenShelf<T> for core::cell::RefCell<T> {
 }
 
 /// The shelf of what is shared.
-#[cfg(any(feature = "std", not(target_os = "none")))]
+#[cfg(all(not(loom), any(feature = "std", not(target_os = "none"))))]
 pub(super) type Locked<T> = std::sync::RwLock<T>;
+#[cfg(loom)]
+pub(super) type Locked<T> = loom::sync::RwLock<T>;
+
+#[cfg(all(not(loom), any(feature = "std", not(target_os = "none"))))]
+type LockedGuard<'a, T> = std::sync::RwLockReadGuard<'a, T>;
+#[cfg(loom)]
+type LockedGuard<'a, T> = loom::sync::RwLockReadGuard<'a, T>;
 
 // What is on it is as good after a panic as it was before.
 #[cfg(any(feature = "std", not(target_os = "none")))]
@@ -60,7 +67,7 @@ impl<T> Shelf<T> for Locked<T> {
 #[cfg(any(feature = "std", not(target_os = "none")))]
 impl<T> OpenShelf<T> for Locked<T> {
     type Guard<'a>
-        = std::sync::RwLockReadGuard<'a, T>
+        = LockedGuard<'a, T>
     where
         Self: 'a;
     fn open(&self) -> Self::Guard<'_> {

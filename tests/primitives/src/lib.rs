@@ -1,0 +1,1 @@
+//! Other people's primitives on polliwog: see `tests/run_unchanged.rs`.
