@@ -291,7 +291,6 @@ fn a_connection_wakes_the_one_that_has_waited_longest() {
         }
         let _client = std::os::unix::net::UnixStream::connect(&path).unwrap();
         reactor.park(Deadline::Never).unwrap();
-        // All are woken where edges are imitated; where the system is exact, one is.
         assert_eq!(woken(0), 1);
         accepts[0] = None;
         assert_eq!(woken(1), 1);
