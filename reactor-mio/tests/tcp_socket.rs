@@ -71,8 +71,9 @@ fn options_hold_before_and_after_connecting() {
         // Closed by a reset.
         client.set_zero_linger().unwrap();
         drop(client);
-        let error = server.read(&mut buf).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        let reset = server.read(&mut buf).await.map_err(|error| error.kind());
+        // Wine makes it the end of the stream.
+        assert!(reset == Err(ErrorKind::ConnectionReset) || cfg!(windows) && reset == Ok(0));
     });
 }
 

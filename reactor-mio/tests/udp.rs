@@ -190,6 +190,7 @@ fn a_peer_that_is_not_there_is_an_error_once() {
     });
 }
 
+#[cfg(unix)]
 #[test]
 fn groups_and_options() {
     use std::net::{Ipv4Addr, Ipv6Addr};

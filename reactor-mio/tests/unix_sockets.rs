@@ -291,7 +291,6 @@ fn a_connection_wakes_the_one_that_has_waited_longest() {
         }
         let _client = std::os::unix::net::UnixStream::connect(&path).unwrap();
         reactor.park(Deadline::Never).unwrap();
-        // All are woken where edges are imitated; where the system is exact, one is.
         assert_eq!(woken(0), 1);
         accepts[0] = None;
         assert_eq!(woken(1), 1);
@@ -581,5 +580,75 @@ fn datagrams_keep_their_borders_and_tell_where_they_came_from() {
         for error in [waited.map(drop).unwrap_err(), came.map(drop).unwrap_err()] {
             assert!(error.to_string().contains("shut down"), "{error}");
         }
+    });
+}
+
+#[test]
+fn descriptors_go_along() {
+    use std::io::{Read, Seek, Write};
+    use std::os::fd::{AsFd, OwnedFd};
+    let folder = Folder::new("fds");
+    let mut file = fs::File::create_new(folder.path("file")).unwrap();
+    file.write_all(b"quak").unwrap();
+    let check = |fds: Vec<OwnedFd>, count: usize| {
+        assert_eq!(fds.len(), count);
+        for fd in fds {
+            let flags = rustix::io::fcntl_getfd(&fd).unwrap();
+            assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+            let mut file = fs::File::from(fd);
+            file.rewind().unwrap();
+            assert_eq!(file.metadata().unwrap().len(), 4);
+        }
+    };
+    block_on(async {
+        let reader = fs::File::open(folder.path("file")).unwrap();
+        let fds = [file.as_fd(), reader.as_fd()];
+        let mut buf = [0; 8];
+
+        let (one, other) = UnixStream::pair().unwrap();
+        // Somebody waits already, and what comes later without descriptors stays apart.
+        let send = async {
+            polliwog_core::yield_now().await;
+            one.send_fds(b"ab", &fds).await.unwrap();
+            one.write_all(b"cd").await.unwrap();
+        };
+        let (received, ()) = timeout(LONG, join(other.recv_fds(&mut buf), send))
+            .await
+            .unwrap();
+        let (n, came) = received.unwrap();
+        assert!(n >= 2 && buf.starts_with(b"ab"));
+        check(came, 2);
+        if n == 2 {
+            assert_eq!(other.recv_fds(&mut buf).await.unwrap().0, 2);
+        }
+        // Whoever merely reads gets no descriptors, and they are closed.
+        let (end, kept) = rustix::pipe::pipe().unwrap();
+        one.send_fds(b"x", &[kept.as_fd()]).await.unwrap();
+        drop(kept);
+        assert_eq!(other.read(&mut buf).await.unwrap(), 1);
+        assert_eq!(fs::File::from(end).read(&mut buf).unwrap(), 0);
+        let nothing = one.send_fds(b"", &fds).await.unwrap_err();
+        assert_eq!(nothing.kind(), ErrorKind::InvalidInput);
+        let many = vec![file.as_fd(); 254];
+        let error = one.send_fds(b"x", &many).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        one.send_fds(b"y", &many[..100]).await.unwrap();
+        let (n, came) = other.recv_fds(&mut buf).await.unwrap();
+        assert_eq!(n, 1);
+        check(came, 100);
+        drop(one);
+        let (n, came) = other.recv_fds(&mut buf).await.unwrap();
+        assert!(n == 0 && came.is_empty());
+        let gone = other.send_fds(b"x", &fds).await.unwrap_err();
+        assert_eq!(gone.kind(), ErrorKind::BrokenPipe);
+
+        let (one, other) = UnixDatagram::pair().unwrap();
+        one.send_fds(b"", &fds[..1]).await.unwrap();
+        one.send_fds(b"cd", &[]).await.unwrap();
+        let (n, came) = other.recv_fds(&mut buf).await.unwrap();
+        assert_eq!(n, 0);
+        check(came, 1);
+        let (n, came) = other.recv_fds(&mut buf).await.unwrap();
+        assert!(n == 2 && came.is_empty());
     });
 }

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::net::Shutdown;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 use std::task::{Context, Poll};
@@ -11,9 +12,9 @@ use std::time::Duration;
 
 use polliwog_core::sources::{Direction, Operation, WaiterId};
 use polliwog_core::time::{now, timeout};
-use rustix::net::{RecvFlags, SendFlags, SocketAddrUnix, connect, recv, sendto};
+use rustix::net::{RecvFlags, SocketAddrUnix, connect, recv, sendto};
 
-use super::address;
+use super::{address, fds, fds::passes_descriptors};
 use crate::net::datagrams::datagrams;
 use crate::reactor::MioReactor;
 use crate::source::Registered;
@@ -203,6 +204,8 @@ datagrams! {
     UnixDatagram: mio::net::UnixDatagram, std::os::unix::net::UnixDatagram, SocketAddr, peek
 }
 
+passes_descriptors!(UnixDatagram: mio::net::UnixDatagram, "a datagram to the peer", "");
+
 fn peek(socket: &mio::net::UnixDatagram, buf: &mut [u8]) -> io::Result<usize> {
     let (read, _) = socket.try_io(|| Ok(recv(socket, buf, RecvFlags::PEEK)?))?;
     Ok(read)
@@ -214,7 +217,7 @@ fn send_to(
     buf: &[u8],
     addr: &SocketAddrUnix,
 ) -> io::Result<usize> {
-    socket.try_io(|| Ok(sendto(socket, buf, SendFlags::empty(), addr)?))
+    socket.try_io(|| Ok(sendto(socket, buf, fds::without_signal(), addr)?))
 }
 
 fn to_rustix(addr: &SocketAddr) -> io::Result<SocketAddrUnix> {

@@ -38,6 +38,7 @@ use std::path::Path;
 
 mod credentials;
 pub(super) mod datagram;
+mod fds;
 pub(super) mod listener;
 mod split;
 pub(super) mod stream;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
@@ -14,7 +15,7 @@ use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
 use polliwog_core::time::{now, sleep};
 use rustix::net::{RecvFlags, recv};
 
-use super::{UCred, address, credentials, split};
+use super::{UCred, address, credentials, fds, fds::passes_descriptors, split};
 use crate::net::byte_stream::{self, byte_stream};
 use crate::net::stream::charge_connect;
 use crate::reactor::MioReactor;
@@ -111,6 +112,11 @@ impl UnixStream {
         Self::attach(reactor, socket, false)
     }
 
+    /// The end of a stream does not have to wait.
+    fn unless_shut<T>(&self, received: io::Result<T>) -> io::Result<T> {
+        received
+    }
+
     /// Who is at the other end.
     ///
     /// # Errors
@@ -123,6 +129,10 @@ impl UnixStream {
 
 byte_stream! {
     UnixStream: mio::net::UnixStream, std::os::unix::net::UnixStream, SocketAddr, peek, split
+}
+
+passes_descriptors! {
+    UnixStream: mio::net::UnixStream, "some bytes", ", or for descriptors without any bytes"
 }
 
 fn peek(socket: &mio::net::UnixStream, buf: &mut [u8]) -> io::Result<usize> {
