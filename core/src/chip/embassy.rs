@@ -54,7 +54,7 @@ use crate::{Deadline, Instant, Reactor};
 /// # How it sleeps
 ///
 /// By `wfi` on Cortex-M and RISC-V; on another chip, or to sleep deeper than that, by a function of the
-/// program: [`with_sleep`](Self::with_sleep). Nothing on the way to the sleep can lose an alarm: the
+/// program: `EmbassyTime::with_sleep`, which bare metal has. Nothing on the way to the sleep can lose an alarm: the
 /// executor has masked interrupts, the driver is asked for the alarm then, and if it finds that the time has
 /// come already, there is no sleep. On a host, where the crate's `std` driver or a test's own may be, it
 /// blocks the thread.
