@@ -189,7 +189,7 @@ apt_install() {
         lock
         apt_lists "$1" || exit 1
         as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
-    ) 9>"$scratch/lock"
+    ) 9>"${scratch:-${TMPDIR:-/tmp}}/lock"
 }
 
 # --- Toolchains ------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ get_rustup_target() {
     (
         lock
         timeout 120 rustup target add "$1" >&2
-    ) 9>"$scratch/lock" && rustup_has_target "$1"
+    ) 9>"${scratch:-${TMPDIR:-/tmp}}/lock" && rustup_has_target "$1"
 }
 
 # Makes sure that the nightly toolchain is there, with these components, or fails.
@@ -220,7 +220,7 @@ need_nightly() {
                 grep -q "^$component\\b" ||
                 timeout 300 rustup component add --toolchain nightly "$component" || exit 1
         done
-    ) 9>"$scratch/lock"
+    ) 9>"${scratch:-${TMPDIR:-/tmp}}/lock"
 }
 
 # install_tool NAME VERSION: installs a program from the package registry under `target/tools`
@@ -268,7 +268,7 @@ unpack_debian_rustc() {
     (
         lock
         apt_lists rustc >&2
-    ) 9>"$scratch/lock" || return 1
+    ) 9>"${scratch:-${TMPDIR:-/tmp}}/lock" || return 1
     command -v dpkg-deb >/dev/null || return 1
 
     local suffix full='' llvm
