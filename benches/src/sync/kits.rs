@@ -26,6 +26,7 @@ macro_rules! pipe {
         }
     };
 }
+#[cfg(feature = "peers")]
 pub(super) use pipe;
 
 /// Pipes whose senders can be cloned.
@@ -38,6 +39,7 @@ macro_rules! many {
         })*
     };
 }
+#[cfg(feature = "peers")]
 pub(super) use many;
 
 /// Sections by what is done in them.
@@ -59,6 +61,7 @@ macro_rules! section {
         }
     };
 }
+#[cfg(feature = "peers")]
 pub(super) use section;
 
 macro_rules! ours {
