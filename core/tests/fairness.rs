@@ -173,7 +173,7 @@ fn promise_15_who_yields_goes_after_what_the_look_finds() {
 #[test]
 #[cfg(not(lean))]
 fn who_yields_goes_on_beside_what_every_look_finds() {
-    let work: &'static Work = Box::leak(Box::default());
+    let work: &'static Work = for_ever();
     let executor = claim(work);
     let slice = Duration::from_millis(1);
     for _ in 0..3 {
@@ -211,7 +211,7 @@ fn who_yields_goes_on_beside_what_every_look_finds() {
 #[test]
 #[cfg(not(lean))]
 fn who_has_used_up_the_budget_goes_after_what_the_look_finds() {
-    let work: &'static Work = Box::leak(Box::default());
+    let work: &'static Work = for_ever();
     let executor = claim(work);
     let each = Duration::from_micros(10);
     for _ in 0..4 {

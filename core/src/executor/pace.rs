@@ -196,6 +196,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes, and nothing but numbers is in it")]
     fn looks_come_in_time_whatever_the_polls() {
         for poll in [100, 1_000, 10_000, 30_000, 70_000, 99_000] {
             let mut run = Run::new();
@@ -210,6 +211,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes, and nothing but numbers is in it")]
     fn fast_polls_do_not_hide_slow_ones() {
         let mut run = Run::new();
         run.looks([SLOW; 7]);
