@@ -3,6 +3,7 @@
 mod alloc;
 mod echo;
 mod exact;
+mod fair;
 mod guard;
 mod meter;
 mod micro;
@@ -19,9 +20,11 @@ const USAGE: &str = "\
 usage: polliwog-benches run [--quick] [--only PART-OF-NAME] [--rounds N] [--out FOLDER]
        polliwog-benches sync [--counts] [--only PART-OF-NAME] [--rounds N] [--out FOLDER]
        polliwog-benches guard FILE [--update]
+       polliwog-benches fair [--only PART-OF-NAME] [--rounds N] [--millis N]
        polliwog-benches list
        polliwog-benches one RUNTIME BENCHMARK [--rounds N] [--warmup N] [--ops N] [--millis N]
        polliwog-benches serve RUNTIME BUFFER
+       polliwog-benches serve-fair RUNTIME
        polliwog-benches steps FILE PROGRAM...";
 
 fn main() -> ExitCode {
@@ -35,12 +38,14 @@ fn main() -> ExitCode {
         ["one", runtime, name, ref options @ ..] => one(runtime, name, options),
         ["run", ref options @ ..] => report::run(options),
         ["sync", ref options @ ..] => sync::run(options),
+        ["fair", ref options @ ..] => fair::run(options),
         ["guard", file] => guard::run(file, false),
         ["guard", file, "--update"] => guard::run(file, true),
         ["serve", runtime, buffer] => match buffer.parse() {
             Ok(buffer) => echo::serve(runtime, buffer),
             Err(_) => Err(USAGE.to_string()),
         },
+        ["serve-fair", runtime] => echo::serve_fair(runtime),
         ["steps", file, ref program @ ..] => steps::run(file, program),
         _ => Err(USAGE.to_string()),
     };
@@ -81,7 +86,8 @@ fn one(runtime: &str, name: &str, options: &[&str]) -> Result<(), String> {
     }
     let figures = match measure(runtime, name, plan) {
         Some(figures) => figures,
-        None => echo::measure(runtime, name, seconds)
+        None => (fair::measure(runtime, name, seconds))
+            .or_else(|| echo::measure(runtime, name, seconds))
             .ok_or_else(|| format!("{runtime} has no benchmark {name}"))?
             .map_err(|error| format!("{runtime} {name}: {error}"))?,
     };

@@ -32,6 +32,20 @@ fn buffer_for(size: usize) -> usize {
 
 /// Runs a server in this process until its standard input ends.
 pub fn serve(runtime: &str, buffer: usize) -> Result<(), String> {
+    let listener = listen()?;
+    servers::serve(runtime, listener, buffer);
+    Err(format!("there is no echo server for {runtime}"))
+}
+
+/// The same for the server of [`fair`](crate::fair).
+pub fn serve_fair(runtime: &str) -> Result<(), String> {
+    let listener = listen()?;
+    let served = crate::fair::serve(runtime, listener);
+    Err(format!("there is no such server for {runtime}: {served:?}"))
+}
+
+/// Says where the server is, and gives the socket that it listens at.
+fn listen() -> Result<TcpListener, String> {
     pin(0);
     // All of 127.0.0.0/8, see the generator.
     let listener = TcpListener::bind("0.0.0.0:0").map_err(|error| error.to_string())?;
@@ -42,8 +56,7 @@ pub fn serve(runtime: &str, buffer: usize) -> Result<(), String> {
     io::stdout().flush().unwrap();
     end_with_stdin();
     steps::begin();
-    servers::serve(runtime, listener, buffer);
-    Err(format!("there is no echo server for {runtime}"))
+    Ok(listener)
 }
 
 /// Ends the process when its standard input ends. By a signal and not by a thread that reads:
@@ -82,8 +95,19 @@ impl Server {
                 command
             }
         };
+        command.args(["serve", runtime, &buffer.to_string()]);
+        Self::start_as(runtime, command)
+    }
+
+    /// Starts the server of [`fair`](crate::fair).
+    pub fn start_fair(runtime: &str) -> io::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["serve-fair", runtime]);
+        Self::start_as(runtime, command)
+    }
+
+    fn start_as(runtime: &str, mut command: Command) -> io::Result<Self> {
         let mut child = command
-            .args(["serve", runtime, &buffer.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -182,6 +206,7 @@ fn under_load(
     figures.insert("p50_us", outcome.percentile(0.50));
     figures.insert("p99_us", outcome.percentile(0.99));
     figures.insert("p999_us", outcome.percentile(0.999));
+    figures.insert("worst_us", outcome.percentile(1.0));
     Ok(figures)
 }
 
