@@ -16,6 +16,8 @@
 //! | `interrupt-executors` | executors that interrupt handlers run: `InterruptExecutor` |
 //! | `simulation` | seeded permutation of ready tasks without `std` |
 //! | `embassy-time` | a time driver, so that crates written against `embassy_time` work |
+//! | `futures-io`, `tokio` | the I/O traits of these crates for [`SendWrapper`] |
+//! | `hyper` | the same of hyper's, and an executor and a timer for it: `hyper` |
 //! | `test-kit` | the conformance suite for reactors |
 //!
 //! # How it works
@@ -47,13 +49,19 @@ pub mod conformance;
 #[cfg(feature = "embassy-time")]
 mod embassy;
 pub mod executor;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 pub mod interrupt;
 mod macros;
 #[cfg(all(test, loom))]
 mod models;
 pub mod reactor;
+#[cfg(feature = "std")]
+mod send_wrapper;
 mod shim;
 pub mod sources;
+#[cfg(any(feature = "tokio", feature = "hyper"))]
+pub mod spare;
 pub mod sync;
 pub mod task;
 pub mod time;
@@ -68,6 +76,8 @@ pub use executor::{
 #[cfg(feature = "std")]
 pub use executor::{RemoteFuture, RemoteHandle};
 pub use reactor::{Deadline, Reactor};
+#[cfg(feature = "std")]
+pub use send_wrapper::{SendWrapper, WrongThread};
 pub use task::{AbortHandle, JoinError, JoinHandle, TaskId, TaskPool, yield_now};
 pub use time::Instant;
 

@@ -44,6 +44,9 @@ pub struct File {
     state: State,
     /// Of a write whose caller is gone, until it is acknowledged.
     failed: Option<io::Error>,
+    /// Where tokio's `start_seek` wants to go.
+    #[cfg(feature = "tokio")]
+    pub(super) seeking: Option<SeekFrom>,
 }
 
 /// A buffer that travels to the pool and back. `bytes[start..]` has been read from the file
@@ -142,6 +145,8 @@ impl File {
             file: Arc::new(file),
             state: State::Idle(Buffer::default()),
             failed: None,
+            #[cfg(feature = "tokio")]
+            seeking: None,
         }
     }
 
@@ -389,7 +394,21 @@ impl File {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        if buf.is_empty() {
+        self.poll_fetch(cx, buf.len(), |bytes| {
+            let n = bytes.len().min(buf.len());
+            buf[..n].copy_from_slice(&bytes[..n]);
+            n
+        })
+    }
+
+    /// Reads up to `want` bytes: `fetch` copies what it has room for and returns how many bytes that was.
+    pub(super) fn poll_fetch(
+        &mut self,
+        cx: &mut Context<'_>,
+        want: usize,
+        fetch: impl FnOnce(&[u8]) -> usize,
+    ) -> Poll<io::Result<usize>> {
+        if want == 0 {
             return Poll::Ready(Ok(0));
         }
         loop {
@@ -405,8 +424,7 @@ impl File {
             if !rest.is_empty() {
                 // What is here already would never have to wait.
                 let permit = ready!(poll_proceed(cx));
-                let n = rest.len().min(buf.len());
-                buf[..n].copy_from_slice(&rest[..n]);
+                let n = fetch(rest);
                 buffer.start += n;
                 permit.charge(n);
                 return Poll::Ready(Ok(n));
@@ -414,7 +432,7 @@ impl File {
             let mut buffer = std::mem::take(buffer);
             buffer.clear();
             let file = Arc::clone(&self.file);
-            let want = buf.len().min(MAX_CHUNK);
+            let want = want.min(MAX_CHUNK);
             self.start_or_keep(Kind::Read, buffer, move |buffer| {
                 buffer.bytes.resize(want, 0);
                 let result = retry(|| (&*file).read(&mut buffer.bytes));
