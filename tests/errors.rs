@@ -12,6 +12,10 @@ use std::rc::Rc;
 
 use polliwog::conformance::ThreadReactor;
 use polliwog::sources::SourcesFull;
+use polliwog::sync::{
+    AcquireError, Mutex, OnceCell, Semaphore, SetOnceError, TryAcquireError, TryLockError,
+    broadcast, mpsc, oneshot,
+};
 use polliwog::time::Elapsed;
 use polliwog::{
     ClaimError, Executor, JoinError, RunError, Runtime, SpawnError, SpawnErrorKind, TaskPool,
@@ -236,4 +240,67 @@ fn every_error_of_the_spin_reactor_passes_through_a_question_mark() {
         Ok(())
     }
     assert_eq!(waits_for_nobody().unwrap_err().kind(), io::ErrorKind::Other);
+}
+
+#[test]
+fn every_error_of_channels_and_locks_passes_through_a_question_mark() {
+    use io::ErrorKind::{AlreadyExists, BrokenPipe, Other, TimedOut, UnexpectedEof, WouldBlock};
+
+    let kinds = [
+        (passes(|| mpsc::SendError(7)), BrokenPipe),
+        (passes(|| mpsc::TrySendError::Full(7)), WouldBlock),
+        (passes(|| mpsc::TrySendError::Closed(7)), BrokenPipe),
+        (passes(|| mpsc::SendTimeoutError::Timeout(7)), TimedOut),
+        (passes(|| mpsc::SendTimeoutError::Closed(7)), BrokenPipe),
+        (passes(|| mpsc::TryRecvError::Empty), WouldBlock),
+        (passes(|| mpsc::TryRecvError::Disconnected), UnexpectedEof),
+        (passes(|| oneshot::error::TryRecvError::Empty), WouldBlock),
+        (
+            passes(|| oneshot::error::TryRecvError::Closed),
+            UnexpectedEof,
+        ),
+        (passes(|| broadcast::RecvError::Closed), UnexpectedEof),
+        (passes(|| broadcast::RecvError::Lagged(7)), Other),
+        (passes(|| broadcast::TryRecvError::Empty), WouldBlock),
+        (passes(|| broadcast::TryRecvError::Closed), UnexpectedEof),
+        (passes(|| broadcast::TryRecvError::Lagged(7)), Other),
+        (passes(|| TryAcquireError::NoPermits), WouldBlock),
+        (passes(|| TryAcquireError::Closed), BrokenPipe),
+        (passes(|| SetOnceError(7)), AlreadyExists),
+    ];
+    for (index, (kind, expected)) in kinds.into_iter().enumerate() {
+        assert_eq!(kind, expected, "number {index}");
+    }
+    // What is not `Send` is dropped.
+    assert_eq!(
+        io::Error::from(mpsc::SendError(not_send())).kind(),
+        BrokenPipe
+    );
+
+    let closed = Semaphore::new(0);
+    closed.close();
+    let acquire = || -> AcquireError {
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::pin!(closed.acquire()).poll(&mut cx) {
+            std::task::Poll::Ready(Err(error)) => error,
+            _ => panic!("it is closed"),
+        }
+    };
+    assert_eq!(passes(acquire), BrokenPipe);
+    let mutex = Mutex::new(0);
+    let _guard = mutex.try_lock().unwrap();
+    let locked = || -> TryLockError { mutex.try_lock().map(drop).unwrap_err() };
+    assert_eq!(passes(locked), WouldBlock);
+    let cell = OnceCell::from(7);
+    assert_eq!(passes(|| cell.set(8).unwrap_err()), AlreadyExists);
+    let received = || {
+        let (sender, receiver) = oneshot::channel::<u8>();
+        drop(sender);
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::pin!(receiver).poll(&mut cx) {
+            std::task::Poll::Ready(Err(error)) => error,
+            _ => panic!("nobody sends"),
+        }
+    };
+    assert_eq!(passes(received), UnexpectedEof);
 }

@@ -183,9 +183,10 @@ pub(crate) const SELF_AWARE: bool = cfg!(cortex_m);
 /// can be evaluated at any time.
 ///
 /// ```
+/// # use polliwog_core as polliwog;
 /// # #[cfg(any())] mod example {
 /// // Handlers run with interrupts disabled, and `main` does not.
-/// polliwog_core::interrupt_level!(unsafe { usize::from(!chip::interrupts_are_enabled()) });
+/// polliwog::interrupt_level!(unsafe { usize::from(!chip::interrupts_are_enabled()) });
 /// # }
 /// ```
 #[macro_export]

@@ -58,8 +58,9 @@ impl Deadline {
 /// and cannot lose the alarm or a wake:
 ///
 /// ```
+/// # use polliwog_core as polliwog;
 /// use core::{convert::Infallible, task::Waker};
-/// use polliwog_core::{Deadline, Instant, Reactor, unpark::Flag};
+/// use polliwog::{Deadline, Instant, Reactor, unpark::Flag};
 /// # mod timer { pub fn micros() -> u64 { 0 } pub fn arm(_: u64) {} pub fn disarm() {} }
 /// # mod cortex_m { pub mod asm { pub fn wfi() {} } }
 ///
@@ -102,7 +103,8 @@ impl Deadline {
 /// own park and unpark.
 ///
 /// ```
-/// use polliwog_core::{Deadline, Instant, Reactor};
+/// # use polliwog_core as polliwog;
+/// use polliwog::{Deadline, Instant, Reactor};
 /// use std::{convert::Infallible, sync::Arc, task::{Wake, Waker}, thread, time};
 ///
 /// struct ThreadReactor { start: time::Instant, waker: Waker }

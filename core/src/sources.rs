@@ -129,7 +129,8 @@ impl From<SourcesFull> for std::io::Error {
 /// A table of sources with a fixed limit.
 ///
 /// ```
-/// use polliwog_core::sources::{Direction, Entry, Readiness, Sources};
+/// # use polliwog_core as polliwog;
+/// use polliwog::sources::{Direction, Entry, Readiness, Sources};
 /// use core::task::{Context, Waker};
 ///
 /// let mut sources = Sources::new([Entry::new(), Entry::new()], 2);

@@ -8,7 +8,8 @@ use crate::shim::{AtomicBool, Ordering};
 /// as its [unparker](crate::Reactor::unparker).
 ///
 /// ```
-/// use polliwog_core::unpark::Flag;
+/// # use polliwog_core as polliwog;
+/// use polliwog::unpark::Flag;
 ///
 /// static UNPARK: Flag = Flag::new();
 ///
@@ -38,7 +39,8 @@ impl Flag {
         /// anything itself.
         ///
         /// ```
-        /// use polliwog_core::unpark::Flag;
+        /// # use polliwog_core as polliwog;
+        /// use polliwog::unpark::Flag;
         /// # mod sio { pub fn interrupt_the_other_core() {} }
         ///
         /// static UNPARK: Flag = Flag::with_bell(sio::interrupt_the_other_core);

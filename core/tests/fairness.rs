@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::sync::Mutex;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -60,6 +61,17 @@ impl Reactor for &Work {
     }
 }
 
+/// Tasks of a static pool borrow from nothing that ends.
+fn for_ever() -> &'static Work {
+    // Where it is noted that this is no leak.
+    static KEPT: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+    let work: &Work = Box::leak(Box::default());
+    KEPT.lock()
+        .unwrap()
+        .push(std::ptr::from_ref(work).expose_provenance());
+    work
+}
+
 /// Waits for something that arrives at a time.
 async fn arrival(work: &Work, at: Duration) {
     std::future::poll_fn(|cx| {
@@ -87,7 +99,7 @@ fn claim(work: &Work) -> Executor<&Work> {
 /// How late timers and arrivals become beside `greedy` tasks, in lengths of their slices: the median and
 /// the worst, without the first of them, in which the executor has yet to see how long the slices are.
 fn lateness(slice: Duration, greedy: usize, between: Duration, of_timers: bool) -> (f64, f64) {
-    let work: &'static Work = Box::leak(Box::default());
+    let work: &'static Work = for_ever();
     let executor = claim(work);
     for _ in 0..greedy {
         let task = async move {
@@ -140,7 +152,7 @@ fn promise_15_a_busy_task_delays_nobody_by_more_than_two_of_its_polls() {
 /// Tasks whose polls are short hide none that computes now and then, and neither do waits.
 #[test]
 fn slow_polls_among_many_fast_ones_are_seen() {
-    let work: &'static Work = Box::leak(Box::default());
+    let work: &'static Work = for_ever();
     let executor = claim(work);
     for _ in 0..CAPACITY - 2 {
         let task = async move {
@@ -174,7 +186,7 @@ fn slow_polls_among_many_fast_ones_are_seen() {
 /// been seen.
 #[test]
 fn a_wait_does_not_make_the_executor_forget() {
-    let work: &'static Work = Box::leak(Box::default());
+    let work: &'static Work = for_ever();
     let executor = claim(work);
     let slice = Duration::from_millis(2);
     let bursts = async move {
@@ -201,7 +213,7 @@ fn a_wait_does_not_make_the_executor_forget() {
 /// Polls of nanoseconds do not read the clock each time.
 #[test]
 fn short_polls_read_the_clock_rarely() {
-    let work: &'static Work = Box::leak(Box::default());
+    let work: &'static Work = for_ever();
     let executor = claim(work);
     executor.block_on(async {
         for _ in 0..10_000 {
@@ -216,7 +228,7 @@ fn short_polls_read_the_clock_rarely() {
 /// Also `run_until_stalled` looks at the clock.
 #[test]
 fn a_run_that_does_not_wait_looks_as_well() {
-    let work: &'static Work = Box::leak(Box::default());
+    let work: &'static Work = for_ever();
     let executor = claim(work);
     let done = Rc::new(Cell::new(false));
     let seen = done.clone();

@@ -14,12 +14,13 @@ use polliwog_core::task::wake_quietly;
 /// in the reactor: it wakes its task as any other waker does, and with that its runtime.
 ///
 /// ```
-/// use polliwog_mio::UserEvent;
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// use polliwog::UserEvent;
 ///
 /// let mut event = UserEvent::new();
 /// let trigger = event.trigger_handle();
 /// std::thread::spawn(move || trigger.trigger());
-/// polliwog_mio::block_on(event.wait());
+/// polliwog::block_on(event.wait());
 /// ```
 pub struct UserEvent {
     shared: Arc<Shared>,

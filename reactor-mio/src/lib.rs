@@ -4,12 +4,13 @@
 //! [`block_on`] uses one that each thread has by default:
 //!
 //! ```
-//! use polliwog_mio::net::{TcpListener, TcpStream};
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+//! use polliwog::net::{TcpListener, TcpStream};
 //!
-//! polliwog_mio::block_on(async {
+//! polliwog::block_on(async {
 //!     let listener = TcpListener::bind("127.0.0.1:0").await?;
 //!     let addr = listener.local_addr()?;
-//!     let echo = polliwog_mio::spawn(async move {
+//!     let echo = polliwog::spawn(async move {
 //!         let (stream, _peer) = listener.accept().await?;
 //!         let mut buf = [0; 64];
 //!         let n = stream.read(&mut buf).await?;

@@ -21,11 +21,12 @@ pub const DEFAULT_MAX_TASKS: usize = 1 << 20;
 /// An executor with a [`MioReactor`], for one thread.
 ///
 /// ```
-/// use polliwog_mio::Runtime;
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// use polliwog::Runtime;
 ///
 /// let runtime = Runtime::builder().max_tasks(1000).build()?;
 /// let answer = runtime.block_on(async {
-///     let task = polliwog_mio::spawn(async { 42 }).unwrap();
+///     let task = polliwog::spawn(async { 42 }).unwrap();
 ///     task.await.unwrap()
 /// });
 /// assert_eq!(answer, 42);
@@ -228,9 +229,10 @@ impl Runtime {
     /// that nobody awaits when `main` is about to return.
     ///
     /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
     /// # use std::sync::atomic::{AtomicBool, Ordering};
     /// # use std::time::Duration;
-    /// use polliwog_mio::{Runtime, spawn_blocking};
+    /// use polliwog::{Runtime, spawn_blocking};
     ///
     /// static SAVED: AtomicBool = AtomicBool::new(false);
     ///
@@ -356,8 +358,9 @@ fn default_runtime() -> Rc<Runtime> {
 /// their sockets. A [`Runtime`] of your own drops them when it is dropped.
 ///
 /// ```
-/// let answer = polliwog_mio::block_on(async {
-///     let task = polliwog_mio::spawn(async { 42 }).unwrap();
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// let answer = polliwog::block_on(async {
+///     let task = polliwog::spawn(async { 42 }).unwrap();
 ///     task.await.unwrap()
 /// });
 /// assert_eq!(answer, 42);

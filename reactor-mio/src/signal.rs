@@ -14,8 +14,9 @@ use std::task::{Context, Poll};
 /// all these futures are gone.
 ///
 /// ```no_run
-/// polliwog_mio::block_on(async {
-///     let mut ctrl_c = polliwog_mio::signal::ctrl_c();
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// polliwog::block_on(async {
+///     let mut ctrl_c = polliwog::signal::ctrl_c();
 ///     (&mut ctrl_c).await?;
 ///     println!("Once more to quit.");
 ///     ctrl_c.await

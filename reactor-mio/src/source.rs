@@ -44,12 +44,13 @@ const ONE_READER: u8 = 4;
 /// # Example
 ///
 /// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
 /// # #[cfg(unix)] {
 /// use mio::unix::pipe;
-/// use polliwog_mio::Registered;
+/// use polliwog::Registered;
 /// use std::{future::poll_fn, io::{Read, Write}};
 ///
-/// polliwog_mio::block_on(async {
+/// polliwog::block_on(async {
 ///     let (mut sender, receiver) = pipe::new()?;
 ///     let receiver = Registered::new(receiver)?;
 ///     sender.write_all(b"hop")?;
@@ -102,6 +103,7 @@ impl<S: Source> Registered<S> {
 
     /// That is so no longer: somebody may keep a duplicate, whose events would go on, or set an option that
     /// makes transfers short.
+    #[cfg(any(unix, test))]
     pub(crate) fn expose(&self) {
         self.set_flag(CLOSES | TELLS, false);
     }

@@ -8,8 +8,12 @@
 //! around them may end first.
 //!
 //! ```
-//! use polliwog_core::time::{Duration, Instant, sleep};
-//! use polliwog_mio::{Runtime, time};
+//! # mod polliwog {
+//! #     pub use {polliwog_core::*, polliwog_mio::*};
+//! #     pub mod time { pub use {polliwog_core::time::*, polliwog_mio::time::*}; }
+//! # }
+//! use polliwog::time::{Duration, Instant, sleep};
+//! use polliwog::{Runtime, time};
 //!
 //! let runtime = Runtime::builder().start_paused(true).build()?;
 //! runtime.block_on(async {
@@ -19,7 +23,7 @@
 //!
 //!     time::resume();
 //!     time::pause();
-//!     let reminder = polliwog_mio::spawn(sleep(Duration::from_secs(60))).unwrap();
+//!     let reminder = polliwog::spawn(sleep(Duration::from_secs(60))).unwrap();
 //!     time::advance(Duration::from_secs(59)).await;
 //!     assert!(!reminder.is_finished());
 //!     time::advance(Duration::from_secs(1)).await;

@@ -51,6 +51,10 @@ fn by_hand<T>(f: impl FnOnce(&MioReactor, TcpListener) -> T) -> T {
 }
 
 #[test]
+#[cfg_attr(
+    windows,
+    ignore = "who accepts wakes the next one there, as the system tells of no more than one connection"
+)]
 fn promise_17_a_connection_wakes_the_one_that_has_waited_longest() {
     by_hand(|reactor, listener| {
         let addr = listener.local_addr().unwrap();
@@ -89,6 +93,10 @@ fn promise_17_a_connection_wakes_the_one_that_has_waited_longest() {
 }
 
 #[test]
+#[cfg_attr(
+    windows,
+    ignore = "who accepts wakes the next one there, as the system tells of no more than one connection"
+)]
 fn who_accepts_without_having_waited_leaves_the_others_their_turn() {
     by_hand(|reactor, listener| {
         let addr = listener.local_addr().unwrap();

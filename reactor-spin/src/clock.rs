@@ -10,7 +10,8 @@ use polliwog_core::{Deadline, Instant};
 /// On hardware this is a timer peripheral:
 ///
 /// ```
-/// use polliwog_spin::{Clock, Deadline, Instant};
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// use polliwog::{Clock, Deadline, Instant};
 /// use core::time::Duration;
 /// # mod timer { pub fn micros() -> u64 { 0 } pub fn disarm() {} pub fn arm(_: u64) {} }
 ///
@@ -87,7 +88,8 @@ impl<C: Clock + ?Sized> Clock for &C {
 /// With feature `alloc` it can be cloned, and all clones show the same time.
 ///
 /// ```
-/// use polliwog_spin::{Clock, VirtualClock};
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// use polliwog::{Clock, VirtualClock};
 /// use core::time::Duration;
 ///
 /// let clock = VirtualClock::new();

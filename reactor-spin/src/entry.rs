@@ -16,11 +16,12 @@ use crate::runtime::Runtime;
 /// inside another `block_on` (on bare metal, also while one runs elsewhere). Other threads take turns.
 ///
 /// ```
-/// use polliwog_spin::time::sleep;
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// use polliwog::time::sleep;
 /// use core::time::Duration;
 ///
-/// let sum = polliwog_spin::block_on(async {
-///     let two = polliwog_spin::spawn(async {
+/// let sum = polliwog::block_on(async {
+///     let two = polliwog::spawn(async {
 ///         sleep(Duration::from_secs(3600)).await;
 ///         2
 ///     })
@@ -100,10 +101,11 @@ mod turn {
 /// panics, the seed is printed.
 ///
 /// ```
-/// use polliwog_spin::time::{sleep, timeout};
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// use polliwog::time::{sleep, timeout};
 /// use core::time::Duration;
 ///
-/// polliwog_spin::test(7, async {
+/// polliwog::test(7, async {
 ///     let slow = sleep(Duration::from_secs(3_600_000));
 ///     assert!(timeout(Duration::from_secs(3600), slow).await.is_err());
 /// });
@@ -118,8 +120,9 @@ pub fn test<F: Future>(seed: u64, body: F) -> F::Output {
 /// seed is printed, for [`test`](fn@test).
 ///
 /// ```
-/// polliwog_spin::test_seeds(0..100, |_| async {
-///     let answer = polliwog_spin::spawn(async { 41 }).unwrap();
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// polliwog::test_seeds(0..100, |_| async {
+///     let answer = polliwog::spawn(async { 41 }).unwrap();
 ///     assert_eq!(answer.await.unwrap() + 1, 42);
 /// });
 /// ```

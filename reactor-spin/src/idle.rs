@@ -23,11 +23,12 @@ use crate::signal::Unpark;
 /// end it.
 ///
 /// ```
-/// use polliwog_spin::{Clock, Deadline, SpinReactor, Unpark};
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// use polliwog::{Clock, Deadline, SpinReactor, Unpark};
 /// # mod cortex_m { pub mod asm { pub fn wfi() {} } }
 /// # fn reactor(clock: impl Clock) {
 /// let sleep = |_: Deadline, _: &Unpark<'_>| cortex_m::asm::wfi();
-/// static FLAG: polliwog_spin::Flag = polliwog_spin::Flag::new();
+/// static FLAG: polliwog::Flag = polliwog::Flag::new();
 /// let reactor = SpinReactor::with_flag(clock, sleep, &FLAG);
 /// # let _ = reactor;
 /// # }

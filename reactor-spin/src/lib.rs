@@ -12,13 +12,14 @@
 //!   the real one.
 //!
 //! ```
-//! use polliwog_spin::net::{TcpListener, TcpStream};
-//! use polliwog_spin::time::{sleep, timeout};
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+//! use polliwog::net::{TcpListener, TcpStream};
+//! use polliwog::time::{sleep, timeout};
 //! use core::time::Duration;
 //!
-//! polliwog_spin::block_on(async {
+//! polliwog::block_on(async {
 //!     let listener = TcpListener::bind("127.0.0.1:7").await?;
-//!     let server = polliwog_spin::spawn(async move {
+//!     let server = polliwog::spawn(async move {
 //!         let (stream, _) = listener.accept().await?;
 //!         sleep(Duration::from_secs(3600)).await; // a slow server
 //!         stream.write_all(b"frog").await

@@ -30,7 +30,8 @@ pub const DEFAULT_MAX_TASKS: usize = 1 << 20;
 ///
 #[cfg_attr(feature = "alloc", doc = "```")]
 #[cfg_attr(not(feature = "alloc"), doc = "```ignore")]
-/// use polliwog_spin::{Runtime, time::sleep};
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// use polliwog::{Runtime, time::sleep};
 /// use core::time::Duration;
 ///
 /// let runtime = Runtime::new(1);
@@ -42,7 +43,8 @@ pub const DEFAULT_MAX_TASKS: usize = 1 << 20;
 ///
 #[cfg_attr(feature = "alloc", doc = "```")]
 #[cfg_attr(not(feature = "alloc"), doc = "```ignore")]
-/// use polliwog_spin::{RunError, Runtime};
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// use polliwog::{RunError, Runtime};
 ///
 /// let forever = Runtime::new(1).try_block_on(core::future::pending::<()>());
 /// assert!(matches!(forever, Err(RunError::Reactor(stalled)) if stalled.paused.is_none()));

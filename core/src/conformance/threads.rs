@@ -109,7 +109,8 @@ pub fn check_source<R: Reactor>(reactor: &R, mut arm: impl FnMut(&R, Waker)) {
 /// no sources.
 ///
 /// ```
-/// use polliwog_core::conformance::{ThreadReactor, check, check_threads};
+/// # use polliwog_core as polliwog;
+/// use polliwog::conformance::{ThreadReactor, check, check_threads};
 ///
 /// check(ThreadReactor::new);
 /// check_threads(ThreadReactor::new);

@@ -18,8 +18,9 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
     /// has no effect.
     ///
     /// ```no_run
+    /// # use polliwog_core as polliwog;
     /// # use polliwog_core::conformance::ThreadReactor;
-    /// use polliwog_core::{TaskPool, spawn_detached, yield_now};
+    /// use polliwog::{TaskPool, spawn_detached, yield_now};
     ///
     /// async fn blink() {
     ///     loop {

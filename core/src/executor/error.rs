@@ -99,10 +99,11 @@ impl fmt::Display for SpawnErrorKind {
 /// its name, which fails with a [`TrySpawnError`].
 ///
 /// ```
+/// # use polliwog_core as polliwog;
 /// use std::error::Error;
 ///
 /// fn start() -> Result<(), Box<dyn Error + Send + Sync>> {
-///     polliwog_core::spawn(async { 7 })?.detach();
+///     polliwog::spawn(async { 7 })?.detach();
 ///     Ok(())
 /// }
 ///
@@ -152,7 +153,8 @@ impl core::error::Error for SpawnError {}
 /// is an error itself, but one that cannot be sent to another thread if `T` cannot.
 ///
 /// ```
-/// use polliwog_core::{SpawnError, SpawnErrorKind, executor::try_spawn};
+/// # use polliwog_core as polliwog;
+/// use polliwog::{SpawnError, SpawnErrorKind, executor::try_spawn};
 ///
 /// let refused = try_spawn(async { 7 }).unwrap_err();
 /// assert_eq!(refused.kind(), SpawnErrorKind::NoExecutor);

@@ -23,8 +23,9 @@ impl Handle {
     /// [`spawn`](super::spawn()) fails as before; spawn through the handle.
     ///
     /// ```
+    /// # use polliwog_core as polliwog;
     /// # use polliwog_core::conformance::ThreadReactor;
-    /// use polliwog_core::{Executor, Handle};
+    /// use polliwog::{Executor, Handle};
     ///
     /// let executor = Executor::with_capacity(8, ThreadReactor::new());
     /// let handle = executor.handle();

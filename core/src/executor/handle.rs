@@ -76,8 +76,9 @@ impl Handle {
     /// A hint, for those who choose between executors: it may be different by the time it is known.
     ///
     /// ```
+    /// # use polliwog_core as polliwog;
     /// # use polliwog_core::conformance::ThreadReactor;
-    /// use polliwog_core::Executor;
+    /// use polliwog::Executor;
     ///
     /// let executor = Executor::with_capacity(8, ThreadReactor::new());
     /// let handle = executor.handle();
@@ -89,7 +90,7 @@ impl Handle {
     /// });
     /// let task = executor.block_on(async move {
     ///     while !seen.is_finished() {
-    ///         polliwog_core::time::sleep(std::time::Duration::from_millis(1)).await;
+    ///         polliwog::time::sleep(std::time::Duration::from_millis(1)).await;
     ///     }
     ///     seen.join().unwrap().await
     /// });

@@ -120,10 +120,11 @@ pub(crate) fn drain(core: &'static Core) {
 /// A closure can be sent and makes the future where it is to stay:
 ///
 /// ```
+/// # use polliwog_core as polliwog;
 /// # fn of(handle: polliwog_core::Handle) {
 /// let greet = || async {
 ///     let name = std::rc::Rc::new("polliwog");
-///     polliwog_core::yield_now().await;
+///     polliwog::yield_now().await;
 ///     println!("hello {name}");
 /// };
 /// let _ = handle.spawn_with(greet);

@@ -68,15 +68,16 @@ pub use spawner::{Spawner, spawn, try_spawn};
 /// nothing.
 ///
 /// ```
+/// # use polliwog_core as polliwog;
 /// # use polliwog_core::conformance::ThreadReactor;
-/// use polliwog_core::{Executor, TaskPool};
+/// use polliwog::{Executor, TaskPool};
 ///
 /// static POOL: TaskPool<8, 256> = TaskPool::new();
 ///
 /// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
 /// let sum = executor.block_on(async {
-///     let one = polliwog_core::spawn(async { 1 }).unwrap();
-///     let two = polliwog_core::spawn(async { 2 }).unwrap();
+///     let one = polliwog::spawn(async { 1 }).unwrap();
+///     let two = polliwog::spawn(async { 2 }).unwrap();
 ///     one.await.unwrap() + two.await.unwrap()
 /// });
 /// assert_eq!(sum, 3);

@@ -51,8 +51,9 @@ fn next(mut state: u64) -> u64 {
 /// `simulation`, and outside of any executor, there is one row of numbers for all.
 ///
 /// ```
-/// let executor_or_not = polliwog_core::executor::random();
-/// assert_ne!(executor_or_not, polliwog_core::executor::random());
+/// # use polliwog_core as polliwog;
+/// let executor_or_not = polliwog::executor::random();
+/// assert_ne!(executor_or_not, polliwog::executor::random());
 /// ```
 #[inline]
 pub fn random() -> u64 {

@@ -77,10 +77,11 @@ impl<T, E, F: Future<Output = Result<T, E>>> MaybeDone<F> {
 /// For tasks of their own, spawn them.
 ///
 /// ```
+/// # use polliwog_core as polliwog;
 /// # async fn one() -> u8 { 1 }
 /// # async fn two() -> &'static str { "two" }
 /// # async fn example() {
-/// let (one, two) = polliwog_core::join!(one(), two());
+/// let (one, two) = polliwog::join!(one(), two());
 /// # }
 /// ```
 ///
@@ -138,11 +139,12 @@ macro_rules! join {
 /// They are polled in the same task, in the order in which they are written.
 ///
 /// ```
+/// # use polliwog_core as polliwog;
 /// # use core::num::ParseIntError;
 /// # async fn one() -> Result<u8, ParseIntError> { "1".parse() }
 /// # async fn two() -> Result<i64, ParseIntError> { "-2".parse() }
 /// # async fn example() -> Result<(), ParseIntError> {
-/// let (one, two) = polliwog_core::try_join!(one(), two())?;
+/// let (one, two) = polliwog::try_join!(one(), two())?;
 /// # Ok(()) }
 /// ```
 ///
@@ -205,7 +207,8 @@ macro_rules! try_join {
 /// expression.
 ///
 /// ```
-/// use polliwog_core::{pin, time::sleep};
+/// # use polliwog_core as polliwog;
+/// use polliwog::{pin, time::sleep};
 ///
 /// # async fn example() {
 /// let limit = sleep(core::time::Duration::from_secs(1));

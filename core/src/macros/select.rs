@@ -19,9 +19,10 @@
 /// ```
 /// # #[cfg(feature = "alloc")]
 /// # mod example {
+/// # use polliwog_core as polliwog;
 /// # use polliwog_core::sync::local::mpsc;
 /// # use core::time::Duration;
-/// use polliwog_core::{select, time::sleep};
+/// use polliwog::{select, time::sleep};
 ///
 /// async fn serve(mut requests: mpsc::Receiver<u32>, mut stop: mpsc::Receiver<()>) -> u32 {
 ///     let mut sum = 0;

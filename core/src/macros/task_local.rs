@@ -11,7 +11,8 @@ use pin_project_lite::pin_project;
 /// Declares values that each task has its own of, each a [`LocalKey`](crate::task::LocalKey).
 ///
 /// ```
-/// polliwog_core::task_local! {
+/// # use polliwog_core as polliwog;
+/// polliwog::task_local! {
 ///     static REQUEST: u32;
 /// }
 ///
@@ -225,3 +226,9 @@ impl fmt::Display for AccessError {
 }
 
 impl core::error::Error for AccessError {}
+
+impl From<AccessError> for std::io::Error {
+    fn from(error: AccessError) -> Self {
+        Self::other(error)
+    }
+}

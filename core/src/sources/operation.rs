@@ -86,7 +86,8 @@ pin_project! {
     /// [`Waiters::wait`](super::Waiters::wait) or one of the functions that come down to it.
     ///
     /// ```
-    /// use polliwog_core::sources::{Direction, Entry, Operation, Readiness, Waited, WaiterId};
+    /// # use polliwog_core as polliwog;
+    /// use polliwog::sources::{Direction, Entry, Operation, Readiness, Waited, WaiterId};
     /// use core::pin::pin;
     /// use core::task::{Context, Waker};
     ///

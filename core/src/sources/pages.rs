@@ -15,7 +15,8 @@ const PAGE: usize = 1 << u8::BITS;
 /// table. Pages are kept until the table and all that share them are gone.
 ///
 /// ```
-/// use polliwog_core::sources::{Direction, Pages, Readiness, Sources};
+/// # use polliwog_core as polliwog;
+/// use polliwog::sources::{Direction, Pages, Readiness, Sources};
 /// use core::task::{Context, Waker};
 ///
 /// let mut sources = Sources::new(Pages::new(), 100);

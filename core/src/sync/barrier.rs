@@ -14,7 +14,8 @@ use crate::shim::Cell;
 /// behind an `Rc` or `Arc`.
 ///
 /// ```
-/// use polliwog_core::sync::Barrier;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::Barrier;
 ///
 /// static READY: Barrier = Barrier::new(3);
 ///

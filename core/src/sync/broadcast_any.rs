@@ -1,5 +1,8 @@
 //! A channel that gives each message to all who receive.
 
+mod error;
+mod sender;
+
 use core::cell::Cell as ValueCell;
 use core::fmt;
 use core::ops::Deref;
@@ -8,11 +11,20 @@ use core::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+pub use error::{RecvError, TryRecvError};
+pub use sender::{Sender, WeakSender};
+
 use super::channel::SendError;
 use super::scope::Scope;
 use super::wait_list::{Access, Wait, WaitList};
 use crate::shim::Cell;
 use crate::task::budget::poll_proceed;
+
+/// The queue of those who wait for a message.
+const RECEIVERS: usize = 0;
+/// The queue of those who wait until nobody receives.
+const CLOSED: usize = 1;
+const QUEUES: usize = 2;
 
 /// A channel that gives each message to all who receive, and keeps the latest few for those who are
 /// behind: for a static, or for a structure; its ends borrow it.
@@ -20,7 +32,7 @@ use crate::task::budget::poll_proceed;
 /// Messages are cloned for all but the last who receives them. That happens under the channel's lock, so
 /// what is costly to clone should be in an `Arc` (or `Rc`).
 pub struct Broadcast<T, A: Slots<T>, S: Scope>(
-    WaitList<S, State<A>>,
+    WaitList<S, State<A>, (), QUEUES>,
     core::marker::PhantomData<fn(T) -> T>,
 );
 
@@ -144,13 +156,13 @@ impl<T, const N: usize, S: Scope> Default for Broadcast<T, [Slot<T>; N], S> {
     }
 }
 
-type View<'a, A> = Access<'a, State<A>, (), 1>;
+type View<'a, A> = Access<'a, State<A>, (), QUEUES>;
 
 impl<T, A: Slots<T>, S: Scope> Broadcast<T, A, S> {
     /// A handle that sends.
     pub fn sender(&self) -> Sender<&Self> {
         self.add_sender();
-        Sender(self)
+        Sender::of(self)
     }
 
     /// A handle that receives what is sent from now on.
@@ -180,7 +192,7 @@ impl<T, A: Slots<T>, S: Scope> Broadcast<T, A, S> {
             Ok((receivers, slot.message.replace(Some(message))))
         });
         let (receivers, former) = sent?;
-        self.0.notify_all(0);
+        self.0.notify_all(RECEIVERS);
         drop(former);
         Ok(receivers)
     }
@@ -191,6 +203,34 @@ impl<T, A: Slots<T>, S: Scope> Broadcast<T, A, S> {
             state.senders.set(state.senders.get() + 1);
             state.ended.set(false);
         });
+    }
+
+    /// Adds one that sends, if there is another one. Whether there was.
+    fn add_sender_to_others(&self) -> bool {
+        self.0.with(|view| {
+            let senders = &view.value().senders;
+            let others = senders.get();
+            if others > 0 {
+                senders.set(others + 1);
+            }
+            others > 0
+        })
+    }
+
+    fn sender_count(&self) -> usize {
+        self.0.with(|view| view.value().senders.get())
+    }
+
+    fn receiver_count(&self) -> usize {
+        self.0.with(|view| view.value().receivers.get())
+    }
+
+    /// How many messages there are that somebody has not received.
+    fn len(&self) -> usize {
+        self.0.with(|view| {
+            let slots = view.value().slots.slots();
+            slots.iter().filter(|slot| slot.left.get() > 0).count()
+        })
     }
 
     fn add_receiver(&self) -> u64 {
@@ -210,7 +250,7 @@ impl<T, A: Slots<T>, S: Scope> Broadcast<T, A, S> {
             left == 0
         });
         if last {
-            self.0.notify_all(0);
+            self.0.notify_all(RECEIVERS);
         }
     }
 
@@ -254,6 +294,13 @@ pub trait BroadcastRef:
     type Slots: Slots<Self::Message>;
     /// Who may use it.
     type Scope: Scope;
+    /// What knows the channel without keeping it.
+    #[doc(hidden)]
+    type Weak: Clone;
+    #[doc(hidden)]
+    fn downgrade(&self) -> Self::Weak;
+    #[doc(hidden)]
+    fn upgrade(weak: &Self::Weak) -> Option<Self>;
 }
 
 mod sealed {
@@ -261,21 +308,39 @@ mod sealed {
 }
 
 macro_rules! broadcast_ref {
-    ($owner:ty) => {
+    ($owner:ty, $weak:ty, |$this:ident| $downgrade:expr, |$known:ident| $upgrade:expr) => {
         impl<T, A: Slots<T>, S: Scope> sealed::Sealed for $owner {}
         impl<T, A: Slots<T>, S: Scope> BroadcastRef for $owner {
             type Message = T;
             type Slots = A;
             type Scope = S;
+            type Weak = $weak;
+            fn downgrade(&self) -> Self::Weak {
+                let $this = self;
+                $downgrade
+            }
+            fn upgrade($known: &Self::Weak) -> Option<Self> {
+                $upgrade
+            }
         }
     };
 }
 
-broadcast_ref!(&Broadcast<T, A, S>);
+broadcast_ref!(&Broadcast<T, A, S>, Self, |this| this, |known| Some(known));
 #[cfg(feature = "alloc")]
-broadcast_ref!(alloc::rc::Rc<Broadcast<T, A, S>>);
+broadcast_ref!(
+    alloc::rc::Rc<Broadcast<T, A, S>>,
+    alloc::rc::Weak<Broadcast<T, A, S>>,
+    |this| Self::downgrade(this),
+    |known| known.upgrade()
+);
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-broadcast_ref!(alloc::sync::Arc<Broadcast<T, A, S>>);
+broadcast_ref!(
+    alloc::sync::Arc<Broadcast<T, A, S>>,
+    alloc::sync::Weak<Broadcast<T, A, S>>,
+    |this| Self::downgrade(this),
+    |known| known.upgrade()
+);
 
 /// A channel on the heap.
 #[cfg(feature = "alloc")]
@@ -299,55 +364,7 @@ where
         channel: channel.clone(),
         next: 0,
     };
-    (Sender(channel), receiver)
-}
-
-/// An end that sends. When the last one has gone, those who receive get what is left, then the end.
-///
-/// Nothing here waits, so that it is for interrupt handlers, too, if the channel is shared.
-pub struct Sender<P: BroadcastRef>(P);
-
-impl<P: BroadcastRef> Sender<P> {
-    /// Sends a message to all who receive; returns how many these are.
-    ///
-    /// # Errors
-    ///
-    /// The message, if there is nobody.
-    pub fn send(&self, message: P::Message) -> Result<usize, SendError<P::Message>> {
-        self.0.send(message)
-    }
-
-    /// An end that receives what is sent from now on.
-    pub fn subscribe(&self) -> Receiver<P> {
-        Receiver {
-            next: self.0.add_receiver(),
-            channel: self.0.clone(),
-        }
-    }
-
-    /// How many ends receive.
-    pub fn receiver_count(&self) -> usize {
-        self.0.0.with(|view| view.value().receivers.get())
-    }
-}
-
-impl<P: BroadcastRef> Clone for Sender<P> {
-    fn clone(&self) -> Self {
-        self.0.add_sender();
-        Self(self.0.clone())
-    }
-}
-
-impl<P: BroadcastRef> Drop for Sender<P> {
-    fn drop(&mut self) {
-        self.0.drop_sender();
-    }
-}
-
-impl<P: BroadcastRef> fmt::Debug for Sender<P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender").finish_non_exhaustive()
-    }
+    (Sender::of(channel), receiver)
 }
 
 /// An end that receives each message sent since it was made.
@@ -373,7 +390,7 @@ impl<P: BroadcastRef> Receiver<P> {
         P::Message: Clone,
     {
         let next = &mut self.next;
-        let mut wait = pin!(Wait::<_>::new(&self.channel.0, ()));
+        let mut wait = pin!(Wait::<_, RECEIVERS, QUEUES>::new(&self.channel.0, ()));
         core::future::poll_fn(|cx| {
             let permit = ready!(poll_proceed(cx));
             let received = (wait.as_mut()).poll_with(cx, |view, _| {
@@ -434,6 +451,21 @@ impl<P: BroadcastRef> Receiver<P> {
         }
     }
 
+    /// Whether nobody sends any more. What has been sent can still be received.
+    pub fn is_closed(&self) -> bool {
+        self.channel.sender_count() == 0
+    }
+
+    /// How many ends send.
+    pub fn sender_strong_count(&self) -> usize {
+        self.channel.sender_count()
+    }
+
+    /// Whether both receive from the same channel.
+    pub fn same_channel(&self, other: &Self) -> bool {
+        core::ptr::eq::<Broadcast<_, _, _>>(&*self.channel, &*other.channel)
+    }
+
     /// How many messages there are that it has not received, missed ones included.
     pub fn len(&self) -> usize {
         let end = self.channel.0.with(|view| view.value().next.get());
@@ -456,11 +488,15 @@ impl<P: BroadcastRef> Receiver<P> {
 
 impl<P: BroadcastRef> Drop for Receiver<P> {
     fn drop(&mut self) {
-        let end = self.channel.0.with(|view| {
+        let (end, last) = self.channel.0.with(|view| {
             let state = view.value();
-            state.receivers.set(state.receivers.get() - 1);
-            state.next.get()
+            let left = state.receivers.get() - 1;
+            state.receivers.set(left);
+            (state.next.get(), left == 0)
         });
+        if last {
+            self.channel.0.notify_all(CLOSED);
+        }
         // Messages are dropped one by one, none of them under the lock.
         let kept = self.channel.0.with(|view| view.value().slots.slots().len()) as u64;
         for number in self.next.max(end.saturating_sub(kept))..end {
@@ -484,7 +520,7 @@ pin_project! {
     /// The messages of a [`Broadcast`] as a stream: see [`Receiver::stream`].
     pub struct RecvStream<'a, P: BroadcastRef> {
         #[pin]
-        wait: Wait<&'a WaitList<P::Scope, State<P::Slots>>>,
+        wait: Wait<&'a WaitList<P::Scope, State<P::Slots>, (), QUEUES>, RECEIVERS, QUEUES>,
         next: &'a mut u64,
     }
 }
@@ -521,46 +557,3 @@ impl<P: BroadcastRef> fmt::Debug for RecvStream<'_, P> {
         f.debug_struct("RecvStream").finish_non_exhaustive()
     }
 }
-
-/// Why there is no message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecvError {
-    /// Nobody sends any more.
-    Closed,
-    /// So many messages have been missed. The next call goes on with the oldest that is left.
-    Lagged(u64),
-}
-
-impl fmt::Display for RecvError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed => f.write_str("channel closed"),
-            Self::Lagged(missed) => write!(f, "channel lagged by {missed}"),
-        }
-    }
-}
-
-impl core::error::Error for RecvError {}
-
-/// Why there is no message at this moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TryRecvError {
-    /// There is none yet.
-    Empty,
-    /// Nobody sends any more.
-    Closed,
-    /// So many messages have been missed. The next call goes on with the oldest that is left.
-    Lagged(u64),
-}
-
-impl fmt::Display for TryRecvError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("channel empty"),
-            Self::Closed => f.write_str("channel closed"),
-            Self::Lagged(missed) => write!(f, "channel lagged by {missed}"),
-        }
-    }
-}
-
-impl core::error::Error for TryRecvError {}

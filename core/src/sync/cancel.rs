@@ -17,14 +17,15 @@ use crate::shim::Cell;
 /// `CancellationToken` (feature `alloc`).
 ///
 /// ```
-/// use polliwog_core::sync::CancellationFlag;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::CancellationFlag;
 ///
 /// static STOP: CancellationFlag = CancellationFlag::new();
 ///
 /// async fn blink() {
 ///     let ended = STOP.run_until_cancelled(async {
 ///         loop {
-///             polliwog_core::yield_now().await;
+///             polliwog::yield_now().await;
 ///         }
 ///     });
 ///     assert_eq!(ended.await, None::<()>);
@@ -147,14 +148,20 @@ impl<S: Scope> fmt::Debug for Cancelled<'_, S> {
 }
 
 #[cfg(feature = "alloc")]
-pub use tree::{CancellationToken, DropGuard};
+pub use tree::{CancellationToken, CancelledOwned, DropGuard, DropGuardRef};
 
 #[cfg(feature = "alloc")]
 mod tree {
     use alloc::vec::Vec;
     use core::cell::Cell;
 
-    use super::{CancellationFlag, Cancelled, Scope, Shared, fmt};
+    use core::pin::Pin;
+    use core::task::{Context, Poll};
+
+    use pin_project_lite::pin_project;
+
+    use super::super::wait_list::{Held, Wait, held};
+    use super::{CancellationFlag, Cancelled, Scope, Shared, State, fmt};
 
     /// The children of a token; touched under its lock.
     pub(super) struct Children<S: Scope>(Cell<Vec<S::Weak<CancellationFlag<S>>>>);
@@ -190,7 +197,8 @@ mod tree {
     /// is dropped cancels nothing; for that there is [`drop_guard`](Self::drop_guard).
     ///
     /// ```
-    /// use polliwog_core::sync::CancellationToken;
+    /// # use polliwog_core as polliwog;
+    /// use polliwog::sync::CancellationToken;
     ///
     /// let token = CancellationToken::new();
     /// let child = token.child_token();
@@ -263,8 +271,10 @@ mod tree {
         /// # Cancel safety
         ///
         /// Nothing is lost by dropping it.
-        pub async fn cancelled_owned(self) {
-            self.cancelled().await;
+        pub fn cancelled_owned(self) -> CancelledOwned<S> {
+            CancelledOwned {
+                wait: Wait::new(held(self.0, |flag: &CancellationFlag<S>| &flag.0), ()),
+            }
         }
 
         /// Runs a future to its end, or drops it when this is cancelled; then the result is `None`. If
@@ -291,6 +301,11 @@ mod tree {
         /// Something that cancels the token when it is dropped.
         pub fn drop_guard(self) -> DropGuard<S> {
             DropGuard(Some(self))
+        }
+
+        /// Something that cancels the token when it is dropped, and borrows it.
+        pub fn drop_guard_ref(&self) -> DropGuardRef<'_, S> {
+            DropGuardRef(Some(self))
         }
     }
 
@@ -339,6 +354,60 @@ mod tree {
             if let Some(token) = &self.0 {
                 token.cancel();
             }
+        }
+    }
+
+    /// Cancels a [`CancellationToken`], which it borrows, when it is dropped.
+    #[must_use = "dropped at once, it cancels at once"]
+    pub struct DropGuardRef<'a, S: Scope = Shared>(Option<&'a CancellationToken<S>>);
+
+    impl<'a, S: Scope> DropGuardRef<'a, S> {
+        /// The token, which is not cancelled now.
+        pub fn disarm(mut self) -> &'a CancellationToken<S> {
+            match self.0.take() {
+                Some(token) => token,
+                None => unreachable!("it has its token until it is used up"),
+            }
+        }
+    }
+
+    impl<S: Scope> Drop for DropGuardRef<'_, S> {
+        fn drop(&mut self) {
+            if let Some(token) = self.0 {
+                token.cancel();
+            }
+        }
+    }
+
+    impl<S: Scope> fmt::Debug for DropGuardRef<'_, S> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_tuple("DropGuardRef").field(&self.0).finish()
+        }
+    }
+
+    pin_project! {
+        /// A future that waits until something has been cancelled, and owns a share of it: see
+        /// [`CancellationToken::cancelled_owned`].
+        #[must_use = "a future does nothing unless it is awaited"]
+        pub struct CancelledOwned<S: Scope = Shared> {
+            #[pin]
+            wait: Wait<Held<S::Counted<CancellationFlag<S>>, S, State<S>>>,
+        }
+    }
+
+    impl<S: Scope> Future for CancelledOwned<S> {
+        type Output = ();
+
+        #[inline]
+        fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+            let wait = self.project().wait;
+            wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
+        }
+    }
+
+    impl<S: Scope> fmt::Debug for CancelledOwned<S> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_struct("CancelledOwned").finish_non_exhaustive()
         }
     }
 

@@ -13,6 +13,8 @@ mod blocking;
 mod broadcast_any;
 mod cancel;
 mod channel;
+#[cfg(threads)]
+mod io_error;
 pub mod local;
 mod mutex;
 mod notify;
@@ -21,6 +23,7 @@ mod oneshot_any;
 mod rwlock;
 mod scope;
 mod semaphore;
+mod set_once;
 mod shelf;
 mod signal;
 pub(crate) mod slot;
@@ -33,35 +36,41 @@ pub use mutex::TryLockError;
 pub use once_cell::SetError;
 pub use scope::{Local, Scope, Shared};
 pub use semaphore::{AcquireError, TryAcquireError};
+pub use set_once::SetOnceError;
 
 /// The primitives with their scope as a parameter.
 pub mod scoped {
     pub use super::barrier::Barrier;
     pub use super::broadcast_any::{
         Broadcast, BroadcastRef, Receiver as BroadcastReceiver, RecvStream as BroadcastStream,
-        Sender as BroadcastSender,
+        Sender as BroadcastSender, WeakSender as BroadcastWeakSender,
     };
     pub use super::cancel::{CancellationFlag, Cancelled};
     #[cfg(feature = "alloc")]
-    pub use super::cancel::{CancellationToken, DropGuard};
+    pub use super::cancel::{CancellationToken, CancelledOwned, DropGuard, DropGuardRef};
     #[cfg(feature = "alloc")]
     pub use super::channel::Growing;
     pub use super::channel::{
-        Buffer, Channel, ChannelRef, Fixed, ManyReceiver, Permit, RecvStream, Ring, Sender,
-        SingleReceiver, UnboundedSender,
+        Buffer, Channel, ChannelRef, Fixed, ManyReceiver, OwnedPermit, Permit, RecvStream, Ring,
+        Sender, SingleReceiver, UnboundedSender, WeakSender, WeakUnboundedSender,
     };
     #[cfg(feature = "alloc")]
     pub use super::mutex::OwnedMutexGuard;
-    pub use super::mutex::{Mutex, MutexGuard};
+    pub use super::mutex::{MappedMutexGuard, Mutex, MutexGuard};
+    #[cfg(feature = "alloc")]
+    pub use super::notify::OwnedNotified;
     pub use super::notify::{Notified, Notify};
     pub use super::once_cell::{LazyCell, OnceCell};
     pub use super::oneshot_any::{
         Oneshot, OneshotRef, Receiver as OneshotReceiver, Sender as OneshotSender,
     };
-    pub use super::rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+    #[cfg(feature = "alloc")]
+    pub use super::rwlock::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
+    pub use super::rwlock::{RwLock, RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard};
     #[cfg(feature = "alloc")]
     pub use super::semaphore::OwnedSemaphorePermit;
     pub use super::semaphore::{Semaphore, SemaphorePermit};
+    pub use super::set_once::SetOnce;
     pub use super::signal::Signal;
     #[cfg(feature = "alloc")]
     pub use super::tracker::TaskTracker;
@@ -95,9 +104,15 @@ macro_rules! all_names {
             #[cfg(feature = "alloc")]
             CancellationToken;
             #[cfg(feature = "alloc")]
+            CancelledOwned;
+            #[cfg(feature = "alloc")]
             DropGuard;
+            #[cfg(feature = "alloc")]
+            DropGuardRef<'a>;
             Notify;
             Notified<'a>;
+            #[cfg(feature = "alloc")]
+            OwnedNotified;
             Tracker;
             #[cfg(feature = "alloc")]
             TaskTracker;
@@ -110,6 +125,8 @@ macro_rules! all_names {
         pub type Signal<T> = $crate::sync::scoped::Signal<T, $scope>;
         /// [`scoped::OnceCell`](crate::sync::scoped::OnceCell) with the scope of this module.
         pub type OnceCell<T> = $crate::sync::scoped::OnceCell<T, $scope>;
+        /// [`scoped::SetOnce`](crate::sync::scoped::SetOnce) with the scope of this module.
+        pub type SetOnce<T> = $crate::sync::scoped::SetOnce<T, $scope>;
         /// [`scoped::LazyCell`](crate::sync::scoped::LazyCell) with the scope of this module.
         pub type LazyCell<T, F> = $crate::sync::scoped::LazyCell<T, F, $scope>;
         /// [`scoped::Mutex`](crate::sync::scoped::Mutex) with the scope of this module.
@@ -120,6 +137,9 @@ macro_rules! all_names {
         /// module.
         #[cfg(feature = "alloc")]
         pub type OwnedMutexGuard<T> = $crate::sync::scoped::OwnedMutexGuard<T, $scope>;
+        /// [`scoped::MappedMutexGuard`](crate::sync::scoped::MappedMutexGuard) with the scope of this
+        /// module.
+        pub type MappedMutexGuard<'a, T> = $crate::sync::scoped::MappedMutexGuard<'a, T, $scope>;
         /// [`scoped::RwLock`](crate::sync::scoped::RwLock) with the scope of this module.
         pub type RwLock<T> = $crate::sync::scoped::RwLock<T, $scope>;
         /// [`scoped::RwLockReadGuard`](crate::sync::scoped::RwLockReadGuard) with the scope of this
@@ -128,6 +148,18 @@ macro_rules! all_names {
         /// [`scoped::RwLockWriteGuard`](crate::sync::scoped::RwLockWriteGuard) with the scope of this
         /// module.
         pub type RwLockWriteGuard<'a, T> = $crate::sync::scoped::RwLockWriteGuard<'a, T, $scope>;
+        /// [`scoped::RwLockMappedWriteGuard`](crate::sync::scoped::RwLockMappedWriteGuard) with the
+        /// scope of this module.
+        pub type RwLockMappedWriteGuard<'a, T> =
+            $crate::sync::scoped::RwLockMappedWriteGuard<'a, T, $scope>;
+        /// [`scoped::OwnedRwLockReadGuard`](crate::sync::scoped::OwnedRwLockReadGuard) with the scope
+        /// of this module.
+        #[cfg(feature = "alloc")]
+        pub type OwnedRwLockReadGuard<T> = $crate::sync::scoped::OwnedRwLockReadGuard<T, $scope>;
+        /// [`scoped::OwnedRwLockWriteGuard`](crate::sync::scoped::OwnedRwLockWriteGuard) with the scope
+        /// of this module.
+        #[cfg(feature = "alloc")]
+        pub type OwnedRwLockWriteGuard<T> = $crate::sync::scoped::OwnedRwLockWriteGuard<T, $scope>;
     };
 }
 use all_names;
@@ -145,7 +177,9 @@ macro_rules! channel_names {
         pub mod mpsc {
             /// The errors.
             pub mod error {
-                pub use $crate::sync::channel::{SendError, TryRecvError, TrySendError};
+                pub use $crate::sync::channel::{
+                    SendError, SendTimeoutError, TryRecvError, TrySendError,
+                };
             }
             pub use error::*;
 
@@ -172,6 +206,15 @@ macro_rules! channel_names {
             /// Room for a message in a [`channel`].
             #[cfg(feature = "alloc")]
             pub type Permit<'a, T> = any::Permit<'a, Bounded<T>>;
+            /// Room for a message in a [`channel`], and the end that sends it.
+            #[cfg(feature = "alloc")]
+            pub type OwnedPermit<T> = any::OwnedPermit<Bounded<T>>;
+            /// What an end that sends leaves behind, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type WeakSender<T> = any::WeakSender<Bounded<T>>;
+            /// What an end that sends leaves behind, of an [`unbounded_channel`].
+            #[cfg(feature = "alloc")]
+            pub type WeakUnboundedSender<T> = any::WeakUnboundedSender<Unbounded<T>>;
             /// An end that sends, of an [`unbounded_channel`].
             #[cfg(feature = "alloc")]
             pub type UnboundedSender<T> = any::UnboundedSender<Unbounded<T>>;
@@ -228,6 +271,18 @@ macro_rules! channel_names {
             /// An end that receives, of a [`channel`].
             #[cfg(feature = "alloc")]
             pub type Receiver<T> = any::ManyReceiver<Bounded<T>>;
+            /// Room for a message in a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type Permit<'a, T> = any::Permit<'a, Bounded<T>>;
+            /// Room for a message in a [`channel`], and the end that sends it.
+            #[cfg(feature = "alloc")]
+            pub type OwnedPermit<T> = any::OwnedPermit<Bounded<T>>;
+            /// What an end that sends leaves behind, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type WeakSender<T> = any::WeakSender<Bounded<T>>;
+            /// What an end that sends leaves behind, of an [`unbounded_channel`].
+            #[cfg(feature = "alloc")]
+            pub type WeakUnboundedSender<T> = any::WeakUnboundedSender<Unbounded<T>>;
             /// An end that sends, of an [`unbounded_channel`].
             #[cfg(feature = "alloc")]
             pub type UnboundedSender<T> = any::UnboundedSender<Unbounded<T>>;
@@ -284,6 +339,9 @@ macro_rules! channel_names {
             /// An end that receives, of a [`channel`].
             #[cfg(feature = "alloc")]
             pub type Receiver<T> = any::Receiver<Owner<any::Boxed<T, $scope>>>;
+            /// What an end that sends leaves behind, of a [`channel`].
+            #[cfg(feature = "alloc")]
+            pub type WeakSender<T> = any::WeakSender<Owner<any::Boxed<T, $scope>>>;
 
             /// A channel that keeps the latest `capacity` messages, whose memory is allocated at once.
             ///
@@ -294,6 +352,19 @@ macro_rules! channel_names {
             #[track_caller]
             pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
                 any::channel::<T, $scope>(capacity)
+            }
+
+            #[cfg(feature = "alloc")]
+            impl<T> Sender<T> {
+                /// An end that sends, of a [`channel`](channel()) that nobody receives from yet.
+                ///
+                /// # Panics
+                ///
+                /// If `capacity` is zero.
+                #[track_caller]
+                pub fn new(capacity: usize) -> Self {
+                    channel(capacity).0
+                }
             }
         }
 
@@ -325,14 +396,31 @@ macro_rules! channel_names {
             pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
                 any::channel::<T, $scope>(value)
             }
+
+            #[cfg(feature = "alloc")]
+            impl<T> Sender<T> {
+                /// An end that changes a value that nobody watches yet.
+                pub fn new(value: T) -> Self {
+                    channel(value).0
+                }
+            }
+
+            #[cfg(feature = "alloc")]
+            impl<T: Default> Default for Sender<T> {
+                /// An end that changes a value that nobody watches yet.
+                fn default() -> Self {
+                    channel(T::default()).0
+                }
+            }
         }
 
         /// A channel for one message.
         pub mod oneshot {
-            pub use $crate::sync::channel::{RecvError, TryRecvError};
+            pub use error::*;
             /// The errors.
             pub mod error {
-                pub use $crate::sync::channel::{RecvError, TryRecvError};
+                pub use $crate::sync::channel::RecvError;
+                pub use $crate::sync::oneshot_any::TryRecvError;
             }
 
             use $crate::sync::oneshot_any as any;

@@ -2,7 +2,10 @@
 
 use core::cell::UnsafeCell;
 use core::fmt;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
+use core::ptr::NonNull;
 
 use super::Shared;
 use super::scope::Scope;
@@ -16,14 +19,15 @@ use super::semaphore::Permits;
 /// cheaper still.
 ///
 /// ```
-/// use polliwog_core::sync::Mutex;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::Mutex;
 ///
 /// static BUS: Mutex<[u8; 4]> = Mutex::new([0; 4]);
 ///
 /// async fn transfer(byte: u8) {
 ///     let mut bus = BUS.lock().await;
 ///     bus[0] = byte;
-///     polliwog_core::yield_now().await;
+///     polliwog::yield_now().await;
 ///     // Nobody has had the bus meanwhile.
 ///     assert_eq!(bus[0], byte);
 /// }
@@ -51,6 +55,11 @@ impl<T, S: Scope> Mutex<T, S> {
                 permits: Permits::new(1),
                 value: UnsafeCell::new(value),
             }
+        }
+
+        /// As [`new`](Self::new), by tokio's name.
+        pub fn const_new(value: T) -> Self {
+            Self::new(value)
         }
     }
 
@@ -96,6 +105,19 @@ impl<T: ?Sized, S: Scope> Mutex<T, S> {
     }
 }
 
+#[cfg(feature = "std")]
+impl<T: ?Sized> Mutex<T, Shared> {
+    /// The value, on a thread that is no executor's; it blocks until it can be had.
+    ///
+    /// # Panics
+    ///
+    /// Inside of an executor, which could not go on.
+    #[track_caller]
+    pub fn blocking_lock(&self) -> MutexGuard<'_, T, Shared> {
+        super::blocking::block_on(self.lock())
+    }
+}
+
 impl<T: Default, S: Scope> Default for Mutex<T, S> {
     fn default() -> Self {
         Self::new(T::default())
@@ -134,6 +156,104 @@ impl<'a, T: ?Sized, S: Scope> MutexGuard<'a, T, S> {
     /// The mutex that the value is in.
     pub fn mutex(guard: &Self) -> &'a Mutex<T, S> {
         guard.mutex
+    }
+
+    /// A guard of a part of the value.
+    #[inline]
+    pub fn map<U: ?Sized>(
+        mut guard: Self,
+        f: impl FnOnce(&mut T) -> &mut U,
+    ) -> MappedMutexGuard<'a, U, S> {
+        let value = NonNull::from(f(&mut guard));
+        let guard = ManuallyDrop::new(guard);
+        MappedMutexGuard {
+            value,
+            permits: &guard.mutex.permits,
+            _value: PhantomData,
+        }
+    }
+
+    /// A guard of a part of the value, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// The guard, if there is none.
+    #[inline]
+    pub fn try_map<U: ?Sized>(
+        mut guard: Self,
+        f: impl FnOnce(&mut T) -> Option<&mut U>,
+    ) -> Result<MappedMutexGuard<'a, U, S>, Self> {
+        let Some(value) = f(&mut guard).map(NonNull::from) else {
+            return Err(guard);
+        };
+        let guard = ManuallyDrop::new(guard);
+        Ok(MappedMutexGuard {
+            value,
+            permits: &guard.mutex.permits,
+            _value: PhantomData,
+        })
+    }
+}
+
+/// A part of the value of a [`Mutex`], until it is dropped: see [`MutexGuard::map`].
+#[must_use = "dropped at once, it unlocks at once"]
+pub struct MappedMutexGuard<'a, T: ?Sized, S: Scope = Shared> {
+    /// Of the mutex that the permit is of.
+    value: NonNull<T>,
+    permits: &'a Permits<S>,
+    _value: PhantomData<&'a mut T>,
+}
+
+// SAFETY: as for `MutexGuard`.
+unsafe impl<T: ?Sized + Send> Send for MappedMutexGuard<'_, T, Shared> {}
+// SAFETY: as for `MutexGuard`.
+unsafe impl<T: ?Sized + Sync> Sync for MappedMutexGuard<'_, T, Shared> {}
+
+impl<'a, T: ?Sized, S: Scope> MappedMutexGuard<'a, T, S> {
+    /// A guard of a part of the part.
+    #[inline]
+    pub fn map<U: ?Sized>(
+        mut guard: Self,
+        f: impl FnOnce(&mut T) -> &mut U,
+    ) -> MappedMutexGuard<'a, U, S> {
+        let value = NonNull::from(f(&mut guard));
+        let guard = ManuallyDrop::new(guard);
+        MappedMutexGuard {
+            value,
+            permits: guard.permits,
+            _value: PhantomData,
+        }
+    }
+}
+
+impl<T: ?Sized, S: Scope> Deref for MappedMutexGuard<'_, T, S> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the guard has the only permit of the mutex that the value is a part of.
+        unsafe { self.value.as_ref() }
+    }
+}
+
+impl<T: ?Sized, S: Scope> DerefMut for MappedMutexGuard<'_, T, S> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above, and it is borrowed alone.
+        unsafe { self.value.as_mut() }
+    }
+}
+
+impl<T: ?Sized, S: Scope> Drop for MappedMutexGuard<'_, T, S> {
+    #[inline]
+    fn drop(&mut self) {
+        self.permits.release(1);
+    }
+}
+
+impl<T: ?Sized + fmt::Debug, S: Scope> fmt::Debug for MappedMutexGuard<'_, T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
     }
 }
 
@@ -175,6 +295,27 @@ macro_rules! owned {
             }
         }
     };
+}
+
+#[cfg(feature = "alloc")]
+impl<T, S: Scope> OwnedMutexGuard<T, S> {
+    /// The mutex that the value is in.
+    pub fn mutex(guard: &Self) -> &S::Counted<Mutex<T, S>> {
+        &guard.mutex
+    }
+}
+
+#[cfg(feature = "std")]
+impl<T> Mutex<T, Shared> {
+    /// [`blocking_lock`](Self::blocking_lock), for a guard that owns a share of the mutex.
+    ///
+    /// # Panics
+    ///
+    /// Inside of an executor, which could not go on.
+    #[track_caller]
+    pub fn blocking_lock_owned(self: crate::shim::Arc<Self>) -> OwnedMutexGuard<T, Shared> {
+        super::blocking::block_on(self.lock_owned())
+    }
 }
 
 #[cfg(feature = "alloc")]

@@ -9,6 +9,8 @@ use pin_project_lite::pin_project;
 use super::Shared;
 use super::scope::Scope;
 use super::wait_list::{Access, Wait, WaitList, WaitState};
+#[cfg(feature = "alloc")]
+use super::wait_list::{Held, held};
 use crate::shim::Cell;
 use crate::task::budget::poll_within;
 use crate::task::wake_quietly;
@@ -20,7 +22,8 @@ use crate::task::wake_quietly;
 /// allocation, and lies in a static, a structure, or behind an `Rc` or `Arc`.
 ///
 /// ```
-/// use polliwog_core::sync::Notify;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::Notify;
 ///
 /// static BUTTON: Notify = Notify::new();
 ///
@@ -38,7 +41,7 @@ use crate::task::wake_quietly;
 /// | operation | waits | from an interrupt handler |
 /// |---|---|---|
 /// | `notified` | yes, FIFO | no |
-/// | `notify_one`, `notify_waiters` | no | yes, if [`Shared`] |
+/// | `notify_one`, `notify_last`, `notify_waiters` | no | yes, if [`Shared`] |
 pub struct Notify<S: Scope = Shared>(WaitList<S, State>);
 
 struct State {
@@ -49,11 +52,16 @@ struct State {
 
 #[inline]
 fn notify_one(view: &Access<'_, State, (), 1>) -> Option<Waker> {
-    let first = view.take_first(0);
-    if first.is_none() {
+    or_keep(view, view.take_first(0))
+}
+
+/// Keeps the notification for the next who comes, if nobody waits.
+#[inline]
+fn or_keep(view: &Access<'_, State, (), 1>, waiter: Option<Waker>) -> Option<Waker> {
+    if waiter.is_none() {
         view.value().permit.set(true);
     }
-    first
+    waiter
 }
 
 impl<S: Scope> Notify<S> {
@@ -64,6 +72,11 @@ impl<S: Scope> Notify<S> {
                 permit: Cell::new(false),
                 rounds: Cell::new(0),
             }))
+        }
+
+        /// As [`new`](Self::new), by tokio's name.
+        pub fn const_new() -> Self {
+            Self::new()
         }
     }
 
@@ -90,6 +103,13 @@ impl<S: Scope> Notify<S> {
         }
     }
 
+    /// Notifies the last who came or, if nobody waits, the next who comes.
+    pub fn notify_last(&self) {
+        if let Some(last) = self.0.with(|view| or_keep(view, view.take_last(0))) {
+            wake_quietly(last);
+        }
+    }
+
     /// Notifies all who wait, including those [`Notified`] that have been made but not polled yet.
     pub fn notify_waiters(&self) {
         // In one step: else who leaves with this round, and one that is notified then, could be the same.
@@ -113,74 +133,120 @@ impl<S: Scope> fmt::Debug for Notify<S> {
     }
 }
 
-pin_project! {
+/// The future of a notification, whatever leads it to the list.
+macro_rules! notified {
+    ([$($lifetime:lifetime)?] $(#[$meta:meta])* $name:ident, $list:ty) => {
+        pin_project! {
+            $(#[$meta])*
+            #[must_use = "a future does nothing unless it is awaited"]
+            pub struct $name<$($lifetime,)? S: Scope = Shared> {
+                #[pin]
+                wait: Wait<$list>,
+                rounds: usize,
+                done: bool,
+            }
+
+            impl<$($lifetime,)? S: Scope> PinnedDrop for $name<$($lifetime,)? S> {
+                #[inline]
+                fn drop(this: Pin<&mut Self>) {
+                    let next = this.project().wait.cancel_with(|view, state, ()| match state {
+                        WaitState::Notified => notify_one(view),
+                        _ => None,
+                    });
+                    if let Some(Some(next)) = next {
+                        wake_quietly(next);
+                    }
+                }
+            }
+        }
+
+        impl<$($lifetime,)? S: Scope> $name<$($lifetime,)? S> {
+            /// Takes a place in the queue without waiting: from now on
+            /// [`notify_one`](Notify::notify_one) notifies this one in its turn. Returns whether it has
+            /// been notified already, in which case the future is ready.
+            pub fn enable(self: Pin<&mut Self>) -> bool {
+                // Whether there is any budget left makes no difference: nobody would be woken to try again.
+                self.look(&mut Context::from_waker(Waker::noop()))
+                    .is_ready()
+            }
+
+            #[inline]
+            fn look(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+                let this = self.project();
+                if *this.done {
+                    return Poll::Ready(());
+                }
+                let rounds = *this.rounds;
+                let polled = this.wait.poll_with(cx, |view, state| match state {
+                    WaitState::New => {
+                        let value = view.value();
+                        (value.rounds.get() != rounds || value.permit.replace(false)).then_some(())
+                    }
+                    // Also before its turn among all has come.
+                    WaitState::Waiting => (view.value().rounds.get() != rounds).then_some(()),
+                    WaitState::Notified | WaitState::NotifiedWithAll => Some(()),
+                });
+                *this.done = polled.is_ready();
+                polled
+            }
+        }
+
+        impl<$($lifetime,)? S: Scope> Future for $name<$($lifetime,)? S> {
+            type Output = ();
+
+            #[inline]
+            fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+                poll_within(cx, |cx| self.look(cx))
+            }
+        }
+
+        impl<$($lifetime,)? S: Scope> fmt::Debug for $name<$($lifetime,)? S> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name))
+                    .field("done", &self.done)
+                    .finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+notified!(
+    ['a]
     /// A future that waits for a notification: see [`Notify::notified`].
-    #[must_use = "a future does nothing unless it is awaited"]
-    pub struct Notified<'a, S: Scope = Shared> {
-        #[pin]
-        wait: Wait<&'a WaitList<S, State>>,
-        rounds: usize,
-        done: bool,
-    }
+    Notified,
+    &'a WaitList<S, State>
+);
+#[cfg(feature = "alloc")]
+notified!(
+    []
+    /// A future that waits for a notification, and owns a share of the [`Notify`]: see
+    /// `Notify::notified_owned`.
+    OwnedNotified,
+    Held<S::Counted<Notify<S>>, S, State>
+);
 
-    impl<S: Scope> PinnedDrop for Notified<'_, S> {
-        #[inline]
-        fn drop(this: Pin<&mut Self>) {
-            let next = this.project().wait.cancel_with(|view, state, ()| match state {
-                WaitState::Notified => notify_one(view),
-                _ => None,
-            });
-            if let Some(Some(next)) = next {
-                wake_quietly(next);
+#[cfg(feature = "alloc")]
+macro_rules! owned {
+    ($scope:ty, $owner:ty) => {
+        impl Notify<$scope> {
+            /// [`notified`](Self::notified), for a future that owns a share of the `Notify`.
+            ///
+            /// # Cancel safety
+            ///
+            /// As there.
+            pub fn notified_owned(self: $owner) -> OwnedNotified<$scope> {
+                let rounds = self.0.with(|view| view.value().rounds.get());
+                OwnedNotified {
+                    wait: Wait::new(held(self, |notify: &Self| &notify.0), ()),
+                    rounds,
+                    done: false,
+                }
             }
         }
-    }
+    };
 }
 
-impl<S: Scope> Notified<'_, S> {
-    /// Takes a place in the queue without waiting: from now on [`notify_one`](Notify::notify_one)
-    /// notifies this one in its turn. Returns whether it has been notified already, in which case the
-    /// future is ready.
-    pub fn enable(self: Pin<&mut Self>) -> bool {
-        // Whether there is any budget left makes no difference: nobody would be woken to try again.
-        self.look(&mut Context::from_waker(Waker::noop()))
-            .is_ready()
-    }
-
-    #[inline]
-    fn look(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
-        if *this.done {
-            return Poll::Ready(());
-        }
-        let rounds = *this.rounds;
-        let polled = this.wait.poll_with(cx, |view, state| match state {
-            WaitState::New => {
-                let value = view.value();
-                (value.rounds.get() != rounds || value.permit.replace(false)).then_some(())
-            }
-            // Also before its turn among all has come.
-            WaitState::Waiting => (view.value().rounds.get() != rounds).then_some(()),
-            WaitState::Notified | WaitState::NotifiedWithAll => Some(()),
-        });
-        *this.done = polled.is_ready();
-        polled
-    }
-}
-
-impl<S: Scope> Future for Notified<'_, S> {
-    type Output = ();
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        poll_within(cx, |cx| self.look(cx))
-    }
-}
-
-impl<S: Scope> fmt::Debug for Notified<'_, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Notified")
-            .field("done", &self.done)
-            .finish_non_exhaustive()
-    }
-}
+#[cfg(feature = "alloc")]
+owned!(Shared, crate::shim::Arc<Self>);
+#[cfg(feature = "alloc")]
+owned!(super::Local, alloc::rc::Rc<Self>);

@@ -15,7 +15,8 @@ use crate::shim::{ACQUIRE, AtomicBool, Ordering};
 /// next makes it. It takes no allocation, and lies in a static, a structure, or behind an `Rc` or `Arc`.
 ///
 /// ```
-/// use polliwog_core::sync::OnceCell;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::OnceCell;
 ///
 /// static LIMIT: OnceCell<u32> = OnceCell::new();
 ///
@@ -50,6 +51,16 @@ impl<T, S: Scope> OnceCell<T, S> {
                 value: UnsafeCell::new(None),
             }
         }
+
+        /// As [`new`](Self::new), by tokio's name.
+        pub fn const_new() -> Self {
+            Self::new()
+        }
+    }
+
+    /// With a value, or without one.
+    pub fn new_with(value: Option<T>) -> Self {
+        value.map_or_else(Self::new, Self::from)
     }
 
     /// Whether there is a value.
@@ -206,6 +217,16 @@ pub enum SetError<T> {
 }
 
 impl<T> SetError<T> {
+    /// Whether there is a value already.
+    pub fn is_already_init_err(&self) -> bool {
+        matches!(self, Self::AlreadyInitializedError(_))
+    }
+
+    /// Whether somebody is making one.
+    pub fn is_initializing_err(&self) -> bool {
+        matches!(self, Self::InitializingError(_))
+    }
+
     /// The value.
     pub fn into_inner(self) -> T {
         match self {
@@ -228,7 +249,8 @@ impl<T: fmt::Debug> core::error::Error for SetError<T> {}
 /// A value that is made once, by a future that is known from the start.
 ///
 /// ```
-/// use polliwog_core::sync::LazyCell;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::LazyCell;
 ///
 /// async fn read_limit() -> u32 {
 ///     42

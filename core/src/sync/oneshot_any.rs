@@ -7,7 +7,7 @@ use core::ops::Deref;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::channel::{RecvError, TryRecvError};
+use super::channel::RecvError;
 use super::scope::Scope;
 use super::slot::{WakerSlot, poll_slot};
 use super::wait_list::WaitList;
@@ -17,7 +17,8 @@ use crate::task::wake_quietly;
 /// A channel for one message, whose ends borrow it: see [`split`](Self::split).
 ///
 /// ```
-/// use polliwog_core::sync::oneshot;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::oneshot;
 ///
 /// # async fn example() {
 /// let mut oneshot = oneshot::Oneshot::new();
@@ -73,7 +74,7 @@ impl<T, S: Scope> Oneshot<T, S> {
 
     fn receive(&self) -> Result<T, TryRecvError> {
         match self.0.with(|view| view.value().receive()) {
-            Some(received) => received.map_err(|_| TryRecvError::Disconnected),
+            Some(received) => received.map_err(|_| TryRecvError::Closed),
             None => Err(TryRecvError::Empty),
         }
     }
@@ -259,6 +260,27 @@ impl<P: OneshotRef> Receiver<P> {
         super::blocking::block_on(self)
     }
 
+    /// Whether there is no message at this moment.
+    pub fn is_empty(&self) -> bool {
+        self.0.0.with(|view| {
+            let state = view.value();
+            let message = state.message.take();
+            let none = message.is_none();
+            // There was none in between.
+            core::mem::forget(state.message.replace(message));
+            none
+        })
+    }
+
+    /// Whether there is nothing to wait for any more: the message has been received, or none will come.
+    pub fn is_terminated(&self) -> bool {
+        let over = self.0.0.with(|view| {
+            let state = view.value();
+            state.done.get() || state.closed.get()
+        });
+        over && self.is_empty()
+    }
+
     /// Lets nobody send any more. A message that has been sent can still be received.
     pub fn close(&mut self) {
         self.0.close();
@@ -297,3 +319,23 @@ impl<P: OneshotRef> fmt::Debug for Receiver<P> {
         f.debug_struct("Receiver").finish_non_exhaustive()
     }
 }
+
+/// Why there is no message at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TryRecvError {
+    /// There is none yet.
+    Empty,
+    /// None will come.
+    Closed,
+}
+
+impl fmt::Display for TryRecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "channel empty",
+            Self::Closed => "channel closed",
+        })
+    }
+}
+
+impl core::error::Error for TryRecvError {}

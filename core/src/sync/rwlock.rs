@@ -1,14 +1,20 @@
 //! A lock for many who look, or one who changes.
 
+mod guard;
+#[cfg(feature = "alloc")]
+mod owned;
+
 use core::cell::UnsafeCell;
 use core::fmt;
-use core::mem::ManuallyDrop;
-use core::ops::{Deref, DerefMut};
 
 use super::Shared;
 use super::mutex::TryLockError;
 use super::scope::Scope;
 use super::semaphore::{MAX_PERMITS, Permits};
+
+pub use guard::{RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard};
+#[cfg(feature = "alloc")]
+pub use owned::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 
 /// All that there are: what a writer takes, while a reader takes one.
 const ALL: usize = MAX_PERMITS;
@@ -20,7 +26,8 @@ const ALL: usize = MAX_PERMITS;
 /// It takes no allocation, and lies in a static, a structure, or behind an `Rc` or `Arc`.
 ///
 /// ```
-/// use polliwog_core::sync::RwLock;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::RwLock;
 ///
 /// # async fn example() {
 /// let limits = RwLock::new([10, 20]);
@@ -56,6 +63,11 @@ impl<T, S: Scope> RwLock<T, S> {
                 value: UnsafeCell::new(value),
             }
         }
+
+        /// As [`new`](Self::new), by tokio's name.
+        pub fn const_new(value: T) -> Self {
+            Self::new(value)
+        }
     }
 
     /// The value.
@@ -78,7 +90,7 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
         }
         // Nobody closes it.
         let _ = self.permits.acquire(1).await;
-        RwLockReadGuard { lock: self }
+        RwLockReadGuard::new(self)
     }
 
     /// Waits until the value can be changed.
@@ -94,7 +106,7 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
         }
         // Nobody closes it.
         let _ = self.permits.acquire(ALL).await;
-        RwLockWriteGuard { lock: self }
+        RwLockWriteGuard::new(self)
     }
 
     /// The value to look at, if it can be had without waiting.
@@ -105,7 +117,7 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
     #[inline]
     pub fn try_read(&self) -> Result<RwLockReadGuard<'_, T, S>, TryLockError> {
         match self.permits.try_acquire(1) {
-            Ok(()) => Ok(RwLockReadGuard { lock: self }),
+            Ok(()) => Ok(RwLockReadGuard::new(self)),
             Err(_) => Err(TryLockError(())),
         }
     }
@@ -118,7 +130,7 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
     #[inline]
     pub fn try_write(&self) -> Result<RwLockWriteGuard<'_, T, S>, TryLockError> {
         match self.permits.try_acquire(ALL) {
-            Ok(()) => Ok(RwLockWriteGuard { lock: self }),
+            Ok(()) => Ok(RwLockWriteGuard::new(self)),
             Err(_) => Err(TryLockError(())),
         }
     }
@@ -126,6 +138,29 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
     /// The value of a lock that nobody else can see.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
+    }
+}
+
+#[cfg(feature = "std")]
+impl<T: ?Sized> RwLock<T, Shared> {
+    /// The value to look at, on a thread that is no executor's; it blocks until it can be had.
+    ///
+    /// # Panics
+    ///
+    /// Inside of an executor, which could not go on.
+    #[track_caller]
+    pub fn blocking_read(&self) -> RwLockReadGuard<'_, T, Shared> {
+        super::blocking::block_on(self.read())
+    }
+
+    /// The value to change, on a thread that is no executor's; it blocks until it can be had.
+    ///
+    /// # Panics
+    ///
+    /// Inside of an executor, which could not go on.
+    #[track_caller]
+    pub fn blocking_write(&self) -> RwLockWriteGuard<'_, T, Shared> {
+        super::blocking::block_on(self.write())
     }
 }
 
@@ -149,90 +184,5 @@ impl<T: ?Sized + fmt::Debug, S: Scope> fmt::Debug for RwLock<T, S> {
             Err(_) => out.field("data", &format_args!("<locked>")),
         };
         out.finish()
-    }
-}
-
-/// The value of a [`RwLock`] to look at, until it is dropped.
-#[must_use = "dropped at once, it unlocks at once"]
-pub struct RwLockReadGuard<'a, T: ?Sized, S: Scope = Shared> {
-    lock: &'a RwLock<T, S>,
-}
-
-/// The value of a [`RwLock`] to change, until it is dropped.
-#[must_use = "dropped at once, it unlocks at once"]
-pub struct RwLockWriteGuard<'a, T: ?Sized, S: Scope = Shared> {
-    lock: &'a RwLock<T, S>,
-}
-
-// SAFETY: it is a `&T` and a reference to a lock of all threads.
-unsafe impl<T: ?Sized + Sync> Send for RwLockReadGuard<'_, T, Shared> {}
-// SAFETY: as above.
-unsafe impl<T: ?Sized + Sync> Sync for RwLockReadGuard<'_, T, Shared> {}
-// SAFETY: it is a `&mut T` and a reference to a lock of all threads; what it is downgraded to may
-// stand beside others of its kind.
-unsafe impl<T: ?Sized + Send + Sync> Send for RwLockWriteGuard<'_, T, Shared> {}
-// SAFETY: by reference it is a `&T`.
-unsafe impl<T: ?Sized + Sync> Sync for RwLockWriteGuard<'_, T, Shared> {}
-
-impl<'a, T: ?Sized, S: Scope> RwLockWriteGuard<'a, T, S> {
-    /// Keeps the value for looking at it only, and lets others look, too; nobody has it in between.
-    pub fn downgrade(self) -> RwLockReadGuard<'a, T, S> {
-        let guard = ManuallyDrop::new(self);
-        guard.lock.permits.release(ALL - 1);
-        RwLockReadGuard { lock: guard.lock }
-    }
-}
-
-impl<T: ?Sized, S: Scope> Deref for RwLockReadGuard<'_, T, S> {
-    type Target = T;
-
-    #[inline]
-    fn deref(&self) -> &T {
-        // SAFETY: the guard has a permit, so that nobody has all of them.
-        unsafe { &*self.lock.value.get() }
-    }
-}
-
-impl<T: ?Sized, S: Scope> Deref for RwLockWriteGuard<'_, T, S> {
-    type Target = T;
-
-    #[inline]
-    fn deref(&self) -> &T {
-        // SAFETY: the guard has all permits.
-        unsafe { &*self.lock.value.get() }
-    }
-}
-
-impl<T: ?Sized, S: Scope> DerefMut for RwLockWriteGuard<'_, T, S> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: the guard has all permits, and is borrowed alone.
-        unsafe { &mut *self.lock.value.get() }
-    }
-}
-
-impl<T: ?Sized, S: Scope> Drop for RwLockReadGuard<'_, T, S> {
-    #[inline]
-    fn drop(&mut self) {
-        self.lock.permits.release(1);
-    }
-}
-
-impl<T: ?Sized, S: Scope> Drop for RwLockWriteGuard<'_, T, S> {
-    #[inline]
-    fn drop(&mut self) {
-        self.lock.permits.release(ALL);
-    }
-}
-
-impl<T: ?Sized + fmt::Debug, S: Scope> fmt::Debug for RwLockReadGuard<'_, T, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-impl<T: ?Sized + fmt::Debug, S: Scope> fmt::Debug for RwLockWriteGuard<'_, T, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
     }
 }

@@ -224,7 +224,8 @@ pub(super) const MAX_PERMITS: usize = usize::MAX >> 3;
 /// any number of tasks can wait.
 ///
 /// ```
-/// use polliwog_core::sync::Semaphore;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::Semaphore;
 ///
 /// static UPLOADS: Semaphore = Semaphore::new(3);
 ///
@@ -253,6 +254,15 @@ impl<S: Scope> Semaphore<S> {
         pub fn new(permits: usize) -> Self {
             assert!(permits <= MAX_PERMITS, "too many permits");
             Self(Permits::new(permits))
+        }
+
+        /// As [`new`](Self::new), by tokio's name.
+        ///
+        /// # Panics
+        ///
+        /// As there.
+        pub fn const_new(permits: usize) -> Self {
+            Self::new(permits)
         }
     }
 
@@ -451,6 +461,14 @@ macro_rules! owned {
             }
         }
     };
+}
+
+#[cfg(feature = "alloc")]
+impl<S: Scope> OwnedSemaphorePermit<S> {
+    /// The semaphore that the permits are of.
+    pub fn semaphore(&self) -> &S::Counted<Semaphore<S>> {
+        &self.semaphore
+    }
 }
 
 #[cfg(feature = "alloc")]

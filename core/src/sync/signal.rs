@@ -17,7 +17,8 @@ use crate::task::wake_quietly;
 /// tasks is to see the value there is `watch`.
 ///
 /// ```
-/// use polliwog_core::sync::Signal;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::Signal;
 ///
 /// static LEVEL: Signal<u16> = Signal::new();
 ///

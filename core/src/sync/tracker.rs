@@ -19,13 +19,14 @@ use crate::shim::Cell;
 /// is a `TaskTracker` (feature `alloc`).
 ///
 /// ```
-/// use polliwog_core::sync::Tracker;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::Tracker;
 ///
 /// static CONNECTIONS: Tracker = Tracker::new();
 ///
 /// async fn connection() {
 ///     let _open = CONNECTIONS.token();
-///     polliwog_core::yield_now().await;
+///     polliwog::yield_now().await;
 /// }
 ///
 /// async fn shut_down() {
@@ -175,6 +176,11 @@ tracker_ref!(alloc::sync::Arc<Tracker<S>>);
 pub struct TaskTrackerToken<P: TrackerRef>(P);
 
 impl<P: TrackerRef> TaskTrackerToken<P> {
+    /// What leads to the tracker.
+    pub fn task_tracker(&self) -> &P {
+        &self.0
+    }
+
     fn new(tracker: P) -> Self {
         tracker.add();
         Self(tracker)
@@ -251,7 +257,7 @@ mod owned {
     use core::ops::Deref;
 
     use super::{Scope, Shared, TaskTrackerToken, TrackedFuture, Tracker, TrackerRef};
-    use crate::executor::{SpawnError, spawn};
+    use crate::executor::{SpawnError, Spawner, spawn};
     use crate::task::JoinHandle;
 
     /// Counts tasks, and waits until none is left. Clones count together.
@@ -259,9 +265,10 @@ mod owned {
     /// As that of `tokio-util`; it can do what a [`Tracker`] can.
     ///
     /// ```
+    /// # use polliwog_core as polliwog;
     /// # async fn work() {}
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// use polliwog_core::sync::local::TaskTracker;
+    /// use polliwog::sync::local::TaskTracker;
     ///
     /// let tracker = TaskTracker::new();
     /// for _ in 0..10 {
@@ -308,6 +315,28 @@ mod owned {
             F::Output: 'static,
         {
             spawn(self.track_future(future))
+        }
+
+        /// Spawns a task that is counted on the executor of `spawner`.
+        ///
+        /// # Errors
+        ///
+        /// As [`Spawner::spawn`].
+        pub fn spawn_on<F>(
+            &self,
+            future: F,
+            spawner: &Spawner,
+        ) -> Result<JoinHandle<F::Output>, SpawnError>
+        where
+            F: Future + 'static,
+            F::Output: 'static,
+        {
+            spawner.spawn(self.track_future(future))
+        }
+
+        /// Whether both count together.
+        pub fn ptr_eq(left: &Self, right: &Self) -> bool {
+            core::ptr::addr_eq(&*left.0, &*right.0)
         }
     }
 

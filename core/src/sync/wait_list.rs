@@ -54,6 +54,8 @@ mod wait;
 
 #[cfg(feature = "alloc")]
 pub use held::Held;
+#[cfg(feature = "alloc")]
+pub(crate) use held::held;
 pub use wait::Wait;
 
 /// How many wakers are taken out under one lock when all are notified.
@@ -200,10 +202,11 @@ impl WaitState {
 /// nothing: nobody can be waiting.
 ///
 /// ```
+/// # use polliwog_core as polliwog;
 /// use core::cell::Cell;
 /// use core::task::Poll;
-/// use polliwog_core::sync::wait_list::{Wait, WaitList};
-/// use polliwog_core::sync::Shared;
+/// use polliwog::sync::wait_list::{Wait, WaitList};
+/// use polliwog::sync::Shared;
 ///
 /// /// A door that stays open once it has been opened.
 /// struct Door(WaitList<Shared, Cell<bool>>);
@@ -522,14 +525,26 @@ impl<'a, T, D: Copy, const K: usize> Access<'a, T, D, K> {
     #[inline]
     #[must_use = "somebody waits for this waker"]
     pub fn take_first(&self, queue: usize) -> Option<Waker> {
-        let first = self.first_node(queue);
-        if first.is_null() {
+        self.take(queue, self.first_node(queue))
+    }
+
+    /// Takes out the last in a queue: as [`take_first`](Self::take_first).
+    #[inline]
+    #[must_use = "somebody waits for this waker"]
+    pub fn take_last(&self, queue: usize) -> Option<Waker> {
+        self.take(queue, self.tails[queue].get())
+    }
+
+    /// Takes out a node of this queue, or none if it is null.
+    #[inline]
+    fn take(&self, queue: usize, node: *const Node<D>) -> Option<Waker> {
+        if node.is_null() {
             return None;
         }
-        // SAFETY: W1, W3: the first of this queue's ring.
+        // SAFETY: W1, W3: the first or the last of this queue's ring.
         unsafe {
-            (*first).unlink(&self.tails[queue], mark(ONE));
-            (*first).waker.replace(None)
+            (*node).unlink(&self.tails[queue], mark(ONE));
+            (*node).waker.replace(None)
         }
     }
 }

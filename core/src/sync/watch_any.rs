@@ -1,8 +1,14 @@
 //! A value that many look at, and that tells them when it changes.
 
+mod sender;
+mod value;
+
 use core::fmt;
 use core::ops::Deref;
 use core::pin::pin;
+
+pub use sender::Sender;
+pub use value::Ref;
 
 use super::channel::{RecvError, SendError};
 use super::scope::{Local, Scope, Shared};
@@ -73,7 +79,7 @@ impl<T, S: Scope> Watch<T, S> {
     /// A handle that changes the value.
     pub fn sender(&self) -> Sender<&Self> {
         self.add_sender();
-        Sender(self)
+        Sender::of(self)
     }
 
     /// A handle that watches; the present value is one that it has seen.
@@ -134,6 +140,10 @@ impl<T, S: Scope> Watch<T, S> {
             state.receivers.set(state.receivers.get() + 1);
             state.version.get()
         })
+    }
+
+    fn senders(&self) -> usize {
+        self.list.with(|view| view.value().senders.get())
     }
 
     fn receivers(&self) -> usize {
@@ -198,125 +208,26 @@ where
         channel: channel.clone(),
         seen: 0,
     };
-    (Sender(channel), receiver)
+    (Sender::of(channel), receiver)
 }
 
-/// An end that changes the value. When the last one has gone, those who watch get an error once they have
-/// seen the last change.
-///
-/// Nothing but [`closed`](Self::closed) waits, so that it is for interrupt handlers, too, if the value is
-/// shared.
-pub struct Sender<P: WatchRef>(P);
-
-impl<P: WatchRef> Sender<P> {
-    /// Replaces the value, which tells those who watch.
-    ///
-    /// # Errors
-    ///
-    /// The value, if nobody watches. [`send_replace`](Self::send_replace) does not mind.
-    ///
-    /// # Panics
-    ///
-    /// In the scope [`Local`], while the value is [borrowed](Receiver::borrow). In the scope [`Shared`] it
-    /// waits for other threads to let go of it, so that it must not be borrowed in this one. This is so
-    /// for all that changes the value.
-    pub fn send(&self, value: P::Value) -> Result<(), SendError<P::Value>> {
-        if self.0.receivers() == 0 {
-            return Err(SendError(value));
-        }
-        drop(self.send_replace(value));
-        Ok(())
-    }
-
-    /// Replaces the value, also if nobody watches, and returns the former one.
-    ///
-    /// # Panics
-    ///
-    /// As [`send`](Self::send).
-    pub fn send_replace(&self, value: P::Value) -> P::Value {
-        let mut value = value;
-        self.0.modify(|place| {
-            core::mem::swap(place, &mut value);
-            true
-        });
-        value
-    }
-
-    /// Changes the value in its place, which tells those who watch.
-    ///
-    /// # Panics
-    ///
-    /// As [`send`](Self::send).
-    pub fn send_modify(&self, f: impl FnOnce(&mut P::Value)) {
-        self.0.modify(|value| {
-            f(value);
-            true
-        });
-    }
-
-    /// Changes the value in its place; those who watch are told if `f` says so. Returns what it said.
-    ///
-    /// # Panics
-    ///
-    /// As [`send`](Self::send).
-    pub fn send_if_modified(&self, f: impl FnOnce(&mut P::Value) -> bool) -> bool {
-        self.0.modify(f)
-    }
-
-    /// Waits until nobody watches.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost by dropping it.
-    pub async fn closed(&self) {
-        let mut wait = pin!(Wait::<_, CLOSED, 2>::new(&self.0.list, ()));
-        core::future::poll_fn(|cx| {
+/// Waits until the version is another one than `seen`, and puts it there.
+async fn changed<T, S: Scope>(channel: &Watch<T, S>, seen: &mut usize) -> Result<(), RecvError> {
+    let mut wait = pin!(Wait::<_, CHANGED, 2>::new(&channel.list, ()));
+    core::future::poll_fn(|cx| {
+        crate::task::budget::poll_within(cx, |cx| {
             wait.as_mut().poll_with(cx, |view, _| {
-                (view.value().receivers.get() == 0).then_some(())
+                let state = view.value();
+                let version = state.version.get();
+                if version != *seen {
+                    *seen = version;
+                    return Some(Ok(()));
+                }
+                state.ended.get().then_some(Err(RecvError(())))
             })
         })
-        .await;
-    }
-
-    /// Whether nobody watches.
-    pub fn is_closed(&self) -> bool {
-        self.0.receivers() == 0
-    }
-
-    /// How many ends watch.
-    pub fn receiver_count(&self) -> usize {
-        self.0.receivers()
-    }
-
-    /// An end that watches; the present value is one that it has seen.
-    pub fn subscribe(&self) -> Receiver<P> {
-        Receiver {
-            seen: self.0.add_receiver(),
-            channel: self.0.clone(),
-        }
-    }
-}
-
-impl<P: WatchRef> Clone for Sender<P> {
-    fn clone(&self) -> Self {
-        self.0.add_sender();
-        Self(self.0.clone())
-    }
-}
-
-impl<P: WatchRef> Drop for Sender<P> {
-    fn drop(&mut self) {
-        let last = self.0.list.with(|view| {
-            let state = view.value();
-            let left = state.senders.get() - 1;
-            state.senders.set(left);
-            state.ended.set(left == 0);
-            left == 0
-        });
-        if last {
-            self.0.list.notify_all(CHANGED);
-        }
-    }
+    })
+    .await
 }
 
 /// An end that watches. Of several changes since it looked last it sees the latest.
@@ -337,22 +248,7 @@ impl<P: WatchRef> Receiver<P> {
     ///
     /// Dropped before its end, it has not seen the change; the next call does.
     pub async fn changed(&mut self) -> Result<(), RecvError> {
-        let seen = &mut self.seen;
-        let mut wait = pin!(Wait::<_, CHANGED, 2>::new(&self.channel.list, ()));
-        core::future::poll_fn(|cx| {
-            crate::task::budget::poll_within(cx, |cx| {
-                wait.as_mut().poll_with(cx, |view, _| {
-                    let state = view.value();
-                    let version = state.version.get();
-                    if version != *seen {
-                        *seen = version;
-                        return Some(Ok(()));
-                    }
-                    state.ended.get().then_some(Err(RecvError(())))
-                })
-            })
-        })
-        .await
+        changed(&self.channel, &mut self.seen).await
     }
 
     /// Whether the value is one that this end has not seen.
@@ -398,6 +294,40 @@ impl<P: WatchRef> Receiver<P> {
         })
     }
 
+    /// Waits until the value is one for which `f` says yes, and borrows it; it is seen now. The present
+    /// one may be it. While it is borrowed it cannot be changed: see [`borrow`](Self::borrow).
+    ///
+    /// Where the value cannot be borrowed, as in the scope [`Shared`] on bare metal, there is
+    /// [`wait_until`](Self::wait_until).
+    ///
+    /// # Errors
+    ///
+    /// If it is not, and nobody changes it any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before its end, it may have taken changes as seen for which `f` said no.
+    pub async fn wait_for(
+        &mut self,
+        mut f: impl FnMut(&P::Value) -> bool,
+    ) -> Result<Ref<'_, P>, RecvError>
+    where
+        P::Shelf: OpenShelf<P::Value>,
+    {
+        let (channel, seen) = (&self.channel, &mut self.seen);
+        loop {
+            {
+                let value = channel.value.open();
+                let version = channel.version();
+                let changed = core::mem::replace(seen, version) != version;
+                if f(&value) {
+                    return Ok(Ref::new(value, changed));
+                }
+            }
+            changed(channel, seen).await?;
+        }
+    }
+
     /// Waits until the value is one for which `f` says yes, and returns a copy of it, which is seen now.
     /// The present one may be it.
     ///
@@ -408,7 +338,7 @@ impl<P: WatchRef> Receiver<P> {
     /// # Cancel safety
     ///
     /// Dropped before its end, it may have taken changes as seen for which `f` said no.
-    pub async fn wait_for(
+    pub async fn wait_until(
         &mut self,
         mut f: impl FnMut(&P::Value) -> bool,
     ) -> Result<P::Value, RecvError>
@@ -436,7 +366,9 @@ impl<P: WatchRef> Receiver<P> {
     where
         P::Shelf: OpenShelf<P::Value>,
     {
-        Ref(self.channel.value.open())
+        let value = self.channel.value.open();
+        let changed = self.channel.version() != self.seen;
+        Ref::new(value, changed)
     }
 
     /// The value, which is seen now; as [`borrow`](Self::borrow).
@@ -445,8 +377,9 @@ impl<P: WatchRef> Receiver<P> {
         P::Shelf: OpenShelf<P::Value>,
     {
         let value = self.channel.value.open();
-        self.seen = self.channel.version();
-        Ref(value)
+        let version = self.channel.version();
+        let changed = core::mem::replace(&mut self.seen, version) != version;
+        Ref::new(value, changed)
     }
 
     /// Whether both watch the same value.
@@ -478,36 +411,8 @@ impl<P: WatchRef> Drop for Receiver<P> {
     }
 }
 
-impl<P: WatchRef> fmt::Debug for Sender<P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender").finish_non_exhaustive()
-    }
-}
-
 impl<P: WatchRef> fmt::Debug for Receiver<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver").finish_non_exhaustive()
-    }
-}
-
-/// The value of a [`Watch`], borrowed.
-pub struct Ref<'a, P: WatchRef<Shelf: OpenShelf<P::Value>> + 'a>(
-    <P::Shelf as OpenShelf<P::Value>>::Guard<'a>,
-);
-
-impl<P: WatchRef<Shelf: OpenShelf<P::Value>>> Deref for Ref<'_, P> {
-    type Target = P::Value;
-
-    fn deref(&self) -> &P::Value {
-        &self.0
-    }
-}
-
-impl<P: WatchRef<Shelf: OpenShelf<P::Value>>> fmt::Debug for Ref<'_, P>
-where
-    P::Value: fmt::Debug,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
     }
 }

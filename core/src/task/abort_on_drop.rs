@@ -12,11 +12,12 @@ pin_project! {
     /// A [`JoinHandle`] that aborts its task when it is dropped.
     ///
     /// ```
+    /// # use polliwog_core as polliwog;
     /// # async fn work() {}
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// use polliwog_core::task::AbortOnDrop;
+    /// use polliwog::task::AbortOnDrop;
     ///
-    /// let task = AbortOnDrop::new(polliwog_core::spawn(work())?);
+    /// let task = AbortOnDrop::new(polliwog::spawn(work())?);
     /// // Here, or where `?` leaves the function, the task ends.
     /// drop(task);
     /// # Ok(()) }

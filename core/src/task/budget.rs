@@ -20,7 +20,8 @@
 //! nothing.
 //!
 //! ```
-//! use polliwog_core::task::budget::poll_proceed;
+//! # use polliwog_core as polliwog;
+//! use polliwog::task::budget::poll_proceed;
 //! use std::cell::RefCell;
 //! use std::collections::VecDeque;
 //! use std::task::{Context, Poll, Waker, ready};
@@ -151,7 +152,8 @@ fn refuse(cx: &mut Context<'_>) -> Poll<()> {
 /// For a loop over things that do not draw from the budget; see [`consume_budget`].
 ///
 /// ```
-/// use polliwog_core::task::has_budget;
+/// # use polliwog_core as polliwog;
+/// use polliwog::task::has_budget;
 ///
 /// assert!(has_budget());
 /// ```
@@ -166,7 +168,8 @@ pub fn has_budget() -> bool {
 /// A single call is a few instructions, so it can stand in a loop that is short.
 ///
 /// ```
-/// use polliwog_core::task::consume_budget;
+/// # use polliwog_core as polliwog;
+/// use polliwog::task::consume_budget;
 ///
 /// async fn sum(numbers: &[u64]) -> u64 {
 ///     let mut sum = 0;
@@ -207,7 +210,8 @@ impl Future for ConsumeBudget {
 /// Such a future can keep everything else of its executor from running, timers and sockets included.
 ///
 /// ```
-/// use polliwog_core::task::{has_budget, unconstrained};
+/// # use polliwog_core as polliwog;
+/// use polliwog::task::{has_budget, unconstrained};
 /// # use polliwog_core::{Executor, TaskPool, conformance::ThreadReactor, task::consume_budget};
 /// # static POOL: TaskPool<1> = TaskPool::new();
 /// # let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();

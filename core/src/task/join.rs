@@ -215,9 +215,10 @@ impl fmt::Debug for AbortHandle {
 /// reference: `timeout(limit, &mut handle)`, `select`, a set of handles.
 ///
 /// ```
+/// # use polliwog_core as polliwog;
 /// # use polliwog_core::conformance::ThreadReactor;
 /// # use polliwog_core::{Executor, TaskPool};
-/// use polliwog_core::time::{sleep, timeout};
+/// use polliwog::time::{sleep, timeout};
 /// use std::time::Duration;
 ///
 /// # static POOL: TaskPool<4, 1024> = TaskPool::new();

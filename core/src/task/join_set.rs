@@ -20,11 +20,13 @@ use crate::sync::wait_list::WaitList;
 /// A number of tasks with the same type of output, which are waited for in the order in which they end.
 ///
 /// As in tokio. Dropping the set aborts its tasks. It belongs to the thread of the executor that its
-/// tasks run on. Memory is allocated for as many tasks as there are at one time, not for each.
+/// tasks run on. Memory is allocated for as many tasks as there are at one time, not for each; without an
+/// allocator there is [`FixedJoinSet`](super::FixedJoinSet).
 ///
 /// ```
+/// # use polliwog_core as polliwog;
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// use polliwog_core::task::JoinSet;
+/// use polliwog::task::JoinSet;
 ///
 /// let mut set = JoinSet::new();
 /// for number in 0..10 {
@@ -203,15 +205,19 @@ impl<T> JoinSet<T> {
     ///
     /// As there.
     pub async fn join_next_with_id(&mut self) -> Option<(TaskId, Result<T, JoinError>)> {
-        poll_fn(|cx| self.poll_end(cx)).await
+        poll_fn(|cx| self.poll_join_next_with_id(cx)).await
     }
 
     /// [`join_next`](Self::join_next), polled. It wakes whichever task polled last.
     pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
-        self.poll_end(cx).map(|end| Some(end?.1))
+        self.poll_join_next_with_id(cx).map(|end| Some(end?.1))
     }
 
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<(TaskId, Result<T, JoinError>)>> {
+    /// [`join_next_with_id`](Self::join_next_with_id), polled. It wakes whichever task polled last.
+    pub fn poll_join_next_with_id(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<(TaskId, Result<T, JoinError>)>> {
         if self.is_empty() {
             return Poll::Ready(None);
         }
@@ -247,9 +253,14 @@ impl<T> JoinSet<T> {
 
     /// Takes the output of the next task that has ended, if there is one.
     pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
+        Some(self.try_join_next_with_id()?.1)
+    }
+
+    /// [`try_join_next`](Self::try_join_next), with the task's name.
+    pub fn try_join_next_with_id(&mut self) -> Option<(TaskId, Result<T, JoinError>)> {
         let ends = &self.ends.0;
         let place = ends.with(|view| view.value().with(|places| places.front().copied()))?;
-        Some(self.take(place)?.1)
+        self.take(place)
     }
 
     /// Waits for all tasks, and returns their outputs in the order in which they ended.

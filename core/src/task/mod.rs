@@ -28,6 +28,7 @@
 mod abort_on_drop;
 pub(crate) mod body;
 pub mod budget;
+mod fixed_join_set;
 #[cfg(feature = "alloc")]
 pub(crate) mod heap;
 mod join;
@@ -59,6 +60,7 @@ pub use crate::executor::spawn;
 pub use crate::macros::task_local::{AccessError, LocalKey, TaskLocalFuture};
 pub use abort_on_drop::AbortOnDrop;
 pub use budget::{ConsumeBudget, Unconstrained, consume_budget, has_budget, unconstrained};
+pub use fixed_join_set::FixedJoinSet;
 pub use join::{AbortHandle, JoinError, JoinHandle, Panic, TaskId};
 #[cfg(feature = "alloc")]
 pub use join_set::JoinSet;
@@ -73,6 +75,7 @@ pub use yield_now::{YieldNow, yield_now};
 /// where a panic does not unwind, it is [`Waker::wake`].
 ///
 /// ```
+/// # use polliwog_core as polliwog;
 /// use std::sync::Arc;
 /// use std::task::Wake;
 ///
@@ -83,7 +86,7 @@ pub use yield_now::{YieldNow, yield_now};
 ///     }
 /// }
 ///
-/// polliwog_core::task::wake_quietly(Arc::new(Faulty).into());
+/// polliwog::task::wake_quietly(Arc::new(Faulty).into());
 /// ```
 #[inline]
 pub fn wake_quietly(waker: Waker) {

@@ -18,7 +18,8 @@ use crate::shim::{AtomicUsize, Ordering};
 /// and need only a slot.
 ///
 /// ```
-/// use polliwog_core::TaskPool;
+/// # use polliwog_core as polliwog;
+/// use polliwog::TaskPool;
 ///
 /// static SLOTS: TaskPool<4> = TaskPool::new();
 /// static SLOTS_AND_BODIES: TaskPool<8, 256> = TaskPool::new();

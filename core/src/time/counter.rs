@@ -25,8 +25,9 @@ const NANOS_PER_SECOND: u64 = 1_000_000_000;
 /// behind another one.
 ///
 /// ```
-/// use polliwog_core::time::ExtendedCounter;
-/// use polliwog_core::{Deadline, Instant, Reactor};
+/// # use polliwog_core as polliwog;
+/// use polliwog::time::ExtendedCounter;
+/// use polliwog::{Deadline, Instant, Reactor};
 /// # mod timer { pub fn count() -> u16 { 7 } pub fn set_compare(_: u16) {} }
 ///
 /// /// A timer of 16 bits at 32 768 Hz.

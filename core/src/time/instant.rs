@@ -11,7 +11,8 @@ use core::time::Duration;
 /// [the process's start](Self::from_std), as those of `polliwog-mio` do.
 ///
 /// ```
-/// use polliwog_core::Instant;
+/// # use polliwog_core as polliwog;
+/// use polliwog::Instant;
 /// use core::time::Duration;
 ///
 /// let start = Instant::from_millis(5);
@@ -33,7 +34,8 @@ impl Instant {
     /// [process](Self::from_std) with feature `std`.
     ///
     /// ```
-    /// use polliwog_core::time::{Duration, Instant, sleep};
+    /// # use polliwog_core as polliwog;
+    /// use polliwog::time::{Duration, Instant, sleep};
     ///
     /// async fn measured() -> Duration {
     ///     let start = Instant::now();

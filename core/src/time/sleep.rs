@@ -86,7 +86,8 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// bits that makes a [`Duration`] of it.
 ///
 /// ```
-/// use polliwog_core::time::sleep_millis;
+/// # use polliwog_core as polliwog;
+/// use polliwog::time::sleep_millis;
 ///
 /// async fn blink(millis: u32, mut toggle: impl FnMut()) {
 ///     loop {

@@ -57,7 +57,8 @@ pin_project! {
 /// As the future's own.
 ///
 /// ```
-/// use polliwog_core::time::{Elapsed, timeout};
+/// # use polliwog_core as polliwog;
+/// use polliwog::time::{Elapsed, timeout};
 /// use core::time::Duration;
 ///
 /// async fn ask(server: impl Future<Output = u32>) -> Result<u32, Elapsed> {

@@ -273,7 +273,7 @@ both_scopes! {
         sender.send(1).unwrap();
         assert_eq!(receiving.woken(), Ok(1));
         drop(receiving);
-        assert_eq!(receiver.try_recv(), Err(oneshot::TryRecvError::Disconnected));
+        assert_eq!(receiver.try_recv(), Err(oneshot::TryRecvError::Closed));
         ready(&mut receiver).unwrap_err();
     }
 

@@ -7,6 +7,7 @@ mod channels;
 mod greedy;
 mod locks;
 mod notify;
+mod surface;
 mod values;
 
 use std::future::Future;

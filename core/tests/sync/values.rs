@@ -246,14 +246,14 @@ both_scopes! {
 
     fn one_may_wait_for_a_certain_value() {
         let (sender, mut receiver) = watch::channel(1);
-        assert_eq!(ready(receiver.wait_for(|value| *value == 1)), Ok(1));
-        let mut wait = waiting(receiver.wait_for(|value| *value > 2));
+        assert_eq!(ready(receiver.wait_until(|value| *value == 1)), Ok(1));
+        let mut wait = waiting(receiver.wait_until(|value| *value > 2));
         sender.send(2).unwrap();
         assert!(wait.poll().is_pending());
         assert_eq!(sender.send_replace(3), 2);
         assert_eq!(wait.ready(), Ok(3));
         drop(wait);
-        let mut wait = waiting(receiver.wait_for(|value| *value == 9));
+        let mut wait = waiting(receiver.wait_until(|value| *value == 9));
         sender.send(4).unwrap();
         drop(sender.clone());
         drop(sender);
@@ -315,7 +315,7 @@ fn what_is_shared_can_go_to_other_threads() {
             }
         }),
     ];
-    let last = block_on(seen.wait_for(|value| *value == EACH));
+    let last = block_on(seen.wait_until(|value| *value == EACH));
     assert_eq!(last, Ok(EACH));
     let (mut got, mut missed) = (0, 0);
     loop {

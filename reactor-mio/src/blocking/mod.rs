@@ -29,10 +29,11 @@
 //! [`spawn`](crate::spawn()) fails: no executor runs on a thread of the pool.
 //!
 //! ```
-//! use polliwog_mio::spawn_blocking;
-//! use polliwog_core::Handle;
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+//! use polliwog::spawn_blocking;
+//! use polliwog::Handle;
 //!
-//! polliwog_mio::block_on(async {
+//! polliwog::block_on(async {
 //!     let task = spawn_blocking(|| {
 //!         let runtime = Handle::current().expect("brought from within a runtime");
 //!         runtime.spawn(async { 42 })
@@ -79,8 +80,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Runs `f` on the pool. The handle is a future of its result and may be ignored.
 ///
 /// ```
-/// polliwog_mio::block_on(async {
-///     let sum = polliwog_mio::spawn_blocking(|| (1..=100).sum::<u32>());
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// polliwog::block_on(async {
+///     let sum = polliwog::spawn_blocking(|| (1..=100).sum::<u32>());
 ///     assert_eq!(sum.await.unwrap(), 5050);
 /// });
 /// ```

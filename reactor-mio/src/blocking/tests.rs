@@ -85,7 +85,8 @@ fn the_last_waker_is_woken_however_the_end_crosses_a_poll() {
 #[test]
 fn a_full_queue_gives_the_job_back() {
     // A pool of its own, whose only thread is busy until the end.
-    let pool: &'static Pool = Box::leak(Box::new(Pool::new(1)));
+    static POOL: Pool = Pool::new(1);
+    let pool = &POOL;
     let (go, wait_for_go) = mpsc::channel::<()>();
     let first = pool.submit(move || wait_for_go.recv(), |f| f()).unwrap();
     let mut accepted = Vec::new();
@@ -110,7 +111,8 @@ fn a_full_queue_gives_the_job_back() {
 fn threads_above_a_lowered_limit_end_and_leave_no_job_behind() {
     // Nobody looks at the queue by itself.
     const AN_HOUR: Duration = Duration::from_secs(3600);
-    let pool: &'static Pool = Box::leak(Box::new(Pool::with_keep_alive(4, AN_HOUR)));
+    static POOL: Pool = Pool::with_keep_alive(4, AN_HOUR);
+    let pool = &POOL;
     let (all, meet) = (4, Arc::new(std::sync::Barrier::new(4)));
     let jobs: Vec<_> = (0..all)
         .map(|_| {

@@ -25,7 +25,8 @@ const BACKLOG: i32 = 4096;
 /// gone: a worker that is restarted finds the connections that came meanwhile.
 ///
 /// ```no_run
-/// use polliwog_mio::Cluster;
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// use polliwog::Cluster;
 ///
 /// let cluster = Cluster::builder().build()?;
 /// let listeners = cluster.listen("127.0.0.1:7878")?;
@@ -35,7 +36,7 @@ const BACKLOG: i32 = 4096;
 ///         let listener = listener.expect("a listener for each worker");
 ///         while let Ok((stream, _peer)) = listener.accept().await {
 ///             let hello = async move { stream.write_all(b"quak").await };
-///             polliwog_mio::spawn(hello).map(drop).ok();
+///             polliwog::spawn(hello).map(drop).ok();
 ///         }
 ///     }
 /// })?;

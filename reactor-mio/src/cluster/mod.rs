@@ -1,7 +1,8 @@
 //! All cores: [`Cluster`], a runtime on each of several threads, and tasks for them from anywhere.
 //!
 //! ```
-//! use polliwog_mio::Cluster;
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+//! use polliwog::Cluster;
 //!
 //! let cluster = Cluster::builder().workers(2).build()?;
 //! let squares: Vec<_> = (0..100u64)
@@ -217,7 +218,8 @@ impl ClusterHandle {
     /// ends or is restarted, see [`PanicPolicy`].
     ///
     /// ```
-    /// use polliwog_mio::Cluster;
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
     ///
     /// let cluster = Cluster::builder().workers(2).build()?;
     /// cluster.run(|worker| async move {

@@ -15,8 +15,9 @@ use super::worker::with_current;
 /// its thread, after the worker's tasks. (Not with the last clone of the `PerWorker`.)
 ///
 /// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
 /// use std::cell::Cell;
-/// use polliwog_mio::cluster::{Cluster, PerWorker};
+/// use polliwog::cluster::{Cluster, PerWorker};
 ///
 /// let cluster = Cluster::builder().workers(2).build()?;
 /// let counts = PerWorker::new(&cluster, |_worker| Cell::new(0));

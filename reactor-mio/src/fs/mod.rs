@@ -33,10 +33,11 @@ async fn hop<T: Send + 'static>(
 /// Reads a whole file.
 ///
 /// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
 /// # polliwog_mio::block_on(async {
 /// let path = std::env::temp_dir().join(format!("polliwog-doc-{}", std::process::id()));
-/// polliwog_mio::fs::write(&path, "quak").await?;
-/// assert_eq!(polliwog_mio::fs::read(&path).await?, b"quak");
+/// polliwog::fs::write(&path, "quak").await?;
+/// assert_eq!(polliwog::fs::read(&path).await?, b"quak");
 /// # std::fs::remove_file(&path)
 /// # }).unwrap();
 /// ```

@@ -19,8 +19,9 @@ impl<T: sealed::Resolve + ?Sized> ToSocketAddrs for T {}
 /// Looks up a name, on the blocking pool.
 ///
 /// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
 /// # polliwog_mio::block_on(async {
-/// let addrs = polliwog_mio::net::lookup_host(("127.0.0.1", 80)).await?;
+/// let addrs = polliwog::net::lookup_host(("127.0.0.1", 80)).await?;
 /// assert_eq!(addrs, ["127.0.0.1:80".parse().unwrap()]);
 /// # std::io::Result::Ok(()) }).unwrap();
 /// ```

@@ -40,9 +40,10 @@ fn span<B: std::ops::Deref<Target = [u8]>>(bufs: &[B]) -> Option<std::ops::Range
 /// [`split`](Self::split) (borrowed, free) and [`into_split`](Self::into_split) (owned).
 ///
 /// ```
-/// use polliwog_mio::net::{TcpListener, TcpStream};
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// use polliwog::net::{TcpListener, TcpStream};
 ///
-/// polliwog_mio::block_on(async {
+/// polliwog::block_on(async {
 ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
 ///     let client = TcpStream::connect(listener.local_addr()?).await?;
 ///     let (server, _peer) = listener.accept().await?;

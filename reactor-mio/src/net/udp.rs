@@ -17,9 +17,10 @@ use crate::source::Registered;
 /// one of them.
 ///
 /// ```
-/// use polliwog_mio::net::UdpSocket;
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// use polliwog::net::UdpSocket;
 ///
-/// polliwog_mio::block_on(async {
+/// polliwog::block_on(async {
 ///     let here = UdpSocket::bind("127.0.0.1:0").await?;
 ///     let there = UdpSocket::bind("127.0.0.1:0").await?;
 ///     here.send_to(b"hop", there.local_addr()?).await?;

@@ -16,8 +16,9 @@ use crate::Error;
 /// holds at most `capacity` bytes (at least one).
 ///
 /// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
 /// # polliwog_spin::Runtime::new(0).block_on(async {
-/// let (near, far) = polliwog_spin::io::duplex(64);
+/// let (near, far) = polliwog::io::duplex(64);
 /// near.write_all(b"ping").await?;
 /// let mut buf = [0; 64];
 /// let count = far.read(&mut buf).await?;

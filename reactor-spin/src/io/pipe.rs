@@ -16,7 +16,8 @@ use crate::Error;
 /// inside one task, the stack will do.
 ///
 /// ```
-/// use polliwog_spin::io::Pipe;
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// use polliwog::io::Pipe;
 /// # polliwog_spin::block_on(async {
 /// let mut pipe = Pipe::<8>::new();
 /// let (reader, writer) = pipe.split();

@@ -13,9 +13,10 @@
 //! and a write to a stream whose peer is gone fails the first time already.
 //!
 //! ```
-//! use polliwog_spin::net::{TcpListener, TcpStream};
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+//! use polliwog::net::{TcpListener, TcpStream};
 //!
-//! polliwog_spin::block_on(async {
+//! polliwog::block_on(async {
 //!     let listener = TcpListener::bind("127.0.0.1:7").await?;
 //!     let client = TcpStream::connect("127.0.0.1:7").await?;
 //!     let (server, _) = listener.accept().await?;
@@ -24,7 +25,7 @@
 //!     let mut buf = [0; 16];
 //!     let count = server.read(&mut buf).await?;
 //!     assert_eq!(&buf[..count], b"frog");
-//!     Ok::<_, polliwog_spin::Error>(())
+//!     Ok::<_, polliwog::Error>(())
 //! }).unwrap();
 //! ```
 //!

@@ -63,7 +63,8 @@ pub(crate) trait Storage: Sync {
 /// `BYTES` bytes takes. Where there is an operating system a mutex is used.
 ///
 /// ```
-/// use polliwog_spin::net::StaticNetwork;
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// use polliwog::net::StaticNetwork;
 ///
 /// static NET: StaticNetwork<2, 8, 256> = StaticNetwork::new();
 ///

@@ -249,8 +249,9 @@ impl Drop for Question<'_> {
 /// Looks up a name with a port, as in `"example.org:80"`; an address in writing stands for itself.
 ///
 /// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
 /// # use polliwog_spin::Error;
-/// use polliwog_spin::stack::{Stack, TcpStream, lookup_host};
+/// use polliwog::stack::{Stack, TcpStream, lookup_host};
 ///
 /// async fn connect(stack: &'static Stack) -> Result<TcpStream, Error> {
 ///     let mut last = Error::NameNotFound;

@@ -17,11 +17,12 @@ const BACKLOG: usize = 4;
 /// listens and, with feature `dns`, looks up names.
 ///
 /// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
 /// use core::net::SocketAddr;
 /// use edge_nal::{Readable, TcpAccept, TcpBind};
 /// use edge_nal::io::{Read, Write};
-/// use polliwog_spin::Error;
-/// use polliwog_spin::stack::{EdgeStack, Stack};
+/// use polliwog::Error;
+/// use polliwog::stack::{EdgeStack, Stack};
 ///
 /// /// Knows nothing of the stack.
 /// async fn greet(net: impl TcpBind, addr: SocketAddr) {

@@ -31,7 +31,8 @@ impl<T> Lazy<T> {
 /// zero at first and need not lie in flash.
 ///
 /// ```
-/// use polliwog_spin::stack::{Buffers, Sockets};
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// use polliwog::stack::{Buffers, Sockets};
 ///
 /// let mut sockets: Sockets<5, 4> = Sockets::new();
 /// let mut buffers: Buffers<4, 2048> = Buffers::new();

@@ -36,8 +36,9 @@ pub struct Settings {
 /// be changed for one stream by the methods of [`TcpStream`](super::TcpStream), too.
 ///
 /// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
 /// use core::time::Duration;
-/// use polliwog_spin::stack::TcpSettings;
+/// use polliwog::stack::TcpSettings;
 ///
 /// let patient = TcpSettings {
 ///     timeout: Some(Duration::from_secs(300)),

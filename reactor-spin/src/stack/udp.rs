@@ -397,8 +397,9 @@ impl Stack {
     /// The memory of a socket that was dropped, if there is any of this size: for another one.
     ///
     /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
     /// # use polliwog_spin::{Error, net::ToSocketAddrs};
-    /// use polliwog_spin::stack::{Stack, UdpBuffers, UdpSocket};
+    /// use polliwog::stack::{Stack, UdpBuffers, UdpSocket};
     ///
     /// /// Binds a socket in memory that is used again and again.
     /// async fn bind(

@@ -6,8 +6,10 @@
 mod buffer;
 mod error;
 mod many;
+mod permit;
 mod sender;
 mod single;
+mod weak;
 
 use core::fmt;
 use core::ops::Deref;
@@ -19,10 +21,12 @@ use pin_project_lite::pin_project;
 #[cfg(feature = "alloc")]
 pub use buffer::Growing;
 pub use buffer::{Buffer, Fixed, Ring};
-pub use error::{RecvError, SendError, TryRecvError, TrySendError};
+pub use error::{RecvError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 pub use many::{Receiver as ManyReceiver, RecvStream};
-pub use sender::{Permit, Sender, UnboundedSender};
+pub use permit::{OwnedPermit, Permit};
+pub use sender::{Sender, UnboundedSender};
 pub use single::Receiver as SingleReceiver;
+pub use weak::{WeakSender, WeakUnboundedSender};
 
 use super::scope::Scope;
 use super::slot::WakerSlot;
@@ -51,7 +55,8 @@ type View<'a, B> = Access<'a, State<B>, (), QUEUES>;
 /// fails. A new handle opens that end again.
 ///
 /// ```
-/// use polliwog_core::sync::mpmc::Channel;
+/// # use polliwog_core as polliwog;
+/// use polliwog::sync::mpmc::Channel;
 ///
 /// static EVENTS: Channel<u8, 4> = Channel::new();
 ///
@@ -351,6 +356,22 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
         });
     }
 
+    /// Adds one that sends, if there is another one. Whether there was.
+    fn add_sender_to_others(&self) -> bool {
+        self.0.with(|view| {
+            let senders = &view.value().senders;
+            let others = senders.get();
+            if others > 0 {
+                senders.set(others + 1);
+            }
+            others > 0
+        })
+    }
+
+    fn sender_count(&self) -> usize {
+        self.0.with(|view| view.value().senders.get())
+    }
+
     fn add_receiver(&self) {
         self.count_receiver();
         self.0.with(|view| view.value().closed.set(false));
@@ -509,6 +530,13 @@ pub trait ChannelRef:
     type Buffer: Buffer;
     /// Who may use it.
     type Scope: Scope;
+    /// What knows the channel without keeping it.
+    #[doc(hidden)]
+    type Weak: Clone;
+    #[doc(hidden)]
+    fn downgrade(&self) -> Self::Weak;
+    #[doc(hidden)]
+    fn upgrade(weak: &Self::Weak) -> Option<Self>;
 }
 
 /// The messages of the channel that `P` leads to.
@@ -519,20 +547,38 @@ mod sealed {
 }
 
 macro_rules! channel_ref {
-    ($owner:ty) => {
+    ($owner:ty, $weak:ty, |$this:ident| $downgrade:expr, |$known:ident| $upgrade:expr) => {
         impl<B: Buffer, S: Scope> sealed::Sealed for $owner {}
         impl<B: Buffer, S: Scope> ChannelRef for $owner {
             type Buffer = B;
             type Scope = S;
+            type Weak = $weak;
+            fn downgrade(&self) -> Self::Weak {
+                let $this = self;
+                $downgrade
+            }
+            fn upgrade($known: &Self::Weak) -> Option<Self> {
+                $upgrade
+            }
         }
     };
 }
 
-channel_ref!(&Channel<B, S>);
+channel_ref!(&Channel<B, S>, Self, |this| this, |known| Some(known));
 #[cfg(feature = "alloc")]
-channel_ref!(alloc::rc::Rc<Channel<B, S>>);
+channel_ref!(
+    alloc::rc::Rc<Channel<B, S>>,
+    alloc::rc::Weak<Channel<B, S>>,
+    |this| Self::downgrade(this),
+    |known| known.upgrade()
+);
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-channel_ref!(alloc::sync::Arc<Channel<B, S>>);
+channel_ref!(
+    alloc::sync::Arc<Channel<B, S>>,
+    alloc::sync::Weak<Channel<B, S>>,
+    |this| Self::downgrade(this),
+    |known| known.upgrade()
+);
 
 /// A channel on the heap for up to `capacity` messages.
 #[cfg(feature = "alloc")]

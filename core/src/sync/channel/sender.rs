@@ -2,15 +2,13 @@
 
 use core::fmt;
 
-#[cfg(feature = "alloc")]
-use super::Growing;
-use super::{Buffer, Channel, ChannelRef, Item, SendError, TrySendError};
+use super::{Channel, ChannelRef, Item, SendError, SendTimeoutError, TrySendError};
 
 /// A channel's end that sends. Its clones send to the same channel.
 ///
 /// | operation | waits | from an interrupt handler |
 /// |---|---|---|
-/// | `send`, `reserve`, `closed` | yes, FIFO | no |
+/// | `send`, `reserve`, `reserve_owned`, `closed` | yes, FIFO | no |
 /// | `try_send`, `try_reserve`, cloning, dropping | no | yes, if the channel is shared |
 pub struct Sender<P: ChannelRef>(P);
 
@@ -47,30 +45,28 @@ impl<P: ChannelRef> Sender<P> {
         self.0.try_send(message)
     }
 
-    /// Waits for room for one message.
+    /// Sends a message, once there is room, but waits for it no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// If nobody will receive it.
+    /// The message, if there was no room in time, or nobody will receive it.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it gives up its place in the queue; the room goes to the next.
-    pub async fn reserve(&self) -> Result<Permit<'_, P>, SendError<()>> {
-        match self.0.place().await {
-            Ok(()) => Ok(Permit(&self.0)),
-            Err(()) => Err(SendError(())),
+    /// As [`send`](Self::send).
+    pub async fn send_timeout(
+        &self,
+        message: Item<P>,
+        timeout: core::time::Duration,
+    ) -> Result<(), SendTimeoutError<Item<P>>> {
+        match crate::time::timeout(timeout, self.reserve()).await {
+            Ok(Ok(permit)) => {
+                permit.send(message);
+                Ok(())
+            }
+            Ok(Err(_)) => Err(SendTimeoutError::Closed(message)),
+            Err(_) => Err(SendTimeoutError::Timeout(message)),
         }
-    }
-
-    /// Room for one message, if there is any.
-    ///
-    /// # Errors
-    ///
-    /// If there is none, or nobody will receive the message.
-    pub fn try_reserve(&self) -> Result<Permit<'_, P>, TrySendError<()>> {
-        self.0.0.with(super::take_place)?;
-        Ok(Permit(&self.0))
     }
 
     /// Sends a message, once there is room, from a thread that is no executor's; it blocks.
@@ -106,6 +102,11 @@ impl<P: ChannelRef> Sender<P> {
 macro_rules! common {
     ([$($bound:tt)*] $name:ident) => {
         impl<P: $($bound)*> $name<P> {
+            #[inline]
+            pub(super) fn channel(&self) -> &P {
+                &self.0
+            }
+
             /// Waits until nobody will receive anything any more.
             ///
             /// # Cancel safety
@@ -157,14 +158,10 @@ common!([ChannelRef] UnboundedSender);
 /// Nothing here waits. A channel that is not emptied as fast as it is filled takes all memory there is.
 pub struct UnboundedSender<P: ChannelRef>(P);
 
-#[cfg(feature = "alloc")]
 impl<P: ChannelRef> UnboundedSender<P> {
-    /// The caller has counted it.
+    /// The caller has counted it; it is a channel that grows.
     #[inline]
-    pub(in crate::sync) fn new<T>(channel: P) -> Self
-    where
-        P: ChannelRef<Buffer = Growing<T>>,
-    {
+    pub(in crate::sync) fn new(channel: P) -> Self {
         Self(channel)
     }
 
@@ -177,33 +174,5 @@ impl<P: ChannelRef> UnboundedSender<P> {
     pub fn send(&self, message: Item<P>) -> Result<(), SendError<Item<P>>> {
         // It is never full.
         (self.0.try_send(message)).map_err(|error| SendError(error.into_inner()))
-    }
-}
-
-/// Room for one message. Dropped, it gives the room back.
-#[must_use = "dropped at once, it gives the room back at once"]
-pub struct Permit<'a, P: ChannelRef>(&'a P);
-
-impl<P: ChannelRef> Permit<'_, P> {
-    /// Sends the message, which may find that nobody receives it any more.
-    #[inline]
-    pub fn send(self, message: Item<P>) {
-        self.0.fill(message);
-        core::mem::forget(self);
-    }
-}
-
-impl<P: ChannelRef> Drop for Permit<'_, P> {
-    fn drop(&mut self) {
-        self.0.give_back();
-    }
-}
-
-impl<P: ChannelRef> fmt::Debug for Permit<'_, P>
-where
-    P::Buffer: Buffer,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").finish_non_exhaustive()
     }
 }

@@ -60,20 +60,49 @@ impl<P: ChannelRef> Receiver<P> {
         buffer: &mut alloc::vec::Vec<Item<P>>,
         limit: usize,
     ) -> usize {
+        poll_fn(|cx| self.poll_recv_many(cx, buffer, limit)).await
+    }
+
+    /// [`recv_many`](Self::recv_many), polled. It wakes whichever task polled last.
+    #[cfg(feature = "alloc")]
+    pub fn poll_recv_many(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut alloc::vec::Vec<Item<P>>,
+        limit: usize,
+    ) -> Poll<usize> {
         if limit == 0 {
-            return 0;
+            return Poll::Ready(0);
         }
-        let Some(first) = self.recv().await else {
-            return 0;
+        let Some(first) = ready!(self.poll_recv(cx)) else {
+            return Poll::Ready(0);
         };
         buffer.push(first);
         for count in 1..limit {
             match self.try_recv() {
                 Ok(message) => buffer.push(message),
-                Err(_) => return count,
+                Err(_) => return Poll::Ready(count),
             }
         }
-        limit
+        Poll::Ready(limit)
+    }
+
+    /// [`recv_many`](Self::recv_many), from a thread that is no executor's; it blocks.
+    ///
+    /// # Panics
+    ///
+    /// Inside of an executor, which could not go on.
+    #[cfg(feature = "std")]
+    #[track_caller]
+    pub fn blocking_recv_many(
+        &mut self,
+        buffer: &mut alloc::vec::Vec<Item<P>>,
+        limit: usize,
+    ) -> usize
+    where
+        P: ChannelRef<Scope = crate::sync::Shared>,
+    {
+        crate::sync::blocking::block_on(self.recv_many(buffer, limit))
     }
 
     /// Receives the next message, if there is one.
@@ -109,6 +138,11 @@ impl<P: ChannelRef> Receiver<P> {
     /// Whether nobody can send any more.
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
+    }
+
+    /// How many ends send.
+    pub fn sender_strong_count(&self) -> usize {
+        self.0.sender_count()
     }
 
     /// How many messages there are.

@@ -11,9 +11,10 @@ use super::{ListRef, Scope, Shared, WaitList};
 /// made from it borrows nothing.
 ///
 /// ```
+/// # use polliwog_core as polliwog;
 /// use std::rc::Rc;
-/// use polliwog_core::sync::Local;
-/// use polliwog_core::sync::wait_list::{Held, Wait, WaitList};
+/// use polliwog::sync::Local;
+/// use polliwog::sync::wait_list::{Held, Wait, WaitList};
 ///
 /// struct Source {
 ///     readers: WaitList<Local>,
@@ -54,6 +55,16 @@ impl<O, S: Scope, T, D: Copy, const K: usize> Held<Arc<O>, S, T, D, K> {
     }
 }
 
+/// The list that `find` finds in what an owner of the scope owns, which is an `Rc` or an `Arc`.
+#[inline]
+pub(crate) fn held<O, S: Scope, T, D: Copy, const K: usize>(
+    owner: S::Counted<O>,
+    find: impl FnOnce(&O) -> &WaitList<S, T, D, K>,
+) -> Held<S::Counted<O>, S, T, D, K> {
+    let list: *const _ = find(&owner);
+    Held { list, owner }
+}
+
 impl<P, S: Scope, T, D, const K: usize> Held<P, S, T, D, K> {
     /// Who owns what the list is in.
     #[inline]
@@ -62,7 +73,7 @@ impl<P, S: Scope, T, D, const K: usize> Held<P, S, T, D, K> {
     }
 }
 
-// SAFETY: `new` has found the list by a reference into what the owner, an `Rc` or `Arc`, owns. That
+// SAFETY: `new`, `new_shared` or `held` has found the list by a reference into what the owner, an `Rc` or `Arc`, owns. That
 // stays where it is, and nobody gets it to itself, while we have a share: ours is given away by a
 // shared reference only. So that reference could have lived as long as we do.
 unsafe impl<P, S: Scope, T, D: Copy, const K: usize> ListRef<K> for Held<P, S, T, D, K> {

@@ -1,0 +1,127 @@
+//! The ends that send.
+
+use core::fmt;
+use core::pin::pin;
+
+use super::{Broadcast, BroadcastRef, CLOSED, QUEUES, Receiver, SendError, Wait};
+
+/// An end that sends. When the last one has gone, those who receive get what is left, then the end.
+///
+/// Nothing here waits, so that it is for interrupt handlers, too, if the channel is shared.
+pub struct Sender<P: BroadcastRef>(P);
+
+impl<P: BroadcastRef> Sender<P> {
+    /// The caller has counted it.
+    pub(super) fn of(channel: P) -> Self {
+        Self(channel)
+    }
+
+    /// Sends a message to all who receive; returns how many these are.
+    ///
+    /// # Errors
+    ///
+    /// The message, if there is nobody.
+    pub fn send(&self, message: P::Message) -> Result<usize, SendError<P::Message>> {
+        self.0.send(message)
+    }
+
+    /// An end that receives what is sent from now on.
+    pub fn subscribe(&self) -> Receiver<P> {
+        Receiver {
+            next: self.0.add_receiver(),
+            channel: self.0.clone(),
+        }
+    }
+
+    /// How many ends receive.
+    pub fn receiver_count(&self) -> usize {
+        self.0.receiver_count()
+    }
+
+    /// How many ends send.
+    pub fn strong_count(&self) -> usize {
+        self.0.sender_count()
+    }
+
+    /// How many messages there are that somebody has not received.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether all have received all messages.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Waits until nobody receives.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping it.
+    pub async fn closed(&self) {
+        let mut wait = pin!(Wait::<_, CLOSED, QUEUES>::new(&self.0.0, ()));
+        core::future::poll_fn(|cx| {
+            wait.as_mut().poll_with(cx, |view, _| {
+                (view.value().receivers.get() == 0).then_some(())
+            })
+        })
+        .await;
+    }
+
+    /// Whether both send to the same channel.
+    pub fn same_channel(&self, other: &Self) -> bool {
+        core::ptr::eq::<Broadcast<_, _, _>>(&*self.0, &*other.0)
+    }
+
+    /// What can become a sender again as long as there is one, and keeps nothing open.
+    pub fn downgrade(&self) -> WeakSender<P> {
+        WeakSender(self.0.downgrade())
+    }
+}
+
+impl<P: BroadcastRef> Clone for Sender<P> {
+    fn clone(&self) -> Self {
+        self.0.add_sender();
+        Self(self.0.clone())
+    }
+}
+
+impl<P: BroadcastRef> Drop for Sender<P> {
+    fn drop(&mut self) {
+        self.0.drop_sender();
+    }
+}
+
+impl<P: BroadcastRef> fmt::Debug for Sender<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").finish_non_exhaustive()
+    }
+}
+
+/// What a sender leaves behind, to be a [`Sender`] again as long as there is one; it keeps nothing open.
+pub struct WeakSender<P: BroadcastRef>(P::Weak);
+
+impl<P: BroadcastRef> WeakSender<P> {
+    /// A sender, unless the last one has gone; then there will be none any more.
+    pub fn upgrade(&self) -> Option<Sender<P>> {
+        let channel = P::upgrade(&self.0)?;
+        channel.add_sender_to_others().then(|| Sender(channel))
+    }
+
+    /// How many ends send.
+    pub fn strong_count(&self) -> usize {
+        P::upgrade(&self.0).map_or(0, |channel| channel.sender_count())
+    }
+}
+
+impl<P: BroadcastRef> Clone for WeakSender<P> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<P: BroadcastRef> fmt::Debug for WeakSender<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakSender").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,74 @@
+//! Ends that could send, and keep nothing open.
+
+use core::fmt;
+
+use super::{ChannelRef, Sender, UnboundedSender};
+
+/// What a channel's sender leaves behind, to be a [`Sender`] again as long as there is one.
+///
+/// It does not keep the channel open: receivers get the end once the last *sender* has gone. For a task
+/// that sends to itself, a cache of senders, a timer that may outlive those it reports to.
+///
+/// ```
+/// use polliwog_core::sync::mpsc::Channel;
+///
+/// let mut channel = Channel::<u8, 4>::new();
+/// let (sender, mut receiver) = channel.split();
+/// let weak = sender.downgrade();
+/// weak.upgrade().unwrap().try_send(7).unwrap();
+/// drop(sender);
+/// assert!(weak.upgrade().is_none());
+/// assert_eq!(receiver.try_recv(), Ok(7));
+/// assert!(receiver.try_recv().is_err());
+/// ```
+pub struct WeakSender<P: ChannelRef>(P::Weak);
+
+/// What an unbounded channel's sender leaves behind, to be an [`UnboundedSender`] again as long as there
+/// is one: see [`WeakSender`].
+pub struct WeakUnboundedSender<P: ChannelRef>(P::Weak);
+
+macro_rules! weak {
+    ($weak:ident of $sender:ident) => {
+        impl<P: ChannelRef> $sender<P> {
+            /// What can become a sender again as long as there is one, and keeps nothing open.
+            pub fn downgrade(&self) -> $weak<P> {
+                $weak(self.channel().downgrade())
+            }
+
+            /// How many ends send.
+            pub fn strong_count(&self) -> usize {
+                self.channel().sender_count()
+            }
+        }
+
+        impl<P: ChannelRef> $weak<P> {
+            /// A sender, unless the last one has gone; then there will be none any more.
+            pub fn upgrade(&self) -> Option<$sender<P>> {
+                let channel = P::upgrade(&self.0)?;
+                channel
+                    .add_sender_to_others()
+                    .then(|| $sender::new(channel))
+            }
+
+            /// How many ends send.
+            pub fn strong_count(&self) -> usize {
+                P::upgrade(&self.0).map_or(0, |channel| channel.sender_count())
+            }
+        }
+
+        impl<P: ChannelRef> Clone for $weak<P> {
+            fn clone(&self) -> Self {
+                Self(self.0.clone())
+            }
+        }
+
+        impl<P: ChannelRef> fmt::Debug for $weak<P> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($weak)).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+weak!(WeakSender of Sender);
+weak!(WeakUnboundedSender of UnboundedSender);

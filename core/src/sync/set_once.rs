@@ -1,0 +1,134 @@
+//! A value that is set once, and that others wait for.
+
+use core::fmt;
+use core::pin::pin;
+
+use super::Shared;
+use super::once_cell::OnceCell;
+use super::scope::Scope;
+use super::wait_list::{Wait, WaitList};
+
+/// A value that somebody sets once, and that others wait for.
+///
+/// As in tokio. Where whoever comes first is to make the value there is
+/// [`OnceCell`](super::OnceCell). It takes no allocation, and lies in a static, a structure, or behind an
+/// `Rc` or `Arc`.
+///
+/// ```
+/// use polliwog_core::sync::SetOnce;
+///
+/// static ADDRESS: SetOnce<[u8; 4]> = SetOnce::new();
+///
+/// async fn greet() -> u8 {
+///     ADDRESS.wait().await[0]
+/// }
+/// ADDRESS.set([10, 0, 0, 7]).unwrap();
+/// # let mut cx = core::task::Context::from_waker(core::task::Waker::noop());
+/// # assert!(core::pin::pin!(greet()).poll(&mut cx).is_ready());
+/// assert!(ADDRESS.set([10, 0, 0, 8]).is_err());
+/// ```
+///
+/// | operation | waits | from an interrupt handler |
+/// |---|---|---|
+/// | `wait` | yes | no |
+/// | `set`, `get`, `initialized` | no | yes, if [`Shared`] |
+pub struct SetOnce<T, S: Scope = Shared> {
+    cell: OnceCell<T, S>,
+    waiters: WaitList<S>,
+}
+
+impl<T, S: Scope> SetOnce<T, S> {
+    crate::shim::const_unless_loom! {
+        /// Without a value.
+        pub fn new() -> Self {
+            Self {
+                cell: OnceCell::new(),
+                waiters: WaitList::with_value(()),
+            }
+        }
+
+        /// As [`new`](Self::new), by tokio's name.
+        pub fn const_new() -> Self {
+            Self::new()
+        }
+    }
+
+    /// Sets the value, which wakes all who wait for it.
+    ///
+    /// # Errors
+    ///
+    /// The value, if there is one.
+    pub fn set(&self, value: T) -> Result<(), SetOnceError<T>> {
+        match self.cell.set(value) {
+            Ok(()) => {
+                self.waiters.notify_all(0);
+                Ok(())
+            }
+            Err(error) => Err(SetOnceError(error.into_inner())),
+        }
+    }
+
+    /// Whether there is a value.
+    #[inline]
+    pub fn initialized(&self) -> bool {
+        self.cell.initialized()
+    }
+
+    /// The value, if there is one.
+    #[inline]
+    pub fn get(&self) -> Option<&T> {
+        self.cell.get()
+    }
+
+    /// The value, if there is one.
+    pub fn into_inner(self) -> Option<T> {
+        self.cell.into_inner()
+    }
+
+    /// Waits until there is a value.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping it.
+    pub async fn wait(&self) -> &T {
+        let mut wait = pin!(Wait::<_>::new(&self.waiters, ()));
+        // Set before all are notified, so whoever does not see it under the lock is notified.
+        core::future::poll_fn(|cx| wait.as_mut().poll_with(cx, |_, _| self.cell.get())).await
+    }
+}
+
+impl<T, S: Scope> Default for SetOnce<T, S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T, S: Scope> From<T> for SetOnce<T, S> {
+    /// With a value.
+    fn from(value: T) -> Self {
+        Self {
+            cell: OnceCell::from(value),
+            waiters: WaitList::with_value(()),
+        }
+    }
+}
+
+impl<T: fmt::Debug, S: Scope> fmt::Debug for SetOnce<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SetOnce")
+            .field("value", &self.get())
+            .finish()
+    }
+}
+
+/// There is a value already; the one that was to be set is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetOnceError<T>(pub T);
+
+impl<T> fmt::Display for SetOnceError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the value has been set already")
+    }
+}
+
+impl<T: fmt::Debug> core::error::Error for SetOnceError<T> {}
