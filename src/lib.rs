@@ -137,6 +137,8 @@ pub mod time {
 mod pages {
     #[doc = include_str!("../core/README.md")]
     struct Core;
+    #[doc = include_str!("../docs/other-crates.md")]
+    struct OtherCrates;
     #[doc = include_str!("../macros/README.md")]
     struct Macros;
     #[doc = include_str!("../reactor-mio/README.md")]
