@@ -51,7 +51,7 @@ async fn open(root: &Path, name: &str) -> io::Result<File> {
     if name.is_empty() || !parts.all(|part| matches!(part, Component::Normal(_))) {
         return Err(io::Error::other("the name leads out of the served folder"));
     }
-    let mut file = File::open(root.join(name)).await?;
+    let file = File::open(root.join(name)).await?;
     if !file.metadata().await?.is_file() {
         return Err(io::Error::other("not a regular file"));
     }

@@ -46,7 +46,7 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `mio` (default) | the reactor for servers: sockets, files, blocking pool, Ctrl-C; implies `std` |
+//! | `mio` (default) | the reactor for servers: sockets, files, processes, blocking pool, Ctrl-C; implies `std` |
 //! | `spin` | the reactor for tests and microcontrollers: virtual time, idle hook, TCP in memory |
 //! | `std` | panic isolation, spawning from other threads; implies `alloc` |
 //! | `alloc` | tasks on the heap |
@@ -97,14 +97,13 @@ pub use polliwog_mio as mio;
 #[cfg(feature = "spin")]
 pub use polliwog_spin as spin;
 
+#[cfg(all(feature = "mio", any(unix, windows)))]
+pub use polliwog_mio::process;
 #[cfg(feature = "mio")]
 pub use polliwog_mio::{
     BlockingError, BlockingHandle, Cluster, Runtime, Trigger, UserEvent, block_on, cluster, fs,
     net, signal, spawn_blocking,
 };
-// Also beside mio, which has no module of this name: what one feature brings no other takes away.
-#[cfg(feature = "spin")]
-pub use polliwog_spin::io;
 #[cfg(all(feature = "spin", not(feature = "mio")))]
 pub use polliwog_spin::{Runtime, block_on, net};
 
@@ -122,6 +121,16 @@ pub mod task {
     pub use polliwog_core::task::*;
     #[cfg(feature = "mio")]
     pub use polliwog_mio::spawn_blocking;
+}
+
+/// Streams: with `mio` the program's own input and output, with `spin` pipes in memory and the traits of
+/// `embedded_io_async`. What one feature brings no other takes away.
+#[cfg(any(feature = "mio", feature = "spin"))]
+pub mod io {
+    #[cfg(feature = "mio")]
+    pub use polliwog_mio::io::*;
+    #[cfg(feature = "spin")]
+    pub use polliwog_spin::io::*;
 }
 
 /// Time: instants, sleeping, intervals and timeouts; and with `mio` a clock that tests can

@@ -278,6 +278,35 @@ mod threads {
         other.join().unwrap();
     }
 
+    /// A yield that somebody of another thread polls on behalf of a task which waits wakes that task's
+    /// executor.
+    #[test]
+    fn a_yield_on_behalf_of_another_threads_task_wakes_it() {
+        let (to_other, for_other) = mpsc::channel::<(Handle, Waker)>();
+        let other = thread::spawn(move || {
+            let executor = executor();
+            let (home, waker) = for_other.recv().unwrap();
+            while !home.is_parked() {
+                thread::yield_now();
+            }
+            executor.block_on(async {
+                let mut yielded = pin!(yield_now());
+                let polled = yielded.as_mut().poll(&mut Context::from_waker(&waker));
+                assert!(polled.is_pending());
+            });
+        });
+        let mut sent = false;
+        executor().block_on(poll_fn(|cx| {
+            if std::mem::replace(&mut sent, true) {
+                return Poll::Ready(());
+            }
+            let home = Handle::current().unwrap();
+            to_other.send((home, cx.waker().clone())).unwrap();
+            Poll::Pending
+        }));
+        other.join().unwrap();
+    }
+
     #[derive(Default)]
     struct Count(AtomicUsize);
 

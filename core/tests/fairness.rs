@@ -149,6 +149,90 @@ fn promise_15_a_busy_task_delays_nobody_by_more_than_two_of_its_polls() {
     }
 }
 
+/// Who yields lets everything else go first, and a timer that is due or news from the reactor are part of
+/// that: however many tasks compute and yield, they wait for the slice in which they come and no other.
+#[test]
+#[cfg(not(lean))]
+fn promise_15_who_yields_goes_after_what_the_look_finds() {
+    for millis in [1, 5] {
+        for of_timers in [true, false] {
+            for micros in [777, 2_500, 12_000, 10_123] {
+                for greedy in [1, 3, 20] {
+                    let slice = Duration::from_millis(millis);
+                    let between = Duration::from_micros(micros);
+                    let (_, worst) = lateness(slice, greedy, between, of_timers);
+                    assert!(worst <= 1.0, "{greedy} of {slice:?}, {between:?}: {worst}");
+                }
+            }
+        }
+    }
+}
+
+/// What is ready again after each look does not starve those that yield: beside tasks that the reactor finds
+/// ready each time they have one slice after the other.
+#[test]
+#[cfg(not(lean))]
+fn who_yields_goes_on_beside_what_every_look_finds() {
+    let work: &'static Work = for_ever();
+    let executor = claim(work);
+    let slice = Duration::from_millis(1);
+    for _ in 0..3 {
+        let always_ready = async move {
+            loop {
+                // Ready by the next look.
+                arrival(work, work.now.get() + Duration::from_nanos(1)).await;
+                work.compute(slice);
+            }
+        };
+        executor.spawner().spawn(always_ready).unwrap().detach();
+    }
+    let slices = Rc::new([0; 4].map(Cell::new));
+    for number in 0..4 {
+        let slices = slices.clone();
+        let task = async move {
+            loop {
+                slices[number].set(slices[number].get() + 1);
+                work.compute(slice);
+                yield_now().await;
+            }
+        };
+        executor.spawner().spawn(task).unwrap().detach();
+    }
+    let end = work.now.get() + 400 * slice;
+    executor.block_on(sleep_until(Instant::from_duration(end)));
+    // A turn has three slices of the others, and at least one of theirs.
+    let slices: Vec<u32> = slices.iter().map(Cell::get).collect();
+    assert!(slices.iter().all(|&n| n >= 24), "{slices:?}");
+    let spread = slices.iter().max().unwrap() - slices.iter().min().unwrap();
+    assert!(spread <= 1, "they take turns: {slices:?}");
+}
+
+/// A poll whose budget is used up has yielded: a timer does not wait for the others that have.
+#[test]
+#[cfg(not(lean))]
+fn who_has_used_up_the_budget_goes_after_what_the_look_finds() {
+    let work: &'static Work = for_ever();
+    let executor = claim(work);
+    let each = Duration::from_micros(10);
+    for _ in 0..4 {
+        let greedy = async move {
+            loop {
+                work.compute(each);
+                polliwog_core::task::consume_budget().await;
+            }
+        };
+        executor.spawner().spawn(greedy).unwrap().detach();
+    }
+    executor.block_on(async {
+        for round in 0..20 {
+            let at = work.now.get() + Duration::from_micros(3_333);
+            sleep_until(Instant::from_duration(at)).await;
+            let late = work.now.get() - at;
+            assert!(round == 0 || late <= 129 * each, "{round}: {late:?}");
+        }
+    });
+}
+
 /// Tasks whose polls are short hide none that computes now and then, and neither do waits.
 #[test]
 fn slow_polls_among_many_fast_ones_are_seen() {

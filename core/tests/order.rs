@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
@@ -32,7 +32,7 @@ impl Reactor for Still {
 const TASKS: usize = 16;
 
 fn claim() -> Executor<Still> {
-    static POOL: TaskPool<{ TASKS + 2 }, 1024> = TaskPool::new();
+    static POOL: TaskPool<{ TASKS + 3 }, 1024> = TaskPool::new();
     loop {
         if let Ok(executor) = Executor::new(&POOL, Still) {
             return executor;
@@ -104,7 +104,16 @@ fn a_task_that_is_still_to_come_keeps_its_place() {
     let all = Sleepers::start(&executor);
     let waking = all.clone();
     let task = async move {
-        yield_now().await;
+        // Not by a yield, after which others would go first.
+        let mut woken = false;
+        poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            match std::mem::replace(&mut woken, true) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
         for number in [5, 9, 1] {
             waking.waker(number).wake();
         }
@@ -146,6 +155,47 @@ fn promise_16_a_yield_lets_all_that_is_ready_go_first() {
     assert_eq!(notes.take(), ["spawned", "after the yield"].repeat(3));
 }
 
+/// A single task that yields, with one other that is woken: before the yield, after it, or never.
+#[test]
+fn one_that_is_woken_goes_before_one_that_yields() {
+    let executor = claim();
+    let all = Sleepers::start(&executor);
+    executor.block_on(async {
+        for round in 0..100 {
+            let mut yielded = std::pin::pin!(yield_now());
+            let mut polls = 0;
+            poll_fn(|cx| {
+                polls += 1;
+                if round % 5 == 1 {
+                    all.waker(3).wake();
+                }
+                if round % 5 == 3 {
+                    cx.waker().wake_by_ref();
+                }
+                let poll = yielded.as_mut().poll(cx);
+                if round % 5 == 2 {
+                    all.waker(3).wake();
+                }
+                if round % 5 == 4 {
+                    cx.waker().wake_by_ref();
+                }
+                poll
+            })
+            .await;
+            let before: &[usize] = if matches!(round % 5, 1 | 2) {
+                &[3]
+            } else {
+                &[]
+            };
+            assert_eq!(all.polled.take(), before, "{round}");
+            assert_eq!(polls, 2);
+            // What the last poll has woken.
+            yield_now().await;
+            all.polled.take();
+        }
+    });
+}
+
 /// Two tasks that yield in turn, whatever else comes and goes.
 #[test]
 fn tasks_that_yield_take_turns() {
@@ -170,6 +220,121 @@ fn tasks_that_yield_take_turns() {
     });
     executor.run_until_stalled().unwrap();
     assert_eq!(*trace.borrow(), "abc".repeat(11));
+}
+
+/// Those that have yielded come after all that has been woken by the next turn, in the order in which they
+/// yielded, each once in a turn, whatever wakes them meanwhile.
+#[test]
+fn who_has_yielded_comes_after_all_that_was_woken() {
+    let executor = claim();
+    let all = Sleepers::start(&executor);
+    let log = Rc::new(RefCell::new(Vec::new()));
+    let wakers = Rc::new(RefCell::new(Vec::new()));
+    let spawner = executor.spawner();
+    executor.block_on(async {
+        // By then the clock, which stands still, asks for no look in the middle of a turn.
+        for _ in 0..10 {
+            yield_now().await;
+        }
+        for number in [100, 101] {
+            let (all, log, wakers) = (all.clone(), log.clone(), wakers.clone());
+            let task = async move {
+                let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+                wakers.borrow_mut().push(waker);
+                for round in 0..4 {
+                    let mut yielded = std::pin::pin!(yield_now());
+                    poll_fn(|cx| {
+                        let poll = yielded.as_mut().poll(cx);
+                        if poll.is_pending() && round > 0 {
+                            // Woken after the yields, and yet before those that have yielded.
+                            all.waker(number - 100 + 2 * round).wake();
+                            // Woken once more: they keep their place.
+                            wakers.borrow().iter().for_each(Waker::wake_by_ref);
+                        }
+                        poll
+                    })
+                    .await;
+                    log.borrow_mut().extend(all.polled.take());
+                    log.borrow_mut().push(number);
+                }
+            };
+            spawner.spawn(task).unwrap().detach();
+        }
+        for _ in 0..10 {
+            yield_now().await;
+        }
+    });
+    assert_eq!(
+        log.take(),
+        [100, 101, 2, 3, 100, 101, 4, 5, 100, 101, 6, 7, 100, 101]
+    );
+}
+
+/// A turn that an error ends goes on where it was, those that have yielded after the others.
+#[test]
+fn a_failed_look_keeps_the_order() {
+    /// Whose looks fail, and whose clock goes a second for each reading.
+    struct Failing(Cell<u64>);
+
+    impl Reactor for &Failing {
+        type Error = &'static str;
+
+        fn now(&self) -> Instant {
+            self.0.set(self.0.get() + 1);
+            Instant::from_nanos(self.0.get() * 1_000_000_000)
+        }
+
+        fn park(&self, _: Deadline) -> Result<(), &'static str> {
+            Err("no")
+        }
+
+        fn unparker(&self) -> Waker {
+            Waker::noop().clone()
+        }
+    }
+
+    static POOL: TaskPool<8, 1024> = TaskPool::new();
+    let executor = Executor::new(
+        &POOL,
+        Box::leak(Box::new(Failing(Cell::new(0)))) as &Failing,
+    )
+    .unwrap();
+    let log = Rc::new(RefCell::new(Vec::new()));
+    let waker = Rc::new(RefCell::new(Waker::noop().clone()));
+    for number in 0..6 {
+        let (log, waker) = (log.clone(), waker.clone());
+        let task = async move {
+            for _ in 0..3 {
+                log.borrow_mut().push(number);
+                waker.borrow().wake_by_ref();
+                yield_now().await;
+            }
+        };
+        executor.spawner().spawn(task).unwrap().detach();
+    }
+    let notes = log.clone();
+    let kept = waker.clone();
+    let woken = poll_fn(move |cx| {
+        *kept.borrow_mut() = cx.waker().clone();
+        notes.borrow_mut().push(9);
+        Poll::<()>::Pending
+    });
+    executor.spawner().spawn(woken).unwrap().detach();
+    let mut failures = 0;
+    while log.borrow().iter().filter(|&&n| n != 9).count() < 18 {
+        failures += usize::from(executor.run().is_err());
+        assert!(failures < 100);
+    }
+    let log = log.take();
+    assert!(failures > 3, "{failures}");
+    let yielders: Vec<_> = log.iter().copied().filter(|&n| n != 9).collect();
+    assert_eq!(yielders, [0, 1, 2, 3, 4, 5].repeat(3));
+    let position = log.iter().position(|&n| n == 9);
+    assert_eq!(
+        position,
+        Some(6),
+        "woken before any of them comes again: {log:?}"
+    );
 }
 
 /// What other threads wake is taken over at the start of a turn: blocks in the order of their first

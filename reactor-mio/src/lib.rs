@@ -34,6 +34,8 @@
 //! | work that blocks | [`spawn_blocking`], [`blocking`] |
 //! | all cores | [`Cluster`], [`cluster`] |
 //! | waking a task from a thread | [`UserEvent`] |
+//! | standard input and output | [`io`] |
+//! | other programs | [`process`] |
 //! | Ctrl-C | [`signal`] |
 //! | sources of your own | [`Registered`] |
 //! | virtual time in tests | [`time`] |
@@ -49,7 +51,10 @@ pub mod cluster;
 mod dispatch;
 mod event;
 pub mod fs;
+pub mod io;
 pub mod net;
+#[cfg(any(unix, windows))]
+pub mod process;
 mod reactor;
 mod runtime;
 pub mod signal;

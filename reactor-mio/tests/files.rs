@@ -129,7 +129,9 @@ fn files_are_streams() {
         file.close().await.unwrap();
         let mut file = File::open(&path.0).await.unwrap();
         let mut all = Vec::new();
-        file.read_to_end(&mut all).await.unwrap();
+        AsyncReadExt::read_to_end(&mut file, &mut all)
+            .await
+            .unwrap();
         assert_eq!(all.len(), 100_000);
         assert!(
             all.iter()

@@ -104,6 +104,20 @@ fn every_stream_and_half_is_one() {
     });
 }
 
+#[cfg(unix)]
+#[test]
+fn every_local_stream_and_half_is_one() {
+    use polliwog_mio::net::unix::UnixStream;
+    polliwog_mio::block_on(async {
+        let (near, far) = UnixStream::pair().unwrap();
+        write_two(&near).await;
+        assert_eq!(read_all(&far, 5).await.unwrap(), b"a frog in a pond");
+        let (_reader, writer) = far.into_split();
+        write_two_as_hyper(writer).await;
+        assert_eq!(read_all_as_hyper(near, 5).await, b"a frog in a pond");
+    });
+}
+
 /// What comes later wakes the reader, as often as there is something.
 #[test]
 fn a_reader_waits() {

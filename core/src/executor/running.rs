@@ -168,11 +168,11 @@ impl<'a, R: Reactor> Running<'a, R> {
         }
     }
 
-    /// Reads the clock and looks at the reactor, if it is time.
+    /// Reads the clock and looks at the reactor, if it is time: whether it has.
     #[cold]
-    pub(super) fn look_if_time(&mut self) -> Result<(), RunError<R::Error>> {
+    pub(super) fn look_if_time(&mut self) -> Result<bool, RunError<R::Error>> {
         if !R::HAS_CLOCK {
-            return self.look(Deadline::Now);
+            return self.look(Deadline::Now).map(|()| true);
         }
         let now = self.reactor.now();
         // Time may have passed since the last note of it.
@@ -180,10 +180,10 @@ impl<'a, R: Reactor> Running<'a, R> {
         self.core.forget_time();
         if self.pace.check(now) {
             let parked = self.reactor.park(Deadline::Now);
-            return self.looked(parked, Some(now));
+            return self.looked(parked, Some(now)).map(|()| true);
         }
         self.put_off_look();
-        Ok(())
+        Ok(false)
     }
 
     /// Looks at the reactor for at most until `until`, then at the timers.

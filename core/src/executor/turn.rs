@@ -67,8 +67,11 @@ impl<R: Reactor> Running<'_, R> {
     #[cold]
     fn look_in_between<'t>(&mut self, mut turn: Turn<'t>) -> Result<Turn<'t>, RunError<R::Error>> {
         let rest = Rest(&mut turn);
-        self.look_if_time()?;
+        let looked = self.look_if_time()?;
         forget(rest);
+        if looked {
+            turn.looked();
+        }
         Ok(turn)
     }
 

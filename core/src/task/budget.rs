@@ -55,6 +55,7 @@ use core::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::waker::wake_last;
 use crate::executor::context;
 
 /// The units of a poll.
@@ -143,7 +144,7 @@ fn refuse(cx: &mut Context<'_>) -> Poll<()> {
         return Poll::Ready(());
     }
     context::set_budget(left);
-    cx.waker().wake_by_ref();
+    wake_last(cx.waker());
     Poll::Pending
 }
 

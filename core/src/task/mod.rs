@@ -26,6 +26,8 @@
 //! and `time::list`.
 
 mod abort_on_drop;
+#[cfg(not(lean))]
+mod block;
 pub(crate) mod body;
 pub mod budget;
 mod fixed_join_set;

@@ -8,14 +8,19 @@
 //! So tasks run in the order in which they were woken, those of one block that others have woken since
 //! the last turn in the order of their indices.
 //!
+//! A task that yields says that everything else is to go first, what the next look at the reactor finds
+//! included. So there is a second list, of those that have yielded: a turn goes through it after the
+//! first one, and a look at the reactor in the middle of that puts what is left of it behind what has been
+//! woken by then. A turn polls at least one of those that have yielded, so none waits for ever.
+//!
 //! The only slot that the executor's thread has woken is not in the list but beside it, where a turn that has
 //! nothing else to do finds it at once.
 //!
 //! # Invariants
 //!
-//! * **R1.** A slot is in the list, or still to come in the turn that took the list over, if and only if
-//!   its `next` is not null; the last slot has [`LAST`] there, and `head` is that if the list is
-//!   empty, or [`OPEN`]. `tail` points to the last slot's `next`, or to `head`.
+//! * **R1.** A slot is in one of the two lists, or still to come in the turn that took the lists over, if
+//!   and only if its `next` is not null; the last slot has [`LAST`] there, and a list's `head` is that if
+//!   it is empty, or [`OPEN`]. `tail` points to the last slot's `next`, or to `head`.
 //! * **R2.** Whoever turns a remote word from zero to non-zero pushes the block onto the remote
 //!   stack, exactly once; the consumer reads the block's link before it zeroes the word, because
 //!   from then on the block may be pushed anew.
@@ -25,230 +30,88 @@
 
 use core::ptr;
 
+pub(crate) use super::block::{Block, BlockOf, SLOTS};
 use super::slot::{Slot, SlotRef};
-use crate::executor::core::Core;
-use crate::shim::{AtomicBool, AtomicPtr, AtomicUsize, Cell, Ordering, const_unless_loom};
-
-/// Slots of a full block.
-pub(crate) const SLOTS: usize = usize::BITS as usize;
+use crate::shim::{AtomicBool, AtomicPtr, Cell, Ordering, const_unless_loom};
 
 /// What [`Slot::next`] of the last slot in the list is, instead of a slot's name.
 const LAST: *const () = ptr::without_provenance(1);
 
-/// [`ReadyQueue::head`] of an empty list during a turn: then no slot goes beside the list, as that would
-/// not look whether it is still to come.
+/// The head of an empty list of woken slots during a turn, or while any slot has yielded: then no slot goes
+/// beside the list, as that would not look whether it is still to come.
 const OPEN: *const () = ptr::without_provenance(2);
 
-/// The head of a block; its slots follow in memory. A slot's index fits into the lowest bits of
-/// its address, which are zero.
-#[repr(C)]
-#[cfg_attr(target_pointer_width = "64", repr(align(64)))]
-#[cfg_attr(not(target_pointer_width = "64"), repr(align(32)))]
-pub(crate) struct Block {
-    core: AtomicPtr<Core>,
-    remote: AtomicUsize,
-    next_remote: AtomicPtr<Block>,
-    free: FreeSet,
-    /// The next block that has free slots.
-    pub(crate) next_free: Cell<*const Block>,
-    /// The next block of the same executor.
-    pub(crate) next: Cell<*const Block>,
-    /// How many slots follow.
-    len: Cell<usize>,
-    /// The timers of the slots, if there are any yet: as many as there are slots.
-    #[cfg(feature = "embassy-time")]
-    pub(crate) timers: Cell<*const crate::embassy::TaskTimer>,
+/// Whether there is no slot of this name, as it is the end of a list.
+#[inline]
+fn is_end(name: *const ()) -> bool {
+    name.addr() <= OPEN.addr()
 }
 
-/// A block with `N` slots.
-#[repr(C)]
-pub(crate) struct BlockOf<const N: usize> {
-    pub(crate) head: Block,
-    slots: [Slot; N],
+/// A list of slots, linked through the slots (R1).
+struct List {
+    /// The name of the first slot. Null only before an executor has opened the queue, so that a static
+    /// one costs no flash.
+    head: Cell<*const ()>,
+    /// Where the name of the next slot goes.
+    tail: Cell<*const Cell<*const ()>>,
 }
 
-impl<const N: usize> BlockOf<N> {
-    /// The head, with the provenance of the whole block.
-    pub(crate) fn head(&'static self) -> *const Block {
-        // A slot's index takes the place of the lowest bits.
-        const { assert!(align_of::<Self>() >= SLOTS && N <= SLOTS) };
-        ptr::from_ref(self).cast()
-    }
+/// Slots that were a [`List`]: the first one's name, and where the last one says so.
+#[derive(Clone, Copy)]
+struct Chain {
+    next: *const (),
+    tail: *const Cell<*const ()>,
 }
 
-#[cfg(not(loom))]
-impl<const N: usize> BlockOf<N> {
-    pub(crate) const fn new() -> Self {
-        Self {
-            head: Block::new(),
-            slots: [const { Slot::new() }; N],
-        }
-    }
-}
-
-#[cfg(loom)]
-impl<const N: usize> BlockOf<N> {
-    pub(crate) fn new() -> Self {
-        Self {
-            head: Block::new(),
-            slots: core::array::from_fn(|_| Slot::new()),
-        }
-    }
-}
-
-impl Block {
+impl List {
     const_unless_loom! {
         fn new() -> Self {
             Self {
-                core: AtomicPtr::new(ptr::null_mut()),
-                remote: AtomicUsize::new(0),
-                next_remote: AtomicPtr::new(ptr::null_mut()),
-                free: FreeSet::new(),
-                next_free: Cell::new(ptr::null()),
-                next: Cell::new(ptr::null()),
-                len: Cell::new(0),
-                #[cfg(feature = "embassy-time")]
-                timers: Cell::new(ptr::null()),
+                head: Cell::new(ptr::null()),
+                tail: Cell::new(ptr::null()),
             }
         }
     }
 
-    /// Gives the block to `core` with its first `len` slots free. Words that stale wakers have
-    /// set stay as they are: the executor will find nothing to do for them.
-    pub(crate) fn adopt(&self, core: *const Core, len: usize) {
-        self.core.store(core.cast_mut(), Ordering::Relaxed);
-        self.len.set(len);
-        self.free.fill(usize::MAX >> (SLOTS - len));
-        self.next_free.set(ptr::null());
-        self.next.set(ptr::null());
+    fn open(&'static self) {
+        self.head.set(LAST);
+        self.tail.set(&self.head);
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.len.get()
-    }
-
-    /// How many slots are taken.
-    pub(crate) fn taken(&self) -> usize {
-        self.len.get() - self.free.count()
-    }
-
-    pub(crate) fn free(&self) -> &FreeSet {
-        &self.free
-    }
-
-    /// Whether another thread has woken the slot and the executor has not yet taken note of it.
-    pub(crate) fn is_remote(&self, index: usize) -> bool {
-        self.remote.load(Ordering::Relaxed) >> index & 1 != 0
-    }
-
-    pub(crate) fn core(&self) -> *const Core {
-        self.core.load(Ordering::Relaxed)
-    }
-
-    /// The slot at `index`.
+    /// Puts a slot at the end, unless it is in a list already.
     ///
     /// # Safety
     ///
-    /// `block` points to the head of a [`BlockOf`] with more than `index` slots, with the
-    /// provenance of all of it.
+    /// As for [`ReadyQueue::push`].
     #[inline]
-    pub(crate) unsafe fn slot(block: *const Block, index: usize) -> SlotRef {
-        // SAFETY: the caller's promise.
-        unsafe { SlotRef::new(block, index) }
-    }
-
-    /// Where that is in memory.
-    ///
-    /// # Safety
-    ///
-    /// As for [`slot`](Self::slot).
-    #[inline]
-    pub(crate) unsafe fn slot_at(block: *const Block, index: usize) -> *const Slot {
-        // SAFETY: the caller's promise; the slots start where `BlockOf` has them, whatever N.
-        unsafe {
-            let slots = (&raw const (*block.cast::<BlockOf<1>>()).slots).cast::<Slot>();
-            slots.add(index)
+    unsafe fn append(&self, name: SlotRef) {
+        let next = &name.next;
+        if !next.get().is_null() {
+            return;
         }
+        next.set(LAST);
+        // SAFETY: R1: a cell of this list or of a slot of this executor; S1.
+        unsafe { (*self.tail.replace(next)).set(name.as_ptr()) };
     }
-}
 
-/// The free slots of a block. With `std` only the executor's thread claims and frees; without,
-/// an interrupt handler may claim at any time.
-pub(crate) struct FreeSet {
-    #[cfg(feature = "std")]
-    bits: Cell<usize>,
-    #[cfg(not(feature = "std"))]
-    bits: AtomicUsize,
-}
-
-impl FreeSet {
-    const_unless_loom! {
-        fn new() -> Self {
-            #[cfg(feature = "std")]
-            return Self { bits: Cell::new(0) };
-            #[cfg(not(feature = "std"))]
-            return Self { bits: AtomicUsize::new(0) };
+    /// Takes all slots out; the empty list's head is `end` then.
+    #[inline]
+    fn take(&self, end: *const ()) -> Chain {
+        Chain {
+            next: self.head.replace(end),
+            tail: self.tail.replace(&self.head),
         }
     }
 
-    fn fill(&self, bits: usize) {
-        #[cfg(feature = "std")]
-        self.bits.set(bits);
-        #[cfg(not(feature = "std"))]
-        self.bits.store(bits, Ordering::Relaxed);
-    }
-
-    fn count(&self) -> usize {
-        #[cfg(feature = "std")]
-        return self.bits.get().count_ones() as usize;
-        #[cfg(not(feature = "std"))]
-        return self.bits.load(Ordering::Relaxed).count_ones() as usize;
-    }
-
-    /// Takes the lowest free slot; also tells whether it was the last one.
-    #[cfg(feature = "std")]
+    /// Puts a chain, which is not empty, before all others.
     #[inline]
-    pub(crate) fn claim(&self) -> Option<(usize, bool)> {
-        let bits = self.bits.get();
-        if bits == 0 {
-            return None;
-        }
-        let rest = bits & (bits - 1);
-        self.bits.set(rest);
-        Some((bits.trailing_zeros() as usize, rest == 0))
-    }
-
-    /// Takes a free slot; also tells whether it was the last one.
-    #[cfg(not(feature = "std"))]
-    #[inline]
-    pub(crate) fn claim(&self) -> Option<(usize, bool)> {
-        let mut bits = self.bits.load(Ordering::Relaxed);
-        while bits != 0 {
-            let rest = bits & (bits - 1);
-            // Acquire: what the former tenant's end did to `run` and `body` comes before our use.
-            match self
-                .bits
-                .compare_exchange_weak(bits, rest, Ordering::Acquire, Ordering::Relaxed)
-            {
-                Ok(_) => return Some((bits.trailing_zeros() as usize, rest == 0)),
-                Err(now) => bits = now,
-            }
-        }
-        None
-    }
-
-    /// Gives a slot back; tells whether there was none free before.
-    #[inline]
-    pub(crate) fn release(&self, index: usize) -> bool {
-        #[cfg(feature = "std")]
-        {
-            let bits = self.bits.get();
-            self.bits.set(bits | 1 << index);
-            bits == 0
-        }
-        #[cfg(not(feature = "std"))]
-        {
-            self.bits.fetch_or(1 << index, Ordering::Release) == 0
+    fn prepend(&self, chain: Chain) {
+        let second = self.head.replace(chain.next);
+        let empty = is_end(second);
+        // SAFETY: R1, S1: the `next` of the last slot.
+        unsafe { (*chain.tail).set(if empty { LAST } else { second }) };
+        if empty {
+            self.tail.set(chain.tail);
         }
     }
 }
@@ -259,12 +122,11 @@ pub(crate) struct ReadyQueue {
     remote: AtomicPtr<Block>,
     /// Set while the executor is about to block or blocks.
     parked: AtomicBool,
-    /// The name of the first slot in the list. Null only before an executor has opened the queue, so
-    /// that a static one costs no flash.
-    head: Cell<*const ()>,
-    /// Where the name of the next slot goes.
-    tail: Cell<*const Cell<*const ()>>,
-    /// The slot that the executor's thread has woken if that is the only one: then the list is empty.
+    /// The slots that are due, but for those that have yielded.
+    woken: List,
+    /// The slots that have yielded.
+    yielded: List,
+    /// The slot that the executor's thread has woken if that is the only one: then the lists are empty.
     #[cfg(threads)]
     first: Cell<Option<SlotRef>>,
 }
@@ -275,8 +137,8 @@ impl ReadyQueue {
             Self {
                 remote: AtomicPtr::new(ptr::null_mut()),
                 parked: AtomicBool::new(false),
-                head: Cell::new(ptr::null()),
-                tail: Cell::new(ptr::null()),
+                woken: List::new(),
+                yielded: List::new(),
                 #[cfg(threads)]
                 first: Cell::new(None),
             }
@@ -285,8 +147,8 @@ impl ReadyQueue {
 
     /// Prepares an empty queue for an executor.
     pub(crate) fn open(&'static self) {
-        self.head.set(LAST);
-        self.tail.set(&self.head);
+        self.woken.open();
+        self.yielded.open();
     }
 
     /// Notes that a slot is due, on the executor's thread.
@@ -297,19 +159,44 @@ impl ReadyQueue {
     #[inline]
     pub(crate) unsafe fn push(&self, slot: SlotRef) {
         #[cfg(threads)]
-        if self.head.get() == LAST {
+        if self.woken.head.get() == LAST {
             match self.first.get() {
                 None => return self.first.set(Some(slot)),
                 Some(first) if first == slot => return,
                 Some(first) => {
                     self.first.set(None);
                     // SAFETY: it was pushed before.
-                    unsafe { self.append(first) };
+                    unsafe { self.woken.append(first) };
                 }
             }
         }
         // SAFETY: the caller's promise.
-        unsafe { self.append(slot) };
+        unsafe { self.woken.append(slot) };
+    }
+
+    /// Notes that a slot is due after everything else, on the executor's thread.
+    ///
+    /// # Safety
+    ///
+    /// As for [`push`](Self::push).
+    #[inline]
+    pub(crate) unsafe fn defer(&self, slot: SlotRef) {
+        if self.woken.head.get() == LAST {
+            #[cfg(threads)]
+            match self.first.get() {
+                None => self.woken.head.set(OPEN),
+                Some(first) if first == slot => return,
+                Some(first) => {
+                    self.first.set(None);
+                    // SAFETY: it was pushed before.
+                    unsafe { self.woken.append(first) };
+                }
+            }
+            #[cfg(not(threads))]
+            self.woken.head.set(OPEN);
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.yielded.append(slot) };
     }
 
     /// Whether the slot is the one beside the list.
@@ -323,22 +210,6 @@ impl ReadyQueue {
         };
     }
 
-    /// Puts a slot at the end of the list, unless it is there already.
-    ///
-    /// # Safety
-    ///
-    /// As for [`push`](Self::push).
-    #[inline]
-    unsafe fn append(&self, name: SlotRef) {
-        let next = &name.next;
-        if !next.get().is_null() {
-            return;
-        }
-        next.set(LAST);
-        // SAFETY: R1: a cell of this queue or of a slot of this executor; S1.
-        unsafe { (*self.tail.replace(next)).set(name.as_ptr()) };
-    }
-
     /// Sets a bit of a block, from anywhere. `true`: the executor must be unparked.
     ///
     /// # Safety
@@ -350,13 +221,13 @@ impl ReadyQueue {
         let head = unsafe { &*block };
         // Even if the bit is set already: the release makes what the waking thread did before
         // visible to the poll that this bit will cause.
-        if head.remote.fetch_or(bit, Ordering::AcqRel) != 0 {
+        if head.remote().fetch_or(bit, Ordering::AcqRel) != 0 {
             return false;
         }
         // R2: we turned the word, we push.
         let mut top = self.remote.load(Ordering::Relaxed);
         loop {
-            head.next_remote.store(top, Ordering::Relaxed);
+            head.next_remote().store(top, Ordering::Relaxed);
             match self.remote.compare_exchange_weak(
                 top,
                 block.cast_mut(),
@@ -406,7 +277,7 @@ impl ReadyQueue {
         if self.first.get().is_some() {
             return true;
         }
-        self.head.get() != LAST || !self.remote.load(Ordering::Relaxed).is_null()
+        self.woken.head.get() != LAST || !self.remote.load(Ordering::Relaxed).is_null()
     }
 
     /// Moves what others have woken to the end of the list.
@@ -425,7 +296,7 @@ impl ReadyQueue {
         let mut block = ptr::null_mut::<Block>();
         while !rest.is_null() {
             // SAFETY: S1; every block on the stack belongs to this executor.
-            let link = unsafe { &(*rest).next_remote };
+            let link = unsafe { &(*rest).next_remote() };
             let next = link.load(Ordering::Relaxed);
             link.store(block, Ordering::Relaxed);
             (block, rest) = (rest, next);
@@ -434,13 +305,13 @@ impl ReadyQueue {
             // SAFETY: as above.
             let head = unsafe { &*block };
             // R2: the link first, then the word.
-            let next = head.next_remote.load(Ordering::Relaxed);
-            let mut bits = head.remote.swap(0, Ordering::AcqRel);
+            let next = head.next_remote().load(Ordering::Relaxed);
+            let mut bits = head.remote().swap(0, Ordering::AcqRel);
             while bits != 0 {
                 let index = bits.trailing_zeros() as usize;
                 bits &= bits - 1;
                 // SAFETY: only bits of slots that exist are ever set; this is the executor's thread.
-                unsafe { self.append(Block::slot(block, index)) };
+                unsafe { self.woken.append(Block::slot(block, index)) };
             }
             block = next;
         }
@@ -450,7 +321,7 @@ impl ReadyQueue {
     #[cfg(threads)]
     #[inline]
     pub(crate) fn has_local(&self) -> bool {
-        self.first.get().is_some() || self.head.get() != LAST
+        self.first.get().is_some() || self.woken.head.get() != LAST
     }
 
     /// The slot that is due now if there is just one, which this thread has woken, and nothing
@@ -461,8 +332,11 @@ impl ReadyQueue {
     #[cfg(threads)]
     #[inline]
     pub(crate) fn only(&self, unusual: impl FnOnce() -> bool) -> Option<Found> {
-        let first = self.first.get()?;
-        let others = self.head.get() != LAST || !self.remote.load(Ordering::Relaxed).is_null();
+        let Some(first) = self.first.get() else {
+            return self.only_yielded(unusual);
+        };
+        let others =
+            self.woken.head.get() != LAST || !self.remote.load(Ordering::Relaxed).is_null();
         if others || unusual() {
             return None;
         }
@@ -470,6 +344,24 @@ impl ReadyQueue {
         let (block, index) = first.place();
         // SAFETY: S4, and S1 for the block.
         Some(unsafe { Found::new(block, index) })
+    }
+
+    /// The same for one that has yielded.
+    #[cfg(threads)]
+    #[inline]
+    fn only_yielded(&self, unusual: impl FnOnce() -> bool) -> Option<Found> {
+        if self.woken.head.get() != OPEN || !self.remote.load(Ordering::Relaxed).is_null() {
+            return None;
+        }
+        // SAFETY: R1: with nothing woken, nor beside the list, and no turn, somebody has yielded.
+        let found = unsafe { Self::find(self.yielded.head.get()) };
+        if found.slot.next.get() != LAST || unusual() {
+            return None;
+        }
+        found.slot.next.set(ptr::null());
+        self.yielded.take(LAST);
+        self.woken.head.set(LAST);
+        Some(found)
     }
 
     /// Begins a turn with everything that is due now. Wakes from now on wait for the next one, but those
@@ -481,35 +373,47 @@ impl ReadyQueue {
         #[cfg(threads)]
         if let Some(first) = self.first.replace(None) {
             // SAFETY: this is the executor's thread, and the slot was pushed.
-            unsafe { self.append(first) };
+            unsafe { self.woken.append(first) };
         }
         self.collect();
         Turn {
             queue: self,
-            next: self.head.replace(OPEN),
-            tail: self.tail.replace(&self.head),
+            rest: self.woken.take(OPEN),
+            yielded: self.yielded.take(LAST),
         }
     }
 
-    /// What follows a turn: a slot that is the only one in the list goes beside it.
+    /// What follows a turn: a slot that is the only one in the lists goes beside them.
     #[inline]
     fn close_turn(&self) {
-        let head = self.head.get();
-        if head == OPEN {
-            return self.head.set(LAST);
+        let head = self.woken.head.get();
+        if is_end(head) {
+            return self.settle();
         }
-        // `LAST` if a turn without any slot has just ended a second time.
         #[cfg(threads)]
-        if head != LAST {
+        if self.yielded.head.get() == LAST {
             // SAFETY: R1.
             let found = unsafe { Self::find(head) };
             if found.slot.next.get() == LAST {
                 found.slot.next.set(ptr::null());
-                self.head.set(LAST);
-                self.tail.set(&self.head);
+                self.woken.take(LAST);
                 self.first.set(Some(found.name));
             }
         }
+    }
+
+    /// Says in the head of an empty list of woken slots, outside of a turn, whether any slot has yielded.
+    #[inline]
+    fn settle(&self) {
+        if is_end(self.woken.head.get()) {
+            let none = self.yielded.head.get() == LAST;
+            self.woken.head.set(if none { LAST } else { OPEN });
+        }
+    }
+
+    /// Whether anything has been woken since the turn that is under way began.
+    fn has_woken(&self) -> bool {
+        self.woken.head.get() != OPEN || !self.remote.load(Ordering::Relaxed).is_null()
     }
 
     /// The slot of this name.
@@ -591,62 +495,89 @@ impl Found {
     }
 }
 
-/// The slots that are due in one turn of the run loop, in the order in which they were woken.
+/// The slots that are due in one turn of the run loop, in the order in which they were woken, and then
+/// those that had yielded.
 ///
 /// Whoever drops it before its end has to [put the rest back](Self::put_back). Without `std`, where a
 /// panic passes through the run loop, its destructor does that.
 pub(crate) struct Turn<'a> {
     queue: &'a ReadyQueue,
-    /// The name of the next slot, or [`LAST`].
-    next: *const (),
-    /// Where the [`LAST`] is, unless this is the end.
-    tail: *const Cell<*const ()>,
+    /// The slots to come.
+    rest: Chain,
+    /// Those after them, which had yielded when the turn began. No name but null: now these are the rest.
+    yielded: Chain,
 }
 
 impl Turn<'_> {
     /// The next slot.
     #[inline]
     pub(crate) fn next_slot(&mut self) -> Option<Found> {
-        if self.next == LAST {
-            self.queue.close_turn();
-            return None;
+        if is_end(self.rest.next) {
+            if is_end(self.yielded.next) {
+                self.queue.close_turn();
+                return None;
+            }
+            self.rest = self.yielded;
+            self.yielded.next = ptr::null();
         }
         // SAFETY: R1.
-        let found = unsafe { ReadyQueue::find(self.next) };
-        self.next = found.slot.next.replace(ptr::null());
+        let found = unsafe { ReadyQueue::find(self.rest.next) };
+        self.rest.next = found.slot.next.replace(ptr::null());
         Some(found)
     }
 
-    /// Ends the turn: puts what is left of it back, before what has been woken meanwhile.
-    #[cold]
-    pub(crate) fn put_back(&mut self) {
-        let queue = self.queue;
-        if queue.head.get() == OPEN {
-            queue.head.set(LAST);
-        }
-        if self.next != LAST {
-            let second = queue.head.replace(core::mem::replace(&mut self.next, LAST));
-            // SAFETY: R1, S1: the `next` of the last slot.
-            unsafe { (*self.tail).set(second) };
-            if second == LAST {
-                queue.tail.set(self.tail);
-            }
+    /// To be told of a look at the reactor in the middle of the turn: if what is left are tasks that have
+    /// yielded, what has been woken by now goes before them, in the next turn.
+    #[inline]
+    pub(crate) fn looked(&mut self) {
+        let yielded = self.yielded.next.is_null() && !is_end(self.rest.next);
+        if yielded && self.queue.has_woken() {
+            self.put_back();
         }
     }
 
-    /// Puts the slots in an order drawn from `seed`.
+    /// Ends the turn: puts what is left of it back, before what has been woken, or has yielded, meanwhile.
+    #[cold]
+    pub(crate) fn put_back(&mut self) {
+        let queue = self.queue;
+        let woken = !self.yielded.next.is_null();
+        for (chain, list) in [
+            (self.rest, if woken { &queue.woken } else { &queue.yielded }),
+            (self.yielded, &queue.yielded),
+        ] {
+            if !is_end(chain.next) {
+                list.prepend(chain);
+            }
+        }
+        (self.rest.next, self.yielded.next) = (LAST, LAST);
+        queue.settle();
+    }
+
+    /// Puts the slots in an order drawn from `seed`, those that have yielded among the others.
     #[cfg(any(feature = "std", feature = "simulation"))]
     #[cold]
     pub(crate) fn shuffle(&mut self, seed: &mut u64) {
-        let (mut len, mut name) = (0, self.next);
-        while name != LAST {
+        if !is_end(self.yielded.next) {
+            if !is_end(self.rest.next) {
+                // SAFETY: R1, S1: the `next` of the last slot.
+                unsafe { (*self.rest.tail).set(self.yielded.next) };
+                self.yielded.next = self.rest.next;
+            }
+            self.rest = self.yielded;
+            self.yielded.next = LAST;
+        }
+        let (mut len, mut name) = (0, self.rest.next);
+        while !is_end(name) {
             // SAFETY: R1.
             name = unsafe { ReadyQueue::find(name) }.slot.next.get();
             len += 1;
         }
         if len > 0 {
-            let (next, last) = ReadyQueue::shuffled(self.next, len, seed);
-            (self.next, self.tail) = (next, &last.next);
+            let (next, last) = ReadyQueue::shuffled(self.rest.next, len, seed);
+            self.rest = Chain {
+                next,
+                tail: &last.next,
+            };
         }
     }
 }

@@ -107,7 +107,23 @@ pub(crate) unsafe fn wake(slot: SlotRef) {
     unsafe { wake_remote(slot) };
 }
 
-/// The same from another thread.
+/// Wakes the task that is being polled, so that it goes on after everything else: after what is ready, and
+/// after what the next look at the reactor finds. A waker that is not its own is woken like any other.
+#[inline]
+pub(crate) fn wake_last(waker: &Waker) {
+    #[cfg(not(lean))]
+    if let Some(slot) = slot(waker) {
+        // SAFETY: S1, S4; the block's core never goes away either.
+        let core = unsafe { (*slot.block()).core() };
+        if context::is_current(core) {
+            // SAFETY: the context says that this thread, or level, is the executor's, which has the slot.
+            return unsafe { (*core).ready.defer(slot) };
+        }
+    }
+    waker.wake_by_ref();
+}
+
+/// As [`wake`], from another thread.
 ///
 /// # Safety
 ///

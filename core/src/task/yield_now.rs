@@ -4,13 +4,19 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
+use super::waker::wake_last;
+
 /// Lets all other tasks that are ready run before this one goes on.
 ///
-/// Tasks run in the order in which they were woken, so whatever has been spawned or woken before the
-/// yield goes first, and then this task goes on; on a chip with a single core (feature `single-core`)
-/// tasks run in the order of their indices in each turn. A busy executor looks at input, output and timers
-/// about every 100 µs, or after each poll where polls take longer; so a task that computes
-/// and yields now and then delays nobody by more than two of the pieces that it computes at a time.
+/// Whatever has been spawned or woken before the yield goes first, and so does what the next look at input,
+/// output and timers finds ready if it is time for one; then those that have yielded go on, in the order in which they did.
+/// A busy executor looks about every 100 µs, or after each poll where polls take longer; so tasks that compute
+/// and yield now and then delay nobody by more than one of the pieces that they compute at a time, once the executor has
+/// seen how long these are. None of them waits for ever beside tasks that are always ready.
+///
+/// On a chip with a single core (feature `single-core`) tasks run in the order of their indices in each turn.
+/// Polled with another waker than that of the task itself, as inside of `FuturesUnordered`, a yield is a wake
+/// like any other.
 ///
 /// # Cancel safety
 ///
@@ -35,7 +41,7 @@ impl Future for YieldNow {
             return Poll::Ready(());
         }
         self.yielded = true;
-        cx.waker().wake_by_ref();
+        wake_last(cx.waker());
         Poll::Pending
     }
 }

@@ -13,6 +13,8 @@ pub(crate) const SPAWNS: usize = 40;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
     /// Wakes itself and waits.
+    WakeSelf,
+    /// Lets everything else go first.
     Yield,
     /// Waits for any poll.
     Wait,
@@ -122,6 +124,7 @@ fn task() -> impl Strategy<Value = usize> {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
+        3 => Just(Step::WakeSelf),
         4 => Just(Step::Yield),
         4 => Just(Step::Wait),
         3 => (0..6u64).prop_map(Step::Sleep),

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::thread;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use polliwog_core::time::{Sleep, sleep};
 use polliwog_core::{
     AbortHandle, Deadline, Executor, Instant, JoinError, JoinHandle, Reactor, SpawnErrorKind,
-    Spawner, TaskPool, TaskState,
+    Spawner, TaskPool, TaskState, yield_now,
 };
 
 use super::program::{Event, Last, Outcome, Program, SLOTS, SPAWNS, Script, Seen, Spawned, Step};
@@ -103,6 +103,11 @@ impl Future for Task {
         while let Some(&step) = self.script.steps.get(self.step) {
             match step {
                 Step::Yield => {
+                    self.step += 1;
+                    assert!(pin!(yield_now()).poll(cx).is_pending());
+                    return Poll::Pending;
+                }
+                Step::WakeSelf => {
                     self.step += 1;
                     cx.waker().wake_by_ref();
                     return Poll::Pending;

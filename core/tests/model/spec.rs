@@ -45,6 +45,8 @@ struct Spec<'a> {
     /// The slots that the executor's thread knows to be ready, in the order of their wakes; stale ones
     /// are among them.
     ready: VecDeque<usize>,
+    /// Those that have yielded, in the order of their yields; none is also among the others.
+    yielded: VecDeque<usize>,
     tasks: Vec<Task>,
     inbox: VecDeque<usize>,
     now: u64,
@@ -58,6 +60,8 @@ struct Spec<'a> {
     every: usize,
     looked: bool,
     probing: bool,
+    /// Whether the clock has not been read in this run.
+    fresh: bool,
 }
 
 const STD: bool = cfg!(feature = "std");
@@ -68,6 +72,7 @@ pub(crate) fn run(program: &Program) -> Vec<Seen> {
         program,
         slots: Default::default(),
         ready: VecDeque::new(),
+        yielded: VecDeque::new(),
         tasks: Vec::new(),
         inbox: VecDeque::new(),
         now: 0,
@@ -78,6 +83,7 @@ pub(crate) fn run(program: &Program) -> Vec<Seen> {
         every: 0,
         looked: false,
         probing: false,
+        fresh: false,
     };
     for &event in &program.events {
         spec.happen(event);
@@ -126,6 +132,7 @@ impl Spec<'_> {
         self.every = 3;
         self.looked = false;
         self.probing = false;
+        self.fresh = true;
     }
 
     fn stall(&mut self) -> Result<usize, Passed> {
@@ -137,7 +144,7 @@ impl Spec<'_> {
             if polled == 0 {
                 self.look();
                 let waits = !self.inbox.is_empty() && self.free_slot().is_some();
-                let ready = !self.ready.is_empty() || self.slots.iter().any(|slot| slot.woken);
+                let ready = self.has_woken() || !self.yielded.is_empty();
                 if !waits && !ready {
                     return Ok(polls);
                 }
@@ -145,18 +152,30 @@ impl Spec<'_> {
         }
     }
 
-    /// Every slot that is ready now is looked at once, the one that was woken first comes first.
+    /// Whether anybody is ready who has not yielded.
+    fn has_woken(&self) -> bool {
+        !self.ready.is_empty() || self.slots.iter().any(|slot| slot.woken)
+    }
+
+    /// Every slot that is ready now is looked at once, the one that was woken first comes first; then those
+    /// that have yielded, until a look at the reactor finds that others have been woken by then.
     fn turn(&mut self) -> Result<usize, Passed> {
         self.take_inbox();
         // What other threads have woken comes after the rest, in the order of the slots.
         for slot in 0..SLOTS {
-            if std::mem::take(&mut self.slots[slot].woken) && !self.ready.contains(&slot) {
-                self.ready.push_back(slot);
+            if std::mem::take(&mut self.slots[slot].woken) {
+                self.make_ready(slot, false);
             }
         }
         let mut polls = 0;
-        for _ in 0..self.ready.len() {
-            let slot = self.ready.pop_front().expect("one for each round");
+        let woken = self.ready.len();
+        for number in 0..woken + self.yielded.len() {
+            let from = if number < woken {
+                &mut self.ready
+            } else {
+                &mut self.yielded
+            };
+            let slot = from.pop_front().expect("one for each round");
             let Some(task) = self.slots[slot].tenant else {
                 continue;
             };
@@ -180,8 +199,8 @@ impl Spec<'_> {
                 }
                 Some(outcome) => self.end(task, outcome),
             }
-            if !LEAN {
-                self.check();
+            if !LEAN && self.check() && number >= woken && self.has_woken() {
+                return Ok(polls);
             }
         }
         if LEAN {
@@ -190,20 +209,25 @@ impl Spec<'_> {
         Ok(polls)
     }
 
-    /// A busy executor looks at its reactor from time to time.
-    fn check(&mut self) {
+    /// A busy executor looks at its clock from time to time, and then maybe at its reactor: whether it has.
+    fn check(&mut self) -> bool {
         if self.unlooked < if self.probing { 1 } else { self.every } {
-            return;
+            return false;
         }
         if !self.looked {
             self.look();
             (self.looked, self.probing) = (true, true);
-            return;
+            if std::mem::take(&mut self.fresh) {
+                self.every = 1;
+            }
+            return true;
         }
         self.unlooked = 0;
         if !std::mem::take(&mut self.probing) {
             self.every = (self.every + self.every.div_ceil(2)).min(64);
         }
+        // No time has passed.
+        false
     }
 
     /// Fires timers: the earliest first, of equal ones the oldest.
@@ -232,7 +256,7 @@ impl Spec<'_> {
     fn make_ready(&mut self, slot: usize, remote: bool) {
         if LEAN || remote {
             self.slots[slot].woken = true;
-        } else if !self.ready.contains(&slot) {
+        } else if !self.ready.contains(&slot) && !self.yielded.contains(&slot) {
             self.ready.push_back(slot);
         }
     }
@@ -394,7 +418,12 @@ impl Spec<'_> {
             };
             task.step += 1;
             match step {
-                Step::Yield => {
+                Step::Yield if !self.ready.contains(&slot) && !self.yielded.contains(&slot) => {
+                    self.yielded.push_back(slot);
+                    return None;
+                }
+                Step::Yield => return None,
+                Step::WakeSelf => {
                     self.make_ready(slot, false);
                     return None;
                 }
@@ -473,6 +502,7 @@ impl Spec<'_> {
             let state = match slot.tenant.map(|task| &self.tasks[task])? {
                 task if task.aborting => "aborting",
                 _ if slot.woken || self.ready.contains(&number) => "ready",
+                _ if self.yielded.contains(&number) => "ready",
                 _ => "idle",
             };
             Some((number, state))

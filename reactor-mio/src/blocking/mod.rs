@@ -69,6 +69,7 @@ use polliwog_core::Handle;
 pub use error::{BlockingError, Reason, Rejected};
 pub use job::BlockingHandle;
 use process::Process;
+pub(crate) use process::Stream;
 
 /// How many threads the pool has at most, unless told otherwise.
 pub const DEFAULT_MAX_THREADS: usize = 512;
@@ -126,6 +127,19 @@ where
     T: Send + 'static,
 {
     Process::current().pool().submit(input, f)
+}
+
+/// Runs `f` with `input` on the thread of a standard stream, or gives `input` back.
+pub(crate) fn try_spawn_for<S, T>(
+    stream: Stream,
+    input: S,
+    f: fn(S) -> T,
+) -> Result<BlockingHandle<T>, Rejected<S>>
+where
+    S: Send + 'static,
+    T: Send + 'static,
+{
+    Process::current().stream(stream).submit(input, f)
 }
 
 /// Sets how many threads the pool has at most, for the whole process: as many for jobs that come

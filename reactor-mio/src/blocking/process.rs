@@ -20,7 +20,18 @@ pub(super) struct Process {
     /// A job may wait for one that it has brought itself. Were both to come from one queue, then as
     /// many such jobs as there may be threads would wait for ever.
     pools: [Pool; 2],
+    /// For each of the standard streams a thread, which may wait in it for ever: it takes none from
+    /// others, does everything in the order in which it was asked to, and belongs to no runtime.
+    streams: [Pool; 3],
     child: OnceLock<Box<Process>>,
+}
+
+/// A standard stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stream {
+    Input,
+    Output,
+    Errors,
 }
 
 static FIRST: Process = Process::new(DEFAULT_MAX_THREADS);
@@ -33,6 +44,7 @@ impl Process {
         Self {
             id: AtomicU32::new(0),
             pools: [Pool::new(max_threads), Pool::new(max_threads)],
+            streams: [Pool::new(1), Pool::new(1), Pool::new(1)],
             child: OnceLock::new(),
         }
     }
@@ -64,6 +76,11 @@ impl Process {
     /// The pool for a job that the calling code brings.
     pub(super) fn pool(&self) -> &Pool {
         &self.pools[usize::from(is_on_pool())]
+    }
+
+    /// The thread of a standard stream.
+    pub(super) fn stream(&self, stream: Stream) -> &Pool {
+        &self.streams[stream as usize]
     }
 
     /// Both pools; a job of the first can bring jobs to the second, but not the other way round.

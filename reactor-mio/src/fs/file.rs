@@ -1,27 +1,42 @@
-//! [`File`].
+//! [`File`]: the public part of reading and writing. What else can be done with one is in `operations.rs`.
 
 use std::fmt;
-use std::fs::Metadata;
 use std::future::poll_fn;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, SeekFrom};
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Poll, ready};
 
+use super::late::Shared;
+use super::machine::{Buffer, Done, State, lost};
 use super::options::OpenOptions;
-use polliwog_core::task::budget::poll_proceed;
 
-use crate::blocking::{BlockingError, BlockingHandle, Rejected, try_spawn_with};
-
-/// How many bytes one trip to the pool reads or writes at most.
+/// How many bytes one trip to the pool reads or writes at most, unless
+/// [set otherwise](File::set_max_buf_size).
 pub const MAX_CHUNK: usize = 256 * 1024;
 
 /// An open file, with a position at which it is read and written.
 ///
-/// One operation runs at a time. An operation that was dropped goes on in the background; the
-/// next one waits for it first, and nothing is lost: bytes that it read are what the next read
-/// returns.
+/// Reads, writes and moves of the position are made one at a time. One that was dropped goes on in the
+/// background; the next one waits for it first, and nothing is lost: bytes that it read are what the next
+/// read returns. What needs no position takes `&self` and may be under way several times at once.
+///
+/// ```
+/// use std::io::SeekFrom;
+/// use polliwog_mio::fs::File;
+///
+/// # polliwog_mio::block_on(async {
+/// # let path = std::env::temp_dir().join(format!("polliwog-doc-file-{}", std::process::id()));
+/// let mut file = File::options().read(true).write(true).create(true).open(&path).await?;
+/// file.write_all(b"a tadpole").await?;
+/// file.sync_all().await?;
+/// file.seek(SeekFrom::Start(2)).await?;
+/// let mut text = String::new();
+/// file.read_to_string(&mut text).await?;
+/// assert_eq!(text, "tadpole");
+/// # std::fs::remove_file(&path)
+/// # }).unwrap();
+/// ```
 ///
 /// # As a `futures_io` stream
 ///
@@ -29,81 +44,37 @@ pub const MAX_CHUNK: usize = 256 * 1024;
 /// the next operation, at last by `poll_flush` or `poll_close`. The inherent
 /// [`write`](Self::write) waits until the bytes are written.
 ///
+/// With `futures-util`'s `BufReader` a file is read by lines:
+///
+/// ```
+/// use futures_util::{TryStreamExt, io::{AsyncBufReadExt, BufReader}};
+/// use polliwog_mio::fs::{self, File};
+///
+/// # polliwog_mio::block_on(async {
+/// # let path = std::env::temp_dir().join(format!("polliwog-doc-lines-{}", std::process::id()));
+/// fs::write(&path, "egg\ntadpole\nfrog\n").await?;
+/// let lines: Vec<String> = BufReader::new(File::open(&path).await?).lines().try_collect().await?;
+/// assert_eq!(lines, ["egg", "tadpole", "frog"]);
+/// # std::fs::remove_file(&path)
+/// # }).unwrap();
+/// ```
+///
 /// # Errors of writes that nobody waited for
 ///
 /// A write that was made so, or that was dropped before its end, may fail when its caller is gone.
-/// Then some bytes are missing in the file, and the position is not known. Every operation that
-/// writes, flushes, moves the position or asks the system about the file fails with that error, as
-/// often as it is tried, until [`take_error`](Self::take_error) acknowledges it: so a second flush
-/// does not say that all is well. Reading goes on.
+/// Then some bytes are missing in the file, and the position is not known. Every operation but reading from
+/// the position fails with that error, as often as it is tried, until [`take_error`](Self::take_error)
+/// acknowledges it: so a second flush does not say that all is well.
 ///
 /// Dropping the file waits for nothing; what a write in the background meets after that is lost.
 /// [`flush`](Self::flush) first.
 pub struct File {
-    file: Arc<std::fs::File>,
-    state: State,
-    /// Of a write whose caller is gone, until it is acknowledged.
-    failed: Option<io::Error>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) state: State,
+    pub(super) max_chunk: usize,
     /// Where tokio's `start_seek` wants to go.
     #[cfg(feature = "tokio")]
     pub(super) seeking: Option<SeekFrom>,
-}
-
-/// A buffer that travels to the pool and back. `bytes[start..]` has been read from the file
-/// and not been fetched yet.
-#[derive(Default)]
-struct Buffer {
-    bytes: Vec<u8>,
-    start: usize,
-}
-
-impl Buffer {
-    fn rest(&self) -> &[u8] {
-        &self.bytes[self.start..]
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.start = 0;
-    }
-}
-
-enum State {
-    Idle(Buffer),
-    Busy(BlockingHandle<(Buffer, Done)>, Kind),
-}
-
-/// What is under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Read,
-    Write,
-    Seek(SeekFrom),
-    Metadata,
-    /// Something that changes the file or brings it to the disk.
-    Change,
-}
-
-/// What came of an operation.
-enum Done {
-    Read(io::Result<usize>),
-    Write(io::Result<usize>),
-    Seek(io::Result<u64>),
-    Metadata(io::Result<Metadata>),
-    Change(io::Result<()>),
-}
-
-impl Kind {
-    /// What came of an operation that was lost, together with its buffer.
-    fn lost(self, error: io::Error) -> Done {
-        match self {
-            Kind::Read => Done::Read(Err(error)),
-            Kind::Write => Done::Write(Err(error)),
-            Kind::Seek(_) => Done::Seek(Err(error)),
-            Kind::Metadata => Done::Metadata(Err(error)),
-            Kind::Change => Done::Change(Err(error)),
-        }
-    }
 }
 
 impl File {
@@ -135,6 +106,26 @@ impl File {
         options.open(path).await
     }
 
+    /// Opens a file for reading and writing that must not have existed.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::create_new`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the file again once it is open; it may have been created.
+    pub async fn create_new(path: impl AsRef<Path>) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        options.open(path).await
+    }
+
+    /// Options for opening a file, as [`OpenOptions::new`].
+    pub fn options() -> OpenOptions {
+        OpenOptions::new()
+    }
+
     /// Takes over a file of the standard library.
     ///
     /// One in non-blocking mode (a pipe or a terminal) is not for this type: where it would have to
@@ -142,15 +133,15 @@ impl File {
     /// [`Registered`](crate::Registered).
     pub fn from_std(file: std::fs::File) -> File {
         File {
-            file: Arc::new(file),
+            shared: Shared::new(file),
             state: State::Idle(Buffer::default()),
-            failed: None,
+            max_chunk: MAX_CHUNK,
             #[cfg(feature = "tokio")]
             seeking: None,
         }
     }
 
-    /// Reads from the file's position on, at most [`MAX_CHUNK`] bytes; zero at the end of the
+    /// Reads from the file's position on, at most [`max_buf_size`](Self::max_buf_size) bytes; zero at the end of the
     /// file.
     ///
     /// # Errors
@@ -164,7 +155,8 @@ impl File {
         poll_fn(|cx| self.poll_read_file(cx, buf)).await
     }
 
-    /// Writes at the file's position, at most [`MAX_CHUNK`] bytes, and waits until it is done.
+    /// Writes at the file's position, at most
+    /// [`max_buf_size`](Self::max_buf_size) bytes, and waits until it is done.
     /// Returns how many bytes were written, which may be fewer than there are, as when the disk
     /// becomes full.
     ///
@@ -185,11 +177,72 @@ impl File {
         poll_fn(|cx| self.poll_start_write(cx, buf, false)).await?;
         poll_fn(|cx| {
             Poll::Ready(match ready!(self.poll_done(cx)) {
-                Some(Done::Write(result)) => result,
+                Some(Done::Write(result)) => {
+                    if result.is_err() {
+                        // That is told hereby.
+                        self.shared.hear();
+                    }
+                    result
+                }
                 _ => Err(lost()),
             })
         })
         .await
+    }
+
+    /// Reads until `buf` is full.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read); [`io::ErrorKind::UnexpectedEof`] if the file ends before.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: what has been put into `buf` is not read again.
+    pub async fn read_exact(&mut self, buf: &mut [u8]) -> io::Result<()> {
+        let mut filled = 0;
+        while filled < buf.len() {
+            match self.read(&mut buf[filled..]).await? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                n => filled += n,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads from the position to the end of the file, all in one trip to the pool, and appends it to
+    /// `buf`. Returns how many bytes these are.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read); what was read before the error has been appended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost: `buf` is as it was, and the next read returns what this one would have.
+    pub async fn read_to_end(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
+        let before = buf.len();
+        poll_fn(|cx| self.poll_read_all(cx, buf)).await?;
+        Ok(buf.len() - before)
+    }
+
+    /// As [`read_to_end`](Self::read_to_end), for text.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read); [`io::ErrorKind::InvalidData`] if it is not UTF-8. Then `buf` is as it was,
+    /// and the position at the end of what was read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost: `buf` is as it was, and the next read returns what this one would have.
+    pub async fn read_to_string(&mut self, buf: &mut String) -> io::Result<usize> {
+        let mut bytes = Vec::new();
+        self.read_to_end(&mut bytes).await?;
+        let text = String::from_utf8(bytes)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        buf.push_str(&text);
+        Ok(text.len())
     }
 
     /// Writes all of `buf`.
@@ -234,7 +287,7 @@ impl File {
     ///
     /// A write that is still under way has not failed yet: [`flush`](Self::flush) first.
     pub fn take_error(&mut self) -> Option<io::Error> {
-        self.failed.take()
+        self.shared.hear()
     }
 
     /// Moves the file's position and returns the new one.
@@ -252,322 +305,22 @@ impl File {
         poll_fn(|cx| self.poll_seek_file(cx, to)).await
     }
 
-    /// What the system knows of the file.
-    ///
-    /// # Errors
-    ///
-    /// As [`std::fs::File::metadata`]; also the error of an
-    /// [earlier write](Self#errors-of-writes-that-nobody-waited-for).
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost.
-    pub async fn metadata(&mut self) -> io::Result<Metadata> {
-        let ask = |file: &std::fs::File| Done::Metadata(file.metadata());
-        match self.operate(Kind::Metadata, ask).await? {
-            Done::Metadata(result) => result,
-            _ => Err(lost()),
-        }
+    /// How many bytes one trip to the pool reads or writes at most: [`MAX_CHUNK`], unless set otherwise.
+    pub fn max_buf_size(&self) -> usize {
+        self.max_chunk
     }
 
-    /// Truncates or extends the file.
-    ///
-    /// # Errors
-    ///
-    /// As [`std::fs::File::set_len`]; also the error of an
-    /// [earlier write](Self#errors-of-writes-that-nobody-waited-for).
-    ///
-    /// # Cancel safety
-    ///
-    /// None: it may be done. Its error is then that of a write that nobody waited for.
-    pub async fn set_len(&mut self, len: u64) -> io::Result<()> {
-        self.change(move |file| file.set_len(len)).await
+    /// Sets how many bytes one trip to the pool reads or writes at most; at least one. The file may keep a
+    /// buffer of that size.
+    pub fn set_max_buf_size(&mut self, max_buf_size: usize) {
+        self.max_chunk = max_buf_size.max(1);
     }
-
-    /// Waits until contents and metadata are on the disk.
-    ///
-    /// # Errors
-    ///
-    /// As [`std::fs::File::sync_all`]; also the error of an
-    /// [earlier write](Self#errors-of-writes-that-nobody-waited-for).
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost: its error is then that of a write that nobody waited for.
-    pub async fn sync_all(&mut self) -> io::Result<()> {
-        self.change(|file| file.sync_all()).await
-    }
-
-    async fn change<O>(&mut self, change: O) -> io::Result<()>
-    where
-        O: FnOnce(&std::fs::File) -> io::Result<()> + Send + 'static,
-    {
-        let change = |file: &std::fs::File| Done::Change(change(file));
-        match self.operate(Kind::Change, change).await? {
-            Done::Change(result) => result,
-            _ => Err(lost()),
-        }
-    }
-
-    /// Does something with the file that has no need of the buffer.
-    async fn operate<O>(&mut self, kind: Kind, operation: O) -> io::Result<Done>
-    where
-        O: FnOnce(&std::fs::File) -> Done + Send + 'static,
-    {
-        self.flush().await?;
-        let buffer = poll_fn(|cx| self.poll_idle(cx)).await?;
-        let file = Arc::clone(&self.file);
-        self.start_or_keep(kind, buffer, move |_| operation(&file))?;
-        poll_fn(|cx| self.poll_done(cx)).await.ok_or_else(lost)
-    }
-
-    /// Sends an operation to the pool. If the pool refuses it, nothing has happened: the buffer comes
-    /// back along with the error.
-    fn start<O>(
-        &mut self,
-        kind: Kind,
-        buffer: Buffer,
-        operation: O,
-    ) -> Result<(), (Buffer, io::Error)>
-    where
-        O: FnOnce(&mut Buffer) -> Done + Send + 'static,
-    {
-        let sent = try_spawn_with((buffer, operation), |(mut buffer, operation)| {
-            let done = operation(&mut buffer);
-            (buffer, done)
-        });
-        match sent {
-            Ok(handle) => {
-                self.state = State::Busy(handle, kind);
-                Ok(())
-            }
-            Err(Rejected { job, reason }) => Err((job.0, BlockingError::Rejected(reason).into())),
-        }
-    }
-
-    /// As [`start`](Self::start), and keeps the buffer if the pool refuses.
-    fn start_or_keep<O>(&mut self, kind: Kind, buffer: Buffer, operation: O) -> io::Result<()>
-    where
-        O: FnOnce(&mut Buffer) -> Done + Send + 'static,
-    {
-        self.start(kind, buffer, operation)
-            .map_err(|(buffer, error)| {
-                self.state = State::Idle(buffer);
-                error
-            })
-    }
-
-    /// Waits for the operation under way, if any.
-    fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<Option<Done>> {
-        let State::Busy(handle, kind) = &mut self.state else {
-            return Poll::Ready(None);
-        };
-        // If the job was lost, so was its buffer.
-        let (buffer, done) = match ready!(Pin::new(handle).poll(cx)) {
-            Ok(whole) => whole,
-            Err(error) => (Buffer::default(), kind.lost(error.into())),
-        };
-        self.state = State::Idle(buffer);
-        Poll::Ready(Some(done))
-    }
-
-    /// Keeps what nobody has been told.
-    fn note(&mut self, done: Option<Done>) {
-        if let Some(Done::Write(Err(error)) | Done::Change(Err(error))) = done {
-            self.failed.get_or_insert(error);
-        }
-    }
-
-    /// Waits until no operation is under way and takes the buffer, which has to be put back by
-    /// [`start`](Self::start) before anything else.
-    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Buffer>> {
-        let done = ready!(self.poll_done(cx));
-        self.note(done);
-        Poll::Ready(match &mut self.state {
-            State::Idle(buffer) => Ok(std::mem::take(buffer)),
-            State::Busy(..) => Err(io::Error::other("a file busy with two operations")),
-        })
-    }
-
-    pub(super) fn poll_read_file(
-        &mut self,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_fetch(cx, buf.len(), |bytes| {
-            let n = bytes.len().min(buf.len());
-            buf[..n].copy_from_slice(&bytes[..n]);
-            n
-        })
-    }
-
-    /// Reads up to `want` bytes: `fetch` copies what it has room for and returns how many bytes that was.
-    pub(super) fn poll_fetch(
-        &mut self,
-        cx: &mut Context<'_>,
-        want: usize,
-        fetch: impl FnOnce(&[u8]) -> usize,
-    ) -> Poll<io::Result<usize>> {
-        if want == 0 {
-            return Poll::Ready(Ok(0));
-        }
-        loop {
-            match ready!(self.poll_done(cx)) {
-                Some(Done::Read(Err(error))) => return Poll::Ready(Err(error)),
-                Some(Done::Read(Ok(0))) => return Poll::Ready(Ok(0)),
-                done => self.note(done),
-            }
-            let State::Idle(buffer) = &mut self.state else {
-                continue;
-            };
-            let rest = buffer.rest();
-            if !rest.is_empty() {
-                // What is here already would never have to wait.
-                let permit = ready!(poll_proceed(cx));
-                let n = fetch(rest);
-                buffer.start += n;
-                permit.charge(n);
-                return Poll::Ready(Ok(n));
-            }
-            let mut buffer = std::mem::take(buffer);
-            buffer.clear();
-            let file = Arc::clone(&self.file);
-            let want = want.min(MAX_CHUNK);
-            self.start_or_keep(Kind::Read, buffer, move |buffer| {
-                buffer.bytes.resize(want, 0);
-                let result = retry(|| (&*file).read(&mut buffer.bytes));
-                buffer.bytes.truncate(*result.as_ref().unwrap_or(&0));
-                Done::Read(result)
-            })?;
-        }
-    }
-
-    /// Starts to write, when nothing else is under way: all of what is taken of `buf`, or what the
-    /// system takes at once.
-    pub(super) fn poll_start_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-        all: bool,
-    ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_flush_file(cx))?;
-        if buf.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        let mut unread = ready!(self.poll_idle(cx))?;
-        // The file is that many bytes ahead of what was fetched.
-        let ahead = unread.rest().len() as i64;
-        // Kept until the pool has accepted the write.
-        let mut buffer = match ahead {
-            0 => std::mem::take(&mut unread),
-            _ => Buffer::default(),
-        };
-        buffer.clear();
-        let taken = buf.len().min(MAX_CHUNK);
-        buffer.bytes.extend_from_slice(&buf[..taken]);
-        let file = Arc::clone(&self.file);
-        let started = self.start(Kind::Write, buffer, move |buffer| {
-            let mut file = &*file;
-            let back = match ahead {
-                0 => Ok(0),
-                ahead => file.seek(SeekFrom::Current(-ahead)),
-            };
-            let result = back.and_then(|_| match all {
-                true => file
-                    .write_all(&buffer.bytes)
-                    .map(|()| taken)
-                    .map_err(never_would_block),
-                false => retry(|| file.write(&buffer.bytes)),
-            });
-            buffer.clear();
-            Done::Write(result)
-        });
-        Poll::Ready(match started {
-            Ok(()) => Ok(taken),
-            Err((_, error)) => {
-                self.state = State::Idle(unread);
-                Err(error)
-            }
-        })
-    }
-
-    pub(super) fn poll_flush_file(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let done = ready!(self.poll_done(cx));
-        self.note(done);
-        Poll::Ready(match &self.failed {
-            Some(error) => Err(copy(error)),
-            None => Ok(()),
-        })
-    }
-
-    pub(super) fn poll_seek_file(
-        &mut self,
-        cx: &mut Context<'_>,
-        to: SeekFrom,
-    ) -> Poll<io::Result<u64>> {
-        let mine = |state: &State| matches!(state, State::Busy(_, kind) if *kind == Kind::Seek(to));
-        if !mine(&self.state) {
-            ready!(self.poll_flush_file(cx))?;
-            let buffer = ready!(self.poll_idle(cx))?;
-            let file = Arc::clone(&self.file);
-            self.start_or_keep(Kind::Seek(to), buffer, move |buffer| {
-                // Bytes that were read and not fetched do not count.
-                let unread = buffer.rest().len() as i64;
-                let to = match to {
-                    SeekFrom::Current(offset) => offset.checked_sub(unread).map(SeekFrom::Current),
-                    to => Some(to),
-                };
-                let to = to.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput));
-                let result = to.and_then(|to| (&*file).seek(to));
-                if result.is_ok() {
-                    buffer.clear();
-                }
-                Done::Seek(result)
-            })?;
-        }
-        Poll::Ready(match ready!(self.poll_done(cx)) {
-            Some(Done::Seek(result)) => result,
-            _ => Err(lost()),
-        })
-    }
-}
-
-/// As the name says, while a signal interrupts.
-fn retry<T>(mut f: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match f() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result.map_err(never_would_block),
-        }
-    }
-}
-
-/// What says "wait until you are woken" to who reads and writes, where nobody would wake.
-fn never_would_block(error: io::Error) -> io::Error {
-    if error.kind() != io::ErrorKind::WouldBlock {
-        return error;
-    }
-    io::Error::new(
-        io::ErrorKind::Unsupported,
-        "the file is in non-blocking mode: wait for it by `Registered`, or turn that off",
-    )
-}
-
-/// The same once more, for an error that has to be told again.
-fn copy(error: &io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => io::Error::new(error.kind(), error.to_string()),
-    }
-}
-
-/// Cannot be: one operation runs at a time.
-fn lost() -> io::Error {
-    io::Error::other("the outcome of an operation was lost")
 }
 
 impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("File").field("file", &self.file).finish()
+        f.debug_struct("File")
+            .field("file", &self.shared.file)
+            .finish()
     }
 }

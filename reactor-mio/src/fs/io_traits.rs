@@ -1,6 +1,6 @@
 //! [`File`] as a stream of `futures_io` and of `embedded_io_async`, and with feature `tokio` of tokio.
 
-use std::io::{self, SeekFrom};
+use std::io::{self, IoSlice, IoSliceMut, SeekFrom};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -14,6 +14,14 @@ impl futures_io::AsyncRead for File {
     ) -> Poll<io::Result<usize>> {
         self.poll_read_file(cx, buf)
     }
+
+    fn poll_read_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_read_into(cx, bufs)
+    }
 }
 
 impl futures_io::AsyncWrite for File {
@@ -23,6 +31,14 @@ impl futures_io::AsyncWrite for File {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.poll_start_write(cx, buf, true)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_start_write_of(cx, bufs, true)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -97,6 +113,18 @@ impl tokio::io::AsyncWrite for File {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.poll_start_write(cx, buf, true)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_start_write_of(cx, bufs, true)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

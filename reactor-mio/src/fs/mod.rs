@@ -11,20 +11,37 @@
 //! or too many jobs, the error is never one of those that a file itself would give.
 
 mod file;
+mod folders;
 mod io_traits;
+mod late;
+mod machine;
+mod operations;
 mod options;
+mod paths;
+mod read_dir;
 
-use std::fs::Metadata;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use file::{File, MAX_CHUNK};
+pub use folders::{DirBuilder, create_dir, create_dir_all, remove_dir, remove_dir_all};
 pub use options::OpenOptions;
+#[cfg(unix)]
+pub use paths::symlink;
+pub use paths::{
+    canonicalize, copy, hard_link, metadata, read_link, remove_file, rename, set_permissions,
+    symlink_metadata, try_exists,
+};
+#[cfg(windows)]
+pub use paths::{symlink_dir, symlink_file};
+pub use read_dir::{DirEntry, ReadDir, read_dir};
+/// When a file was read, changed and created: what [`File::set_times`] sets.
+pub use std::fs::FileTimes;
 
 use crate::blocking::spawn_blocking;
 
 /// Runs a file operation on the pool.
-async fn hop<T: Send + 'static>(
+pub(crate) async fn hop<T: Send + 'static>(
     f: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     spawn_blocking(f).await?
@@ -81,46 +98,4 @@ pub async fn write(path: impl AsRef<Path>, contents: impl Into<Vec<u8>>) -> io::
     let path = path.as_ref().to_owned();
     let contents = contents.into();
     hop(|| std::fs::write(path, contents)).await
-}
-
-/// What the system knows of a file; follows symbolic links.
-///
-/// # Errors
-///
-/// As [`std::fs::metadata`].
-///
-/// # Cancel safety
-///
-/// Nothing is lost.
-pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
-    let path = path.as_ref().to_owned();
-    hop(|| std::fs::metadata(path)).await
-}
-
-/// The absolute path without symbolic links and `..`.
-///
-/// # Errors
-///
-/// As [`std::fs::canonicalize`].
-///
-/// # Cancel safety
-///
-/// Nothing is lost.
-pub async fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
-    let path = path.as_ref().to_owned();
-    hop(|| std::fs::canonicalize(path)).await
-}
-
-/// Removes a file.
-///
-/// # Errors
-///
-/// As [`std::fs::remove_file`].
-///
-/// # Cancel safety
-///
-/// Dropping the future leaves the removal to end in the background.
-pub async fn remove_file(path: impl AsRef<Path>) -> io::Result<()> {
-    let path = path.as_ref().to_owned();
-    hop(|| std::fs::remove_file(path)).await
 }

@@ -10,9 +10,20 @@ use super::hop;
 #[derive(Clone, Debug)]
 pub struct OpenOptions(std::fs::OpenOptions);
 
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl From<std::fs::OpenOptions> for OpenOptions {
+    fn from(options: std::fs::OpenOptions) -> Self {
+        Self(options)
+    }
+}
+
 impl OpenOptions {
     /// With nothing allowed yet.
-    #[allow(clippy::new_without_default)] // As in the standard library.
     pub fn new() -> Self {
         Self(std::fs::OpenOptions::new())
     }
@@ -60,4 +71,54 @@ options! {
     create;
     /// Whether the file is created, and an error if there is one.
     create_new;
+}
+
+#[cfg(unix)]
+impl OpenOptions {
+    /// The permissions of a file that is created, before the process's mask (`umask`) takes some away;
+    /// `0o666` if not set. Unix only.
+    pub fn mode(&mut self, mode: u32) -> &mut Self {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut self.0, mode);
+        self
+    }
+
+    /// Further flags for `open`, such as `libc::O_NOFOLLOW`, without those of the access mode. Unix only.
+    pub fn custom_flags(&mut self, flags: i32) -> &mut Self {
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut self.0, flags);
+        self
+    }
+}
+
+#[cfg(windows)]
+impl OpenOptions {
+    /// `dwDesiredAccess` of `CreateFile`, in place of what [`read`](Self::read), [`write`](Self::write) and
+    /// [`append`](Self::append) make of it. Windows only.
+    pub fn access_mode(&mut self, access: u32) -> &mut Self {
+        std::os::windows::fs::OpenOptionsExt::access_mode(&mut self.0, access);
+        self
+    }
+
+    /// `dwShareMode` of `CreateFile`: what others may do meanwhile; anything, if not set. Windows only.
+    pub fn share_mode(&mut self, share: u32) -> &mut Self {
+        std::os::windows::fs::OpenOptionsExt::share_mode(&mut self.0, share);
+        self
+    }
+
+    /// Further flags for `CreateFile`. Windows only.
+    pub fn custom_flags(&mut self, flags: u32) -> &mut Self {
+        std::os::windows::fs::OpenOptionsExt::custom_flags(&mut self.0, flags);
+        self
+    }
+
+    /// The attributes of a file that is created. Windows only.
+    pub fn attributes(&mut self, attributes: u32) -> &mut Self {
+        std::os::windows::fs::OpenOptionsExt::attributes(&mut self.0, attributes);
+        self
+    }
+
+    /// What a server of named pipes may do in this process's name. Windows only.
+    pub fn security_qos_flags(&mut self, flags: u32) -> &mut Self {
+        std::os::windows::fs::OpenOptionsExt::security_qos_flags(&mut self.0, flags);
+        self
+    }
 }

@@ -35,12 +35,25 @@ impl<T: sealed::Resolve + ?Sized> ToSocketAddrs for T {}
 ///
 /// Dropping the future leaves the lookup to end in the background.
 pub async fn lookup_host(addr: impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
+    Ok(match resolve(addr).await? {
+        Addrs::One(addr) => vec![addr],
+        Addrs::Many(addrs) => addrs,
+    })
+}
+
+/// What an address or a name stands for.
+pub(super) enum Addrs {
+    One(SocketAddr),
+    Many(Vec<SocketAddr>),
+}
+
+pub(super) async fn resolve(addr: impl ToSocketAddrs) -> io::Result<Addrs> {
     match addr.resolve()? {
-        sealed::Resolution::One(addr) => Ok(vec![addr]),
-        sealed::Resolution::Many(addrs) => Ok(addrs),
+        sealed::Resolution::One(addr) => Ok(Addrs::One(addr)),
+        sealed::Resolution::Many(addrs) => Ok(Addrs::Many(addrs)),
         sealed::Resolution::Name(host, port) => {
             let found = spawn_blocking(move || (host.as_str(), port).to_socket_addrs()).await??;
-            Ok(found.collect())
+            Ok(Addrs::Many(found.collect()))
         }
     }
 }
@@ -50,10 +63,9 @@ pub(crate) async fn first_that_works<T, F: Future<Output = io::Result<T>>>(
     addr: impl ToSocketAddrs,
     mut attempt: impl FnMut(SocketAddr) -> F,
 ) -> io::Result<T> {
-    let addrs = match addr.resolve()? {
-        sealed::Resolution::One(addr) => return attempt(addr).await,
-        sealed::Resolution::Many(addrs) => addrs,
-        sealed::Resolution::Name(host, port) => lookup_host((host, port)).await?,
+    let addrs = match resolve(addr).await? {
+        Addrs::One(addr) => return attempt(addr).await,
+        Addrs::Many(addrs) => addrs,
     };
     let mut last = None;
     for addr in addrs {
@@ -62,12 +74,15 @@ pub(crate) async fn first_that_works<T, F: Future<Output = io::Result<T>>>(
             Err(error) => last = Some(error),
         }
     }
-    Err(last.unwrap_or_else(|| {
-        io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the name has no address at all",
-        )
-    }))
+    Err(last.unwrap_or_else(no_address))
+}
+
+/// There was nothing to try.
+pub(super) fn no_address() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "the name has no address at all",
+    )
 }
 
 mod sealed {

@@ -214,3 +214,32 @@ writes! {
     WriteHalf<'_>: half => half.stream();
     OwnedWriteHalf: half => half.stream();
 }
+
+#[cfg(unix)]
+mod unix {
+    use super::*;
+    use crate::net::unix::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, UnixStream, WriteHalf};
+
+    error_type!(
+        UnixStream,
+        &UnixStream,
+        ReadHalf<'_>,
+        WriteHalf<'_>,
+        OwnedReadHalf,
+        OwnedWriteHalf
+    );
+
+    reads! {
+        UnixStream: stream => stream;
+        &UnixStream: stream => stream;
+        ReadHalf<'_>: half => half.stream();
+        OwnedReadHalf: half => half.stream();
+    }
+
+    writes! {
+        UnixStream: stream => stream;
+        &UnixStream: stream => stream;
+        WriteHalf<'_>: half => half.stream();
+        OwnedWriteHalf: half => half.stream();
+    }
+}

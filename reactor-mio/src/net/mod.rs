@@ -1,4 +1,4 @@
-//! TCP and UDP sockets.
+//! TCP, UDP and Unix sockets.
 //!
 //! Every socket belongs to the reactor in whose context it was made, and to that thread. The
 //! methods take `&self`, so that one task may read while another writes, and any number of tasks can wait for
@@ -12,15 +12,32 @@
 //! operations as methods, so that none of these is needed for
 //! plain use.
 
+mod acceptor;
 mod addr;
+mod byte_stream;
+mod datagrams;
+mod halves;
 mod io_traits;
 mod listener;
+mod options;
+mod race;
+mod socket;
 mod split;
 mod stream;
 mod udp;
+#[cfg(unix)]
+pub mod unix;
 
 pub use addr::{ToSocketAddrs, lookup_host};
 pub use listener::{Incoming, TcpListener};
+pub use socket::TcpSocket;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;
 pub use udp::UdpSocket;
+#[cfg(unix)]
+pub use unix::{UnixDatagram, UnixListener, UnixStream};
+
+/// The halves of a [`TcpStream`], by the names that they have beside those of a `UnixStream`.
+pub mod tcp {
+    pub use super::{Incoming, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+}

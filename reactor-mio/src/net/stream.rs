@@ -10,34 +10,23 @@ use std::time::Duration;
 
 use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
 use polliwog_core::task::budget::poll_proceed;
-use socket2::SockRef;
+use polliwog_core::time::timeout;
+use socket2::{SockRef, TcpKeepalive};
 
-use super::addr::{ToSocketAddrs, first_that_works};
-use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use super::addr::ToSocketAddrs;
+use super::byte_stream::{self, byte_stream};
+use super::options::tcp_options;
+use super::race::race;
+use super::split;
 use crate::reactor::MioReactor;
 use crate::source::Registered;
 
-/// What a connect costs of the task's budget, in bytes that an operation of the same cost would move: the
-/// system has as much work with it.
-const CONNECT: usize = 32 << 10;
-
-/// So many buffers go into one system call everywhere (POSIX), more of them perhaps not.
-const BUFFERS: usize = 16;
-/// No more of them are passed on: Unix takes fewer or as many, by the standard library, but Wine
-/// refuses more.
-const MOST_BUFFERS: usize = 1024;
-
-/// The buffers for one system call: from the first that is not empty, as a call that moves nothing
-/// would look like the end of the stream. `None` if all are empty.
-fn span<B: std::ops::Deref<Target = [u8]>>(bufs: &[B]) -> Option<std::ops::Range<usize>> {
-    let first = bufs.iter().position(|buf| !buf.is_empty())?;
-    Some(first..bufs.len().min(first + MOST_BUFFERS))
-}
-
 /// A TCP connection.
 ///
-/// All operations take `&self`, and any number of tasks can wait for each direction. For reading and writing in two tasks at once, see
-/// [`split`](Self::split) (borrowed, free) and [`into_split`](Self::into_split) (owned).
+/// All operations take `&self`, and any number of tasks can wait for each direction. For reading and
+/// writing in two tasks at once, see [`split`](Self::split) (borrowed, free) and
+/// [`into_split`](Self::into_split) (owned). For options that have to be set before connecting, see
+/// [`TcpSocket`](super::TcpSocket).
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
@@ -60,416 +49,86 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    /// Connects, trying each address that `addr` stands for in turn.
+    /// Connects to one of the addresses that `addr` stands for.
+    ///
+    /// Several of them race, as [RFC 8305] has it ("Happy Eyeballs"): they are tried in their order, but
+    /// with IPv6 and IPv4 in turn, each as soon as the one before has failed or has taken 250 ms. The first
+    /// connection that stands is taken, the other attempts are given up.
+    ///
+    /// [RFC 8305]: https://www.rfc-editor.org/rfc/rfc8305
     ///
     /// # Errors
     ///
-    /// The error of the last address tried; see also [`lookup_host`](super::lookup_host).
+    /// The error of the attempt that failed last; see also [`lookup_host`](super::lookup_host).
     /// [`io::ErrorKind::NotConnected`] outside of a runtime.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the attempt and closes its socket.
+    /// Dropping the future gives up all attempts and closes their sockets.
     pub async fn connect(addr: impl ToSocketAddrs) -> io::Result<TcpStream> {
         let reactor = MioReactor::current()?;
         let reactor = &reactor;
-        first_that_works(addr, |addr| Self::connect_to(reactor, addr)).await
+        race(addr, |addr| Self::connect_to(reactor, addr)).await
+    }
+
+    /// [`connect`](Self::connect), the looking up of a name included, that gives up after a time.
+    ///
+    /// ```
+    /// use polliwog_mio::net::{TcpListener, TcpStream};
+    /// use std::time::Duration;
+    ///
+    /// polliwog_mio::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let addr = listener.local_addr()?;
+    ///     TcpStream::connect_timeout(addr, Duration::from_secs(5)).await.map(drop)
+    /// })
+    /// # .unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::TimedOut`] after that time; otherwise as [`connect`](Self::connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn connect_timeout(
+        addr: impl ToSocketAddrs,
+        patience: Duration,
+    ) -> io::Result<TcpStream> {
+        match timeout(patience, Self::connect(addr)).await {
+            Ok(result) => result,
+            Err(_elapsed) => Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "no connection within the time that it was given",
+            )),
+        }
     }
 
     async fn connect_to(reactor: &MioReactor, addr: SocketAddr) -> io::Result<TcpStream> {
         // On the loopback device it may never have to wait.
-        poll_fn(|cx| poll_proceed(cx).map(|permit| permit.charge(CONNECT))).await;
+        charge_connect().await;
         let socket = mio::net::TcpStream::connect(addr)?;
-        let stream = Self::attach(reactor, socket, true);
-        // On the loopback device the connection stands as soon as it has been asked for.
-        if stream.io.with(mio::net::TcpStream::peer_addr).is_err() {
-            stream.io.register_both()?;
-            Operation::write(&stream, Self::poll_connected).await?;
-        }
+        let stream = Self::attach(reactor, socket, true).connected().await?;
         record!(debug, "connected to {addr}");
         Ok(stream)
     }
 
-    fn poll_connected(&self, cx: &mut Context<'_>, id: WaiterId) -> Poll<io::Result<()>> {
-        let look = |socket: &mio::net::TcpStream| {
-            if let Some(error) = socket.take_error()? {
-                return Err(error);
-            }
-            match socket.peer_addr() {
-                Ok(_) => Ok(()),
-                // An early event: the handshake is still under way.
-                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-                    Err(io::ErrorKind::WouldBlock.into())
-                }
-                Err(error) => Err(error),
-            }
-        };
-        self.io.poll_op(id, Direction::Write, cx, look, |()| 0)
-    }
-
-    /// A socket that is ours alone. `tells`: it is plain TCP, see [`Registered::set_tells`].
-    #[inline]
-    pub(crate) fn attach(
+    /// Goes on with a socket whose connect is under way. `ours`: nobody has ever had it in hand.
+    pub(super) async fn connecting(
         reactor: &MioReactor,
-        socket: mio::net::TcpStream,
-        tells: bool,
-    ) -> TcpStream {
-        let io = Registered::owning(reactor, socket);
-        io.set_tells(tells);
-        TcpStream { io }
-    }
-
-    /// Takes over a connected socket of the standard library and makes it non-blocking.
-    ///
-    /// # Errors
-    ///
-    /// When the socket cannot be made non-blocking; [`io::ErrorKind::NotConnected`] outside of
-    /// a runtime.
-    pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
-        let reactor = MioReactor::current()?;
-        stream.set_nonblocking(true)?;
-        let socket = mio::net::TcpStream::from_std(stream);
-        // Somebody else may have a duplicate.
-        Ok(TcpStream {
-            io: Registered::with_reactor(&reactor, socket),
-        })
-    }
-
-    /// Gives the socket to the standard library. It stays non-blocking.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be taken out of the selector.
-    pub fn into_std(self) -> io::Result<std::net::TcpStream> {
-        Ok(self.io.into_inner()?.into())
-    }
-
-    /// Reads into `buf` and returns how many bytes it was; zero at the end of the stream, and at
-    /// once if `buf` is empty.
-    ///
-    /// # Errors
-    ///
-    /// What the system reports of this connection, a reset by the peer for example; an error
-    /// that wraps [`SourcesFull`](polliwog_core::sources::SourcesFull) when it would have to
-    /// wait and the reactor watches as many sources as it may.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing has been read if the future is dropped before it is done.
-    #[inline]
-    pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
-        // Known by its waker, as the poll functions are: an identity, and a destructor for it, would make a
-        // request of an echo server 60 instructions longer.
-        poll_fn(move |cx| self.poll_read(cx, buf))
-    }
-
-    /// Fills `buf`.
-    ///
-    /// # Errors
-    ///
-    /// As [`read`](Self::read); [`io::ErrorKind::UnexpectedEof`] when the stream ends before.
-    ///
-    /// # Cancel safety
-    ///
-    /// None: what has been read until then is in `buf`, and how much it is, is lost.
-    #[inline]
-    pub fn read_exact(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<()>> {
-        let mut done = 0;
-        poll_fn(move |cx| {
-            while done < buf.len() {
-                match ready!(self.poll_read(cx, &mut buf[done..]))? {
-                    0 => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
-                    n => done += n,
-                }
+        socket: std::net::TcpStream,
+        ours: bool,
+    ) -> io::Result<TcpStream> {
+        let socket = mio::net::TcpStream::from_std(socket);
+        let stream = if ours {
+            Self::attach(reactor, socket, true)
+        } else {
+            TcpStream {
+                io: Registered::with_reactor(reactor, socket),
             }
-            Poll::Ready(Ok(()))
-        })
-    }
-
-    /// Writes from `buf` and returns how many bytes were taken; zero only if `buf` is empty.
-    ///
-    /// # Errors
-    ///
-    /// As [`read`](Self::read).
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing has been written if the future is dropped before it is done.
-    #[inline]
-    pub fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
-        poll_fn(move |cx| self.poll_write(cx, buf))
-    }
-
-    /// Writes all of `buf`.
-    ///
-    /// # Errors
-    ///
-    /// As [`read`](Self::read); [`io::ErrorKind::WriteZero`] when the system takes nothing.
-    ///
-    /// # Cancel safety
-    ///
-    /// None: some part may have been written.
-    #[inline]
-    pub fn write_all(&self, buf: &[u8]) -> impl Future<Output = io::Result<()>> {
-        let mut rest = buf;
-        poll_fn(move |cx| {
-            while !rest.is_empty() {
-                match ready!(self.poll_write(cx, rest))? {
-                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                    n => rest = &rest[n..],
-                }
-            }
-            Poll::Ready(Ok(()))
-        })
-    }
-
-    /// Reads without taking the bytes away; zero at the end of the stream, or if `buf` is empty.
-    ///
-    /// # Errors
-    ///
-    /// As [`read`](Self::read).
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost.
-    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        Operation::read(&self.io, |io, cx, id| {
-            let peek = |socket: &mio::net::TcpStream| socket.peek(buf);
-            io.poll_op(id, Direction::Read, cx, peek, |n| *n)
-        })
-        .await
-    }
-
-    /// Reads if that does not have to wait.
-    ///
-    /// # Errors
-    ///
-    /// [`io::ErrorKind::WouldBlock`] if it has to; see [`readable`](Self::readable).
-    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let read = self
-            .io
-            .try_with(Direction::Read, |mut socket| socket.read(buf))?;
-        self.note_read(read, buf.len());
-        Ok(read)
-    }
-
-    /// Writes if that does not have to wait.
-    ///
-    /// # Errors
-    ///
-    /// [`io::ErrorKind::WouldBlock`] if it has to; see [`writable`](Self::writable).
-    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        let written = self
-            .io
-            .try_with(Direction::Write, |mut socket| socket.write(buf))?;
-        self.note_written(written, buf.len());
-        Ok(written)
-    }
-
-    /// Waits until [`try_read`](Self::try_read) may have something to return. It may be wrong.
-    ///
-    /// # Errors
-    ///
-    /// When the socket cannot be registered to wait.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost.
-    pub async fn readable(&self) -> io::Result<()> {
-        let ready = Operation::read(&self.io, |io, cx, id| {
-            io.poll_ready(id, Direction::Read, cx)
-        });
-        ready.await.map(drop)
-    }
-
-    /// Waits until [`try_write`](Self::try_write) may have room. It may be wrong.
-    ///
-    /// # Errors
-    ///
-    /// When the socket cannot be registered to wait.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost.
-    pub async fn writable(&self) -> io::Result<()> {
-        let ready = Operation::write(&self.io, |io, cx, id| {
-            io.poll_ready(id, Direction::Write, cx)
-        });
-        ready.await.map(drop)
-    }
-
-    /// [`read`](Self::read) as a poll function. Any number of tasks can wait.
-    ///
-    /// # Errors
-    ///
-    /// As [`read`](Self::read).
-    #[inline]
-    pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        if buf.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        let read = |mut socket: &mio::net::TcpStream| socket.read(buf);
-        let id = WaiterId::ANONYMOUS;
-        let read = ready!(self.io.poll_op(id, Direction::Read, cx, read, |n| *n))?;
-        self.note_read(read, buf.len());
-        Poll::Ready(Ok(read))
-    }
-
-    /// [`write`](Self::write) as a poll function. Any number of tasks can wait.
-    ///
-    /// # Errors
-    ///
-    /// As [`write`](Self::write).
-    #[inline]
-    pub fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if buf.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        let write = |mut socket: &mio::net::TcpStream| socket.write(buf);
-        let id = WaiterId::ANONYMOUS;
-        let written = ready!(self.io.poll_op(id, Direction::Write, cx, write, |n| *n))?;
-        self.note_written(written, buf.len());
-        Poll::Ready(Ok(written))
-    }
-
-    /// [`poll_read`](Self::poll_read) into several buffers.
-    ///
-    /// # Errors
-    ///
-    /// As [`read`](Self::read).
-    pub fn poll_read_vectored(
-        &self,
-        cx: &mut Context<'_>,
-        bufs: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let asked = bufs.iter().map(|buf| buf.len()).sum();
-        let Some(span) = span(bufs) else {
-            return Poll::Ready(Ok(0));
         };
-        let read = |mut socket: &mio::net::TcpStream| socket.read_vectored(&mut bufs[span.clone()]);
-        let id = WaiterId::ANONYMOUS;
-        let read = ready!(self.io.poll_op(id, Direction::Read, cx, read, |n| *n))?;
-        // Short for certain only if it was not the number of buffers that was the limit.
-        if bufs.len() <= BUFFERS {
-            self.note_read(read, asked);
-        }
-        Poll::Ready(Ok(read))
-    }
-
-    /// [`poll_read`](Self::poll_read) into memory that need not be initialised.
-    #[cfg(any(feature = "tokio", feature = "hyper"))]
-    pub(crate) fn poll_read_spare(
-        &self,
-        cx: &mut Context<'_>,
-        spare: &mut polliwog_core::spare::Spare<'_>,
-    ) -> Poll<io::Result<()>> {
-        #[cfg(unix)]
-        {
-            let asked = spare.len();
-            if asked == 0 {
-                return Poll::Ready(Ok(()));
-            }
-            // Through the socket of mio, which one of its selectors has to be told by that it would block.
-            let read = |socket: &mio::net::TcpStream| socket.try_io(|| spare.recv(socket));
-            let id = WaiterId::ANONYMOUS;
-            let read = ready!(self.io.poll_op(id, Direction::Read, cx, read, |n| *n))?;
-            self.note_read(read, asked);
-            Poll::Ready(Ok(()))
-        }
-        #[cfg(not(unix))]
-        spare
-            .fill_zeroed(|buf| self.poll_read(cx, buf))
-            .map_ok(drop)
-    }
-
-    /// [`poll_write`](Self::poll_write) from several buffers.
-    ///
-    /// # Errors
-    ///
-    /// As [`write`](Self::write).
-    pub fn poll_write_vectored(
-        &self,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let Some(span) = span(bufs) else {
-            return Poll::Ready(Ok(0));
-        };
-        let write = |mut socket: &mio::net::TcpStream| socket.write_vectored(&bufs[span.clone()]);
-        // Not taken for a full socket if short: it may be the number of buffers that was the limit.
-        let id = WaiterId::ANONYMOUS;
-        self.io.poll_op(id, Direction::Write, cx, write, |n| *n)
-    }
-
-    #[inline]
-    fn note_read(&self, read: usize, asked: usize) {
-        if read != 0 && read < asked {
-            self.io.read_short();
-        }
-    }
-
-    #[inline]
-    fn note_written(&self, written: usize, asked: usize) {
-        if written != 0 && written < asked {
-            self.io.write_short();
-        }
-    }
-
-    /// Closes one or both directions of the connection.
-    ///
-    /// # Errors
-    ///
-    /// What the system reports.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.io.with(|socket| socket.shutdown(how))
-    }
-
-    /// `shutdown(Write)` at the end of a writer's work, for which a connection that the peer
-    /// has closed already is as good.
-    pub(crate) fn finish(&self) -> io::Result<()> {
-        match self.shutdown(Shutdown::Write) {
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
-            result => result,
-        }
-    }
-
-    /// The address of the other end.
-    ///
-    /// # Errors
-    ///
-    /// What the system reports, if the connection is gone for example.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.io.with(mio::net::TcpStream::peer_addr)
-    }
-
-    /// The address of this end.
-    ///
-    /// # Errors
-    ///
-    /// What the system reports.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.io.with(mio::net::TcpStream::local_addr)
-    }
-
-    /// Whether small segments go out at once (`TCP_NODELAY`).
-    ///
-    /// # Errors
-    ///
-    /// What the system reports.
-    pub fn nodelay(&self) -> io::Result<bool> {
-        self.io.with(mio::net::TcpStream::nodelay)
-    }
-
-    /// Sets whether small segments go out at once (`TCP_NODELAY`).
-    ///
-    /// # Errors
-    ///
-    /// What the system reports.
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.io.with(|socket| socket.set_nodelay(nodelay))
+        stream.connected().await
     }
 
     /// The time to live of outgoing packets (`IP_TTL`).
@@ -490,79 +149,23 @@ impl TcpStream {
         self.io.with(|socket| socket.set_ttl(ttl))
     }
 
-    /// How long closing waits for unsent data (`SO_LINGER`).
-    ///
-    /// # Errors
-    ///
-    /// What the system reports.
-    pub fn linger(&self) -> io::Result<Option<Duration>> {
-        self.io.with(|socket| SockRef::from(socket).linger())
-    }
-
-    /// Sets how long closing waits for unsent data (`SO_LINGER`). With zero, closing resets the
-    /// connection.
-    ///
-    /// # Errors
-    ///
-    /// What the system reports.
-    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        self.io
-            .with(|socket| SockRef::from(socket).set_linger(linger))
-    }
-
-    /// Takes the error that is pending on the socket, if any (`SO_ERROR`).
-    ///
-    /// # Errors
-    ///
-    /// What the system reports about the query itself.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.io.with(mio::net::TcpStream::take_error)
-    }
-
-    /// Two halves that borrow the stream, to read and to write at the same time in one task.
-    /// Free of cost.
-    ///
-    /// With `futures`' `AsyncReadExt` in scope, its method of the same name goes before this one:
-    /// say `TcpStream::split(&stream)` then.
-    pub fn split(&self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        split::borrow(self)
-    }
-
-    /// Two halves that share the stream, to read and to write in different tasks. Dropping the
-    /// writing half closes that direction.
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        split::share(Rc::new(self))
+    fn with_socket<T>(&self, f: impl FnOnce(SockRef<'_>) -> io::Result<T>) -> io::Result<T> {
+        self.io.with(|socket| f(SockRef::from(socket)))
     }
 }
 
-impl Waited for TcpStream {
-    #[inline]
-    fn forget(&self, direction: Direction, id: WaiterId) {
-        self.io.forget(direction, id);
-    }
-
-    fn waits(&self, direction: Direction, id: WaiterId) -> bool {
-        self.io.waits(direction, id)
-    }
+/// Draws what a connect costs from the task's budget.
+pub(super) async fn charge_connect() {
+    let charge =
+        |cx: &mut Context<'_>| poll_proceed(cx).map(|permit| permit.charge(byte_stream::CONNECT));
+    poll_fn(charge).await;
 }
 
-impl fmt::Debug for TcpStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.io.fmt(f)
-    }
+byte_stream! {
+    TcpStream: mio::net::TcpStream, std::net::TcpStream, SocketAddr, mio::net::TcpStream::peek, split
 }
 
-#[cfg(unix)]
-impl std::os::fd::AsRawFd for TcpStream {
-    /// The descriptor, or -1 if it has been taken away.
-    ///
-    /// A socket whose descriptor was asked for costs more system calls from then on: whoever has it can make
-    /// duplicates of it, and set options that change what a short read means.
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.io.expose();
-        self.io.with(|socket| Ok(socket.as_raw_fd())).unwrap_or(-1)
-    }
-}
+tcp_options!(TcpStream);
 
 #[cfg(windows)]
 impl std::os::windows::io::AsRawSocket for TcpStream {

@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll};
 
 use polliwog_core::sources::{Direction, Operation, WaiterId};
 
+use socket2::SockRef;
+
 use super::addr::{ToSocketAddrs, first_that_works};
+use super::datagrams::datagrams;
 use crate::reactor::MioReactor;
 use crate::source::Registered;
 
@@ -55,28 +58,6 @@ impl UdpSocket {
         .await
     }
 
-    fn attach(reactor: &MioReactor, socket: mio::net::UdpSocket) -> UdpSocket {
-        UdpSocket {
-            io: Registered::owning(reactor, socket),
-        }
-    }
-
-    /// Takes over a socket of the standard library and makes it non-blocking.
-    ///
-    /// # Errors
-    ///
-    /// When the socket cannot be made non-blocking; [`io::ErrorKind::NotConnected`] outside of
-    /// a runtime.
-    pub fn from_std(socket: std::net::UdpSocket) -> io::Result<UdpSocket> {
-        let reactor = MioReactor::current()?;
-        socket.set_nonblocking(true)?;
-        let socket = mio::net::UdpSocket::from_std(socket);
-        // Somebody else may have a duplicate.
-        Ok(UdpSocket {
-            io: Registered::with_reactor(&reactor, socket),
-        })
-    }
-
     /// Sets the peer that [`send`](Self::send) and [`recv`](Self::recv) talk to.
     ///
     /// # Errors
@@ -89,41 +70,6 @@ impl UdpSocket {
     pub async fn connect(&self, addr: impl ToSocketAddrs) -> io::Result<()> {
         first_that_works(addr, |addr| async move {
             self.io.with(|socket| socket.connect(addr))
-        })
-        .await
-    }
-
-    /// Sends a datagram to the peer that the socket is connected to.
-    ///
-    /// # Errors
-    ///
-    /// What the system reports, also of an earlier datagram.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing has been sent if the future is dropped before it is done.
-    pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        Operation::write(&self.io, |io, cx, id| {
-            let send = |socket: &mio::net::UdpSocket| socket.send(buf);
-            io.poll_op(id, Direction::Write, cx, send, |n| *n)
-        })
-        .await
-    }
-
-    /// Receives a datagram from the peer that the socket is connected to. What does not fit
-    /// into `buf` is lost.
-    ///
-    /// # Errors
-    ///
-    /// What the system reports, also of an earlier datagram.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing has been received if the future is dropped before it is done.
-    pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        Operation::read(&self.io, |io, cx, id| {
-            let receive = |socket: &mio::net::UdpSocket| socket.recv(buf);
-            io.poll_op(id, Direction::Read, cx, receive, |n| *n)
         })
         .await
     }
@@ -146,19 +92,6 @@ impl UdpSocket {
         .await
     }
 
-    /// Receives a datagram and says where it came from. What does not fit into `buf` is lost.
-    ///
-    /// # Errors
-    ///
-    /// What the system reports.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing has been received if the future is dropped before it is done.
-    pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        Operation::read(&self.io, |io, cx, id| poll_recv_from(io, id, cx, buf)).await
-    }
-
     /// [`send_to`](Self::send_to) as a poll function.
     ///
     /// # Errors
@@ -173,35 +106,65 @@ impl UdpSocket {
         poll_send_to(&self.io, WaiterId::ANONYMOUS, cx, buf, addr)
     }
 
-    /// [`recv_from`](Self::recv_from) as a poll function.
+    /// Sends a datagram to an address, if that does not have to wait.
     ///
     /// # Errors
     ///
-    /// As [`recv_from`](Self::recv_from).
-    pub fn poll_recv_from(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        poll_recv_from(&self.io, WaiterId::ANONYMOUS, cx, buf)
+    /// [`io::ErrorKind::WouldBlock`] if it has to; see [`writable`](Self::writable).
+    pub fn try_send_to(&self, buf: &[u8], addr: SocketAddr) -> io::Result<usize> {
+        self.io
+            .try_with(Direction::Write, |socket| socket.send_to(buf, addr))
     }
 
-    /// The address that the socket is bound to.
+    /// Reads a datagram, says where it came from, and leaves it there for whoever receives it.
     ///
     /// # Errors
     ///
     /// What the system reports.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.io.with(mio::net::UdpSocket::local_addr)
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        Operation::read(&self.io, |io, cx, id| {
+            let peek = |socket: &mio::net::UdpSocket| socket.peek_from(buf);
+            io.poll_op(id, Direction::Read, cx, peek, |(n, _)| *n)
+        })
+        .await
     }
 
-    /// The address that the socket is connected to.
+    /// [`peek_from`](Self::peek_from) as a poll function. Any number of tasks can wait.
     ///
     /// # Errors
     ///
-    /// What the system reports, if there is none for example.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.io.with(mio::net::UdpSocket::peer_addr)
+    /// As [`peek_from`](Self::peek_from).
+    pub fn poll_peek_from(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<(usize, SocketAddr)>> {
+        let id = WaiterId::ANONYMOUS;
+        let peek = |socket: &mio::net::UdpSocket| socket.peek_from(buf);
+        self.io.poll_op(id, Direction::Read, cx, peek, |(n, _)| *n)
+    }
+
+    /// Reads a datagram if there is one, says where it came from, and leaves it there.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::WouldBlock`] if it has to wait; see [`readable`](Self::readable).
+    pub fn try_peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.io
+            .try_with(Direction::Read, |socket| socket.peek_from(buf))
+    }
+
+    /// Whether datagrams may go to broadcast addresses (`SO_BROADCAST`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn broadcast(&self) -> io::Result<bool> {
+        self.io.with(mio::net::UdpSocket::broadcast)
     }
 
     /// Sets whether datagrams may go to broadcast addresses (`SO_BROADCAST`).
@@ -211,6 +174,236 @@ impl UdpSocket {
     /// What the system reports.
     pub fn set_broadcast(&self, broadcast: bool) -> io::Result<()> {
         self.io.with(|socket| socket.set_broadcast(broadcast))
+    }
+
+    /// The time to live of outgoing packets (`IP_TTL`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.io.with(mio::net::UdpSocket::ttl)
+    }
+
+    /// Sets the time to live of outgoing packets (`IP_TTL`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.io.with(|socket| socket.set_ttl(ttl))
+    }
+
+    /// Joins a group of IPv4, on the interface that has the given address; on one of the system's choice if
+    /// it is [`UNSPECIFIED`](Ipv4Addr::UNSPECIFIED).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn join_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
+        self.io
+            .with(|socket| socket.join_multicast_v4(&group, &interface))
+    }
+
+    /// Leaves a group of IPv4 that was joined by [`join_multicast_v4`](Self::join_multicast_v4).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn leave_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
+        self.io
+            .with(|socket| socket.leave_multicast_v4(&group, &interface))
+    }
+
+    /// Joins a group of IPv6, on the interface of the given index, or on one of the system's choice if it is
+    /// zero.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn join_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
+        self.io
+            .with(|socket| socket.join_multicast_v6(group, interface))
+    }
+
+    /// Leaves a group of IPv6 that was joined by [`join_multicast_v6`](Self::join_multicast_v6).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn leave_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
+        self.io
+            .with(|socket| socket.leave_multicast_v6(group, interface))
+    }
+
+    /// Whether what goes to a group of IPv4 also comes back to this host (`IP_MULTICAST_LOOP`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn multicast_loop_v4(&self) -> io::Result<bool> {
+        self.io.with(mio::net::UdpSocket::multicast_loop_v4)
+    }
+
+    /// Sets whether what goes to a group of IPv4 also comes back to this host (`IP_MULTICAST_LOOP`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn set_multicast_loop_v4(&self, on: bool) -> io::Result<()> {
+        self.io.with(|socket| socket.set_multicast_loop_v4(on))
+    }
+
+    /// Whether what goes to a group of IPv6 also comes back to this host (`IPV6_MULTICAST_LOOP`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn multicast_loop_v6(&self) -> io::Result<bool> {
+        self.io.with(mio::net::UdpSocket::multicast_loop_v6)
+    }
+
+    /// Sets whether what goes to a group of IPv6 also comes back to this host (`IPV6_MULTICAST_LOOP`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn set_multicast_loop_v6(&self, on: bool) -> io::Result<()> {
+        self.io.with(|socket| socket.set_multicast_loop_v6(on))
+    }
+
+    /// The time to live of packets to groups of IPv4 (`IP_MULTICAST_TTL`): 1, the local network, unless set.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn multicast_ttl_v4(&self) -> io::Result<u32> {
+        self.io.with(mio::net::UdpSocket::multicast_ttl_v4)
+    }
+
+    /// Sets the time to live of packets to groups of IPv4 (`IP_MULTICAST_TTL`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn set_multicast_ttl_v4(&self, ttl: u32) -> io::Result<()> {
+        self.io.with(|socket| socket.set_multicast_ttl_v4(ttl))
+    }
+
+    /// The interface from which packets go to groups of IPv4, by its address (`IP_MULTICAST_IF`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn multicast_if_v4(&self) -> io::Result<Ipv4Addr> {
+        self.io
+            .with(|socket| SockRef::from(socket).multicast_if_v4())
+    }
+
+    /// Sets the interface from which packets go to groups of IPv4, by its address (`IP_MULTICAST_IF`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn set_multicast_if_v4(&self, interface: Ipv4Addr) -> io::Result<()> {
+        self.io
+            .with(|socket| SockRef::from(socket).set_multicast_if_v4(&interface))
+    }
+
+    /// How many routers a packet to a group of IPv6 may pass (`IPV6_MULTICAST_HOPS`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn multicast_hops_v6(&self) -> io::Result<u32> {
+        self.io
+            .with(|socket| SockRef::from(socket).multicast_hops_v6())
+    }
+
+    /// Sets how many routers a packet to a group of IPv6 may pass (`IPV6_MULTICAST_HOPS`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn set_multicast_hops_v6(&self, hops: u32) -> io::Result<()> {
+        self.io
+            .with(|socket| SockRef::from(socket).set_multicast_hops_v6(hops))
+    }
+
+    /// The interface from which packets go to groups of IPv6, by its index (`IPV6_MULTICAST_IF`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn multicast_if_v6(&self) -> io::Result<u32> {
+        self.io
+            .with(|socket| SockRef::from(socket).multicast_if_v6())
+    }
+
+    /// Sets the interface from which packets go to groups of IPv6, by its index (`IPV6_MULTICAST_IF`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn set_multicast_if_v6(&self, interface: u32) -> io::Result<()> {
+        self.io
+            .with(|socket| SockRef::from(socket).set_multicast_if_v6(interface))
+    }
+
+    /// The size of the buffer for datagrams to be sent (`SO_SNDBUF`), in bytes, as the system counts them:
+    /// Linux reports twice what was asked for.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn send_buffer_size(&self) -> io::Result<usize> {
+        self.io
+            .with(|socket| SockRef::from(socket).send_buffer_size())
+    }
+
+    /// Asks for a size of the buffer for datagrams to be sent (`SO_SNDBUF`), in bytes.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn set_send_buffer_size(&self, size: usize) -> io::Result<()> {
+        self.io
+            .with(|socket| SockRef::from(socket).set_send_buffer_size(size))
+    }
+
+    /// The size of the buffer for datagrams that have come (`SO_RCVBUF`), in bytes, as the system counts
+    /// them: Linux reports twice what was asked for. What does not fit is lost.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn recv_buffer_size(&self) -> io::Result<usize> {
+        self.io
+            .with(|socket| SockRef::from(socket).recv_buffer_size())
+    }
+
+    /// Asks for a size of the buffer for datagrams that have come (`SO_RCVBUF`), in bytes.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn set_recv_buffer_size(&self, size: usize) -> io::Result<()> {
+        self.io
+            .with(|socket| SockRef::from(socket).set_recv_buffer_size(size))
+    }
+}
+
+datagrams! {
+    UdpSocket: mio::net::UdpSocket, std::net::UdpSocket, SocketAddr, mio::net::UdpSocket::peek
+}
+
+#[cfg(windows)]
+impl std::os::windows::io::AsRawSocket for UdpSocket {
+    /// The socket, or `INVALID_SOCKET` if it has been taken away.
+    fn as_raw_socket(&self) -> std::os::windows::io::RawSocket {
+        self.io
+            .with(|socket| Ok(socket.as_raw_socket()))
+            .unwrap_or(!0)
     }
 }
 
@@ -223,20 +416,4 @@ fn poll_send_to(
 ) -> Poll<io::Result<usize>> {
     let send = |socket: &mio::net::UdpSocket| socket.send_to(buf, addr);
     io.poll_op(id, Direction::Write, cx, send, |n| *n)
-}
-
-fn poll_recv_from(
-    io: &Registered<mio::net::UdpSocket>,
-    id: WaiterId,
-    cx: &mut Context<'_>,
-    buf: &mut [u8],
-) -> Poll<io::Result<(usize, SocketAddr)>> {
-    let receive = |socket: &mio::net::UdpSocket| socket.recv_from(buf);
-    io.poll_op(id, Direction::Read, cx, receive, |(n, _)| *n)
-}
-
-impl fmt::Debug for UdpSocket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.io.fmt(f)
-    }
 }

@@ -53,9 +53,19 @@ pub(crate) fn reading(tells: bool) -> mio::Interest {
 /// Whether closing a descriptor that has no duplicate also ends its registration.
 pub(crate) const CLOSE_DEREGISTERS: bool = TRUE_EDGES;
 
+/// What [`may_be_read`] can look at.
+#[cfg(unix)]
+pub(crate) use std::os::fd::AsFd as Pollable;
+
+/// What [`may_be_read`] can look at.
+#[cfg(not(unix))]
+pub(crate) trait Pollable {}
+#[cfg(not(unix))]
+impl<T> Pollable for T {}
+
 /// Whether something can be read from a socket right now, or accepted, as far as the system tells.
 #[cfg(unix)]
-pub(crate) fn may_be_read(socket: &impl std::os::fd::AsFd) -> bool {
+pub(crate) fn may_be_read(socket: &impl Pollable) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let mut fds = [PollFd::new(socket, PollFlags::IN)];
     let now = Timespec {

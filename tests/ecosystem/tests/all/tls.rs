@@ -97,9 +97,7 @@ fn a_certificate_that_is_wrong() {
             connector.connect("example.org".try_into().unwrap(), near)
         );
         assert!(accepted.is_err());
-        let error = connected
-            .err()
-            .expect("a name that is not in the certificate");
+        let error = connected.expect_err("a name that is not in the certificate");
         assert!(error.to_string().contains("certificate"), "{error}");
     });
 }

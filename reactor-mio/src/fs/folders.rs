@@ -1,0 +1,127 @@
+//! Folders that are made and removed.
+
+use std::io;
+use std::path::Path;
+
+use super::hop;
+
+/// Makes a folder within one that exists.
+///
+/// # Errors
+///
+/// As [`std::fs::create_dir`].
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves it to end in the background.
+pub async fn create_dir(path: impl AsRef<Path>) -> io::Result<()> {
+    let path = path.as_ref().to_owned();
+    hop(|| std::fs::create_dir(path)).await
+}
+
+/// Makes a folder and all that are missing above it. Fine if it is there already.
+///
+/// # Errors
+///
+/// As [`std::fs::create_dir_all`].
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves it to end in the background; some of the folders may be there then.
+pub async fn create_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
+    let path = path.as_ref().to_owned();
+    hop(|| std::fs::create_dir_all(path)).await
+}
+
+/// Removes an empty folder.
+///
+/// # Errors
+///
+/// As [`std::fs::remove_dir`].
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves it to end in the background.
+pub async fn remove_dir(path: impl AsRef<Path>) -> io::Result<()> {
+    let path = path.as_ref().to_owned();
+    hop(|| std::fs::remove_dir(path)).await
+}
+
+/// Removes a folder with everything in it, all in one trip to the pool; a symbolic link in it as such, not
+/// what it leads to.
+///
+/// # Errors
+///
+/// As [`std::fs::remove_dir_all`].
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves the removal to end in the background.
+pub async fn remove_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
+    let path = path.as_ref().to_owned();
+    hop(|| std::fs::remove_dir_all(path)).await
+}
+
+/// How to make a folder, as [`std::fs::DirBuilder`].
+///
+/// ```
+/// use polliwog_mio::fs::{self, DirBuilder};
+///
+/// # polliwog_mio::block_on(async {
+/// # let folder = std::env::temp_dir().join(format!("polliwog-doc-dir-{}", std::process::id()));
+/// let mut builder = DirBuilder::new();
+/// #[cfg(unix)]
+/// builder.mode(0o700);
+/// builder.recursive(true).create(folder.join("mine/alone")).await?;
+/// assert!(fs::metadata(folder.join("mine/alone")).await?.is_dir());
+/// fs::remove_dir_all(&folder).await
+/// # }).unwrap();
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct DirBuilder {
+    recursive: bool,
+    #[cfg(unix)]
+    mode: Option<u32>,
+}
+
+impl DirBuilder {
+    /// For one folder, within one that exists.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether to make all folders that are missing above it, too, and to be content if it is there.
+    pub fn recursive(&mut self, recursive: bool) -> &mut Self {
+        self.recursive = recursive;
+        self
+    }
+
+    /// The permissions of what is made, before the process's mask (`umask`) takes some away; all, if not set.
+    /// Unix only.
+    #[cfg(unix)]
+    pub fn mode(&mut self, mode: u32) -> &mut Self {
+        self.mode = Some(mode);
+        self
+    }
+
+    /// Makes the folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::DirBuilder::create`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves it to end in the background; some of the folders may be there then.
+    pub async fn create(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        let path = path.as_ref().to_owned();
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(self.recursive);
+        #[cfg(unix)]
+        if let Some(mode) = self.mode {
+            use std::os::unix::fs::DirBuilderExt;
+            builder.mode(mode);
+        }
+        hop(move || builder.create(path)).await
+    }
+}

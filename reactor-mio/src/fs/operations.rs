@@ -1,0 +1,367 @@
+//! What can be done with a [`File`] beside reading and writing at its position.
+
+use std::fs::{FileTimes, Metadata, Permissions};
+use std::future::poll_fn;
+use std::io::{self, Seek, SeekFrom};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::file::File;
+use super::hop;
+use super::machine::State;
+use crate::blocking::{BlockingError, Rejected, try_spawn_with};
+
+impl File {
+    /// What the system knows of the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::metadata`]; also the error of an
+    /// [earlier write](Self#errors-of-writes-that-nobody-waited-for).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub async fn metadata(&self) -> io::Result<Metadata> {
+        self.ask(|file| file.metadata()).await
+    }
+
+    /// Truncates the file to `size` bytes or extends it by zeros. The position stays where it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::set_len`]; also the error of an
+    /// [earlier write](Self#errors-of-writes-that-nobody-waited-for).
+    ///
+    /// # Cancel safety
+    ///
+    /// None: it may be done. Its error is then that of a write that nobody waited for.
+    pub async fn set_len(&self, size: u64) -> io::Result<()> {
+        self.change(move |file| file.set_len(size)).await
+    }
+
+    /// Waits until contents and metadata are on the disk.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::sync_all`]; also the error of an
+    /// [earlier write](Self#errors-of-writes-that-nobody-waited-for).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost: its error is then that of a write that nobody waited for.
+    pub async fn sync_all(&self) -> io::Result<()> {
+        self.change(|file| file.sync_all()).await
+    }
+
+    /// Waits until the contents are on the disk, and of the metadata what is needed to read them.
+    ///
+    /// # Errors
+    ///
+    /// As [`sync_all`](Self::sync_all).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`sync_all`](Self::sync_all).
+    pub async fn sync_data(&self) -> io::Result<()> {
+        self.change(|file| file.sync_data()).await
+    }
+
+    /// Changes who may do what with the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::set_permissions`]; also the error of an
+    /// [earlier write](Self#errors-of-writes-that-nobody-waited-for).
+    ///
+    /// # Cancel safety
+    ///
+    /// None: it may be done. Its error is then that of a write that nobody waited for.
+    pub async fn set_permissions(&self, perm: Permissions) -> io::Result<()> {
+        self.change(move |file| file.set_permissions(perm)).await
+    }
+
+    /// Sets when the file was read and changed last.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::set_times`]; also the error of an
+    /// [earlier write](Self#errors-of-writes-that-nobody-waited-for).
+    ///
+    /// # Cancel safety
+    ///
+    /// None: it may be done. Its error is then that of a write that nobody waited for.
+    pub async fn set_times(&self, times: FileTimes) -> io::Result<()> {
+        self.change(move |file| file.set_times(times)).await
+    }
+
+    /// Sets when the file was changed last.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_times`](Self::set_times).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`set_times`](Self::set_times).
+    pub async fn set_modified(&self, time: SystemTime) -> io::Result<()> {
+        self.set_times(FileTimes::new().set_modified(time)).await
+    }
+
+    /// Another handle of the same open file, with the same position. What this one has read and nobody
+    /// has fetched yet stays with it.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::File::try_clone`]; also the error of an
+    /// [earlier write](Self#errors-of-writes-that-nobody-waited-for).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub async fn try_clone(&self) -> io::Result<File> {
+        self.ask(|file| file.try_clone()).await.map(File::from_std)
+    }
+
+    /// Waits for what is under way, and gives the file back as one of the standard library, with the
+    /// position where the last read or write has left it.
+    ///
+    /// # Errors
+    ///
+    /// Of an [earlier write](Self#errors-of-writes-that-nobody-waited-for), or if the position cannot be
+    /// moved; the file is closed then. To keep it, [`flush`](Self::flush) and acknowledge first.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: the file is closed.
+    pub async fn into_std(mut self) -> io::Result<std::fs::File> {
+        self.flush().await?;
+        let unread = match &self.state {
+            State::Idle(buffer) => buffer.rest().len() as i64,
+            State::Busy(..) => 0,
+        };
+        let shared = self.shared;
+        hop(move || {
+            // A read at a position that was dropped may still be there.
+            let mut file = match Arc::try_unwrap(shared) {
+                Ok(shared) => shared.file,
+                Err(shared) => shared.file.try_clone()?,
+            };
+            if unread != 0 {
+                file.seek(SeekFrom::Current(-unread))?;
+            }
+            Ok(file)
+        })
+        .await
+    }
+
+    /// Gives the file back as one of the standard library, if nothing is under way, nothing has failed and
+    /// nothing has been read that nobody has fetched.
+    ///
+    /// # Errors
+    ///
+    /// This file otherwise.
+    pub fn try_into_std(self) -> Result<std::fs::File, File> {
+        let File {
+            shared,
+            state,
+            max_chunk,
+            ..
+        } = self;
+        let whole = match &state {
+            State::Idle(buffer) => buffer.rest().is_empty(),
+            State::Busy(..) => false,
+        };
+        let back = |shared| File {
+            shared,
+            state,
+            max_chunk,
+            #[cfg(feature = "tokio")]
+            seeking: None,
+        };
+        if !whole || !shared.is_settled() {
+            return Err(back(shared));
+        }
+        match Arc::try_unwrap(shared) {
+            Ok(shared) => Ok(shared.file),
+            Err(shared) => Err(back(shared)),
+        }
+    }
+
+    /// Asks the system something, when no change is under way.
+    async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&std::fs::File) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        poll_fn(|cx| self.shared.poll_settled(cx)).await?;
+        let shared = Arc::clone(&self.shared);
+        hop(move || ask(&shared.file)).await
+    }
+
+    async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&std::fs::File) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let ticket = poll_fn(|cx| self.shared.poll_change(cx)).await?;
+        match try_spawn_with((ticket, change), |(ticket, change)| ticket.make(change)) {
+            Ok(job) => {
+                let result = job.await.unwrap_or_else(|error| Err(error.into()));
+                if result.is_err() {
+                    // That is told hereby.
+                    self.shared.hear();
+                }
+                result
+            }
+            Err(Rejected { job, reason }) => {
+                job.0.give_up();
+                Err(BlockingError::Rejected(reason).into())
+            }
+        }
+    }
+
+    /// Reads at an offset from the start of the file, at most [`max_buf_size`](Self::max_buf_size) bytes,
+    /// without regard to the position. Several such reads may be under way at once.
+    ///
+    /// On Windows it moves the position.
+    ///
+    /// ```
+    /// use polliwog_mio::fs::{self, File};
+    ///
+    /// # polliwog_mio::block_on(async {
+    /// # let path = std::env::temp_dir().join(format!("polliwog-doc-at-{}", std::process::id()));
+    /// fs::write(&path, "a tadpole").await?;
+    /// let file = File::open(&path).await?;
+    /// let mut buf = [0; 3];
+    /// assert_eq!(file.read_at(&mut buf, 5).await?, 3);
+    /// assert_eq!(&buf, b"pol");
+    /// # std::fs::remove_file(&path)
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the system reports, or that the blocking pool is full; also the error of an
+    /// [earlier write](Self#errors-of-writes-that-nobody-waited-for).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    #[cfg(any(unix, windows))]
+    pub async fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let want = buf.len().min(self.max_chunk);
+        let read = move |file: &std::fs::File| {
+            let mut bytes = vec![0; want];
+            let read = super::machine::retry(|| at::read(file, &mut bytes, offset))?;
+            bytes.truncate(read);
+            Ok(bytes)
+        };
+        let bytes = self.ask(read).await?;
+        buf[..bytes.len()].copy_from_slice(&bytes);
+        Ok(bytes.len())
+    }
+
+    /// Writes at an offset from the start of the file, at most [`max_buf_size`](Self::max_buf_size) bytes,
+    /// without regard to the position, and waits until it is done. Returns how many bytes were written.
+    /// Changes of a file are made one after the other, also these.
+    ///
+    /// On Windows it moves the position. On Linux a file that was opened for appending is appended to.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    ///
+    /// # Cancel safety
+    ///
+    /// None: some bytes, or all, may be written. Its error is then that of a write that nobody waited for.
+    #[cfg(any(unix, windows))]
+    pub async fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        let bytes = buf[..buf.len().min(self.max_chunk)].to_vec();
+        self.change(move |file| super::machine::retry(|| at::write(file, &bytes, offset)))
+            .await
+    }
+}
+
+/// Reading and writing at an offset, by the names that the systems give to it.
+#[cfg(unix)]
+mod at {
+    use std::{fs::File, io, os::unix::fs::FileExt};
+
+    pub(super) fn read(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        file.read_at(buf, offset)
+    }
+
+    pub(super) fn write(file: &File, buf: &[u8], offset: u64) -> io::Result<usize> {
+        file.write_at(buf, offset)
+    }
+}
+
+/// Reading and writing at an offset, by the names that the systems give to it.
+#[cfg(windows)]
+mod at {
+    use std::{fs::File, io, os::windows::fs::FileExt};
+
+    pub(super) fn read(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        file.seek_read(buf, offset)
+    }
+
+    pub(super) fn write(file: &File, buf: &[u8], offset: u64) -> io::Result<usize> {
+        file.seek_write(buf, offset)
+    }
+}
+
+impl From<std::fs::File> for File {
+    fn from(file: std::fs::File) -> Self {
+        File::from_std(file)
+    }
+}
+
+#[cfg(unix)]
+mod descriptor {
+    use super::File;
+    use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+    impl From<OwnedFd> for File {
+        fn from(descriptor: OwnedFd) -> Self {
+            File::from_std(descriptor.into())
+        }
+    }
+
+    impl AsFd for File {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.shared.file.as_fd()
+        }
+    }
+
+    impl AsRawFd for File {
+        fn as_raw_fd(&self) -> RawFd {
+            self.shared.file.as_raw_fd()
+        }
+    }
+}
+
+#[cfg(windows)]
+mod handle {
+    use super::File;
+    use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle, RawHandle};
+
+    impl From<OwnedHandle> for File {
+        fn from(handle: OwnedHandle) -> Self {
+            File::from_std(handle.into())
+        }
+    }
+
+    impl AsHandle for File {
+        fn as_handle(&self) -> BorrowedHandle<'_> {
+            self.shared.file.as_handle()
+        }
+    }
+
+    impl AsRawHandle for File {
+        fn as_raw_handle(&self) -> RawHandle {
+            self.shared.file.as_raw_handle()
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Functions of paths: what a file is, where it is, and where it goes.
+
+use std::fs::{Metadata, Permissions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::hop;
+
+/// What the system knows of a file; follows symbolic links.
+///
+/// # Errors
+///
+/// As [`std::fs::metadata`].
+///
+/// # Cancel safety
+///
+/// Nothing is lost.
+pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
+    let path = path.as_ref().to_owned();
+    hop(|| std::fs::metadata(path)).await
+}
+
+/// What the system knows of a file, or of a symbolic link itself.
+///
+/// # Errors
+///
+/// As [`std::fs::symlink_metadata`].
+///
+/// # Cancel safety
+///
+/// Nothing is lost.
+pub async fn symlink_metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
+    let path = path.as_ref().to_owned();
+    hop(|| std::fs::symlink_metadata(path)).await
+}
+
+/// Whether there is a file, folder or anything else at a path; follows symbolic links.
+///
+/// An answer may be out of date by the time it is there: to create a file only if there is none, see
+/// [`File::create_new`](super::File::create_new).
+///
+/// # Errors
+///
+/// As [`std::fs::exists`].
+///
+/// # Cancel safety
+///
+/// Nothing is lost.
+pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
+    let path = path.as_ref().to_owned();
+    hop(|| std::fs::exists(path)).await
+}
+
+/// The absolute path without symbolic links and `..`.
+///
+/// # Errors
+///
+/// As [`std::fs::canonicalize`].
+///
+/// # Cancel safety
+///
+/// Nothing is lost.
+pub async fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
+    let path = path.as_ref().to_owned();
+    hop(|| std::fs::canonicalize(path)).await
+}
+
+/// Where a symbolic link leads to.
+///
+/// # Errors
+///
+/// As [`std::fs::read_link`].
+///
+/// # Cancel safety
+///
+/// Nothing is lost.
+pub async fn read_link(path: impl AsRef<Path>) -> io::Result<PathBuf> {
+    let path = path.as_ref().to_owned();
+    hop(|| std::fs::read_link(path)).await
+}
+
+/// Changes who may do what with a file; follows symbolic links.
+///
+/// # Errors
+///
+/// As [`std::fs::set_permissions`].
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves it to end in the background.
+pub async fn set_permissions(path: impl AsRef<Path>, perm: Permissions) -> io::Result<()> {
+    let path = path.as_ref().to_owned();
+    hop(|| std::fs::set_permissions(path, perm)).await
+}
+
+/// Removes a file. Whoever has it open keeps it, on Unix.
+///
+/// # Errors
+///
+/// As [`std::fs::remove_file`].
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves it to end in the background.
+pub async fn remove_file(path: impl AsRef<Path>) -> io::Result<()> {
+    let path = path.as_ref().to_owned();
+    hop(|| std::fs::remove_file(path)).await
+}
+
+/// Copies the contents and the permissions of a file over another one, all in one trip to the pool. Returns
+/// how many bytes these are. Where the system can, nothing is copied but the names of the blocks.
+///
+/// ```
+/// use polliwog_mio::fs;
+///
+/// # polliwog_mio::block_on(async {
+/// # let folder = std::env::temp_dir().join(format!("polliwog-doc-copy-{}", std::process::id()));
+/// fs::create_dir_all(&folder).await?;
+/// fs::write(folder.join("egg"), "quak").await?;
+/// assert_eq!(fs::copy(folder.join("egg"), folder.join("frog")).await?, 4);
+/// assert!(fs::try_exists(folder.join("frog")).await?);
+/// fs::remove_dir_all(&folder).await
+/// # }).unwrap();
+/// ```
+///
+/// # Errors
+///
+/// As [`std::fs::copy`].
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves the copy to end in the background.
+pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<u64> {
+    let from = from.as_ref().to_owned();
+    let to = to.as_ref().to_owned();
+    hop(|| std::fs::copy(from, to)).await
+}
+
+/// Gives a file or folder another name, in place of what has that name. Only within one file system.
+///
+/// # Errors
+///
+/// As [`std::fs::rename`].
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves it to end in the background.
+pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
+    let from = from.as_ref().to_owned();
+    let to = to.as_ref().to_owned();
+    hop(|| std::fs::rename(from, to)).await
+}
+
+/// Gives a file a second name.
+///
+/// # Errors
+///
+/// As [`std::fs::hard_link`].
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves it to end in the background.
+pub async fn hard_link(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Result<()> {
+    let original = original.as_ref().to_owned();
+    let link = link.as_ref().to_owned();
+    hop(|| std::fs::hard_link(original, link)).await
+}
+
+/// Makes a symbolic link. Unix only; Windows wants to know what it leads to: `symlink_file`, `symlink_dir`.
+///
+/// # Errors
+///
+/// As [`std::os::unix::fs::symlink`].
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves it to end in the background.
+#[cfg(unix)]
+pub async fn symlink(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Result<()> {
+    let original = original.as_ref().to_owned();
+    let link = link.as_ref().to_owned();
+    hop(|| std::os::unix::fs::symlink(original, link)).await
+}
+
+/// Makes a symbolic link to a folder. Windows only.
+///
+/// # Errors
+///
+/// As [`std::os::windows::fs::symlink_dir`].
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves it to end in the background.
+#[cfg(windows)]
+pub async fn symlink_dir(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Result<()> {
+    let original = original.as_ref().to_owned();
+    let link = link.as_ref().to_owned();
+    hop(|| std::os::windows::fs::symlink_dir(original, link)).await
+}
+
+/// Makes a symbolic link to a file. Windows only.
+///
+/// # Errors
+///
+/// As [`std::os::windows::fs::symlink_file`].
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves it to end in the background.
+#[cfg(windows)]
+pub async fn symlink_file(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Result<()> {
+    let original = original.as_ref().to_owned();
+    let link = link.as_ref().to_owned();
+    hop(|| std::os::windows::fs::symlink_file(original, link)).await
+}

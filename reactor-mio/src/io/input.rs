@@ -1,0 +1,223 @@
+//! [`stdin`].
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, Read};
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use polliwog_core::task::budget::poll_proceed;
+use polliwog_core::task::wake_quietly;
+
+use crate::blocking::{Rejected, Stream, try_spawn_for};
+
+/// How many bytes the thread asks for at a time.
+const CHUNK: usize = 64 * 1024;
+
+/// The program's input. Any number of these may be there; what one of them reads no other does.
+///
+/// Bytes are read from the system when somebody asks for some, as many as there are. They lie in a buffer of
+/// the whole process then, until they are fetched: so a read that is dropped loses nothing, not even
+/// together with its `Stdin`. A program that is started with the same input does not get them any more.
+///
+/// ```no_run
+/// use polliwog_mio::io::stdin;
+///
+/// # polliwog_mio::block_on(async {
+/// let mut buf = [0; 100];
+/// let n = stdin().read(&mut buf).await?;
+/// println!("{n} bytes");
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+pub fn stdin() -> Stdin {
+    Stdin {
+        std: std::io::stdin(),
+    }
+}
+
+/// The program's input; made by [`stdin`].
+pub struct Stdin {
+    std: std::io::Stdin,
+}
+
+/// What the thread has read.
+struct Input {
+    bytes: Vec<u8>,
+    /// So many of them have been fetched.
+    start: usize,
+    /// What came instead of bytes: the end, or an error.
+    other: Option<io::Result<()>>,
+    /// The thread reads, or is about to.
+    reading: bool,
+    /// Who waits for it.
+    wakers: Vec<Waker>,
+}
+
+static INPUT: Mutex<Input> = Mutex::new(Input {
+    bytes: Vec::new(),
+    start: 0,
+    other: None,
+    reading: false,
+    wakers: Vec::new(),
+});
+
+fn input() -> MutexGuard<'static, Input> {
+    // Nothing is left half done under the lock.
+    INPUT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Stdin {
+    /// Reads what is there, or waits for something; zero at the end. At a terminal more may come after that.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports, or that it gives no thread.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_read_input(cx, buf)).await
+    }
+
+    /// Whether somebody types there.
+    pub fn is_terminal(&self) -> bool {
+        std::io::IsTerminal::is_terminal(&self.std)
+    }
+
+    fn poll_read_input(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let permit = ready!(poll_proceed(cx));
+        // Foreign code perhaps: outside of the lock.
+        let waker = cx.waker().clone();
+        let mut input = input();
+        let rest = &input.bytes[input.start..];
+        if !rest.is_empty() {
+            let n = rest.len().min(buf.len());
+            buf[..n].copy_from_slice(&rest[..n]);
+            input.start += n;
+            permit.charge(n);
+            return Poll::Ready(Ok(n));
+        }
+        if let Some(other) = input.other.take() {
+            permit.charge(0);
+            return Poll::Ready(other.map(|()| 0));
+        }
+        if !input.reading {
+            match try_spawn_for(Stream::Input, Reading, Reading::read) {
+                // Whoever waits is woken by the thread itself.
+                Ok(handle) => drop(handle),
+                Err(Rejected { job, reason }) => {
+                    std::mem::forget(job);
+                    return Poll::Ready(Err(reason.into()));
+                }
+            }
+            input.reading = true;
+        }
+        if !input.wakers.iter().any(|known| known.will_wake(&waker)) {
+            input.wakers.push(waker);
+        }
+        Poll::Pending
+    }
+}
+
+/// The thread's job. However it ends, those who wait look again.
+struct Reading;
+
+impl Reading {
+    fn read(self) {
+        // All of it has been fetched.
+        let mut bytes = std::mem::take(&mut input().bytes);
+        bytes.resize(CHUNK, 0);
+        let mut stdin = std::io::stdin().lock();
+        let result = read(&mut stdin, &mut bytes);
+        drop(stdin);
+        bytes.truncate(*result.as_ref().unwrap_or(&0));
+        let mut input = input();
+        input.start = 0;
+        if bytes.is_empty() {
+            input.other = Some(result.map(drop));
+        }
+        input.bytes = bytes;
+        drop(input);
+        // `self` ends here.
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let mut input = input();
+        input.reading = false;
+        let wakers = std::mem::take(&mut input.wakers);
+        drop(input);
+        wakers.into_iter().for_each(wake_quietly);
+    }
+}
+
+#[cfg(unix)]
+fn read(stdin: &mut std::io::StdinLock<'static>, buf: &mut [u8]) -> io::Result<usize> {
+    super::insist(&std::io::stdin(), rustix::event::PollFlags::IN, || {
+        stdin.read(buf)
+    })
+}
+
+#[cfg(not(unix))]
+fn read(stdin: &mut std::io::StdinLock<'static>, buf: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stdin.read(buf) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+impl futures_io::AsyncRead for Stdin {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_read_input(cx, buf)
+    }
+}
+
+impl embedded_io::ErrorType for Stdin {
+    type Error = io::Error;
+}
+
+impl embedded_io_async::Read for Stdin {
+    async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        Stdin::read(self, buf).await
+    }
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsFd for Stdin {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.std.as_fd()
+    }
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsRawFd for Stdin {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.std.as_raw_fd()
+    }
+}
+
+#[cfg(windows)]
+impl std::os::windows::io::AsHandle for Stdin {
+    fn as_handle(&self) -> std::os::windows::io::BorrowedHandle<'_> {
+        self.std.as_handle()
+    }
+}
+
+impl fmt::Debug for Stdin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stdin").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,529 @@
+//! What every stream of bytes has: reading and writing.
+
+use std::io;
+use std::ops::{Deref, Range};
+
+/// What a connect costs of the task's budget, in bytes that an operation of the same cost would move: the
+/// system has as much work with it.
+pub(super) const CONNECT: usize = 32 << 10;
+
+/// So many buffers go into one system call everywhere (POSIX), more of them perhaps not.
+pub(super) const BUFFERS: usize = 16;
+/// No more of them are passed on: Unix takes fewer or as many, by the standard library, but Wine
+/// refuses more.
+const MOST_BUFFERS: usize = 1024;
+
+/// The buffers for one system call: from the first that is not empty, as a call that moves nothing
+/// would look like the end of the stream. `None` if all are empty.
+pub(super) fn span<B: Deref<Target = [u8]>>(bufs: &[B]) -> Option<Range<usize>> {
+    let first = bufs.iter().position(|buf| !buf.is_empty())?;
+    Some(first..bufs.len().min(first + MOST_BUFFERS))
+}
+
+/// What has become of a connect: by the error that is pending on the socket, and by its peer.
+pub(super) fn look<T>(
+    error: io::Result<Option<io::Error>>,
+    peer: impl FnOnce() -> io::Result<T>,
+) -> io::Result<()> {
+    if let Some(error) = error? {
+        return Err(error);
+    }
+    match peer() {
+        Ok(_) => Ok(()),
+        // An early event: the handshake is still under way.
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The methods of a stream that is a struct with the field `io: Registered<$socket>`, where `$socket` is
+/// one of mio's, `$std` the standard library's and `$addr` its addresses' type; `$peek` reads and leaves the
+/// bytes, and `$halves` is the module with its halves.
+macro_rules! byte_stream {
+    ($stream:ident: $socket:ty, $std:ty, $addr:ty, $peek:expr, $halves:ident) => {
+        impl $stream {
+            /// A socket that is ours alone. `tells`: a short transfer means what [`Registered::set_tells`] says.
+            #[inline]
+            pub(crate) fn attach(reactor: &MioReactor, socket: $socket, tells: bool) -> $stream {
+                let io = Registered::owning(reactor, socket);
+                io.set_tells(tells);
+                $stream { io }
+            }
+
+            /// Waits until a connect that is under way has ended.
+            async fn connected(self) -> io::Result<$stream> {
+                // Here and there the connection stands as soon as it has been asked for.
+                if self.io.with(<$socket>::peer_addr).is_err() {
+                    self.io.register_both()?;
+                    let poll = |stream: &$stream, cx: &mut Context<'_>, id| {
+                        let look = |socket: &$socket| {
+                            byte_stream::look(socket.take_error(), || socket.peer_addr())
+                        };
+                        stream.io.poll_op(id, Direction::Write, cx, look, |()| 0)
+                    };
+                    Operation::write(&self, poll).await?;
+                }
+                Ok(self)
+            }
+
+            /// Takes over a connected socket of the standard library and makes it non-blocking.
+            ///
+            /// # Errors
+            ///
+            /// When the socket cannot be made non-blocking; [`io::ErrorKind::NotConnected`] outside of
+            /// a runtime.
+            pub fn from_std(stream: $std) -> io::Result<$stream> {
+                let reactor = MioReactor::current()?;
+                stream.set_nonblocking(true)?;
+                let socket = <$socket>::from_std(stream);
+                // Somebody else may have a duplicate.
+                Ok($stream {
+                    io: Registered::with_reactor(&reactor, socket),
+                })
+            }
+
+            /// Gives the socket to the standard library. It stays non-blocking.
+            ///
+            /// # Errors
+            ///
+            /// When it cannot be taken out of the selector.
+            pub fn into_std(self) -> io::Result<$std> {
+                Ok(self.io.into_inner()?.into())
+            }
+
+            /// Reads into `buf` and returns how many bytes it was; zero at the end of the stream, and at
+            /// once if `buf` is empty.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports of this connection, a reset by the peer for example; an error
+            /// that wraps [`SourcesFull`](polliwog_core::sources::SourcesFull) when it would have to
+            /// wait and the reactor watches as many sources as it may.
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing has been read if the future is dropped before it is done.
+            #[inline]
+            pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+                // Known by its waker, as the poll functions are: an identity, and a destructor for it, would make a
+                // request of an echo server 60 instructions longer.
+                poll_fn(move |cx| self.poll_read(cx, buf))
+            }
+
+            /// Fills `buf`.
+            ///
+            /// # Errors
+            ///
+            /// As [`read`](Self::read); [`io::ErrorKind::UnexpectedEof`] when the stream ends before.
+            ///
+            /// # Cancel safety
+            ///
+            /// None: what has been read until then is in `buf`, and how much it is, is lost.
+            #[inline]
+            pub fn read_exact(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<()>> {
+                let mut done = 0;
+                poll_fn(move |cx| {
+                    while done < buf.len() {
+                        match ready!(self.poll_read(cx, &mut buf[done..]))? {
+                            0 => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+                            n => done += n,
+                        }
+                    }
+                    Poll::Ready(Ok(()))
+                })
+            }
+
+            /// Writes from `buf` and returns how many bytes were taken; zero only if `buf` is empty.
+            ///
+            /// # Errors
+            ///
+            /// As [`read`](Self::read).
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing has been written if the future is dropped before it is done.
+            #[inline]
+            pub fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
+                poll_fn(move |cx| self.poll_write(cx, buf))
+            }
+
+            /// Writes all of `buf`.
+            ///
+            /// # Errors
+            ///
+            /// As [`read`](Self::read); [`io::ErrorKind::WriteZero`] when the system takes nothing.
+            ///
+            /// # Cancel safety
+            ///
+            /// None: some part may have been written.
+            #[inline]
+            pub fn write_all(&self, buf: &[u8]) -> impl Future<Output = io::Result<()>> {
+                let mut rest = buf;
+                poll_fn(move |cx| {
+                    while !rest.is_empty() {
+                        match ready!(self.poll_write(cx, rest))? {
+                            0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                            n => rest = &rest[n..],
+                        }
+                    }
+                    Poll::Ready(Ok(()))
+                })
+            }
+
+            /// [`read`](Self::read) into several buffers, one after the other, by one system call.
+            ///
+            /// # Errors
+            ///
+            /// As [`read`](Self::read).
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing has been read if the future is dropped before it is done.
+            pub fn read_vectored(
+                &self,
+                bufs: &mut [IoSliceMut<'_>],
+            ) -> impl Future<Output = io::Result<usize>> {
+                poll_fn(move |cx| self.poll_read_vectored(cx, bufs))
+            }
+
+            /// [`write`](Self::write) from several buffers, one after the other, by one system call.
+            ///
+            /// # Errors
+            ///
+            /// As [`read`](Self::read).
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing has been written if the future is dropped before it is done.
+            pub fn write_vectored(
+                &self,
+                bufs: &[IoSlice<'_>],
+            ) -> impl Future<Output = io::Result<usize>> {
+                poll_fn(move |cx| self.poll_write_vectored(cx, bufs))
+            }
+
+            /// [`try_read`](Self::try_read) into several buffers.
+            ///
+            /// # Errors
+            ///
+            /// [`io::ErrorKind::WouldBlock`] if it has to wait; see [`readable`](Self::readable).
+            pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+                let asked = bufs.iter().map(|buf| buf.len()).sum();
+                let Some(span) = byte_stream::span(bufs) else {
+                    return Ok(0);
+                };
+                let read = |mut socket: &$socket| socket.read_vectored(&mut bufs[span.clone()]);
+                let read = self.io.try_with(Direction::Read, read)?;
+                if bufs.len() <= byte_stream::BUFFERS {
+                    self.note_read(read, asked);
+                }
+                Ok(read)
+            }
+
+            /// [`try_write`](Self::try_write) from several buffers.
+            ///
+            /// # Errors
+            ///
+            /// [`io::ErrorKind::WouldBlock`] if it has to wait; see [`writable`](Self::writable).
+            pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+                let Some(span) = byte_stream::span(bufs) else {
+                    return Ok(0);
+                };
+                self.io.try_with(Direction::Write, |mut socket| {
+                    socket.write_vectored(&bufs[span])
+                })
+            }
+
+            /// Reads without taking the bytes away; zero at the end of the stream, or if `buf` is empty.
+            ///
+            /// # Errors
+            ///
+            /// As [`read`](Self::read).
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost.
+            pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+                if buf.is_empty() {
+                    return Ok(0);
+                }
+                Operation::read(&self.io, |io, cx, id| {
+                    let peek = |socket: &$socket| $peek(socket, buf);
+                    io.poll_op(id, Direction::Read, cx, peek, |n| *n)
+                })
+                .await
+            }
+
+            /// Reads if that does not have to wait.
+            ///
+            /// # Errors
+            ///
+            /// [`io::ErrorKind::WouldBlock`] if it has to; see [`readable`](Self::readable).
+            pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+                let read = self
+                    .io
+                    .try_with(Direction::Read, |mut socket| socket.read(buf))?;
+                self.note_read(read, buf.len());
+                Ok(read)
+            }
+
+            /// Writes if that does not have to wait.
+            ///
+            /// # Errors
+            ///
+            /// [`io::ErrorKind::WouldBlock`] if it has to; see [`writable`](Self::writable).
+            pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+                let written = self
+                    .io
+                    .try_with(Direction::Write, |mut socket| socket.write(buf))?;
+                self.note_written(written, buf.len());
+                Ok(written)
+            }
+
+            /// Waits until [`try_read`](Self::try_read) may have something to return. It may be wrong.
+            ///
+            /// # Errors
+            ///
+            /// When the socket cannot be registered to wait.
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost.
+            pub async fn readable(&self) -> io::Result<()> {
+                let ready = Operation::read(&self.io, |io, cx, id| {
+                    io.poll_ready(id, Direction::Read, cx)
+                });
+                ready.await.map(drop)
+            }
+
+            /// Waits until [`try_write`](Self::try_write) may have room. It may be wrong.
+            ///
+            /// # Errors
+            ///
+            /// When the socket cannot be registered to wait.
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost.
+            pub async fn writable(&self) -> io::Result<()> {
+                let ready = Operation::write(&self.io, |io, cx, id| {
+                    io.poll_ready(id, Direction::Write, cx)
+                });
+                ready.await.map(drop)
+            }
+
+            /// [`read`](Self::read) as a poll function. Any number of tasks can wait.
+            ///
+            /// # Errors
+            ///
+            /// As [`read`](Self::read).
+            #[inline]
+            pub fn poll_read(
+                &self,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                if buf.is_empty() {
+                    return Poll::Ready(Ok(0));
+                }
+                let read = |mut socket: &$socket| socket.read(buf);
+                let id = WaiterId::ANONYMOUS;
+                let read = ready!(self.io.poll_op(id, Direction::Read, cx, read, |n| *n))?;
+                self.note_read(read, buf.len());
+                Poll::Ready(Ok(read))
+            }
+
+            /// [`write`](Self::write) as a poll function. Any number of tasks can wait.
+            ///
+            /// # Errors
+            ///
+            /// As [`write`](Self::write).
+            #[inline]
+            pub fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+                if buf.is_empty() {
+                    return Poll::Ready(Ok(0));
+                }
+                let write = |mut socket: &$socket| socket.write(buf);
+                let id = WaiterId::ANONYMOUS;
+                let written = ready!(self.io.poll_op(id, Direction::Write, cx, write, |n| *n))?;
+                self.note_written(written, buf.len());
+                Poll::Ready(Ok(written))
+            }
+
+            /// [`poll_read`](Self::poll_read) into several buffers.
+            ///
+            /// # Errors
+            ///
+            /// As [`read`](Self::read).
+            pub fn poll_read_vectored(
+                &self,
+                cx: &mut Context<'_>,
+                bufs: &mut [IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                let asked = bufs.iter().map(|buf| buf.len()).sum();
+                let Some(span) = byte_stream::span(bufs) else {
+                    return Poll::Ready(Ok(0));
+                };
+                let read = |mut socket: &$socket| socket.read_vectored(&mut bufs[span.clone()]);
+                let id = WaiterId::ANONYMOUS;
+                let read = ready!(self.io.poll_op(id, Direction::Read, cx, read, |n| *n))?;
+                // Short for certain only if it was not the number of buffers that was the limit.
+                if bufs.len() <= byte_stream::BUFFERS {
+                    self.note_read(read, asked);
+                }
+                Poll::Ready(Ok(read))
+            }
+
+            /// [`poll_read`](Self::poll_read) into memory that need not be initialised.
+            #[cfg(any(feature = "tokio", feature = "hyper"))]
+            pub(crate) fn poll_read_spare(
+                &self,
+                cx: &mut Context<'_>,
+                spare: &mut polliwog_core::spare::Spare<'_>,
+            ) -> Poll<io::Result<()>> {
+                #[cfg(unix)]
+                {
+                    let asked = spare.len();
+                    if asked == 0 {
+                        return Poll::Ready(Ok(()));
+                    }
+                    // By mio, one of whose selectors has to be told if it would block.
+                    let read = |socket: &$socket| socket.try_io(|| spare.recv(socket));
+                    let id = WaiterId::ANONYMOUS;
+                    let read = ready!(self.io.poll_op(id, Direction::Read, cx, read, |n| *n))?;
+                    self.note_read(read, asked);
+                    Poll::Ready(Ok(()))
+                }
+                #[cfg(not(unix))]
+                spare
+                    .fill_zeroed(|buf| self.poll_read(cx, buf))
+                    .map_ok(drop)
+            }
+
+            /// [`poll_write`](Self::poll_write) from several buffers.
+            ///
+            /// # Errors
+            ///
+            /// As [`write`](Self::write).
+            pub fn poll_write_vectored(
+                &self,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                let Some(span) = byte_stream::span(bufs) else {
+                    return Poll::Ready(Ok(0));
+                };
+                let write = |mut socket: &$socket| socket.write_vectored(&bufs[span.clone()]);
+                // Not taken for a full socket if short: it may be the number of buffers that was the limit.
+                let id = WaiterId::ANONYMOUS;
+                self.io.poll_op(id, Direction::Write, cx, write, |n| *n)
+            }
+
+            #[inline]
+            fn note_read(&self, read: usize, asked: usize) {
+                if read != 0 && read < asked {
+                    self.io.read_short();
+                }
+            }
+
+            #[inline]
+            fn note_written(&self, written: usize, asked: usize) {
+                if written != 0 && written < asked {
+                    self.io.write_short();
+                }
+            }
+
+            /// Closes one or both directions of the connection.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+                self.io.with(|socket| socket.shutdown(how))
+            }
+
+            /// `shutdown(Write)` at the end of a writer's work, for which a connection that the peer
+            /// has closed already is as good.
+            pub(crate) fn finish(&self) -> io::Result<()> {
+                match self.shutdown(Shutdown::Write) {
+                    Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+                    result => result,
+                }
+            }
+
+            /// The address of the other end.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports, if the connection is gone for example.
+            pub fn peer_addr(&self) -> io::Result<$addr> {
+                self.io.with(<$socket>::peer_addr)
+            }
+
+            /// The address of this end.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn local_addr(&self) -> io::Result<$addr> {
+                self.io.with(<$socket>::local_addr)
+            }
+
+            /// Takes the error that is pending on the socket, if any (`SO_ERROR`).
+            ///
+            /// # Errors
+            ///
+            /// What the system reports about the query itself.
+            pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+                self.io.with(<$socket>::take_error)
+            }
+
+            /// Two halves that borrow the stream, to read and to write at the same time in one task.
+            /// Free of cost.
+            ///
+            /// With `futures`' `AsyncReadExt` in scope, its method of the same name goes before this one:
+            /// name the type then, as in `TcpStream::split(&stream)`.
+            pub fn split(&self) -> ($halves::ReadHalf<'_>, $halves::WriteHalf<'_>) {
+                $halves::borrow(self)
+            }
+
+            /// Two halves that share the stream, to read and to write in different tasks. Dropping the
+            /// writing half closes that direction.
+            pub fn into_split(self) -> ($halves::OwnedReadHalf, $halves::OwnedWriteHalf) {
+                $halves::share(Rc::new(self))
+            }
+        }
+
+        impl Waited for $stream {
+            #[inline]
+            fn forget(&self, direction: Direction, id: WaiterId) {
+                self.io.forget(direction, id);
+            }
+
+            fn waits(&self, direction: Direction, id: WaiterId) -> bool {
+                self.io.waits(direction, id)
+            }
+        }
+
+        impl fmt::Debug for $stream {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.io.fmt(f)
+            }
+        }
+
+        #[cfg(unix)]
+        impl std::os::fd::AsRawFd for $stream {
+            /// The descriptor, or -1 if it has been taken away.
+            ///
+            /// A socket whose descriptor was asked for costs more system calls from then on: whoever has it can make
+            /// duplicates of it, and set options that change what a short read means.
+            fn as_raw_fd(&self) -> std::os::fd::RawFd {
+                self.io.expose();
+                self.io.with(|socket| Ok(socket.as_raw_fd())).unwrap_or(-1)
+            }
+        }
+    };
+}
+pub(super) use byte_stream;

@@ -1,0 +1,281 @@
+//! What every datagram socket has: sending and receiving.
+
+/// The methods of a datagram socket that is a struct with the field `io: Registered<$socket>`, where
+/// `$socket` is one of mio's, `$std` the standard library's and `$addr` its addresses' type; `$peek` receives
+/// a datagram and leaves it there.
+macro_rules! datagrams {
+    ($type:ident: $socket:ty, $std:ty, $addr:ty, $peek:expr) => {
+        impl $type {
+            /// A socket that is ours alone.
+            fn attach(reactor: &MioReactor, socket: $socket) -> Self {
+                Self {
+                    io: Registered::owning(reactor, socket),
+                }
+            }
+
+            /// Takes over a socket of the standard library and makes it non-blocking.
+            ///
+            /// # Errors
+            ///
+            /// When the socket cannot be made non-blocking; [`io::ErrorKind::NotConnected`] outside of
+            /// a runtime.
+            pub fn from_std(socket: $std) -> io::Result<Self> {
+                let reactor = MioReactor::current()?;
+                socket.set_nonblocking(true)?;
+                let socket = <$socket>::from_std(socket);
+                // Somebody else may have a duplicate.
+                Ok(Self {
+                    io: Registered::with_reactor(&reactor, socket),
+                })
+            }
+
+            /// Gives the socket to the standard library. It stays non-blocking.
+            ///
+            /// # Errors
+            ///
+            /// When it cannot be taken out of the selector.
+            pub fn into_std(self) -> io::Result<$std> {
+                Ok(self.io.into_inner()?.into())
+            }
+
+            /// Sends a datagram to the peer that the socket is connected to.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports, also of an earlier datagram.
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing has been sent if the future is dropped before it is done.
+            pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
+                Operation::write(&self.io, |io, cx, id| {
+                    io.poll_op(id, Direction::Write, cx, |socket| socket.send(buf), |n| *n)
+                })
+                .await
+            }
+
+            /// [`send`](Self::send) as a poll function. Any number of tasks can wait.
+            ///
+            /// # Errors
+            ///
+            /// As [`send`](Self::send).
+            pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+                let id = WaiterId::ANONYMOUS;
+                let send = |socket: &$socket| socket.send(buf);
+                self.io.poll_op(id, Direction::Write, cx, send, |n| *n)
+            }
+
+            /// Sends a datagram to the peer that the socket is connected to, if that does not have to wait.
+            ///
+            /// # Errors
+            ///
+            /// [`io::ErrorKind::WouldBlock`] if it has to wait; see [`writable`](Self::writable).
+            pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
+                self.io
+                    .try_with(Direction::Write, |socket| socket.send(buf))
+            }
+
+            /// Receives a datagram, if the socket is connected from that peer. What does not fit into `buf` is lost.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports, also of an earlier datagram.
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing has been received if the future is dropped before it is done.
+            pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+                Operation::read(&self.io, |io, cx, id| {
+                    io.poll_op(id, Direction::Read, cx, |socket| socket.recv(buf), |n| *n)
+                })
+                .await
+            }
+
+            /// [`recv`](Self::recv) as a poll function. Any number of tasks can wait.
+            ///
+            /// # Errors
+            ///
+            /// As [`recv`](Self::recv).
+            pub fn poll_recv(
+                &self,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                let id = WaiterId::ANONYMOUS;
+                let receive = |socket: &$socket| socket.recv(buf);
+                self.io.poll_op(id, Direction::Read, cx, receive, |n| *n)
+            }
+
+            /// Receives a datagram if there is one. What does not fit into `buf` is lost.
+            ///
+            /// # Errors
+            ///
+            /// [`io::ErrorKind::WouldBlock`] if it has to wait; see [`readable`](Self::readable).
+            pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+                self.io.try_with(Direction::Read, |socket| socket.recv(buf))
+            }
+
+            /// Receives a datagram and says where it came from. What does not fit into `buf` is lost.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports, also of an earlier datagram.
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing has been received if the future is dropped before it is done.
+            pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, $addr)> {
+                Operation::read(&self.io, |io, cx, id| {
+                    let receive = |socket: &$socket| socket.recv_from(buf);
+                    io.poll_op(id, Direction::Read, cx, receive, |(n, _)| *n)
+                })
+                .await
+            }
+
+            /// [`recv_from`](Self::recv_from) as a poll function. Any number of tasks can wait.
+            ///
+            /// # Errors
+            ///
+            /// As [`recv_from`](Self::recv_from).
+            pub fn poll_recv_from(
+                &self,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<(usize, $addr)>> {
+                let id = WaiterId::ANONYMOUS;
+                let receive = |socket: &$socket| socket.recv_from(buf);
+                self.io
+                    .poll_op(id, Direction::Read, cx, receive, |(n, _)| *n)
+            }
+
+            /// Receives a datagram if there is one, and says where it came from.
+            ///
+            /// # Errors
+            ///
+            /// [`io::ErrorKind::WouldBlock`] if it has to wait; see [`readable`](Self::readable).
+            pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, $addr)> {
+                self.io
+                    .try_with(Direction::Read, |socket| socket.recv_from(buf))
+            }
+
+            /// Reads a datagram and leaves it there for whoever receives it.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports, also of an earlier datagram.
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost.
+            pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+                Operation::read(&self.io, |io, cx, id| {
+                    io.poll_op(id, Direction::Read, cx, |socket| $peek(socket, buf), |n| *n)
+                })
+                .await
+            }
+
+            /// Reads a datagram if there is one, and leaves it there.
+            ///
+            /// # Errors
+            ///
+            /// [`io::ErrorKind::WouldBlock`] if it has to wait; see [`readable`](Self::readable).
+            pub fn try_peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+                self.io
+                    .try_with(Direction::Read, |socket| $peek(socket, buf))
+            }
+
+            /// Waits until there may be a datagram to receive. It may be wrong.
+            ///
+            /// # Errors
+            ///
+            /// When the socket cannot be registered to wait.
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost.
+            pub async fn readable(&self) -> io::Result<()> {
+                let ready = Operation::read(&self.io, |io, cx, id| {
+                    io.poll_ready(id, Direction::Read, cx)
+                });
+                ready.await.map(drop)
+            }
+
+            /// Waits until there may be room to send a datagram. It may be wrong.
+            ///
+            /// # Errors
+            ///
+            /// When the socket cannot be registered to wait.
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost.
+            pub async fn writable(&self) -> io::Result<()> {
+                let ready = Operation::write(&self.io, |io, cx, id| {
+                    io.poll_ready(id, Direction::Write, cx)
+                });
+                ready.await.map(drop)
+            }
+
+            /// [`readable`](Self::readable) as a poll function. Any number of tasks can wait.
+            ///
+            /// # Errors
+            ///
+            /// When the socket cannot be registered to wait.
+            pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                self.io.poll_read_ready(cx).map_ok(drop)
+            }
+
+            /// [`writable`](Self::writable) as a poll function. Any number of tasks can wait.
+            ///
+            /// # Errors
+            ///
+            /// When the socket cannot be registered to wait.
+            pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                self.io.poll_write_ready(cx).map_ok(drop)
+            }
+
+            /// The address that the socket is bound to.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn local_addr(&self) -> io::Result<$addr> {
+                self.io.with(<$socket>::local_addr)
+            }
+
+            /// The address that the socket is connected to.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports, if there is none for example.
+            pub fn peer_addr(&self) -> io::Result<$addr> {
+                self.io.with(<$socket>::peer_addr)
+            }
+
+            /// Takes the error that is pending on the socket, if any (`SO_ERROR`).
+            ///
+            /// # Errors
+            ///
+            /// What the system reports about the query itself.
+            pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+                self.io.with(<$socket>::take_error)
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.io.fmt(f)
+            }
+        }
+
+        #[cfg(unix)]
+        impl std::os::fd::AsRawFd for $type {
+            /// The descriptor, or -1 if it has been taken away.
+            fn as_raw_fd(&self) -> std::os::fd::RawFd {
+                self.io.expose();
+                self.io.with(|socket| Ok(socket.as_raw_fd())).unwrap_or(-1)
+            }
+        }
+    };
+}
+pub(super) use datagrams;

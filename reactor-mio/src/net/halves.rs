@@ -1,0 +1,523 @@
+//! The two halves of a stream.
+
+/// The halves of `$stream`, whose addresses are of the type `$addr`.
+macro_rules! halves {
+    ($stream:ident, $addr:ty) => {
+        #[doc = concat!("The reading half of a borrowed [`", stringify!($stream), "`], made by [`", stringify!($stream), "::split`].")]
+        #[derive(Debug)]
+        pub struct ReadHalf<'a>(&'a $stream);
+
+        #[doc = concat!("The writing half of a borrowed [`", stringify!($stream), "`], made by [`", stringify!($stream), "::split`].")]
+        ///
+        /// Dropping it does not close anything.
+        #[derive(Debug)]
+        pub struct WriteHalf<'a>(&'a $stream);
+
+        #[doc = concat!("The reading half of a shared [`", stringify!($stream), "`], made by [`", stringify!($stream), "::into_split`].")]
+        #[derive(Debug)]
+        pub struct OwnedReadHalf(Rc<$stream>);
+
+        #[doc = concat!("The writing half of a shared [`", stringify!($stream), "`], made by [`", stringify!($stream), "::into_split`].")]
+        ///
+        /// Dropping it closes the writing direction: the peer reads to the end.
+        #[derive(Debug)]
+        pub struct OwnedWriteHalf {
+            /// `None` once the half has been taken apart.
+            stream: Option<Rc<$stream>>,
+        }
+
+        /// Two halves that belong to different streams, given back.
+        #[derive(Debug)]
+        pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
+
+        pub(in crate::net) fn borrow(stream: &$stream) -> (ReadHalf<'_>, WriteHalf<'_>) {
+            (ReadHalf(stream), WriteHalf(stream))
+        }
+
+        pub(in crate::net) fn share(stream: Rc<$stream>) -> (OwnedReadHalf, OwnedWriteHalf) {
+            let writer = OwnedWriteHalf {
+                stream: Some(Rc::clone(&stream)),
+            };
+            (OwnedReadHalf(stream), writer)
+        }
+
+        impl ReadHalf<'_> {
+            /// The stream that this is a half of.
+            #[inline]
+            pub fn stream(&self) -> &$stream {
+                &self.0
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::read`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::read`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing has been read if the future is dropped before it is done.
+            #[inline]
+            pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+                self.stream().read(buf)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::read_exact`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::read_exact`].")]
+            ///
+            /// # Cancel safety
+            ///
+            #[doc = concat!("None, as with [`", stringify!($stream), "::read_exact`].")]
+            pub fn read_exact(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<()>> {
+                self.stream().read_exact(buf)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::peek`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::peek`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost.
+            pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+                self.stream().peek(buf).await
+            }
+
+            /// The address of the other end.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn peer_addr(&self) -> io::Result<$addr> {
+                self.stream().peer_addr()
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::read_vectored`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::read`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing has been read if the future is dropped before it is done.
+            pub fn read_vectored(
+                &self,
+                bufs: &mut [IoSliceMut<'_>],
+            ) -> impl Future<Output = io::Result<usize>> {
+                self.stream().read_vectored(bufs)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::try_read`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::try_read`].")]
+            pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+                self.stream().try_read(buf)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::readable`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::readable`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost.
+            pub async fn readable(&self) -> io::Result<()> {
+                self.stream().readable().await
+            }
+
+            /// The address of this end.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn local_addr(&self) -> io::Result<$addr> {
+                self.stream().local_addr()
+            }
+        }
+
+        impl OwnedReadHalf {
+            /// The stream that this is a half of.
+            #[inline]
+            pub fn stream(&self) -> &$stream {
+                &self.0
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::read`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::read`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing has been read if the future is dropped before it is done.
+            #[inline]
+            pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+                self.stream().read(buf)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::read_exact`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::read_exact`].")]
+            ///
+            /// # Cancel safety
+            ///
+            #[doc = concat!("None, as with [`", stringify!($stream), "::read_exact`].")]
+            pub fn read_exact(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<()>> {
+                self.stream().read_exact(buf)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::peek`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::peek`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost.
+            pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+                self.stream().peek(buf).await
+            }
+
+            /// The address of the other end.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn peer_addr(&self) -> io::Result<$addr> {
+                self.stream().peer_addr()
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::read_vectored`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::read`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing has been read if the future is dropped before it is done.
+            pub fn read_vectored(
+                &self,
+                bufs: &mut [IoSliceMut<'_>],
+            ) -> impl Future<Output = io::Result<usize>> {
+                self.stream().read_vectored(bufs)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::try_read`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::try_read`].")]
+            pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+                self.stream().try_read(buf)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::readable`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::readable`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost.
+            pub async fn readable(&self) -> io::Result<()> {
+                self.stream().readable().await
+            }
+
+            /// The address of this end.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn local_addr(&self) -> io::Result<$addr> {
+                self.stream().local_addr()
+            }
+        }
+
+        impl WriteHalf<'_> {
+            #[doc = concat!("See [`", stringify!($stream), "::write`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::write`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing has been written if the future is dropped before it is done.
+            #[inline]
+            pub fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
+                self.stream().write(buf)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::write_all`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::write_all`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// None: some part may have been written.
+            pub fn write_all(&self, buf: &[u8]) -> impl Future<Output = io::Result<()>> {
+                self.stream().write_all(buf)
+            }
+
+            /// Closes the writing direction.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn shutdown(&self) -> io::Result<()> {
+                self.stream().finish()
+            }
+
+            /// The address of the other end.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn peer_addr(&self) -> io::Result<$addr> {
+                self.stream().peer_addr()
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::write_vectored`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::write`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing has been written if the future is dropped before it is done.
+            pub fn write_vectored(
+                &self,
+                bufs: &[IoSlice<'_>],
+            ) -> impl Future<Output = io::Result<usize>> {
+                self.stream().write_vectored(bufs)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::try_write`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::try_write`].")]
+            pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+                self.stream().try_write(buf)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::writable`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::writable`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost.
+            pub async fn writable(&self) -> io::Result<()> {
+                self.stream().writable().await
+            }
+
+            /// The address of this end.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn local_addr(&self) -> io::Result<$addr> {
+                self.stream().local_addr()
+            }
+        }
+
+        impl OwnedWriteHalf {
+            #[doc = concat!("See [`", stringify!($stream), "::write`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::write`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing has been written if the future is dropped before it is done.
+            #[inline]
+            pub fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
+                self.stream().write(buf)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::write_all`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::write_all`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// None: some part may have been written.
+            pub fn write_all(&self, buf: &[u8]) -> impl Future<Output = io::Result<()>> {
+                self.stream().write_all(buf)
+            }
+
+            /// Closes the writing direction.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn shutdown(&self) -> io::Result<()> {
+                self.stream().finish()
+            }
+
+            /// The address of the other end.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn peer_addr(&self) -> io::Result<$addr> {
+                self.stream().peer_addr()
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::write_vectored`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::write`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing has been written if the future is dropped before it is done.
+            pub fn write_vectored(
+                &self,
+                bufs: &[IoSlice<'_>],
+            ) -> impl Future<Output = io::Result<usize>> {
+                self.stream().write_vectored(bufs)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::try_write`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::try_write`].")]
+            pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+                self.stream().try_write(buf)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::writable`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::writable`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost.
+            pub async fn writable(&self) -> io::Result<()> {
+                self.stream().writable().await
+            }
+
+            /// The address of this end.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn local_addr(&self) -> io::Result<$addr> {
+                self.stream().local_addr()
+            }
+        }
+
+        impl WriteHalf<'_> {
+            /// The stream that this is a half of.
+            #[inline]
+            pub fn stream(&self) -> &$stream {
+                self.0
+            }
+        }
+
+        impl OwnedReadHalf {
+            /// Makes one stream of two halves again.
+            ///
+            /// # Errors
+            ///
+            /// [`ReuniteError`] with both halves if they belong to different streams.
+            pub fn reunite(self, writer: OwnedWriteHalf) -> Result<$stream, ReuniteError> {
+                writer.reunite(self)
+            }
+        }
+
+        impl OwnedWriteHalf {
+            /// The stream that this is a half of.
+            #[inline]
+            pub fn stream(&self) -> &$stream {
+                match &self.stream {
+                    Some(stream) => stream,
+                    // Only `reunite` and `forget` take it, and both consume the half.
+                    None => unreachable!("a half that was taken apart"),
+                }
+            }
+
+            /// Makes one stream of two halves again.
+            ///
+            /// # Errors
+            ///
+            /// [`ReuniteError`] with both halves if they belong to different streams.
+            pub fn reunite(mut self, reader: OwnedReadHalf) -> Result<$stream, ReuniteError> {
+                match self.stream.take() {
+                    Some(stream) if Rc::ptr_eq(&stream, &reader.0) => {
+                        drop(reader);
+                        match Rc::try_unwrap(stream) {
+                            Ok(stream) => Ok(stream),
+                            Err(_) => unreachable!("a stream has two halves and both are here"),
+                        }
+                    }
+                    stream => {
+                        self.stream = stream;
+                        Err(ReuniteError(reader, self))
+                    }
+                }
+            }
+
+            /// Drops the half and leaves the writing direction open.
+            pub fn forget(mut self) {
+                self.stream = None;
+            }
+        }
+
+        impl Drop for OwnedWriteHalf {
+            fn drop(&mut self) {
+                if let Some(stream) = &self.stream {
+                    if let Err(_error) = stream.finish() {
+                        record!(debug, "cannot close the writing direction: {_error}");
+                    }
+                }
+            }
+        }
+
+        impl fmt::Display for ReuniteError {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the halves belong to different streams")
+            }
+        }
+
+        impl Error for ReuniteError {}
+
+        impl From<ReuniteError> for io::Error {
+            /// Drops the halves: for a function that has no use for them any more.
+            fn from(error: ReuniteError) -> Self {
+                Self::new(io::ErrorKind::InvalidInput, error.to_string())
+            }
+        }
+    };
+}
+pub(super) use halves;

@@ -1,0 +1,240 @@
+//! [`TcpSocket`].
+
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+
+use super::options::tcp_options;
+use super::stream::charge_connect;
+use super::{TcpListener, TcpStream};
+use crate::reactor::MioReactor;
+
+/// A TCP socket that is neither connected nor listening yet, for options that have to be set before.
+///
+/// [`TcpStream::connect`] and [`TcpListener::bind`] are shorter where nothing has to be set. Unlike
+/// `TcpListener::bind`, this leaves `SO_REUSEADDR` to you.
+///
+/// ```
+/// use polliwog_mio::net::{TcpSocket, TcpStream};
+///
+/// polliwog_mio::block_on(async {
+///     let socket = TcpSocket::new_v4()?;
+///     # #[cfg(not(windows))]
+///     socket.set_reuseaddr(true)?;
+///     socket.set_recv_buffer_size(1 << 16)?;
+///     socket.bind("127.0.0.1:0".parse().unwrap())?;
+///     let listener = socket.listen(1024)?;
+///
+///     let socket = TcpSocket::new_v4()?;
+///     socket.set_nodelay(true)?;
+///     let stream: TcpStream = socket.connect(listener.local_addr()?).await?;
+///     assert!(stream.nodelay()?);
+///     std::io::Result::Ok(())
+/// })
+/// # .unwrap();
+/// ```
+pub struct TcpSocket {
+    socket: Socket,
+    /// Nobody else has had the descriptor in hand.
+    ours: Cell<bool>,
+}
+
+impl TcpSocket {
+    /// A socket for IPv4.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports, if there are no descriptors left for example.
+    pub fn new_v4() -> io::Result<TcpSocket> {
+        Self::new(Domain::IPV4)
+    }
+
+    /// A socket for IPv6.
+    ///
+    /// # Errors
+    ///
+    /// As [`new_v4`](Self::new_v4).
+    pub fn new_v6() -> io::Result<TcpSocket> {
+        Self::new(Domain::IPV6)
+    }
+
+    fn new(domain: Domain) -> io::Result<TcpSocket> {
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        Ok(TcpSocket {
+            socket,
+            ours: Cell::new(true),
+        })
+    }
+
+    /// Takes over a socket that is neither connected nor listening, in spite of its type, and makes it
+    /// non-blocking: the way from other crates that make sockets.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made non-blocking.
+    pub fn from_std_stream(stream: std::net::TcpStream) -> io::Result<TcpSocket> {
+        stream.set_nonblocking(true)?;
+        Ok(TcpSocket {
+            socket: stream.into(),
+            ours: Cell::new(false),
+        })
+    }
+
+    /// Whether the address may be bound although connections of an earlier socket linger
+    /// (`SO_REUSEADDR`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn reuseaddr(&self) -> io::Result<bool> {
+        self.socket.reuse_address()
+    }
+
+    /// Sets whether the address may be bound although connections of an earlier socket linger
+    /// (`SO_REUSEADDR`). On Windows it allows others to take the address away.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn set_reuseaddr(&self, reuseaddr: bool) -> io::Result<()> {
+        self.socket.set_reuse_address(reuseaddr)
+    }
+
+    /// Whether several sockets may listen at the same address (`SO_REUSEPORT`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
+    pub fn reuseport(&self) -> io::Result<bool> {
+        self.socket.reuse_port()
+    }
+
+    /// Sets whether several sockets may listen at the same address (`SO_REUSEPORT`); on Linux the system
+    /// spreads the connections over them.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
+    pub fn set_reuseport(&self, reuseport: bool) -> io::Result<()> {
+        self.socket.set_reuse_port(reuseport)
+    }
+
+    /// The address that the socket is bound to.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports; on Windows that it has not been bound.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        let addr = self.socket.local_addr()?.as_socket();
+        addr.ok_or_else(|| io::Error::other("the socket is not one of IP"))
+    }
+
+    /// Takes the error that is pending on the socket, if any (`SO_ERROR`).
+    ///
+    /// # Errors
+    ///
+    /// What the system reports about the query itself.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.socket.take_error()
+    }
+
+    /// Binds the socket to an address: where it will listen, or what it will connect from.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports, that the address is in use for example.
+    pub fn bind(&self, addr: SocketAddr) -> io::Result<()> {
+        self.socket.bind(&addr.into())
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports of the attempt; [`io::ErrorKind::NotConnected`] outside of a runtime.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up the attempt and closes the socket.
+    pub async fn connect(self, addr: SocketAddr) -> io::Result<TcpStream> {
+        let reactor = MioReactor::current()?;
+        charge_connect().await;
+        match self.socket.connect(&addr.into()) {
+            Err(error) if !is_under_way(&error) => return Err(error),
+            _ => {}
+        }
+        TcpStream::connecting(&reactor, self.socket.into(), self.ours.get()).await
+    }
+
+    /// Listens. At most `backlog` connections, or as many as the system grants, wait to be accepted.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports; [`io::ErrorKind::NotConnected`] outside of a runtime.
+    pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
+        let reactor = MioReactor::current()?;
+        self.socket
+            .listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+        let ours = self.ours.get();
+        Ok(TcpListener::listening(&reactor, self.socket.into(), ours))
+    }
+
+    fn with_socket<T>(&self, f: impl FnOnce(SockRef<'_>) -> io::Result<T>) -> io::Result<T> {
+        f(SockRef::from(&self.socket))
+    }
+}
+
+tcp_options!(TcpSocket);
+
+/// Whether a connect that does not block has begun.
+#[cfg(unix)]
+fn is_under_way(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    Errno::from_io_error(error) == Some(Errno::INPROGRESS)
+}
+
+/// Whether a connect that does not block has begun.
+#[cfg(not(unix))]
+fn is_under_way(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
+impl fmt::Debug for TcpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket.fmt(f)
+    }
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsFd for TcpSocket {
+    /// A socket whose descriptor was asked for costs more system calls from then on: whoever has it can make
+    /// duplicates of it, and set options that change what a short read means.
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.ours.set(false);
+        self.socket.as_fd()
+    }
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsRawFd for TcpSocket {
+    /// As [`as_fd`](std::os::fd::AsFd::as_fd).
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.ours.set(false);
+        self.socket.as_raw_fd()
+    }
+}
+
+#[cfg(windows)]
+impl std::os::windows::io::AsRawSocket for TcpSocket {
+    fn as_raw_socket(&self) -> std::os::windows::io::RawSocket {
+        self.ours.set(false);
+        self.socket.as_raw_socket()
+    }
+}

@@ -1,0 +1,488 @@
+//! [`ChildStdin`], [`ChildStdout`], [`ChildStderr`].
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::pin::Pin;
+use std::process::Stdio;
+use std::task::{Context, Poll};
+
+use crate::reactor::MioReactor;
+use system::{Reader, Writer};
+
+/// How many bytes [`ChildStdout::read_to_end`] asks for at a time: as many as a pipe holds on Linux.
+const CHUNK: usize = 64 * 1024;
+
+/// The pipe to a child's input.
+///
+/// Dropping it, or closing it as a [`futures_io::AsyncWrite`], tells the child that this is all.
+pub struct ChildStdin {
+    /// `None` once it is closed.
+    io: Option<Writer>,
+}
+
+impl ChildStdin {
+    pub(super) fn new(reactor: &MioReactor, io: std::process::ChildStdin) -> io::Result<Self> {
+        Writer::new(reactor, io.into()).map(|io| Self { io: Some(io) })
+    }
+
+    /// Takes over a pipe of the standard library.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::NotConnected`] outside of a runtime, or what the system reports.
+    pub fn from_std(io: std::process::ChildStdin) -> io::Result<Self> {
+        Self::new(&MioReactor::current()?, io)
+    }
+
+    /// Writes, and returns how many bytes the pipe took.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::BrokenPipe`] if the child has closed its input or has ended, or what the system
+    /// reports.
+    ///
+    /// # Cancel safety
+    ///
+    /// On Unix nothing has been written unless the future has ended. On Windows it may be written.
+    pub async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_write_of(cx, &[IoSlice::new(buf)])).await
+    }
+
+    /// Writes all of `buf`.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write), but some part may have been written.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: some part may have been written.
+    pub async fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
+        let mut rest = buf;
+        while !rest.is_empty() {
+            match self.write(rest).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                written => rest = &rest[written..],
+            }
+        }
+        self.flush().await
+    }
+
+    /// Waits until the pipe has everything that was written. On Unix it has.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub async fn flush(&mut self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_flush_pipe(cx)).await
+    }
+
+    fn poll_write_of(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return Poll::Ready(Ok(0));
+        }
+        match &mut self.io {
+            Some(io) => io.poll_write(cx, bufs),
+            None => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+        }
+    }
+
+    fn poll_flush_pipe(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.io {
+            Some(io) => io.poll_flush(cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+impl futures_io::AsyncWrite for ChildStdin {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_of(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_of(cx, bufs)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush_pipe(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = self.poll_flush_pipe(cx);
+        if flushed.is_ready() {
+            self.io = None;
+        }
+        flushed
+    }
+}
+
+impl embedded_io::ErrorType for ChildStdin {
+    type Error = io::Error;
+}
+
+impl embedded_io_async::Write for ChildStdin {
+    async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        ChildStdin::write(self, buf).await
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        ChildStdin::flush(self).await
+    }
+}
+
+impl TryFrom<ChildStdin> for Stdio {
+    type Error = io::Error;
+
+    /// For another child, whose output it is to be.
+    fn try_from(pipe: ChildStdin) -> io::Result<Stdio> {
+        let io = pipe.io.ok_or(io::ErrorKind::BrokenPipe)?;
+        io.into_owned().map(Stdio::from)
+    }
+}
+
+impl fmt::Debug for ChildStdin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ChildStdin").field(&self.io).finish()
+    }
+}
+
+macro_rules! readers {
+    ($($(#[$doc:meta])+ $name:ident;)+) => {$(
+        $(#[$doc])+
+        pub struct $name {
+            io: Reader,
+        }
+
+        impl $name {
+            pub(super) fn new(reactor: &MioReactor, io: std::process::$name) -> io::Result<Self> {
+                Reader::new(reactor, io.into()).map(|io| Self { io })
+            }
+
+            /// Takes over a pipe of the standard library.
+            ///
+            /// # Errors
+            ///
+            /// [`io::ErrorKind::NotConnected`] outside of a runtime, or what the system reports.
+            pub fn from_std(io: std::process::$name) -> io::Result<Self> {
+                Self::new(&MioReactor::current()?, io)
+            }
+
+            /// Reads what is there, or waits for something; zero at the end, which is when nobody has the
+            /// other end of the pipe any more.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost.
+            pub async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+                poll_fn(|cx| self.poll_read_into(cx, &mut [IoSliceMut::new(buf)])).await
+            }
+
+            /// Reads until `buf` is full.
+            ///
+            /// # Errors
+            ///
+            /// As [`read`](Self::read); [`io::ErrorKind::UnexpectedEof`] if the end comes before.
+            ///
+            /// # Cancel safety
+            ///
+            /// None: what has been put into `buf` is not read again.
+            pub async fn read_exact(&mut self, buf: &mut [u8]) -> io::Result<()> {
+                let mut filled = 0;
+                while filled < buf.len() {
+                    match self.read(&mut buf[filled..]).await? {
+                        0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                        n => filled += n,
+                    }
+                }
+                Ok(())
+            }
+
+            /// Reads until the end, and appends it to `buf`. Returns how many bytes these are.
+            ///
+            /// # Errors
+            ///
+            /// As [`read`](Self::read); what was read before the error has been appended.
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost: what has been read has been appended.
+            pub async fn read_to_end(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
+                let before = buf.len();
+                let mut chunk = vec![0; CHUNK];
+                loop {
+                    match self.read(&mut chunk).await? {
+                        0 => return Ok(buf.len() - before),
+                        n => buf.extend_from_slice(&chunk[..n]),
+                    }
+                }
+            }
+
+            fn poll_read_into(
+                &mut self,
+                cx: &mut Context<'_>,
+                bufs: &mut [IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                if bufs.iter().all(|buf| buf.is_empty()) {
+                    return Poll::Ready(Ok(0));
+                }
+                self.io.poll_read(cx, bufs)
+            }
+        }
+
+        impl futures_io::AsyncRead for $name {
+            fn poll_read(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                self.poll_read_into(cx, &mut [IoSliceMut::new(buf)])
+            }
+
+            fn poll_read_vectored(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &mut [IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                self.poll_read_into(cx, bufs)
+            }
+        }
+
+        impl embedded_io::ErrorType for $name {
+            type Error = io::Error;
+        }
+
+        impl embedded_io_async::Read for $name {
+            async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+                $name::read(self, buf).await
+            }
+        }
+
+        impl TryFrom<$name> for Stdio {
+            type Error = io::Error;
+
+            /// For another child, whose input it is to be: a pipeline.
+            fn try_from(pipe: $name) -> io::Result<Stdio> {
+                pipe.io.into_owned().map(Stdio::from)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&self.io).finish()
+            }
+        }
+
+        #[cfg(unix)]
+        impl std::os::fd::AsRawFd for $name {
+            fn as_raw_fd(&self) -> std::os::fd::RawFd {
+                self.io.as_raw_fd()
+            }
+        }
+
+        #[cfg(unix)]
+        impl $name {
+            /// The descriptor, in blocking mode again. Unix only.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn into_owned_fd(self) -> io::Result<std::os::fd::OwnedFd> {
+                self.io.into_owned()
+            }
+        }
+    )+};
+}
+
+readers! {
+    /// The pipe from a child's output.
+    ChildStdout;
+    /// The pipe from where a child writes errors.
+    ChildStderr;
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsRawFd for ChildStdin {
+    /// The descriptor, or -1 if it has been closed.
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.io.as_ref().map_or(-1, Writer::as_raw_fd)
+    }
+}
+
+#[cfg(unix)]
+impl ChildStdin {
+    /// The descriptor, in blocking mode again. Unix only.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::BrokenPipe`] if it has been closed, or what the system reports.
+    pub fn into_owned_fd(self) -> io::Result<std::os::fd::OwnedFd> {
+        self.io.ok_or(io::ErrorKind::BrokenPipe)?.into_owned()
+    }
+}
+
+/// Ends of pipes that wait in the reactor.
+#[cfg(unix)]
+mod system {
+    use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+    use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+    use std::task::{Context, Poll};
+
+    use mio::unix::pipe::{Receiver, Sender};
+    use polliwog_core::sources::{Direction, WaiterId};
+
+    use crate::reactor::MioReactor;
+    use crate::source::Registered;
+
+    #[derive(Debug)]
+    pub(super) struct Reader(Registered<Receiver>);
+
+    #[derive(Debug)]
+    pub(super) struct Writer(Registered<Sender>);
+
+    impl Reader {
+        pub(super) fn new(reactor: &MioReactor, io: OwnedFd) -> io::Result<Self> {
+            let io = Receiver::from(io);
+            io.set_nonblocking(true)?;
+            Ok(Self(Registered::with_reactor(reactor, io)))
+        }
+
+        pub(super) fn poll_read(
+            &mut self,
+            cx: &mut Context<'_>,
+            bufs: &mut [IoSliceMut<'_>],
+        ) -> Poll<io::Result<usize>> {
+            let read = |mut io: &Receiver| io.read_vectored(bufs);
+            self.0
+                .poll_op(WaiterId::ANONYMOUS, Direction::Read, cx, read, |n| *n)
+        }
+
+        pub(super) fn into_owned(self) -> io::Result<OwnedFd> {
+            let io = self.0.into_inner()?;
+            io.set_nonblocking(false)?;
+            Ok(io.into())
+        }
+
+        pub(super) fn as_raw_fd(&self) -> RawFd {
+            self.0.with(|io| Ok(io.as_raw_fd())).unwrap_or(-1)
+        }
+    }
+
+    impl Writer {
+        pub(super) fn new(reactor: &MioReactor, io: OwnedFd) -> io::Result<Self> {
+            let io = Sender::from(io);
+            io.set_nonblocking(true)?;
+            Ok(Self(Registered::with_reactor(reactor, io)))
+        }
+
+        pub(super) fn poll_write(
+            &mut self,
+            cx: &mut Context<'_>,
+            bufs: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            let write = |mut io: &Sender| io.write_vectored(bufs);
+            self.0
+                .poll_op(WaiterId::ANONYMOUS, Direction::Write, cx, write, |n| *n)
+        }
+
+        pub(super) fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        pub(super) fn into_owned(self) -> io::Result<OwnedFd> {
+            let io = self.0.into_inner()?;
+            io.set_nonblocking(false)?;
+            Ok(io.into())
+        }
+
+        pub(super) fn as_raw_fd(&self) -> RawFd {
+            self.0.with(|io| Ok(io.as_raw_fd())).unwrap_or(-1)
+        }
+    }
+}
+
+/// Ends of pipes that are read and written on the blocking pool, as files are.
+#[cfg(windows)]
+mod system {
+    use std::io::{self, IoSlice, IoSliceMut};
+    use std::os::windows::io::OwnedHandle;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use futures_io::{AsyncRead, AsyncWrite};
+
+    use crate::fs::File;
+    use crate::reactor::MioReactor;
+
+    #[derive(Debug)]
+    pub(super) struct Reader(File);
+
+    #[derive(Debug)]
+    pub(super) struct Writer(File);
+
+    fn into_owned(file: File) -> io::Result<OwnedHandle> {
+        let busy = |_| io::Error::other("the pipe is being read or written");
+        file.try_into_std().map(OwnedHandle::from).map_err(busy)
+    }
+
+    impl Reader {
+        pub(super) fn new(_: &MioReactor, io: OwnedHandle) -> io::Result<Self> {
+            Ok(Self(io.into()))
+        }
+
+        pub(super) fn poll_read(
+            &mut self,
+            cx: &mut Context<'_>,
+            bufs: &mut [IoSliceMut<'_>],
+        ) -> Poll<io::Result<usize>> {
+            Pin::new(&mut self.0).poll_read_vectored(cx, bufs)
+        }
+
+        pub(super) fn into_owned(self) -> io::Result<OwnedHandle> {
+            into_owned(self.0)
+        }
+    }
+
+    impl Writer {
+        pub(super) fn new(_: &MioReactor, io: OwnedHandle) -> io::Result<Self> {
+            Ok(Self(io.into()))
+        }
+
+        pub(super) fn poll_write(
+            &mut self,
+            cx: &mut Context<'_>,
+            bufs: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+        }
+
+        pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_flush(cx)
+        }
+
+        pub(super) fn into_owned(self) -> io::Result<OwnedHandle> {
+            into_owned(self.0)
+        }
+    }
+}
