@@ -63,6 +63,8 @@
 //! | `dns` | names looked up for that |
 //! | `ipv6` | IPv6 for that |
 //! | `edge-nal` | the traits of `edge-nal` for that |
+//! | `tokio` | tokio's I/O traits for streams and files, without tokio's runtime |
+//! | `hyper` | hyper's I/O traits for streams; an executor and a timer for it, `polliwog::hyper` |
 //!
 //! Your own reactor implements [`Reactor`]; the example `mini-executor` has one.
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -147,6 +149,8 @@ pub mod time {
 mod pages {
     #[doc = include_str!("../core/README.md")]
     struct Core;
+    #[doc = include_str!("../docs/other-crates.md")]
+    struct OtherCrates;
     #[doc = include_str!("../macros/README.md")]
     struct Macros;
     #[doc = include_str!("../reactor-mio/README.md")]

@@ -19,6 +19,8 @@
 //! | `embassy-hal` | a reactor by the time driver of an embassy HAL: `chip::EmbassyTime` |
 //! | `embedded-hal-async` | `time::Delay`, for drivers that want a `DelayNs` |
 //! | `defmt` | `defmt::Format` for all errors and whatever else tells something |
+//! | `futures-io`, `tokio` | the I/O traits of these crates for [`SendWrapper`] |
+//! | `hyper` | the same of hyper's, and an executor and a timer for it: `hyper` |
 //! | `test-kit` | the conformance suite for reactors |
 //!
 //! # How it works
@@ -53,6 +55,8 @@ pub mod conformance;
 #[cfg(feature = "embassy-time")]
 mod embassy;
 pub mod executor;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 pub mod interrupt;
 #[cfg(all(feature = "defmt", not(loom)))]
 mod log;
@@ -60,8 +64,12 @@ mod macros;
 #[cfg(all(test, loom))]
 mod models;
 pub mod reactor;
+#[cfg(feature = "std")]
+mod send_wrapper;
 mod shim;
 pub mod sources;
+#[cfg(any(feature = "tokio", feature = "hyper"))]
+pub mod spare;
 pub mod sync;
 pub mod task;
 pub mod time;
@@ -76,6 +84,8 @@ pub use executor::{
 #[cfg(feature = "std")]
 pub use executor::{RemoteFuture, RemoteHandle};
 pub use reactor::{Deadline, Reactor};
+#[cfg(feature = "std")]
+pub use send_wrapper::{SendWrapper, WrongThread};
 pub use task::{AbortHandle, JoinError, JoinHandle, TaskId, TaskPool, yield_now};
 pub use time::Instant;
 

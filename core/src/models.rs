@@ -693,3 +693,36 @@ fn a_body_is_given_back_before_it_is_taken_again() {
         assert_eq!(pool.0.load(Ordering::Relaxed), 0);
     });
 }
+
+/// Promise 10 for a value that was sent away and is dropped elsewhere while its executor ends: it is dropped at
+/// home, or leaked, and neither twice.
+#[test]
+#[cfg(feature = "std")]
+fn what_is_dropped_elsewhere_goes_home_or_nowhere() {
+    // Not loom's: what is leaked is meant to be.
+    struct Value(thread::ThreadId, StdArc<std::sync::atomic::AtomicUsize>);
+    impl Drop for Value {
+        fn drop(&mut self) {
+            assert_eq!(thread::current().id(), self.0, "dropped on another thread");
+            assert_eq!(
+                self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+                0,
+                "dropped twice"
+            );
+        }
+    }
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let executor = executor();
+        let dropped = StdArc::default();
+        let value = Value(thread::current().id(), dropped);
+        let value = executor.block_on(async move { crate::SendWrapper::new(value) });
+        let thread = thread::spawn(move || drop(value));
+        executor.block_on(async {});
+        let alive = executor.handle();
+        drop(executor);
+        assert!(!alive.is_alive());
+        thread.join().unwrap();
+    });
+}

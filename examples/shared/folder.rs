@@ -90,6 +90,63 @@ pub(crate) fn open(root: &Path, name: &str) -> Result<File, Refusal> {
     }
 }
 
+/// What is in a folder: its name, and what the system says about it.
+#[allow(dead_code, reason = "some servers list no folders")]
+pub(crate) type Entry = (OsString, Metadata);
+
+/// Lists the folder `name` inside of `root`, which has to be canonical, under the conditions of [`open`]. Links
+/// are left out that cannot be opened by that; what is a folder need not be one that can be listed.
+///
+/// # Errors
+///
+/// [`Refusal`]; [`ErrorKind::NotADirectory`] if it is none.
+#[allow(dead_code, reason = "some servers list no folders")]
+pub(crate) fn list(root: &Path, name: &str) -> Result<Vec<Entry>, Refusal> {
+    let path = resolve(root, Path::new(name))?.canonicalize()?;
+    if !path.starts_with(root) {
+        return Err(Refusal::Outside);
+    }
+    let before = fs::symlink_metadata(&path)?;
+    if !before.is_dir() {
+        return Err(io::Error::from(ErrorKind::NotADirectory).into());
+    }
+    #[cfg(target_os = "linux")]
+    let (_opened, path) = {
+        use std::os::fd::AsRawFd;
+        let opened = without_waiting().open(&path)?;
+        if !is_same(&before, &opened.metadata()?) || !lies_inside(root, &path, &opened)? {
+            return Err(Refusal::Outside);
+        }
+        // What has been opened, whatever has its name by now.
+        let path = PathBuf::from(format!("/proc/self/fd/{}", opened.as_raw_fd()));
+        (opened, path)
+    };
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(&path)? {
+        let entry = entry?;
+        // One that goes away meanwhile is not there.
+        let Ok(mut about) = entry.metadata() else {
+            continue;
+        };
+        if about.is_symlink() {
+            let Some(inner) = entry
+                .file_name()
+                .to_str()
+                .map(|last| format!("{name}/{last}"))
+            else {
+                continue;
+            };
+            let target = resolve(root, Path::new(&inner)).map(fs::symlink_metadata);
+            let Ok(Ok(target)) = target else { continue };
+            about = target;
+        }
+        if about.is_file() || about.is_dir() {
+            entries.push((entry.file_name(), about));
+        }
+    }
+    Ok(entries)
+}
+
 /// How many symbolic links there may be on the way to a file, as on Linux.
 const MAX_LINKS: usize = 40;
 

@@ -7,6 +7,8 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::any::Any;
 use core::fmt;
 use core::future::Future;
 use core::pin::{Pin, pin};
@@ -33,6 +35,8 @@ type Job = Box<dyn FnOnce(&Spawner) + Send>;
 pub(crate) struct Inbox {
     jobs: VecDeque<Job>,
     capacity: usize,
+    /// What was dropped elsewhere and belongs to this thread.
+    returned: Vec<Box<dyn Any + Send>>,
 }
 
 impl Inbox {
@@ -40,6 +44,7 @@ impl Inbox {
         Self {
             jobs: VecDeque::new(),
             capacity: 0,
+            returned: Vec::new(),
         }
     }
 
@@ -48,16 +53,23 @@ impl Inbox {
     }
 
     pub(crate) fn take_all(&mut self) -> Jobs {
-        Jobs(core::mem::take(&mut self.jobs))
+        Jobs {
+            jobs: core::mem::take(&mut self.jobs),
+            returned: core::mem::take(&mut self.returned),
+        }
     }
 }
 
 /// Jobs that nobody will do. A destructor of one that panics keeps none from being dropped.
-pub(crate) struct Jobs(VecDeque<Job>);
+pub(crate) struct Jobs {
+    jobs: VecDeque<Job>,
+    returned: Vec<Box<dyn Any + Send>>,
+}
 
 impl Drop for Jobs {
     fn drop(&mut self) {
-        self.0.drain(..).for_each(drop_quietly);
+        self.jobs.drain(..).for_each(drop_quietly);
+        self.returned.drain(..).for_each(drop_quietly);
     }
 }
 
@@ -68,6 +80,11 @@ pub(crate) fn drain(core: &'static Core) {
     core.clear_signal(INBOX | BACKLOG);
     let executor = core.as_current();
     let spawner = Spawner::new(executor);
+    // They need no slot. One that comes meanwhile signals again.
+    let returned = core.with_inbox(executor.epoch(), |inbox| {
+        core::mem::take(&mut inbox.returned)
+    });
+    returned.into_iter().flatten().for_each(drop_quietly);
     loop {
         let room = core.has_free_slot();
         let next = core.with_inbox(executor.epoch(), |inbox| {
@@ -258,6 +275,19 @@ impl Handle {
         core.with_inbox(epoch, |inbox| inbox.jobs.extend(job.take()));
         // Not under the lock: it is foreign code's destructor.
         drop(job);
+        core.signal(epoch, INBOX);
+    }
+}
+
+impl Handle {
+    /// Drops a value on the executor's thread, in its next turn or with the executor; here if the executor
+    /// is gone.
+    pub(crate) fn send_home<T: Send + 'static>(&self, value: T) {
+        let (core, epoch) = self.core();
+        let mut value: Option<Box<dyn Any + Send>> = Some(Box::new(value));
+        core.with_inbox(epoch, |inbox| inbox.returned.extend(value.take()));
+        // Not under the lock: it is foreign code's destructor.
+        drop(value);
         core.signal(epoch, INBOX);
     }
 }

@@ -72,6 +72,9 @@ pub struct File {
     pub(super) shared: Arc<Shared>,
     pub(super) state: State,
     pub(super) max_chunk: usize,
+    /// Where tokio's `start_seek` wants to go.
+    #[cfg(feature = "tokio")]
+    pub(super) seeking: Option<SeekFrom>,
 }
 
 impl File {
@@ -133,6 +136,8 @@ impl File {
             shared: Shared::new(file),
             state: State::Idle(Buffer::default()),
             max_chunk: MAX_CHUNK,
+            #[cfg(feature = "tokio")]
+            seeking: None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! [`File`] as a stream of `futures_io` and of `embedded_io_async`.
+//! [`File`] as a stream of `futures_io` and of `embedded_io_async`, and with feature `tokio` of tokio.
 
 use std::io::{self, IoSlice, IoSliceMut, SeekFrom};
 use std::pin::Pin;
@@ -87,5 +87,67 @@ impl embedded_io_async::Write for File {
 impl embedded_io_async::Seek for File {
     async fn seek(&mut self, to: embedded_io::SeekFrom) -> io::Result<u64> {
         File::seek(self, to.into()).await
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl tokio::io::AsyncRead for File {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        polliwog_core::spare::Spare::of_tokio(buf, |spare| {
+            let read = self.poll_fetch(cx, spare.len(), |bytes| spare.put_slice(bytes));
+            read.map_ok(drop)
+        })
+    }
+}
+
+/// As `futures_io`'s: `poll_write` takes the bytes and returns at once.
+#[cfg(feature = "tokio")]
+impl tokio::io::AsyncWrite for File {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_start_write(cx, buf, true)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_start_write_of(cx, bufs, true)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush_file(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush_file(cx)
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl tokio::io::AsyncSeek for File {
+    fn start_seek(mut self: Pin<&mut Self>, to: SeekFrom) -> io::Result<()> {
+        self.seeking = Some(to);
+        Ok(())
+    }
+
+    /// Without a seek it tells the position, by a trip to the pool.
+    fn poll_complete(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        let to = self.seeking.unwrap_or(SeekFrom::Current(0));
+        let sought = std::task::ready!(self.poll_seek_file(cx, to));
+        self.seeking = None;
+        Poll::Ready(sought)
     }
 }

@@ -142,6 +142,24 @@ impl File {
         let asked = bufs
             .iter()
             .fold(0, |sum: usize, buf| sum.saturating_add(buf.len()));
+        self.poll_fetch(cx, asked, |bytes| {
+            let mut left = bytes;
+            for buf in bufs {
+                let n = left.len().min(buf.len());
+                buf[..n].copy_from_slice(&left[..n]);
+                left = &left[n..];
+            }
+            bytes.len() - left.len()
+        })
+    }
+
+    /// Reads up to `asked` bytes: `fetch` copies what it has room for and returns how many bytes that was.
+    pub(super) fn poll_fetch(
+        &mut self,
+        cx: &mut Context<'_>,
+        asked: usize,
+        fetch: impl FnOnce(&[u8]) -> usize,
+    ) -> Poll<io::Result<usize>> {
         if asked == 0 {
             return Poll::Ready(Ok(0));
         }
@@ -162,13 +180,7 @@ impl File {
             if !rest.is_empty() {
                 // What is here already would never have to wait.
                 let permit = ready!(poll_proceed(cx));
-                let mut left = rest;
-                for buf in bufs {
-                    let n = left.len().min(buf.len());
-                    buf[..n].copy_from_slice(&left[..n]);
-                    left = &left[n..];
-                }
-                let n = rest.len() - left.len();
+                let n = fetch(rest);
                 buffer.start += n;
                 permit.charge(n);
                 return Poll::Ready(Ok(n));

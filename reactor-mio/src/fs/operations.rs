@@ -166,6 +166,7 @@ impl File {
             shared,
             state,
             max_chunk,
+            ..
         } = self;
         let whole = match &state {
             State::Idle(buffer) => buffer.rest().is_empty(),
@@ -175,6 +176,8 @@ impl File {
             shared,
             state,
             max_chunk,
+            #[cfg(feature = "tokio")]
+            seeking: None,
         };
         if !whole || !shared.is_settled() {
             return Err(back(shared));

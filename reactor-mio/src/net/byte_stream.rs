@@ -376,6 +376,32 @@ macro_rules! byte_stream {
                 Poll::Ready(Ok(read))
             }
 
+            /// [`poll_read`](Self::poll_read) into memory that need not be initialised.
+            #[cfg(any(feature = "tokio", feature = "hyper"))]
+            pub(crate) fn poll_read_spare(
+                &self,
+                cx: &mut Context<'_>,
+                spare: &mut polliwog_core::spare::Spare<'_>,
+            ) -> Poll<io::Result<()>> {
+                #[cfg(unix)]
+                {
+                    let asked = spare.len();
+                    if asked == 0 {
+                        return Poll::Ready(Ok(()));
+                    }
+                    // By mio, one of whose selectors has to be told if it would block.
+                    let read = |socket: &$socket| socket.try_io(|| spare.recv(socket));
+                    let id = WaiterId::ANONYMOUS;
+                    let read = ready!(self.io.poll_op(id, Direction::Read, cx, read, |n| *n))?;
+                    self.note_read(read, asked);
+                    Poll::Ready(Ok(()))
+                }
+                #[cfg(not(unix))]
+                spare
+                    .fill_zeroed(|buf| self.poll_read(cx, buf))
+                    .map_ok(drop)
+            }
+
             /// [`poll_write`](Self::poll_write) from several buffers.
             ///
             /// # Errors

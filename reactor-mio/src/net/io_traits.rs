@@ -1,4 +1,5 @@
-//! The I/O traits of `futures-io` and `embedded-io-async` for everything that is a stream.
+//! The I/O traits of `futures-io` and `embedded-io-async`, and with the features `tokio` and `hyper` of these,
+//! for everything that is a stream.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;
@@ -6,7 +7,8 @@ use std::task::{Context, Poll};
 
 use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, TcpStream, WriteHalf};
 
-/// `$stream` gets from `$this` of type `&$type` to the `TcpStream`. None of the traits is imported
+/// `$stream` gets from `$this` of type `&$type` to the `TcpStream`, or whatever has `poll_read`,
+/// `poll_read_vectored`, `read`, and `poll_read_spare`, as that has. None of the traits is imported
 /// here, so that a method call means the inherent method.
 macro_rules! reads {
     ($($type:ty: $this:ident => $stream:expr;)+) => {$(
@@ -38,9 +40,34 @@ macro_rules! reads {
                 $stream.read(buf).await
             }
         }
+
+        #[cfg(feature = "tokio")]
+        impl tokio::io::AsyncRead for $type {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut tokio::io::ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                let $this = &*self;
+                polliwog_core::spare::Spare::of_tokio(buf, |spare| $stream.poll_read_spare(cx, spare))
+            }
+        }
+
+        #[cfg(feature = "hyper")]
+        impl hyper::rt::Read for $type {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: hyper::rt::ReadBufCursor<'_>,
+            ) -> Poll<io::Result<()>> {
+                let $this = &*self;
+                polliwog_core::spare::Spare::of_hyper(buf, |spare| $stream.poll_read_spare(cx, spare))
+            }
+        }
     )+};
 }
 
+/// As above; to what has `poll_write`, `poll_write_vectored`, `write`, and `finish`.
 macro_rules! writes {
     ($($type:ty: $this:ident => $stream:expr;)+) => {$(
         impl futures_io::AsyncWrite for $type {
@@ -84,6 +111,74 @@ macro_rules! writes {
             #[inline]
             async fn flush(&mut self) -> io::Result<()> {
                 Ok(())
+            }
+        }
+
+        #[cfg(feature = "tokio")]
+        impl tokio::io::AsyncWrite for $type {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                let $this = &*self;
+                $stream.poll_write(cx, buf)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                let $this = &*self;
+                $stream.poll_write_vectored(cx, bufs)
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                true
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                let $this = &*self;
+                Poll::Ready($stream.finish())
+            }
+        }
+
+        #[cfg(feature = "hyper")]
+        impl hyper::rt::Write for $type {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                let $this = &*self;
+                $stream.poll_write(cx, buf)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                let $this = &*self;
+                $stream.poll_write_vectored(cx, bufs)
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                true
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                let $this = &*self;
+                Poll::Ready($stream.finish())
             }
         }
     )+};

@@ -8,7 +8,8 @@
 //! an error: nobody would ever wake it.
 //!
 //! Streams implement [`futures_io`]'s and [`embedded_io_async`]'s traits, also by reference
-//! (`&TcpStream`), and have the usual operations as methods, so that neither is needed for
+//! (`&TcpStream`), with the features `tokio` and `hyper` those of these crates, too. They have the usual
+//! operations as methods, so that none of these is needed for
 //! plain use.
 
 mod acceptor;

@@ -1,4 +1,5 @@
-//! The I/O traits of `embedded-io`, `embedded-io-async` and, with `std`, `futures-io` for everything
+//! The I/O traits of `embedded-io`, `embedded-io-async` and, with `std`, `futures-io` (with the features `tokio` and
+//! `hyper` of these, too) for everything
 //! that is a stream.
 
 use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, TcpStream, WriteHalf};
@@ -30,6 +31,36 @@ macro_rules! reads {
             ) -> core::task::Poll<std::io::Result<usize>> {
                 let $this = &*self;
                 $stream.poll_read(cx, buf).map_err(Into::into)
+            }
+        }
+
+        #[cfg(feature = "tokio")]
+        impl tokio::io::AsyncRead for $type {
+            fn poll_read(
+                self: core::pin::Pin<&mut Self>,
+                cx: &mut core::task::Context<'_>,
+                buf: &mut tokio::io::ReadBuf<'_>,
+            ) -> core::task::Poll<std::io::Result<()>> {
+                let $this = &*self;
+                let read = polliwog_core::spare::Spare::of_tokio(buf, |spare| {
+                    spare.fill_zeroed(|buf| $stream.poll_read(cx, buf))
+                });
+                read.map_ok(drop).map_err(std::io::Error::from)
+            }
+        }
+
+        #[cfg(feature = "hyper")]
+        impl hyper::rt::Read for $type {
+            fn poll_read(
+                self: core::pin::Pin<&mut Self>,
+                cx: &mut core::task::Context<'_>,
+                buf: hyper::rt::ReadBufCursor<'_>,
+            ) -> core::task::Poll<std::io::Result<()>> {
+                let $this = &*self;
+                let read = polliwog_core::spare::Spare::of_hyper(buf, |spare| {
+                    spare.fill_zeroed(|buf| $stream.poll_read(cx, buf))
+                });
+                read.map_ok(drop).map_err(std::io::Error::from)
             }
         }
     )*};
@@ -85,6 +116,56 @@ macro_rules! writes {
                 let $this = &*self;
                 $stream.shutdown(super::Shutdown::Write)?;
                 $stream.poll_flush(cx).map_err(Into::into)
+            }
+        }
+
+        #[cfg(feature = "tokio")]
+        impl tokio::io::AsyncWrite for $type {
+            fn poll_write(
+                self: core::pin::Pin<&mut Self>,
+                cx: &mut core::task::Context<'_>,
+                data: &[u8],
+            ) -> core::task::Poll<std::io::Result<usize>> {
+                futures_io::AsyncWrite::poll_write(self, cx, data)
+            }
+
+            fn poll_flush(
+                self: core::pin::Pin<&mut Self>,
+                cx: &mut core::task::Context<'_>,
+            ) -> core::task::Poll<std::io::Result<()>> {
+                futures_io::AsyncWrite::poll_flush(self, cx)
+            }
+
+            fn poll_shutdown(
+                self: core::pin::Pin<&mut Self>,
+                cx: &mut core::task::Context<'_>,
+            ) -> core::task::Poll<std::io::Result<()>> {
+                futures_io::AsyncWrite::poll_close(self, cx)
+            }
+        }
+
+        #[cfg(feature = "hyper")]
+        impl hyper::rt::Write for $type {
+            fn poll_write(
+                self: core::pin::Pin<&mut Self>,
+                cx: &mut core::task::Context<'_>,
+                data: &[u8],
+            ) -> core::task::Poll<std::io::Result<usize>> {
+                futures_io::AsyncWrite::poll_write(self, cx, data)
+            }
+
+            fn poll_flush(
+                self: core::pin::Pin<&mut Self>,
+                cx: &mut core::task::Context<'_>,
+            ) -> core::task::Poll<std::io::Result<()>> {
+                futures_io::AsyncWrite::poll_flush(self, cx)
+            }
+
+            fn poll_shutdown(
+                self: core::pin::Pin<&mut Self>,
+                cx: &mut core::task::Context<'_>,
+            ) -> core::task::Poll<std::io::Result<()>> {
+                futures_io::AsyncWrite::poll_close(self, cx)
             }
         }
     )*};
