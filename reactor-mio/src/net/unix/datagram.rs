@@ -10,7 +10,7 @@ use std::path::Path;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use polliwog_core::sources::{Direction, Operation, WaiterId};
+use polliwog_core::sources::{Direction, Operation, Readiness, WaiterId};
 use polliwog_core::time::{now, timeout};
 use rustix::net::{RecvFlags, SocketAddrUnix, connect, recv, sendto};
 
@@ -195,6 +195,10 @@ impl UnixDatagram {
         self.io.with(|socket| socket.shutdown(how))?;
         if !matches!(how, Shutdown::Write) {
             self.shut.set(true);
+            // Not every selector tells those who wait.
+            if let Some(row) = self.io.row() {
+                row.set_ready(Readiness::READ_CLOSED).wake();
+            }
         }
         Ok(())
     }
