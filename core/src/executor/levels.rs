@@ -44,7 +44,6 @@ pub(crate) struct Post {
     /// When it wants to be pended; zero if it does not.
     deadline: Cell<Instant>,
     /// Whether levels may wait in this executor: spares all others the lock. Its own thread's.
-    #[cfg(not(lean))]
     serves: Cell<bool>,
 }
 
@@ -54,7 +53,6 @@ impl Post {
             next: Cell::new(None),
             listed: Cell::new(false),
             deadline: Cell::new(Instant::ZERO),
-            #[cfg(not(lean))]
             serves: Cell::new(false),
         }
     }
@@ -71,7 +69,6 @@ pub(super) fn wait_in<R: Reactor>(core: &'static Core, reactor: &R) {
         return;
     };
     let resolution = reactor.resolution();
-    #[cfg(not(lean))]
     core.post.serves.set(true);
     LEVELS.with(|levels| {
         levels.waiter = Some(core);
@@ -83,7 +80,6 @@ pub(super) fn wait_in<R: Reactor>(core: &'static Core, reactor: &R) {
 /// Has no level wait in this executor any more, which comes to its end: until there is another one,
 /// nobody knows the time there.
 pub(super) fn leave(core: &Core) {
-    #[cfg(not(lean))]
     if !core.post.serves.replace(false) {
         return;
     }
@@ -130,7 +126,6 @@ impl Levels {
 
 /// Calls `f` with every level, if `core` is the executor that they wait in. Under the lock.
 fn for_each(core: &Core, mut f: impl FnMut(&'static Core)) {
-    #[cfg(not(lean))]
     if !core.post.serves.get() {
         return;
     }

@@ -11,7 +11,9 @@ use crate::executor::core::Core;
 use crate::shim::{AtomicUsize, Ordering};
 
 /// Static memory for an executor: `N` task slots and, if `BYTES` is not zero, `N` bodies of
-/// `BYTES` bytes each, for futures of any type up to that size.
+/// `BYTES` bytes each, for futures of any type. Of a body the future or its output, whichever is
+/// larger, takes all but some five words; one that does not fit is
+/// [an error](crate::SpawnErrorKind::TooLarge) that says how large it is.
 ///
 /// `N` is at most `usize::BITS`. A new pool is all zero: it lies in `.bss` and takes no flash.
 /// Tasks that are spawned by [`spawn!`](crate::spawn!) bring bodies of exactly their size along
@@ -34,17 +36,10 @@ pub struct TaskPool<const N: usize, const BYTES: usize = 0> {
     timers: [crate::embassy::TaskTimer; N],
 }
 
-/// Memory for one body: a pool's bytes, and room for what a join handle needs. The alignment suits every
-/// type of the core language.
+/// Memory for one body. The alignment suits every type of the core language.
 #[repr(C, align(8))]
 struct Slab<const BYTES: usize> {
     bytes: UnsafeCell<MaybeUninit<[u8; BYTES]>>,
-    _joiner: UnsafeCell<MaybeUninit<Joiner>>,
-}
-
-/// How many of a pool's bytes the body of a future takes.
-const fn size_in_pool<F: Future>() -> usize {
-    size_of::<ByteBody<F>>() - size_of::<Joiner>()
 }
 
 /// A pool's bodies without the type, for an executor to take them from.
@@ -74,7 +69,7 @@ impl BytePool {
     /// A free body for a future of type `F`, and its label.
     #[inline]
     pub(crate) fn take<F: Future>(&self) -> Result<(*mut (), BytesLabel), Refusal> {
-        let size = size_in_pool::<F>();
+        let size = size_of::<ByteBody<F>>();
         let aligned = align_of::<ByteBody<F>>() <= align_of::<Slab<0>>();
         let layout = self.layout;
         if size > layout.size || !aligned {
@@ -142,7 +137,6 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
             bodies: [const {
                 Slab {
                     bytes: UnsafeCell::new(MaybeUninit::uninit()),
-                    _joiner: UnsafeCell::new(MaybeUninit::uninit()),
                 }
             }; N],
             #[cfg(feature = "embassy-time")]
@@ -187,7 +181,7 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
     /// Fails to compile if the bodies are too small for futures of type `F`.
     pub(crate) const fn assert_fits<F: Future>() {
         assert!(
-            size_in_pool::<F>() <= BYTES && align_of::<ByteBody<F>>() <= align_of::<Slab<0>>(),
+            size_of::<ByteBody<F>>() <= BYTES && align_of::<ByteBody<F>>() <= align_of::<Slab<0>>(),
             "this future does not fit into the bodies of the TaskPool"
         );
     }
