@@ -77,7 +77,10 @@ impl Pace {
     /// Notes that the executor has waited.
     #[inline]
     pub(super) fn waited(&mut self) {
-        self.every = self.every.min(AFTER_WAIT);
+        // Also where it was less: who waits after each poll would else never find out that they are short.
+        if self.caution == 0 {
+            self.every = AFTER_WAIT;
+        }
         self.probing = false;
     }
 
@@ -91,6 +94,7 @@ impl Pace {
         if !::core::mem::replace(&mut self.known, true) {
             // It may have been long ago.
             self.probing = true;
+            self.caution = self.caution.saturating_sub(1);
             if ::core::mem::replace(&mut self.new, false) {
                 // The next polls may be of other tasks than the one that is measured first.
                 self.every = 1;
@@ -179,6 +183,27 @@ mod tests {
         assert_eq!(run.pace.polls(), AFTER_WAIT);
         assert_eq!(run.looks([10; 100]), [3], "nobody knows what came before");
         assert!(run.pace.polls() > 20);
+    }
+
+    #[test]
+    fn waits_after_each_poll_cost_no_readings() {
+        let mut run = Run::new();
+        // One slow poll, and however little is polled at a time after that.
+        run.looks([SLOW; 4]);
+        let caution = (SLOW / CAUTION).min(MOST_CAUTION);
+        for _ in 0..=caution {
+            run.wait();
+            run.looks([10]);
+        }
+        for _ in 0..100 {
+            run.wait();
+            assert_eq!(run.looks([10, 10]), [], "two polls are few");
+        }
+        // Nor does an executor that is new.
+        let mut run = Run::new();
+        run.looks([10; 3]);
+        run.wait();
+        assert_eq!(run.looks([10, 10]), []);
     }
 
     #[test]
