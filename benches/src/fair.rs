@@ -15,10 +15,7 @@ use crate::echo::{self, Server, pin};
 use crate::meter::{Figures, median, percentile};
 use crate::rt;
 
-#[cfg(feature = "peers")]
 const RUNTIMES: [&str; 2] = ["polliwog", "tokio"];
-#[cfg(not(feature = "peers"))]
-const RUNTIMES: [&str; 1] = ["polliwog"];
 
 /// The rows, and what each is beside.
 const ROWS: [(&str, &str); 8] = [
@@ -122,7 +119,6 @@ pub fn measure(runtime: &str, name: &str, seconds: f64) -> Option<io::Result<Fig
         let slice = Duration::from_millis(millis.parse().ok()?);
         return match runtime {
             "polliwog" => Some(Ok(timer::<rt::polliwog::Polliwog>(slice, time))),
-            #[cfg(feature = "peers")]
             "tokio" => Some(Ok(timer::<rt::tokio::Tokio>(slice, time))),
             _ => None,
         };
@@ -262,7 +258,6 @@ pub fn serve(runtime: &str, listener: TcpListener) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     match runtime {
         "polliwog" => polliwog(listener, datagrams),
-        #[cfg(feature = "peers")]
         "tokio" => tokio_server(listener, datagrams),
         _ => {}
     }
@@ -309,7 +304,6 @@ fn polliwog(listener: TcpListener, datagrams: UdpSocket) {
     })
 }
 
-#[cfg(feature = "peers")]
 fn tokio_server(listener: TcpListener, datagrams: UdpSocket) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream, UdpSocket};

@@ -3,13 +3,16 @@
 mod alloc;
 mod echo;
 mod exact;
-mod fair;
 mod guard;
 mod meter;
 mod micro;
 mod report;
 mod rt;
 mod steps;
+// Not in the guard, whose counts would depend on what is built beside it.
+#[cfg(feature = "peers")]
+mod fair;
+#[cfg(feature = "peers")]
 mod sync;
 
 use std::process::ExitCode;
@@ -37,7 +40,9 @@ fn main() -> ExitCode {
         }
         ["one", runtime, name, ref options @ ..] => one(runtime, name, options),
         ["run", ref options @ ..] => report::run(options),
+        #[cfg(feature = "peers")]
         ["sync", ref options @ ..] => sync::run(options),
+        #[cfg(feature = "peers")]
         ["fair", ref options @ ..] => fair::run(options),
         ["guard", file] => guard::run(file, false),
         ["guard", file, "--update"] => guard::run(file, true),
@@ -45,6 +50,7 @@ fn main() -> ExitCode {
             Ok(buffer) => echo::serve(runtime, buffer),
             Err(_) => Err(USAGE.to_string()),
         },
+        #[cfg(feature = "peers")]
         ["serve-fair", runtime] => echo::serve_fair(runtime),
         ["steps", file, ref program @ ..] => steps::run(file, program),
         _ => Err(USAGE.to_string()),
@@ -62,6 +68,7 @@ fn list() {
     for micro in micro::ALL {
         println!("{:20} {}", micro.name, micro.operation);
     }
+    #[cfg(feature = "peers")]
     for (name, operation) in sync::ALL {
         println!("sync-{name:15} {operation}");
     }
@@ -86,8 +93,7 @@ fn one(runtime: &str, name: &str, options: &[&str]) -> Result<(), String> {
     }
     let figures = match measure(runtime, name, plan) {
         Some(figures) => figures,
-        None => (fair::measure(runtime, name, seconds))
-            .or_else(|| echo::measure(runtime, name, seconds))
+        None => measure_servers(runtime, name, seconds)
             .ok_or_else(|| format!("{runtime} has no benchmark {name}"))?
             .map_err(|error| format!("{runtime} {name}: {error}"))?,
     };
@@ -98,7 +104,16 @@ fn one(runtime: &str, name: &str, options: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
+fn measure_servers(runtime: &str, name: &str, seconds: f64) -> Option<std::io::Result<Figures>> {
+    #[cfg(feature = "peers")]
+    if let Some(figures) = fair::measure(runtime, name, seconds) {
+        return Some(figures);
+    }
+    echo::measure(runtime, name, seconds)
+}
+
 fn measure(runtime: &str, name: &str, plan: Plan) -> Option<Figures> {
+    #[cfg(feature = "peers")]
     if let Some(name) = name.strip_prefix("sync-") {
         return sync::measure(runtime, name, plan);
     }

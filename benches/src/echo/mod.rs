@@ -38,6 +38,7 @@ pub fn serve(runtime: &str, buffer: usize) -> Result<(), String> {
 }
 
 /// The same for the server of [`fair`](crate::fair).
+#[cfg(feature = "peers")]
 pub fn serve_fair(runtime: &str) -> Result<(), String> {
     let listener = listen()?;
     let served = crate::fair::serve(runtime, listener);

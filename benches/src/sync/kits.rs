@@ -26,7 +26,6 @@ macro_rules! pipe {
         }
     };
 }
-#[cfg(feature = "peers")]
 pub(super) use pipe;
 
 /// Pipes whose senders can be cloned.
@@ -39,7 +38,6 @@ macro_rules! many {
         })*
     };
 }
-#[cfg(feature = "peers")]
 pub(super) use many;
 
 /// Sections by what is done in them.
@@ -61,7 +59,6 @@ macro_rules! section {
         }
     };
 }
-#[cfg(feature = "peers")]
 pub(super) use section;
 
 macro_rules! ours {

@@ -3,7 +3,6 @@
 
 mod kits;
 mod ops;
-#[cfg(feature = "peers")]
 mod peers;
 mod report;
 
@@ -62,9 +61,6 @@ pub fn measure(kit: &str, name: &str, plan: Plan) -> Option<Figures> {
     match kit {
         "local" => kits::local(name, plan),
         "shared" => kits::shared(name, plan),
-        #[cfg(feature = "peers")]
         _ => peers::measure(kit, name, plan),
-        #[cfg(not(feature = "peers"))]
-        _ => None,
     }
 }
