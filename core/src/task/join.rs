@@ -245,6 +245,10 @@ impl fmt::Debug for AbortHandle {
 /// # }).unwrap();
 /// ```
 ///
+/// The task may belong to another executor of this thread, and is joined as soon as that one runs it. As long
+/// as nobody runs that one the handle waits: an executor that blocks, such as one within `block_on`, does not
+/// run any other.
+///
 /// # Cancel safety
 ///
 /// Polling a handle by reference and giving up the wait loses nothing; it may be polled again later.
