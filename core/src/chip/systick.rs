@@ -97,18 +97,31 @@ impl SysTick {
     }
 }
 
+/// What the counter shows, but for zero. It gets there with the end of a round and stays for a cycle, in
+/// which nobody can tell which round that is: the interrupt becomes pending at about the same time
+/// (ARMv7-M, B3.3.1).
+fn shown() -> u32 {
+    // A timer that stands still may stay there.
+    for _ in 0..1000 {
+        let left = read(CVR);
+        if left != 0 {
+            return left;
+        }
+    }
+    0
+}
+
 /// The time since the timer was started, which has so many cycles in a tick and in a second.
 fn time(period: u32, hz: u32) -> Instant {
     let cycles = masked(|| {
-        let mut left = read(CVR);
+        let mut left = shown();
         let mut rounds = ROUNDS.load(Ordering::Relaxed);
         if read(ICSR) & PENDSTSET != 0 {
             // It has come round, perhaps since the first reading: read again after that.
-            left = read(CVR);
+            left = shown();
             rounds = rounds.wrapping_add(1);
         }
-        // It shows zero for the last cycle of a round.
-        u64::from(rounds) * u64::from(period) + u64::from(period - 1 - left)
+        u64::from(rounds) * u64::from(period) + u64::from(period.saturating_sub(left))
     });
     // In two steps, since nanoseconds times hertz would not last for a minute.
     let hz = u64::from(hz);

@@ -1,6 +1,7 @@
 //! Timers of an interrupt handler's executor, by nothing but the processor's own timer: `chip::SysTick` or
 //! `chip::Mtime`.
 //! needs: thumbv6m riscv32imac riscv32imc
+//! qemu: -icount shift=6,sleep=off
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
