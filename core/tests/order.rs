@@ -276,7 +276,7 @@ fn a_failed_look_keeps_the_order() {
     /// Whose looks fail, and whose clock goes a second for each reading.
     struct Failing(Cell<u64>);
 
-    impl Reactor for &Failing {
+    impl Reactor for Failing {
         type Error = &'static str;
 
         fn now(&self) -> Instant {
@@ -294,11 +294,7 @@ fn a_failed_look_keeps_the_order() {
     }
 
     static POOL: TaskPool<8, 1024> = TaskPool::new();
-    let executor = Executor::new(
-        &POOL,
-        Box::leak(Box::new(Failing(Cell::new(0)))) as &Failing,
-    )
-    .unwrap();
+    let executor = Executor::new(&POOL, Failing(Cell::new(0))).unwrap();
     let log = Rc::new(RefCell::new(Vec::new()));
     let waker = Rc::new(RefCell::new(Waker::noop().clone()));
     for number in 0..6 {
