@@ -395,6 +395,39 @@ fn a_lone_busy_task_keeps_nobody_out() {
     });
 }
 
+/// Nor does one that wakes itself, and is no other's to put off as one that yields is.
+#[test]
+fn a_lone_task_that_wakes_itself_keeps_nobody_out() {
+    let wake_itself = || {
+        let mut woken = false;
+        std::future::poll_fn(move |cx| {
+            if std::mem::replace(&mut woken, true) {
+                return std::task::Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            std::task::Poll::Pending
+        })
+    };
+    let executor = executor(3);
+    let (handle, spawner) = (executor.handle(), executor.spawner());
+    executor.block_on(async {
+        let from_elsewhere = handle.spawn(async {}).unwrap();
+        let mut rounds = 0;
+        while !from_elsewhere.is_finished() {
+            assert!(rounds < 1000, "what comes from other threads is overlooked");
+            rounds += 1;
+            wake_itself().await;
+        }
+        let from_here = spawner.spawn(async {}).unwrap();
+        let mut rounds = 0;
+        while !from_here.is_finished() {
+            assert!(rounds < 1000, "what was woken here is overlooked");
+            rounds += 1;
+            wake_itself().await;
+        }
+    });
+}
+
 /// Tasks of other threads that wait for a slot get it when one is free, also when nothing else
 /// wakes the executor.
 #[test]
