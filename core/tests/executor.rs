@@ -418,6 +418,26 @@ fn a_lone_task_that_wakes_itself_keeps_nobody_out() {
             rounds += 1;
             wake_itself().await;
         }
+        // Woken from another thread, without a message.
+        let (send, receive) = mpsc::channel();
+        let mut polled = false;
+        let woken = std::future::poll_fn(move |cx| {
+            if std::mem::replace(&mut polled, true) {
+                return std::task::Poll::Ready(());
+            }
+            send.send(cx.waker().clone()).unwrap();
+            std::task::Poll::Pending
+        });
+        let woken = spawner.spawn(woken).unwrap();
+        yield_now().await;
+        let waker = receive.try_recv().expect("it has been polled");
+        std::thread::spawn(move || waker.wake()).join().unwrap();
+        let mut rounds = 0;
+        while !woken.is_finished() {
+            assert!(rounds < 1000, "what others have woken is overlooked");
+            rounds += 1;
+            wake_itself().await;
+        }
         let from_here = spawner.spawn(async {}).unwrap();
         let mut rounds = 0;
         while !from_here.is_finished() {

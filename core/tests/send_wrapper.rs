@@ -243,9 +243,11 @@ fn a_reader_elsewhere_gets_an_error() {
         stream.read_to_string(&mut text).await.unwrap();
         assert_eq!(text, "fro");
     });
-    elsewhere(move || {
+    // And back, so that nothing is leaked.
+    let _stream = elsewhere(move || {
         let mut cx = Context::from_waker(Waker::noop());
         let read = Pin::new(&mut stream).poll_read(&mut cx, &mut [0]);
         assert!(matches!(read, Poll::Ready(Err(error)) if error.to_string().contains("thread")));
+        stream
     });
 }
