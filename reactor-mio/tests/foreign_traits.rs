@@ -107,7 +107,7 @@ fn every_stream_and_half_is_one() {
 #[cfg(unix)]
 #[test]
 fn every_local_stream_and_half_is_one() {
-    use polliwog_mio::net::unix::UnixStream;
+    use polliwog_mio::net::UnixStream;
     polliwog_mio::block_on(async {
         let (near, far) = UnixStream::pair().unwrap();
         write_two(&near).await;
