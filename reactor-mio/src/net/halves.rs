@@ -1,5 +1,215 @@
 //! The two halves of a stream.
 
+/// What both reading halves have.
+macro_rules! reading_half {
+    ($($half:ty),+ => $stream:ident, $addr:ty) => {$(
+        impl $half {
+            /// The stream that this is a half of.
+            #[inline]
+            pub fn stream(&self) -> &$stream {
+                &self.0
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::read`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::read`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing has been read if the future is dropped before it is done.
+            #[inline]
+            pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+                self.stream().read(buf)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::read_exact`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::read_exact`].")]
+            ///
+            /// # Cancel safety
+            ///
+            #[doc = concat!("None, as with [`", stringify!($stream), "::read_exact`].")]
+            pub fn read_exact(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<()>> {
+                self.stream().read_exact(buf)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::peek`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::peek`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost.
+            pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+                self.stream().peek(buf).await
+            }
+
+            /// The address of the other end.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn peer_addr(&self) -> io::Result<$addr> {
+                self.stream().peer_addr()
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::read_vectored`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::read`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing has been read if the future is dropped before it is done.
+            pub fn read_vectored(
+                &self,
+                bufs: &mut [IoSliceMut<'_>],
+            ) -> impl Future<Output = io::Result<usize>> {
+                self.stream().read_vectored(bufs)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::try_read`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::try_read`].")]
+            pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+                self.stream().try_read(buf)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::readable`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::readable`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost.
+            pub async fn readable(&self) -> io::Result<()> {
+                self.stream().readable().await
+            }
+
+            /// The address of this end.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn local_addr(&self) -> io::Result<$addr> {
+                self.stream().local_addr()
+            }
+        }
+    )+};
+}
+pub(super) use reading_half;
+
+/// What both writing halves have, which know their `stream`.
+macro_rules! writing_half {
+    ($($half:ty),+ => $stream:ident, $addr:ty) => {$(
+        impl $half {
+            #[doc = concat!("See [`", stringify!($stream), "::write`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::write`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing has been written if the future is dropped before it is done.
+            #[inline]
+            pub fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
+                self.stream().write(buf)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::write_all`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::write_all`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// None: some part may have been written.
+            pub fn write_all(&self, buf: &[u8]) -> impl Future<Output = io::Result<()>> {
+                self.stream().write_all(buf)
+            }
+
+            /// Closes the writing direction.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn shutdown(&self) -> io::Result<()> {
+                self.stream().finish()
+            }
+
+            /// The address of the other end.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn peer_addr(&self) -> io::Result<$addr> {
+                self.stream().peer_addr()
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::write_vectored`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::write`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing has been written if the future is dropped before it is done.
+            pub fn write_vectored(
+                &self,
+                bufs: &[IoSlice<'_>],
+            ) -> impl Future<Output = io::Result<usize>> {
+                self.stream().write_vectored(bufs)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::try_write`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::try_write`].")]
+            pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+                self.stream().try_write(buf)
+            }
+
+            #[doc = concat!("See [`", stringify!($stream), "::writable`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($stream), "::writable`].")]
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost.
+            pub async fn writable(&self) -> io::Result<()> {
+                self.stream().writable().await
+            }
+
+            /// The address of this end.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn local_addr(&self) -> io::Result<$addr> {
+                self.stream().local_addr()
+            }
+        }
+    )+};
+}
+pub(super) use writing_half;
+
 /// The halves of `$stream`, whose addresses are of the type `$addr`.
 macro_rules! halves {
     ($stream:ident, $addr:ty) => {
@@ -41,401 +251,9 @@ macro_rules! halves {
             (OwnedReadHalf(stream), writer)
         }
 
-        impl ReadHalf<'_> {
-            /// The stream that this is a half of.
-            #[inline]
-            pub fn stream(&self) -> &$stream {
-                &self.0
-            }
+        $crate::net::halves::reading_half!(ReadHalf<'_>, OwnedReadHalf => $stream, $addr);
 
-            #[doc = concat!("See [`", stringify!($stream), "::read`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::read`].")]
-            ///
-            /// # Cancel safety
-            ///
-            /// Nothing has been read if the future is dropped before it is done.
-            #[inline]
-            pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
-                self.stream().read(buf)
-            }
-
-            #[doc = concat!("See [`", stringify!($stream), "::read_exact`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::read_exact`].")]
-            ///
-            /// # Cancel safety
-            ///
-            #[doc = concat!("None, as with [`", stringify!($stream), "::read_exact`].")]
-            pub fn read_exact(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<()>> {
-                self.stream().read_exact(buf)
-            }
-
-            #[doc = concat!("See [`", stringify!($stream), "::peek`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::peek`].")]
-            ///
-            /// # Cancel safety
-            ///
-            /// Nothing is lost.
-            pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-                self.stream().peek(buf).await
-            }
-
-            /// The address of the other end.
-            ///
-            /// # Errors
-            ///
-            /// What the system reports.
-            pub fn peer_addr(&self) -> io::Result<$addr> {
-                self.stream().peer_addr()
-            }
-
-            #[doc = concat!("See [`", stringify!($stream), "::read_vectored`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::read`].")]
-            ///
-            /// # Cancel safety
-            ///
-            /// Nothing has been read if the future is dropped before it is done.
-            pub fn read_vectored(
-                &self,
-                bufs: &mut [IoSliceMut<'_>],
-            ) -> impl Future<Output = io::Result<usize>> {
-                self.stream().read_vectored(bufs)
-            }
-
-            #[doc = concat!("See [`", stringify!($stream), "::try_read`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::try_read`].")]
-            pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-                self.stream().try_read(buf)
-            }
-
-            #[doc = concat!("See [`", stringify!($stream), "::readable`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::readable`].")]
-            ///
-            /// # Cancel safety
-            ///
-            /// Nothing is lost.
-            pub async fn readable(&self) -> io::Result<()> {
-                self.stream().readable().await
-            }
-
-            /// The address of this end.
-            ///
-            /// # Errors
-            ///
-            /// What the system reports.
-            pub fn local_addr(&self) -> io::Result<$addr> {
-                self.stream().local_addr()
-            }
-        }
-
-        impl OwnedReadHalf {
-            /// The stream that this is a half of.
-            #[inline]
-            pub fn stream(&self) -> &$stream {
-                &self.0
-            }
-
-            #[doc = concat!("See [`", stringify!($stream), "::read`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::read`].")]
-            ///
-            /// # Cancel safety
-            ///
-            /// Nothing has been read if the future is dropped before it is done.
-            #[inline]
-            pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
-                self.stream().read(buf)
-            }
-
-            #[doc = concat!("See [`", stringify!($stream), "::read_exact`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::read_exact`].")]
-            ///
-            /// # Cancel safety
-            ///
-            #[doc = concat!("None, as with [`", stringify!($stream), "::read_exact`].")]
-            pub fn read_exact(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<()>> {
-                self.stream().read_exact(buf)
-            }
-
-            #[doc = concat!("See [`", stringify!($stream), "::peek`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::peek`].")]
-            ///
-            /// # Cancel safety
-            ///
-            /// Nothing is lost.
-            pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-                self.stream().peek(buf).await
-            }
-
-            /// The address of the other end.
-            ///
-            /// # Errors
-            ///
-            /// What the system reports.
-            pub fn peer_addr(&self) -> io::Result<$addr> {
-                self.stream().peer_addr()
-            }
-
-            #[doc = concat!("See [`", stringify!($stream), "::read_vectored`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::read`].")]
-            ///
-            /// # Cancel safety
-            ///
-            /// Nothing has been read if the future is dropped before it is done.
-            pub fn read_vectored(
-                &self,
-                bufs: &mut [IoSliceMut<'_>],
-            ) -> impl Future<Output = io::Result<usize>> {
-                self.stream().read_vectored(bufs)
-            }
-
-            #[doc = concat!("See [`", stringify!($stream), "::try_read`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::try_read`].")]
-            pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-                self.stream().try_read(buf)
-            }
-
-            #[doc = concat!("See [`", stringify!($stream), "::readable`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::readable`].")]
-            ///
-            /// # Cancel safety
-            ///
-            /// Nothing is lost.
-            pub async fn readable(&self) -> io::Result<()> {
-                self.stream().readable().await
-            }
-
-            /// The address of this end.
-            ///
-            /// # Errors
-            ///
-            /// What the system reports.
-            pub fn local_addr(&self) -> io::Result<$addr> {
-                self.stream().local_addr()
-            }
-        }
-
-        impl WriteHalf<'_> {
-            #[doc = concat!("See [`", stringify!($stream), "::write`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::write`].")]
-            ///
-            /// # Cancel safety
-            ///
-            /// Nothing has been written if the future is dropped before it is done.
-            #[inline]
-            pub fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
-                self.stream().write(buf)
-            }
-
-            #[doc = concat!("See [`", stringify!($stream), "::write_all`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::write_all`].")]
-            ///
-            /// # Cancel safety
-            ///
-            /// None: some part may have been written.
-            pub fn write_all(&self, buf: &[u8]) -> impl Future<Output = io::Result<()>> {
-                self.stream().write_all(buf)
-            }
-
-            /// Closes the writing direction.
-            ///
-            /// # Errors
-            ///
-            /// What the system reports.
-            pub fn shutdown(&self) -> io::Result<()> {
-                self.stream().finish()
-            }
-
-            /// The address of the other end.
-            ///
-            /// # Errors
-            ///
-            /// What the system reports.
-            pub fn peer_addr(&self) -> io::Result<$addr> {
-                self.stream().peer_addr()
-            }
-
-            #[doc = concat!("See [`", stringify!($stream), "::write_vectored`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::write`].")]
-            ///
-            /// # Cancel safety
-            ///
-            /// Nothing has been written if the future is dropped before it is done.
-            pub fn write_vectored(
-                &self,
-                bufs: &[IoSlice<'_>],
-            ) -> impl Future<Output = io::Result<usize>> {
-                self.stream().write_vectored(bufs)
-            }
-
-            #[doc = concat!("See [`", stringify!($stream), "::try_write`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::try_write`].")]
-            pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-                self.stream().try_write(buf)
-            }
-
-            #[doc = concat!("See [`", stringify!($stream), "::writable`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::writable`].")]
-            ///
-            /// # Cancel safety
-            ///
-            /// Nothing is lost.
-            pub async fn writable(&self) -> io::Result<()> {
-                self.stream().writable().await
-            }
-
-            /// The address of this end.
-            ///
-            /// # Errors
-            ///
-            /// What the system reports.
-            pub fn local_addr(&self) -> io::Result<$addr> {
-                self.stream().local_addr()
-            }
-        }
-
-        impl OwnedWriteHalf {
-            #[doc = concat!("See [`", stringify!($stream), "::write`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::write`].")]
-            ///
-            /// # Cancel safety
-            ///
-            /// Nothing has been written if the future is dropped before it is done.
-            #[inline]
-            pub fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
-                self.stream().write(buf)
-            }
-
-            #[doc = concat!("See [`", stringify!($stream), "::write_all`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::write_all`].")]
-            ///
-            /// # Cancel safety
-            ///
-            /// None: some part may have been written.
-            pub fn write_all(&self, buf: &[u8]) -> impl Future<Output = io::Result<()>> {
-                self.stream().write_all(buf)
-            }
-
-            /// Closes the writing direction.
-            ///
-            /// # Errors
-            ///
-            /// What the system reports.
-            pub fn shutdown(&self) -> io::Result<()> {
-                self.stream().finish()
-            }
-
-            /// The address of the other end.
-            ///
-            /// # Errors
-            ///
-            /// What the system reports.
-            pub fn peer_addr(&self) -> io::Result<$addr> {
-                self.stream().peer_addr()
-            }
-
-            #[doc = concat!("See [`", stringify!($stream), "::write_vectored`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::write`].")]
-            ///
-            /// # Cancel safety
-            ///
-            /// Nothing has been written if the future is dropped before it is done.
-            pub fn write_vectored(
-                &self,
-                bufs: &[IoSlice<'_>],
-            ) -> impl Future<Output = io::Result<usize>> {
-                self.stream().write_vectored(bufs)
-            }
-
-            #[doc = concat!("See [`", stringify!($stream), "::try_write`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::try_write`].")]
-            pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-                self.stream().try_write(buf)
-            }
-
-            #[doc = concat!("See [`", stringify!($stream), "::writable`].")]
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($stream), "::writable`].")]
-            ///
-            /// # Cancel safety
-            ///
-            /// Nothing is lost.
-            pub async fn writable(&self) -> io::Result<()> {
-                self.stream().writable().await
-            }
-
-            /// The address of this end.
-            ///
-            /// # Errors
-            ///
-            /// What the system reports.
-            pub fn local_addr(&self) -> io::Result<$addr> {
-                self.stream().local_addr()
-            }
-        }
+        $crate::net::halves::writing_half!(WriteHalf<'_>, OwnedWriteHalf => $stream, $addr);
 
         impl WriteHalf<'_> {
             /// The stream that this is a half of.
