@@ -361,6 +361,43 @@ mod futures_io {
     }
 }
 
+/// What tokio's and hyper's traits of this have in common: all.
+#[cfg(any(feature = "tokio", feature = "hyper"))]
+macro_rules! poll_writes {
+    ($trait:ident) => {
+        impl<T: $trait + 'static> $trait for SendWrapper<T> {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<Result<usize>> {
+                self.get_mut().get_pin_mut()?.poll_write(cx, buf)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<Result<usize>> {
+                let inner = self.get_mut().get_pin_mut()?;
+                inner.poll_write_vectored(cx, bufs)
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                self.get().is_ok_and(T::is_write_vectored)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+                self.get_mut().get_pin_mut()?.poll_flush(cx)
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+                self.get_mut().get_pin_mut()?.poll_shutdown(cx)
+            }
+        }
+    };
+}
+
 #[cfg(feature = "tokio")]
 mod tokio_io {
     use super::SendWrapper;
@@ -379,36 +416,7 @@ mod tokio_io {
         }
     }
 
-    impl<T: AsyncWrite + 'static> AsyncWrite for SendWrapper<T> {
-        fn poll_write(
-            self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            buf: &[u8],
-        ) -> Poll<Result<usize>> {
-            self.get_mut().get_pin_mut()?.poll_write(cx, buf)
-        }
-
-        fn poll_write_vectored(
-            self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            bufs: &[IoSlice<'_>],
-        ) -> Poll<Result<usize>> {
-            let inner = self.get_mut().get_pin_mut()?;
-            inner.poll_write_vectored(cx, bufs)
-        }
-
-        fn is_write_vectored(&self) -> bool {
-            self.get().is_ok_and(T::is_write_vectored)
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-            self.get_mut().get_pin_mut()?.poll_flush(cx)
-        }
-
-        fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-            self.get_mut().get_pin_mut()?.poll_shutdown(cx)
-        }
-    }
+    poll_writes!(AsyncWrite);
 
     impl<T: AsyncSeek + 'static> AsyncSeek for SendWrapper<T> {
         fn start_seek(self: Pin<&mut Self>, to: SeekFrom) -> Result<()> {
@@ -455,34 +463,5 @@ mod hyper_io {
         }
     }
 
-    impl<T: Write + 'static> Write for SendWrapper<T> {
-        fn poll_write(
-            self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            buf: &[u8],
-        ) -> Poll<Result<usize>> {
-            self.get_mut().get_pin_mut()?.poll_write(cx, buf)
-        }
-
-        fn poll_write_vectored(
-            self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            bufs: &[IoSlice<'_>],
-        ) -> Poll<Result<usize>> {
-            let inner = self.get_mut().get_pin_mut()?;
-            inner.poll_write_vectored(cx, bufs)
-        }
-
-        fn is_write_vectored(&self) -> bool {
-            self.get().is_ok_and(T::is_write_vectored)
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-            self.get_mut().get_pin_mut()?.poll_flush(cx)
-        }
-
-        fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-            self.get_mut().get_pin_mut()?.poll_shutdown(cx)
-        }
-    }
+    poll_writes!(Write);
 }

@@ -63,6 +63,8 @@ extern crate std;
 mod clock;
 mod entry;
 mod error;
+#[cfg(feature = "std")]
+mod foreign;
 mod idle;
 pub mod io;
 mod lock;

@@ -22,35 +22,7 @@ macro_rules! reads {
             }
         }
 
-        #[cfg(feature = "tokio")]
-        impl tokio::io::AsyncRead for $type {
-            fn poll_read(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &mut tokio::io::ReadBuf<'_>,
-            ) -> Poll<std::io::Result<()>> {
-                let $this = &*self;
-                let read = polliwog_core::spare::Spare::of_tokio(buf, |spare| {
-                    spare.fill_zeroed(|buf| $stream.poll_read(cx, buf))
-                });
-                read.map_ok(drop).map_err(std::io::Error::from)
-            }
-        }
-
-        #[cfg(feature = "hyper")]
-        impl hyper::rt::Read for $type {
-            fn poll_read(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: hyper::rt::ReadBufCursor<'_>,
-            ) -> Poll<std::io::Result<()>> {
-                let $this = &*self;
-                let read = polliwog_core::spare::Spare::of_hyper(buf, |spare| {
-                    spare.fill_zeroed(|buf| $stream.poll_read(cx, buf))
-                });
-                read.map_ok(drop).map_err(std::io::Error::from)
-            }
-        }
+        $crate::foreign::foreign_reads!($type);
     )+};
 }
 
@@ -80,55 +52,7 @@ macro_rules! writes {
             }
         }
 
-        #[cfg(feature = "tokio")]
-        impl tokio::io::AsyncWrite for $type {
-            fn poll_write(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                data: &[u8],
-            ) -> Poll<std::io::Result<usize>> {
-                futures_io::AsyncWrite::poll_write(self, cx, data)
-            }
-
-            fn poll_flush(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-            ) -> Poll<std::io::Result<()>> {
-                futures_io::AsyncWrite::poll_flush(self, cx)
-            }
-
-            fn poll_shutdown(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-            ) -> Poll<std::io::Result<()>> {
-                futures_io::AsyncWrite::poll_close(self, cx)
-            }
-        }
-
-        #[cfg(feature = "hyper")]
-        impl hyper::rt::Write for $type {
-            fn poll_write(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                data: &[u8],
-            ) -> Poll<std::io::Result<usize>> {
-                futures_io::AsyncWrite::poll_write(self, cx, data)
-            }
-
-            fn poll_flush(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-            ) -> Poll<std::io::Result<()>> {
-                futures_io::AsyncWrite::poll_flush(self, cx)
-            }
-
-            fn poll_shutdown(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-            ) -> Poll<std::io::Result<()>> {
-                futures_io::AsyncWrite::poll_close(self, cx)
-            }
-        }
+        $crate::foreign::foreign_writes!($type);
     )+};
 }
 

@@ -34,35 +34,8 @@ macro_rules! reads {
             }
         }
 
-        #[cfg(feature = "tokio")]
-        impl tokio::io::AsyncRead for $type {
-            fn poll_read(
-                self: core::pin::Pin<&mut Self>,
-                cx: &mut core::task::Context<'_>,
-                buf: &mut tokio::io::ReadBuf<'_>,
-            ) -> core::task::Poll<std::io::Result<()>> {
-                let $this = &*self;
-                let read = polliwog_core::spare::Spare::of_tokio(buf, |spare| {
-                    spare.fill_zeroed(|buf| $stream.poll_read(cx, buf))
-                });
-                read.map_ok(drop).map_err(std::io::Error::from)
-            }
-        }
-
-        #[cfg(feature = "hyper")]
-        impl hyper::rt::Read for $type {
-            fn poll_read(
-                self: core::pin::Pin<&mut Self>,
-                cx: &mut core::task::Context<'_>,
-                buf: hyper::rt::ReadBufCursor<'_>,
-            ) -> core::task::Poll<std::io::Result<()>> {
-                let $this = &*self;
-                let read = polliwog_core::spare::Spare::of_hyper(buf, |spare| {
-                    spare.fill_zeroed(|buf| $stream.poll_read(cx, buf))
-                });
-                read.map_ok(drop).map_err(std::io::Error::from)
-            }
-        }
+        #[cfg(feature = "std")]
+        $crate::foreign::foreign_reads!($type);
     )*};
 }
 
@@ -119,55 +92,8 @@ macro_rules! writes {
             }
         }
 
-        #[cfg(feature = "tokio")]
-        impl tokio::io::AsyncWrite for $type {
-            fn poll_write(
-                self: core::pin::Pin<&mut Self>,
-                cx: &mut core::task::Context<'_>,
-                data: &[u8],
-            ) -> core::task::Poll<std::io::Result<usize>> {
-                futures_io::AsyncWrite::poll_write(self, cx, data)
-            }
-
-            fn poll_flush(
-                self: core::pin::Pin<&mut Self>,
-                cx: &mut core::task::Context<'_>,
-            ) -> core::task::Poll<std::io::Result<()>> {
-                futures_io::AsyncWrite::poll_flush(self, cx)
-            }
-
-            fn poll_shutdown(
-                self: core::pin::Pin<&mut Self>,
-                cx: &mut core::task::Context<'_>,
-            ) -> core::task::Poll<std::io::Result<()>> {
-                futures_io::AsyncWrite::poll_close(self, cx)
-            }
-        }
-
-        #[cfg(feature = "hyper")]
-        impl hyper::rt::Write for $type {
-            fn poll_write(
-                self: core::pin::Pin<&mut Self>,
-                cx: &mut core::task::Context<'_>,
-                data: &[u8],
-            ) -> core::task::Poll<std::io::Result<usize>> {
-                futures_io::AsyncWrite::poll_write(self, cx, data)
-            }
-
-            fn poll_flush(
-                self: core::pin::Pin<&mut Self>,
-                cx: &mut core::task::Context<'_>,
-            ) -> core::task::Poll<std::io::Result<()>> {
-                futures_io::AsyncWrite::poll_flush(self, cx)
-            }
-
-            fn poll_shutdown(
-                self: core::pin::Pin<&mut Self>,
-                cx: &mut core::task::Context<'_>,
-            ) -> core::task::Poll<std::io::Result<()>> {
-                futures_io::AsyncWrite::poll_close(self, cx)
-            }
-        }
+        #[cfg(feature = "std")]
+        $crate::foreign::foreign_writes!($type);
     )*};
 }
 

@@ -1,0 +1,73 @@
+//! tokio's and hyper's traits for what has those of `futures-io`.
+
+/// For types with `futures_io::AsyncRead`.
+macro_rules! foreign_reads {
+    ($type:ty) => {
+        #[cfg(feature = "tokio")]
+        impl tokio::io::AsyncRead for $type {
+            fn poll_read(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                buf: &mut tokio::io::ReadBuf<'_>,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                let read = polliwog_core::spare::Spare::of_tokio(buf, |spare| {
+                    spare
+                        .fill_zeroed(|buf| futures_io::AsyncRead::poll_read(self.as_mut(), cx, buf))
+                });
+                read.map_ok(drop)
+            }
+        }
+
+        #[cfg(feature = "hyper")]
+        impl hyper::rt::Read for $type {
+            fn poll_read(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                buf: hyper::rt::ReadBufCursor<'_>,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                let read = polliwog_core::spare::Spare::of_hyper(buf, |spare| {
+                    spare
+                        .fill_zeroed(|buf| futures_io::AsyncRead::poll_read(self.as_mut(), cx, buf))
+                });
+                read.map_ok(drop)
+            }
+        }
+    };
+}
+pub(crate) use foreign_reads;
+
+/// For types with `futures_io::AsyncWrite`.
+macro_rules! foreign_writes {
+    ($type:ty) => {
+        #[cfg(feature = "tokio")]
+        $crate::foreign::foreign_writes!($type: tokio::io::AsyncWrite);
+        #[cfg(feature = "hyper")]
+        $crate::foreign::foreign_writes!($type: hyper::rt::Write);
+    };
+    ($type:ty: $trait:path) => {
+        impl $trait for $type {
+            fn poll_write(
+                self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                data: &[u8],
+            ) -> std::task::Poll<std::io::Result<usize>> {
+                futures_io::AsyncWrite::poll_write(self, cx, data)
+            }
+
+            fn poll_flush(
+                self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                futures_io::AsyncWrite::poll_flush(self, cx)
+            }
+
+            fn poll_shutdown(
+                self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                futures_io::AsyncWrite::poll_close(self, cx)
+            }
+        }
+    };
+}
+pub(crate) use foreign_writes;
