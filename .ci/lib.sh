@@ -65,8 +65,8 @@ run_step() {
 
 # Notes the end of a step in `failed`; returns 1 if no other one is to begin.
 ended() {
-    [ "$(cat "$scratch/$1.result" 2>/dev/null)" != ok ] || return 0
-    [ "$(cat "$scratch/$1.result" 2>/dev/null)" != skipped ] || return 0
+    # There is no result if the step was killed.
+    case $(cat "$scratch/$1.result" 2>/dev/null) in ok | skipped) return 0 ;; esac
     failed+=("$1")
     [ "$keep_going" = 1 ]
 }
@@ -96,7 +96,7 @@ reap() {
         running=(${left[@]+"${left[@]}"})
         [ ${#running[@]} -ge "$1" ] || return "$go_on"
         [ "$SECONDS" -lt "$TIME_LIMIT" ] || {
-            failed+=("time limit of $TIME_LIMIT s")
+            printf '\n!!! the limit of %d s is over\n' "$TIME_LIMIT" >&2
             exit 1
         }
         # A step may end between the look and this: one second at most.
@@ -153,11 +153,12 @@ rustc_version() {
 
 # --- One at a time ---------------------------------------------------------------------------
 
-# Waits until no other step installs anything: two at once would find dpkg or rustup half way. For a
-# shell whose file 9 is $scratch/lock.
-lock() {
+# Runs a command while no other step installs anything: two at once would find dpkg or rustup half way.
+one_at_a_time() (
+    exec 9>"${scratch:-${TMPDIR:-/tmp}}/lock"
     flock 9 2>/dev/null || true
-}
+    "$@"
+)
 
 # --- Debian packages -------------------------------------------------------------------------
 
@@ -185,11 +186,9 @@ apt_lists() {
 
 # Installs packages, or fails.
 apt_install() {
-    (
-        lock
-        apt_lists "$1" || exit 1
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
-    ) 9>"${scratch:-${TMPDIR:-/tmp}}/lock"
+    one_at_a_time apt_lists "$1" &&
+        one_at_a_time as_root env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -qy --no-install-recommends "$@"
 }
 
 # --- Toolchains ------------------------------------------------------------------------------
@@ -204,23 +203,18 @@ rustup_has_target() {
 # As above; asks rustup for the target if need be.
 get_rustup_target() {
     rustup_has_target "$1" && return
-    (
-        lock
-        timeout 120 rustup target add "$1" >&2
-    ) 9>"${scratch:-${TMPDIR:-/tmp}}/lock" && rustup_has_target "$1"
+    one_at_a_time timeout 120 rustup target add "$1" >&2 && rustup_has_target "$1"
 }
 
 # Makes sure that the nightly toolchain is there, with these components, or fails.
 need_nightly() {
     [[ $(rustc +nightly -V 2>/dev/null) == *nightly* ]] || return 1
-    (
-        lock
-        for component in "$@"; do
-            rustup component list --toolchain nightly --installed 2>/dev/null |
-                grep -q "^$component\\b" ||
-                timeout 300 rustup component add --toolchain nightly "$component" || exit 1
-        done
-    ) 9>"${scratch:-${TMPDIR:-/tmp}}/lock"
+    local component
+    for component in "$@"; do
+        rustup component list --toolchain nightly --installed 2>/dev/null |
+            grep -q "^$component\\b" ||
+            one_at_a_time timeout 300 rustup component add --toolchain nightly "$component" || return 1
+    done
 }
 
 # install_tool NAME VERSION: installs a program from the package registry under `target/tools`
@@ -265,10 +259,7 @@ unpack_debian_rustc() {
         printf '%s\n' "$wrapper"
         return
     fi
-    (
-        lock
-        apt_lists rustc >&2
-    ) 9>"${scratch:-${TMPDIR:-/tmp}}/lock" || return 1
+    one_at_a_time apt_lists rustc >&2 || return 1
     command -v dpkg-deb >/dev/null || return 1
 
     local suffix full='' llvm
