@@ -24,6 +24,7 @@ fn turns_beside<F: Future<Output = ()> + 'static>(greedy: F) -> usize {
 
 both_scopes! {
     /// A receiver that is never empty and a lock that is always free leave the others their turns.
+    #[cfg_attr(miri, ignore = "takes a minute, and counts turns of what other tests run as well")]
     fn what_is_always_ready_draws_from_the_budget() {
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let (many, all) = mpmc::unbounded_channel();
