@@ -2,6 +2,7 @@
 //! what they should not.
 #![cfg(unix)]
 
+mod mini_redis;
 mod reverse_proxy;
 #[path = "../../../support/mod.rs"]
 mod support;
