@@ -67,7 +67,7 @@ pub(crate) fn forwarded(head: &[u8], client: SocketAddr) -> Result<Vec<u8>, &'st
             let value = String::from_utf8_lossy(&line[name.len() + 1..]);
             upgrades |= (value.split(',')).any(|word| word.trim().eq_ignore_ascii_case("upgrade"));
         }
-        if !DROPPED.iter().any(|dropped| is(dropped)) {
+        if !DROPPED.iter().any(is) {
             out.extend_from_slice(line);
             out.extend_from_slice(b"\r\n");
         }
