@@ -2,6 +2,7 @@
 //! what they should not.
 #![cfg(unix)]
 
+mod fetch;
 mod mini_redis;
 mod reverse_proxy;
 #[path = "../../../support/mod.rs"]
@@ -36,14 +37,7 @@ impl Server {
     /// The files of a folder, by the example `http-server`.
     #[track_caller]
     fn http(root: &Path, options: &[&str]) -> Self {
-        // It lies beside the folder of the tests, where `cargo test --workspace` has put it.
-        let test = std::env::current_exe().unwrap();
-        let program = test.ancestors().nth(2).unwrap().join("http-server");
-        assert!(
-            program.is_file(),
-            "`cargo test --workspace` builds http-server"
-        );
-        let mut command = Command::new(program);
+        let mut command = package("http-server");
         command.args(["--addr", "127.0.0.1:0", "--root"]).arg(root);
         Self::start(command.args(options))
     }
@@ -74,6 +68,18 @@ fn curl(addr: &SocketAddr, options: &[&str], path: &str) -> Output {
     let mut curl = Command::new("curl");
     curl.args(["-sS", "--max-time", "60"]).args(options);
     curl.arg(url).output().expect("curl")
+}
+
+/// The program of another package, which lies beside the folder of the tests.
+fn package(name: &str) -> Command {
+    let test = std::env::current_exe().unwrap();
+    let program = test.ancestors().nth(2).unwrap().join(name);
+    assert!(
+        program.is_file(),
+        "there is no {}: `cargo build --workspace` makes it",
+        program.display()
+    );
+    Command::new(program)
 }
 
 /// A folder that goes away with the test.
