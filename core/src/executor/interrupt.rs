@@ -147,7 +147,7 @@ impl<const N: usize> InterruptExecutor<N> {
             // From now on a wake pends the interrupt.
             #[cfg(not(lean))]
             if opened.is_some() {
-                self.pool.core().ready.announce_park();
+                self.pool.core().state.ready.announce_park();
             }
             #[cfg(lean)]
             let _ = opened;
