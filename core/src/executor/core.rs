@@ -166,7 +166,8 @@ impl Core {
                 #[cfg(not(lean))]
                 refused: Cell::new(0),
                 #[cfg(not(lean))]
-                budget: core::cell::Cell::new(crate::task::budget::UNLIMITED),
+                // All zero, so that a static lies in `.bss`; `open` sets what is not.
+                budget: core::cell::Cell::new(0),
                 running: Cell::new(false),
                 closing: Cell::new(false),
                 #[cfg(any(feature = "std", feature = "simulation"))]
@@ -175,7 +176,7 @@ impl Core {
                 dice: super::Dice::new(),
                 clock: Cell::new(None),
                 #[cfg(not(lean))]
-                near: Cell::new(Instant::MAX),
+                near: Cell::new(Instant::ZERO),
                 #[cfg(not(lean))]
                 polls_of_far: Cell::new(0),
                 bytes: Cell::new(None),
@@ -218,6 +219,8 @@ impl Core {
             self.capacity.set(capacity);
             self.look_at.set(0);
             self.left.set(0);
+            self.budget.set(crate::task::budget::UNLIMITED);
+            self.near.set(Instant::MAX);
         }
         #[cfg(lean)]
         let _ = capacity;
