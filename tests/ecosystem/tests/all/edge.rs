@@ -15,13 +15,9 @@ use edge_http::io::server::{Connection, Handler, Server};
 use edge_nal::{TcpBind, TcpSplit};
 use embedded_io_async::{Read, Write};
 use polliwog::spin::Error;
-use polliwog::spin::stack::smoltcp::phy::{
-    Device, DeviceCapabilities, Medium, RxToken, TxToken,
-};
+use polliwog::spin::stack::smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use polliwog::spin::stack::smoltcp::time::Instant;
-use polliwog::spin::stack::{
-    Buffers, Driver, EdgeStack, Settings, Sockets, Stack, TcpStream,
-};
+use polliwog::spin::stack::{Buffers, Driver, EdgeStack, Settings, Sockets, Stack, TcpStream};
 use reqwless::client::HttpClient;
 use reqwless::request::Method as RequestMethod;
 
@@ -148,10 +144,12 @@ impl Handler for Pages {
     {
         if connection.headers()?.path != "/" {
             return connection
-                .initiate_response(404, Some("Not Found"), &[])
+                .initiate_response(404, Some("Not Found"), &[("Content-Length", "0")])
                 .await;
         }
-        connection.initiate_response(200, Some("OK"), &[]).await?;
+        connection
+            .initiate_response(200, Some("OK"), &[("Content-Length", "17")])
+            .await?;
         connection.write_all(PAGE.as_bytes()).await
     }
 }
