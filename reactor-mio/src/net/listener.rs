@@ -226,7 +226,7 @@ impl TcpListener {
     #[inline]
     pub fn accept(&self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> {
         Operation::read(&self.acceptor, |acceptor, cx, id| {
-            self.stream(ready!(acceptor.poll_accept(id, cx)))
+            Poll::Ready(ready!(acceptor.poll_accept(id, cx)).map(|new| self.stream(new)))
         })
     }
 
@@ -238,19 +238,39 @@ impl TcpListener {
     ///
     /// As [`accept`](Self::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        self.stream(ready!(self.acceptor.poll_accept(WaiterId::ANONYMOUS, cx)))
+        Poll::Ready(
+            ready!(self.acceptor.poll_accept(WaiterId::ANONYMOUS, cx)).map(|new| self.stream(new)),
+        )
+    }
+
+    /// Takes a connection if one waits.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::TcpListener;
+    ///
+    /// polliwog::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     assert!(listener.try_accept().is_err()); // nobody yet
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::WouldBlock`] if no connection waits; otherwise as [`accept`](Self::accept), a lack of
+    /// resources included.
+    pub fn try_accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        Ok(self.stream(self.acceptor.try_accept()?))
     }
 
     #[inline]
-    fn stream(
-        &self,
-        accepted: io::Result<(mio::net::TcpStream, SocketAddr)>,
-    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        Poll::Ready(accepted.map(|(socket, peer)| {
-            record!(debug, "accepted a connection from {peer}");
-            let reactor = self.acceptor.io.reactor();
-            (TcpStream::attach(reactor, socket, self.plain), peer)
-        }))
+    fn stream(&self, (socket, peer): (mio::net::TcpStream, SocketAddr)) -> (TcpStream, SocketAddr) {
+        record!(debug, "accepted a connection from {peer}");
+        let reactor = self.acceptor.io.reactor();
+        (TcpStream::attach(reactor, socket, self.plain), peer)
     }
 
     /// The connections as a stream that never ends.
@@ -355,6 +375,18 @@ impl std::os::fd::AsRawFd for TcpListener {
 #[derive(Debug)]
 pub struct Incoming<'a> {
     listener: &'a TcpListener,
+}
+
+impl Incoming<'_> {
+    /// Waits for the next connection and returns it; never `None`, as a listener does not end by itself.
+    ///
+    /// # Cancel safety
+    ///
+    /// No connection is lost if the future is dropped before it is done.
+    pub async fn next(&mut self) -> Option<io::Result<TcpStream>> {
+        let accepted = self.listener.accept().await;
+        Some(accepted.map(|(stream, _peer)| stream))
+    }
 }
 
 impl Stream for Incoming<'_> {

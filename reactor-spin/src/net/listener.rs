@@ -74,6 +74,33 @@ impl TcpListener {
         Network::current().listen(addr)
     }
 
+    /// Listens at an address of the [current network](Network::current). At most `backlog` connections (at
+    /// least one) wait to be accepted; further connects go on until there is room for them.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::net::TcpListener;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let listener = TcpListener::bind_with_backlog("10.0.0.1:7", 1).await?;
+    /// #     drop(listener);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    ///
+    /// # Cancel safety
+    ///
+    /// It never waits.
+    pub async fn bind_with_backlog(addr: impl ToSocketAddrs, backlog: u32) -> Result<Self, Error> {
+        Network::current().listen_with_backlog(addr, backlog)
+    }
+
     /// Waits for a connection; returns its stream and where it comes from. Any number of tasks can wait: a
     /// connection wakes the one that has waited longest.
     ///
@@ -217,6 +244,15 @@ impl TcpListener {
         Ok(self
             .network
             .with(|tables| tables.listeners()[self.index].addr()))
+    }
+
+    /// Returns `None`: errors are reported by the operation that meets them.
+    ///
+    /// # Errors
+    ///
+    /// None; it has the mio listener's signature.
+    pub fn take_error(&self) -> Result<Option<Error>, Error> {
+        Ok(None)
     }
 
     fn accepted(&self, conn: usize) -> (TcpStream, SocketAddr) {

@@ -181,6 +181,15 @@ impl TcpListener {
         Ok(self.local)
     }
 
+    /// Returns `None`: errors are reported by the operation that meets them.
+    ///
+    /// # Errors
+    ///
+    /// None; it has the mio listener's signature.
+    pub fn take_error(&self) -> Result<Option<Error>, Error> {
+        Ok(None)
+    }
+
     /// How many routers a packet may pass.
     ///
     /// # Errors

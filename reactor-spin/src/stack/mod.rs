@@ -76,6 +76,7 @@ use smoltcp::wire::{
     EthernetAddress, HardwareAddress, IpAddress, IpCidr, IpEndpoint, IpListenEndpoint,
 };
 
+pub use crate::net::ToSocketAddrs;
 #[cfg(feature = "dns")]
 pub use dns::{DnsBuffers, lookup_host};
 #[cfg(feature = "edge-nal")]

@@ -436,6 +436,24 @@ impl UdpSocket {
         Ok(())
     }
 
+    /// Returns `true`: datagrams may always go to broadcast addresses.
+    ///
+    /// # Errors
+    ///
+    /// None; it has the mio socket's signature.
+    pub fn broadcast(&self) -> Result<bool, Error> {
+        Ok(true)
+    }
+
+    /// Returns `None`: errors are reported by the operation that meets them.
+    ///
+    /// # Errors
+    ///
+    /// None; it has the mio socket's signature.
+    pub fn take_error(&self) -> Result<Option<Error>, Error> {
+        Ok(None)
+    }
+
     /// Does nothing: datagrams may always go to broadcast addresses.
     ///
     /// # Errors

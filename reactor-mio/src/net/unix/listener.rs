@@ -159,7 +159,7 @@ impl UnixListener {
     /// for it.
     pub fn accept(&self) -> impl Future<Output = io::Result<(UnixStream, SocketAddr)>> {
         Operation::read(&self.acceptor, |acceptor, cx, id| {
-            self.stream(ready!(acceptor.poll_accept(id, cx)))
+            Poll::Ready(ready!(acceptor.poll_accept(id, cx)).map(|new| self.stream(new)))
         })
     }
 
@@ -171,17 +171,36 @@ impl UnixListener {
     ///
     /// As [`accept`](Self::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
-        self.stream(ready!(self.acceptor.poll_accept(WaiterId::ANONYMOUS, cx)))
+        Poll::Ready(
+            ready!(self.acceptor.poll_accept(WaiterId::ANONYMOUS, cx)).map(|new| self.stream(new)),
+        )
+    }
+
+    /// Takes a connection if one waits.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::net::UnixListener;
+    ///
+    /// fn is_busy(listener: &UnixListener) -> bool {
+    ///     listener.try_accept().is_ok()
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::WouldBlock`] if no connection waits; otherwise as [`accept`](Self::accept), a lack of
+    /// resources included.
+    pub fn try_accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
+        Ok(self.stream(self.acceptor.try_accept()?))
     }
 
     fn stream(
         &self,
-        accepted: io::Result<(mio::net::UnixStream, SocketAddr)>,
-    ) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
-        Poll::Ready(accepted.map(|(socket, peer)| {
-            record!(debug, "accepted a connection from {peer:?}");
-            (UnixStream::ours(self.acceptor.io.reactor(), socket), peer)
-        }))
+        (socket, peer): (mio::net::UnixStream, SocketAddr),
+    ) -> (UnixStream, SocketAddr) {
+        record!(debug, "accepted a connection from {peer:?}");
+        (UnixStream::ours(self.acceptor.io.reactor(), socket), peer)
     }
 
     /// The connections as a stream that never ends.
@@ -242,6 +261,18 @@ impl std::os::fd::AsRawFd for UnixListener {
 #[derive(Debug)]
 pub struct Incoming<'a> {
     listener: &'a UnixListener,
+}
+
+impl Incoming<'_> {
+    /// Waits for the next connection and returns it; never `None`, as a listener does not end by itself.
+    ///
+    /// # Cancel safety
+    ///
+    /// No connection is lost if the future is dropped before it is done.
+    pub async fn next(&mut self) -> Option<io::Result<UnixStream>> {
+        let accepted = self.listener.accept().await;
+        Some(accepted.map(|(stream, _peer)| stream))
+    }
 }
 
 impl Stream for Incoming<'_> {
