@@ -10,6 +10,7 @@ use super::Shared;
 use super::scope::Scope;
 use super::wait_list::{Wait, WaitList};
 use crate::shim::Cell;
+use crate::task::budget::poll_within;
 
 /// Something that has been cancelled, or not yet: for a static, or for a structure.
 ///
@@ -137,7 +138,9 @@ impl<S: Scope> Future for Cancelled<'_, S> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let wait = self.project().wait;
-        wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
+        poll_within(cx, |cx| {
+            wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
+        })
     }
 }
 
@@ -152,6 +155,7 @@ pub use tree::{CancellationToken, CancelledOwned, DropGuard, DropGuardRef};
 
 #[cfg(feature = "alloc")]
 mod tree {
+    use crate::task::budget::poll_within;
     use alloc::vec::Vec;
     use core::cell::Cell;
 
@@ -401,7 +405,9 @@ mod tree {
         #[inline]
         fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
             let wait = self.project().wait;
+            poll_within(cx, |cx| {
             wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
+        })
         }
     }
 
