@@ -406,8 +406,8 @@ mod tree {
         fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
             let wait = self.project().wait;
             poll_within(cx, |cx| {
-            wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
-        })
+                wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
+            })
         }
     }
 

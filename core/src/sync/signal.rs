@@ -69,7 +69,9 @@ impl<T, S: Scope> Signal<T, S> {
     pub async fn wait(&self) -> T {
         let mut wait = pin!(Wait::<_>::new(&self.0, ()));
         core::future::poll_fn(|cx| {
-            poll_within(cx, |cx| wait.as_mut().poll_with(cx, |view, _| view.value().take()))
+            poll_within(cx, |cx| {
+                wait.as_mut().poll_with(cx, |view, _| view.value().take())
+            })
         })
         .await
     }

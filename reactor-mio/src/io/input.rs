@@ -11,6 +11,7 @@ use polliwog_core::task::budget::poll_proceed;
 use polliwog_core::task::wake_quietly;
 
 use crate::blocking::{Rejected, Stream, try_spawn_for};
+use crate::draw::poll_nothing;
 
 /// How many bytes the thread asks for at a time.
 const CHUNK: usize = 64 * 1024;
@@ -89,7 +90,7 @@ impl Stdin {
 
     fn poll_read_input(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         if buf.is_empty() {
-            return Poll::Ready(Ok(0));
+            return poll_nothing(cx);
         }
         let permit = ready!(poll_proceed(cx));
         // Foreign code perhaps: outside of the lock.

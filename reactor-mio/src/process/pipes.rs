@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::process::Stdio;
 use std::task::{Context, Poll};
 
+use crate::draw::{poll_nothing, poll_within};
 use crate::reactor::MioReactor;
 use system::{Reader, Writer};
 
@@ -79,7 +80,7 @@ impl ChildStdin {
     ///
     /// Nothing is lost.
     pub async fn flush(&mut self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_flush_pipe(cx)).await
+        poll_fn(|cx| poll_within(cx, |cx| self.poll_flush_pipe(cx))).await
     }
 
     fn poll_write_of(
@@ -88,7 +89,7 @@ impl ChildStdin {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if bufs.iter().all(|buf| buf.is_empty()) {
-            return Poll::Ready(Ok(0));
+            return poll_nothing(cx);
         }
         match &mut self.io {
             Some(io) => io.poll_write(cx, bufs),
@@ -122,7 +123,7 @@ impl futures_io::AsyncWrite for ChildStdin {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush_pipe(cx)
+        poll_within(cx, |cx| self.poll_flush_pipe(cx))
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -245,7 +246,7 @@ macro_rules! readers {
                 bufs: &mut [IoSliceMut<'_>],
             ) -> Poll<io::Result<usize>> {
                 if bufs.iter().all(|buf| buf.is_empty()) {
-                    return Poll::Ready(Ok(0));
+                    return poll_nothing(cx);
                 }
                 self.io.poll_read(cx, bufs)
             }
