@@ -573,5 +573,7 @@ fn gone() -> io::Error {
     io::Error::other("the source has been taken out")
 }
 
+pub(crate) mod name;
+
 #[cfg(all(test, unix))]
 mod tests;

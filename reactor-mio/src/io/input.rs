@@ -33,14 +33,19 @@ const CHUNK: usize = 64 * 1024;
 /// # }).unwrap();
 /// ```
 pub fn stdin() -> Stdin {
+    let mut input = input();
+    input.handles += 1;
     Stdin {
         std: std::io::stdin(),
+        name: input.handles,
     }
 }
 
 /// The program's input; made by [`stdin`].
 pub struct Stdin {
     std: std::io::Stdin,
+    /// Which one it is of those that wait.
+    name: u64,
 }
 
 /// What the thread has read.
@@ -52,8 +57,11 @@ struct Input {
     other: Option<io::Result<()>>,
     /// The thread reads, or is about to.
     reading: bool,
-    /// Who waits for it.
-    wakers: Vec<Waker>,
+    /// Who waits for it, by the handle's name: a wait takes the place of the same handle's one before, which
+    /// was given up.
+    waiters: Vec<(u64, Waker)>,
+    /// The name of the latest handle.
+    handles: u64,
 }
 
 static INPUT: Mutex<Input> = Mutex::new(Input {
@@ -61,8 +69,16 @@ static INPUT: Mutex<Input> = Mutex::new(Input {
     start: 0,
     other: None,
     reading: false,
-    wakers: Vec::new(),
+    waiters: Vec::new(),
+    handles: 0,
 });
+
+impl Input {
+    fn forget(&mut self, name: u64) -> Option<Waker> {
+        let at = self.waiters.iter().position(|(other, _)| *other == name)?;
+        Some(self.waiters.remove(at).1)
+    }
+}
 
 fn input() -> MutexGuard<'static, Input> {
     // Nothing is left half done under the lock.
@@ -119,10 +135,19 @@ impl Stdin {
             }
             input.reading = true;
         }
-        if !input.wakers.iter().any(|known| known.will_wake(&waker)) {
-            input.wakers.push(waker);
-        }
+        let former = input.forget(self.name);
+        input.waiters.push((self.name, waker));
+        drop(input);
+        // Not under the lock: it is foreign code perhaps.
+        drop(former);
         Poll::Pending
+    }
+}
+
+impl Drop for Stdin {
+    fn drop(&mut self) {
+        let former = input().forget(self.name);
+        drop(former);
     }
 }
 
@@ -153,9 +178,11 @@ impl Drop for Reading {
     fn drop(&mut self) {
         let mut input = input();
         input.reading = false;
-        let wakers = std::mem::take(&mut input.wakers);
+        let waiters = std::mem::take(&mut input.waiters);
         drop(input);
-        wakers.into_iter().for_each(wake_quietly);
+        for (_, waker) in waiters {
+            wake_quietly(waker);
+        }
     }
 }
 

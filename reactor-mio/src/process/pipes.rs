@@ -376,7 +376,7 @@ mod system {
         ) -> Poll<io::Result<usize>> {
             let read = |mut io: &Receiver| io.read_vectored(bufs);
             self.0
-                .poll_op(WaiterId::ANONYMOUS, Direction::Read, cx, read, |n| *n)
+                .poll_op(WaiterId::OWNER, Direction::Read, cx, read, |n| *n)
         }
 
         pub(super) fn into_owned(self) -> io::Result<OwnedFd> {
@@ -404,7 +404,7 @@ mod system {
         ) -> Poll<io::Result<usize>> {
             let write = |mut io: &Sender| io.write_vectored(bufs);
             self.0
-                .poll_op(WaiterId::ANONYMOUS, Direction::Write, cx, write, |n| *n)
+                .poll_op(WaiterId::OWNER, Direction::Write, cx, write, |n| *n)
         }
 
         pub(super) fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
