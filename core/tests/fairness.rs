@@ -336,3 +336,27 @@ fn a_run_that_does_not_wait_looks_as_well() {
     drop(executor);
     assert!(time::now().is_none());
 }
+
+/// What is sent at once comes over in turns of limited length, in order.
+#[cfg(feature = "std")]
+#[test]
+fn an_inbox_is_emptied_in_several_turns() {
+    use polliwog_core::Executor;
+    use polliwog_core::conformance::ThreadReactor;
+    use std::sync::{Arc, Mutex};
+
+    let executor = Executor::with_capacity(1000, ThreadReactor::new());
+    let order = Arc::new(Mutex::new(Vec::new()));
+    for number in 0..1000 {
+        let order = order.clone();
+        let task = async move { order.lock().unwrap().push(number) };
+        drop(executor.handle().spawn(task).unwrap());
+    }
+    let mut turns = 0;
+    while order.lock().unwrap().len() < 1000 {
+        assert!(executor.tick().unwrap() <= 64);
+        turns += 1;
+    }
+    assert!(turns >= 10, "{turns}");
+    assert!(order.lock().unwrap().is_sorted());
+}

@@ -28,6 +28,10 @@ mod current {
     pub(super) fn get() -> *const Core {
         CURRENT.with(|current| current.get())
     }
+    #[cfg(feature = "std")]
+    pub(super) fn address() -> usize {
+        CURRENT.with(|current| core::ptr::from_ref(current).addr())
+    }
     pub(super) type Former = *const Core;
     #[inline]
     pub(super) fn enter(core: *const Core, _: bool) -> Former {
@@ -54,6 +58,10 @@ mod current {
     #[inline]
     pub(super) fn get() -> *const Core {
         CURRENT.with(Cell::get)
+    }
+    #[cfg(feature = "std")]
+    pub(super) fn address() -> usize {
+        CURRENT.with(|current| core::ptr::from_ref(current).addr())
     }
     pub(super) type Former = *const Core;
     #[inline]
@@ -277,6 +285,19 @@ pub(crate) fn draw() -> bool {
 )]
 pub(crate) fn is_current(core: *const Core) -> bool {
     ptr::eq(current::get(), core)
+}
+
+/// What tells this thread from all others that there are now; not zero.
+#[cfg(feature = "std")]
+pub(super) fn thread() -> usize {
+    current::address()
+}
+
+/// The executor whose context this is, or null.
+#[cfg(feature = "std")]
+#[inline]
+pub(super) fn here() -> *const Core {
+    current::get()
 }
 
 /// The executor whose context this is.

@@ -66,6 +66,8 @@ pub(crate) struct Core {
     #[cfg(not(lean))]
     pub(crate) budget: core::cell::Cell<isize>,
     pub(crate) running: Cell<bool>,
+    #[cfg(feature = "std")]
+    pub(crate) deadlocks: super::deadlock::Deadlocks,
     pub(crate) closing: Cell<bool>,
     /// The permutation of ready tasks, while SEEDED is set.
     #[cfg(any(feature = "std", feature = "simulation"))]
@@ -168,6 +170,8 @@ impl Core {
                 #[cfg(not(lean))]
                 budget: core::cell::Cell::new(crate::task::budget::UNLIMITED),
                 running: Cell::new(false),
+                #[cfg(feature = "std")]
+                deadlocks: super::deadlock::Deadlocks::new(),
                 closing: Cell::new(false),
                 #[cfg(any(feature = "std", feature = "simulation"))]
                 seed: Cell::new(0),
@@ -226,6 +230,8 @@ impl Core {
             self.seed.set(0);
             self.dice.seed(0);
         }
+        #[cfg(feature = "std")]
+        self.deadlocks.open();
         #[cfg(feature = "alloc")]
         self.may_grow.set(may_grow);
         #[cfg(not(feature = "alloc"))]
@@ -282,6 +288,8 @@ impl Core {
             }
         }
         self.bytes.set(None);
+        #[cfg(feature = "std")]
+        self.deadlocks.close();
         // Under the lock, so that no thread is in the middle of using the inbox.
         let left = self.outside.with(|outside| {
             let epoch = self.epoch.load(Ordering::Relaxed);

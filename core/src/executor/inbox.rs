@@ -19,6 +19,7 @@ use loom::sync::{Mutex, MutexGuard};
 use std::sync::{Mutex, MutexGuard};
 
 use super::core::{BACKLOG, Core, INBOX};
+use super::deadlock;
 use super::error::{SpawnError, SpawnErrorKind, TrySpawnError};
 use super::handle::Handle;
 use super::spawner::Spawner;
@@ -73,8 +74,12 @@ impl Drop for Jobs {
     }
 }
 
-/// Spawns what the inbox holds, as far as there are free slots. Executor's thread. If something
-/// has to stay, BACKLOG says so.
+/// So many tasks are taken over in one turn: who sends them without a pause must not keep the executor from
+/// its tasks, timers and sockets.
+const BATCH: usize = 64;
+
+/// Spawns what the inbox holds, as far as there are free slots and not too much for one turn. Executor's
+/// thread. If something has to stay, BACKLOG says so.
 #[cold]
 pub(crate) fn drain(core: &'static Core) {
     core.clear_signal(INBOX | BACKLOG);
@@ -85,8 +90,8 @@ pub(crate) fn drain(core: &'static Core) {
         core::mem::take(&mut inbox.returned)
     });
     returned.into_iter().flatten().for_each(drop_quietly);
-    loop {
-        let room = core.has_free_slot();
+    for taken in 0.. {
+        let room = taken < BATCH && core.has_free_slot();
         let next = core.with_inbox(executor.epoch(), |inbox| {
             if room {
                 inbox.jobs.pop_front().ok_or(false)
@@ -229,6 +234,7 @@ impl Handle {
         let (core, epoch) = self.core();
         let mut value = Some(value);
         let shared = Arc::new(Shared::new());
+        let home = *self;
         let queued = core.with_inbox(epoch, |inbox| {
             let capacity = inbox.capacity;
             if inbox.jobs.len() >= capacity {
@@ -253,7 +259,7 @@ impl Handle {
             return Err(TrySpawnError::new(kind, value));
         }
         core.signal(epoch, INBOX);
-        Ok(RemoteHandle { shared })
+        Ok(RemoteHandle { shared, home })
     }
 }
 
@@ -386,6 +392,9 @@ impl<T: Send + 'static> Drop for Task<T> {
 
 /// Waits, on any thread or executor, for a task that was spawned through a [`Handle`].
 ///
+/// On the thread of the task's executor, an executor that has nothing else to do but to wait for the task gets
+/// [`JoinError::NotRunning`]: it would keep the task's executor from running. The handle may be awaited again.
+///
 /// Dropping it detaches the task.
 ///
 /// # Cancel safety
@@ -398,6 +407,8 @@ impl<T: Send + 'static> Drop for Task<T> {
 #[must_use = "dropping a handle detaches the task; write `drop(handle)` to say so"]
 pub struct RemoteHandle<T> {
     shared: Arc<Shared<T>>,
+    /// Where the task runs.
+    home: Handle,
 }
 
 impl<T> RemoteHandle<T> {
@@ -425,8 +436,15 @@ impl<T> Future for RemoteHandle<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // Wakers are cloned and dropped outside of the lock: they can be foreign code.
         let waker = cx.waker().clone();
+        let (core, epoch) = self.home.core();
+        let never = !self.is_finished()
+            && core.epoch() == epoch
+            && deadlock::is_certain_from_anywhere(core, &waker);
         let mut state = self.shared.lock();
         if !state.done {
+            if never {
+                return Poll::Ready(Err(JoinError::NotRunning));
+            }
             let former = state.joiner.replace(waker);
             drop(state);
             drop(former);

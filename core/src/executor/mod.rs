@@ -4,6 +4,8 @@ mod at_site;
 pub(crate) mod context;
 pub(crate) mod core;
 mod core_ref;
+#[cfg(feature = "std")]
+pub(crate) mod deadlock;
 mod endless;
 mod error;
 #[cfg(feature = "std")]

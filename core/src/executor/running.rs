@@ -41,6 +41,8 @@ impl<'a, R: Reactor> Running<'a, R> {
         if core.running.replace(true) {
             return Err(RunError::Nested);
         }
+        #[cfg(feature = "std")]
+        core.deadlocks.begin();
         let pace = Pace::new();
         #[cfg(not(lean))]
         core.look_after(pace.polls());
@@ -241,6 +243,10 @@ impl<'a, R: Reactor> Running<'a, R> {
     /// Waits until there is something to do. `false`: there is already, so it has not waited.
     fn wait(&mut self, root: Option<Tenant>) -> Result<bool, RunError<R::Error>> {
         let core = self.core;
+        #[cfg(feature = "std")]
+        if core.deadlocks.call() {
+            return Ok(false);
+        }
         let until = self.deadline();
         // The end of `root` would have been seen before: it comes in a turn.
         #[cfg(lean)]

@@ -120,7 +120,6 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<Permit> {
     })
 }
 
-/// Refusals are counted below zero.
 /// Polls what may be ready for ever: at the price of a unit if it is.
 #[inline]
 pub(crate) fn poll_within<T>(
@@ -135,6 +134,7 @@ pub(crate) fn poll_within<T>(
     polled
 }
 
+/// Refusals are counted below zero.
 #[cold]
 #[inline(never)]
 fn refuse(cx: &mut Context<'_>) -> Poll<()> {

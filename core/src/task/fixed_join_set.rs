@@ -136,7 +136,8 @@ impl<T, const N: usize> FixedJoinSet<T, N> {
     ///
     /// # Errors
     ///
-    /// If the task has been aborted, or has panicked.
+    /// If the task has been aborted, or has panicked. [`JoinError::NotRunning`]: the set lets the task go,
+    /// which runs on by itself when its executor runs.
     ///
     /// # Cancel safety
     ///
@@ -183,7 +184,7 @@ impl<T, const N: usize> FixedJoinSet<T, N> {
         if any {
             Poll::Pending
         } else {
-            Poll::Ready(None)
+            super::budget::poll_within(cx, |_| Poll::Ready(None))
         }
     }
 

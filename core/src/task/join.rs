@@ -13,6 +13,8 @@ use super::joiner::{Joiner, State};
 use super::slot::{Abort, SlotRef, Tenant};
 use super::waker;
 use crate::executor::core::{Core, CoreRef, of as core_of};
+#[cfg(feature = "std")]
+use crate::executor::deadlock;
 
 /// Why a task has no output.
 #[derive(Debug)]
@@ -23,6 +25,10 @@ pub enum JoinError {
     Aborted,
     /// The task panicked.
     Panicked(Panic),
+    /// Neither: the task belongs to another executor of this thread, which cannot run as long as the one
+    /// that waits for the task keeps the thread, and that has nothing else to do. The task stays as it is; its
+    /// handle may be awaited again when its executor runs.
+    NotRunning,
 }
 
 impl JoinError {
@@ -73,7 +79,7 @@ impl JoinError {
     pub fn try_into_panic(self) -> Result<alloc::boxed::Box<dyn core::any::Any + Send>, Self> {
         match self {
             Self::Panicked(panic) => Ok(panic.into_payload()),
-            Self::Aborted => Err(self),
+            Self::Aborted | Self::NotRunning => Err(self),
         }
     }
 }
@@ -82,6 +88,9 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Aborted => f.write_str("the task was aborted"),
+            Self::NotRunning => f.write_str(
+                "the task's executor cannot run while another one of its thread waits for the task",
+            ),
             Self::Panicked(panic) => match panic.message() {
                 #[cfg(feature = "std")]
                 Some(message) => write!(f, "the task panicked: {message}"),
@@ -245,9 +254,10 @@ impl fmt::Debug for AbortHandle {
 /// # }).unwrap();
 /// ```
 ///
-/// The task may belong to another executor of this thread, and is joined as soon as that one runs it. As long
-/// as nobody runs that one the handle waits: an executor that blocks, such as one within `block_on`, does not
-/// run any other.
+/// The task may belong to another executor of this thread, and is joined as soon as that one runs it. An
+/// executor that blocks, as one within `block_on` does, runs no other: when it has nothing left to do but to
+/// wait, the handle gives [`JoinError::NotRunning`] (with feature `std`; else it waits). That is not the task's
+/// end, and the handle may be awaited again.
 ///
 /// # Cancel safety
 ///
@@ -354,6 +364,10 @@ impl<T> JoinHandle<T> {
     /// Waits for a task that runs. Out of line, so that awaiting a handle is small.
     #[inline(never)]
     fn wait(&self, waker: &Waker) -> Poll<Result<T, JoinError>> {
+        #[cfg(feature = "std")]
+        if self.never_ends(waker) {
+            return Poll::Ready(Err(JoinError::NotRunning));
+        }
         if !self.joiner().will_wake(waker) {
             let (new, is_foreign) = waker::copy(waker);
             // Foreign code may have run the executor.
@@ -366,6 +380,13 @@ impl<T> JoinHandle<T> {
             drop(former);
         }
         Poll::Pending
+    }
+
+    /// Whether a wait for the task, which `waker` is for, is certain not to end: see [`deadlock`].
+    #[cfg(feature = "std")]
+    pub(crate) fn never_ends(&self, waker: &Waker) -> bool {
+        self.core()
+            .is_some_and(|core| deadlock::is_certain(core, waker))
     }
 
     pub(crate) fn slot(&self) -> SlotRef {

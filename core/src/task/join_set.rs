@@ -43,6 +43,8 @@ pub struct JoinSet<T> {
     /// A task's place is given away again when its end has been taken.
     tasks: Vec<Option<JoinHandle<T>>>,
     free: Vec<usize>,
+    /// How many places are neither a task's nor free: those of tasks that were let go and have not ended.
+    left: usize,
     ends: Rc<Ends>,
 }
 
@@ -107,13 +109,14 @@ impl<T> JoinSet<T> {
         Self {
             tasks: Vec::new(),
             free: Vec::new(),
+            left: 0,
             ends: Rc::new(Ends::new()),
         }
     }
 
     /// How many tasks there are whose end has not been taken.
     pub fn len(&self) -> usize {
-        self.tasks.len() - self.free.len()
+        self.tasks.len() - self.free.len() - self.left
     }
 
     /// Whether there is none.
@@ -186,7 +189,8 @@ impl<T> JoinSet<T> {
     ///
     /// # Errors
     ///
-    /// If the task has been aborted, or has panicked.
+    /// If the task has been aborted, or has panicked. [`JoinError::NotRunning`]: the set lets the task go,
+    /// which runs on by itself when its executor runs.
     ///
     /// # Cancel safety
     ///
@@ -219,7 +223,7 @@ impl<T> JoinSet<T> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<(TaskId, Result<T, JoinError>)>> {
         if self.is_empty() {
-            return Poll::Ready(None);
+            return super::budget::poll_within(cx, |_| Poll::Ready(None));
         }
         let first = super::budget::poll_within(cx, |cx| {
             poll_slot(
@@ -230,20 +234,43 @@ impl<T> JoinSet<T> {
             )
         });
         let Poll::Ready(place) = first else {
+            #[cfg(feature = "std")]
+            if let Some(task) = self.let_go(cx) {
+                return Poll::Ready(Some((task, Err(JoinError::NotRunning))));
+            }
             return Poll::Pending;
         };
         match self.take(place) {
             Some(end) => Poll::Ready(Some(end)),
             None => {
-                // It is just about to end: whoever polls us has been woken by its destructor.
+                // It is just about to end, and whoever polls us has been woken by its destructor; or it is
+                // none of ours any more.
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
         }
     }
 
+    /// Lets a task go, for which a wait is certain not to end.
+    #[cfg(feature = "std")]
+    fn let_go(&mut self, cx: &mut Context<'_>) -> Option<TaskId> {
+        let never = |task: &JoinHandle<T>| !task.is_finished() && task.never_ends(cx.waker());
+        let place = (self.tasks.iter()).position(|task| task.as_ref().is_some_and(never))?;
+        // The place stays its own until it reports its end.
+        self.left += 1;
+        Some(self.tasks[place].take()?.id())
+    }
+
     /// Takes the output of the task that has reported its end first, if it has ended by now.
     fn take(&mut self, place: usize) -> Option<(TaskId, Result<T, JoinError>)> {
+        if self.tasks[place].is_none() {
+            self.left -= 1;
+            self.free.push(place);
+            self.ends
+                .0
+                .with(|view| view.value().with(VecDeque::pop_front));
+            return None;
+        }
         let handle = self.tasks[place].take_if(|handle| handle.is_finished())?;
         let ends = &self.ends.0;
         ends.with(|view| view.value().with(VecDeque::pop_front));
@@ -258,9 +285,15 @@ impl<T> JoinSet<T> {
 
     /// [`try_join_next`](Self::try_join_next), with the task's name.
     pub fn try_join_next_with_id(&mut self) -> Option<(TaskId, Result<T, JoinError>)> {
-        let ends = &self.ends.0;
-        let place = ends.with(|view| view.value().with(|places| places.front().copied()))?;
-        self.take(place)
+        loop {
+            let ends = &self.ends.0;
+            let place = ends.with(|view| view.value().with(|places| places.front().copied()))?;
+            let left = self.left;
+            let end = self.take(place);
+            if end.is_some() || self.left == left {
+                return end;
+            }
+        }
     }
 
     /// Waits for all tasks, and returns their outputs in the order in which they ended.
@@ -307,6 +340,7 @@ impl<T> JoinSet<T> {
         // What they report is nobody's any more.
         self.ends = Rc::new(Ends::new());
         self.free.clear();
+        self.left = 0;
         self.tasks.clear();
     }
 }

@@ -4,6 +4,8 @@
 use core::cell::Cell;
 use core::future::Future;
 use core::pin::Pin;
+#[cfg(not(lean))]
+use core::task::Waker;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
@@ -12,6 +14,8 @@ use pin_project_lite::pin_project;
 use super::Instant;
 use super::queue::TimerNode;
 use crate::executor::core::{Core, CoreRef};
+#[cfg(feature = "std")]
+use crate::executor::deadlock;
 use crate::executor::{Spawner, context};
 #[cfg(not(lean))]
 use crate::task::budget::poll_proceed;
@@ -35,7 +39,8 @@ pin_project! {
     /// # Panics
     ///
     /// Polling it panics outside of any executor, when the executor that it waits in has been
-    /// dropped, and in one that has no clock: nobody could wake it.
+    /// dropped, and in one that has no clock: nobody could wake it. With feature `std` it panics, too, when
+    /// the executor that runs here is another one and has nothing left to do but to wait for it.
     #[must_use = "a sleep does nothing unless it is awaited"]
     pub struct Sleep {
         // Its deadline is ours; it is relative if it counts from the first poll, because no clock
@@ -61,7 +66,7 @@ type Home = ();
 ///
 /// It waits in the executor that runs here now. Where one executor runs inside a task of
 /// another, make the sleep inside the future that the inner one polls: the outer one does not
-/// run meanwhile.
+/// run meanwhile, so that the wait would never end, and with feature `std` panics.
 ///
 /// ```
 /// # use polliwog_core::time::sleep;
@@ -227,6 +232,10 @@ impl Sleep {
     fn poll_again(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
         let node = self.project_ref().node;
         let core = self.executor.get().and_then(|home| home.get());
+        #[cfg(feature = "std")]
+        if core.is_some_and(|core| deadlock::is_certain(core, cx.waker())) {
+            not_running();
+        }
         if core.is_some_and(|core| core.is_due_by_now(node.deadline())) {
             node.finish();
             return Poll::Ready(());
@@ -238,9 +247,13 @@ impl Sleep {
     /// it is due.
     #[cfg(not(lean))]
     #[inline]
-    fn begin(self: Pin<&Self>) -> Poll<()> {
+    fn begin(self: Pin<&Self>, _waker: &Waker) -> Poll<()> {
         let node = self.project_ref().node;
         let Some(core) = self.home() else { no_clock() };
+        #[cfg(feature = "std")]
+        if deadlock::is_certain(core, _waker) {
+            not_running();
+        }
         let mut deadline = node.deadline();
         if node.mark.replace(false) {
             deadline = from_now(core, deadline);
@@ -314,7 +327,7 @@ impl Future for Sleep {
         if node.has_fired() {
             return Poll::Ready(());
         }
-        if this.begin().is_ready() {
+        if this.begin(cx.waker()).is_ready() {
             // It has ended for good; but a task that goes through sleeps of no length must yield.
             return poll_proceed(cx).map(|permit| permit.charge(0));
         }
@@ -361,6 +374,15 @@ fn from_now(core: &Core, after: Instant) -> Instant {
         no_clock()
     };
     now.saturating_add_nanos(after.as_nanos())
+}
+
+#[cfg(feature = "std")]
+#[cold]
+fn not_running() -> ! {
+    panic!(
+        "a sleep waits in an executor that cannot run while another one of its thread waits for it: make the \
+         sleep within the future that the inner executor polls"
+    )
 }
 
 #[cold]

@@ -129,3 +129,27 @@ both_scopes! {
         }));
     }
 }
+
+/// Sets that are empty, and sets whose tasks have ended.
+#[test]
+#[cfg_attr(
+    miri,
+    ignore = "takes a minute, and counts turns of what other tests run as well"
+)]
+fn sets_draw_from_the_budget() {
+    use polliwog_core::task::{FixedJoinSet, JoinSet};
+
+    let enough = |turns| assert!((5..20).contains(&turns), "{turns}");
+    enough(turns_beside(async move {
+        let mut set = JoinSet::<()>::new();
+        for _ in 0..1000 {
+            assert!(set.join_next().await.is_none());
+        }
+    }));
+    enough(turns_beside(async move {
+        let mut set = FixedJoinSet::<(), 4>::new();
+        for _ in 0..1000 {
+            assert!(set.join_next().await.is_none());
+        }
+    }));
+}
