@@ -4,10 +4,11 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 
-use polliwog_core::task::budget::poll_proceed;
 use polliwog_core::task::wake_quietly;
+
+use crate::draw::poll_within;
 
 /// An event that any thread can trigger and one task waits for.
 ///
@@ -98,9 +99,11 @@ impl UserEvent {
 
     /// [`wait`](Self::wait) as a poll function.
     pub fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let permit = ready!(poll_proceed(cx));
+        poll_within(cx, |cx| self.poll_triggered(cx))
+    }
+
+    fn poll_triggered(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.shared.take() {
-            permit.charge(0);
             return Poll::Ready(());
         }
         let is_mine = |waker: &Waker| waker.will_wake(cx.waker());
@@ -112,7 +115,6 @@ impl UserEvent {
             drop(former);
         }
         if self.shared.take() {
-            permit.charge(0);
             Poll::Ready(())
         } else {
             Poll::Pending
