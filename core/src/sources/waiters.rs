@@ -30,7 +30,7 @@ impl WaiterId {
     /// same source.
     #[inline]
     pub const fn numbered(number: usize) -> Self {
-        // Odd, as addresses of what is aligned are not.
+        // Odd, as addresses of what is aligned are not; those of other values lie far above any count.
         Self(number.wrapping_mul(2).wrapping_add(3) | 1)
     }
 
@@ -39,8 +39,7 @@ impl WaiterId {
     ///
     /// # Panics
     ///
-    /// Does not compile for a type without a size, which may share its address with others, nor for one
-    /// without alignment, whose address may be odd as [numbered](Self::numbered) identities are.
+    /// Does not compile for a type without a size, which may share its address with others.
     #[cfg(feature = "alloc")]
     #[inline]
     pub fn of<T>(future: &T) -> Self {
@@ -53,10 +52,6 @@ impl WaiterId {
             assert!(
                 size_of::<T>() != 0,
                 "only what has a size has an address of its own"
-            );
-            assert!(
-                align_of::<T>() > 1,
-                "what is not aligned may have the address that a number stands for"
             )
         }
         Self(core::ptr::from_ref(future).addr())
