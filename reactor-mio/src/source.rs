@@ -573,6 +573,7 @@ fn gone() -> io::Error {
     io::Error::other("the source has been taken out")
 }
 
+#[cfg(unix)]
 pub(crate) mod name;
 
 #[cfg(all(test, unix))]

@@ -147,11 +147,6 @@ impl Entry {
         self.waiters.join(direction, id, waker);
     }
 
-    /// Whether this waiter is among those that wait, with a waker that wakes the same task.
-    pub fn knows(&self, direction: Direction, id: WaiterId, waker: &Waker) -> bool {
-        self.waiters.knows(direction, id, waker)
-    }
-
     /// Forgets who waits in `direction`: for an operation that is given up. `None` if it does not wait, or
     /// has been woken already.
     #[inline]

@@ -110,10 +110,9 @@ macro_rules! byte_stream {
             /// Nothing has been read if the future is dropped before it is done.
             #[inline]
             pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
-                // Known by its waker as long as nobody else waits: an identity from the start would make a
+                // Known by its waker, as the poll functions are: an identity, and a destructor for it, would make a
                 // request of an echo server 60 instructions longer.
-                let mut name = self.io.name(Direction::Read);
-                poll_fn(move |cx| name.poll(cx, |cx, id| self.poll_read_as(id, cx, buf)))
+                poll_fn(move |cx| self.poll_read(cx, buf))
             }
 
             /// Fills `buf`.
@@ -128,17 +127,14 @@ macro_rules! byte_stream {
             #[inline]
             pub fn read_exact(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<()>> {
                 let mut done = 0;
-                let mut name = self.io.name(Direction::Read);
                 poll_fn(move |cx| {
-                    name.poll(cx, |cx, id| {
-                        while done < buf.len() {
-                            match ready!(self.poll_read_as(id, cx, &mut buf[done..]))? {
-                                0 => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
-                                n => done += n,
-                            }
+                    while done < buf.len() {
+                        match ready!(self.poll_read(cx, &mut buf[done..]))? {
+                            0 => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+                            n => done += n,
                         }
-                        Poll::Ready(Ok(()))
-                    })
+                    }
+                    Poll::Ready(Ok(()))
                 })
             }
 
@@ -153,8 +149,7 @@ macro_rules! byte_stream {
             /// Nothing has been written if the future is dropped before it is done.
             #[inline]
             pub fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
-                let mut name = self.io.name(Direction::Write);
-                poll_fn(move |cx| name.poll(cx, |cx, id| self.poll_write_as(id, cx, buf)))
+                poll_fn(move |cx| self.poll_write(cx, buf))
             }
 
             /// Writes all of `buf`.
@@ -169,17 +164,14 @@ macro_rules! byte_stream {
             #[inline]
             pub fn write_all(&self, buf: &[u8]) -> impl Future<Output = io::Result<()>> {
                 let mut rest = buf;
-                let mut name = self.io.name(Direction::Write);
                 poll_fn(move |cx| {
-                    name.poll(cx, |cx, id| {
-                        while !rest.is_empty() {
-                            match ready!(self.poll_write_as(id, cx, rest))? {
-                                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                                n => rest = &rest[n..],
-                            }
+                    while !rest.is_empty() {
+                        match ready!(self.poll_write(cx, rest))? {
+                            0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                            n => rest = &rest[n..],
                         }
-                        Poll::Ready(Ok(()))
-                    })
+                    }
+                    Poll::Ready(Ok(()))
                 })
             }
 
@@ -196,8 +188,7 @@ macro_rules! byte_stream {
                 &self,
                 bufs: &mut [IoSliceMut<'_>],
             ) -> impl Future<Output = io::Result<usize>> {
-                let mut name = self.io.name(Direction::Read);
-                poll_fn(move |cx| name.poll(cx, |cx, id| self.poll_read_vectored_as(id, cx, bufs)))
+                poll_fn(move |cx| self.poll_read_vectored(cx, bufs))
             }
 
             /// [`write`](Self::write) from several buffers, one after the other, by one system call.
@@ -213,8 +204,7 @@ macro_rules! byte_stream {
                 &self,
                 bufs: &[IoSlice<'_>],
             ) -> impl Future<Output = io::Result<usize>> {
-                let mut name = self.io.name(Direction::Write);
-                poll_fn(move |cx| name.poll(cx, |cx, id| self.poll_write_vectored_as(id, cx, bufs)))
+                poll_fn(move |cx| self.poll_write_vectored(cx, bufs))
             }
 
             /// [`try_read`](Self::try_read) into several buffers.
@@ -339,20 +329,11 @@ macro_rules! byte_stream {
                 cx: &mut Context<'_>,
                 buf: &mut [u8],
             ) -> Poll<io::Result<usize>> {
-                self.poll_read_as(WaiterId::ANONYMOUS, cx, buf)
-            }
-
-            #[inline]
-            fn poll_read_as(
-                &self,
-                id: WaiterId,
-                cx: &mut Context<'_>,
-                buf: &mut [u8],
-            ) -> Poll<io::Result<usize>> {
                 if buf.is_empty() {
                     return poll_nothing(cx);
                 }
                 let read = |mut socket: &$socket| socket.read(buf);
+                let id = WaiterId::ANONYMOUS;
                 let read = ready!(self.io.poll_op(id, Direction::Read, cx, read, |n| *n))?;
                 self.note_read(read, buf.len());
                 Poll::Ready(Ok(read))
@@ -365,20 +346,11 @@ macro_rules! byte_stream {
             /// As [`write`](Self::write).
             #[inline]
             pub fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-                self.poll_write_as(WaiterId::ANONYMOUS, cx, buf)
-            }
-
-            #[inline]
-            fn poll_write_as(
-                &self,
-                id: WaiterId,
-                cx: &mut Context<'_>,
-                buf: &[u8],
-            ) -> Poll<io::Result<usize>> {
                 if buf.is_empty() {
                     return poll_nothing(cx);
                 }
                 let write = |mut socket: &$socket| socket.write(buf);
+                let id = WaiterId::ANONYMOUS;
                 let written = ready!(self.io.poll_op(id, Direction::Write, cx, write, |n| *n))?;
                 self.note_written(written, buf.len());
                 Poll::Ready(Ok(written))
@@ -394,20 +366,12 @@ macro_rules! byte_stream {
                 cx: &mut Context<'_>,
                 bufs: &mut [IoSliceMut<'_>],
             ) -> Poll<io::Result<usize>> {
-                self.poll_read_vectored_as(WaiterId::ANONYMOUS, cx, bufs)
-            }
-
-            fn poll_read_vectored_as(
-                &self,
-                id: WaiterId,
-                cx: &mut Context<'_>,
-                bufs: &mut [IoSliceMut<'_>],
-            ) -> Poll<io::Result<usize>> {
                 let asked = bufs.iter().map(|buf| buf.len()).sum();
                 let Some(span) = byte_stream::span(bufs) else {
                     return poll_nothing(cx);
                 };
                 let read = |mut socket: &$socket| socket.read_vectored(&mut bufs[span.clone()]);
+                let id = WaiterId::ANONYMOUS;
                 let read = ready!(self.io.poll_op(id, Direction::Read, cx, read, |n| *n))?;
                 // Short for certain only if it was not the number of buffers that was the limit.
                 if bufs.len() <= byte_stream::BUFFERS {
@@ -452,20 +416,12 @@ macro_rules! byte_stream {
                 cx: &mut Context<'_>,
                 bufs: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
-                self.poll_write_vectored_as(WaiterId::ANONYMOUS, cx, bufs)
-            }
-
-            fn poll_write_vectored_as(
-                &self,
-                id: WaiterId,
-                cx: &mut Context<'_>,
-                bufs: &[IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
                 let Some(span) = byte_stream::span(bufs) else {
                     return poll_nothing(cx);
                 };
                 let write = |mut socket: &$socket| socket.write_vectored(&bufs[span.clone()]);
                 // Not taken for a full socket if short: it may be the number of buffers that was the limit.
+                let id = WaiterId::ANONYMOUS;
                 self.io.poll_op(id, Direction::Write, cx, write, |n| *n)
             }
 
