@@ -53,6 +53,14 @@ struct State<S: Scope> {
 impl<S: Scope> CancellationFlag<S> {
     crate::shim::const_unless_loom! {
         /// Not cancelled.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationFlag;
+        ///
+        /// static STOP: CancellationFlag = CancellationFlag::new();
+        /// assert!(!STOP.is_cancelled());
+        /// ```
         pub fn new() -> Self {
             Self(WaitList::with_value(State {
                 cancelled: Cell::new(false),
@@ -64,6 +72,16 @@ impl<S: Scope> CancellationFlag<S> {
     }
 
     /// Cancels, which wakes all who wait for it. Not for the first time, it does nothing.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::CancellationFlag;
+    ///
+    /// static STOP: CancellationFlag = CancellationFlag::new();
+    /// STOP.cancel(); // from a task, a thread, or an interrupt handler
+    /// STOP.cancel();
+    /// assert!(STOP.is_cancelled());
+    /// ```
     pub fn cancel(&self) {
         #[cfg(feature = "alloc")]
         tree::cancel(self);
@@ -73,12 +91,45 @@ impl<S: Scope> CancellationFlag<S> {
     }
 
     /// Whether it has been cancelled.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::CancellationFlag;
+    ///
+    /// polliwog::block_on(async {
+    ///     let stop = CancellationFlag::new();
+    ///     let mut rounds = 0;
+    ///     while !stop.is_cancelled() {
+    ///         rounds += 1;
+    ///         if rounds == 3 {
+    ///             stop.cancel();
+    ///         }
+    ///     }
+    ///     assert_eq!(rounds, 3);
+    /// });
+    /// ```
     #[inline]
     pub fn is_cancelled(&self) -> bool {
         self.0.with(|view| view.value().cancelled.get())
     }
 
     /// Waits until it is cancelled.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::CancellationFlag;
+    ///
+    /// polliwog::block_on(async {
+    ///     static STOP: CancellationFlag = CancellationFlag::new();
+    ///     let task = polliwog::spawn(async {
+    ///         STOP.cancelled().await;
+    ///         "tidied up"
+    ///     })
+    ///     .unwrap();
+    ///     STOP.cancel();
+    ///     assert_eq!(task.await.unwrap(), "tidied up");
+    /// });
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -92,6 +143,18 @@ impl<S: Scope> CancellationFlag<S> {
 
     /// Runs a future to its end, or drops it when this is cancelled; then the result is `None`. If it
     /// has been cancelled already, the future is not polled.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::CancellationFlag;
+    ///
+    /// polliwog::block_on(async {
+    ///     let stop = CancellationFlag::new();
+    ///     assert_eq!(stop.run_until_cancelled(async { 7 }).await, Some(7));
+    ///     stop.cancel();
+    ///     assert_eq!(stop.run_until_cancelled(std::future::pending::<u32>()).await, None);
+    /// });
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -216,11 +279,33 @@ mod tree {
 
     impl<S: Scope> CancellationToken<S> {
         /// A token without a parent, not cancelled.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// let token = CancellationToken::new();
+        /// assert!(!token.is_cancelled());
+        /// ```
         pub fn new() -> Self {
             Self(CancellationFlag::new().into())
         }
 
         /// A token that is cancelled with this one, at the latest.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// let server = CancellationToken::new();
+        /// let connection = server.child_token();
+        /// connection.cancel();
+        /// assert!(!server.is_cancelled());
+        ///
+        /// let other_connection = server.child_token();
+        /// server.cancel();
+        /// assert!(other_connection.is_cancelled());
+        /// ```
         pub fn child_token(&self) -> Self {
             let child = Self::new();
             let mut entry = Some(S::downgrade(&child.0));
@@ -250,17 +335,52 @@ mod tree {
         }
 
         /// Cancels this token, its clones, and all its descendants; whoever waits is woken.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// let token = CancellationToken::new();
+        /// let clone = token.clone();
+        /// token.cancel();
+        /// assert!(clone.is_cancelled());
+        /// ```
         pub fn cancel(&self) {
             self.0.cancel();
         }
 
         /// Whether it has been cancelled.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// let token = CancellationToken::new();
+        /// assert!(!token.is_cancelled());
+        /// token.cancel();
+        /// assert!(token.is_cancelled());
+        /// ```
         #[inline]
         pub fn is_cancelled(&self) -> bool {
             self.0.is_cancelled()
         }
 
         /// Waits until it is cancelled.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::{select, sync::CancellationToken, time::sleep};
+        /// use std::time::Duration;
+        ///
+        /// polliwog::block_on(async {
+        ///     let token = CancellationToken::new();
+        ///     token.cancel();
+        ///     select! {
+        ///         () = token.cancelled() => {}
+        ///         () = sleep(Duration::from_secs(60)) => panic!("nobody has cancelled"),
+        ///     }
+        /// });
+        /// ```
         ///
         /// # Cancel safety
         ///
@@ -271,6 +391,18 @@ mod tree {
         }
 
         /// [`cancelled`](Self::cancelled), for a future that has a clone of the token.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// polliwog::block_on(async {
+        ///     let token = CancellationToken::new();
+        ///     let task = polliwog::spawn(token.clone().cancelled_owned()).unwrap();
+        ///     token.cancel();
+        ///     task.await.unwrap();
+        /// });
+        /// ```
         ///
         /// # Cancel safety
         ///
@@ -284,6 +416,18 @@ mod tree {
         /// Runs a future to its end, or drops it when this is cancelled; then the result is `None`. If
         /// it has been cancelled already, the future is not polled.
         ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// polliwog::block_on(async {
+        ///     let token = CancellationToken::new();
+        ///     assert_eq!(token.run_until_cancelled(async { 7 }).await, Some(7));
+        ///     token.cancel();
+        ///     assert_eq!(token.run_until_cancelled(std::future::pending::<u32>()).await, None);
+        /// });
+        /// ```
+        ///
         /// # Cancel safety
         ///
         /// Dropped, or cancelled, it drops the future before its end: whether something is lost is up
@@ -295,6 +439,20 @@ mod tree {
         /// [`run_until_cancelled`](Self::run_until_cancelled), for a future that has a clone of the
         /// token.
         ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::{sync::CancellationToken, time::sleep};
+        /// use std::time::Duration;
+        ///
+        /// polliwog::block_on(async {
+        ///     let token = CancellationToken::new();
+        ///     let long = sleep(Duration::from_secs(3600));
+        ///     let task = polliwog::spawn(token.clone().run_until_cancelled_owned(long)).unwrap();
+        ///     token.cancel();
+        ///     assert_eq!(task.await.unwrap(), None);
+        /// });
+        /// ```
+        ///
         /// # Cancel safety
         ///
         /// As there.
@@ -303,11 +461,32 @@ mod tree {
         }
 
         /// Something that cancels the token when it is dropped.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// let token = CancellationToken::new();
+        /// {
+        ///     let _guard = token.clone().drop_guard();
+        ///     // A `?` or a panic here cancels, too.
+        /// }
+        /// assert!(token.is_cancelled());
+        /// ```
         pub fn drop_guard(self) -> DropGuard<S> {
             DropGuard(Some(self))
         }
 
         /// Something that cancels the token when it is dropped, and borrows it.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// let token = CancellationToken::new();
+        /// drop(token.drop_guard_ref());
+        /// assert!(token.is_cancelled());
+        /// ```
         pub fn drop_guard_ref(&self) -> DropGuardRef<'_, S> {
             DropGuardRef(Some(self))
         }
@@ -348,6 +527,15 @@ mod tree {
 
     impl<S: Scope> DropGuard<S> {
         /// The token, which is not cancelled now.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// let guard = CancellationToken::new().drop_guard();
+        /// let token = guard.disarm();
+        /// assert!(!token.is_cancelled());
+        /// ```
         pub fn disarm(mut self) -> CancellationToken<S> {
             self.0.take().unwrap_or_default()
         }
@@ -367,6 +555,15 @@ mod tree {
 
     impl<'a, S: Scope> DropGuardRef<'a, S> {
         /// The token, which is not cancelled now.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// let token = CancellationToken::new();
+        /// token.drop_guard_ref().disarm();
+        /// assert!(!token.is_cancelled());
+        /// ```
         pub fn disarm(mut self) -> &'a CancellationToken<S> {
             match self.0.take() {
                 Some(token) => token,

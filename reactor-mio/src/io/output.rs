@@ -157,6 +157,18 @@ macro_rules! outputs {
             /// Writes, and waits until the system has it. Returns how many bytes these are, at most
             /// [`MAX_CHUNK`].
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # fn main() -> std::io::Result<()> {
+            /// polliwog::block_on(async {
+            ///     let mut out = polliwog::io::stdout();
+            ///     let n = out.write(b"quak\n").await?;
+            ///     assert!(n <= 5);
+            ///     Ok(())
+            /// })
+            /// # }
+            /// ```
+            ///
             /// # Errors
             ///
             /// What the system reports ([`io::ErrorKind::BrokenPipe`] if nobody reads any more), then some
@@ -172,6 +184,16 @@ macro_rules! outputs {
 
             /// Writes all of `buf`.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # fn main() -> std::io::Result<()> {
+            /// polliwog::block_on(async {
+            ///     polliwog::io::stdout().write_all(b"quak\n").await?;
+            ///     Ok(())
+            /// })
+            /// # }
+            /// ```
+            ///
             /// # Errors
             ///
             /// As [`write`](Self::write).
@@ -185,6 +207,18 @@ macro_rules! outputs {
 
             /// Waits until the system has everything that was written.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # fn main() -> std::io::Result<()> {
+            /// polliwog::block_on(async {
+            ///     let mut out = polliwog::io::stdout();
+            ///     out.write_all(b"quak\n").await?;
+            ///     out.flush().await?;
+            ///     Ok(())
+            /// })
+            /// # }
+            /// ```
+            ///
             /// # Errors
             ///
             /// What an earlier write met that nobody waited for.
@@ -197,6 +231,17 @@ macro_rules! outputs {
             }
 
             /// Whether it is a terminal.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # fn main() -> std::io::Result<()> {
+            /// polliwog::block_on(async {
+            ///     let colours = polliwog::io::stdout().is_terminal();
+            /// #     let _ = colours;
+            ///     Ok(())
+            /// })
+            /// # }
+            /// ```
             pub fn is_terminal(&self) -> bool {
                 std::io::IsTerminal::is_terminal(&self.std)
             }
