@@ -8,6 +8,8 @@ use std::task::{Context, Poll, Waker};
 
 use polliwog_core::task::wake_quietly;
 
+use crate::draw::poll_within;
+
 /// An event that any thread can trigger and one task waits for.
 ///
 /// Several triggers before a wait count as one. An event takes no file descriptor and no place
@@ -173,6 +175,10 @@ impl UserEvent {
 
     /// [`wait`](Self::wait) as a poll function.
     pub fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        poll_within(cx, |cx| self.poll_triggered(cx))
+    }
+
+    fn poll_triggered(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.shared.take() {
             return Poll::Ready(());
         }

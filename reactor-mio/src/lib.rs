@@ -49,6 +49,7 @@ mod macros;
 pub mod blocking;
 pub mod cluster;
 mod dispatch;
+mod draw;
 mod event;
 pub mod fs;
 pub mod io;

@@ -573,5 +573,8 @@ fn gone() -> io::Error {
     io::Error::other("the source has been taken out")
 }
 
+#[cfg(unix)]
+pub(crate) mod name;
+
 #[cfg(all(test, unix))]
 mod tests;

@@ -22,6 +22,18 @@ impl WaiterId {
     /// Whoever is known by its waker alone.
     pub const ANONYMOUS: WaiterId = WaiterId(0);
 
+    /// Whoever has a direction of a source to itself, as somebody with an exclusive reference has: a wait
+    /// takes the place of the one before, which must have been given up.
+    pub const OWNER: WaiterId = WaiterId(1);
+
+    /// The identity with a number, which has to be another one than those of all others that wait for the
+    /// same source.
+    #[inline]
+    pub const fn numbered(number: usize) -> Self {
+        // Odd, as addresses of what is aligned are not; those of other values lie far above any count.
+        Self(number.wrapping_mul(2).wrapping_add(3) | 1)
+    }
+
     /// The identity of a future, which it has for as long as it is pinned: its address. The future has to
     /// [forget](Waiters::forget) itself when it is dropped; an [`Operation`](super::Operation) does all that.
     ///

@@ -7,6 +7,7 @@ use super::Shared;
 use super::scope::Scope;
 use super::wait_list::{Wait, WaitList};
 use crate::shim::Cell;
+use crate::task::budget::consume_budget;
 
 /// Lets a number of tasks wait for one another: when as many have come, all go on.
 ///
@@ -71,6 +72,7 @@ impl<S: Scope> Barrier<S> {
     ///
     /// Dropped before its end, it has not come: the others wait for another one.
     pub async fn wait(&self) -> BarrierWaitResult {
+        consume_budget().await;
         let mut round = 0;
         let last = self.0.notify_all_if(0, |view| {
             let state = view.value();

@@ -10,6 +10,7 @@ use super::Shared;
 use super::scope::Scope;
 use super::wait_list::{Wait, WaitList};
 use crate::shim::Cell;
+use crate::task::budget::poll_within;
 
 /// Something that has been cancelled, or not yet: for a static, or for a structure.
 ///
@@ -200,7 +201,9 @@ impl<S: Scope> Future for Cancelled<'_, S> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let wait = self.project().wait;
-        wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
+        poll_within(cx, |cx| {
+            wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
+        })
     }
 }
 
@@ -215,6 +218,7 @@ pub use tree::{CancellationToken, CancelledOwned, DropGuard, DropGuardRef};
 
 #[cfg(feature = "alloc")]
 mod tree {
+    use crate::task::budget::poll_within;
     use alloc::vec::Vec;
     use core::cell::Cell;
 
@@ -598,7 +602,9 @@ mod tree {
         #[inline]
         fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
             let wait = self.project().wait;
-            wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
+            poll_within(cx, |cx| {
+                wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
+            })
         }
     }
 

@@ -8,6 +8,7 @@ use super::Shared;
 use super::scope::Scope;
 use super::semaphore::Permits;
 use crate::shim::{ACQUIRE, AtomicBool, Ordering};
+use crate::task::budget::consume_budget;
 
 /// A value that is made once, by a future, when it is first asked for.
 ///
@@ -246,6 +247,7 @@ impl<T, S: Scope> OnceCell<T, S> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
+        consume_budget().await;
         if let Some(value) = self.get() {
             return Ok(value);
         }

@@ -12,6 +12,7 @@ use super::scope::Scope;
 use super::slot::{WakerSlot, poll_slot};
 use super::wait_list::WaitList;
 use crate::shim::Cell;
+use crate::task::budget::poll_within;
 use crate::task::wake_quietly;
 
 /// A channel for one message, whose ends borrow it: see [`split`](Self::split).
@@ -228,12 +229,14 @@ impl<P: OneshotRef> Sender<P> {
 
     /// [`closed`](Self::closed), polled. It wakes whichever task polled last.
     pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        poll_slot(
-            &self.0.0,
-            cx,
-            |state| &state.sender,
-            |view| view.value().closed.get().then_some(()),
-        )
+        poll_within(cx, |cx| {
+            poll_slot(
+                &self.0.0,
+                cx,
+                |state| &state.sender,
+                |view| view.value().closed.get().then_some(()),
+            )
+        })
     }
 
     /// Whether nobody will receive the message any more.
@@ -371,7 +374,7 @@ impl<P: OneshotRef> Future for Receiver<P> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        crate::task::budget::poll_within(cx, |cx| {
+        poll_within(cx, |cx| {
             poll_slot(
                 &self.0.0,
                 cx,

@@ -7,6 +7,7 @@ use super::Shared;
 use super::once_cell::OnceCell;
 use super::scope::Scope;
 use super::wait_list::{Wait, WaitList};
+use crate::task::budget::poll_within;
 
 /// A value that somebody sets once, and that others wait for.
 ///
@@ -157,7 +158,10 @@ impl<T, S: Scope> SetOnce<T, S> {
     pub async fn wait(&self) -> &T {
         let mut wait = pin!(Wait::<_>::new(&self.waiters, ()));
         // Set before all are notified, so whoever does not see it under the lock is notified.
-        core::future::poll_fn(|cx| wait.as_mut().poll_with(cx, |_, _| self.cell.get())).await
+        core::future::poll_fn(|cx| {
+            poll_within(cx, |cx| wait.as_mut().poll_with(cx, |_, _| self.cell.get()))
+        })
+        .await
     }
 }
 

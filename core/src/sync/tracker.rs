@@ -11,6 +11,7 @@ use super::Shared;
 use super::scope::Scope;
 use super::wait_list::{Wait, WaitList};
 use crate::shim::Cell;
+use crate::task::budget::poll_within;
 
 /// Counts tasks, and waits until none is left: for a static, or for a structure.
 ///
@@ -164,9 +165,11 @@ impl<S: Scope> Tracker<S> {
     pub async fn wait(&self) {
         let mut wait = pin!(Wait::<_>::new(&self.0, ()));
         core::future::poll_fn(|cx| {
-            wait.as_mut().poll_with(cx, |view, _| {
-                let state = view.value();
-                (state.closed.get() && state.count.get() == 0).then_some(())
+            poll_within(cx, |cx| {
+                wait.as_mut().poll_with(cx, |view, _| {
+                    let state = view.value();
+                    (state.closed.get() && state.count.get() == 0).then_some(())
+                })
             })
         })
         .await;

@@ -15,6 +15,7 @@ use super::scope::{Local, Scope, Shared};
 use super::shelf::{OpenShelf, Shelf};
 use super::wait_list::{Wait, WaitList};
 use crate::shim::Cell;
+use crate::task::budget::{consume_budget, poll_within};
 
 /// The queue of those who wait for a change.
 const CHANGED: usize = 0;
@@ -284,7 +285,7 @@ where
 async fn changed<T, S: Scope>(channel: &Watch<T, S>, seen: &mut usize) -> Result<(), RecvError> {
     let mut wait = pin!(Wait::<_, CHANGED, 2>::new(&channel.list, ()));
     core::future::poll_fn(|cx| {
-        crate::task::budget::poll_within(cx, |cx| {
+        poll_within(cx, |cx| {
             wait.as_mut().poll_with(cx, |view, _| {
                 let state = view.value();
                 let version = state.version.get();
@@ -479,6 +480,7 @@ impl<P: WatchRef> Receiver<P> {
     where
         P::Shelf: OpenShelf<P::Value>,
     {
+        consume_budget().await;
         let (channel, seen) = (&self.channel, &mut self.seen);
         loop {
             {
@@ -523,6 +525,7 @@ impl<P: WatchRef> Receiver<P> {
     where
         P::Value: Clone,
     {
+        consume_budget().await;
         loop {
             let channel = &self.channel;
             let seen = &mut self.seen;

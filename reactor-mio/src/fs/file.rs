@@ -10,6 +10,7 @@ use std::task::{Poll, ready};
 use super::late::Shared;
 use super::machine::{Buffer, Done, State, lost};
 use super::options::OpenOptions;
+use crate::draw::{draw, poll_within};
 
 /// How many bytes one trip to the pool reads or writes at most, unless
 /// [set otherwise](File::set_max_buf_size).
@@ -281,8 +282,9 @@ impl File {
     ///
     /// None: some bytes, or all, may be written.
     pub async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.flush().await?;
+        poll_fn(|cx| self.poll_flush_file(cx)).await?;
         if buf.is_empty() {
+            draw(0).await;
             return Ok(0);
         }
         poll_fn(|cx| self.poll_start_write(cx, buf, false)).await?;
@@ -472,7 +474,7 @@ impl File {
     ///
     /// Nothing is lost.
     pub async fn flush(&mut self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_flush_file(cx)).await
+        poll_fn(|cx| poll_within(cx, |cx| self.poll_flush_file(cx))).await
     }
 
     /// Acknowledges the error of an

@@ -7,6 +7,9 @@ use std::ops::{Deref, Range};
 /// system has as much work with it.
 pub(super) const CONNECT: usize = 32 << 10;
 
+/// The same of a socket that is made and bound.
+pub(super) const BIND: usize = CONNECT;
+
 /// So many buffers go into one system call everywhere (POSIX), more of them perhaps not.
 pub(super) const BUFFERS: usize = 16;
 /// No more of them are passed on: Unix takes fewer or as many, by the standard library, but Wine
@@ -341,6 +344,7 @@ macro_rules! byte_stream {
             /// Nothing is lost.
             pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
                 if buf.is_empty() {
+                    draw(0).await;
                     return Ok(0);
                 }
                 Operation::read(&self.io, |io, cx, id| {
@@ -468,7 +472,7 @@ macro_rules! byte_stream {
                 buf: &mut [u8],
             ) -> Poll<io::Result<usize>> {
                 if buf.is_empty() {
-                    return Poll::Ready(Ok(0));
+                    return poll_nothing(cx);
                 }
                 let read = |mut socket: &$socket| socket.read(buf);
                 let id = WaiterId::ANONYMOUS;
@@ -485,7 +489,7 @@ macro_rules! byte_stream {
             #[inline]
             pub fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
                 if buf.is_empty() {
-                    return Poll::Ready(Ok(0));
+                    return poll_nothing(cx);
                 }
                 let write = |mut socket: &$socket| socket.write(buf);
                 let id = WaiterId::ANONYMOUS;
@@ -506,7 +510,7 @@ macro_rules! byte_stream {
             ) -> Poll<io::Result<usize>> {
                 let asked = bufs.iter().map(|buf| buf.len()).sum();
                 let Some(span) = byte_stream::span(bufs) else {
-                    return Poll::Ready(Ok(0));
+                    return poll_nothing(cx);
                 };
                 let read = |mut socket: &$socket| socket.read_vectored(&mut bufs[span.clone()]);
                 let id = WaiterId::ANONYMOUS;
@@ -555,7 +559,7 @@ macro_rules! byte_stream {
                 bufs: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
                 let Some(span) = byte_stream::span(bufs) else {
-                    return Poll::Ready(Ok(0));
+                    return poll_nothing(cx);
                 };
                 let write = |mut socket: &$socket| socket.write_vectored(&bufs[span.clone()]);
                 // Not taken for a full socket if short: it may be the number of buffers that was the limit.

@@ -13,6 +13,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::TcpStream;
 use super::acceptor::{Acceptor, BACKLOG};
 use super::addr::{ToSocketAddrs, first_that_works};
+use super::byte_stream::BIND;
+use crate::draw::draw;
 use crate::reactor::MioReactor;
 use crate::source::Registered;
 use crate::sys;
@@ -109,6 +111,7 @@ impl TcpListener {
     ) -> io::Result<TcpListener> {
         let reactor = &MioReactor::current()?;
         first_that_works(addr, |addr| async move {
+            draw(BIND).await;
             let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
             #[cfg(not(windows))]
             socket.set_reuse_address(true)?;

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
+use super::byte_stream::CONNECT;
 use super::options::tcp_options;
-use super::stream::charge_connect;
 use super::{TcpListener, TcpStream};
+use crate::draw::draw;
 use crate::reactor::MioReactor;
 
 /// A TCP socket that is neither connected nor listening yet, for options that have to be set before.
@@ -259,7 +260,7 @@ impl TcpSocket {
     /// Dropping the future gives up the attempt and closes the socket.
     pub async fn connect(self, addr: SocketAddr) -> io::Result<TcpStream> {
         let reactor = MioReactor::current()?;
-        charge_connect().await;
+        draw(CONNECT).await;
         match self.socket.connect(&addr.into()) {
             Err(error) if !is_under_way(&error) => return Err(error),
             _ => {}

@@ -10,7 +10,9 @@ use polliwog_core::sources::{Direction, Operation, WaiterId};
 use socket2::SockRef;
 
 use super::addr::{ToSocketAddrs, first_that_works};
+use super::byte_stream::BIND;
 use super::datagrams::datagrams;
+use crate::draw::draw;
 use crate::reactor::MioReactor;
 use crate::source::Registered;
 
@@ -65,6 +67,7 @@ impl UdpSocket {
     pub async fn bind(addr: impl ToSocketAddrs) -> io::Result<UdpSocket> {
         let reactor = &MioReactor::current()?;
         first_that_works(addr, |addr| async move {
+            draw(BIND).await;
             let socket = mio::net::UdpSocket::bind(addr)?;
             Ok(Self::attach(reactor, socket))
         })
@@ -109,6 +112,7 @@ impl UdpSocket {
     /// The socket has been connected or not.
     pub async fn connect(&self, addr: impl ToSocketAddrs) -> io::Result<()> {
         first_that_works(addr, |addr| async move {
+            draw(0).await;
             self.io.with(|socket| socket.connect(addr))
         })
         .await

@@ -6,6 +6,7 @@ use std::io;
 use std::process::{ExitStatus, Output};
 use std::task::{Context, Poll, ready};
 
+use polliwog_core::task::budget::poll_proceed;
 use polliwog_core::try_join;
 
 use super::exit::Exit;
@@ -277,7 +278,10 @@ impl Child {
 
     fn poll_exit(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
         let status = match &mut self.life {
-            Life::Ended(status) => *status,
+            Life::Ended(status) => {
+                ready!(poll_proceed(cx)).charge(0);
+                *status
+            }
             Life::Running(child, exit) => ready!(exit.poll(cx, child))?,
         };
         self.life = Life::Ended(status);

@@ -24,12 +24,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
+use polliwog_core::sources::WaiterId;
 use polliwog_core::task::budget::poll_proceed;
 use signal_hook::consts;
 
 use super::driver::{self, Driver};
 use crate::event::UserEvent;
 use crate::reactor::MioReactor;
+use crate::source::name::fresh;
 
 /// Which signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -247,6 +249,7 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
         driver,
         event,
         kind,
+        id: fresh(),
     })
 }
 
@@ -296,6 +299,8 @@ pub struct Signal {
     driver: Rc<Driver>,
     event: UserEvent,
     kind: SignalKind,
+    /// The one that its waits have.
+    id: WaiterId,
 }
 
 impl Signal {
@@ -344,7 +349,7 @@ impl Signal {
                 return Poll::Ready(Ok(()));
             }
             // Whoever reads triggers the events of all, and so wakes those who wait for theirs only.
-            ready!(self.driver.poll_any(cx))?;
+            ready!(self.driver.poll_any(self.id, cx))?;
             self.driver.collect();
         }
     }
@@ -378,6 +383,7 @@ impl Stream for Signal {
 
 impl Drop for Signal {
     fn drop(&mut self) {
+        self.driver.forget(self.id);
         self.driver.leave(self.kind.0);
     }
 }

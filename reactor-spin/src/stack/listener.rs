@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::waits::wait;
+use super::waits::{poll_within, wait};
 use super::{Stack, TcpStream, listen_endpoint, time};
 use crate::Error;
 use crate::net::ToSocketAddrs;
@@ -119,12 +119,14 @@ impl TcpListener {
         &self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(TcpStream, SocketAddr), Error>> {
-        if let Some(client) = self.take() {
-            return Poll::Ready(Ok(client));
-        }
-        self.stack
-            .look(|inner| inner.table.register(self.number, cx.waker()));
-        Poll::Pending
+        poll_within(cx, |cx| {
+            if let Some(client) = self.take() {
+                return Poll::Ready(Ok(client));
+            }
+            self.stack
+                .look(|inner| inner.table.register(self.number, cx.waker()));
+            Poll::Pending
+        })
     }
 
     /// Takes a client if there is one.

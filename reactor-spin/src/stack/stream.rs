@@ -10,7 +10,7 @@ use smoltcp::socket::tcp::{self, RecvError, State};
 
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::table::{Owner, Row, is_readable, is_writable};
-use super::waits::{FLUSH, READ, WRITE, wait};
+use super::waits::{FLUSH, READ, WRITE, poll_within, wait};
 use super::{Inner, Stack, endpoint, time};
 use crate::Error;
 pub use crate::net::Shutdown;
@@ -153,15 +153,15 @@ impl TcpStream {
         &self,
         cx: &mut Context<'_>,
         queue: usize,
-        result: Result<T, Error>,
+        attempt: impl FnOnce() -> Result<T, Error>,
     ) -> Poll<Result<T, Error>> {
-        match result {
+        poll_within(cx, |cx| match attempt() {
             Err(Error::WouldBlock) => {
                 self.row(|row, _| super::table::keep(&mut row.wakers[queue], cx.waker()));
                 Poll::Pending
             }
             result => Poll::Ready(result),
-        }
+        })
     }
 
     /// Reads what has come in, at least one byte; waits if there is nothing. Zero is the end.
@@ -335,19 +335,19 @@ impl TcpStream {
     /// [`read`](Self::read) as a poll function. Wakes the last task that polled it, beside those that
     /// wait in `read`.
     pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
-        self.poll(cx, READ, self.try_read(buf))
+        self.poll(cx, READ, || self.try_read(buf))
     }
 
     /// [`write`](Self::write) as a poll function. Wakes the last task that polled it, beside those that
     /// wait in `write`.
     pub fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize, Error>> {
-        self.poll(cx, WRITE, self.try_write(buf))
+        self.poll(cx, WRITE, || self.try_write(buf))
     }
 
     /// [`flush`](Self::flush) as a poll function. Wakes the last task that polled it, beside those that
     /// wait in `flush`.
     pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll(cx, FLUSH, self.try_flush())
+        self.poll(cx, FLUSH, || self.try_flush())
     }
 
     /// Reads what is there without waiting.

@@ -7,7 +7,7 @@ use core::task::{Context, Poll};
 use smoltcp::wire::IpEndpoint;
 
 use super::udp::Parts;
-use super::waits::{READ, WRITE, wait};
+use super::waits::{READ, WRITE, poll_within, wait};
 use super::{Inner, Stack, UdpBuffers, endpoint, time};
 use crate::Error;
 use crate::net::ToSocketAddrs;
@@ -375,7 +375,7 @@ impl UdpSocket {
         queue: usize,
         attempt: impl FnOnce() -> Result<T, Error>,
     ) -> Poll<Result<T, Error>> {
-        match attempt() {
+        poll_within(cx, |cx| match attempt() {
             Err(Error::WouldBlock) => {
                 let register =
                     |inner: &mut Inner| inner.udp.register(self.index, queue, cx.waker());
@@ -383,7 +383,7 @@ impl UdpSocket {
                 Poll::Pending
             }
             result => Poll::Ready(result),
-        }
+        })
     }
 
     /// Where it is bound.

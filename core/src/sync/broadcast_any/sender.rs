@@ -4,6 +4,7 @@ use core::fmt;
 use core::pin::pin;
 
 use super::{Broadcast, BroadcastRef, CLOSED, QUEUES, Receiver, SendError, Wait};
+use crate::task::budget::poll_within;
 
 /// An end that sends. When the last one has gone, those who receive get what is left, then the end.
 ///
@@ -145,8 +146,10 @@ impl<P: BroadcastRef> Sender<P> {
     pub async fn closed(&self) {
         let mut wait = pin!(Wait::<_, CLOSED, QUEUES>::new(&self.0.0, ()));
         core::future::poll_fn(|cx| {
-            wait.as_mut().poll_with(cx, |view, _| {
-                (view.value().receivers.get() == 0).then_some(())
+            poll_within(cx, |cx| {
+                wait.as_mut().poll_with(cx, |view, _| {
+                    (view.value().receivers.get() == 0).then_some(())
+                })
             })
         })
         .await;

@@ -522,7 +522,9 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     async fn closed(&self) {
         let mut wait = pin!(Wait::<_, CLOSED, QUEUES>::new(&self.0, ()));
         core::future::poll_fn(|cx| {
-            (wait.as_mut()).poll_with(cx, |view, _| view.value().closed.get().then_some(()))
+            poll_within(cx, |cx| {
+                (wait.as_mut()).poll_with(cx, |view, _| view.value().closed.get().then_some(()))
+            })
         })
         .await;
     }

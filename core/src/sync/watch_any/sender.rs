@@ -6,6 +6,7 @@ use core::pin::pin;
 #[cfg(doc)]
 use super::super::{Local, Shared};
 use super::{CHANGED, CLOSED, OpenShelf, Receiver, Ref, SendError, Wait, Watch, WatchRef};
+use crate::task::budget::poll_within;
 
 /// An end that changes the value. When the last one has gone, those who watch get an error once they have
 /// seen the last change.
@@ -230,8 +231,10 @@ impl<P: WatchRef> Sender<P> {
     pub async fn closed(&self) {
         let mut wait = pin!(Wait::<_, CLOSED, 2>::new(&self.0.list, ()));
         core::future::poll_fn(|cx| {
-            wait.as_mut().poll_with(cx, |view, _| {
-                (view.value().receivers.get() == 0).then_some(())
+            poll_within(cx, |cx| {
+                wait.as_mut().poll_with(cx, |view, _| {
+                    (view.value().receivers.get() == 0).then_some(())
+                })
             })
         })
         .await;

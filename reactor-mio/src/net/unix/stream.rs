@@ -16,8 +16,8 @@ use polliwog_core::time::{now, sleep};
 use rustix::net::{RecvFlags, recv};
 
 use super::{UCred, address, credentials, fds, fds::passes_descriptors, split};
+use crate::draw::{draw, poll_nothing};
 use crate::net::byte_stream::{self, byte_stream};
-use crate::net::stream::charge_connect;
 use crate::reactor::MioReactor;
 use crate::source::Registered;
 
@@ -98,7 +98,7 @@ impl UnixStream {
         let reactor = MioReactor::current()?;
         let mut rest = REST.0;
         loop {
-            charge_connect().await;
+            draw(byte_stream::CONNECT).await;
             match mio::net::UnixStream::connect_addr(addr) {
                 Ok(socket) => return Self::ours(&reactor, socket).connected().await,
                 // The queue is full. Without a clock there is nothing to be done about it.
