@@ -132,8 +132,8 @@ struct Witness {
 }
 
 impl Witness {
-    /// Asserts that all of its questions were answered.
-    fn is_content(self) {
+    /// Ends it, and asserts that all of its questions were answered.
+    fn check_out(self) {
         self.stop.store(true, Ordering::SeqCst);
         for thread in self.threads {
             assert!(thread.join().expect("nobody is disturbed") > 0);
@@ -202,7 +202,7 @@ fn under_fire(fire: impl Fn(&Target)) {
         let target = kind.start(None);
         let witness = target.witness();
         fire(&target);
-        witness.is_content();
+        witness.check_out();
         target.is_clean();
     }
 }
@@ -465,7 +465,7 @@ fn files_that_change_meanwhile() {
         std::fs::remove_file(&path).unwrap();
         stream.read_exact(&mut vec![0; length as usize]).unwrap();
         drop((stream, file));
-        witness.is_content();
+        witness.check_out();
         target.is_clean();
     }
 }
