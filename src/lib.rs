@@ -127,7 +127,8 @@ pub mod task {
 }
 
 /// Streams: with `mio` the program's own input and output, with `spin` pipes in memory and the traits of
-/// `embedded_io_async`. What one feature brings no other takes away.
+/// `embedded_io_async`; where there is `std`, `copy_bidirectional` for all of them. What one feature brings no
+/// other takes away.
 #[cfg(any(feature = "mio", feature = "spin"))]
 pub mod io {
     #[cfg(feature = "mio")]

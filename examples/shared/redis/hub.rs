@@ -5,7 +5,7 @@
 //! connection, as in Redis, whose buffers have a limit as well.
 
 use core::cell::{Cell, RefCell};
-use core::future::poll_fn;
+use core::future::{pending, poll_fn};
 use core::pin::pin;
 use core::task::Poll;
 
@@ -377,7 +377,7 @@ impl<const BYTES: usize> Member<'_, BYTES> {
         Looked::AllSeen
     }
 
-    /// Waits until there is a message, for one that has subscribed to something.
+    /// Waits until there is a message; for ever, if it has subscribed to nothing.
     pub(crate) async fn news(&self) {
         self.until(|inner| self.at.get() < inner.end).await;
     }
@@ -388,9 +388,13 @@ impl<const BYTES: usize> Member<'_, BYTES> {
     }
 
     async fn until(&self, condition: impl Fn(&Inner<BYTES>) -> bool) {
+        if self.count.get() == 0 {
+            // Nothing comes for one who wants nothing, so that no message wakes it.
+            pending::<()>().await;
+        }
         loop {
             let published = pin!(self.hub.published.notified());
-            if self.count.get() > 0 && condition(&self.hub.inner.borrow()) {
+            if condition(&self.hub.inner.borrow()) {
                 return;
             }
             published.await;

@@ -265,6 +265,33 @@ fn after_ctrl_c_there_are_no_beginnings() {
     assert_eq!(files(&into), BTreeMap::new());
 }
 
+/// A disk that takes no more: what does not fit is an error, what fits is there.
+#[test]
+fn a_full_disk_is_an_error_of_one_file() {
+    let (addr, _) = server(|path, _| ok(&"x".repeat(path[1..].parse().unwrap())));
+    let urls = [100, 400_000, 200].map(|n| format!("http://{addr}/{n}"));
+    let into = Folder::new(&[]);
+    // No file can be larger than so many blocks; without the signal a write fails, as on a full disk.
+    let script = "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\"";
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", script])
+        .arg(package("fetch").get_program());
+    let out = run(command.arg("--into").arg(&into.0).args(&urls));
+    assert_eq!(out.status.code(), Some(1), "{out:#?}");
+    let sizes: Vec<_> = files(&into)
+        .into_values()
+        .map(|bytes| bytes.len())
+        .collect();
+    assert_eq!(sizes, [100, 200]);
+    assert!(
+        out.stderr
+            .starts_with(&format!("fetch: http://{addr}/400000: ")),
+        "{out:#?}"
+    );
+    assert_eq!(out.stderr.lines().count(), 1);
+}
+
 #[test]
 fn wrong_options_are_explained() {
     let url = "http://localhost/";
