@@ -57,8 +57,7 @@
 //! use polliwog::time::{sleep, timeout};
 //! use std::time::Duration;
 //!
-//! #[test]
-//! # fn shown() {}
+//! // With `#[test]` above it.
 //! # #[cfg(all(feature = "spin", feature = "std"))]
 //! fn a_slow_server_is_given_up_on() {
 //!     polliwog::spin::test(42, async {

@@ -246,7 +246,7 @@ impl<S: Scope> Semaphore<S> {
     pub const MAX_PERMITS: usize = MAX_PERMITS;
 
     crate::shim::const_unless_loom! {
-        /// A semaphore with so many permits.
+        /// Makes a semaphore with so many permits.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -264,7 +264,7 @@ impl<S: Scope> Semaphore<S> {
             Self(Permits::new(permits))
         }
 
-        /// As [`new`](Self::new), by tokio's name.
+        /// Makes a semaphore: [`new`](Self::new) by tokio's name.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -281,7 +281,7 @@ impl<S: Scope> Semaphore<S> {
         }
     }
 
-    /// How many permits can be had without waiting.
+    /// Returns how many permits can be had without waiting.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -398,7 +398,7 @@ impl<S: Scope> Semaphore<S> {
         })
     }
 
-    /// A permit, if there is one and nobody waits.
+    /// Takes a permit, if there is one and nobody waits.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -416,7 +416,7 @@ impl<S: Scope> Semaphore<S> {
         self.try_permit(1)
     }
 
-    /// So many permits, if they are there and nobody waits.
+    /// Takes so many permits, if they are there and nobody waits.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -463,7 +463,7 @@ impl<S: Scope> Semaphore<S> {
         self.0.close();
     }
 
-    /// Whether it has been closed.
+    /// Returns whether the semaphore has been closed.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -625,7 +625,7 @@ macro_rules! owned {
 
 #[cfg(feature = "alloc")]
 impl<S: Scope> OwnedSemaphorePermit<S> {
-    /// The semaphore that the permits are of.
+    /// Returns the semaphore that the permits are of.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -649,7 +649,7 @@ owned!(super::Local, Rc);
 macro_rules! permit {
     ([$($generics:tt)*] $name:ty, $semaphore:ident => $copy:expr) => {
         impl<$($generics)*> $name {
-            /// How many permits these are.
+            /// Returns how many permits this guard has.
             ///
             /// ```
             /// # use polliwog_core::conformance::facade as polliwog;

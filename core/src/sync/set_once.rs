@@ -39,7 +39,7 @@ pub struct SetOnce<T, S: Scope = Shared> {
 
 impl<T, S: Scope> SetOnce<T, S> {
     crate::shim::const_unless_loom! {
-        /// Without a value.
+        /// Makes a place without a value.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -54,7 +54,7 @@ impl<T, S: Scope> SetOnce<T, S> {
             }
         }
 
-        /// As [`new`](Self::new), by tokio's name.
+        /// Makes a place without a value: [`new`](Self::new) by tokio's name.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -91,7 +91,7 @@ impl<T, S: Scope> SetOnce<T, S> {
         }
     }
 
-    /// Whether there is a value.
+    /// Returns whether there is a value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -107,7 +107,7 @@ impl<T, S: Scope> SetOnce<T, S> {
         self.cell.initialized()
     }
 
-    /// The value, if there is one.
+    /// Returns the value, if there is one.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -123,7 +123,7 @@ impl<T, S: Scope> SetOnce<T, S> {
         self.cell.get()
     }
 
-    /// The value, if there is one.
+    /// Returns the value, if there is one.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

@@ -323,7 +323,7 @@ impl Sleep {
         is_due
     }
 
-    /// The deadline; `None` while it is a duration and no clock has been seen yet.
+    /// Returns the deadline; `None` while it is a duration and no clock has been seen yet.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -340,7 +340,7 @@ impl Sleep {
         (!relative).then(|| self.node.deadline())
     }
 
-    /// Whether the deadline has come.
+    /// Returns whether the deadline has come.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

@@ -12,7 +12,7 @@ use super::machine::State;
 use crate::blocking::{BlockingError, Rejected, try_spawn_with};
 
 impl File {
-    /// What the system knows of the file.
+    /// Returns what the system knows of the file.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

@@ -36,7 +36,7 @@ use crate::reactor::MioReactor;
 pub struct SignalKind(c_int);
 
 impl SignalKind {
-    /// A signal by its number, a real-time one for example.
+    /// Makes a signal by its number, a real-time one for example.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -48,7 +48,7 @@ impl SignalKind {
         Self(signal)
     }
 
-    /// The number of the signal.
+    /// Returns the number of the signal.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -349,7 +349,7 @@ impl Signal {
         }
     }
 
-    /// Which signal it listens to.
+    /// Returns the signal that is listened to.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
