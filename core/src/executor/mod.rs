@@ -25,6 +25,9 @@ mod random;
 mod root;
 mod running;
 mod spawner;
+#[cfg_attr(lean, path = "state/single.rs")]
+#[cfg_attr(not(lean), path = "state/multi.rs")]
+pub(crate) mod state;
 #[cfg(any(lean, all(test, not(loom))))]
 mod stride;
 #[cfg(not(lean))]

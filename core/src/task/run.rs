@@ -107,7 +107,7 @@ pub(crate) unsafe fn notice_abort(slot: SlotRef) {
 #[inline(always)]
 pub(crate) unsafe fn attend(slot: SlotRef) -> bool {
     let (run, body) = slot.due();
-    crate::executor::context::set_budget(FULL);
+    crate::executor::state::set_budget(FULL);
     // SAFETY: S3, and B1: the task is live and not settled. Or else it is the function of a free
     // slot, which wants nothing.
     unsafe { run(slot, body, None) };
@@ -165,7 +165,7 @@ pub(crate) unsafe fn attend(core: &Core, found: Found, count: impl FnOnce()) -> 
             let (run, body) = slot.task();
             // SAFETY: S3: live, and settled only within this very call.
             let run = unsafe { run.unwrap_unchecked() };
-            core.budget.set(FULL);
+            core.state.budget.set(FULL);
             let bomb = Bomb { core, slot: name };
             // SAFETY: S3, and B1: the task is live and not settled.
             let ended = unsafe { run(name, body, None) };
