@@ -149,6 +149,11 @@ impl Running {
         }
     }
 
+    /// Its number in the system.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until it has written `text` to its standard error.
     #[track_caller]
     pub(crate) fn wait_for_record(&mut self, text: &str) {

@@ -30,7 +30,8 @@ mod spawner;
 pub(crate) mod state;
 #[cfg(any(lean, all(test, not(loom))))]
 mod stride;
-#[cfg(not(lean))]
+#[cfg_attr(lean, path = "turn/single.rs")]
+#[cfg_attr(not(lean), path = "turn/multi.rs")]
 mod turn;
 
 use ::core::fmt;

@@ -175,6 +175,8 @@ impl Server {
             hyper::server::conn::http1::Builder::new()
                 .timer(PolliwogTimer)
                 .header_read_timeout(self.stall)
+                // Who has asked all it wanted, and closes that direction, wants the answers.
+                .half_close(true)
                 .serve_connection(io, service)
         );
         // Its errors are the client's: a reset, a timeout, no HTTP.

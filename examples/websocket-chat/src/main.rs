@@ -94,6 +94,7 @@ impl Server {
             hyper::server::conn::http1::Builder::new()
                 .timer(PolliwogTimer)
                 .header_read_timeout(HEAD)
+                .half_close(true)
                 // hyper asks for `Send` here, and never leaves the thread.
                 .serve_connection(SendWrapper::new(stream), service)
                 .with_upgrades()

@@ -50,6 +50,7 @@ mod io_traits;
 mod listener;
 mod memory;
 mod neighbors;
+mod peer;
 mod run;
 mod settings;
 mod split;

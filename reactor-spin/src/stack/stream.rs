@@ -674,7 +674,7 @@ impl TcpStream {
 
     /// Returns how long the peer may leave something unanswered.
     pub fn timeout(&self) -> Option<Duration> {
-        self.row(|_, socket| socket.timeout().map(Into::into))
+        self.row(|row, socket| row.peer.timeout(socket).map(Into::into))
     }
 
     /// Sets how long the peer may leave something unanswered: see
@@ -690,7 +690,7 @@ impl TcpStream {
     /// }
     /// ```
     pub fn set_timeout(&self, timeout: Option<Duration>) {
-        self.row(|_, socket| socket.set_timeout(timeout.map(Into::into)));
+        self.row(|row, socket| row.peer.set_timeout(socket, timeout.map(Into::into)));
         self.stack.kick();
     }
 

@@ -2,6 +2,7 @@
 //! what they should not.
 #![cfg(unix)]
 
+mod faults;
 mod fetch;
 mod mini_redis;
 mod reverse_proxy;

@@ -1,0 +1,439 @@
+//! Peers that reset, close one half, stall, trickle, send garbage and urgent bytes, and take all descriptors: each
+//! beside good clients, of whom none may notice anything. Nothing but the faulty connection is lost, and nothing
+//! of that is left behind.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::{Folder, PATIENCE, Server, example, package};
+
+const BODY: &str = "a frog in a pond";
+
+/// What is under fire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Http,
+    Redis,
+}
+
+const KINDS: [Kind; 2] = [Kind::Http, Kind::Redis];
+
+struct Target {
+    kind: Kind,
+    server: Arc<Server>,
+    before: usize,
+    _folder: Folder,
+}
+
+impl Kind {
+    /// A question with a short answer; the connection goes on.
+    fn question(self) -> &'static [u8] {
+        match self {
+            Kind::Http => b"GET /hello.txt HTTP/1.1\r\nHost: a\r\n\r\n",
+            Kind::Redis => b"*2\r\n$3\r\nGET\r\n$5\r\nhello\r\n",
+        }
+    }
+
+    /// One with an answer that no buffer on the way holds.
+    fn large_question(self) -> Vec<u8> {
+        match self {
+            Kind::Http => b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
+            Kind::Redis => b"GET large\n".repeat(10_000),
+        }
+    }
+
+    /// Reads an answer, which has to be the right one.
+    fn read_answer(self, stream: &mut TcpStream) -> std::io::Result<()> {
+        let mut answer = String::new();
+        let end = if self == Kind::Http {
+            BODY.to_owned()
+        } else {
+            format!("{BODY}\r\n")
+        };
+        while !answer.ends_with(&end) {
+            let mut byte = [0];
+            stream.read_exact(&mut byte)?;
+            answer.push(byte[0].into());
+        }
+        let start = if self == Kind::Http {
+            "HTTP/1.1 200 OK\r\n"
+        } else {
+            "$16\r\n"
+        };
+        assert!(answer.starts_with(start), "{self:?}: {answer}");
+        Ok(())
+    }
+
+    /// Starts the server, with so many descriptors if that is said.
+    fn start(self, descriptors: Option<usize>) -> Target {
+        let large = vec![b'x'; 40_000_000];
+        let files = [("hello.txt", BODY.as_bytes()), ("large", &large)];
+        let folder = Folder::new(if self == Kind::Http { &files } else { &[] });
+        let mut command = match self {
+            Kind::Http => {
+                let mut command = package("http-server");
+                command
+                    .args(["--stall-timeout", "2", "--root"])
+                    .arg(&folder.0);
+                command
+            }
+            Kind::Redis => example("mini-redis"),
+        };
+        command.args(["--addr", "127.0.0.1:0"]);
+        if let Some(number) = descriptors {
+            let mut limited = Command::new("sh");
+            let script = format!("ulimit -n {number}; exec \"$0\" \"$@\"");
+            limited.args(["-c", &script]).arg(command.get_program());
+            limited.args(command.get_args());
+            command = limited;
+        }
+        let server = Server::start(&mut command);
+        if self == Kind::Redis {
+            let value = "x".repeat(10_000);
+            let mut stream = server.connect();
+            write!(stream, "SET large {value}\nSET hello 1\n").unwrap();
+            let set = format!("*3\r\n$3\r\nSET\r\n$5\r\nhello\r\n$16\r\n{BODY}\r\nQUIT\r\n");
+            stream.write_all(set.as_bytes()).unwrap();
+            stream.read_to_end(&mut Vec::new()).unwrap();
+        }
+        let (kind, _folder) = (self, folder);
+        let server = Arc::new(server);
+        let mut target = Target {
+            kind,
+            server,
+            before: 0,
+            _folder,
+        };
+        // What it needs for its first client it keeps.
+        target.is_well();
+        thread::sleep(Duration::from_millis(50));
+        target.before = target.descriptors();
+        target
+    }
+}
+
+/// Good clients, who go on asking: one over one connection, one over a new one each time.
+struct Witness {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<u64>>,
+}
+
+impl Witness {
+    /// Asserts that all of its questions were answered.
+    fn is_content(self) {
+        self.stop.store(true, Ordering::SeqCst);
+        for thread in self.threads {
+            assert!(thread.join().expect("nobody is disturbed") > 0);
+        }
+    }
+}
+
+impl Target {
+    fn witness(&self) -> Witness {
+        let stop = Arc::new(AtomicBool::new(false));
+        let threads = [false, true].map(|anew| {
+            let (server, kind, stop) = (Arc::clone(&self.server), self.kind, Arc::clone(&stop));
+            thread::spawn(move || {
+                let mut stream = server.connect();
+                let mut count = 0;
+                while !stop.load(Ordering::SeqCst) || count == 0 {
+                    if anew {
+                        stream = server.connect();
+                    }
+                    stream.write_all(kind.question()).unwrap();
+                    kind.read_answer(&mut stream).unwrap();
+                    count += 1;
+                    thread::sleep(Duration::from_millis(1));
+                }
+                count
+            })
+        });
+        let threads = threads.into();
+        Witness { stop, threads }
+    }
+
+    /// Asserts that it answers somebody new.
+    #[track_caller]
+    fn is_well(&self) {
+        let mut stream = self.server.connect();
+        stream.write_all(self.kind.question()).unwrap();
+        self.kind.read_answer(&mut stream).unwrap();
+    }
+
+    /// How many descriptors the server has open, where the system tells.
+    fn descriptors(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.server.program.id());
+        std::fs::read_dir(folder).map_or(0, Iterator::count)
+    }
+
+    /// Asserts that it is well, and that nothing is left of all who are gone.
+    #[track_caller]
+    fn is_clean(&self) {
+        self.is_well();
+        let start = Instant::now();
+        while self.descriptors() > self.before {
+            let now = self.descriptors();
+            assert!(
+                start.elapsed() < PATIENCE,
+                "{now} descriptors instead of {}",
+                self.before
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// Does something to each kind of server while good clients are at work.
+fn under_fire(fire: impl Fn(&Target)) {
+    for kind in KINDS {
+        let target = kind.start(None);
+        let witness = target.witness();
+        fire(&target);
+        witness.is_content();
+        target.is_clean();
+    }
+}
+
+/// Closes a connection so that the peer gets a reset.
+fn reset(stream: TcpStream) {
+    let stream = socket2::Socket::from(stream);
+    stream.set_linger(Some(Duration::ZERO)).unwrap();
+}
+
+/// Reads to the end, whatever kind of end that is.
+#[track_caller]
+fn read_to_any_end(stream: &mut TcpStream) -> Vec<u8> {
+    let mut all = Vec::new();
+    match stream.read_to_end(&mut all) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        Err(error) => panic!("after {} bytes: {error}", all.len()),
+    }
+    all
+}
+
+#[test]
+fn peers_that_reset() {
+    under_fire(|target| {
+        let question = target.kind.question();
+        let large = target.kind.large_question();
+        for round in 0..150 {
+            let mut stream = target.server.connect();
+            let sent = match round % 3 {
+                0 => &question[..round % question.len()],
+                1 => question,
+                // In the middle of an answer.
+                _ => &large,
+            };
+            stream.write_all(sent).unwrap();
+            if round % 6 == 5 {
+                stream.read_exact(&mut [0; 1000]).unwrap();
+            }
+            reset(stream);
+        }
+    });
+}
+
+/// Who says that there is nothing more gets the answer all the same, as `nc -N` does.
+#[test]
+fn peers_that_close_their_half() {
+    under_fire(|target| {
+        let question = target.kind.question();
+        for _ in 0..50 {
+            let mut stream = target.server.connect();
+            stream.write_all(question).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            target.kind.read_answer(&mut stream).unwrap();
+            assert_eq!(read_to_any_end(&mut stream), b"");
+        }
+        // In the middle of a question there is nothing to answer.
+        for end in 0..question.len() {
+            let mut stream = target.server.connect();
+            stream.write_all(&question[..end]).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            let answer = read_to_any_end(&mut stream);
+            assert!(!answer.ends_with(BODY.as_bytes()));
+        }
+    });
+}
+
+#[test]
+fn peers_that_trickle() {
+    under_fire(|target| {
+        let clients: Vec<_> = (0..20)
+            .map(|_| {
+                let (kind, server) = (target.kind, Arc::clone(&target.server));
+                thread::spawn(move || {
+                    let mut stream = server.connect();
+                    for _ in 0..2 {
+                        for byte in kind.question() {
+                            stream.write_all(&[*byte]).unwrap();
+                            thread::sleep(Duration::from_millis(3));
+                        }
+                        kind.read_answer(&mut stream).unwrap();
+                    }
+                })
+            })
+            .collect();
+        clients
+            .into_iter()
+            .for_each(|client| client.join().unwrap());
+    });
+}
+
+#[test]
+fn garbage() {
+    under_fire(|target| {
+        let mut seed = 1_u64;
+        let mut dice = move || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 40) as usize
+        };
+        for round in 0..200 {
+            let mut bytes: Vec<u8> = (0..dice() % 3000).map(|_| dice() as u8).collect();
+            if round % 2 == 0 {
+                // It begins well, or nearly.
+                let question = target.kind.question();
+                bytes.splice(0..0, question[..dice() % question.len()].iter().copied());
+            }
+            let mut stream = target.server.connect();
+            // It may have closed already.
+            let _ = stream.write_all(&bytes);
+            let _ = stream.shutdown(Shutdown::Write);
+            read_to_any_end(&mut stream);
+        }
+    });
+}
+
+/// An urgent byte is no part of what is said, and what comes behind it is heard.
+#[test]
+fn urgent_bytes() {
+    under_fire(|target| {
+        let question = target.kind.question();
+        for at in 0..question.len() {
+            let mut stream = target.server.connect();
+            stream.write_all(&question[..at]).unwrap();
+            let socket = socket2::SockRef::from(&stream);
+            assert_eq!(socket.send_out_of_band(b"!").unwrap(), 1);
+            if at % 2 == 0 {
+                // So that it is on its way alone.
+                thread::sleep(Duration::from_millis(2));
+            }
+            stream.write_all(&question[at..]).unwrap();
+            target.kind.read_answer(&mut stream).unwrap();
+        }
+    });
+}
+
+/// They say nothing, or begin, or ask and do not listen.
+#[test]
+fn peers_that_stall() {
+    under_fire(|target| {
+        let question = target.kind.question();
+        let large = target.kind.large_question();
+        let mut all: Vec<_> = (0..150)
+            .map(|round| {
+                let mut stream = target.server.connect();
+                match round % 3 {
+                    0 => {}
+                    1 => stream.write_all(&question[..question.len() / 2]).unwrap(),
+                    _ => stream.write_all(&large).unwrap(),
+                }
+                stream
+            })
+            .collect();
+        target.is_well();
+        if target.kind == Kind::Http {
+            // These have had their two seconds.
+            for (round, stream) in all.iter_mut().enumerate() {
+                if round % 3 != 2 {
+                    read_to_any_end(stream);
+                }
+            }
+        }
+    });
+}
+
+/// With all descriptors taken, those who are inside go on, those outside wait, and the server does not spin.
+#[test]
+fn no_descriptors() {
+    for kind in KINDS {
+        let target = kind.start(Some(64));
+        let mut inside = target.server.connect();
+        let mut ask = || {
+            inside.write_all(kind.question()).unwrap();
+            kind.read_answer(&mut inside)
+        };
+        ask().unwrap();
+        let start = Instant::now();
+        let before = cpu_time(&target);
+        // Connections that want an answer, more than there are descriptors.
+        let mut many: Vec<_> = (0..100).map(|_| target.server.connect()).collect();
+        for stream in &mut many {
+            stream.write_all(kind.question()).unwrap();
+        }
+        // There are so many that none is left; the numbers begin at zero.
+        while before.is_some() && target.descriptors() < 64 {
+            assert!(start.elapsed() < PATIENCE, "{}", target.descriptors());
+            thread::sleep(Duration::from_millis(1));
+        }
+        let mut rounds = 0;
+        // A file that is to be served needs a descriptor as well: an answer may say that there is none.
+        while start.elapsed() < Duration::from_secs(2) {
+            if kind == Kind::Redis {
+                ask().unwrap();
+            }
+            rounds += 1;
+            thread::sleep(Duration::from_millis(20));
+        }
+        if let (Some(before), Some(after)) = (before, cpu_time(&target)) {
+            // However busy the machine is, it uses less, not more.
+            let used = after - before;
+            assert!(used < start.elapsed() / 2, "{used:?} in {rounds} rounds");
+        }
+        // Those who wait get their answer when others leave.
+        let mut answered = 0;
+        for mut stream in many {
+            if kind == Kind::Redis {
+                kind.read_answer(&mut stream).unwrap();
+            } else {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+            }
+            answered += 1;
+        }
+        assert_eq!(answered, 100);
+        target.is_clean_but(1);
+        drop(inside);
+        target.is_clean();
+    }
+}
+
+impl Target {
+    /// As `is_clean`, while so many clients are there.
+    #[track_caller]
+    fn is_clean_but(&self, clients: usize) {
+        let start = Instant::now();
+        while self.descriptors() > self.before + clients {
+            assert!(start.elapsed() < PATIENCE, "{}", self.descriptors());
+            thread::sleep(Duration::from_millis(10));
+        }
+        self.is_well();
+    }
+}
+
+/// Processor time of the server, where the system tells.
+fn cpu_time(target: &Target) -> Option<Duration> {
+    let stat = format!("/proc/{}/stat", target.server.program.id());
+    let text = std::fs::read_to_string(stat).ok()?;
+    // The name in parentheses may hold anything.
+    let mut fields = text.rsplit_once(") ")?.1.split(' ').skip(11);
+    let mut ticks = || fields.next()?.parse::<u64>().ok();
+    // A hundred a second, on every Linux there is.
+    Some(Duration::from_millis(10 * (ticks()? + ticks()?)))
+}
