@@ -80,7 +80,7 @@ impl Shared {
 }
 
 impl UserEvent {
-    /// An event that has not been triggered.
+    /// Makes an event that has not been triggered.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -105,7 +105,7 @@ impl UserEvent {
         }
     }
 
-    /// A handle that triggers the event, for any thread.
+    /// Returns a handle that triggers the event, for any thread.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -225,7 +225,7 @@ impl Trigger {
         self.shared.trigger();
     }
 
-    /// Whether the event still exists.
+    /// Returns whether the event still exists.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

@@ -75,7 +75,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Whether the clock stands still at first, for a test: see [`time`](crate::time).
+    /// Sets whether the clock stands still at first, for a test: see [`time`](crate::time).
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -93,7 +93,7 @@ impl Builder {
         self
     }
 
-    /// How many tasks there can be at a time ([`DEFAULT_MAX_TASKS`]). Beyond it, spawning fails.
+    /// Sets how many tasks there can be at a time ([`DEFAULT_MAX_TASKS`]). Beyond it, spawning fails.
     /// The future of [`Runtime::block_on`] is one of them, so there is room for one at least.
     ///
     /// ```
@@ -110,7 +110,7 @@ impl Builder {
         self
     }
 
-    /// How many sources can be watched at a time (2²⁰). A socket that would have to wait beyond
+    /// Sets how many sources can be watched at a time (2²⁰). A socket that would have to wait beyond
     /// it fails with an error that wraps
     /// [`SourcesFull`](polliwog_core::sources::SourcesFull).
     ///
@@ -128,7 +128,7 @@ impl Builder {
         self
     }
 
-    /// How many events are taken from the system per wait (1024).
+    /// Sets how many events are taken from the system per wait (1024).
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -144,7 +144,7 @@ impl Builder {
         self
     }
 
-    /// How many threads the blocking pool has at most (512), and as many again for jobs that
+    /// Sets how many threads the blocking pool has at most (512), and as many again for jobs that
     /// [jobs bring](crate::blocking#jobs-that-wait-for-jobs).
     ///
     /// The pool belongs to the process, not to the runtime: this sets the limit for everybody,
@@ -211,7 +211,7 @@ impl Default for Builder {
 }
 
 impl Runtime {
-    /// A runtime with the default limits.
+    /// Makes a runtime with the default limits.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -230,7 +230,7 @@ impl Runtime {
         Self::builder().build()
     }
 
-    /// To set limits before the runtime is made.
+    /// Returns a builder, to set limits before the runtime is made.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -317,7 +317,7 @@ impl Runtime {
         self.executor.spawner().try_spawn(future)
     }
 
-    /// A spawner for this runtime's own thread.
+    /// Returns a spawner for this runtime's own thread.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -333,7 +333,7 @@ impl Runtime {
         self.executor.spawner()
     }
 
-    /// A handle for other threads.
+    /// Returns a handle for other threads.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -416,7 +416,7 @@ impl Runtime {
         self.shutdown_timeout(Duration::ZERO);
     }
 
-    /// The reactor.
+    /// Returns the reactor.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -430,7 +430,7 @@ impl Runtime {
         self.executor.reactor()
     }
 
-    /// The executor.
+    /// Returns the executor.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

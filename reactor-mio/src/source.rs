@@ -172,7 +172,7 @@ impl<S: Source> Registered<S> {
         }
     }
 
-    /// The reactor that this source is attached to.
+    /// Returns the reactor that this source is attached to.
     pub fn reactor(&self) -> &MioReactor {
         &self.reactor
     }

@@ -89,7 +89,7 @@ impl MioReactor {
         }
     }
 
-    /// Whether the clock is paused.
+    /// Returns whether the clock is paused.
     pub fn is_paused(&self) -> bool {
         self.inner.paused.get().is_some()
     }
@@ -145,7 +145,7 @@ impl Runtime {
         self.reactor().resume();
     }
 
-    /// Whether the clock is paused.
+    /// Returns whether the clock is paused.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

@@ -112,7 +112,7 @@ struct State {
 }
 
 impl VirtualClock {
-    /// A clock that shows [`Instant::ZERO`] and jumps when nothing else is left to do.
+    /// Makes a clock that shows [`Instant::ZERO`] and jumps when nothing else is left to do.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -175,7 +175,7 @@ impl VirtualClock {
         self.state.paused.set(false);
     }
 
-    /// Whether the clock may not jump.
+    /// Returns whether the clock may not jump.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -220,7 +220,7 @@ pub struct WallClock {
 
 #[cfg(feature = "std")]
 impl WallClock {
-    /// A clock that starts now.
+    /// Makes a clock that starts now.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }

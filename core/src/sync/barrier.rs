@@ -37,7 +37,7 @@ struct State {
 
 impl<S: Scope> Barrier<S> {
     crate::shim::const_unless_loom! {
-        /// For so many tasks; with zero or one, nobody waits.
+        /// Makes a barrier for so many tasks; with zero or one, nobody waits.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -133,7 +133,7 @@ impl<S: Scope> fmt::Debug for Barrier<S> {
 pub struct BarrierWaitResult(bool);
 
 impl BarrierWaitResult {
-    /// Whether it is the one that came last.
+    /// Returns whether this task is the one that came last.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

@@ -55,7 +55,7 @@ impl<T> State<T> {
 
 impl<T, S: Scope> Oneshot<T, S> {
     crate::shim::const_unless_loom! {
-        /// A channel without ends.
+        /// Makes a channel without ends.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -76,7 +76,7 @@ impl<T, S: Scope> Oneshot<T, S> {
         }
     }
 
-    /// Both ends, of a channel that is as new.
+    /// Returns both ends, of a channel that is as new.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -239,7 +239,7 @@ impl<P: OneshotRef> Sender<P> {
         })
     }
 
-    /// Whether nobody will receive the message any more.
+    /// Returns whether nobody will receive the message any more.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -340,7 +340,7 @@ impl<P: OneshotRef> Receiver<P> {
         super::blocking::block_on(self)
     }
 
-    /// Whether there is no message at this moment.
+    /// Returns whether there is no message at this moment.
     pub fn is_empty(&self) -> bool {
         self.0.0.with(|view| {
             let state = view.value();
@@ -352,7 +352,8 @@ impl<P: OneshotRef> Receiver<P> {
         })
     }
 
-    /// Whether there is nothing to wait for any more: the message has been received, or none will come.
+    /// Returns whether there is nothing to wait for any more: the message has been received, or none will
+    /// come.
     pub fn is_terminated(&self) -> bool {
         let over = self.0.0.with(|view| {
             let state = view.value();

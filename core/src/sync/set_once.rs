@@ -40,7 +40,7 @@ pub struct SetOnce<T, S: Scope = Shared> {
 
 impl<T, S: Scope> SetOnce<T, S> {
     crate::shim::const_unless_loom! {
-        /// Without a value.
+        /// Makes a place without a value.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -55,7 +55,7 @@ impl<T, S: Scope> SetOnce<T, S> {
             }
         }
 
-        /// As [`new`](Self::new), by tokio's name.
+        /// Makes a place without a value: [`new`](Self::new) by tokio's name.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -92,7 +92,7 @@ impl<T, S: Scope> SetOnce<T, S> {
         }
     }
 
-    /// Whether there is a value.
+    /// Returns whether there is a value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -108,7 +108,7 @@ impl<T, S: Scope> SetOnce<T, S> {
         self.cell.initialized()
     }
 
-    /// The value, if there is one.
+    /// Returns the value, if there is one.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -124,7 +124,7 @@ impl<T, S: Scope> SetOnce<T, S> {
         self.cell.get()
     }
 
-    /// The value, if there is one.
+    /// Returns the value, if there is one.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

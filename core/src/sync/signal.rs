@@ -43,7 +43,7 @@ pub struct Signal<T, S: Scope = Shared>(WaitList<S, ValueCell<Option<T>>>);
 
 impl<T, S: Scope> Signal<T, S> {
     crate::shim::const_unless_loom! {
-        /// Without a value.
+        /// Makes a signal without a value.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -135,7 +135,7 @@ impl<T, S: Scope> Signal<T, S> {
         drop(self.try_take());
     }
 
-    /// Whether there is a value.
+    /// Returns whether there is a value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

@@ -44,7 +44,7 @@ struct State {
 
 impl<S: Scope> Tracker<S> {
     crate::shim::const_unless_loom! {
-        /// Counts nothing yet, and is open.
+        /// Makes a tracker that counts nothing yet, and is open.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -83,7 +83,7 @@ impl<S: Scope> Tracker<S> {
         was_open
     }
 
-    /// Opens it again. Whether it was closed.
+    /// Opens the tracker again, and returns whether it was closed.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -98,7 +98,7 @@ impl<S: Scope> Tracker<S> {
         self.0.with(|view| view.value().closed.replace(false))
     }
 
-    /// Whether it is closed.
+    /// Returns whether the tracker is closed.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -112,7 +112,7 @@ impl<S: Scope> Tracker<S> {
         self.0.with(|view| view.value().closed.get())
     }
 
-    /// How many are counted.
+    /// Returns how many tokens and futures are counted.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -128,7 +128,7 @@ impl<S: Scope> Tracker<S> {
         self.0.with(|view| view.value().count.get())
     }
 
-    /// Whether none is counted.
+    /// Returns whether no token and no future is counted.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -175,7 +175,7 @@ impl<S: Scope> Tracker<S> {
         .await;
     }
 
-    /// Something that is counted until it is dropped.
+    /// Returns a token that is counted until it is dropped.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -191,7 +191,7 @@ impl<S: Scope> Tracker<S> {
         TaskTrackerToken::new(self)
     }
 
-    /// A future that is counted until it is dropped or has ended.
+    /// Returns a future that is counted until it is dropped or has ended.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -274,7 +274,7 @@ tracker_ref!(alloc::sync::Arc<Tracker<S>>);
 pub struct TaskTrackerToken<P: TrackerRef>(P);
 
 impl<P: TrackerRef> TaskTrackerToken<P> {
-    /// What leads to the tracker.
+    /// Returns what leads to the tracker.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -392,7 +392,7 @@ mod owned {
     where
         S::Counted<Tracker<S>>: TrackerRef,
     {
-        /// Counts nothing yet, and is open.
+        /// Makes a tracker that counts nothing yet, and is open.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -405,7 +405,7 @@ mod owned {
             Self(Tracker::new().into())
         }
 
-        /// Something that is counted until it is dropped.
+        /// Returns a token that is counted until it is dropped.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -421,7 +421,7 @@ mod owned {
             TaskTrackerToken::new(self.0.clone())
         }
 
-        /// A future that is counted until it is dropped or has ended.
+        /// Returns a future that is counted until it is dropped or has ended.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -498,7 +498,7 @@ mod owned {
             spawner.spawn(self.track_future(future))
         }
 
-        /// Whether both count together.
+        /// Returns whether two trackers count together.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;

@@ -74,7 +74,7 @@ impl State {
 
 impl<T> Watch<T, Local> {
     crate::shim::const_unless_loom! {
-        /// A value.
+        /// Makes a watched value.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -94,7 +94,7 @@ impl<T> Watch<T, Local> {
 
 impl<T> Watch<T, Shared> {
     crate::shim::const_unless_loom! {
-        /// A value.
+        /// Makes a watched value.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -112,7 +112,7 @@ impl<T> Watch<T, Shared> {
 }
 
 impl<T, S: Scope> Watch<T, S> {
-    /// A handle that changes the value.
+    /// Returns a handle that changes the value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -127,7 +127,7 @@ impl<T, S: Scope> Watch<T, S> {
         Sender::of(self)
     }
 
-    /// A handle that watches; the present value is one that it has seen.
+    /// Returns a handle that watches; the present value is one that it has seen.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -158,7 +158,7 @@ impl<T, S: Scope> Watch<T, S> {
         self.value.read(f)
     }
 
-    /// A copy of the value.
+    /// Returns a copy of the value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -337,7 +337,7 @@ impl<P: WatchRef> Receiver<P> {
         changed(&self.channel, &mut self.seen).await
     }
 
-    /// Whether the value is one that this end has not seen.
+    /// Returns whether the value is one that this end has not seen.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -416,7 +416,7 @@ impl<P: WatchRef> Receiver<P> {
         self.channel.with(f)
     }
 
-    /// A copy of the value, which is seen now.
+    /// Returns a copy of the value, which is seen now.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -540,7 +540,7 @@ impl<P: WatchRef> Receiver<P> {
         }
     }
 
-    /// The value, which is not taken as seen. While it is borrowed it cannot be
+    /// Returns the value, which is not taken as seen. While it is borrowed it cannot be
     /// [changed](Sender::send), so not for long, and not across an `.await`. (Not for what is shared on
     /// bare metal: there are [`with`](Self::with) and [`get`](Self::get).)
     ///
@@ -562,7 +562,7 @@ impl<P: WatchRef> Receiver<P> {
         Ref::new(value, changed)
     }
 
-    /// The value, which is seen now; as [`borrow`](Self::borrow).
+    /// Returns the value, which is seen now; as [`borrow`](Self::borrow).
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -585,7 +585,7 @@ impl<P: WatchRef> Receiver<P> {
         Ref::new(value, changed)
     }
 
-    /// Whether both watch the same value.
+    /// Returns whether this end and another one watch one value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

@@ -132,6 +132,13 @@ unsafe impl<const N: usize, const BYTES: usize> Sync for TaskPool<N, BYTES> {}
 impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
     #[cfg(not(loom))]
     /// An empty pool.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::TaskPool;
+    ///
+    /// static POOL: TaskPool<8, 256> = TaskPool::new();
+    /// ```
     pub const fn new() -> Self {
         const {
             assert!(N > 0, "a TaskPool has at least one slot");
@@ -156,6 +163,14 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
     }
 
     /// How many tasks there can be.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::TaskPool;
+    ///
+    /// static POOL: TaskPool<8, 256> = TaskPool::new();
+    /// assert_eq!(POOL.capacity(), 8);
+    /// ```
     pub const fn capacity(&self) -> usize {
         N
     }

@@ -148,7 +148,7 @@ impl ExtendedCounter {
         self.instant(self.ticks_down(read))
     }
 
-    /// When the clock has counted `ticks`, rounded down to nanoseconds; [`Instant::MAX`] beyond the
+    /// Returns when the clock has counted `ticks`, rounded down to nanoseconds; [`Instant::MAX`] beyond the
     /// range.
     ///
     /// ```
@@ -163,7 +163,7 @@ impl ExtendedCounter {
         rate::instant(ticks, self.hertz as u64)
     }
 
-    /// The first count at which the clock shows `at` or later: what to set an alarm to.
+    /// Returns the first count at which the clock shows `at` or later: what to set an alarm to.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -177,7 +177,7 @@ impl ExtendedCounter {
         rate::ticks_at(at, self.hertz as u64)
     }
 
-    /// What a reactor with this clock returns as its
+    /// Returns what a reactor with this clock returns as its
     /// [`resolution`](crate::Reactor::resolution): one tick, rounded up to nanoseconds.
     ///
     /// ```

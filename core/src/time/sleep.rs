@@ -217,7 +217,7 @@ impl Sleep {
         core.is_some_and(|core| core.shows(self.node.deadline()))
     }
 
-    /// The deadline; `None` while it is a duration and no clock has been seen yet.
+    /// Returns the deadline; `None` while it is a duration and no clock has been seen yet.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -230,7 +230,7 @@ impl Sleep {
         (!self.is_relative()).then(|| self.node.deadline())
     }
 
-    /// Whether the deadline has come.
+    /// Returns whether the deadline has come.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

@@ -55,7 +55,7 @@ impl<T> BlockingHandle<T> {
         }
     }
 
-    /// Whether the job has ended (or was never accepted).
+    /// Returns whether the job has ended (or was never accepted).
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

@@ -77,7 +77,7 @@ impl ClusterHandle {
 }
 
 impl Listeners {
-    /// The address that all of them listen on.
+    /// Returns the address that all workers listen on.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl Listeners {
         self.sockets[0].local_addr()
     }
 
-    /// The listener of the worker on whose thread this is.
+    /// Returns the listener of the worker on whose thread this is.
     ///
     /// # Errors
     ///

@@ -107,7 +107,7 @@ pub struct ClusterHandle {
 }
 
 impl Cluster {
-    /// To say how the cluster is to be.
+    /// Returns a builder, to say how the cluster is to be.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -122,7 +122,7 @@ impl Cluster {
         Builder::default()
     }
 
-    /// A handle, for tasks and threads.
+    /// Returns a handle, for tasks and threads.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -257,7 +257,7 @@ impl ClusterHandle {
         Self { shared }
     }
 
-    /// How many workers there are.
+    /// Returns how many workers there are.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -272,8 +272,8 @@ impl ClusterHandle {
         self.shared.seats.len()
     }
 
-    /// How many tasks of the cluster wait in a worker's queue or have started there and not ended. It may be
-    /// different by the time it is known.
+    /// Returns how many tasks of the cluster wait in a worker's queue or have started there and not ended. It
+    /// may be different by the time it is known.
     ///
     /// # Panics
     ///
@@ -478,8 +478,8 @@ impl ClusterHandle {
         self.spawn_on_with(self.worker_of(key), make)
     }
 
-    /// The worker of a key: the same for the same key as long as the cluster lives. Keys need not be good
-    /// hashes; counted numbers spread as well.
+    /// Returns the worker of a key: the same for the same key as long as the cluster lives. Keys need not be
+    /// good hashes; counted numbers spread as well.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -543,7 +543,7 @@ impl ClusterHandle {
         self.shared.shut_down();
     }
 
-    /// Whether the cluster was shut down.
+    /// Returns whether the cluster was shut down.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

@@ -41,7 +41,7 @@ pub struct PerWorker<T> {
 }
 
 impl<T: 'static> PerWorker<T> {
-    /// Values for the workers of `cluster`, each made by `make` of the worker's index.
+    /// Makes a value for each worker of `cluster`, by `make` of the worker's index.
     pub fn new(
         cluster: &ClusterHandle,
         make: impl Fn(usize) -> T + Send + Sync + 'static,

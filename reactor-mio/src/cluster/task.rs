@@ -256,7 +256,7 @@ impl<T> RemoteHandle<T> {
         self.0.abort();
     }
 
-    /// Whether the task has ended.
+    /// Returns whether the task has ended.
     pub fn is_finished(&self) -> bool {
         self.0.is_finished()
     }

@@ -173,7 +173,7 @@ impl File {
         options.open(path).await
     }
 
-    /// Options for opening a file, as [`OpenOptions::new`].
+    /// Returns options for opening a file, as [`OpenOptions::new`] does.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -521,7 +521,8 @@ impl File {
         poll_fn(|cx| self.poll_seek_file(cx, to)).await
     }
 
-    /// How many bytes one trip to the pool reads or writes at most: [`MAX_CHUNK`], unless set otherwise.
+    /// Returns how many bytes one trip to the pool reads or writes at most: [`MAX_CHUNK`], unless set
+    /// otherwise.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

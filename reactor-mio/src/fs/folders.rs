@@ -144,7 +144,7 @@ pub struct DirBuilder {
 }
 
 impl DirBuilder {
-    /// For one folder, within one that exists.
+    /// Makes a builder for one folder, within one that exists.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -163,7 +163,7 @@ impl DirBuilder {
         Self::default()
     }
 
-    /// Whether to make all folders that are missing above it, too, and to be content if it is there.
+    /// Sets whether to make all folders that are missing above it, too, and to be content if it is there.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -183,8 +183,8 @@ impl DirBuilder {
         self
     }
 
-    /// The permissions of what is made, before the process's mask (`umask`) takes some away; all, if not set.
-    /// Unix only.
+    /// Sets the permissions of what is made, before the process's mask (`umask`) takes some away; all, if not
+    /// set. Unix only.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

@@ -13,7 +13,7 @@ use crate::blocking::{BlockingError, Rejected, try_spawn_with};
 use crate::draw::draw;
 
 impl File {
-    /// What the system knows of the file.
+    /// Returns what the system knows of the file.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::hop;
 
-/// What the system knows of a file; follows symbolic links.
+/// Returns what the system knows of a file; follows symbolic links.
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -32,7 +32,7 @@ pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     hop(|| std::fs::metadata(path)).await
 }
 
-/// What the system knows of a file, or of a symbolic link itself.
+/// Returns what the system knows of a file, or of a symbolic link itself.
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -59,7 +59,7 @@ pub async fn symlink_metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     hop(|| std::fs::symlink_metadata(path)).await
 }
 
-/// Whether there is a file, folder or anything else at a path; follows symbolic links.
+/// Returns whether there is a file, folder or anything else at a path; follows symbolic links.
 ///
 /// An answer may be out of date by the time it is there: to create a file only if there is none, see
 /// [`File::create_new`](super::File::create_new).
@@ -89,7 +89,7 @@ pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
     hop(|| std::fs::exists(path)).await
 }
 
-/// The absolute path without symbolic links and `..`.
+/// Returns the absolute path without symbolic links and `..`.
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -115,7 +115,7 @@ pub async fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
     hop(|| std::fs::canonicalize(path)).await
 }
 
-/// Where a symbolic link leads to.
+/// Returns where a symbolic link leads to.
 ///
 /// # Errors
 ///

@@ -16,7 +16,7 @@ use crate::draw::poll_nothing;
 /// How many bytes the thread asks for at a time.
 const CHUNK: usize = 64 * 1024;
 
-/// The program's input. Any number of these may be there; what one of them reads no other does.
+/// Returns the program's input. Any number of these may be there; what one of them reads no other does.
 ///
 /// Bytes are read from the system when somebody asks for some, as many as there are. They lie in a buffer of
 /// the whole process then, until they are fetched: so a read that is dropped loses nothing, not even
@@ -123,7 +123,7 @@ impl Stdin {
         poll_fn(|cx| self.poll_read_input(cx, buf)).await
     }
 
-    /// Whether somebody types there.
+    /// Returns whether the input is a terminal, at which somebody types.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

@@ -230,7 +230,7 @@ macro_rules! outputs {
                 poll_fn(|cx| poll_within(cx, |cx| self.io.poll_flush(cx))).await
             }
 
-            /// Whether it is a terminal.
+            /// Returns whether the stream is a terminal.
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

@@ -610,7 +610,7 @@ macro_rules! byte_stream {
                 }
             }
 
-            /// The address of the other end.
+            /// Returns the address of the other end.
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -628,7 +628,7 @@ macro_rules! byte_stream {
                 self.io.with(<$socket>::peer_addr)
             }
 
-            /// The address of this end.
+            /// Returns the address of this end.
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -655,7 +655,7 @@ macro_rules! byte_stream {
                 self.io.with(<$socket>::take_error)
             }
 
-            /// Two halves that borrow the stream, to read and to write at the same time in one task.
+            /// Returns two halves that borrow the stream, to read and to write at the same time in one task.
             /// Free of cost.
             ///
             /// With `futures`' `AsyncReadExt` in scope, its method of the same name goes before this one:
@@ -676,8 +676,8 @@ macro_rules! byte_stream {
                 $halves::borrow(self)
             }
 
-            /// Two halves that share the stream, to read and to write in different tasks. Dropping the
-            /// writing half closes that direction.
+            /// Returns two halves that share the stream, to read and to write in different tasks. Dropping
+            /// the writing half closes that direction.
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

@@ -346,7 +346,7 @@ macro_rules! datagrams {
                 self.io.poll_write_ready(cx).map_ok(drop)
             }
 
-            /// The address that the socket is bound to.
+            /// Returns the address that the socket is bound to.
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -364,7 +364,7 @@ macro_rules! datagrams {
                 self.io.with(<$socket>::local_addr)
             }
 
-            /// The address that the socket is connected to.
+            /// Returns the address that the socket is connected to.
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

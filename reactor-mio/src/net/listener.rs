@@ -276,12 +276,12 @@ impl TcpListener {
         (TcpStream::attach(reactor, socket, self.plain), peer)
     }
 
-    /// The connections as a stream that never ends.
+    /// Returns the connections as a stream that never ends.
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self }
     }
 
-    /// The address that the socket is bound to.
+    /// Returns the address that the socket is bound to.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -312,7 +312,7 @@ impl TcpListener {
         self.acceptor.io.with(mio::net::TcpListener::take_error)
     }
 
-    /// The time to live of outgoing packets (`IP_TTL`).
+    /// Returns the time to live of outgoing packets (`IP_TTL`).
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

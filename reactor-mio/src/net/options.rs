@@ -4,7 +4,7 @@
 macro_rules! tcp_options {
     ($type:ident) => {
         impl $type {
-            /// Whether small segments go out at once (`TCP_NODELAY`).
+            /// Returns whether small segments go out at once (`TCP_NODELAY`).
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -40,7 +40,7 @@ macro_rules! tcp_options {
                 self.with_socket(|socket| socket.set_tcp_nodelay(nodelay))
             }
 
-            /// How long closing waits for unsent data (`SO_LINGER`).
+            /// Returns how long closing waits for unsent data (`SO_LINGER`).
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -98,7 +98,7 @@ macro_rules! tcp_options {
                 self.with_socket(|socket| socket.set_linger(Some(Duration::ZERO)))
             }
 
-            /// Whether the system looks after a connection on which nothing happens (`SO_KEEPALIVE`).
+            /// Returns whether the system looks after a connection on which nothing happens (`SO_KEEPALIVE`).
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -209,8 +209,8 @@ macro_rules! tcp_options {
                 })
             }
 
-            /// The size of the buffer for data to be sent (`SO_SNDBUF`), in bytes, as the system counts them: Linux
-            /// reports twice what was asked for.
+            /// Returns the size of the buffer for data to be sent (`SO_SNDBUF`), in bytes, as the system
+            /// counts them: Linux reports twice what was asked for.
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -249,8 +249,8 @@ macro_rules! tcp_options {
                 self.with_socket(|socket| socket.set_send_buffer_size(size as usize))
             }
 
-            /// The size of the buffer for data that has come (`SO_RCVBUF`), in bytes, as the system counts them: Linux
-            /// reports twice what was asked for.
+            /// Returns the size of the buffer for data that has come (`SO_RCVBUF`), in bytes, as the system
+            /// counts them: Linux reports twice what was asked for.
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -290,7 +290,7 @@ macro_rules! tcp_options {
                 self.with_socket(|socket| socket.set_recv_buffer_size(size as usize))
             }
 
-            /// The network device that the socket is bound to (`SO_BINDTODEVICE`).
+            /// Returns the network device that the socket is bound to (`SO_BINDTODEVICE`).
             ///
             /// # Errors
             ///

@@ -46,7 +46,7 @@ pub struct TcpSocket {
 }
 
 impl TcpSocket {
-    /// A socket for IPv4.
+    /// Makes a socket for IPv4.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -68,7 +68,7 @@ impl TcpSocket {
         Self::new(Domain::IPV4)
     }
 
-    /// A socket for IPv6.
+    /// Makes a socket for IPv6.
     ///
     /// # Errors
     ///
@@ -111,7 +111,7 @@ impl TcpSocket {
         })
     }
 
-    /// Whether the address may be bound although connections of an earlier socket linger
+    /// Returns whether the address may be bound although connections of an earlier socket linger
     /// (`SO_REUSEADDR`).
     ///
     /// ```
@@ -157,7 +157,7 @@ impl TcpSocket {
         self.socket.set_reuse_address(reuseaddr)
     }
 
-    /// Whether several sockets may listen at the same address (`SO_REUSEPORT`).
+    /// Returns whether several sockets may listen at the same address (`SO_REUSEPORT`).
     ///
     /// # Errors
     ///
@@ -178,7 +178,7 @@ impl TcpSocket {
         self.socket.set_reuse_port(reuseport)
     }
 
-    /// The address that the socket is bound to.
+    /// Returns the address that the socket is bound to.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

@@ -146,7 +146,7 @@ impl TcpStream {
         stream.connected().await
     }
 
-    /// The time to live of outgoing packets (`IP_TTL`).
+    /// Returns the time to live of outgoing packets (`IP_TTL`).
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

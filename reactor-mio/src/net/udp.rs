@@ -247,7 +247,7 @@ impl UdpSocket {
             .try_with(Direction::Read, |socket| socket.peek_from(buf))
     }
 
-    /// Whether datagrams may go to broadcast addresses (`SO_BROADCAST`).
+    /// Returns whether datagrams may go to broadcast addresses (`SO_BROADCAST`).
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -292,7 +292,7 @@ impl UdpSocket {
         self.io.with(|socket| socket.set_broadcast(broadcast))
     }
 
-    /// The time to live of outgoing packets (`IP_TTL`).
+    /// Returns the time to live of outgoing packets (`IP_TTL`).
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -406,7 +406,7 @@ impl UdpSocket {
             .with(|socket| socket.leave_multicast_v6(group, interface))
     }
 
-    /// Whether what goes to a group of IPv4 also comes back to this host (`IP_MULTICAST_LOOP`).
+    /// Returns whether what goes to a group of IPv4 also comes back to this host (`IP_MULTICAST_LOOP`).
     ///
     /// # Errors
     ///
@@ -438,7 +438,7 @@ impl UdpSocket {
         self.io.with(|socket| socket.set_multicast_loop_v4(on))
     }
 
-    /// Whether what goes to a group of IPv6 also comes back to this host (`IPV6_MULTICAST_LOOP`).
+    /// Returns whether what goes to a group of IPv6 also comes back to this host (`IPV6_MULTICAST_LOOP`).
     ///
     /// # Errors
     ///
@@ -456,7 +456,8 @@ impl UdpSocket {
         self.io.with(|socket| socket.set_multicast_loop_v6(on))
     }
 
-    /// The time to live of packets to groups of IPv4 (`IP_MULTICAST_TTL`): 1, the local network, unless set.
+    /// Returns the time to live of packets to groups of IPv4 (`IP_MULTICAST_TTL`): 1, the local network,
+    /// unless set.
     ///
     /// # Errors
     ///
@@ -488,7 +489,7 @@ impl UdpSocket {
         self.io.with(|socket| socket.set_multicast_ttl_v4(ttl))
     }
 
-    /// The interface from which packets go to groups of IPv4, by its address (`IP_MULTICAST_IF`).
+    /// Returns the interface from which packets go to groups of IPv4, by its address (`IP_MULTICAST_IF`).
     ///
     /// # Errors
     ///
@@ -508,7 +509,7 @@ impl UdpSocket {
             .with(|socket| SockRef::from(socket).set_multicast_if_v4(&interface))
     }
 
-    /// How many routers a packet to a group of IPv6 may pass (`IPV6_MULTICAST_HOPS`).
+    /// Returns how many routers a packet to a group of IPv6 may pass (`IPV6_MULTICAST_HOPS`).
     ///
     /// # Errors
     ///
@@ -528,7 +529,7 @@ impl UdpSocket {
             .with(|socket| SockRef::from(socket).set_multicast_hops_v6(hops))
     }
 
-    /// The interface from which packets go to groups of IPv6, by its index (`IPV6_MULTICAST_IF`).
+    /// Returns the interface from which packets go to groups of IPv6, by its index (`IPV6_MULTICAST_IF`).
     ///
     /// # Errors
     ///
@@ -548,8 +549,8 @@ impl UdpSocket {
             .with(|socket| SockRef::from(socket).set_multicast_if_v6(interface))
     }
 
-    /// The size of the buffer for datagrams to be sent (`SO_SNDBUF`), in bytes, as the system counts them:
-    /// Linux reports twice what was asked for.
+    /// Returns the size of the buffer for datagrams to be sent (`SO_SNDBUF`), in bytes, as the system counts
+    /// them: Linux reports twice what was asked for.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -595,8 +596,8 @@ impl UdpSocket {
             .with(|socket| SockRef::from(socket).set_send_buffer_size(size))
     }
 
-    /// The size of the buffer for datagrams that have come (`SO_RCVBUF`), in bytes, as the system counts
-    /// them: Linux reports twice what was asked for. What does not fit is lost.
+    /// Returns the size of the buffer for datagrams that have come (`SO_RCVBUF`), in bytes, as the system
+    /// counts them: Linux reports twice what was asked for. What does not fit is lost.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

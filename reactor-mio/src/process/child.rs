@@ -71,8 +71,8 @@ impl Child {
         Ok(this)
     }
 
-    /// The system's number of the process; `None` once its end has been told, as another process may have
-    /// that number then.
+    /// Returns the system's number of the process; `None` once its end has been told, as another process may
+    /// have that number then.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -191,7 +191,7 @@ impl Child {
         poll_fn(|cx| self.poll_exit(cx)).await
     }
 
-    /// How the process has ended; `None` if it has not.
+    /// Returns how the process has ended; `None` if it has not.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

@@ -30,7 +30,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// A command without arguments, with this process's environment, folder and standard streams.
+    /// Makes a command without arguments, with this process's environment, folder and standard streams.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -48,7 +48,7 @@ impl Command {
         std::process::Command::new(program).into()
     }
 
-    /// The same as the standard library's.
+    /// Returns the standard library's command behind this one.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -65,7 +65,7 @@ impl Command {
         &self.std
     }
 
-    /// The same as the standard library's.
+    /// Returns the standard library's command behind this one, to be changed.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -78,7 +78,7 @@ impl Command {
         &mut self.std
     }
 
-    /// The same as the standard library's.
+    /// Turns the command into one of the standard library.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -204,7 +204,7 @@ impl Command {
         self
     }
 
-    /// The folder that the child starts in.
+    /// Sets the folder that the child starts in.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -225,7 +225,7 @@ impl Command {
         self
     }
 
-    /// Where the child's input comes from: this process's, if not set.
+    /// Sets where the child's input comes from: this process's, if not set.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -246,7 +246,7 @@ impl Command {
         self
     }
 
-    /// Where the child's output goes: to this process's, if not set.
+    /// Sets where the child's output goes: to this process's, if not set.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -270,7 +270,7 @@ impl Command {
         self
     }
 
-    /// Where the child's errors go: to this process's, if not set.
+    /// Sets where the child's errors go: to this process's, if not set.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -289,8 +289,8 @@ impl Command {
         self
     }
 
-    /// Whether a [`Child`] that is dropped before its end is killed; not, if not set. So are the futures of
-    /// [`status`](Self::status), [`output`](Self::output) and [`Child::wait_with_output`].
+    /// Sets whether a [`Child`] that is dropped before its end is killed; not, if not set. So are the futures
+    /// of [`status`](Self::status), [`output`](Self::output) and [`Child::wait_with_output`].
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -311,7 +311,7 @@ impl Command {
         self
     }
 
-    /// Whether a [`Child`] that is dropped before its end is killed.
+    /// Returns whether a [`Child`] that is dropped before its end is killed.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -421,25 +421,25 @@ impl Command {
 
 #[cfg(unix)]
 impl Command {
-    /// The user that the child runs as. Unix only.
+    /// Sets the user that the child runs as. Unix only.
     pub fn uid(&mut self, id: u32) -> &mut Command {
         std::os::unix::process::CommandExt::uid(&mut self.std, id);
         self
     }
 
-    /// The group that the child runs as. Unix only.
+    /// Sets the group that the child runs as. Unix only.
     pub fn gid(&mut self, id: u32) -> &mut Command {
         std::os::unix::process::CommandExt::gid(&mut self.std, id);
         self
     }
 
-    /// What the child finds as its own name. Unix only.
+    /// Sets what the child finds as its own name. Unix only.
     pub fn arg0(&mut self, arg: impl AsRef<OsStr>) -> &mut Command {
         std::os::unix::process::CommandExt::arg0(&mut self.std, arg);
         self
     }
 
-    /// The group of processes that the child belongs to; zero for one of its own. Unix only.
+    /// Sets the group of processes that the child belongs to; zero for one of its own. Unix only.
     pub fn process_group(&mut self, pgroup: i32) -> &mut Command {
         std::os::unix::process::CommandExt::process_group(&mut self.std, pgroup);
         self
@@ -448,7 +448,7 @@ impl Command {
 
 #[cfg(windows)]
 impl Command {
-    /// Flags for `CreateProcess`. Windows only.
+    /// Sets flags for `CreateProcess`. Windows only.
     pub fn creation_flags(&mut self, flags: u32) -> &mut Command {
         std::os::windows::process::CommandExt::creation_flags(&mut self.std, flags);
         self

@@ -360,7 +360,7 @@ macro_rules! readers {
 
         #[cfg(unix)]
         impl $name {
-            /// The descriptor, in blocking mode again. Unix only.
+            /// Returns the descriptor, in blocking mode again. Unix only.
             ///
             /// # Errors
             ///
@@ -389,7 +389,7 @@ impl std::os::fd::AsRawFd for ChildStdin {
 
 #[cfg(unix)]
 impl ChildStdin {
-    /// The descriptor, in blocking mode again. Unix only.
+    /// Returns the descriptor, in blocking mode again. Unix only.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// A future that is ready when the user presses Ctrl-C, for a clean end.
+/// Makes a future that is ready when the user presses Ctrl-C, for a clean end.
 ///
 /// Presses are noticed from the call on, so keep the future where they must not be missed. It
 /// may be awaited again, by reference, for the next press; several tasks may wait, each with a

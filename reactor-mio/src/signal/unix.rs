@@ -38,7 +38,7 @@ use crate::source::name::fresh;
 pub struct SignalKind(c_int);
 
 impl SignalKind {
-    /// A signal by its number, a real-time one for example.
+    /// Makes a signal by its number, a real-time one for example.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -50,7 +50,7 @@ impl SignalKind {
         Self(signal)
     }
 
-    /// The number of the signal.
+    /// Returns the number of the signal.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -354,7 +354,7 @@ impl Signal {
         }
     }
 
-    /// Which signal it listens to.
+    /// Returns the signal that is listened to.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

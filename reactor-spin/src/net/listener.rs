@@ -160,8 +160,8 @@ impl TcpListener {
         Ok(self.accepted(conn))
     }
 
-    /// The `poll` form of [`accept`](Self::accept). Any number of tasks can wait; those of them that have waited
-    /// longer than any [`accept`](Self::accept) are woken together.
+    /// [`accept`](Self::accept) as a poll function. Any number of tasks can wait; those of them that
+    /// have waited longer than any [`accept`](Self::accept) are woken together.
     pub fn poll_accept(
         &self,
         cx: &mut Context<'_>,
@@ -202,7 +202,7 @@ impl TcpListener {
         }
     }
 
-    /// A stream of the connections that arrive, without end.
+    /// Returns a stream of the connections that arrive, without end.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -222,7 +222,7 @@ impl TcpListener {
         Incoming { listener: self }
     }
 
-    /// The address that the listener listens at, with the port that was chosen for it.
+    /// Returns the address that the listener listens at, with the port that was chosen for it.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -316,7 +316,7 @@ pub struct Incoming<'a> {
 }
 
 impl Incoming<'_> {
-    /// The next connection; never `None`.
+    /// Returns the next connection; never `None`.
     ///
     /// # Cancel safety
     ///

@@ -24,7 +24,7 @@ const ADDRESSES: usize = 4;
 pub struct DnsBuffers<const QUERIES: usize>(Lazy<[Option<DnsQuery>; QUERIES]>);
 
 impl<const QUERIES: usize> DnsBuffers<QUERIES> {
-    /// Unused memory.
+    /// Makes unused memory for questions.
     pub const fn new() -> Self {
         Self(Lazy::Empty)
     }

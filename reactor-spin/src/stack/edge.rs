@@ -43,7 +43,7 @@ pub struct EdgeStack {
 }
 
 impl EdgeStack {
-    /// For a stack; up to four clients of a listener can connect at the same moment.
+    /// Makes the traits' side of a stack; up to four clients of a listener can connect at the same moment.
     pub const fn new(stack: &'static Stack) -> Self {
         Self {
             stack,

@@ -147,7 +147,7 @@ impl TcpListener {
         self.take().ok_or(Error::WouldBlock)
     }
 
-    /// A stream of the clients, without end.
+    /// Returns a stream of the clients, without end.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -165,7 +165,7 @@ impl TcpListener {
         Incoming { listener: self }
     }
 
-    /// Where it listens.
+    /// Returns the address that the listener listens at.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -192,7 +192,7 @@ impl TcpListener {
         Ok(None)
     }
 
-    /// How many routers a packet may pass.
+    /// Returns how many routers a packet may pass.
     ///
     /// # Errors
     ///
@@ -238,7 +238,7 @@ pub struct Incoming<'a> {
 }
 
 impl Incoming<'_> {
-    /// The next client; never `None`.
+    /// Returns the next client; never `None`.
     ///
     /// # Cancel safety
     ///

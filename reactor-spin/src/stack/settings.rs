@@ -71,7 +71,7 @@ pub struct TcpSettings {
 }
 
 impl TcpSettings {
-    /// The defaults, also in a constant.
+    /// Returns the defaults, also in a constant.
     pub const fn new() -> Self {
         Self {
             keep_alive: Some(KEEP_ALIVE),

@@ -581,7 +581,7 @@ impl TcpStream {
         split::owned(self)
     }
 
-    /// The other end's address.
+    /// Returns the other end's address.
     ///
     /// # Errors
     ///
@@ -591,7 +591,7 @@ impl TcpStream {
         endpoint.map(Into::into).ok_or(Error::NotConnected)
     }
 
-    /// This end's address.
+    /// Returns this end's address.
     ///
     /// # Errors
     ///
@@ -601,7 +601,7 @@ impl TcpStream {
         endpoint.map(Into::into).ok_or(Error::NotConnected)
     }
 
-    /// Whether small segments go out at once.
+    /// Returns whether small segments go out at once.
     ///
     /// # Errors
     ///
@@ -630,7 +630,7 @@ impl TcpStream {
         Ok(())
     }
 
-    /// How many routers a packet may pass.
+    /// Returns how many routers a packet of this connection may pass.
     ///
     /// # Errors
     ///
@@ -650,7 +650,7 @@ impl TcpStream {
         Ok(())
     }
 
-    /// How long the connection may be silent before the peer is asked whether it is still there.
+    /// Returns how long the connection may be silent before the peer is asked whether it is still there.
     pub fn keep_alive(&self) -> Option<Duration> {
         self.row(|_, socket| socket.keep_alive().map(Into::into))
     }
@@ -672,7 +672,7 @@ impl TcpStream {
         self.stack.kick();
     }
 
-    /// How long the peer may leave something unanswered.
+    /// Returns how long the peer may leave something unanswered.
     pub fn timeout(&self) -> Option<Duration> {
         self.row(|row, socket| row.peer.timeout(socket).map(Into::into))
     }
@@ -694,7 +694,7 @@ impl TcpStream {
         self.stack.kick();
     }
 
-    /// How long the peer may take nothing of what is left when the stream is dropped.
+    /// Returns how long the peer may take nothing of what is left when the stream is dropped.
     ///
     /// # Errors
     ///
@@ -731,7 +731,7 @@ impl TcpStream {
         Ok(())
     }
 
-    /// `None`: errors are reported by the operation that meets them.
+    /// Returns `None`: errors are reported by the operation that meets them.
     ///
     /// # Errors
     ///

@@ -386,7 +386,7 @@ impl UdpSocket {
         })
     }
 
-    /// Where it is bound.
+    /// Returns the address that the socket is bound to.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -404,7 +404,7 @@ impl UdpSocket {
         Ok(self.local)
     }
 
-    /// With whom it [talks](Self::connect).
+    /// Returns the address of the peer that the socket [talks](Self::connect) to.
     ///
     /// # Errors
     ///
@@ -415,7 +415,7 @@ impl UdpSocket {
         peer.map(Into::into).ok_or(Error::NotConnected)
     }
 
-    /// How many routers a datagram may pass.
+    /// Returns how many routers a datagram may pass.
     ///
     /// # Errors
     ///

@@ -38,7 +38,7 @@ impl<P: BroadcastRef> Sender<P> {
         self.0.send(message)
     }
 
-    /// An end that receives what is sent from now on.
+    /// Returns an end that receives what is sent from now on.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -58,7 +58,7 @@ impl<P: BroadcastRef> Sender<P> {
         }
     }
 
-    /// How many ends receive.
+    /// Returns how many ends receive.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -74,7 +74,7 @@ impl<P: BroadcastRef> Sender<P> {
         self.0.receiver_count()
     }
 
-    /// How many ends send.
+    /// Returns how many ends send.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -90,7 +90,7 @@ impl<P: BroadcastRef> Sender<P> {
         self.0.sender_count()
     }
 
-    /// How many messages there are that somebody has not received.
+    /// Returns how many messages there are that somebody has not received.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -108,7 +108,7 @@ impl<P: BroadcastRef> Sender<P> {
         self.0.len()
     }
 
-    /// Whether all have received all messages.
+    /// Returns whether all have received all messages.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -155,7 +155,7 @@ impl<P: BroadcastRef> Sender<P> {
         .await;
     }
 
-    /// Whether both send to the same channel.
+    /// Returns whether this end and another one send to one channel.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -170,7 +170,7 @@ impl<P: BroadcastRef> Sender<P> {
         core::ptr::eq::<Broadcast<_, _, _>>(&*self.0, &*other.0)
     }
 
-    /// What can become a sender again as long as there is one, and keeps nothing open.
+    /// Returns a handle that can become a sender again as long as there is one, and keeps nothing open.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -211,7 +211,7 @@ impl<P: BroadcastRef> fmt::Debug for Sender<P> {
 pub struct WeakSender<P: BroadcastRef>(P::Weak);
 
 impl<P: BroadcastRef> WeakSender<P> {
-    /// A sender, unless the last one has gone; then there will be none any more.
+    /// Returns a sender, unless the last one has gone; then there will be none any more.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -230,7 +230,7 @@ impl<P: BroadcastRef> WeakSender<P> {
         channel.add_sender_to_others().then(|| Sender(channel))
     }
 
-    /// How many ends send.
+    /// Returns how many ends send.
     pub fn strong_count(&self) -> usize {
         P::upgrade(&self.0).map_or(0, |channel| channel.sender_count())
     }

@@ -143,7 +143,7 @@ impl<P: WatchRef> Sender<P> {
         self.0.with(f)
     }
 
-    /// A copy of the value.
+    /// Returns a copy of the value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -161,7 +161,7 @@ impl<P: WatchRef> Sender<P> {
         self.0.get()
     }
 
-    /// The value. While it is borrowed it cannot be changed: see [`Receiver::borrow`].
+    /// Returns the value. While it is borrowed it cannot be changed: see [`Receiver::borrow`].
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -179,7 +179,7 @@ impl<P: WatchRef> Sender<P> {
         Ref::new(self.0.value.open(), false)
     }
 
-    /// Whether both change the same value.
+    /// Returns whether this end and another one change one value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -194,7 +194,7 @@ impl<P: WatchRef> Sender<P> {
         core::ptr::eq::<Watch<_, _>>(&*self.0, &*other.0)
     }
 
-    /// How many ends change the value.
+    /// Returns how many ends change the value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -240,7 +240,7 @@ impl<P: WatchRef> Sender<P> {
         .await;
     }
 
-    /// Whether nobody watches.
+    /// Returns whether nobody watches.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -257,7 +257,7 @@ impl<P: WatchRef> Sender<P> {
         self.0.receivers() == 0
     }
 
-    /// How many ends watch.
+    /// Returns how many ends watch.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -274,7 +274,7 @@ impl<P: WatchRef> Sender<P> {
         self.0.receivers()
     }
 
-    /// An end that watches; the present value is one that it has seen.
+    /// Returns an end that watches; the present value is one that it has seen.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

@@ -26,7 +26,7 @@ pub struct UCred {
 }
 
 impl UCred {
-    /// The effective user.
+    /// Returns the effective user.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -44,7 +44,7 @@ impl UCred {
         self.uid
     }
 
-    /// The effective group.
+    /// Returns the effective group.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -62,7 +62,7 @@ impl UCred {
         self.gid
     }
 
-    /// The process, where the system tells (Linux and Android) and it can be seen from here: one in a
+    /// Returns the process, where the system tells (Linux and Android) and it can be seen from here: one in a
     /// container that is not ours has no number.
     pub fn pid(&self) -> Option<i32> {
         self.pid

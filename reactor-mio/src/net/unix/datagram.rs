@@ -101,7 +101,7 @@ impl UnixDatagram {
         Ok(Self::attach(&reactor, socket))
     }
 
-    /// A socket without a name, to which nobody can send.
+    /// Makes a socket without a name, to which nobody can send.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -124,7 +124,7 @@ impl UnixDatagram {
         Ok(Self::attach(&reactor, mio::net::UnixDatagram::unbound()?))
     }
 
-    /// Two sockets that are connected to each other.
+    /// Makes two sockets that are connected to each other.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

@@ -203,12 +203,12 @@ impl UnixListener {
         (UnixStream::ours(self.acceptor.io.reactor(), socket), peer)
     }
 
-    /// The connections as a stream that never ends.
+    /// Returns the connections as a stream that never ends.
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self }
     }
 
-    /// The address that the socket is bound to.
+    /// Returns the address that the socket is bound to.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }

@@ -111,7 +111,7 @@ impl UnixStream {
         }
     }
 
-    /// Two streams that are connected to each other.
+    /// Makes two streams that are connected to each other.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
@@ -147,7 +147,7 @@ impl UnixStream {
         received
     }
 
-    /// Who is at the other end.
+    /// Returns who is at the other end.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
