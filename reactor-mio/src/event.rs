@@ -16,7 +16,7 @@ use crate::draw::poll_within;
 /// in the reactor: it wakes its task as any other waker does, and with that its runtime.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use polliwog::UserEvent;
 ///
 /// let mut event = UserEvent::new();
@@ -31,7 +31,7 @@ pub struct UserEvent {
 /// Triggers a [`UserEvent`]; made by [`UserEvent::trigger_handle`].
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::UserEvent;
 ///
@@ -83,7 +83,7 @@ impl UserEvent {
     /// Makes an event that has not been triggered.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::UserEvent;
     ///
@@ -108,7 +108,7 @@ impl UserEvent {
     /// Returns a handle that triggers the event, for any thread.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::UserEvent;
     ///
@@ -131,7 +131,7 @@ impl UserEvent {
     /// Triggers the event from where it is.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::UserEvent;
     ///
@@ -151,7 +151,7 @@ impl UserEvent {
     /// Waits until the event is or has been triggered since the last wait.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::UserEvent;
     ///
@@ -208,7 +208,7 @@ impl Trigger {
     /// Ends the current wait for the event, or the next one. Not for signal handlers.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::UserEvent;
     ///
@@ -228,7 +228,7 @@ impl Trigger {
     /// Returns whether the event still exists.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::UserEvent;
     ///

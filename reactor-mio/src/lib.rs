@@ -4,7 +4,7 @@
 //! [`block_on`] uses one that each thread has by default:
 //!
 //! ```
-//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 //! use polliwog::net::{TcpListener, TcpStream};
 //!
 //! polliwog::block_on(async {

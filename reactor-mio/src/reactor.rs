@@ -207,7 +207,7 @@ impl MioReactor {
     /// Returns how many sources are being watched.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// let runtime = polliwog::Runtime::new()?;
     /// assert_eq!(runtime.reactor().sources(), 0);
@@ -220,7 +220,7 @@ impl MioReactor {
     /// Returns how many sources can be watched at a time.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// let runtime = polliwog::Runtime::builder().max_sources(100).build()?;
     /// assert_eq!(runtime.reactor().max_sources(), 100);

@@ -21,7 +21,7 @@ pub const DEFAULT_MAX_TASKS: usize = 1 << 20;
 /// An executor with a [`MioReactor`], for one thread.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use polliwog::Runtime;
 ///
 /// let runtime = Runtime::builder().max_tasks(1000).build()?;
@@ -57,7 +57,7 @@ pub struct Runtime {
 /// The limits of a [`Runtime`]; made by [`Runtime::builder`].
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// use polliwog::Runtime;
 ///
 /// # fn main() -> std::io::Result<()> {
@@ -78,7 +78,7 @@ impl Builder {
     /// Sets whether the clock stands still at first, for a test: see [`time`](crate::time).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     /// use polliwog::time::sleep;
     /// use std::time::Duration;
@@ -97,7 +97,7 @@ impl Builder {
     /// The future of [`Runtime::block_on`] is one of them, so there is room for one at least.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -115,7 +115,7 @@ impl Builder {
     /// [`SourcesFull`](polliwog_core::sources::SourcesFull).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -131,7 +131,7 @@ impl Builder {
     /// Sets how many events are taken from the system per wait (1024).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -151,7 +151,7 @@ impl Builder {
     /// when the runtime is built.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -168,7 +168,7 @@ impl Builder {
     /// Makes the runtime.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -214,7 +214,7 @@ impl Runtime {
     /// Makes a runtime with the default limits.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -233,7 +233,7 @@ impl Runtime {
     /// Returns a builder, to set limits before the runtime is made.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -251,7 +251,7 @@ impl Runtime {
     /// next `block_on`.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -280,7 +280,7 @@ impl Runtime {
     /// Spawns a task, which runs during [`block_on`](Self::block_on).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -320,7 +320,7 @@ impl Runtime {
     /// Returns a spawner for this runtime's own thread.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -336,7 +336,7 @@ impl Runtime {
     /// Returns a handle for other threads.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -354,7 +354,7 @@ impl Runtime {
     /// sockets outside of [`block_on`](Self::block_on).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -377,7 +377,7 @@ impl Runtime {
     /// that nobody awaits when `main` is about to return.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
     /// # use std::sync::atomic::{AtomicBool, Ordering};
     /// # use std::time::Duration;
     /// use polliwog::{Runtime, spawn_blocking};
@@ -403,7 +403,7 @@ impl Runtime {
     /// no time.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -419,7 +419,7 @@ impl Runtime {
     /// Returns the reactor.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -433,7 +433,7 @@ impl Runtime {
     /// Returns the executor.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -535,7 +535,7 @@ fn default_runtime() -> Rc<Runtime> {
 /// their sockets. A [`Runtime`] of your own drops them when it is dropped.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// let answer = polliwog::block_on(async {
 ///     let task = polliwog::spawn(async { 42 }).unwrap();
 ///     task.await.unwrap()

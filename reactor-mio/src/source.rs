@@ -44,7 +44,7 @@ const ONE_READER: u8 = 4;
 /// # Example
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// # #[cfg(unix)] {
 /// use mio::unix::pipe;
 /// use polliwog::Registered;

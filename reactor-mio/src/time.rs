@@ -116,7 +116,7 @@ impl Runtime {
     /// Stops the clock: see [`time::pause`](pause).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -132,7 +132,7 @@ impl Runtime {
     /// Lets a paused clock go by itself again: see [`time::resume`](resume).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -148,7 +148,7 @@ impl Runtime {
     /// Returns whether the clock is paused.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {

@@ -10,7 +10,7 @@ use polliwog_core::{Deadline, Instant};
 /// On hardware this is a timer peripheral:
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use polliwog::{Clock, Deadline, Instant};
 /// use core::time::Duration;
 /// # mod timer { pub fn micros() -> u64 { 0 } pub fn disarm() {} pub fn arm(_: u64) {} }
@@ -88,7 +88,7 @@ impl<C: Clock + ?Sized> Clock for &C {
 /// With feature `alloc` it can be cloned, and all clones show the same time.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use polliwog::{Clock, VirtualClock};
 /// use core::time::Duration;
 ///

@@ -30,7 +30,7 @@ pub const DEFAULT_MAX_TASKS: usize = 1 << 20;
 ///
 #[cfg_attr(feature = "alloc", doc = "```")]
 #[cfg_attr(not(feature = "alloc"), doc = "```ignore")]
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use polliwog::{Runtime, time::sleep};
 /// use core::time::Duration;
 ///
@@ -43,7 +43,7 @@ pub const DEFAULT_MAX_TASKS: usize = 1 << 20;
 ///
 #[cfg_attr(feature = "alloc", doc = "```")]
 #[cfg_attr(not(feature = "alloc"), doc = "```ignore")]
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use polliwog::{RunError, Runtime};
 ///
 /// let forever = Runtime::new(1).try_block_on(core::future::pending::<()>());

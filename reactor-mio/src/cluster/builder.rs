@@ -16,7 +16,7 @@ type Hook = Option<Arc<dyn Fn(usize) + Send + Sync>>;
 /// How a [`Cluster`] is to be; made by [`Cluster::builder`].
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// use polliwog::Cluster;
 ///
 /// # fn main() -> std::io::Result<()> {
@@ -81,7 +81,7 @@ impl Builder {
     /// may use, by [`available_parallelism`](std::thread::available_parallelism).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -97,7 +97,7 @@ impl Builder {
     /// Sets what the threads are called: `name-0`, `name-1`, … (`polliwog`). A NUL byte in it ends it.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -115,7 +115,7 @@ impl Builder {
     /// Sets the size of each thread's stack, in bytes (what the standard library takes).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -132,7 +132,7 @@ impl Builder {
     /// its tasks spawn included. Beyond that, tasks of the cluster wait in the queue.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -149,7 +149,7 @@ impl Builder {
     /// Beyond that, spawning fails.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -172,7 +172,7 @@ impl Builder {
     /// Sets what happens when a worker panics ([`PanicPolicy::Shutdown`]).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::{Cluster, cluster::PanicPolicy};
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -189,7 +189,7 @@ impl Builder {
     /// else; again when it is restarted.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -209,7 +209,7 @@ impl Builder {
     /// dropped: when the cluster shuts down, and after a root has panicked.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -228,7 +228,7 @@ impl Builder {
     /// Starts the workers.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {

@@ -25,7 +25,7 @@ const BACKLOG: i32 = 4096;
 /// gone: a worker that is restarted finds the connections that came meanwhile.
 ///
 /// ```no_run
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use polliwog::Cluster;
 ///
 /// let cluster = Cluster::builder().build()?;

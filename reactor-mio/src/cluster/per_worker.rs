@@ -15,7 +15,7 @@ use super::worker::with_current;
 /// its thread, after the worker's tasks. (Not with the last clone of the `PerWorker`.)
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use std::cell::Cell;
 /// use polliwog::cluster::{Cluster, PerWorker};
 ///

@@ -41,7 +41,7 @@ impl Worker {
     /// Returns the worker on whose thread this is called, if it is one.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::cluster::Worker;
     ///
     /// assert!(Worker::current().is_none()); // this thread is no worker

@@ -44,7 +44,7 @@ pub fn stdin() -> Stdin {
 /// The program's input; made by [`stdin`].
 ///
 /// ```no_run
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// polliwog::block_on(async {
 ///     let mut buf = [0; 1024];
@@ -101,7 +101,7 @@ impl Stdin {
     /// Reads what is there, or waits for something; zero at the end. At a terminal more may come after that.
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// polliwog::block_on(async {
     ///     let mut input = polliwog::io::stdin();
@@ -126,7 +126,7 @@ impl Stdin {
     /// Returns whether the input is a terminal, at which somebody types.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// polliwog::block_on(async {
     ///     if polliwog::io::stdin().is_terminal() {

@@ -158,7 +158,7 @@ macro_rules! outputs {
             /// [`MAX_CHUNK`].
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             /// # fn main() -> std::io::Result<()> {
             /// polliwog::block_on(async {
             ///     let mut out = polliwog::io::stdout();
@@ -185,7 +185,7 @@ macro_rules! outputs {
             /// Writes all of `buf`.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             /// # fn main() -> std::io::Result<()> {
             /// polliwog::block_on(async {
             ///     polliwog::io::stdout().write_all(b"quak\n").await?;
@@ -208,7 +208,7 @@ macro_rules! outputs {
             /// Waits until the system has everything that was written.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             /// # fn main() -> std::io::Result<()> {
             /// polliwog::block_on(async {
             ///     let mut out = polliwog::io::stdout();
@@ -233,7 +233,7 @@ macro_rules! outputs {
             /// Returns whether the stream is a terminal.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             /// # fn main() -> std::io::Result<()> {
             /// polliwog::block_on(async {
             ///     let colours = polliwog::io::stdout().is_terminal();

@@ -20,7 +20,7 @@ impl<T: sealed::Resolve + ?Sized> ToSocketAddrs for T {}
 /// Looks up a name, on the blocking pool.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// # polliwog_mio::block_on(async {
 /// let addrs = polliwog::net::lookup_host(("127.0.0.1", 80)).await?;
 /// assert_eq!(addrs, ["127.0.0.1:80".parse().unwrap()]);

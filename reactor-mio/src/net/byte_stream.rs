@@ -74,7 +74,7 @@ macro_rules! byte_stream {
             /// Takes over a connected socket of the standard library and makes it non-blocking.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("fn take_over(socket: ", stringify!($std), ") -> std::io::Result<", stringify!($stream), "> {")]
@@ -99,7 +99,7 @@ macro_rules! byte_stream {
             /// Gives the socket to the standard library. It stays non-blocking.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("fn hand_over(stream: ", stringify!($stream), ") -> std::io::Result<", stringify!($std), "> {")]
@@ -120,7 +120,7 @@ macro_rules! byte_stream {
             /// once if `buf` is empty.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn count_bytes(stream: &", stringify!($stream), ") -> std::io::Result<usize> {")]
@@ -153,7 +153,7 @@ macro_rules! byte_stream {
             /// Fills `buf`.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn length(stream: &", stringify!($stream), ") -> std::io::Result<u32> {")]
@@ -187,7 +187,7 @@ macro_rules! byte_stream {
             /// Writes from `buf` and returns how many bytes were taken; zero only if `buf` is empty.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn send_some(stream: &", stringify!($stream), ", bytes: &[u8]) -> std::io::Result<usize> {")]
@@ -210,7 +210,7 @@ macro_rules! byte_stream {
             /// Writes all of `buf`.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn greet(stream: &", stringify!($stream), ") -> std::io::Result<()> {")]
@@ -242,7 +242,7 @@ macro_rules! byte_stream {
             /// [`read`](Self::read) into several buffers, one after the other, by one system call.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             /// use std::io::{self, IoSliceMut};
             ///
@@ -268,7 +268,7 @@ macro_rules! byte_stream {
             /// [`write`](Self::write) from several buffers, one after the other, by one system call.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             /// use std::io::{self, IoSlice};
             ///
@@ -326,7 +326,7 @@ macro_rules! byte_stream {
             /// Reads without taking the bytes away; zero at the end of the stream, or if `buf` is empty.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn is_tls(stream: &", stringify!($stream), ") -> std::io::Result<bool> {")]
@@ -357,7 +357,7 @@ macro_rules! byte_stream {
             /// Reads if that does not have to wait.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             /// use std::io::{self, ErrorKind};
             ///
@@ -383,7 +383,7 @@ macro_rules! byte_stream {
             /// Writes if that does not have to wait.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("fn offer(stream: &", stringify!($stream), ", bytes: &[u8]) -> usize {")]
@@ -405,7 +405,7 @@ macro_rules! byte_stream {
             /// Waits until [`try_read`](Self::try_read) may have something to return. It may be wrong.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             /// use std::io::{self, ErrorKind};
             ///
@@ -437,7 +437,7 @@ macro_rules! byte_stream {
             /// Waits until [`try_write`](Self::try_write) may have room. It may be wrong.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn send_when_possible(stream: &", stringify!($stream), ", bytes: &[u8]) -> std::io::Result<usize> {")]
@@ -584,7 +584,7 @@ macro_rules! byte_stream {
             /// Closes one or both directions of the connection.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             /// use std::net::Shutdown;
             ///
@@ -613,7 +613,7 @@ macro_rules! byte_stream {
             /// Returns the address of the other end.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("fn log(stream: &", stringify!($stream), ") {")]
@@ -631,7 +631,7 @@ macro_rules! byte_stream {
             /// Returns the address of this end.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("fn log(stream: &", stringify!($stream), ") {")]
@@ -662,7 +662,7 @@ macro_rules! byte_stream {
             /// name the type then, as in `TcpStream::split(&stream)`.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn ask(stream: &", stringify!($stream), ", question: &[u8], answer: &mut [u8]) -> std::io::Result<()> {")]
@@ -680,7 +680,7 @@ macro_rules! byte_stream {
             /// the writing half closes that direction.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn talk(stream: ", stringify!($stream), ") -> std::io::Result<()> {")]

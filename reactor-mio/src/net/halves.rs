@@ -239,7 +239,7 @@ macro_rules! halves {
         /// Two halves that belong to different streams, given back.
         ///
         /// ```
-        /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+        /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
         #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
         ///
         #[doc = concat!("fn join_again(stream: ", stringify!($stream), ") -> ", stringify!($stream), " {")]
@@ -277,7 +277,7 @@ macro_rules! halves {
             /// Makes one stream of two halves again.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("fn join_again(stream: ", stringify!($stream), ") -> ", stringify!($stream), " {")]
@@ -308,7 +308,7 @@ macro_rules! halves {
             /// Makes one stream of two halves again.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("fn join_again(stream: ", stringify!($stream), ") -> ", stringify!($stream), " {")]
@@ -339,7 +339,7 @@ macro_rules! halves {
             /// Drops the half and leaves the writing direction open.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             /// /// Reads on, without telling the peer that nothing more will be sent.

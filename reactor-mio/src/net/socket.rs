@@ -20,7 +20,7 @@ use crate::reactor::MioReactor;
 /// `TcpListener::bind`, this leaves `SO_REUSEADDR` to you.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use polliwog::net::{TcpSocket, TcpStream};
 ///
 /// polliwog::block_on(async {
@@ -49,7 +49,7 @@ impl TcpSocket {
     /// Makes a socket for IPv4.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::TcpSocket;
     ///
@@ -90,7 +90,7 @@ impl TcpSocket {
     /// non-blocking: the way from other crates that make sockets.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::net::TcpSocket;
     /// use std::net::TcpStream;
     ///
@@ -115,7 +115,7 @@ impl TcpSocket {
     /// (`SO_REUSEADDR`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::TcpSocket;
     ///
@@ -137,7 +137,7 @@ impl TcpSocket {
     /// (`SO_REUSEADDR`). On Windows it allows others to take the address away.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::TcpSocket;
     ///
@@ -181,7 +181,7 @@ impl TcpSocket {
     /// Returns the address that the socket is bound to.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::TcpSocket;
     ///
@@ -214,7 +214,7 @@ impl TcpSocket {
     /// Binds the socket to an address: where it will listen, or what it will connect from.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::TcpSocket;
     ///
@@ -236,7 +236,7 @@ impl TcpSocket {
     /// Connects.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::{TcpListener, TcpSocket};
     ///
@@ -271,7 +271,7 @@ impl TcpSocket {
     /// Listens. At most `backlog` connections, or as many as the system grants, wait to be accepted.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::TcpSocket;
     ///

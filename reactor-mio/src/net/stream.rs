@@ -29,7 +29,7 @@ use crate::source::Registered;
 /// [`TcpSocket`](super::TcpSocket).
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use polliwog::net::{TcpListener, TcpStream};
 ///
 /// polliwog::block_on(async {
@@ -58,7 +58,7 @@ impl TcpStream {
     /// [RFC 8305]: https://www.rfc-editor.org/rfc/rfc8305
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::{TcpListener, TcpStream};
     ///
@@ -88,7 +88,7 @@ impl TcpStream {
     /// [`connect`](Self::connect), the looking up of a name included, that gives up after a time.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
     /// use polliwog::net::{TcpListener, TcpStream};
     /// use std::time::Duration;
     ///
@@ -149,7 +149,7 @@ impl TcpStream {
     /// Returns the time to live of outgoing packets (`IP_TTL`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::{TcpListener, TcpStream};
     ///
@@ -173,7 +173,7 @@ impl TcpStream {
     /// Sets the time to live of outgoing packets (`IP_TTL`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::net::TcpStream;
     ///
     /// fn for_neighbours_only(stream: &TcpStream) -> std::io::Result<()> {

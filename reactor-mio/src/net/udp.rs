@@ -22,7 +22,7 @@ use crate::source::Registered;
 /// one of them.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use polliwog::net::UdpSocket;
 ///
 /// polliwog::block_on(async {
@@ -44,7 +44,7 @@ impl UdpSocket {
     /// Binds to the first address of `addr` that works.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -87,7 +87,7 @@ impl UdpSocket {
     /// Sets the peer that [`send`](Self::send) and [`recv`](Self::recv) talk to.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -121,7 +121,7 @@ impl UdpSocket {
     /// Sends a datagram to the first address of `addr`.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -167,7 +167,7 @@ impl UdpSocket {
     /// Sends a datagram to an address, if that does not have to wait.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -191,7 +191,7 @@ impl UdpSocket {
     /// Reads a datagram, says where it came from, and leaves it there for whoever receives it.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -250,7 +250,7 @@ impl UdpSocket {
     /// Returns whether datagrams may go to broadcast addresses (`SO_BROADCAST`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -272,7 +272,7 @@ impl UdpSocket {
     /// Sets whether datagrams may go to broadcast addresses (`SO_BROADCAST`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -295,7 +295,7 @@ impl UdpSocket {
     /// Returns the time to live of outgoing packets (`IP_TTL`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -318,7 +318,7 @@ impl UdpSocket {
     /// Sets the time to live of outgoing packets (`IP_TTL`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -341,7 +341,7 @@ impl UdpSocket {
     /// it is [`UNSPECIFIED`](Ipv4Addr::UNSPECIFIED).
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     /// use std::net::Ipv4Addr;
@@ -376,7 +376,7 @@ impl UdpSocket {
     /// zero.
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -418,7 +418,7 @@ impl UdpSocket {
     /// Sets whether what goes to a group of IPv4 also comes back to this host (`IP_MULTICAST_LOOP`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -469,7 +469,7 @@ impl UdpSocket {
     /// Sets the time to live of packets to groups of IPv4 (`IP_MULTICAST_TTL`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -553,7 +553,7 @@ impl UdpSocket {
     /// them: Linux reports twice what was asked for.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -576,7 +576,7 @@ impl UdpSocket {
     /// Asks for a size of the buffer for datagrams to be sent (`SO_SNDBUF`), in bytes.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -600,7 +600,7 @@ impl UdpSocket {
     /// counts them: Linux reports twice what was asked for. What does not fit is lost.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -623,7 +623,7 @@ impl UdpSocket {
     /// Asks for a size of the buffer for datagrams that have come (`SO_RCVBUF`), in bytes.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///

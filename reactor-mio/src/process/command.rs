@@ -33,7 +33,7 @@ impl Command {
     /// Makes a command without arguments, with this process's environment, folder and standard streams.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -51,7 +51,7 @@ impl Command {
     /// Returns the standard library's command behind this one.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -68,7 +68,7 @@ impl Command {
     /// Returns the standard library's command behind this one, to be changed.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::Command;
     ///
     /// let mut command = Command::new("frog");
@@ -81,7 +81,7 @@ impl Command {
     /// Turns the command into one of the standard library.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::Command;
     ///
     /// let command: std::process::Command = Command::new("frog").into_std();
@@ -93,7 +93,7 @@ impl Command {
     /// Adds an argument.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -114,7 +114,7 @@ impl Command {
     /// Adds arguments.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -139,7 +139,7 @@ impl Command {
     /// Sets a variable of the environment.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -160,7 +160,7 @@ impl Command {
     /// Sets variables of the environment.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::Command;
     ///
     /// let mut command = Command::new("frog");
@@ -179,7 +179,7 @@ impl Command {
     /// Takes a variable out of the environment.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::Command;
     ///
     /// let mut command = Command::new("frog");
@@ -193,7 +193,7 @@ impl Command {
     /// Begins with an empty environment.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::Command;
     ///
     /// let mut command = Command::new("frog");
@@ -207,7 +207,7 @@ impl Command {
     /// Sets the folder that the child starts in.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -228,7 +228,7 @@ impl Command {
     /// Sets where the child's input comes from: this process's, if not set.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::{Command, Stdio};
     ///
@@ -249,7 +249,7 @@ impl Command {
     /// Sets where the child's output goes: to this process's, if not set.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::{Command, Stdio};
     ///
@@ -273,7 +273,7 @@ impl Command {
     /// Sets where the child's errors go: to this process's, if not set.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::{Command, Stdio};
     ///
@@ -293,7 +293,7 @@ impl Command {
     /// of [`status`](Self::status), [`output`](Self::output) and [`Child::wait_with_output`].
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -314,7 +314,7 @@ impl Command {
     /// Returns whether a [`Child`] that is dropped before its end is killed.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::Command;
     ///
     /// assert!(!Command::new("frog").get_kill_on_drop());
@@ -326,7 +326,7 @@ impl Command {
     /// Starts the program.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -356,7 +356,7 @@ impl Command {
     /// The program starts with the call, not with the first poll.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -390,7 +390,7 @@ impl Command {
     /// The program starts with the call, not with the first poll.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///

@@ -19,7 +19,7 @@ const CHUNK: usize = 64 * 1024;
 /// Dropping it, or closing it as a [`futures_io::AsyncWrite`], tells the child that this is all.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::process::{Command, Stdio};
 ///
@@ -49,7 +49,7 @@ impl ChildStdin {
     /// Takes over a pipe of the standard library.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::ChildStdin;
     ///
     /// fn take_over(pipe: std::process::ChildStdin) -> std::io::Result<ChildStdin> {
@@ -67,7 +67,7 @@ impl ChildStdin {
     /// Writes, and returns how many bytes the pipe took.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::ChildStdin;
     ///
     /// async fn offer(input: &mut ChildStdin, bytes: &[u8]) -> std::io::Result<usize> {
@@ -90,7 +90,7 @@ impl ChildStdin {
     /// Writes all of `buf`.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::ChildStdin;
     ///
     /// async fn ask(input: &mut ChildStdin) -> std::io::Result<()> {
@@ -119,7 +119,7 @@ impl ChildStdin {
     /// Waits until the pipe has everything that was written. On Unix it has.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::ChildStdin;
     ///
     /// async fn ask(input: &mut ChildStdin) -> std::io::Result<()> {

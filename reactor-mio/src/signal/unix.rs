@@ -1,7 +1,7 @@
 //! The signals of Unix, as streams.
 //!
 //! ```
-//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 //! use polliwog::signal::unix::{SignalKind, signal};
 //!
 //! polliwog::block_on(async {
@@ -41,7 +41,7 @@ impl SignalKind {
     /// Makes a signal by its number, a real-time one for example.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::signal::unix::SignalKind;
     ///
     /// assert_eq!(SignalKind::from_raw(15), SignalKind::terminate());
@@ -53,7 +53,7 @@ impl SignalKind {
     /// Returns the number of the signal.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::signal::unix::SignalKind;
     ///
     /// assert_eq!(SignalKind::terminate().as_raw_value(), 15);
@@ -70,7 +70,7 @@ impl SignalKind {
     /// `SIGCHLD`: a child process has ended, stopped or gone on. Ignored by default.
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::signal::unix::{SignalKind, signal};
     ///
@@ -89,7 +89,7 @@ impl SignalKind {
     /// default.
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::signal::unix::{SignalKind, signal};
     ///
@@ -122,7 +122,7 @@ impl SignalKind {
     /// `SIGINT`: the user presses Ctrl-C. Ends the process by default; see also [`ctrl_c`](super::ctrl_c).
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::signal::unix::{SignalKind, signal};
     ///
@@ -154,7 +154,7 @@ impl SignalKind {
     /// `SIGTERM`: the process shall end. Ends it by default.
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::signal::unix::{SignalKind, signal};
     ///
@@ -171,7 +171,7 @@ impl SignalKind {
     /// `SIGUSR1`: what the program makes of it. Ends the process by default.
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::signal::unix::{SignalKind, signal};
     ///
@@ -196,7 +196,7 @@ impl SignalKind {
     /// `SIGWINCH`: the terminal has another size. Ignored by default.
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::signal::unix::{SignalKind, signal};
     ///
@@ -258,7 +258,7 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
 /// If that ends or stops the process, it does so, whoever listens. Listeners still hear of other signals.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// use polliwog::signal::unix::{SignalKind, restore_default};
 ///
 /// restore_default(SignalKind::hangup()).unwrap();
@@ -276,7 +276,7 @@ pub fn restore_default(kind: SignalKind) -> io::Result<()> {
 /// [`recv`](Self::recv) would return.
 ///
 /// ```no_run
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::signal::unix::{SignalKind, signal};
 /// use polliwog::select;
@@ -310,7 +310,7 @@ impl Signal {
     /// inside of another one.
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::signal::unix::{SignalKind, signal};
     ///
@@ -357,7 +357,7 @@ impl Signal {
     /// Returns the signal that is listened to.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::signal::unix::{SignalKind, signal};
     ///

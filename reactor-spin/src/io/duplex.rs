@@ -16,7 +16,7 @@ use crate::Error;
 /// holds at most `capacity` bytes (at least one).
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// # polliwog_spin::Runtime::new(0).block_on(async {
 /// let (near, far) = polliwog::io::duplex(64);
 /// near.write_all(b"ping").await?;

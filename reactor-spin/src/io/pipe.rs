@@ -16,7 +16,7 @@ use crate::Error;
 /// inside one task, the stack will do.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use polliwog::io::Pipe;
 /// # polliwog_spin::block_on(async {
 /// let mut pipe = Pipe::<8>::new();

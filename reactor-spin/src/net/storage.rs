@@ -63,7 +63,7 @@ pub(crate) trait Storage: Sync {
 /// `BYTES` bytes takes. Where there is an operating system a mutex is used.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use polliwog::net::StaticNetwork;
 ///
 /// static NET: StaticNetwork<2, 8, 256> = StaticNetwork::new();

@@ -270,7 +270,7 @@ impl Drop for Question<'_> {
 /// Looks up a name with a port, as in `"example.org:80"`; an address in writing stands for itself.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// # use polliwog_spin::Error;
 /// use polliwog::stack::{Stack, TcpStream, lookup_host};
 ///

@@ -17,7 +17,7 @@ const BACKLOG: usize = 4;
 /// listens and, with feature `dns`, looks up names.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use core::net::SocketAddr;
 /// use edge_nal::{Readable, TcpAccept, TcpBind};
 /// use edge_nal::io::{Read, Write};

@@ -31,7 +31,7 @@ impl<T> Lazy<T> {
 /// zero at first and need not lie in flash.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use polliwog::stack::{Buffers, Sockets};
 ///
 /// let mut sockets: Sockets<5, 4> = Sockets::new();

@@ -397,7 +397,7 @@ impl Stack {
     /// Returns the memory of a socket that was dropped, if there is any of this size: for another one.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
     /// # use polliwog_spin::{Error, net::ToSocketAddrs};
     /// use polliwog::stack::{Stack, UdpBuffers, UdpSocket};
     ///

@@ -24,7 +24,7 @@ use crate::source::Registered;
 /// The file of its name stays when it is dropped: see [`net::unix`](crate::net::unix).
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use polliwog::net::{UnixListener, UnixStream};
 ///
 /// # let path = std::env::temp_dir().join(format!("polliwog-doc-listener-{}", std::process::id()));
@@ -47,7 +47,7 @@ impl UnixListener {
     /// Listens at a path. One that begins with a zero byte is an abstract name on Linux.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UnixListener;
     ///
@@ -90,7 +90,7 @@ impl UnixListener {
     /// Takes over a listening socket of the standard library and makes it non-blocking.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::net::UnixListener;
     ///
     /// /// `socket` was inherited, from systemd for example.
@@ -113,7 +113,7 @@ impl UnixListener {
     /// Gives the socket to the standard library. It stays non-blocking.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::net::UnixListener;
     ///
     /// fn hand_over(listener: UnixListener) -> std::io::Result<std::os::unix::net::UnixListener> {
@@ -131,7 +131,7 @@ impl UnixListener {
     /// Waits for the next connection, and says where it comes from: from an unnamed address as a rule.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::{UnixListener, UnixStream};
     ///
@@ -179,7 +179,7 @@ impl UnixListener {
     /// Takes a connection if one waits.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::net::UnixListener;
     ///
     /// fn is_busy(listener: &UnixListener) -> bool {
@@ -211,7 +211,7 @@ impl UnixListener {
     /// Returns the address that the socket is bound to.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UnixListener;
     ///

@@ -31,7 +31,7 @@ const REST: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mil
 /// [`into_split`](Self::into_split) (owned).
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use polliwog::net::UnixStream;
 ///
 /// polliwog::block_on(async {
@@ -57,7 +57,7 @@ impl UnixStream {
     /// 64 ms: Linux tells of no better time.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::{UnixListener, UnixStream};
     ///
@@ -114,7 +114,7 @@ impl UnixStream {
     /// Makes two streams that are connected to each other.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UnixStream;
     ///
@@ -150,7 +150,7 @@ impl UnixStream {
     /// Returns who is at the other end.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UnixStream;
     ///
