@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::{join, join_all};
 use polliwog_core::Reactor;
 use polliwog_core::reactor::Deadline;
