@@ -6,11 +6,10 @@
 //! ```
 //!
 //! The first line that it prints is `listening on 127.0.0.1:6379`; `RUST_LOG=info` shows
-//! connections. The commands are in `shared/redis.rs`; a microcontroller's firmware compiles the
-//! same file.
+//! connections. The commands are in `shared/redis`; a microcontroller's firmware compiles the
+//! same files.
 #![forbid(unsafe_code)]
 
-use std::cell::RefCell;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -23,28 +22,36 @@ use polliwog::time::sleep;
 use polliwog::{Runtime, signal, spawn, yield_now};
 
 use options::Asked;
-use redis::Store;
+use redis::Redis;
 
 #[path = "shared/options.rs"]
 mod options;
-#[path = "shared/redis.rs"]
+#[path = "shared/redis/mod.rs"]
 mod redis;
 
 const HELP: &str = "\
-A small Redis: PING, ECHO, GET, SET, DEL, EXISTS, INCR, APPEND, DBSIZE, QUIT.
+A small Redis:
+  GET SET SETNX GETSET GETDEL MGET MSET APPEND STRLEN INCR DECR INCRBY DECRBY
+  DEL UNLINK EXISTS KEYS TYPE DBSIZE FLUSHALL EXPIRE PEXPIRE TTL PTTL PERSIST
+  PUBLISH SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE PUNSUBSCRIBE PING ECHO QUIT
 
 Usage: mini-redis [OPTIONS]
 
   --addr HOST:PORT    where to listen [127.0.0.1:6379]; with port 0 any free port
   --help              this text
 
-It stores 256 KiB, commands and values can be 16 KiB long. RUST_LOG=info shows connections.
-Ctrl-C ends the server.
+It stores 256 KiB; commands and values can be 16 KiB long, messages 8 KiB. Subscribers who are
+64 KiB behind are closed. RUST_LOG=info shows connections. Ctrl-C ends the server.
 ";
 
 /// Bytes of a connection's two buffers each.
 const BUFFER: usize = 16 << 10;
-type Shared = Rc<RefCell<Store<{ 256 << 10 }>>>;
+type Shared = Rc<Redis<{ 256 << 10 }, { 64 << 10 }>>;
+
+/// Milliseconds, for keys that expire.
+fn now() -> u64 {
+    polliwog::Instant::now().as_duration().as_millis() as u64
+}
 
 fn run() -> Result<(), (u8, String)> {
     let mut addr = "127.0.0.1:6379".to_owned();
@@ -80,7 +87,7 @@ async fn until_ctrl_c(addr: &str) -> io::Result<()> {
 
 /// Accepts connections for ever.
 async fn serve(listener: TcpListener) {
-    let store = Shared::new(RefCell::new(Store::new()));
+    let store = Shared::new(Redis::new(now));
     loop {
         match listener.accept().await {
             // Without room for another task the connection is dropped, which closes it.
@@ -99,7 +106,7 @@ async fn serve(listener: TcpListener) {
 
 async fn handle(stream: TcpStream, peer: SocketAddr, store: Shared) {
     info!("{peer}: connected");
-    match redis::serve::<BUFFER, _, _>(stream, &store).await {
+    match redis::serve::<BUFFER, _, _, _>(stream, &store).await {
         Ok(commands) => info!("{peer}: closed after {commands} commands"),
         Err(error) => info!("{peer}: lost: {error}"),
     }

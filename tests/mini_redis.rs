@@ -1,5 +1,6 @@
 //! Starts the example `mini-redis` as a user would and talks to it as Redis' clients do. The
-//! firmware's `check-redis` goes further, with `redis-cli`, and checks the chip's server, too.
+//! firmware's `check-redis` goes further, with `redis-cli`, and checks the chip's server, too;
+//! `tests/ecosystem` compares it with a real Redis.
 #![cfg(all(unix, feature = "mio"))]
 
 mod support;
@@ -68,8 +69,14 @@ fn answers_commands_of_both_forms() {
         (b"INCR count\n", b":2\r\n"),
         (b"DBSIZE\n", b":2\r\n"),
         (b"DEL key count other\n", b":2\r\n"),
-        (b"GET\n", b"-ERR wrong number of arguments\r\n"),
-        (b"FROBNICATE\n", b"-ERR unknown command\r\n"),
+        (
+            b"GET\n",
+            b"-ERR wrong number of arguments for 'get' command\r\n",
+        ),
+        (
+            b"FROBNICATE\n",
+            b"-ERR unknown command 'FROBNICATE', with args beginning with: \r\n",
+        ),
     ] {
         client.write_all(command).unwrap();
         expect(&mut client, answer);
@@ -118,11 +125,17 @@ fn says_which_limit_was_hit() {
     // A value that could be stored but never sent.
     let longest = (16 << 10) - 64;
     client.write_all(set(0, longest + 1).as_bytes()).unwrap();
-    expect(&mut client, b"-ERR the value is too long\r\n");
+    expect(
+        &mut client,
+        b"-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n",
+    );
     client.write_all(set(0, longest).as_bytes()).unwrap();
     expect(&mut client, b"+OK\r\n");
     client.write_all(b"APPEND 0000 v\n").unwrap();
-    expect(&mut client, b"-ERR the value would be too long\r\n");
+    expect(
+        &mut client,
+        b"-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n",
+    );
     // Keys, values and four bytes for each in 256 KiB.
     let rest = (256 << 10) - (8 + longest);
     let (full, last) = (rest / (8 + 1000), rest % (8 + 1000));
@@ -133,11 +146,17 @@ fn says_which_limit_was_hit() {
     client
         .write_all(set(9999, last - 8 + 1).as_bytes())
         .unwrap();
-    expect(&mut client, b"-OOM the store is full\r\n");
+    expect(
+        &mut client,
+        b"-OOM command not allowed when used memory > 'maxmemory'.\r\n",
+    );
     client.write_all(set(9999, last - 8).as_bytes()).unwrap();
     expect(&mut client, b"+OK\r\n");
     client.write_all(b"INCR x\nDEL 0000\nINCR x\n").unwrap();
-    expect(&mut client, b"-OOM the store is full\r\n:1\r\n:1\r\n");
+    expect(
+        &mut client,
+        b"-OOM command not allowed when used memory > 'maxmemory'.\r\n:1\r\n:1\r\n",
+    );
 }
 
 #[test]
@@ -147,18 +166,24 @@ fn ends_the_connection_after_what_is_no_command() {
     for (junk, answer) in [
         (
             &b"*1\r\n:5\r\n"[..],
-            &b"-ERR Protocol error: expected '$'\r\n"[..],
+            &b"-ERR Protocol error: expected '$', got ':'\r\n"[..],
         ),
-        (b"*-1\r\n", b"-ERR Protocol error: invalid length\r\n"),
+        (
+            b"*x\r\n",
+            b"-ERR Protocol error: invalid multibulk length\r\n",
+        ),
         (
             b"*1\r\n$99999999999999999999\r\n",
-            b"-ERR Protocol error: invalid length\r\n",
+            b"-ERR Protocol error: invalid bulk length\r\n",
         ),
         (
             b"*1\r\n$1\r\nxyz",
             b"-ERR Protocol error: a word has no end\r\n",
         ),
-        (&[b'x'; 16 << 10], b"-ERR the command is too long\r\n"),
+        (
+            &[b'x'; 16 << 10],
+            b"-ERR Protocol error: too big inline request\r\n",
+        ),
     ] {
         let mut client = connect(addr);
         client.write_all(junk).unwrap();
@@ -189,6 +214,62 @@ fn one_store_for_all() {
     let mut client = connect(addr);
     client.write_all(b"GET together\n").unwrap();
     expect(&mut client, b"$4\r\n2000\r\n");
+}
+
+#[test]
+fn keys_expire_and_those_without_a_time_stay() {
+    let (_program, addr) = start();
+    let mut client = connect(addr);
+    client
+        .write_all(b"SET a 1 PX 1\nSET b 1 EX 1000\nSET c 1\nEXPIRE c 0\nSET d 1\n")
+        .unwrap();
+    expect(&mut client, b"+OK\r\n+OK\r\n+OK\r\n:1\r\n+OK\r\n");
+    thread::sleep(Duration::from_millis(20));
+    client
+        .write_all(b"GET a\nDBSIZE\nTTL d\nPERSIST b\nTTL b\n")
+        .unwrap();
+    expect(&mut client, b"$-1\r\n:2\r\n:-1\r\n:1\r\n:-1\r\n");
+}
+
+#[test]
+fn what_is_published_goes_to_whoever_wants_it() {
+    let (_program, addr) = start();
+    let (mut one, mut other, mut publisher) = (connect(addr), connect(addr), connect(addr));
+    one.write_all(b"SUBSCRIBE pond\n").unwrap();
+    expect(&mut one, b"*3\r\n$9\r\nsubscribe\r\n$4\r\npond\r\n:1\r\n");
+    other.write_all(b"PSUBSCRIBE [op]*\n").unwrap();
+    expect(
+        &mut other,
+        b"*3\r\n$10\r\npsubscribe\r\n$5\r\n[op]*\r\n:1\r\n",
+    );
+    publisher
+        .write_all(b"PUBLISH pond frog\nPUBLISH ocean whale\nPUBLISH lake none\n")
+        .unwrap();
+    expect(&mut publisher, b":2\r\n:1\r\n:0\r\n");
+    expect(
+        &mut one,
+        b"*3\r\n$7\r\nmessage\r\n$4\r\npond\r\n$4\r\nfrog\r\n",
+    );
+    let head = b"*4\r\n$8\r\npmessage\r\n$5\r\n[op]*\r\n";
+    expect(
+        &mut other,
+        &[&head[..], b"$4\r\npond\r\n$4\r\nfrog\r\n"].concat(),
+    );
+    expect(
+        &mut other,
+        &[&head[..], b"$5\r\nocean\r\n$5\r\nwhale\r\n"].concat(),
+    );
+    // Messages are limited, so that every subscriber has room for one.
+    let text = "x".repeat(9 << 10);
+    publisher
+        .write_all(format!("PUBLISH pond {text}\n").as_bytes())
+        .unwrap();
+    expect(&mut publisher, b"-ERR the message is too long\r\n");
+    one.write_all(b"UNSUBSCRIBE\nPING\n").unwrap();
+    expect(
+        &mut one,
+        b"*3\r\n$11\r\nunsubscribe\r\n$4\r\npond\r\n:0\r\n+PONG\r\n",
+    );
 }
 
 #[test]

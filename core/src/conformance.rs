@@ -17,6 +17,9 @@ use crate::interrupt::masked;
 use crate::{Deadline, Executor, Instant, Reactor, TaskPool};
 
 #[cfg(not(target_os = "none"))]
+#[doc(hidden)]
+pub mod facade;
+#[cfg(not(target_os = "none"))]
 mod threads;
 
 /// Checks the contract of [`Reactor`] on this thread: clock, deadlines, the sticky unparker,

@@ -251,7 +251,7 @@ impl ForeignTimers {
     /// The timer of the task that this waker wakes, if it is one of this executor.
     #[cfg(lean)]
     fn task_timer(&self, core: &Core, waker: &Waker) -> Option<&'static TaskTimer> {
-        let index = waker::index_in(core.blocks.get(), waker)?;
+        let index = waker::index_in(core.first_block(), waker)?;
         self.tasks.get()?.get(index)
     }
 }

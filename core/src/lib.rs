@@ -19,7 +19,8 @@
 //! | `embassy-hal` | a reactor by the time driver of an embassy HAL: `chip::EmbassyTime` |
 //! | `embedded-hal-async` | `time::Delay`, for drivers that want a `DelayNs` |
 //! | `defmt` | `defmt::Format` for all errors and whatever else tells something |
-//! | `futures-io`, `tokio` | the I/O traits of these crates for [`SendWrapper`] |
+//! | `futures-io` | its traits for [`SendWrapper`], and [`io`] for streams that have them |
+//! | `tokio` | its I/O traits for [`SendWrapper`] |
 //! | `hyper` | the same of hyper's, and an executor and a timer for it: `hyper` |
 //! | `test-kit` | the conformance suite for reactors |
 //!
@@ -59,6 +60,8 @@ pub mod executor;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 pub mod interrupt;
+#[cfg(feature = "futures-io")]
+pub mod io;
 #[cfg(all(feature = "defmt", not(loom)))]
 mod log;
 mod macros;

@@ -7,6 +7,17 @@ use core::time::Duration;
 use crate::time::Instant;
 
 /// How long a [`Reactor::park`] may wait.
+///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// use polliwog::{Deadline, Instant};
+/// use std::time::Duration;
+///
+/// let now = Instant::from_millis(2);
+/// assert_eq!(Deadline::At(Instant::from_millis(5)).remaining(now), Some(Duration::from_millis(3)));
+/// assert_eq!(Deadline::Now.remaining(now), Some(Duration::ZERO));
+/// assert_eq!(Deadline::Never.remaining(now), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Deadline {
@@ -21,6 +32,15 @@ pub enum Deadline {
 impl Deadline {
     /// The time left until the deadline, seen from `now`: `None` for [`Deadline::Never`],
     /// zero for [`Deadline::Now`] and for an instant that has passed.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Deadline, Instant};
+    /// use std::time::Duration;
+    ///
+    /// let deadline = Deadline::At(Instant::from_millis(5));
+    /// assert_eq!(deadline.remaining(Instant::from_millis(9)), Some(Duration::ZERO));
+    /// ```
     pub fn remaining(self, now: Instant) -> Option<Duration> {
         match self {
             Deadline::Now => Some(Duration::ZERO),

@@ -101,6 +101,15 @@ unsafe impl<T: 'static> Sync for SendWrapper<T> {}
 
 impl<T: 'static> SendWrapper<T> {
     /// Wraps a value, which belongs to this thread and to the executor that runs here, if any.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::SendWrapper;
+    /// use std::rc::Rc;
+    ///
+    /// let shared = SendWrapper::new(Rc::new(7));
+    /// assert_eq!(shared.get().map(|value| **value), Ok(7));
+    /// ```
     pub fn new(value: T) -> Self {
         Self {
             value: Some(Box::pin(value)),
@@ -111,11 +120,29 @@ impl<T: 'static> SendWrapper<T> {
     }
 
     /// Whether this is the thread on which the value can be used.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::SendWrapper;
+    ///
+    /// let wrapped = SendWrapper::new(7);
+    /// assert!(wrapped.is_home());
+    /// assert!(!std::thread::spawn(move || wrapped.is_home()).join().unwrap());
+    /// ```
     pub fn is_home(&self) -> bool {
         is_here(self.thread)
     }
 
     /// The value.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::SendWrapper;
+    ///
+    /// let wrapped = SendWrapper::new(7);
+    /// assert_eq!(wrapped.get(), Ok(&7));
+    /// assert!(std::thread::spawn(move || wrapped.get().is_err()).join().unwrap());
+    /// ```
     ///
     /// # Errors
     ///
@@ -140,6 +167,13 @@ impl<T: 'static> SendWrapper<T> {
     }
 
     /// Takes the value out.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::SendWrapper;
+    ///
+    /// assert_eq!(SendWrapper::new(7).into_inner().unwrap(), 7);
+    /// ```
     ///
     /// # Errors
     ///

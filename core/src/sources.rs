@@ -157,6 +157,15 @@ pub struct Sources<S> {
 
 impl<S: Storage> Sources<S> {
     /// An empty table that never holds more than `limit` sources, nor more than `rows` has room for.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sources::{Entry, Sources};
+    ///
+    /// let rows = [const { Entry::new() }; 8];
+    /// let table = Sources::new(rows, 4);
+    /// assert_eq!(table.capacity(), 4);
+    /// ```
     pub fn new(rows: S, limit: usize) -> Self {
         let limit = limit.min(MAX_ENTRIES) as u32;
         Self {
@@ -169,11 +178,29 @@ impl<S: Storage> Sources<S> {
     }
 
     /// How many sources there are.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sources::{Entry, Sources};
+    ///
+    /// let rows = [const { Entry::new() }; 8];
+    /// let mut table = Sources::new(rows, 8);
+    /// table.insert().unwrap();
+    /// assert_eq!(table.len(), 1);
+    /// ```
     pub fn len(&self) -> usize {
         self.live as usize
     }
 
     /// Whether there are none.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sources::{Entry, Sources};
+    ///
+    /// let rows = [const { Entry::new() }; 8];
+    /// assert!(Sources::new(rows, 8).is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.live == 0
     }
@@ -184,6 +211,16 @@ impl<S: Storage> Sources<S> {
     }
 
     /// Gives a new source a row; it starts with no readiness.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sources::{Entry, Sources};
+    ///
+    /// let rows = [const { Entry::new() }; 1];
+    /// let mut table = Sources::new(rows, 1);
+    /// table.insert().unwrap();
+    /// table.insert().unwrap_err(); // full
+    /// ```
     ///
     /// # Errors
     ///
@@ -223,6 +260,17 @@ impl<S: Storage> Sources<S> {
     ///
     /// Returns the wakers that were waiting, for the caller to wake or drop once the table is
     /// no longer borrowed. Empty if the token is stale.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sources::{Entry, Sources};
+    ///
+    /// let rows = [const { Entry::new() }; 1];
+    /// let mut table = Sources::new(rows, 1);
+    /// let token = table.insert().unwrap();
+    /// table.remove(token).wake(); // whoever waited finds it gone
+    /// assert!(!table.contains(token));
+    /// ```
     pub fn remove(&mut self, token: Token) -> Wakeups {
         let Some(row) = self.row(token) else {
             return Wakeups::default();
@@ -234,6 +282,16 @@ impl<S: Storage> Sources<S> {
     }
 
     /// Whether the token names a source that still exists.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sources::{Entry, Sources};
+    ///
+    /// let rows = [const { Entry::new() }; 1];
+    /// let mut table = Sources::new(rows, 1);
+    /// let token = table.insert().unwrap();
+    /// assert!(table.contains(token));
+    /// ```
     pub fn contains(&self, token: Token) -> bool {
         self.row(token).is_some()
     }
@@ -243,6 +301,16 @@ impl<S: Storage> Sources<S> {
     /// On 32-bit targets a number carries the lowest bits of the generation only; an event that
     /// is 2¹² reuses late can then reach the wrong source, which every source must tolerate
     /// like any spurious event.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sources::{Entry, Sources};
+    ///
+    /// let rows = [const { Entry::new() }; 1];
+    /// let mut table = Sources::new(rows, 1);
+    /// let token = table.insert().unwrap();
+    /// assert_eq!(table.find(token.to_usize()), Some(token));
+    /// ```
     #[inline]
     pub fn find(&self, number: usize) -> Option<Token> {
         let (index, row) = self.named(number)?;
@@ -271,6 +339,17 @@ impl<S: Storage> Sources<S> {
     /// Notes that an event, which names its source by [`Token::to_usize`], reported `ready`, and
     /// hands out the wakers that it sets free: [`find`](Self::find) and
     /// [`set_ready`](Self::set_ready) in one.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sources::{Entry, Readiness, Sources};
+    ///
+    /// let rows = [const { Entry::new() }; 1];
+    /// let mut table = Sources::new(rows, 1);
+    /// let token = table.insert().unwrap();
+    /// table.report(token.to_usize(), Readiness::READABLE).wake();
+    /// assert!(table.ready(token).is_readable());
+    /// ```
     #[inline]
     pub fn report(&self, number: usize, ready: Readiness) -> Wakeups {
         match self.named(number) {
@@ -293,6 +372,17 @@ impl<S: Storage> Sources<S> {
     }
 
     /// Notes that an event reported `ready` and hands out the wakers that it sets free.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sources::{Entry, Readiness, Sources};
+    ///
+    /// let rows = [const { Entry::new() }; 1];
+    /// let mut table = Sources::new(rows, 1);
+    /// let token = table.insert().unwrap();
+    /// table.set_ready(token, Readiness::WRITABLE).wake();
+    /// assert!(table.ready(token).is_writable());
+    /// ```
     #[inline]
     pub fn set_ready(&self, token: Token, ready: Readiness) -> Wakeups {
         self.row(token)
@@ -301,6 +391,18 @@ impl<S: Storage> Sources<S> {
 
     /// Takes back readiness that an operation has used up by moving less than it was asked to. What
     /// closes a source stays set.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sources::{Entry, Readiness, Sources};
+    ///
+    /// let rows = [const { Entry::new() }; 1];
+    /// let mut table = Sources::new(rows, 1);
+    /// let token = table.insert().unwrap();
+    /// table.set_ready(token, Readiness::READABLE).wake();
+    /// table.clear_ready(token, Readiness::READABLE);
+    /// assert!(table.ready(token).is_empty());
+    /// ```
     #[inline]
     pub fn clear_ready(&self, token: Token, ready: Readiness) {
         if let Some(row) = self.row(token) {
@@ -309,6 +411,18 @@ impl<S: Storage> Sources<S> {
     }
 
     /// Takes back all readiness for `direction`, since an operation would have blocked.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sources::{Direction, Entry, Readiness, Sources};
+    ///
+    /// let rows = [const { Entry::new() }; 1];
+    /// let mut table = Sources::new(rows, 1);
+    /// let token = table.insert().unwrap();
+    /// table.set_ready(token, Readiness::READABLE).wake();
+    /// table.would_block(token, Direction::Read);
+    /// assert!(!table.ready(token).is_readable());
+    /// ```
     #[inline]
     pub fn would_block(&self, token: Token, direction: Direction) {
         if let Some(row) = self.row(token) {

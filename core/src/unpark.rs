@@ -30,6 +30,14 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, set, set, ignore);
 impl Flag {
     crate::shim::const_unless_loom! {
         /// A flag that is not set.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::unpark::Flag;
+        ///
+        /// static UNPARK: Flag = Flag::new();
+        /// assert!(!UNPARK.is_set());
+        /// ```
         pub fn new() -> Self {
             Self { set: AtomicBool::new(false), bell: None }
         }
@@ -51,6 +59,15 @@ impl Flag {
     }
 
     /// Sets the flag. What was done before is seen by whoever [takes](Self::take) it.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::unpark::Flag;
+    ///
+    /// static UNPARK: Flag = Flag::new();
+    /// UNPARK.set();
+    /// assert!(UNPARK.is_set());
+    /// ```
     pub fn set(&self) {
         // A read-modify-write: after a plain store whoever takes the flag would see what its last setter
         // did, but not what those did who had set it before.
@@ -64,6 +81,15 @@ impl Flag {
     }
 
     /// Whether the flag is set.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::unpark::Flag;
+    ///
+    /// static UNPARK: Flag = Flag::new();
+    /// UNPARK.set();
+    /// assert!(UNPARK.is_set() && UNPARK.is_set()); // looking changes nothing
+    /// ```
     pub fn is_set(&self) -> bool {
         self.set.load(Ordering::Acquire)
     }
@@ -72,6 +98,15 @@ impl Flag {
     ///
     /// If it was, the caller sees what all of those did before who have set it; who sets it from now on
     /// makes it set again.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::unpark::Flag;
+    ///
+    /// static UNPARK: Flag = Flag::new();
+    /// UNPARK.set();
+    /// assert!(UNPARK.take() && !UNPARK.take());
+    /// ```
     pub fn take(&self) -> bool {
         // A plain store would overwrite what is set between the two, and the caller would not see what
         // came before that.
@@ -87,6 +122,15 @@ impl Flag {
     }
 
     /// A waker that sets the flag.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::unpark::Flag;
+    ///
+    /// static UNPARK: Flag = Flag::new();
+    /// UNPARK.waker().wake();
+    /// assert!(UNPARK.take());
+    /// ```
     pub fn waker(&'static self) -> Waker {
         // SAFETY: the vtable's functions take a `&'static Flag` and work from any thread.
         unsafe { Waker::new(core::ptr::from_ref(self).cast(), &VTABLE) }

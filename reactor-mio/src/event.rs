@@ -27,6 +27,21 @@ pub struct UserEvent {
 }
 
 /// Triggers a [`UserEvent`]; made by [`UserEvent::trigger_handle`].
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::UserEvent;
+///
+/// polliwog::block_on(async {
+///     let mut event = UserEvent::new();
+///     let trigger = event.trigger_handle();
+///     std::thread::spawn(move || trigger.trigger());
+///     event.wait().await;
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Trigger {
     shared: Arc<Shared>,
@@ -64,6 +79,20 @@ impl Shared {
 
 impl UserEvent {
     /// An event that has not been triggered.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::UserEvent;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut event = UserEvent::new();
+    ///     event.trigger();
+    ///     event.wait().await;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn new() -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -75,6 +104,22 @@ impl UserEvent {
     }
 
     /// A handle that triggers the event, for any thread.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::UserEvent;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut event = UserEvent::new();
+    ///     let (one, two) = (event.trigger_handle(), event.trigger_handle());
+    ///     std::thread::spawn(move || one.trigger());
+    ///     event.wait().await;
+    /// #     drop(two);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn trigger_handle(&self) -> Trigger {
         Trigger {
             shared: Arc::clone(&self.shared),
@@ -82,11 +127,42 @@ impl UserEvent {
     }
 
     /// Triggers the event from where it is.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::UserEvent;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut event = UserEvent::new();
+    ///     event.trigger();
+    ///     event.trigger(); // counts once
+    ///     event.wait().await;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn trigger(&self) {
         self.shared.trigger();
     }
 
     /// Waits until the event is or has been triggered since the last wait.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::UserEvent;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut event = UserEvent::new();
+    ///     let trigger = event.trigger_handle();
+    ///     let task = polliwog::spawn(async move { event.wait().await })?;
+    ///     trigger.trigger();
+    ///     task.await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -124,11 +200,42 @@ impl Default for UserEvent {
 
 impl Trigger {
     /// Ends the current wait for the event, or the next one. Not for signal handlers.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::UserEvent;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut event = UserEvent::new();
+    ///     let trigger = event.trigger_handle();
+    ///     std::thread::spawn(move || trigger.trigger());
+    ///     event.wait().await;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn trigger(&self) {
         self.shared.trigger();
     }
 
     /// Whether the event still exists.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::UserEvent;
+    ///
+    /// polliwog::block_on(async {
+    ///     let event = UserEvent::new();
+    ///     let trigger = event.trigger_handle();
+    ///     assert!(trigger.is_attached());
+    ///     drop(event);
+    ///     assert!(!trigger.is_attached());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn is_attached(&self) -> bool {
         self.shared.attached.load(Ordering::Relaxed)
     }

@@ -205,11 +205,27 @@ impl MioReactor {
     }
 
     /// How many sources are being watched.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = polliwog::Runtime::new()?;
+    /// assert_eq!(runtime.reactor().sources(), 0);
+    /// # Ok(()) }
+    /// ```
     pub fn sources(&self) -> usize {
         self.inner.sources.borrow().len()
     }
 
     /// How many sources can be watched at a time.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = polliwog::Runtime::builder().max_sources(100).build()?;
+    /// assert_eq!(runtime.reactor().max_sources(), 100);
+    /// # Ok(()) }
+    /// ```
     pub fn max_sources(&self) -> usize {
         self.inner.sources.borrow().capacity()
     }

@@ -55,6 +55,16 @@ pub struct Runtime {
 }
 
 /// The limits of a [`Runtime`]; made by [`Runtime::builder`].
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// use polliwog::Runtime;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let runtime = Runtime::builder().max_tasks(1_000).blocking_threads(4).build()?;
+/// assert_eq!(runtime.block_on(async { 7 }), 7);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Builder {
     max_tasks: usize,
@@ -66,6 +76,18 @@ pub struct Builder {
 
 impl Builder {
     /// Whether the clock stands still at first, for a test: see [`time`](crate::time).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Runtime;
+    /// use polliwog::time::sleep;
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = Runtime::builder().start_paused(true).build()?;
+    /// runtime.block_on(sleep(Duration::from_secs(3600))); // no time at all
+    /// # Ok(()) }
+    /// ```
     pub fn start_paused(mut self, start_paused: bool) -> Self {
         self.start_paused = start_paused;
         self
@@ -73,6 +95,16 @@ impl Builder {
 
     /// How many tasks there can be at a time ([`DEFAULT_MAX_TASKS`]). Beyond it, spawning fails.
     /// The future of [`Runtime::block_on`] is one of them, so there is room for one at least.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Runtime;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = Runtime::builder().max_tasks(10_000).build()?;
+    /// # drop(runtime);
+    /// # Ok(()) }
+    /// ```
     pub fn max_tasks(mut self, max_tasks: usize) -> Self {
         self.max_tasks = max_tasks.max(1);
         self
@@ -81,12 +113,32 @@ impl Builder {
     /// How many sources can be watched at a time (2²⁰). A socket that would have to wait beyond
     /// it fails with an error that wraps
     /// [`SourcesFull`](polliwog_core::sources::SourcesFull).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Runtime;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = Runtime::builder().max_sources(10_000).build()?;
+    /// assert_eq!(runtime.reactor().max_sources(), 10_000);
+    /// # Ok(()) }
+    /// ```
     pub fn max_sources(mut self, max_sources: usize) -> Self {
         self.max_sources = max_sources;
         self
     }
 
     /// How many events are taken from the system per wait (1024).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Runtime;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = Runtime::builder().events_capacity(64).build()?;
+    /// # drop(runtime);
+    /// # Ok(()) }
+    /// ```
     pub fn events_capacity(mut self, events_capacity: usize) -> Self {
         self.events_capacity = events_capacity;
         self
@@ -97,12 +149,33 @@ impl Builder {
     ///
     /// The pool belongs to the process, not to the runtime: this sets the limit for everybody,
     /// when the runtime is built.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Runtime;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = Runtime::builder().blocking_threads(2).build()?;
+    /// let answer = runtime.block_on(async { polliwog::spawn_blocking(|| 6 * 7).await });
+    /// assert_eq!(answer.unwrap(), 42);
+    /// # Ok(()) }
+    /// ```
     pub fn blocking_threads(mut self, threads: usize) -> Self {
         self.blocking_threads = Some(threads);
         self
     }
 
     /// Makes the runtime.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Runtime;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = Runtime::builder().build()?;
+    /// assert_eq!(runtime.block_on(async { 7 }), 7);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -140,6 +213,16 @@ impl Default for Builder {
 impl Runtime {
     /// A runtime with the default limits.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Runtime;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = Runtime::new()?;
+    /// assert_eq!(runtime.block_on(async { 7 }), 7);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Builder::build`].
@@ -148,6 +231,16 @@ impl Runtime {
     }
 
     /// To set limits before the runtime is made.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Runtime;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = Runtime::builder().max_tasks(1_000).build()?;
+    /// # drop(runtime);
+    /// # Ok(()) }
+    /// ```
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -156,6 +249,16 @@ impl Runtime {
     ///
     /// When the future is done, this returns; tasks that are not done stay, and go on in the
     /// next `block_on`.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Runtime;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let name = String::from("tadpole"); // the future may borrow
+    /// assert_eq!(Runtime::new()?.block_on(async { name.len() }), 7);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Panics
     ///
@@ -175,6 +278,17 @@ impl Runtime {
     }
 
     /// Spawns a task, which runs during [`block_on`](Self::block_on).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Runtime;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = Runtime::new()?;
+    /// let task = runtime.spawn(async { 7 })?;
+    /// assert_eq!(runtime.block_on(task)?, 7);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -204,17 +318,51 @@ impl Runtime {
     }
 
     /// A spawner for this runtime's own thread.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Runtime;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = Runtime::new()?;
+    /// let task = runtime.spawner().spawn(async { 7 })?;
+    /// assert_eq!(runtime.block_on(task)?, 7);
+    /// # Ok(()) }
+    /// ```
     pub fn spawner(&self) -> Spawner {
         self.executor.spawner()
     }
 
     /// A handle for other threads.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Runtime;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = Runtime::new()?;
+    /// let handle = runtime.handle();
+    /// let thread = std::thread::spawn(move || handle.spawn(async { 7 }));
+    /// assert_eq!(runtime.block_on(thread.join().unwrap()?)?, 7);
+    /// # Ok(()) }
+    /// ```
     pub fn handle(&self) -> Handle {
         self.executor.handle()
     }
 
     /// Runs `f` with this as the thread's current runtime, so that it can spawn tasks and make
     /// sockets outside of [`block_on`](Self::block_on).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Runtime;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = Runtime::new()?;
+    /// let task = runtime.enter(|| polliwog::spawn(async { 7 }))?;
+    /// assert_eq!(runtime.block_on(task)?, 7);
+    /// # Ok(()) }
+    /// ```
     pub fn enter<T>(&self, f: impl FnOnce() -> T) -> T {
         self.reactor().enter(|| self.executor.enter(f))
     }
@@ -253,16 +401,45 @@ impl Runtime {
     /// Drops the runtime with all of its tasks and waits for nothing: jobs that no thread has begun
     /// never do, jobs that are under way go on. [`shutdown_timeout`](Self::shutdown_timeout) with
     /// no time.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Runtime;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = Runtime::new()?;
+    /// runtime.block_on(async { polliwog::spawn_blocking(|| 7) });
+    /// runtime.shutdown_background();
+    /// # Ok(()) }
+    /// ```
     pub fn shutdown_background(self) {
         self.shutdown_timeout(Duration::ZERO);
     }
 
     /// The reactor.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Runtime;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// assert_eq!(Runtime::new()?.reactor().sources(), 0);
+    /// # Ok(()) }
+    /// ```
     pub fn reactor(&self) -> &MioReactor {
         self.executor.reactor()
     }
 
     /// The executor.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Runtime;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// println!("{:?}", Runtime::new()?.executor().stats());
+    /// # Ok(()) }
+    /// ```
     pub fn executor(&self) -> &Executor<MioReactor> {
         &self.executor
     }

@@ -114,16 +114,47 @@ impl MioReactor {
 
 impl Runtime {
     /// Stops the clock: see [`time::pause`](pause).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Runtime;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = Runtime::new()?;
+    /// runtime.pause();
+    /// assert!(runtime.is_paused());
+    /// # Ok(()) }
+    /// ```
     pub fn pause(&self) {
         self.reactor().pause();
     }
 
     /// Lets a paused clock go by itself again: see [`time::resume`](resume).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Runtime;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = Runtime::builder().start_paused(true).build()?;
+    /// runtime.resume();
+    /// assert!(!runtime.is_paused());
+    /// # Ok(()) }
+    /// ```
     pub fn resume(&self) {
         self.reactor().resume();
     }
 
     /// Whether the clock is paused.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Runtime;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// assert!(!Runtime::new()?.is_paused());
+    /// # Ok(()) }
+    /// ```
     pub fn is_paused(&self) -> bool {
         self.reactor().is_paused()
     }
@@ -141,6 +172,20 @@ fn current() -> MioReactor {
 /// Stops the clock of the runtime that runs on this thread, until [`resume`]. From now on it jumps to
 /// the next timer whenever nothing else is left to do. Without effect if it is paused already.
 ///
+/// ```
+/// # mod polliwog { pub use polliwog_mio::*; pub mod time { pub use {polliwog_core::time::*, polliwog_mio::time::*}; } pub use polliwog_core::Instant; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::time;
+/// use std::time::Duration;
+///
+/// polliwog::block_on(async {
+///     time::pause();
+///     time::sleep(Duration::from_secs(3600)).await; // takes no time
+///     Ok(())
+/// })
+/// # }
+/// ```
+///
 /// # Panics
 ///
 /// Outside of a runtime.
@@ -151,6 +196,20 @@ pub fn pause() {
 
 /// Lets the paused clock of the runtime that runs on this thread go by itself again, from what it
 /// shows. Without effect if it is not paused.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_mio::*; pub mod time { pub use {polliwog_core::time::*, polliwog_mio::time::*}; } pub use polliwog_core::Instant; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::time;
+///
+/// polliwog::block_on(async {
+///     time::pause();
+///     // What depends on time, without waiting for it.
+///     time::resume();
+///     Ok(())
+/// })
+/// # }
+/// ```
 ///
 /// # Panics
 ///
@@ -165,6 +224,22 @@ pub fn resume() {
 /// Each task that sleeps until some time before that runs at its own time; those that are due at the
 /// very end have been polled when this returns. So tasks that are ready run first, and time passes
 /// when none is.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_mio::*; pub mod time { pub use {polliwog_core::time::*, polliwog_mio::time::*}; } pub use polliwog_core::Instant; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::{Instant, time};
+/// use std::time::Duration;
+///
+/// polliwog::block_on(async {
+///     time::pause();
+///     let before = Instant::now();
+///     time::advance(Duration::from_secs(5)).await;
+///     assert_eq!(before.elapsed(), Duration::from_secs(5));
+///     Ok(())
+/// })
+/// # }
+/// ```
 ///
 /// # Panics
 ///

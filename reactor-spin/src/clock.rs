@@ -113,6 +113,14 @@ struct State {
 
 impl VirtualClock {
     /// A clock that shows [`Instant::ZERO`] and jumps when nothing else is left to do.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Clock, VirtualClock};
+    /// use polliwog::Instant;
+    ///
+    /// assert_eq!(VirtualClock::new().now(), Instant::ZERO);
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
@@ -123,21 +131,58 @@ impl VirtualClock {
     /// due meanwhile, in the order of their deadlines, and all at the new time. To have each
     /// task run at its own time, use [`Runtime::advance`](crate::Runtime::advance), or let the
     /// task that tests them sleep.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Clock, VirtualClock};
+    /// use polliwog::Instant;
+    /// use core::time::Duration;
+    ///
+    /// let clock = VirtualClock::new();
+    /// clock.advance(Duration::from_millis(5));
+    /// assert_eq!(clock.now(), Instant::from_millis(5));
+    /// ```
     pub fn advance(&self, by: Duration) {
         self.state.now.set(self.state.now.get() + by);
     }
 
     /// Stops the clock from jumping: from now on only [`advance`](Self::advance) moves it.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::VirtualClock;
+    ///
+    /// let clock = VirtualClock::new();
+    /// clock.pause();
+    /// assert!(clock.is_paused());
+    /// ```
     pub fn pause(&self) {
         self.state.paused.set(true);
     }
 
     /// Lets the clock jump again.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::VirtualClock;
+    ///
+    /// let clock = VirtualClock::new();
+    /// clock.pause();
+    /// clock.resume();
+    /// assert!(!clock.is_paused());
+    /// ```
     pub fn resume(&self) {
         self.state.paused.set(false);
     }
 
     /// Whether the clock may not jump.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::VirtualClock;
+    ///
+    /// assert!(!VirtualClock::new().is_paused());
+    /// ```
     pub fn is_paused(&self) -> bool {
         self.state.paused.get()
     }
@@ -159,6 +204,14 @@ impl Clock for VirtualClock {
 }
 
 /// The operating system's monotonic clock, counted from when this was made.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// use polliwog::spin::{Clock, WallClock};
+///
+/// let clock = WallClock::new();
+/// assert!(clock.now() <= clock.now());
+/// ```
 #[cfg(feature = "std")]
 #[derive(Clone, Copy, Debug)]
 pub struct WallClock {
@@ -168,6 +221,14 @@ pub struct WallClock {
 #[cfg(feature = "std")]
 impl WallClock {
     /// A clock that starts now.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Block, SpinReactor, WallClock};
+    ///
+    /// let reactor = SpinReactor::new(WallClock::new(), Block);
+    /// # drop(reactor);
+    /// ```
     pub fn new() -> Self {
         Self {
             start: std::time::Instant::now(),

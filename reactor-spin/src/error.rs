@@ -9,6 +9,19 @@ use embedded_io::ErrorKind;
 /// Converts into an [`embedded_io::ErrorKind`] by [`kind`](embedded_io::Error::kind) and, wherever
 /// there is a standard library, into a [`std::io::Error`](https://doc.rust-lang.org/std/io/struct.Error.html)
 /// by `From`.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// # fn main() -> Result<(), polliwog::spin::Error> {
+/// use polliwog::spin::{Error, net::TcpStream};
+///
+/// polliwog::spin::block_on(async {
+///     let refused = TcpStream::connect("10.0.0.1:7").await.unwrap_err();
+///     assert_eq!(refused, Error::ConnectionRefused);
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

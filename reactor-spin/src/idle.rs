@@ -60,6 +60,16 @@ impl<C, F: Fn(Deadline, &Unpark<'_>)> Idle<C> for F {
 ///
 /// It needs nothing of the target, and an unpark ends it within nanoseconds. On a chip it returns at
 /// once, and the executor looks again.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// use polliwog::spin::{SpinLoop, SpinReactor, VirtualClock};
+/// use polliwog::unpark::Flag;
+///
+/// static FLAG: Flag = Flag::new();
+/// let reactor = SpinReactor::with_flag(VirtualClock::new(), SpinLoop, &FLAG);
+/// # drop(reactor);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SpinLoop;
 
@@ -100,6 +110,16 @@ impl<C: Clock> Idle<C> for Block {
 /// If there is no deadline (or the clock is paused), no task is ready and none can become so:
 /// the program is [stalled](Stalled), which is an error, instead of a test that hangs. This does
 /// not hold if other threads wake tasks: then use `Jump::or_wait` (feature `std`).
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// use polliwog::spin::{Jump, SpinReactor, VirtualClock};
+/// use polliwog::unpark::Flag;
+///
+/// static FLAG: Flag = Flag::new();
+/// let reactor = SpinReactor::with_flag(VirtualClock::new(), Jump::new(), &FLAG);
+/// # drop(reactor);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Jump {
     #[cfg(feature = "std")]
@@ -162,6 +182,14 @@ impl Idle<VirtualClock> for Jump {
 }
 
 /// No task is ready, and in virtual time nothing is left that could wake one.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// use polliwog::spin::block_on;
+///
+/// let stalled = std::panic::catch_unwind(|| block_on(core::future::pending::<()>()));
+/// assert!(stalled.is_err()); // instead of waiting for ever
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Stalled {

@@ -21,6 +21,18 @@ use crate::tick::Tick;
 /// | microcontroller | a timer peripheral | `wfi`, see [`Idle`] |
 /// | simulation | [`VirtualClock`] | [`Jump`] |
 /// | threads without I/O | `WallClock` (feature `std`) | `Block`, or [`SpinLoop`](crate::SpinLoop) |
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// use polliwog::spin::{Jump, SpinReactor, VirtualClock};
+/// use polliwog::{Executor, TaskPool, time::sleep_millis, unpark::Flag};
+///
+/// static POOL: TaskPool<4> = TaskPool::new();
+/// static FLAG: Flag = Flag::new();
+/// let reactor = SpinReactor::with_flag(VirtualClock::new(), Jump::new(), &FLAG);
+/// let executor = Executor::new(&POOL, reactor).unwrap();
+/// executor.block_on(sleep_millis(3_600_000)); // an hour in no time
+/// ```
 #[derive(Debug)]
 pub struct SpinReactor<C, I> {
     clock: C,
@@ -34,6 +46,14 @@ pub type VirtualReactor = SpinReactor<VirtualClock, Jump>;
 
 impl<C: Clock, I: Idle<C>> SpinReactor<C, I> {
     /// A reactor with a flag of its own on the heap.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Jump, SpinReactor, VirtualClock};
+    ///
+    /// let reactor = SpinReactor::new(VirtualClock::new(), Jump::new());
+    /// # drop(reactor);
+    /// ```
     #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
     pub fn new(clock: C, idle: I) -> Self {
         Self {
@@ -46,6 +66,16 @@ impl<C: Clock, I: Idle<C>> SpinReactor<C, I> {
 
     /// A reactor whose unparker sets a static flag. The flag must be no other reactor's at the
     /// same time: whichever looks first would take the other's unpark away.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Jump, SpinReactor, VirtualClock};
+    /// use polliwog::unpark::Flag;
+    ///
+    /// static FLAG: Flag = Flag::new();
+    /// let reactor = SpinReactor::with_flag(VirtualClock::new(), Jump::new(), &FLAG);
+    /// # drop(reactor);
+    /// ```
     pub fn with_flag(clock: C, idle: I, flag: &'static Flag) -> Self {
         Self {
             clock,
@@ -56,6 +86,16 @@ impl<C: Clock, I: Idle<C>> SpinReactor<C, I> {
     }
 
     /// The clock.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Clock, Jump, SpinReactor, VirtualClock};
+    /// use polliwog::{Instant, unpark::Flag};
+    ///
+    /// static FLAG: Flag = Flag::new();
+    /// let reactor = SpinReactor::with_flag(VirtualClock::new(), Jump::new(), &FLAG);
+    /// assert_eq!(reactor.clock().now(), Instant::ZERO);
+    /// ```
     pub fn clock(&self) -> &C {
         &self.clock
     }

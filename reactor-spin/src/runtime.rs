@@ -59,6 +59,14 @@ pub struct Runtime {
 }
 
 /// How a [`Runtime`] is to be; made by [`Runtime::builder`].
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// use polliwog::spin::Builder;
+///
+/// let builder: Builder = polliwog::spin::Runtime::builder().seed(7).max_tasks(100);
+/// # let _ = builder;
+/// ```
 #[derive(Clone, Debug)]
 pub struct Builder {
     seed: u64,
@@ -74,6 +82,16 @@ impl Builder {
     /// executor's plain order.
     ///
     /// Without feature `std` or `simulation` the order is always the plain one.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::Runtime;
+    ///
+    /// let runtime = Runtime::builder().seed(7).build();
+    /// assert_eq!(runtime.seed(), 7);
+    /// # }
+    /// ```
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
@@ -82,12 +100,32 @@ impl Builder {
     /// How many tasks there can be at a time ([`DEFAULT_MAX_TASKS`]). Beyond it, spawning
     /// fails. The future of [`Runtime::block_on`] is one of them, so there is room for one at
     /// least. A runtime in a [`TaskPool`] has the pool's limit.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::Runtime;
+    ///
+    /// let runtime = Runtime::builder().max_tasks(100).build();
+    /// # drop(runtime);
+    /// # }
+    /// ```
     pub fn max_tasks(mut self, max_tasks: usize) -> Self {
         self.max_tasks = max_tasks.max(1);
         self
     }
 
     /// Whether the clock stands still at first: see [`VirtualClock::pause`].
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::Runtime;
+    ///
+    /// let runtime = Runtime::builder().paused(true).build();
+    /// assert!(runtime.clock().is_paused());
+    /// # }
+    /// ```
     pub fn paused(mut self, paused: bool) -> Self {
         self.paused = paused;
         self
@@ -95,6 +133,17 @@ impl Builder {
 
     /// Whether to wait for other threads when nothing is left to do, instead of failing with
     /// [`Stalled`]. See [`Jump::or_wait`].
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::Runtime;
+    /// use polliwog::sync::oneshot;
+    ///
+    /// let runtime = Runtime::builder().wait_for_threads(true).build();
+    /// let (sender, receiver) = oneshot::channel();
+    /// std::thread::spawn(|| sender.send(7));
+    /// assert_eq!(runtime.block_on(receiver), Ok(7));
+    /// ```
     #[cfg(feature = "std")]
     pub fn wait_for_threads(mut self, wait: bool) -> Self {
         self.idle = if wait { Jump::or_wait() } else { Jump::new() };
@@ -102,6 +151,17 @@ impl Builder {
     }
 
     /// The network that is current while the runtime runs, in the place of one of its own.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::{Runtime, net::Network};
+    ///
+    /// let network = Network::new();
+    /// let runtime = Runtime::builder().network(&network).build();
+    /// # drop(runtime);
+    /// # }
+    /// ```
     #[cfg(all(feature = "alloc", not(target_os = "none")))]
     pub fn network(mut self, network: &Network) -> Self {
         self.network = Some(network.clone());
@@ -109,6 +169,14 @@ impl Builder {
     }
 
     /// Makes the runtime, on the heap.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::Runtime;
+    ///
+    /// let runtime = Runtime::builder().seed(7).build();
+    /// assert_eq!(runtime.block_on(async { 7 }), 7);
+    /// ```
     #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
     pub fn build(self) -> Runtime {
         let reactor = SpinReactor::new(self.clock(), self.idle);
@@ -117,6 +185,17 @@ impl Builder {
     }
 
     /// Makes the runtime in static memory, with a flag that no other reactor uses meanwhile.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::Runtime;
+    /// use polliwog::{TaskPool, unpark::Flag};
+    ///
+    /// static POOL: TaskPool<4, 256> = TaskPool::new();
+    /// static FLAG: Flag = Flag::new();
+    /// let runtime = Runtime::builder().build_in(&POOL, &FLAG).unwrap();
+    /// assert_eq!(runtime.block_on(async { 7 }), 7);
+    /// ```
     ///
     /// # Errors
     ///
@@ -166,12 +245,29 @@ impl Default for Builder {
 
 impl Runtime {
     /// A runtime on the heap with this [seed](Builder::seed).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::Runtime;
+    ///
+    /// assert_eq!(Runtime::new(42).block_on(async { 7 }), 7);
+    /// ```
     #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
     pub fn new(seed: u64) -> Self {
         Self::builder().seed(seed).build()
     }
 
     /// To choose more than the seed, or to make the runtime in static memory.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::Runtime;
+    ///
+    /// let runtime = Runtime::builder().seed(42).build();
+    /// # drop(runtime);
+    /// # }
+    /// ```
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -180,6 +276,16 @@ impl Runtime {
     ///
     /// When the future is done, this returns; tasks that are not done stay, and go on in the
     /// next `block_on`.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::Runtime;
+    ///
+    /// let name = "tadpole"; // the future may borrow
+    /// assert_eq!(Runtime::new(0).block_on(async { name.len() }), 7);
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///
@@ -209,6 +315,18 @@ impl Runtime {
     /// Polls tasks until none is ready, and returns how many polls that took. The clock stands
     /// still.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::Runtime;
+    ///
+    /// let runtime = Runtime::new(0);
+    /// let task = runtime.spawn(async { 7 }).unwrap();
+    /// assert!(runtime.run_until_stalled() > 0);
+    /// assert!(task.is_finished());
+    /// # }
+    /// ```
+    ///
     /// # Panics
     ///
     /// When it is called by a task of this runtime.
@@ -222,6 +340,22 @@ impl Runtime {
 
     /// Lets `by` of virtual time pass: each task that sleeps until then wakes at its own time.
     /// Afterwards no task is ready. A paused clock stays paused.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::Runtime;
+    /// use polliwog::time::sleep;
+    /// use core::time::Duration;
+    ///
+    /// let runtime = Runtime::builder().paused(true).build();
+    /// let task = runtime.spawn(sleep(Duration::from_secs(5))).unwrap();
+    /// runtime.advance(Duration::from_secs(4));
+    /// assert!(!task.is_finished());
+    /// runtime.advance(Duration::from_secs(1));
+    /// assert!(task.is_finished());
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///
@@ -244,6 +378,17 @@ impl Runtime {
 
     /// Starts a task; it first runs when the runtime does.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::Runtime;
+    ///
+    /// let runtime = Runtime::new(0);
+    /// let task = runtime.spawn(async { 7 }).unwrap();
+    /// assert_eq!(runtime.block_on(task).unwrap(), 7);
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SpawnError`] if there is no room for the task. The future is dropped then;
@@ -258,6 +403,18 @@ impl Runtime {
 
     /// Starts a task, or gives the future back.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::Runtime;
+    ///
+    /// let runtime = Runtime::builder().max_tasks(1).build();
+    /// runtime.try_spawn(async {}).unwrap().detach();
+    /// let future = runtime.try_spawn(async {}).unwrap_err().into_inner();
+    /// # drop(future);
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`spawn`](Self::spawn), with the future.
@@ -270,54 +427,158 @@ impl Runtime {
     }
 
     /// What starts tasks on this thread.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::Runtime;
+    ///
+    /// let runtime = Runtime::new(0);
+    /// let task = runtime.spawner().spawn(async { 7 }).unwrap();
+    /// assert_eq!(runtime.block_on(task).unwrap(), 7);
+    /// # }
+    /// ```
     pub fn spawner(&self) -> Spawner {
         self.executor.spawner()
     }
 
     /// What other threads use; see `Builder::wait_for_threads` (feature `std`).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::Runtime;
+    ///
+    /// let runtime = Runtime::new(0);
+    /// assert!(runtime.handle().is_alive());
+    /// # }
+    /// ```
     pub fn handle(&self) -> Handle {
         self.executor.handle()
     }
 
     /// Runs `f` in the runtime's context: its executor, and its network if it has one.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::Runtime;
+    ///
+    /// let runtime = Runtime::new(0);
+    /// let task = runtime.enter(|| polliwog::spawn(async { 7 })).unwrap();
+    /// assert_eq!(runtime.block_on(task).unwrap(), 7);
+    /// # }
+    /// ```
     pub fn enter<T>(&self, f: impl FnOnce() -> T) -> T {
         let _ambient = self.ambient();
         self.executor.enter(f)
     }
 
     /// The clock, to be paused or moved by hand.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::Runtime;
+    /// use core::time::Duration;
+    ///
+    /// let runtime = Runtime::new(0);
+    /// runtime.clock().advance(Duration::from_secs(1));
+    /// # }
+    /// ```
     pub fn clock(&self) -> &VirtualClock {
         self.executor.reactor().clock()
     }
 
     /// The virtual time.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::Runtime;
+    /// use polliwog::{Instant, time::sleep_millis};
+    ///
+    /// let runtime = Runtime::new(0);
+    /// runtime.block_on(sleep_millis(5));
+    /// assert_eq!(runtime.now(), Instant::from_millis(5));
+    /// # }
+    /// ```
     pub fn now(&self) -> Instant {
         self.executor.reactor().now()
     }
 
     /// Stops the clock from jumping to the next timer. [`advance`](Self::advance) and
     /// [`VirtualClock::advance`] still move it.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::Runtime;
+    ///
+    /// let runtime = Runtime::new(0);
+    /// runtime.pause();
+    /// assert!(runtime.clock().is_paused());
+    /// # }
+    /// ```
     pub fn pause(&self) {
         self.clock().pause();
     }
 
     /// Lets the clock jump again.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::Runtime;
+    ///
+    /// let runtime = Runtime::builder().paused(true).build();
+    /// runtime.resume();
+    /// assert!(!runtime.clock().is_paused());
+    /// # }
+    /// ```
     pub fn resume(&self) {
         self.clock().resume();
     }
 
     /// The seed that the runtime was made with.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::Runtime;
+    ///
+    /// assert_eq!(Runtime::new(42).seed(), 42);
+    /// # }
+    /// ```
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
     /// The network that is current while the runtime runs.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::Runtime;
+    ///
+    /// let runtime = Runtime::new(0);
+    /// let listener = runtime.network().listen("10.0.0.1:7").unwrap();
+    /// # drop(listener);
+    /// ```
     #[cfg(all(feature = "alloc", not(target_os = "none")))]
     pub fn network(&self) -> &Network {
         &self.network
     }
 
     /// The executor.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::Runtime;
+    ///
+    /// assert_eq!(Runtime::new(0).executor().tasks().count(), 0);
+    /// # }
+    /// ```
     pub fn executor(&self) -> &Executor<VirtualReactor> {
         &self.executor
     }

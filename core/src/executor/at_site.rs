@@ -410,7 +410,7 @@ where
         return Err(TrySpawnError::new(SpawnErrorKind::Closed, args));
     };
     let bodies = S::BODIES;
-    let block = core.blocks.get();
+    let block = core.first_block();
     // SAFETY: S1; a claimed core has a block.
     let (index, body) = unsafe { (*block).claim_and(bodies.used(), bodies.len()) };
     if index == FULL {

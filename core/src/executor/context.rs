@@ -179,102 +179,16 @@ mod current {
     pub(super) fn leave(_: &Former, _: bool) {}
 }
 
-/// What the task that is being polled may still do, where there is one executor to a level: not in its
-/// core, so that a program without anything that draws from it does not contain it.
-#[cfg(lean)]
-mod left {
-    use core::cell::Cell;
-
-    #[cfg(target_os = "none")]
-    struct Left(Cell<isize>);
-
-    // SAFETY: as for `Current`: one core, and whoever interrupts us in the middle of an access
-    // leaves the value as it was found (`Entered`).
-    #[cfg(target_os = "none")]
-    unsafe impl Sync for Left {}
-
-    #[cfg(target_os = "none")]
-    static LEFT: Left = Left(Cell::new(crate::task::budget::UNLIMITED));
-
-    #[cfg(not(target_os = "none"))]
-    std::thread_local! {
-        static LEFT: Cell<isize> = const { Cell::new(crate::task::budget::UNLIMITED) };
-    }
-
-    #[inline(always)]
-    pub(super) fn get() -> isize {
-        #[cfg(target_os = "none")]
-        return LEFT.0.get();
-        #[cfg(not(target_os = "none"))]
-        return LEFT.with(Cell::get);
-    }
-
-    #[inline(always)]
-    pub(super) fn set(left: isize) {
-        #[cfg(target_os = "none")]
-        LEFT.0.set(left);
-        #[cfg(not(target_os = "none"))]
-        LEFT.with(|cell| cell.set(left));
-    }
-}
-
-/// What the task that is being polled may still do; unlimited outside of executors.
-#[inline]
-pub(crate) fn budget() -> isize {
-    #[cfg(lean)]
-    return left::get();
-    #[cfg(not(lean))]
-    {
-        let core = current::get();
-        if core.is_null() {
-            return crate::task::budget::UNLIMITED;
-        }
-        // SAFETY: as in `current`.
-        unsafe { &*core }.budget.get()
-    }
-}
-
-/// Sets what the task that is being polled may still do. No effect outside of executors.
+/// Does something with the budget of the executor that runs here, if one does.
+#[cfg(not(lean))]
 #[inline(always)]
-pub(crate) fn set_budget(left: isize) {
-    #[cfg(lean)]
-    left::set(left);
-    #[cfg(not(lean))]
-    {
-        let core = current::get();
-        if !core.is_null() {
-            // SAFETY: as in `current`.
-            unsafe { &*core }.budget.set(left);
-        }
+pub(super) fn with_budget<T>(f: impl FnOnce(&core::cell::Cell<isize>) -> T) -> Option<T> {
+    let core = current::get();
+    if core.is_null() {
+        return None;
     }
-}
-
-/// Draws one unit; `false` if nothing is left. Always possible outside of executors.
-#[inline(always)]
-pub(crate) fn draw() -> bool {
-    #[cfg(lean)]
-    {
-        let left = left::get();
-        if left <= 0 {
-            return false;
-        }
-        left::set(left - 1);
-    }
-    #[cfg(not(lean))]
-    {
-        let core = current::get();
-        if core.is_null() {
-            return true;
-        }
-        // SAFETY: as in `current`.
-        let budget = unsafe { &(*core).budget };
-        let left = budget.get();
-        if left <= 0 {
-            return false;
-        }
-        budget.set(left - 1);
-    }
-    true
+    // SAFETY: as in `current`.
+    Some(f(unsafe { &(*core).state.budget }))
 }
 
 /// Whether this thread is inside this executor's context, and hence is its thread.
@@ -342,12 +256,7 @@ impl Entered {
             reactor: ptr::from_ref(reactor).cast(),
             now: now::<R>,
         });
-        #[cfg(not(lean))]
-        let budget = core.budget.replace(UNLIMITED);
-        #[cfg(lean)]
-        let budget = left::get();
-        #[cfg(lean)]
-        left::set(UNLIMITED);
+        let budget = core.replace_budget(UNLIMITED);
         #[cfg(all(not(loom), feature = "interrupt-executors"))]
         if R::HAS_CLOCK {
             super::levels::wait_in(core, reactor);
@@ -391,10 +300,7 @@ pub(super) unsafe fn enter_for_ever<R: Reactor>(core: &'static Core, reactor: &R
 impl Drop for Entered {
     #[inline]
     fn drop(&mut self) {
-        #[cfg(not(lean))]
-        self.core.budget.set(self.budget);
-        #[cfg(lean)]
-        left::set(self.budget);
+        self.core.replace_budget(self.budget);
         self.core.set_clock(self.clock);
         current::leave(&self.former, self.in_handler);
     }
@@ -403,7 +309,7 @@ impl Drop for Entered {
 /// # Safety
 ///
 /// See [`Clock`].
-unsafe fn now<R: Reactor>(reactor: *const (), _core: &Core, reading: Reading) -> Instant {
+unsafe fn now<R: Reactor>(reactor: *const (), core: &Core, reading: Reading) -> Instant {
     // SAFETY: made from a `&R` that is still valid.
     let reactor = unsafe { &*reactor.cast::<R>() };
     let resolution = reactor.resolution();
@@ -412,8 +318,7 @@ unsafe fn now<R: Reactor>(reactor: *const (), _core: &Core, reading: Reading) ->
         return Instant::from_duration(resolution);
     }
     let now = reactor.now();
-    #[cfg(not(lean))]
-    _core.note_time(now, resolution);
+    core.note_time(now, resolution);
     match reading {
         Reading::Shown => now,
         _ => now + resolution,

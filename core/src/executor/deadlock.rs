@@ -3,8 +3,8 @@
 //!
 //! As a rule such a wait is right: whoever runs the one executor runs the other one next, or does so within
 //! a task. So nothing is wrong until an executor that stays until its own work is done, as `block_on` does, has
-//! nothing left to do but to wait. Then it wakes everybody who waits for another executor, once, and those
-//! of them that still have to wait get an error.
+//! nothing left to do but to wait. Then it looks at its reactor once more, which may be what runs the other one;
+//! wakes everybody who waits for another executor, once; and those of them that still have to wait get an error.
 
 use core::cell::Cell;
 use core::ptr;
@@ -27,8 +27,20 @@ enum Stage {
     None,
     /// Somebody does.
     Waiting,
+    /// The reactor has been looked at since.
+    Looked,
     /// They have been woken, and this is the last call.
     LastCall,
+}
+
+/// What an executor has to do when it is about to wait.
+pub(super) enum BeforeWait {
+    /// To wait.
+    Wait,
+    /// To look at its reactor without waiting: that may be what runs the other executor.
+    Look,
+    /// To go on, as those who wait for other executors have been woken.
+    GoOn,
 }
 
 /// What an executor knows of waits for other ones.
@@ -84,23 +96,33 @@ impl Deadlocks {
         }
     }
 
-    /// To be told before the executor waits. Whether it has to go on instead, as those who wait for other
-    /// executors have been woken.
+    /// To be asked before the executor waits.
     #[inline]
-    pub(super) fn call(&self) -> bool {
-        self.stage.get() != Stage::None && self.wake()
+    pub(super) fn before_wait(&self) -> BeforeWait {
+        match self.stage.get() {
+            Stage::None => BeforeWait::Wait,
+            stage => self.ask(stage),
+        }
     }
 
     #[cold]
-    fn wake(&self) -> bool {
-        let waiting = self.waiting.take();
-        self.stage.set(match waiting.is_empty() {
-            true => Stage::None,
-            false => Stage::LastCall,
-        });
-        let any = !waiting.is_empty();
-        waiting.into_iter().for_each(wake_quietly);
-        any
+    fn ask(&self, stage: Stage) -> BeforeWait {
+        match stage {
+            Stage::Waiting => {
+                self.stage.set(Stage::Looked);
+                BeforeWait::Look
+            }
+            Stage::Looked => {
+                self.stage.set(Stage::LastCall);
+                let waiting = self.waiting.take();
+                waiting.into_iter().for_each(wake_quietly);
+                BeforeWait::GoOn
+            }
+            Stage::None | Stage::LastCall => {
+                self.stage.set(Stage::None);
+                BeforeWait::Wait
+            }
+        }
     }
 }
 

@@ -98,7 +98,7 @@ impl Handle {
     /// ```
     #[cfg(feature = "std")]
     pub fn is_parked(&self) -> bool {
-        self.is_alive() && self.core.ready.is_parked()
+        self.is_alive() && self.core.state.ready.is_parked()
     }
 
     #[cfg(not(lean))]

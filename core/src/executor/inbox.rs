@@ -361,11 +361,11 @@ impl<T: Send + 'static> Task<T> {
         let spawned = spawner.spawn(async move {
             let mut future = match catch(make) {
                 Ok(future) => pin!(future),
-                Err(panic) => return self.shared.complete(Err(panic)),
+                Err(panic) => return self.shared.complete(Err(panic.into())),
             };
             let outcome = core::future::poll_fn(|cx| match catch(|| future.as_mut().poll(cx)) {
                 Ok(poll) => poll.map(Ok),
-                Err(panic) => Poll::Ready(Err(panic)),
+                Err(panic) => Poll::Ready(Err(panic.into())),
             });
             self.shared.complete(outcome.await);
         });

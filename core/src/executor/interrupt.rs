@@ -147,7 +147,7 @@ impl<const N: usize> InterruptExecutor<N> {
             // From now on a wake pends the interrupt.
             #[cfg(not(lean))]
             if opened.is_some() {
-                self.pool.core().ready.announce_park();
+                self.pool.core().state.ready.announce_park();
             }
             #[cfg(lean)]
             let _ = opened;
@@ -237,7 +237,7 @@ impl<const N: usize> InterruptExecutor<N> {
         // Once more, should a wake have pended the interrupt while we were about to return, and another
         // call have found us running.
         while core.try_run() {
-            core.ready.unannounce_park();
+            core.state.ready.unannounce_park();
             // SAFETY: `try_run` keeps any other level out, so this is the executor's for now, and
             // the tasks have come here by `Send`. The guard goes before the reactor.
             let entered = unsafe { Entered::new(core, reactor, true) };
@@ -245,10 +245,10 @@ impl<const N: usize> InterruptExecutor<N> {
             loop {
                 running.fire_due();
                 while running.counted_turn().is_ok_and(|polls| polls > 0) || core.is_pending() {}
-                if core.ready.announce_park() && !has_mail(core) {
+                if core.state.ready.announce_park() && !has_mail(core) {
                     break;
                 }
-                core.ready.unannounce_park();
+                core.state.ready.unannounce_park();
             }
             // Before the run ends: from then on the timers may be another call's.
             if R::HAS_CLOCK {

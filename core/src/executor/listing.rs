@@ -101,7 +101,7 @@ impl Tasks {
     pub(super) fn of(executor: CoreRef) -> Self {
         let block = executor
             .get()
-            .map_or(core::ptr::null(), |core| core.blocks.get());
+            .map_or(core::ptr::null(), |core| core.first_block());
         Self {
             block,
             first: 0,

@@ -25,6 +25,9 @@ mod random;
 mod root;
 mod running;
 mod spawner;
+#[cfg_attr(lean, path = "state/single.rs")]
+#[cfg_attr(not(lean), path = "state/multi.rs")]
+pub(crate) mod state;
 #[cfg(any(lean, all(test, not(loom))))]
 mod stride;
 #[cfg(not(lean))]
@@ -39,8 +42,9 @@ use self::core::{Core, CoreRef};
 use self::running::Running;
 use crate::reactor::{Deadline, Reactor};
 use crate::task::body::{catch_anyway, drop_quietly, go_on_with};
+use crate::task::join::Failure;
 use crate::task::ready::Block;
-use crate::task::{JoinError, TaskPool, run};
+use crate::task::{TaskPool, run};
 
 pub use at_site::EndlessSpawner;
 #[doc(hidden)]
@@ -66,7 +70,7 @@ pub use spawner::{Spawner, spawn, try_spawn};
 /// thread, also one inside a task of another.
 ///
 /// Dropping it drops every live future, on this thread and with its context entered. Whoever
-/// joins one of these tasks gets [`JoinError::Aborted`]; wakers and handles stay valid and do
+/// joins one of these tasks gets [`JoinError::Aborted`](crate::JoinError::Aborted); wakers and handles stay valid and do
 /// nothing.
 ///
 /// ```
@@ -198,6 +202,9 @@ impl<R: Reactor> Executor<R> {
 
     /// Runs `f` in this executor's context, so that [`spawn`], [`sleep`](crate::time::sleep)
     /// and the like mean this executor.
+    ///
+    /// It does not run meanwhile: what waits for one of its tasks or timers in `f`, by another library's
+    /// `block_on`, waits for ever. [`block_on`](Self::block_on) runs it.
     pub fn enter<T>(&self, f: impl FnOnce() -> T) -> T {
         let _entered = self.entered();
         f()
@@ -311,7 +318,7 @@ impl<R: Reactor> Drop for Executor<R> {
                     if slot.is_live() {
                         // SAFETY: our thread, context entered; nothing is being polled, since
                         // running borrows the executor.
-                        let cancel = || unsafe { run::cancel(core, slot, JoinError::Aborted) };
+                        let cancel = || unsafe { run::cancel(core, slot, Failure::Aborted) };
                         if let Err(panic) = catch_anyway(cancel) {
                             match thrown {
                                 None => thrown = Some(panic),

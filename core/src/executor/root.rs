@@ -7,10 +7,13 @@ use core::ptr;
 use super::core::Core;
 use super::{RunError, Running};
 use crate::reactor::Reactor;
+#[cfg(feature = "std")]
+use crate::task::JoinError;
+use crate::task::JoinHandle;
 use crate::task::body::{BodyIn, Home};
+use crate::task::join::Failure;
 use crate::task::joiner::Joiner;
 use crate::task::run::{cancel, start};
-use crate::task::{JoinError, JoinHandle};
 
 /// Bodies on the stack of `block_on`.
 struct Root;
@@ -38,7 +41,7 @@ impl<T> Drop for Guard<'_, T> {
         if !self.handle.is_finished() {
             // SAFETY: our thread, within a run; an error or a panic has ended the turn, so
             // nothing is being polled. The handle takes and drops the output afterwards.
-            unsafe { cancel(self.core, self.handle.slot(), JoinError::Aborted) };
+            unsafe { cancel(self.core, self.handle.slot(), Failure::Aborted) };
         }
     }
 }

@@ -5,6 +5,8 @@ use super::context::Entered;
 #[cfg(not(lean))]
 use super::core;
 use super::core::Core;
+#[cfg(feature = "std")]
+use super::deadlock::BeforeWait;
 use super::pace::Pace;
 use crate::interrupt::masked;
 use crate::reactor::{Deadline, Reactor};
@@ -44,7 +46,6 @@ impl<'a, R: Reactor> Running<'a, R> {
         #[cfg(feature = "std")]
         core.deadlocks.begin();
         let pace = Pace::new();
-        #[cfg(not(lean))]
         core.look_after(pace.polls());
         Ok(Self {
             core,
@@ -105,7 +106,7 @@ impl<'a, R: Reactor> Running<'a, R> {
     #[inline]
     fn is_busy(&self, core: &Core) -> bool {
         #[cfg(all(threads, not(lean)))]
-        return core.ready.has_local();
+        return core.state.ready.has_local();
         #[cfg(not(all(threads, not(lean))))]
         return self.is_ready(core);
     }
@@ -116,10 +117,8 @@ impl<'a, R: Reactor> Running<'a, R> {
         #[cfg(feature = "std")]
         return core.is_pending()
             || core.has_signal(core::INBOX | core::BACKLOG) && self.has_mail();
-        #[cfg(not(any(feature = "std", lean)))]
+        #[cfg(not(feature = "std"))]
         return core.is_pending();
-        #[cfg(lean)]
-        return core.is_pending(core.words());
     }
 
     /// Whether other threads, or a waker of this one, have sent tasks since the last turn, or a turn
@@ -144,7 +143,7 @@ impl<'a, R: Reactor> Running<'a, R> {
     #[inline]
     pub(super) fn counted_turn(&mut self) -> Result<usize, RunError<R::Error>> {
         let core = self.core;
-        let block = core.blocks.get();
+        let block = core.first_block();
         let mut polls = 0_u32;
         // SAFETY: the executor's own block. `begin` has entered the context on the executor's
         // level, and only one run exists, so no task is being polled.
@@ -162,7 +161,6 @@ impl<'a, R: Reactor> Running<'a, R> {
 
     #[inline]
     fn put_off_look(&mut self) {
-        #[cfg(not(lean))]
         self.core.look_after(self.pace.polls());
         #[cfg(lean)]
         {
@@ -178,7 +176,6 @@ impl<'a, R: Reactor> Running<'a, R> {
         }
         let now = self.reactor.now();
         // Time may have passed since the last note of it.
-        #[cfg(not(lean))]
         self.core.forget_time();
         if self.pace.check(now) {
             let parked = self.reactor.park(Deadline::Now);
@@ -203,7 +200,6 @@ impl<'a, R: Reactor> Running<'a, R> {
     ) -> Result<(), RunError<R::Error>> {
         parked.map_err(RunError::Reactor)?;
         // Without timers nobody needs the time yet.
-        #[cfg(not(lean))]
         self.core.forget_time();
         if R::HAS_CLOCK && self.core.has_timers() {
             now = Some(self.fire());
@@ -225,7 +221,6 @@ impl<'a, R: Reactor> Running<'a, R> {
     #[inline(never)]
     fn fire(&mut self) -> Instant {
         let now = self.reactor.now();
-        #[cfg(not(lean))]
         self.core.note_time(now, self.reactor.resolution());
         self.core.fire(now);
         now
@@ -244,8 +239,10 @@ impl<'a, R: Reactor> Running<'a, R> {
     fn wait(&mut self, root: Option<Tenant>) -> Result<bool, RunError<R::Error>> {
         let core = self.core;
         #[cfg(feature = "std")]
-        if core.deadlocks.call() {
-            return Ok(false);
+        match core.deadlocks.before_wait() {
+            BeforeWait::Wait => {}
+            BeforeWait::Look => return self.look(Deadline::Now).map(|()| true),
+            BeforeWait::GoOn => return Ok(false),
         }
         let until = self.deadline();
         // The end of `root` would have been seen before: it comes in a turn.
@@ -255,7 +252,7 @@ impl<'a, R: Reactor> Running<'a, R> {
                 return Ok(false);
             }
             // What a handler can do shows in the ready bytes, so nothing has to be announced.
-            let parked = masked(|| match core.is_pending(core.words()) {
+            let parked = masked(|| match core.is_pending() {
                 true => Ok(()),
                 false => self.reactor.park(until),
             });
@@ -271,7 +268,7 @@ impl<'a, R: Reactor> Running<'a, R> {
             let _announced = Announced(core);
             let parked = masked(|| {
                 // Announce first, then look again at everything that others can set.
-                if !core.ready.announce_park() || core.has_signal(reasons) {
+                if !core.state.ready.announce_park() || core.has_signal(reasons) {
                     return None;
                 }
                 #[cfg(feature = "std")]
@@ -297,6 +294,6 @@ struct Announced(&'static Core);
 #[cfg(not(lean))]
 impl Drop for Announced {
     fn drop(&mut self) {
-        self.0.ready.unannounce_park();
+        self.0.state.ready.unannounce_park();
     }
 }

@@ -41,7 +41,7 @@ impl<R: Reactor> Running<'_, R> {
         if unusual && core.has_signal(INBOX | BACKLOG) {
             super::inbox::drain(core);
         }
-        let mut turn = core.ready.begin_turn();
+        let mut turn = core.state.ready.begin_turn();
         #[cfg(any(feature = "std", feature = "simulation"))]
         if unusual && core.has_signal(SEEDED) {
             let mut seed = core.seed.get();
@@ -83,7 +83,7 @@ impl<R: Reactor> Running<'_, R> {
         &mut self,
         core: &'static Core,
     ) -> Option<Result<bool, RunError<R::Error>>> {
-        let slot = core.ready.only(|| is_unusual(core))?;
+        let slot = core.state.ready.only(|| is_unusual(core))?;
         // SAFETY: as in `turn`.
         let ended = unsafe { run::attend(core, slot, || core.count_poll()) };
         if core.is_time_to_look() {

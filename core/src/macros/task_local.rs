@@ -55,6 +55,19 @@ impl<T: 'static> LocalKey<T> {
     }
 
     /// Runs a future in which the value is `value`.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task_local;
+    ///
+    /// polliwog::block_on(async {
+    ///     task_local! { static USER: &'static str; }
+    ///     USER.scope("tadpole", async {
+    ///         assert_eq!(USER.get(), "tadpole");
+    ///     })
+    ///     .await;
+    /// });
+    /// ```
     pub fn scope<F: Future>(&'static self, value: T, future: F) -> TaskLocalFuture<T, F> {
         TaskLocalFuture {
             key: self,
@@ -64,6 +77,14 @@ impl<T: 'static> LocalKey<T> {
     }
 
     /// Runs a function in which the value is `value`.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task_local;
+    ///
+    /// task_local! { static USER: &'static str; }
+    /// assert_eq!(USER.sync_scope("tadpole", || USER.get()), "tadpole");
+    /// ```
     ///
     /// # Panics
     ///
@@ -76,6 +97,15 @@ impl<T: 'static> LocalKey<T> {
     }
 
     /// Runs `f` with the value of the task that runs.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task_local;
+    ///
+    /// task_local! { static USER: String; }
+    /// let length = USER.sync_scope("tadpole".into(), || USER.with(|user| user.len()));
+    /// assert_eq!(length, 7);
+    /// ```
     ///
     /// # Panics
     ///
@@ -90,6 +120,14 @@ impl<T: 'static> LocalKey<T> {
 
     /// Runs `f` with the value of the task that runs.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task_local;
+    ///
+    /// task_local! { static USER: String; }
+    /// assert!(USER.try_with(|user| user.len()).is_err()); // outside of any scope
+    /// ```
+    ///
     /// # Errors
     ///
     /// If it has none.
@@ -102,6 +140,14 @@ impl<T: 'static> LocalKey<T> {
     }
 
     /// The value of the task that runs.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task_local;
+    ///
+    /// task_local! { static LEVEL: u32; }
+    /// assert_eq!(LEVEL.sync_scope(3, || LEVEL.get()), 3);
+    /// ```
     ///
     /// # Panics
     ///
@@ -185,6 +231,16 @@ pin_project! {
 
 impl<T: 'static, F> TaskLocalFuture<T, F> {
     /// The value, which the future then has no longer.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task_local;
+    /// use std::pin::pin;
+    ///
+    /// task_local! { static LEVEL: u32; }
+    /// let mut scope = pin!(LEVEL.scope(3, async {}));
+    /// assert_eq!(scope.as_mut().take_value(), Some(3));
+    /// ```
     pub fn take_value(self: Pin<&mut Self>) -> Option<T> {
         self.project().value.take()
     }

@@ -4,6 +4,14 @@ use core::fmt;
 use core::ops::{BitAnd, BitOr, BitOrAssign, Not};
 
 /// A set of readiness states.
+///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// use polliwog::sources::Readiness;
+///
+/// let ready = Readiness::READABLE | Readiness::WRITABLE;
+/// assert!(ready.contains(Readiness::READABLE) && ready.is_writable());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Readiness(u8);
 
@@ -45,30 +53,69 @@ impl Readiness {
     }
 
     /// Whether nothing is set.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sources::Readiness;
+    ///
+    /// assert!(Readiness::default().is_empty());
+    /// ```
     #[inline]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
     /// Whether all of `other` is set.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sources::Readiness;
+    ///
+    /// let both = Readiness::READABLE | Readiness::WRITABLE;
+    /// assert!(both.contains(Readiness::READABLE));
+    /// assert!(!Readiness::READABLE.contains(both));
+    /// ```
     #[inline]
     pub const fn contains(self, other: Readiness) -> bool {
         self.0 & other.0 == other.0
     }
 
     /// Whether any of `other` is set.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sources::Readiness;
+    ///
+    /// let both = Readiness::READABLE | Readiness::WRITABLE;
+    /// assert!(Readiness::READABLE.intersects(both));
+    /// ```
     #[inline]
     pub const fn intersects(self, other: Readiness) -> bool {
         self.0 & other.0 != 0
     }
 
     /// Whether a reader has something to do: data, the end of the stream, or an error.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sources::Readiness;
+    ///
+    /// assert!(Readiness::READABLE.is_readable());
+    /// assert!(!Readiness::WRITABLE.is_readable());
+    /// ```
     #[inline]
     pub const fn is_readable(self) -> bool {
         self.intersects(Self::READ)
     }
 
     /// Whether a writer has something to do: room, a closed pipe, or an error.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sources::Readiness;
+    ///
+    /// assert!(Readiness::WRITABLE.is_writable());
+    /// ```
     #[inline]
     pub const fn is_writable(self) -> bool {
         self.intersects(Self::WRITE)
@@ -139,6 +186,13 @@ pub enum Direction {
 
 impl Direction {
     /// The readiness that ends a wait in this direction.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sources::{Direction, Readiness};
+    ///
+    /// assert!(Direction::Read.mask().contains(Readiness::READABLE));
+    /// ```
     #[inline]
     pub const fn mask(self) -> Readiness {
         match self {

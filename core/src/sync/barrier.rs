@@ -37,6 +37,13 @@ struct State {
 impl<S: Scope> Barrier<S> {
     crate::shim::const_unless_loom! {
         /// For so many tasks; with zero or one, nobody waits.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::Barrier;
+        ///
+        /// static THREE_TASKS: Barrier = Barrier::new(3);
+        /// ```
         pub fn new(tasks: usize) -> Self {
             Self(WaitList::with_value(State {
                 tasks,
@@ -47,6 +54,18 @@ impl<S: Scope> Barrier<S> {
     }
 
     /// Waits until all have come.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Barrier;
+    ///
+    /// polliwog::block_on(async {
+    ///     static BOTH: Barrier = Barrier::new(2);
+    ///     let other = polliwog::spawn(async { BOTH.wait().await.is_leader() }).unwrap();
+    ///     let leader = BOTH.wait().await.is_leader();
+    ///     assert_ne!(leader, other.await.unwrap()); // one of the two
+    /// });
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -113,6 +132,16 @@ pub struct BarrierWaitResult(bool);
 
 impl BarrierWaitResult {
     /// Whether it is the one that came last.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Barrier;
+    ///
+    /// polliwog::block_on(async {
+    ///     let alone = Barrier::new(1);
+    ///     assert!(alone.wait().await.is_leader());
+    /// });
+    /// ```
     pub fn is_leader(&self) -> bool {
         self.0
     }

@@ -31,6 +31,18 @@ const QUEUES: usize = 2;
 ///
 /// Messages are cloned for all but the last who receives them. That happens under the channel's lock, so
 /// what is costly to clone should be in an `Arc` (or `Rc`).
+///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// use polliwog::sync::broadcast::Broadcast;
+///
+/// static EVENTS: Broadcast<u8, 4> = Broadcast::new();
+///
+/// let mut one = EVENTS.subscribe();
+/// let mut two = EVENTS.subscribe();
+/// EVENTS.send(7).unwrap();
+/// assert_eq!((one.try_recv(), two.try_recv()), (Ok(7), Ok(7)));
+/// ```
 pub struct Broadcast<T, A: Slots<T>, S: Scope>(
     WaitList<S, State<A>, (), QUEUES>,
     core::marker::PhantomData<fn(T) -> T>,
@@ -139,6 +151,13 @@ impl<T, const N: usize, S: Scope> Broadcast<T, [Slot<T>; N], S> {
     crate::shim::const_unless_loom! {
         /// A channel that keeps the latest `N` messages.
         ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::broadcast::Broadcast;
+        ///
+        /// static EVENTS: Broadcast<u8, 4> = Broadcast::new();
+        /// ```
+        ///
         /// # Panics
         ///
         /// At compile time, if `N` is zero.
@@ -160,12 +179,33 @@ type View<'a, A> = Access<'a, State<A>, (), QUEUES>;
 
 impl<T, A: Slots<T>, S: Scope> Broadcast<T, A, S> {
     /// A handle that sends.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::broadcast::Broadcast;
+    ///
+    /// static EVENTS: Broadcast<u8, 4> = Broadcast::new();
+    /// let mut receiver = EVENTS.subscribe();
+    /// EVENTS.sender().send(7).unwrap();
+    /// assert_eq!(receiver.try_recv(), Ok(7));
+    /// ```
     pub fn sender(&self) -> Sender<&Self> {
         self.add_sender();
         Sender::of(self)
     }
 
     /// A handle that receives what is sent from now on.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::broadcast::Broadcast;
+    ///
+    /// static EVENTS: Broadcast<u8, 4> = Broadcast::new();
+    /// let mut early = EVENTS.subscribe();
+    /// EVENTS.send(1).unwrap();
+    /// let mut late = EVENTS.subscribe();
+    /// assert!(early.try_recv().is_ok() && late.try_recv().is_err());
+    /// ```
     pub fn subscribe(&self) -> Receiver<&Self> {
         Receiver {
             next: self.add_receiver(),
@@ -174,6 +214,15 @@ impl<T, A: Slots<T>, S: Scope> Broadcast<T, A, S> {
     }
 
     /// Sends a message to all who receive; returns how many these are.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::broadcast::Broadcast;
+    ///
+    /// static EVENTS: Broadcast<u8, 4> = Broadcast::new();
+    /// let (_one, _two) = (EVENTS.subscribe(), EVENTS.subscribe());
+    /// assert_eq!(EVENTS.send(7), Ok(2));
+    /// ```
     ///
     /// # Errors
     ///
@@ -377,6 +426,22 @@ pub struct Receiver<P: BroadcastRef> {
 impl<P: BroadcastRef> Receiver<P> {
     /// Receives the next message, once it is there.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::broadcast::{self, error::RecvError};
+    ///
+    /// polliwog::block_on(async {
+    ///     let (sender, mut receiver) = broadcast::channel(2);
+    ///     for n in 1..=3 {
+    ///         sender.send(n).unwrap();
+    ///     }
+    ///     assert_eq!(receiver.recv().await, Err(RecvError::Lagged(1)));
+    ///     assert_eq!(receiver.recv().await, Ok(2));
+    /// });
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// If messages have been missed, since more of them were sent meanwhile than the channel keeps (then
@@ -406,6 +471,18 @@ impl<P: BroadcastRef> Receiver<P> {
 
     /// Receives the next message, if it is there.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::broadcast::{self, error::TryRecvError};
+    ///
+    /// let (sender, mut receiver) = broadcast::channel(4);
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    /// sender.send(7).unwrap();
+    /// assert_eq!(receiver.try_recv(), Ok(7));
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// If it is not there yet; and as [`recv`](Self::recv).
@@ -426,6 +503,18 @@ impl<P: BroadcastRef> Receiver<P> {
 
     /// Receives the next message, on a thread that is no executor's; it blocks.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::broadcast;
+    ///
+    /// let (sender, mut receiver) = broadcast::channel(4);
+    /// let thread = std::thread::spawn(move || receiver.blocking_recv());
+    /// sender.send(7).unwrap();
+    /// assert_eq!(thread.join().unwrap(), Ok(7));
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`recv`](Self::recv).
@@ -444,6 +533,19 @@ impl<P: BroadcastRef> Receiver<P> {
     }
 
     /// Another end, that receives what is sent from now on.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::broadcast;
+    ///
+    /// let (sender, receiver) = broadcast::channel(4);
+    /// sender.send(1).unwrap();
+    /// let mut fresh = receiver.resubscribe();
+    /// sender.send(2).unwrap();
+    /// assert_eq!(fresh.try_recv(), Ok(2));
+    /// # }
+    /// ```
     pub fn resubscribe(&self) -> Self {
         Self {
             next: self.channel.add_receiver(),
@@ -452,27 +554,83 @@ impl<P: BroadcastRef> Receiver<P> {
     }
 
     /// Whether nobody sends any more. What has been sent can still be received.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::broadcast;
+    ///
+    /// let (sender, receiver) = broadcast::channel::<u32>(4);
+    /// drop(sender);
+    /// assert!(receiver.is_closed());
+    /// # }
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.channel.sender_count() == 0
     }
 
     /// How many ends send.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::broadcast;
+    ///
+    /// let (sender, receiver) = broadcast::channel::<u32>(4);
+    /// let clone = sender.clone();
+    /// assert_eq!(receiver.sender_strong_count(), 2);
+    /// # drop(clone);
+    /// # }
+    /// ```
     pub fn sender_strong_count(&self) -> usize {
         self.channel.sender_count()
     }
 
     /// Whether both receive from the same channel.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::broadcast;
+    ///
+    /// let (_sender, receiver) = broadcast::channel::<u32>(4);
+    /// assert!(receiver.same_channel(&receiver.resubscribe()));
+    /// # }
+    /// ```
     pub fn same_channel(&self, other: &Self) -> bool {
         core::ptr::eq::<Broadcast<_, _, _>>(&*self.channel, &*other.channel)
     }
 
     /// How many messages there are that it has not received, missed ones included.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::broadcast;
+    ///
+    /// let (sender, receiver) = broadcast::channel(4);
+    /// sender.send(7).unwrap();
+    /// assert_eq!(receiver.len(), 1);
+    /// # }
+    /// ```
     pub fn len(&self) -> usize {
         let end = self.channel.0.with(|view| view.value().next.get());
         (end - self.next) as usize
     }
 
     /// Whether there is none.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::broadcast;
+    ///
+    /// let (sender, receiver) = broadcast::channel(4);
+    /// assert!(receiver.is_empty());
+    /// sender.send(7).unwrap();
+    /// assert!(!receiver.is_empty());
+    /// # }
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -52,6 +52,14 @@ struct State<S: Scope> {
 impl<S: Scope> CancellationFlag<S> {
     crate::shim::const_unless_loom! {
         /// Not cancelled.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationFlag;
+        ///
+        /// static STOP: CancellationFlag = CancellationFlag::new();
+        /// assert!(!STOP.is_cancelled());
+        /// ```
         pub fn new() -> Self {
             Self(WaitList::with_value(State {
                 cancelled: Cell::new(false),
@@ -63,6 +71,16 @@ impl<S: Scope> CancellationFlag<S> {
     }
 
     /// Cancels, which wakes all who wait for it. Not for the first time, it does nothing.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::CancellationFlag;
+    ///
+    /// static STOP: CancellationFlag = CancellationFlag::new();
+    /// STOP.cancel(); // from a task, a thread, or an interrupt handler
+    /// STOP.cancel();
+    /// assert!(STOP.is_cancelled());
+    /// ```
     pub fn cancel(&self) {
         #[cfg(feature = "alloc")]
         tree::cancel(self);
@@ -72,12 +90,45 @@ impl<S: Scope> CancellationFlag<S> {
     }
 
     /// Whether it has been cancelled.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::CancellationFlag;
+    ///
+    /// polliwog::block_on(async {
+    ///     let stop = CancellationFlag::new();
+    ///     let mut rounds = 0;
+    ///     while !stop.is_cancelled() {
+    ///         rounds += 1;
+    ///         if rounds == 3 {
+    ///             stop.cancel();
+    ///         }
+    ///     }
+    ///     assert_eq!(rounds, 3);
+    /// });
+    /// ```
     #[inline]
     pub fn is_cancelled(&self) -> bool {
         self.0.with(|view| view.value().cancelled.get())
     }
 
     /// Waits until it is cancelled.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::CancellationFlag;
+    ///
+    /// polliwog::block_on(async {
+    ///     static STOP: CancellationFlag = CancellationFlag::new();
+    ///     let task = polliwog::spawn(async {
+    ///         STOP.cancelled().await;
+    ///         "tidied up"
+    ///     })
+    ///     .unwrap();
+    ///     STOP.cancel();
+    ///     assert_eq!(task.await.unwrap(), "tidied up");
+    /// });
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -91,6 +142,18 @@ impl<S: Scope> CancellationFlag<S> {
 
     /// Runs a future to its end, or drops it when this is cancelled; then the result is `None`. If it
     /// has been cancelled already, the future is not polled.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::CancellationFlag;
+    ///
+    /// polliwog::block_on(async {
+    ///     let stop = CancellationFlag::new();
+    ///     assert_eq!(stop.run_until_cancelled(async { 7 }).await, Some(7));
+    ///     stop.cancel();
+    ///     assert_eq!(stop.run_until_cancelled(std::future::pending::<u32>()).await, None);
+    /// });
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -212,11 +275,33 @@ mod tree {
 
     impl<S: Scope> CancellationToken<S> {
         /// A token without a parent, not cancelled.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// let token = CancellationToken::new();
+        /// assert!(!token.is_cancelled());
+        /// ```
         pub fn new() -> Self {
             Self(CancellationFlag::new().into())
         }
 
         /// A token that is cancelled with this one, at the latest.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// let server = CancellationToken::new();
+        /// let connection = server.child_token();
+        /// connection.cancel();
+        /// assert!(!server.is_cancelled());
+        ///
+        /// let other_connection = server.child_token();
+        /// server.cancel();
+        /// assert!(other_connection.is_cancelled());
+        /// ```
         pub fn child_token(&self) -> Self {
             let child = Self::new();
             let mut entry = Some(S::downgrade(&child.0));
@@ -246,17 +331,52 @@ mod tree {
         }
 
         /// Cancels this token, its clones, and all its descendants; whoever waits is woken.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// let token = CancellationToken::new();
+        /// let clone = token.clone();
+        /// token.cancel();
+        /// assert!(clone.is_cancelled());
+        /// ```
         pub fn cancel(&self) {
             self.0.cancel();
         }
 
         /// Whether it has been cancelled.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// let token = CancellationToken::new();
+        /// assert!(!token.is_cancelled());
+        /// token.cancel();
+        /// assert!(token.is_cancelled());
+        /// ```
         #[inline]
         pub fn is_cancelled(&self) -> bool {
             self.0.is_cancelled()
         }
 
         /// Waits until it is cancelled.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::{select, sync::CancellationToken, time::sleep};
+        /// use std::time::Duration;
+        ///
+        /// polliwog::block_on(async {
+        ///     let token = CancellationToken::new();
+        ///     token.cancel();
+        ///     select! {
+        ///         () = token.cancelled() => {}
+        ///         () = sleep(Duration::from_secs(60)) => panic!("nobody has cancelled"),
+        ///     }
+        /// });
+        /// ```
         ///
         /// # Cancel safety
         ///
@@ -267,6 +387,18 @@ mod tree {
         }
 
         /// [`cancelled`](Self::cancelled), for a future that has a clone of the token.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// polliwog::block_on(async {
+        ///     let token = CancellationToken::new();
+        ///     let task = polliwog::spawn(token.clone().cancelled_owned()).unwrap();
+        ///     token.cancel();
+        ///     task.await.unwrap();
+        /// });
+        /// ```
         ///
         /// # Cancel safety
         ///
@@ -280,6 +412,18 @@ mod tree {
         /// Runs a future to its end, or drops it when this is cancelled; then the result is `None`. If
         /// it has been cancelled already, the future is not polled.
         ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// polliwog::block_on(async {
+        ///     let token = CancellationToken::new();
+        ///     assert_eq!(token.run_until_cancelled(async { 7 }).await, Some(7));
+        ///     token.cancel();
+        ///     assert_eq!(token.run_until_cancelled(std::future::pending::<u32>()).await, None);
+        /// });
+        /// ```
+        ///
         /// # Cancel safety
         ///
         /// Dropped, or cancelled, it drops the future before its end: whether something is lost is up
@@ -291,6 +435,20 @@ mod tree {
         /// [`run_until_cancelled`](Self::run_until_cancelled), for a future that has a clone of the
         /// token.
         ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::{sync::CancellationToken, time::sleep};
+        /// use std::time::Duration;
+        ///
+        /// polliwog::block_on(async {
+        ///     let token = CancellationToken::new();
+        ///     let long = sleep(Duration::from_secs(3600));
+        ///     let task = polliwog::spawn(token.clone().run_until_cancelled_owned(long)).unwrap();
+        ///     token.cancel();
+        ///     assert_eq!(task.await.unwrap(), None);
+        /// });
+        /// ```
+        ///
         /// # Cancel safety
         ///
         /// As there.
@@ -299,11 +457,32 @@ mod tree {
         }
 
         /// Something that cancels the token when it is dropped.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// let token = CancellationToken::new();
+        /// {
+        ///     let _guard = token.clone().drop_guard();
+        ///     // A `?` or a panic here cancels, too.
+        /// }
+        /// assert!(token.is_cancelled());
+        /// ```
         pub fn drop_guard(self) -> DropGuard<S> {
             DropGuard(Some(self))
         }
 
         /// Something that cancels the token when it is dropped, and borrows it.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// let token = CancellationToken::new();
+        /// drop(token.drop_guard_ref());
+        /// assert!(token.is_cancelled());
+        /// ```
         pub fn drop_guard_ref(&self) -> DropGuardRef<'_, S> {
             DropGuardRef(Some(self))
         }
@@ -344,6 +523,15 @@ mod tree {
 
     impl<S: Scope> DropGuard<S> {
         /// The token, which is not cancelled now.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// let guard = CancellationToken::new().drop_guard();
+        /// let token = guard.disarm();
+        /// assert!(!token.is_cancelled());
+        /// ```
         pub fn disarm(mut self) -> CancellationToken<S> {
             self.0.take().unwrap_or_default()
         }
@@ -363,6 +551,15 @@ mod tree {
 
     impl<'a, S: Scope> DropGuardRef<'a, S> {
         /// The token, which is not cancelled now.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::CancellationToken;
+        ///
+        /// let token = CancellationToken::new();
+        /// token.drop_guard_ref().disarm();
+        /// assert!(!token.is_cancelled());
+        /// ```
         pub fn disarm(mut self) -> &'a CancellationToken<S> {
             match self.0.take() {
                 Some(token) => token,

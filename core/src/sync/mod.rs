@@ -224,6 +224,17 @@ macro_rules! channel_names {
 
             /// A channel for up to `capacity` messages, whose memory is allocated at once.
             ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::mpsc;
+            ///
+            /// polliwog::block_on(async {
+            ///     let (sender, mut receiver) = mpsc::channel(16);
+            ///     sender.send("quak").await.unwrap();
+            ///     assert_eq!(receiver.recv().await, Some("quak"));
+            /// });
+            /// ```
+            ///
             /// # Panics
             ///
             /// If `capacity` is zero.
@@ -238,6 +249,17 @@ macro_rules! channel_names {
             }
 
             /// A channel for any number of messages.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::mpsc;
+            ///
+            /// polliwog::block_on(async {
+            ///     let (sender, mut receiver) = mpsc::unbounded_channel();
+            ///     sender.send("quak").unwrap();
+            ///     assert_eq!(receiver.recv().await, Some("quak"));
+            /// });
+            /// ```
             #[cfg(feature = "alloc")]
             pub fn unbounded_channel<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
                 let channel = any::unbounded::<T, $scope>();
@@ -292,6 +314,17 @@ macro_rules! channel_names {
 
             /// A channel for up to `capacity` messages, whose memory is allocated at once.
             ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::mpmc;
+            ///
+            /// polliwog::block_on(async {
+            ///     let (sender, receiver) = mpmc::channel(16);
+            ///     sender.send("quak").await.unwrap();
+            ///     assert_eq!(receiver.recv().await, Ok("quak"));
+            /// });
+            /// ```
+            ///
             /// # Panics
             ///
             /// If `capacity` is zero.
@@ -306,6 +339,17 @@ macro_rules! channel_names {
             }
 
             /// A channel for any number of messages.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::mpmc;
+            ///
+            /// polliwog::block_on(async {
+            ///     let (sender, receiver) = mpmc::unbounded_channel();
+            ///     sender.send("quak").unwrap();
+            ///     assert_eq!(receiver.recv().await, Ok("quak"));
+            /// });
+            /// ```
             #[cfg(feature = "alloc")]
             pub fn unbounded_channel<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
                 let channel = any::unbounded::<T, $scope>();
@@ -345,6 +389,18 @@ macro_rules! channel_names {
 
             /// A channel that keeps the latest `capacity` messages, whose memory is allocated at once.
             ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::broadcast;
+            ///
+            /// polliwog::block_on(async {
+            ///     let (sender, mut one) = broadcast::channel(16);
+            ///     let mut two = sender.subscribe();
+            ///     sender.send("quak").unwrap();
+            ///     assert_eq!((one.recv().await, two.recv().await), (Ok("quak"), Ok("quak")));
+            /// });
+            /// ```
+            ///
             /// # Panics
             ///
             /// If `capacity` is zero.
@@ -357,6 +413,16 @@ macro_rules! channel_names {
             #[cfg(feature = "alloc")]
             impl<T> Sender<T> {
                 /// An end that sends, of a [`channel`](channel()) that nobody receives from yet.
+                ///
+                /// ```
+                /// # use polliwog_core::conformance::facade as polliwog;
+                /// use polliwog::sync::broadcast::Sender;
+                ///
+                /// let sender = Sender::new(16);
+                /// let mut receiver = sender.subscribe();
+                /// sender.send("quak").unwrap();
+                /// assert_eq!(receiver.try_recv(), Ok("quak"));
+                /// ```
                 ///
                 /// # Panics
                 ///
@@ -392,6 +458,18 @@ macro_rules! channel_names {
             pub type Receiver<T> = any::Receiver<Owner<any::Watch<T, $scope>>>;
 
             /// A value on the heap.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::watch;
+            ///
+            /// polliwog::block_on(async {
+            ///     let (sender, mut receiver) = watch::channel("tadpole");
+            ///     sender.send("frog").unwrap();
+            ///     receiver.changed().await.unwrap();
+            ///     assert_eq!(receiver.get(), "frog");
+            /// });
+            /// ```
             #[cfg(feature = "alloc")]
             pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
                 any::channel::<T, $scope>(value)
@@ -400,6 +478,14 @@ macro_rules! channel_names {
             #[cfg(feature = "alloc")]
             impl<T> Sender<T> {
                 /// An end that changes a value that nobody watches yet.
+                ///
+                /// ```
+                /// # use polliwog_core::conformance::facade as polliwog;
+                /// use polliwog::sync::watch::Sender;
+                ///
+                /// let sender = Sender::new("tadpole");
+                /// assert_eq!(sender.subscribe().get(), "tadpole");
+                /// ```
                 pub fn new(value: T) -> Self {
                     channel(value).0
                 }
@@ -440,6 +526,17 @@ macro_rules! channel_names {
             pub type Receiver<T> = any::Receiver<Owner<any::Oneshot<T, $scope>>>;
 
             /// A channel on the heap.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::oneshot;
+            ///
+            /// polliwog::block_on(async {
+            ///     let (sender, receiver) = oneshot::channel();
+            ///     polliwog::spawn(async { sender.send("done") }).unwrap().detach();
+            ///     assert_eq!(receiver.await, Ok("done"));
+            /// });
+            /// ```
             #[cfg(feature = "alloc")]
             pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
                 any::channel::<T, $scope>()

@@ -50,6 +50,13 @@ unsafe impl<T: ?Sized + Send> Send for Mutex<T, Shared> {}
 impl<T, S: Scope> Mutex<T, S> {
     crate::shim::const_unless_loom! {
         /// A value that nobody has locked.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::Mutex;
+        ///
+        /// static BUS: Mutex<[u8; 4]> = Mutex::new([0; 4]);
+        /// ```
         pub fn new(value: T) -> Self {
             Self {
                 permits: Permits::new(1),
@@ -58,12 +65,27 @@ impl<T, S: Scope> Mutex<T, S> {
         }
 
         /// As [`new`](Self::new), by tokio's name.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::Mutex;
+        ///
+        /// static BUS: Mutex<[u8; 4]> = Mutex::const_new([0; 4]);
+        /// ```
         pub fn const_new(value: T) -> Self {
             Self::new(value)
         }
     }
 
     /// The value.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Mutex;
+    ///
+    /// let mutex: Mutex<u32> = Mutex::new(7);
+    /// assert_eq!(mutex.into_inner(), 7);
+    /// ```
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
@@ -71,6 +93,19 @@ impl<T, S: Scope> Mutex<T, S> {
 
 impl<T: ?Sized, S: Scope> Mutex<T, S> {
     /// Waits until the value can be had.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Mutex;
+    ///
+    /// polliwog::block_on(async {
+    ///     static COUNT: Mutex<u32> = Mutex::new(0);
+    ///     let other = polliwog::spawn(async { *COUNT.lock().await += 1 }).unwrap();
+    ///     *COUNT.lock().await += 1;
+    ///     other.await.unwrap();
+    ///     assert_eq!(*COUNT.lock().await, 2);
+    /// });
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -88,6 +123,16 @@ impl<T: ?Sized, S: Scope> Mutex<T, S> {
 
     /// The value, if it can be had without waiting.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Mutex;
+    ///
+    /// let mutex: Mutex<u32> = Mutex::new(7);
+    /// let locked = mutex.try_lock().unwrap();
+    /// assert!(mutex.try_lock().is_err());
+    /// # drop(locked);
+    /// ```
+    ///
     /// # Errors
     ///
     /// If somebody has it, or is about to get it.
@@ -100,6 +145,15 @@ impl<T: ?Sized, S: Scope> Mutex<T, S> {
     }
 
     /// The value of a lock that nobody else can see.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Mutex;
+    ///
+    /// let mut mutex: Mutex<u32> = Mutex::new(7);
+    /// *mutex.get_mut() += 1;
+    /// assert_eq!(mutex.into_inner(), 8);
+    /// ```
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
@@ -108,6 +162,15 @@ impl<T: ?Sized, S: Scope> Mutex<T, S> {
 #[cfg(feature = "std")]
 impl<T: ?Sized> Mutex<T, Shared> {
     /// The value, on a thread that is no executor's; it blocks until it can be had.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Mutex;
+    ///
+    /// static COUNT: Mutex<u32> = Mutex::new(0);
+    /// std::thread::spawn(|| *COUNT.blocking_lock() += 1).join().unwrap();
+    /// assert_eq!(*COUNT.blocking_lock(), 1);
+    /// ```
     ///
     /// # Panics
     ///
@@ -154,11 +217,31 @@ unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T, Shared> {}
 
 impl<'a, T: ?Sized, S: Scope> MutexGuard<'a, T, S> {
     /// The mutex that the value is in.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{Mutex, MutexGuard};
+    ///
+    /// let mutex: Mutex<u32> = Mutex::new(7);
+    /// let guard = mutex.try_lock().unwrap();
+    /// assert!(std::ptr::eq(MutexGuard::mutex(&guard), &mutex));
+    /// ```
     pub fn mutex(guard: &Self) -> &'a Mutex<T, S> {
         guard.mutex
     }
 
     /// A guard of a part of the value.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{Mutex, MutexGuard};
+    ///
+    /// polliwog::block_on(async {
+    ///     let pair: Mutex<(u32, &str)> = Mutex::new((7, "seven"));
+    ///     *MutexGuard::map(pair.lock().await, |pair| &mut pair.0) += 1;
+    ///     assert_eq!(pair.lock().await.0, 8);
+    /// });
+    /// ```
     #[inline]
     pub fn map<U: ?Sized>(
         mut guard: Self,
@@ -174,6 +257,17 @@ impl<'a, T: ?Sized, S: Scope> MutexGuard<'a, T, S> {
     }
 
     /// A guard of a part of the value, if there is one.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{Mutex, MutexGuard};
+    ///
+    /// polliwog::block_on(async {
+    ///     let numbers: Mutex<[u32; 2]> = Mutex::new([7, 8]);
+    ///     *MutexGuard::try_map(numbers.lock().await, |n| n.first_mut()).unwrap() = 9;
+    ///     assert!(MutexGuard::try_map(numbers.lock().await, |n| n.get_mut(2)).is_err());
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -211,6 +305,18 @@ unsafe impl<T: ?Sized + Sync> Sync for MappedMutexGuard<'_, T, Shared> {}
 
 impl<'a, T: ?Sized, S: Scope> MappedMutexGuard<'a, T, S> {
     /// A guard of a part of the part.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{MappedMutexGuard, Mutex, MutexGuard};
+    ///
+    /// polliwog::block_on(async {
+    ///     let mutex: Mutex<((u32, u32), u32)> = Mutex::new(((1, 2), 3));
+    ///     let pair = MutexGuard::map(mutex.lock().await, |all| &mut all.0);
+    ///     *MappedMutexGuard::map(pair, |pair| &mut pair.1) = 7;
+    ///     assert_eq!(mutex.into_inner(), ((1, 7), 3));
+    /// });
+    /// ```
     #[inline]
     pub fn map<U: ?Sized>(
         mut guard: Self,
@@ -274,6 +380,19 @@ macro_rules! owned {
         impl<T> Mutex<T, $scope> {
             /// [`lock`](Self::lock), for a guard that owns a share of the mutex.
             ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::local::Mutex;
+            /// use std::rc::Rc;
+            ///
+            /// polliwog::block_on(async {
+            ///     let mutex = Rc::new(Mutex::new(7));
+            ///     let mut value = mutex.clone().lock_owned().await;
+            ///     polliwog::spawn(async move { *value += 1 }).unwrap().await.unwrap();
+            ///     assert_eq!(*mutex.lock().await, 8);
+            /// });
+            /// ```
+            ///
             /// # Cancel safety
             ///
             /// Dropped, it gives up its place in the queue; the lock goes to the next.
@@ -283,6 +402,17 @@ macro_rules! owned {
             }
 
             /// [`try_lock`](Self::try_lock), for a guard that owns a share of the mutex.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::local::Mutex;
+            /// use std::rc::Rc;
+            ///
+            /// let mutex = Rc::new(Mutex::new(7));
+            /// let locked = mutex.clone().try_lock_owned().unwrap();
+            /// assert!(mutex.try_lock_owned().is_err());
+            /// # drop(locked);
+            /// ```
             ///
             /// # Errors
             ///
@@ -308,6 +438,16 @@ impl<T, S: Scope> OwnedMutexGuard<T, S> {
 #[cfg(feature = "std")]
 impl<T> Mutex<T, Shared> {
     /// [`blocking_lock`](Self::blocking_lock), for a guard that owns a share of the mutex.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Mutex;
+    /// use std::sync::Arc;
+    ///
+    /// let mutex: Arc<Mutex<u32>> = Arc::new(Mutex::new(7));
+    /// *mutex.clone().blocking_lock_owned() += 1;
+    /// assert_eq!(*mutex.blocking_lock(), 8);
+    /// ```
     ///
     /// # Panics
     ///

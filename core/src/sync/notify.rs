@@ -67,6 +67,13 @@ fn or_keep(view: &Access<'_, State, (), 1>, waiter: Option<Waker>) -> Option<Wak
 impl<S: Scope> Notify<S> {
     crate::shim::const_unless_loom! {
         /// Nobody has been notified.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::Notify;
+        ///
+        /// static BUTTON: Notify = Notify::new();
+        /// ```
         pub fn new() -> Self {
             Self(WaitList::with_value(State {
                 permit: Cell::new(false),
@@ -75,12 +82,30 @@ impl<S: Scope> Notify<S> {
         }
 
         /// As [`new`](Self::new), by tokio's name.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::Notify;
+        ///
+        /// static BUTTON: Notify = Notify::const_new();
+        /// ```
         pub fn const_new() -> Self {
             Self::new()
         }
     }
 
     /// Waits for a notification.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Notify;
+    ///
+    /// polliwog::block_on(async {
+    ///     let ready = Notify::new();
+    ///     ready.notify_one();
+    ///     ready.notified().await; // the permit was there
+    /// });
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -96,6 +121,18 @@ impl<S: Scope> Notify<S> {
     }
 
     /// Notifies the first who waits or, if nobody does, the next who comes.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Notify;
+    ///
+    /// polliwog::block_on(async {
+    ///     static WORK: Notify = Notify::new();
+    ///     let worker = polliwog::spawn(WORK.notified()).unwrap();
+    ///     WORK.notify_one();
+    ///     worker.await.unwrap();
+    /// });
+    /// ```
     #[inline]
     pub fn notify_one(&self) {
         if let Some(first) = self.0.with(notify_one) {
@@ -104,6 +141,26 @@ impl<S: Scope> Notify<S> {
     }
 
     /// Notifies the last who came or, if nobody waits, the next who comes.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{join, sync::Notify};
+    /// use std::cell::RefCell;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (notify, order) = (Notify::new(), RefCell::new(Vec::new()));
+    ///     let wait = async |name| {
+    ///         notify.notified().await;
+    ///         order.borrow_mut().push(name);
+    ///     };
+    ///     join!(wait("first"), wait("last"), async {
+    ///         notify.notify_last();
+    ///         polliwog::yield_now().await;
+    ///         notify.notify_one();
+    ///     });
+    ///     assert_eq!(*order.borrow(), ["last", "first"]);
+    /// });
+    /// ```
     pub fn notify_last(&self) {
         if let Some(last) = self.0.with(|view| or_keep(view, view.take_last(0))) {
             wake_quietly(last);
@@ -111,6 +168,20 @@ impl<S: Scope> Notify<S> {
     }
 
     /// Notifies all who wait, including those [`Notified`] that have been made but not polled yet.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Notify;
+    ///
+    /// polliwog::block_on(async {
+    ///     static START: Notify = Notify::new();
+    ///     let one = polliwog::spawn(START.notified()).unwrap();
+    ///     let two = polliwog::spawn(START.notified()).unwrap();
+    ///     START.notify_waiters();
+    ///     one.await.unwrap();
+    ///     two.await.unwrap();
+    /// });
+    /// ```
     pub fn notify_waiters(&self) {
         // In one step: else who leaves with this round, and one that is notified then, could be the same.
         self.0.notify_all_if(0, |view| {
@@ -164,6 +235,21 @@ macro_rules! notified {
             /// Takes a place in the queue without waiting: from now on
             /// [`notify_one`](Notify::notify_one) notifies this one in its turn. Returns whether it has
             /// been notified already, in which case the future is ready.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::Notify;
+            /// use std::pin::pin;
+            ///
+            /// polliwog::block_on(async {
+            ///     let notify = Notify::new();
+            ///     let mut notified = pin!(notify.notified());
+            ///     notified.as_mut().enable();
+            ///     // Between here and the wait no notification is missed.
+            ///     notify.notify_one();
+            ///     notified.await;
+            /// });
+            /// ```
             pub fn enable(self: Pin<&mut Self>) -> bool {
                 // Whether there is any budget left makes no difference: nobody would be woken to try again.
                 self.look(&mut Context::from_waker(Waker::noop()))
@@ -230,6 +316,21 @@ macro_rules! owned {
     ($scope:ty, $owner:ty) => {
         impl Notify<$scope> {
             /// [`notified`](Self::notified), for a future that owns a share of the `Notify`.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// # #[cfg(feature = "alloc")] {
+            /// use polliwog::sync::local::Notify;
+            /// use std::rc::Rc;
+            ///
+            /// polliwog::block_on(async {
+            ///     let notify = Rc::new(Notify::new());
+            ///     let task = polliwog::spawn(notify.clone().notified_owned()).unwrap();
+            ///     notify.notify_one();
+            ///     task.await.unwrap();
+            /// });
+            /// # }
+            /// ```
             ///
             /// # Cancel safety
             ///

@@ -44,6 +44,14 @@ unsafe impl<T: Send> Send for OnceCell<T, Shared> {}
 impl<T, S: Scope> OnceCell<T, S> {
     crate::shim::const_unless_loom! {
         /// Without a value.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::OnceCell;
+        ///
+        /// static CONFIG: OnceCell<u32> = OnceCell::new();
+        /// assert_eq!(CONFIG.get(), None);
+        /// ```
         pub fn new() -> Self {
             Self {
                 permits: Permits::new(1),
@@ -53,23 +61,58 @@ impl<T, S: Scope> OnceCell<T, S> {
         }
 
         /// As [`new`](Self::new), by tokio's name.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::OnceCell;
+        ///
+        /// static CONFIG: OnceCell<u32> = OnceCell::const_new();
+        /// ```
         pub fn const_new() -> Self {
             Self::new()
         }
     }
 
     /// With a value, or without one.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::OnceCell;
+    ///
+    /// let cell: OnceCell<u32> = OnceCell::new_with(Some(7));
+    /// assert_eq!(cell.get(), Some(&7));
+    /// ```
     pub fn new_with(value: Option<T>) -> Self {
         value.map_or_else(Self::new, Self::from)
     }
 
     /// Whether there is a value.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::OnceCell;
+    ///
+    /// let cell: OnceCell<u32> = OnceCell::new();
+    /// assert!(!cell.initialized());
+    /// cell.set(7).unwrap();
+    /// assert!(cell.initialized());
+    /// ```
     #[inline]
     pub fn initialized(&self) -> bool {
         self.set.load(ACQUIRE)
     }
 
     /// The value, if there is one.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::OnceCell;
+    ///
+    /// let cell: OnceCell<u32> = OnceCell::new();
+    /// assert_eq!(cell.get(), None);
+    /// cell.set(7).unwrap();
+    /// assert_eq!(cell.get(), Some(&7));
+    /// ```
     #[inline]
     pub fn get(&self) -> Option<&T> {
         if !self.initialized() {
@@ -80,21 +123,58 @@ impl<T, S: Scope> OnceCell<T, S> {
     }
 
     /// The value, if there is one.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::OnceCell;
+    ///
+    /// let mut cell: OnceCell<u32> = OnceCell::new_with(Some(7));
+    /// *cell.get_mut().unwrap() += 1;
+    /// assert_eq!(cell.get(), Some(&8));
+    /// ```
     pub fn get_mut(&mut self) -> Option<&mut T> {
         self.value.get_mut().as_mut()
     }
 
     /// Takes the value out; then it is as new.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::OnceCell;
+    ///
+    /// let mut cell: OnceCell<u32> = OnceCell::new_with(Some(7));
+    /// assert_eq!(cell.take(), Some(7));
+    /// assert_eq!(cell.take(), None);
+    /// ```
     pub fn take(&mut self) -> Option<T> {
         core::mem::take(self).into_inner()
     }
 
     /// The value, if there is one.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::OnceCell;
+    ///
+    /// let cell: OnceCell<u32> = OnceCell::new_with(Some(7));
+    /// assert_eq!(cell.into_inner(), Some(7));
+    /// ```
     pub fn into_inner(self) -> Option<T> {
         self.value.into_inner()
     }
 
     /// Puts a value there.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::OnceCell;
+    ///
+    /// let cell: OnceCell<u32> = OnceCell::new();
+    /// cell.set(7).unwrap();
+    /// let error = cell.set(8).unwrap_err();
+    /// assert!(error.is_already_init_err());
+    /// assert_eq!(error.into_inner(), 8);
+    /// ```
     ///
     /// # Errors
     ///
@@ -115,6 +195,17 @@ impl<T, S: Scope> OnceCell<T, S> {
 
     /// The value; if there is none yet, the future of `init` makes it.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::OnceCell;
+    ///
+    /// polliwog::block_on(async {
+    ///     let cell: OnceCell<u32> = OnceCell::new();
+    ///     assert_eq!(cell.get_or_init(async || 7).await, &7);
+    ///     assert_eq!(cell.get_or_init(async || unreachable!()).await, &7);
+    /// });
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// Dropped, it drops the future if it is the one that makes the value; then the next one makes it.
@@ -131,6 +222,17 @@ impl<T, S: Scope> OnceCell<T, S> {
     }
 
     /// The value; if there is none yet, the future of `init` makes it, or fails.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::OnceCell;
+    ///
+    /// polliwog::block_on(async {
+    ///     let cell: OnceCell<u32> = OnceCell::new();
+    ///     assert_eq!(cell.get_or_try_init(async || Err("not yet")).await, Err("not yet"));
+    ///     assert_eq!(cell.get_or_try_init(async || Ok::<_, &str>(7)).await, Ok(&7));
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -218,6 +320,14 @@ pub enum SetError<T> {
 
 impl<T> SetError<T> {
     /// Whether there is a value already.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::OnceCell;
+    ///
+    /// let cell: OnceCell<u32> = OnceCell::new_with(Some(7));
+    /// assert!(cell.set(8).unwrap_err().is_already_init_err());
+    /// ```
     pub fn is_already_init_err(&self) -> bool {
         matches!(self, Self::AlreadyInitializedError(_))
     }
@@ -228,6 +338,14 @@ impl<T> SetError<T> {
     }
 
     /// The value.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::OnceCell;
+    ///
+    /// let cell = OnceCell::<_>::new_with(Some("old"));
+    /// assert_eq!(cell.set("new").unwrap_err().into_inner(), "new");
+    /// ```
     pub fn into_inner(self) -> T {
         match self {
             Self::AlreadyInitializedError(value) | Self::InitializingError(value) => value,
@@ -284,6 +402,18 @@ impl<T, F, S: Scope> LazyCell<T, F, S> {
     }
 
     /// The value, which is made now if it has not been.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::LazyCell;
+    ///
+    /// polliwog::block_on(async {
+    ///     let lazy: LazyCell<u32, _> = LazyCell::new(async || 6 * 7);
+    ///     assert_eq!(lazy.get(), None);
+    ///     assert_eq!(lazy.force().await, &42);
+    ///     assert_eq!(lazy.get(), Some(&42));
+    /// });
+    /// ```
     ///
     /// # Cancel safety
     ///

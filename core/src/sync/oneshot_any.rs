@@ -55,6 +55,15 @@ impl<T> State<T> {
 impl<T, S: Scope> Oneshot<T, S> {
     crate::shim::const_unless_loom! {
         /// A channel without ends.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::oneshot::Oneshot;
+        ///
+        /// let mut channel: Oneshot<u32> = Oneshot::new();
+        /// let (sender, receiver) = channel.split();
+        /// # let _ = (sender, receiver);
+        /// ```
         pub fn new() -> Self {
             Self(WaitList::with_value(State {
                 message: ValueCell::new(None),
@@ -67,6 +76,18 @@ impl<T, S: Scope> Oneshot<T, S> {
     }
 
     /// Both ends, of a channel that is as new.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::oneshot::Oneshot;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut channel = Oneshot::new();
+    ///     let (sender, receiver) = channel.split();
+    ///     sender.send("done").unwrap();
+    ///     assert_eq!(receiver.await, Ok("done"));
+    /// });
+    /// ```
     pub fn split(&mut self) -> (Sender<&Self>, Receiver<&Self>) {
         *self = Self::new();
         (Sender(self), Receiver(self))
@@ -157,6 +178,16 @@ pub struct Sender<P: OneshotRef>(P);
 impl<P: OneshotRef> Sender<P> {
     /// Sends the message.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::oneshot::Oneshot;
+    ///
+    /// let mut channel = Oneshot::new();
+    /// let (sender, receiver) = channel.split();
+    /// drop(receiver);
+    /// assert_eq!(sender.send(7), Err(7)); // nobody would receive it
+    /// ```
+    ///
     /// # Errors
     ///
     /// The message, if nobody will receive it. That it was sent does not mean that it will be received.
@@ -176,6 +207,18 @@ impl<P: OneshotRef> Sender<P> {
 
     /// Waits until nobody will receive the message any more.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::oneshot::Oneshot;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut channel = Oneshot::<u32>::new();
+    ///     let (mut sender, receiver) = channel.split();
+    ///     drop(receiver);
+    ///     sender.closed().await; // no use computing an answer
+    /// });
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// Nothing is lost by dropping it.
@@ -194,6 +237,17 @@ impl<P: OneshotRef> Sender<P> {
     }
 
     /// Whether nobody will receive the message any more.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::oneshot::Oneshot;
+    ///
+    /// let mut channel = Oneshot::<u32>::new();
+    /// let (sender, receiver) = channel.split();
+    /// assert!(!sender.is_closed());
+    /// drop(receiver);
+    /// assert!(sender.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
@@ -235,6 +289,17 @@ pub struct Receiver<P: OneshotRef>(P);
 impl<P: OneshotRef> Receiver<P> {
     /// Receives the message, if it is there.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::oneshot::{Oneshot, error::TryRecvError};
+    ///
+    /// let mut channel = Oneshot::new();
+    /// let (sender, mut receiver) = channel.split();
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    /// sender.send(7).unwrap();
+    /// assert_eq!(receiver.try_recv(), Ok(7));
+    /// ```
+    ///
     /// # Errors
     ///
     /// If it is not there yet, or will not come.
@@ -243,6 +308,18 @@ impl<P: OneshotRef> Receiver<P> {
     }
 
     /// Receives the message, on a thread that is no executor's; it blocks.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::oneshot;
+    ///
+    /// let (sender, receiver) = oneshot::channel();
+    /// let thread = std::thread::spawn(move || receiver.blocking_recv());
+    /// sender.send(7).unwrap();
+    /// assert_eq!(thread.join().unwrap(), Ok(7));
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -57,6 +57,13 @@ unsafe impl<T: ?Sized + Send> Send for RwLock<T, Shared> {}
 impl<T, S: Scope> RwLock<T, S> {
     crate::shim::const_unless_loom! {
         /// A value that nobody has locked.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::RwLock;
+        ///
+        /// static SETTINGS: RwLock<u32> = RwLock::new(7);
+        /// ```
         pub fn new(value: T) -> Self {
             Self {
                 permits: Permits::new(ALL),
@@ -65,12 +72,27 @@ impl<T, S: Scope> RwLock<T, S> {
         }
 
         /// As [`new`](Self::new), by tokio's name.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::RwLock;
+        ///
+        /// static SETTINGS: RwLock<u32> = RwLock::const_new(7);
+        /// ```
         pub fn const_new(value: T) -> Self {
             Self::new(value)
         }
     }
 
     /// The value.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::RwLock;
+    ///
+    /// let lock: RwLock<u32> = RwLock::new(7);
+    /// assert_eq!(lock.into_inner(), 7);
+    /// ```
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
@@ -78,6 +100,17 @@ impl<T, S: Scope> RwLock<T, S> {
 
 impl<T: ?Sized, S: Scope> RwLock<T, S> {
     /// Waits until the value can be looked at.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::RwLock;
+    ///
+    /// polliwog::block_on(async {
+    ///     let lock: RwLock<u32> = RwLock::new(7);
+    ///     let (one, two) = (lock.read().await, lock.read().await);
+    ///     assert_eq!(*one, *two); // both look at it
+    /// });
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -95,6 +128,17 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
 
     /// Waits until the value can be changed.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::RwLock;
+    ///
+    /// polliwog::block_on(async {
+    ///     let lock: RwLock<u32> = RwLock::new(7);
+    ///     *lock.write().await += 1;
+    ///     assert_eq!(*lock.read().await, 8);
+    /// });
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// Dropped, it gives up its place in the queue; the lock goes to the next.
@@ -111,6 +155,19 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
 
     /// The value to look at, if it can be had without waiting.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::RwLock;
+    ///
+    /// polliwog::block_on(async {
+    ///     let lock: RwLock<u32> = RwLock::new(7);
+    ///     let writing = lock.write().await;
+    ///     assert!(lock.try_read().is_err());
+    ///     drop(writing);
+    ///     assert_eq!(*lock.try_read().unwrap(), 7);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// If somebody has it for writing, or waits for that.
@@ -124,6 +181,19 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
 
     /// The value to change, if it can be had without waiting.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::RwLock;
+    ///
+    /// polliwog::block_on(async {
+    ///     let lock: RwLock<u32> = RwLock::new(7);
+    ///     let reading = lock.read().await;
+    ///     assert!(lock.try_write().is_err());
+    ///     drop(reading);
+    ///     *lock.try_write().unwrap() = 8;
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// If anybody has it, or is about to get it.
@@ -136,6 +206,15 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
     }
 
     /// The value of a lock that nobody else can see.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::RwLock;
+    ///
+    /// let mut lock: RwLock<u32> = RwLock::new(7);
+    /// *lock.get_mut() += 1;
+    /// assert_eq!(lock.into_inner(), 8);
+    /// ```
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
@@ -144,6 +223,15 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
 #[cfg(feature = "std")]
 impl<T: ?Sized> RwLock<T, Shared> {
     /// The value to look at, on a thread that is no executor's; it blocks until it can be had.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::RwLock;
+    ///
+    /// static SETTINGS: RwLock<u32> = RwLock::new(7);
+    /// let thread = std::thread::spawn(|| *SETTINGS.blocking_read());
+    /// assert_eq!(thread.join().unwrap(), 7);
+    /// ```
     ///
     /// # Panics
     ///
@@ -154,6 +242,15 @@ impl<T: ?Sized> RwLock<T, Shared> {
     }
 
     /// The value to change, on a thread that is no executor's; it blocks until it can be had.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::RwLock;
+    ///
+    /// static SETTINGS: RwLock<u32> = RwLock::new(7);
+    /// std::thread::spawn(|| *SETTINGS.blocking_write() += 1).join().unwrap();
+    /// assert_eq!(*SETTINGS.blocking_read(), 8);
+    /// ```
     ///
     /// # Panics
     ///

@@ -248,6 +248,14 @@ impl<S: Scope> Semaphore<S> {
     crate::shim::const_unless_loom! {
         /// A semaphore with so many permits.
         ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::Semaphore;
+        ///
+        /// static UPLOADS: Semaphore = Semaphore::new(3);
+        /// assert_eq!(UPLOADS.available_permits(), 3);
+        /// ```
+        ///
         /// # Panics
         ///
         /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS).
@@ -258,6 +266,13 @@ impl<S: Scope> Semaphore<S> {
 
         /// As [`new`](Self::new), by tokio's name.
         ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::Semaphore;
+        ///
+        /// static UPLOADS: Semaphore = Semaphore::const_new(3);
+        /// ```
+        ///
         /// # Panics
         ///
         /// As there.
@@ -267,11 +282,34 @@ impl<S: Scope> Semaphore<S> {
     }
 
     /// How many permits can be had without waiting.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(2);
+    /// let permit = semaphore.try_acquire();
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// drop(permit);
+    /// assert_eq!(semaphore.available_permits(), 2);
+    /// ```
     pub fn available_permits(&self) -> usize {
         self.0.free()
     }
 
     /// Adds permits, which wakes whoever can have them.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Semaphore;
+    ///
+    /// polliwog::block_on(async {
+    ///     static READY: Semaphore = Semaphore::new(0);
+    ///     let waits = polliwog::spawn(async { READY.acquire().await.is_ok() }).unwrap();
+    ///     READY.add_permits(1);
+    ///     assert!(waits.await.unwrap());
+    /// });
+    /// ```
     ///
     /// # Panics
     ///
@@ -282,11 +320,33 @@ impl<S: Scope> Semaphore<S> {
     }
 
     /// Takes up to so many of the available permits away for ever; returns how many it were.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(5);
+    /// assert_eq!(semaphore.forget_permits(2), 2);
+    /// assert_eq!(semaphore.available_permits(), 3);
+    /// ```
     pub fn forget_permits(&self, permits: usize) -> usize {
         self.0.forget(permits)
     }
 
     /// Waits for a permit.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Semaphore;
+    ///
+    /// polliwog::block_on(async {
+    ///     let semaphore = Semaphore::new(1);
+    ///     let permit = semaphore.acquire().await.unwrap();
+    ///     assert_eq!(semaphore.available_permits(), 0);
+    ///     drop(permit); // gives it back
+    ///     assert_eq!(semaphore.available_permits(), 1);
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -300,6 +360,17 @@ impl<S: Scope> Semaphore<S> {
     }
 
     /// Waits for so many permits at once. Meanwhile nobody who comes later gets any.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Semaphore;
+    ///
+    /// polliwog::block_on(async {
+    ///     let bytes = Semaphore::new(1024);
+    ///     let _buffer = bytes.acquire_many(1000).await.unwrap();
+    ///     assert_eq!(bytes.available_permits(), 24);
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -329,6 +400,15 @@ impl<S: Scope> Semaphore<S> {
 
     /// A permit, if there is one and nobody waits.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{Semaphore, TryAcquireError};
+    ///
+    /// let semaphore = Semaphore::new(1);
+    /// let _permit = semaphore.try_acquire().unwrap();
+    /// assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::NoPermits);
+    /// ```
+    ///
     /// # Errors
     ///
     /// If there is none, or the semaphore has been [closed](Self::close).
@@ -337,6 +417,15 @@ impl<S: Scope> Semaphore<S> {
     }
 
     /// So many permits, if they are there and nobody waits.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(3);
+    /// assert!(semaphore.try_acquire_many(4).is_err());
+    /// assert_eq!(semaphore.try_acquire_many(3).unwrap().num_permits(), 3);
+    /// ```
     ///
     /// # Errors
     ///
@@ -359,11 +448,31 @@ impl<S: Scope> Semaphore<S> {
 
     /// Closes the semaphore: whoever waits, and whoever comes from now on, gets an error. Permits that
     /// have been given stay good.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Semaphore;
+    ///
+    /// polliwog::block_on(async {
+    ///     let semaphore = Semaphore::new(0);
+    ///     semaphore.close();
+    ///     assert!(semaphore.acquire().await.is_err());
+    /// });
+    /// ```
     pub fn close(&self) {
         self.0.close();
     }
 
     /// Whether it has been closed.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(1);
+    /// semaphore.close();
+    /// assert!(semaphore.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
@@ -398,6 +507,24 @@ macro_rules! owned {
         impl Semaphore<$scope> {
             /// [`acquire`](Self::acquire), for a permit that owns a share of the semaphore.
             ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::local::Semaphore;
+            /// use std::rc::Rc;
+            ///
+            /// polliwog::block_on(async {
+            ///     let connections = Rc::new(Semaphore::new(100));
+            ///     let permit = connections.clone().acquire_owned().await.unwrap();
+            ///     polliwog::spawn(async move {
+            ///         let _permit = permit; // given back when the task ends
+            ///     })
+            ///     .unwrap()
+            ///     .await
+            ///     .unwrap();
+            ///     assert_eq!(connections.available_permits(), 100);
+            /// });
+            /// ```
+            ///
             /// # Errors
             ///
             /// If the semaphore has been [closed](Self::close).
@@ -412,6 +539,18 @@ macro_rules! owned {
             }
 
             /// [`acquire_many`](Self::acquire_many), for a permit that owns a share of the semaphore.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::local::Semaphore;
+            /// use std::rc::Rc;
+            ///
+            /// polliwog::block_on(async {
+            ///     let semaphore = Rc::new(Semaphore::new(3));
+            ///     let permits = semaphore.clone().acquire_many_owned(2).await.unwrap();
+            ///     assert_eq!((permits.num_permits(), semaphore.available_permits()), (2, 1));
+            /// });
+            /// ```
             ///
             /// # Errors
             ///
@@ -433,6 +572,17 @@ macro_rules! owned {
 
             /// [`try_acquire`](Self::try_acquire), for a permit that owns a share of the semaphore.
             ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::local::Semaphore;
+            /// use std::rc::Rc;
+            ///
+            /// let semaphore = Rc::new(Semaphore::new(1));
+            /// let permit = semaphore.clone().try_acquire_owned().unwrap();
+            /// assert!(semaphore.try_acquire_owned().is_err());
+            /// drop(permit);
+            /// ```
+            ///
             /// # Errors
             ///
             /// If there is none, or the semaphore has been [closed](Self::close).
@@ -444,6 +594,16 @@ macro_rules! owned {
 
             /// [`try_acquire_many`](Self::try_acquire_many), for a permit that owns a share of the
             /// semaphore.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::local::Semaphore;
+            /// use std::rc::Rc;
+            ///
+            /// let semaphore = Rc::new(Semaphore::new(3));
+            /// assert!(semaphore.clone().try_acquire_many_owned(4).is_err());
+            /// assert!(semaphore.try_acquire_many_owned(3).is_ok());
+            /// ```
             ///
             /// # Errors
             ///
@@ -466,6 +626,16 @@ macro_rules! owned {
 #[cfg(feature = "alloc")]
 impl<S: Scope> OwnedSemaphorePermit<S> {
     /// The semaphore that the permits are of.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::local::Semaphore;
+    /// use std::rc::Rc;
+    ///
+    /// let semaphore = Rc::new(Semaphore::new(1));
+    /// let permit = semaphore.clone().try_acquire_owned().unwrap();
+    /// assert!(Rc::ptr_eq(permit.semaphore(), &semaphore));
+    /// ```
     pub fn semaphore(&self) -> &S::Counted<Semaphore<S>> {
         &self.semaphore
     }
@@ -480,16 +650,43 @@ macro_rules! permit {
     ([$($generics:tt)*] $name:ty, $semaphore:ident => $copy:expr) => {
         impl<$($generics)*> $name {
             /// How many permits these are.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::Semaphore;
+            ///
+            /// let semaphore = Semaphore::new(5);
+            /// assert_eq!(semaphore.try_acquire_many(2).unwrap().num_permits(), 2);
+            /// ```
             pub fn num_permits(&self) -> usize {
                 self.permits
             }
 
             /// Never gives the permits back.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::Semaphore;
+            ///
+            /// let semaphore = Semaphore::new(2);
+            /// semaphore.try_acquire().unwrap().forget();
+            /// assert_eq!(semaphore.available_permits(), 1);
+            /// ```
             pub fn forget(mut self) {
                 self.permits = 0;
             }
 
             /// Takes another one's permits in.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::Semaphore;
+            ///
+            /// let semaphore = Semaphore::new(3);
+            /// let mut permit = semaphore.try_acquire().unwrap();
+            /// permit.merge(semaphore.try_acquire_many(2).unwrap());
+            /// assert_eq!(permit.num_permits(), 3);
+            /// ```
             ///
             /// # Panics
             ///
@@ -503,6 +700,17 @@ macro_rules! permit {
             }
 
             /// Moves so many of the permits to another one, if there are as many.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::Semaphore;
+            ///
+            /// let semaphore = Semaphore::new(3);
+            /// let mut permits = semaphore.try_acquire_many(3).unwrap();
+            /// let one = permits.split(1).unwrap();
+            /// assert_eq!((permits.num_permits(), one.num_permits()), (2, 1));
+            /// assert!(permits.split(3).is_none());
+            /// ```
             pub fn split(&mut self, permits: usize) -> Option<Self> {
                 self.permits = self.permits.checked_sub(permits)?;
                 let $semaphore = &self.semaphore;

@@ -40,6 +40,13 @@ pub struct SetOnce<T, S: Scope = Shared> {
 impl<T, S: Scope> SetOnce<T, S> {
     crate::shim::const_unless_loom! {
         /// Without a value.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::SetOnce;
+        ///
+        /// static ADDRESS: SetOnce<u32> = SetOnce::new();
+        /// ```
         pub fn new() -> Self {
             Self {
                 cell: OnceCell::new(),
@@ -48,12 +55,28 @@ impl<T, S: Scope> SetOnce<T, S> {
         }
 
         /// As [`new`](Self::new), by tokio's name.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::SetOnce;
+        ///
+        /// static ADDRESS: SetOnce<u32> = SetOnce::const_new();
+        /// ```
         pub fn const_new() -> Self {
             Self::new()
         }
     }
 
     /// Sets the value, which wakes all who wait for it.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{SetOnce, SetOnceError};
+    ///
+    /// let value: SetOnce<u32> = SetOnce::new();
+    /// assert_eq!(value.set(7), Ok(()));
+    /// assert_eq!(value.set(8), Err(SetOnceError(8)));
+    /// ```
     ///
     /// # Errors
     ///
@@ -69,23 +92,64 @@ impl<T, S: Scope> SetOnce<T, S> {
     }
 
     /// Whether there is a value.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::SetOnce;
+    ///
+    /// let value: SetOnce<u32> = SetOnce::new();
+    /// assert!(!value.initialized());
+    /// value.set(7).unwrap();
+    /// assert!(value.initialized());
+    /// ```
     #[inline]
     pub fn initialized(&self) -> bool {
         self.cell.initialized()
     }
 
     /// The value, if there is one.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::SetOnce;
+    ///
+    /// let value: SetOnce<u32> = SetOnce::new();
+    /// assert_eq!(value.get(), None);
+    /// value.set(7).unwrap();
+    /// assert_eq!(value.get(), Some(&7));
+    /// ```
     #[inline]
     pub fn get(&self) -> Option<&T> {
         self.cell.get()
     }
 
     /// The value, if there is one.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::SetOnce;
+    ///
+    /// let value: SetOnce<u32> = SetOnce::new();
+    /// value.set(7).unwrap();
+    /// assert_eq!(value.into_inner(), Some(7));
+    /// ```
     pub fn into_inner(self) -> Option<T> {
         self.cell.into_inner()
     }
 
     /// Waits until there is a value.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::SetOnce;
+    ///
+    /// polliwog::block_on(async {
+    ///     static ADDRESS: SetOnce<u32> = SetOnce::new();
+    ///     let task = polliwog::spawn(async { *ADDRESS.wait().await }).unwrap();
+    ///     ADDRESS.set(7).unwrap();
+    ///     assert_eq!(task.await.unwrap(), 7);
+    /// });
+    /// ```
     ///
     /// # Cancel safety
     ///

@@ -43,12 +43,29 @@ pub struct Signal<T, S: Scope = Shared>(WaitList<S, ValueCell<Option<T>>>);
 impl<T, S: Scope> Signal<T, S> {
     crate::shim::const_unless_loom! {
         /// Without a value.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::Signal;
+        ///
+        /// static TEMPERATURE: Signal<i16> = Signal::new();
+        /// ```
         pub fn new() -> Self {
             Self(WaitList::with_value(ValueCell::new(None)))
         }
     }
 
     /// Puts a value there, in the place of one that nobody has taken, and wakes the first who waits.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Signal;
+    ///
+    /// static TEMPERATURE: Signal<i16> = Signal::new();
+    /// TEMPERATURE.signal(21); // from an interrupt handler, too
+    /// TEMPERATURE.signal(22);
+    /// assert_eq!(TEMPERATURE.try_take(), Some(22));
+    /// ```
     pub fn signal(&self, value: T) {
         let (former, first) = self.0.with(|view| {
             let former = view.value().replace(Some(value));
@@ -62,6 +79,18 @@ impl<T, S: Scope> Signal<T, S> {
 
     /// Waits for a value and takes it.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Signal;
+    ///
+    /// polliwog::block_on(async {
+    ///     static TEMPERATURE: Signal<i16> = Signal::new();
+    ///     let display = polliwog::spawn(TEMPERATURE.wait()).unwrap();
+    ///     TEMPERATURE.signal(21);
+    ///     assert_eq!(display.await.unwrap(), 21);
+    /// });
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// Dropped before its end, it has taken nothing; the value goes to the next.
@@ -71,16 +100,45 @@ impl<T, S: Scope> Signal<T, S> {
     }
 
     /// Takes the value, if there is one.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Signal;
+    ///
+    /// let signal: Signal<u32> = Signal::new();
+    /// signal.signal(7);
+    /// assert_eq!(signal.try_take(), Some(7));
+    /// assert_eq!(signal.try_take(), None);
+    /// ```
     pub fn try_take(&self) -> Option<T> {
         self.0.with(|view| view.value().take())
     }
 
     /// Drops the value, if there is one.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Signal;
+    ///
+    /// let signal: Signal<u32> = Signal::new();
+    /// signal.signal(7);
+    /// signal.reset();
+    /// assert_eq!(signal.try_take(), None);
+    /// ```
     pub fn reset(&self) {
         drop(self.try_take());
     }
 
     /// Whether there is a value.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Signal;
+    ///
+    /// let signal: Signal<u32> = Signal::new();
+    /// signal.signal(7);
+    /// assert!(signal.signaled());
+    /// ```
     pub fn signaled(&self) -> bool {
         self.0.with(|view| {
             let value = view.value().take();

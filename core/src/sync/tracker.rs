@@ -44,6 +44,14 @@ struct State {
 impl<S: Scope> Tracker<S> {
     crate::shim::const_unless_loom! {
         /// Counts nothing yet, and is open.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::Tracker;
+        ///
+        /// static CONNECTIONS: Tracker = Tracker::new();
+        /// assert!(CONNECTIONS.is_empty() && !CONNECTIONS.is_closed());
+        /// ```
         pub fn new() -> Self {
             Self(WaitList::with_value(State {
                 count: Cell::new(0),
@@ -54,6 +62,15 @@ impl<S: Scope> Tracker<S> {
 
     /// Lets [`wait`](Self::wait) end once nothing is left; what it is told of later is counted all the
     /// same. Whether it was open.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Tracker;
+    ///
+    /// let tracker: Tracker = Tracker::new();
+    /// assert!(tracker.close());
+    /// assert!(!tracker.close()); // it was closed already
+    /// ```
     pub fn close(&self) -> bool {
         let (was_open, done) = self.0.with(|view| {
             let state = view.value();
@@ -66,26 +83,80 @@ impl<S: Scope> Tracker<S> {
     }
 
     /// Opens it again. Whether it was closed.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Tracker;
+    ///
+    /// let tracker: Tracker = Tracker::new();
+    /// tracker.close();
+    /// assert!(tracker.reopen());
+    /// assert!(!tracker.is_closed());
+    /// ```
     pub fn reopen(&self) -> bool {
         self.0.with(|view| view.value().closed.replace(false))
     }
 
     /// Whether it is closed.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Tracker;
+    ///
+    /// let tracker: Tracker = Tracker::new();
+    /// tracker.close();
+    /// assert!(tracker.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.0.with(|view| view.value().closed.get())
     }
 
     /// How many are counted.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Tracker;
+    ///
+    /// let tracker: Tracker = Tracker::new();
+    /// let token = tracker.token();
+    /// assert_eq!(tracker.len(), 1);
+    /// drop(token);
+    /// assert_eq!(tracker.len(), 0);
+    /// ```
     pub fn len(&self) -> usize {
         self.0.with(|view| view.value().count.get())
     }
 
     /// Whether none is counted.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Tracker;
+    ///
+    /// let tracker: Tracker = Tracker::new();
+    /// assert!(tracker.is_empty());
+    /// let _token = tracker.token();
+    /// assert!(!tracker.is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Waits until it is closed and nothing is left.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{sync::Tracker, time::sleep_millis};
+    ///
+    /// polliwog::block_on(async {
+    ///     static TASKS: Tracker = Tracker::new();
+    ///     for millis in [10, 20] {
+    ///         polliwog::spawn(TASKS.track_future(sleep_millis(millis))).unwrap().detach();
+    ///     }
+    ///     TASKS.close();
+    ///     TASKS.wait().await; // both have ended
+    /// });
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -102,11 +173,35 @@ impl<S: Scope> Tracker<S> {
     }
 
     /// Something that is counted until it is dropped.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Tracker;
+    ///
+    /// static CONNECTIONS: Tracker = Tracker::new();
+    /// let open = CONNECTIONS.token();
+    /// assert_eq!(CONNECTIONS.len(), 1);
+    /// drop(open);
+    /// assert!(CONNECTIONS.is_empty());
+    /// ```
     pub fn token(&self) -> TaskTrackerToken<&Self> {
         TaskTrackerToken::new(self)
     }
 
     /// A future that is counted until it is dropped or has ended.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Tracker;
+    ///
+    /// polliwog::block_on(async {
+    ///     let tracker: Tracker = Tracker::new();
+    ///     let counted = tracker.track_future(async { 7 });
+    ///     assert_eq!(tracker.len(), 1);
+    ///     assert_eq!(counted.await, 7);
+    ///     assert!(tracker.is_empty());
+    /// });
+    /// ```
     pub fn track_future<F: Future>(&self, future: F) -> TrackedFuture<F, &Self> {
         TrackedFuture::new(future, self.token())
     }
@@ -177,6 +272,15 @@ pub struct TaskTrackerToken<P: TrackerRef>(P);
 
 impl<P: TrackerRef> TaskTrackerToken<P> {
     /// What leads to the tracker.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::Tracker;
+    ///
+    /// let tracker: Tracker = Tracker::new();
+    /// let token = tracker.token();
+    /// assert_eq!(token.task_tracker().len(), 1);
+    /// ```
     pub fn task_tracker(&self) -> &P {
         &self.0
     }
@@ -286,16 +390,48 @@ mod owned {
         S::Counted<Tracker<S>>: TrackerRef,
     {
         /// Counts nothing yet, and is open.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::TaskTracker;
+        ///
+        /// let tracker = TaskTracker::new();
+        /// assert!(tracker.is_empty());
+        /// ```
         pub fn new() -> Self {
             Self(Tracker::new().into())
         }
 
         /// Something that is counted until it is dropped.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::TaskTracker;
+        ///
+        /// let tracker = TaskTracker::new();
+        /// let token = tracker.token();
+        /// assert_eq!(tracker.len(), 1);
+        /// drop(token);
+        /// assert!(tracker.is_empty());
+        /// ```
         pub fn token(&self) -> TaskTrackerToken<S::Counted<Tracker<S>>> {
             TaskTrackerToken::new(self.0.clone())
         }
 
         /// A future that is counted until it is dropped or has ended.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::TaskTracker;
+        ///
+        /// polliwog::block_on(async {
+        ///     let tracker = TaskTracker::new();
+        ///     let task = polliwog::spawn(tracker.track_future(async { 7 })).unwrap();
+        ///     assert_eq!(tracker.len(), 1);
+        ///     assert_eq!(task.await.unwrap(), 7);
+        ///     assert!(tracker.is_empty());
+        /// });
+        /// ```
         pub fn track_future<F: Future>(
             &self,
             future: F,
@@ -305,6 +441,19 @@ mod owned {
 
         /// Spawns a task that is counted on the executor that runs here:
         /// [`spawn`](crate::executor::spawn).
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::TaskTracker;
+        ///
+        /// polliwog::block_on(async {
+        ///     let tracker = TaskTracker::new();
+        ///     let task = tracker.spawn(async { 7 }).unwrap();
+        ///     tracker.close();
+        ///     tracker.wait().await;
+        ///     assert_eq!(task.await.unwrap(), 7);
+        /// });
+        /// ```
         ///
         /// # Errors
         ///
@@ -318,6 +467,18 @@ mod owned {
         }
 
         /// Spawns a task that is counted on the executor of `spawner`.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::{Spawner, sync::TaskTracker};
+        ///
+        /// polliwog::block_on(async {
+        ///     let tracker = TaskTracker::new();
+        ///     let spawner = Spawner::current().unwrap();
+        ///     let task = tracker.spawn_on(async { 7 }, &spawner).unwrap();
+        ///     assert_eq!(task.await.unwrap(), 7);
+        /// });
+        /// ```
         ///
         /// # Errors
         ///
@@ -335,6 +496,15 @@ mod owned {
         }
 
         /// Whether both count together.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::TaskTracker;
+        ///
+        /// let tracker = TaskTracker::new();
+        /// assert!(TaskTracker::ptr_eq(&tracker, &tracker.clone()));
+        /// assert!(!TaskTracker::ptr_eq(&tracker, &TaskTracker::new()));
+        /// ```
         pub fn ptr_eq(left: &Self, right: &Self) -> bool {
             core::ptr::addr_eq(&*left.0, &*right.0)
         }

@@ -180,6 +180,14 @@ pub enum WaitState {
 
 impl WaitState {
     /// Whether it has been notified, in either way.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::wait_list::WaitState;
+    ///
+    /// assert!(WaitState::Notified.is_notified());
+    /// assert!(!WaitState::Waiting.is_notified());
+    /// ```
     #[inline]
     pub const fn is_notified(self) -> bool {
         matches!(self, Self::Notified | Self::NotifiedWithAll)
@@ -249,6 +257,13 @@ unsafe impl<T: Send, D: Copy + Send, const K: usize> Send for WaitList<Shared, T
 
 impl<S: Scope> WaitList<S> {
     /// An empty list with nothing beside it.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{Shared, wait_list::WaitList};
+    ///
+    /// static WAITING: WaitList<Shared> = WaitList::new();
+    /// ```
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         Self::with_value(())
@@ -261,6 +276,19 @@ impl<S: Scope> WaitList<S> {
     }
 
     /// Waits to be notified: for whoever has no condition to look at.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{Shared, wait_list::WaitList};
+    ///
+    /// polliwog::block_on(async {
+    ///     static WAITING: WaitList<Shared> = WaitList::new();
+    ///     let task = polliwog::spawn(async { WAITING.wait().await }).unwrap();
+    ///     polliwog::yield_now().await;
+    ///     WAITING.notify_one(0);
+    ///     task.await.unwrap();
+    /// });
+    /// ```
     #[inline]
     pub fn wait(&self) -> Wait<&Self> {
         Wait::new(self, ())
@@ -275,6 +303,14 @@ impl<S: Scope, T: Default, D: Copy, const K: usize> Default for WaitList<S, T, D
 
 impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
     /// An empty list beside a value.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{Shared, wait_list::WaitList};
+    /// use std::cell::Cell;
+    ///
+    /// static COUNT: WaitList<Shared, Cell<u32>> = WaitList::with_value(Cell::new(0));
+    /// ```
     #[cfg(not(loom))]
     pub const fn with_value(value: T) -> Self {
         Self {
@@ -299,6 +335,15 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
     /// `f` should be short and should not run foreign code: that of a [`Shared`] list keeps others,
     /// and interrupts on a chip, waiting, and does not come back if it uses the list again. What it
     /// takes out of the list are wakers to be woken afterwards.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{Local, wait_list::WaitList};
+    /// use std::cell::Cell;
+    ///
+    /// let list: WaitList<Local, Cell<u32>> = WaitList::with_value(Cell::new(7));
+    /// assert_eq!(list.with(|view| view.value().get()), 7);
+    /// ```
     #[inline]
     pub fn with<U>(&self, f: impl FnOnce(&Access<'_, T, D, K>) -> U) -> U {
         S::locked(&self.raw, || {
@@ -311,17 +356,42 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
     }
 
     /// The value, of a list that nobody else can see.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{Local, wait_list::WaitList};
+    ///
+    /// let mut list: WaitList<Local, u32> = WaitList::with_value(7);
+    /// *list.get_mut() += 1;
+    /// assert_eq!(list.into_inner(), 8);
+    /// ```
     #[inline]
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.value
     }
 
     /// The value, when the list is no longer needed.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{Local, wait_list::WaitList};
+    ///
+    /// let list: WaitList<Local, u32> = WaitList::with_value(7);
+    /// assert_eq!(list.into_inner(), 7);
+    /// ```
     pub fn into_inner(self) -> T {
         self.value
     }
 
     /// Whether nobody waits in a queue.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{Local, wait_list::WaitList};
+    ///
+    /// let list: WaitList<Local> = WaitList::new();
+    /// assert!(list.is_empty(0));
+    /// ```
     ///
     /// # Panics
     ///
@@ -340,6 +410,14 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
     }
 
     /// Notifies the first in a queue and wakes it; whether there was one.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{Local, wait_list::WaitList};
+    ///
+    /// let list: WaitList<Local> = WaitList::new();
+    /// assert!(!list.notify_one(0)); // nobody waits
+    /// ```
     #[inline]
     pub fn notify_one(&self, queue: usize) -> bool {
         let first = self.take_first(queue);
@@ -355,6 +433,14 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
     ///
     /// Wakers may use the list. Whoever comes meanwhile, or comes again, waits for the next time;
     /// whoever goes away meanwhile is not notified. The lock is let go after each few of them.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{Local, wait_list::WaitList};
+    ///
+    /// let list: WaitList<Local> = WaitList::new();
+    /// assert_eq!(list.notify_all(0), 0); // nobody waits
+    /// ```
     pub fn notify_all(&self, queue: usize) -> usize {
         self.notify_all_if(queue, |_| true).unwrap_or(0)
     }

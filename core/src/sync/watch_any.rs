@@ -23,6 +23,26 @@ const CLOSED: usize = 1;
 
 /// A value that many look at, and that tells them when it changes: for a static, or for a structure; its
 /// ends borrow it.
+///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// use polliwog::sync::watch::Watch;
+///
+/// static LEVEL: Watch<u8> = Watch::new(3);
+///
+/// fn set_level(level: u8) {
+///     LEVEL.sender().send_replace(level);
+/// }
+///
+/// async fn show_levels(mut show: impl FnMut(u8)) {
+///     let mut level = LEVEL.subscribe();
+///     while level.changed().await.is_ok() {
+///         show(level.get());
+///     }
+/// }
+/// # set_level(4);
+/// # assert_eq!(LEVEL.get(), 4);
+/// ```
 pub struct Watch<T, S: Scope> {
     // Locked before the list, if both are.
     value: S::Shelf<T>,
@@ -54,6 +74,14 @@ impl State {
 impl<T> Watch<T, Local> {
     crate::shim::const_unless_loom! {
         /// A value.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::local::watch::Watch;
+        ///
+        /// let level = Watch::new(3);
+        /// assert_eq!(level.get(), 3);
+        /// ```
         pub fn new(value: T) -> Self {
             Self {
                 value: core::cell::RefCell::new(value),
@@ -66,6 +94,13 @@ impl<T> Watch<T, Local> {
 impl<T> Watch<T, Shared> {
     crate::shim::const_unless_loom! {
         /// A value.
+        ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::watch::Watch;
+        ///
+        /// static LEVEL: Watch<u8> = Watch::new(3);
+        /// ```
         pub fn new(value: T) -> Self {
             Self {
                 value: super::shelf::Locked::new(value),
@@ -77,12 +112,30 @@ impl<T> Watch<T, Shared> {
 
 impl<T, S: Scope> Watch<T, S> {
     /// A handle that changes the value.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::watch::Watch;
+    ///
+    /// static LEVEL: Watch<u8> = Watch::new(3);
+    /// LEVEL.sender().send_replace(4);
+    /// assert_eq!(LEVEL.get(), 4);
+    /// ```
     pub fn sender(&self) -> Sender<&Self> {
         self.add_sender();
         Sender::of(self)
     }
 
     /// A handle that watches; the present value is one that it has seen.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::watch::Watch;
+    ///
+    /// static LEVEL: Watch<u8> = Watch::new(3);
+    /// let mut watcher = LEVEL.subscribe();
+    /// assert_eq!(watcher.get(), 3);
+    /// ```
     pub fn subscribe(&self) -> Receiver<&Self> {
         Receiver {
             seen: self.add_receiver(),
@@ -92,11 +145,27 @@ impl<T, S: Scope> Watch<T, S> {
 
     /// Runs `f` with the value. In the scope [`Shared`] others are kept from changing it meanwhile, and on
     /// bare metal interrupts wait.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::watch::Watch;
+    ///
+    /// static NAME: Watch<&str> = Watch::new("tadpole");
+    /// assert_eq!(NAME.with(|name| name.len()), 7);
+    /// ```
     pub fn with<U>(&self, f: impl FnOnce(&T) -> U) -> U {
         self.value.read(f)
     }
 
     /// A copy of the value.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::watch::Watch;
+    ///
+    /// static LEVEL: Watch<u8> = Watch::new(3);
+    /// assert_eq!(LEVEL.get(), 3);
+    /// ```
     pub fn get(&self) -> T
     where
         T: Clone,
@@ -240,6 +309,22 @@ pub struct Receiver<P: WatchRef> {
 impl<P: WatchRef> Receiver<P> {
     /// Waits until the value is one that this end has not seen, and takes it as seen.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (sender, mut receiver) = watch::channel("one");
+    ///     sender.send("two").unwrap();
+    ///     receiver.changed().await.unwrap();
+    ///     assert_eq!(receiver.get(), "two");
+    ///     drop(sender);
+    ///     assert!(receiver.changed().await.is_err());
+    /// });
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// If there is none, and nobody changes it any more.
@@ -252,6 +337,20 @@ impl<P: WatchRef> Receiver<P> {
     }
 
     /// Whether the value is one that this end has not seen.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// let (sender, mut receiver) = watch::channel(1);
+    /// assert_eq!(receiver.has_changed(), Ok(false));
+    /// sender.send(2).unwrap();
+    /// assert_eq!(receiver.has_changed(), Ok(true));
+    /// receiver.get();
+    /// assert_eq!(receiver.has_changed(), Ok(false));
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -267,21 +366,68 @@ impl<P: WatchRef> Receiver<P> {
     }
 
     /// Takes the present value as one that this end has not seen.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (_sender, mut receiver) = watch::channel(1);
+    ///     receiver.mark_changed();
+    ///     receiver.changed().await.unwrap(); // the first value counts as a change
+    /// });
+    /// # }
+    /// ```
     pub fn mark_changed(&mut self) {
         self.seen = self.channel.version().wrapping_sub(1);
     }
 
     /// Takes the present value as seen.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// let (sender, mut receiver) = watch::channel(1);
+    /// sender.send(2).unwrap();
+    /// receiver.mark_unchanged();
+    /// assert_eq!(receiver.has_changed(), Ok(false));
+    /// # }
+    /// ```
     pub fn mark_unchanged(&mut self) {
         self.seen = self.channel.version();
     }
 
     /// Runs `f` with the value, which does not take it as seen.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// let (_sender, receiver) = watch::channel(vec![1, 2, 3]);
+    /// assert_eq!(receiver.with(|numbers| numbers.len()), 3);
+    /// # }
+    /// ```
     pub fn with<U>(&self, f: impl FnOnce(&P::Value) -> U) -> U {
         self.channel.with(f)
     }
 
     /// A copy of the value, which is seen now.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// let (sender, mut receiver) = watch::channel(1);
+    /// sender.send(2).unwrap();
+    /// assert_eq!(receiver.get(), 2);
+    /// assert_eq!(receiver.has_changed(), Ok(false));
+    /// # }
+    /// ```
     pub fn get(&mut self) -> P::Value
     where
         P::Value: Clone,
@@ -299,6 +445,25 @@ impl<P: WatchRef> Receiver<P> {
     ///
     /// Where the value cannot be borrowed, as in the scope [`Shared`] on bare metal, there is
     /// [`wait_until`](Self::wait_until).
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (sender, mut receiver) = watch::channel(0);
+    ///     let task = polliwog::spawn(async move {
+    ///         *receiver.wait_for(|&level| level >= 3).await.unwrap()
+    ///     })
+    ///     .unwrap();
+    ///     sender.send(2).unwrap();
+    ///     polliwog::yield_now().await;
+    ///     sender.send(5).unwrap();
+    ///     assert_eq!(task.await.unwrap(), 5);
+    /// });
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -331,6 +496,19 @@ impl<P: WatchRef> Receiver<P> {
     /// Waits until the value is one for which `f` says yes, and returns a copy of it, which is seen now.
     /// The present one may be it.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (sender, mut receiver) = watch::channel(0);
+    ///     sender.send(3).unwrap();
+    ///     assert_eq!(receiver.wait_until(|&level| level >= 3).await, Ok(3));
+    /// });
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// If it is not, and nobody changes it any more.
@@ -362,6 +540,16 @@ impl<P: WatchRef> Receiver<P> {
     /// The value, which is not taken as seen. While it is borrowed it cannot be
     /// [changed](Sender::send), so not for long, and not across an `.await`. (Not for what is shared on
     /// bare metal: there are [`with`](Self::with) and [`get`](Self::get).)
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::local::watch;
+    ///
+    /// let (_sender, receiver) = watch::channel("tadpole");
+    /// assert_eq!(*receiver.borrow(), "tadpole");
+    /// # }
+    /// ```
     pub fn borrow(&self) -> Ref<'_, P>
     where
         P::Shelf: OpenShelf<P::Value>,
@@ -372,6 +560,18 @@ impl<P: WatchRef> Receiver<P> {
     }
 
     /// The value, which is seen now; as [`borrow`](Self::borrow).
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::local::watch;
+    ///
+    /// let (sender, mut receiver) = watch::channel("tadpole");
+    /// sender.send("frog").unwrap();
+    /// assert_eq!(*receiver.borrow_and_update(), "frog");
+    /// assert_eq!(receiver.has_changed(), Ok(false));
+    /// # }
+    /// ```
     pub fn borrow_and_update(&mut self) -> Ref<'_, P>
     where
         P::Shelf: OpenShelf<P::Value>,
@@ -383,6 +583,16 @@ impl<P: WatchRef> Receiver<P> {
     }
 
     /// Whether both watch the same value.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// let (_sender, receiver) = watch::channel(1);
+    /// assert!(receiver.same_channel(&receiver.clone()));
+    /// # }
+    /// ```
     pub fn same_channel(&self, other: &Self) -> bool {
         core::ptr::eq::<Watch<_, _>>(&*self.channel, &*other.channel)
     }

@@ -17,7 +17,7 @@ use core::pin::Pin;
 use core::ptr::{self, NonNull};
 use core::task::{Context, Poll, Waker};
 
-use super::join::JoinError;
+use super::join::Failure;
 #[cfg(not(lean))]
 pub(crate) use super::joiner::Ended;
 use super::joiner::Place;
@@ -29,7 +29,7 @@ use crate::executor::core::Core;
 /// What is to be done with a body, other than polling its future.
 pub(crate) enum Op<'a> {
     /// Drop the future and settle the task with this error, which is taken. The task has ended.
-    Cancel(Option<JoinError>),
+    Cancel(Option<Failure>),
     /// Give the memory back; the stage is empty.
     #[cfg(lean)]
     Release(Option<&'a Core>),
@@ -164,7 +164,7 @@ pub(crate) unsafe trait Home {
 )]
 union Stage<F: Future> {
     future: ManuallyDrop<F>,
-    output: ManuallyDrop<Result<F::Output, JoinError>>,
+    output: ManuallyDrop<Result<F::Output, Failure>>,
 }
 
 /// What lies in a body's memory. On a lean build aligned so that the lowest bit of its address is zero, where a
@@ -253,7 +253,7 @@ impl<F: Future, J: Place, L> Body<F, J, L> {
 
 /// Where a join handle finds the output of a body, whatever the future's type.
 #[inline]
-pub(crate) fn output<T>(body: *mut ()) -> *mut Result<T, JoinError> {
+pub(crate) fn output<T>(body: *mut ()) -> *mut Result<T, Failure> {
     // `Body` is repr(C) and starts with a union, all of whose fields start at its address.
     body.cast()
 }
@@ -277,7 +277,7 @@ pub(crate) unsafe fn run<F: Future, H: Home>(
     }
     #[cfg(lean)]
     if H::JOINABLE && super::lean::is_marked_address(body) {
-        let mut op = Op::Cancel(Some(JoinError::Aborted));
+        let mut op = Op::Cancel(Some(Failure::Aborted));
         // SAFETY: the caller's promise, for the body without the mark.
         return unsafe { run_op::<F, H>(slot, super::lean::unmark_address(body), &mut op) };
     }
@@ -301,7 +301,7 @@ pub(crate) unsafe fn run<F: Future, H: Home>(
 unsafe fn run_op<F: Future, H: Home>(slot: SlotRef, body: *mut (), op: &mut Op<'_>) -> Ended {
     match op {
         Op::Cancel(error) => {
-            let error = error.take().unwrap_or(JoinError::Aborted);
+            let error = error.take().unwrap_or(Failure::Aborted);
             // SAFETY: B1: a future is there.
             let joiner = unsafe { settle::<F, H>(slot, body, Err(error)) };
             ended::<H>(slot, body, joiner)
@@ -359,7 +359,7 @@ fn ended<H: Home>(slot: SlotRef, body: *mut (), joiner: Option<Waker>) -> Ended 
 unsafe fn settle<F: Future, H: Home>(
     slot: SlotRef,
     body: *mut (),
-    result: Result<F::Output, JoinError>,
+    result: Result<F::Output, Failure>,
 ) -> Option<Waker> {
     slot.settle();
     let mut settling = Settling::<F, H> {
@@ -380,13 +380,13 @@ unsafe fn settle<F: Future, H: Home>(
 struct Settling<F: Future, H: Home> {
     slot: SlotRef,
     body: *mut (),
-    result: ManuallyDrop<Result<F::Output, JoinError>>,
+    result: ManuallyDrop<Result<F::Output, Failure>>,
     _home: core::marker::PhantomData<H>,
 }
 
 impl<F: Future, H: Home> Settling<F, H> {
     #[cold]
-    fn fail(&mut self, panic: JoinError) {
+    fn fail(&mut self, panic: Failure) {
         let former = core::mem::replace(&mut *self.result, Err(panic));
         drop_quietly(former);
     }
@@ -427,7 +427,7 @@ impl<F: Future, H: Home> Settling<F, H> {
 impl<F: Future, H: Home> Drop for Settling<F, H> {
     #[cold]
     fn drop(&mut self) {
-        self.fail(JoinError::PANICKED);
+        self.fail(Failure::PANICKED);
         // SAFETY: once: whoever gets to the other call forgets the guard before it.
         if let Some(joiner) = unsafe { self.keep() } {
             // Before the slot is retired, as nobody else learns of it: the panic goes on.
@@ -438,9 +438,9 @@ impl<F: Future, H: Home> Drop for Settling<F, H> {
 
 /// Runs foreign code; with `std` a panic becomes an error, without it passes through.
 #[inline]
-pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, JoinError> {
+pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Failure> {
     #[cfg(feature = "std")]
-    return std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).map_err(JoinError::panicked);
+    return std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).map_err(Failure::panicked);
     #[cfg(not(feature = "std"))]
     return Ok(f());
 }

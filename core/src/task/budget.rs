@@ -56,7 +56,7 @@ use core::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::waker::wake_last;
-use crate::executor::context;
+use crate::executor::state;
 
 /// The units of a poll.
 pub(crate) const FULL: isize = 128;
@@ -95,13 +95,13 @@ impl Permit {
 #[inline(never)]
 fn charge_for(bytes: usize) {
     let cost = (bytes / BYTES) as isize;
-    context::set_budget((context::budget() - cost).max(0));
+    state::set_budget((state::budget() - cost).max(0));
 }
 
 impl Drop for Permit {
     #[cold]
     fn drop(&mut self) {
-        context::set_budget(context::budget().saturating_add(1));
+        state::set_budget(state::budget().saturating_add(1));
     }
 }
 
@@ -112,7 +112,7 @@ impl Drop for Permit {
 /// anyway should rather wait.
 #[inline]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<Permit> {
-    if !context::draw() {
+    if !state::draw() {
         ready!(refuse(cx));
     }
     Poll::Ready(Permit {
@@ -138,12 +138,12 @@ pub(crate) fn poll_within<T>(
 #[cold]
 #[inline(never)]
 fn refuse(cx: &mut Context<'_>) -> Poll<()> {
-    let left = context::budget() - 1;
+    let left = state::budget() - 1;
     if left <= -REFUSALS {
-        context::set_budget(FULL - 1);
+        state::set_budget(FULL - 1);
         return Poll::Ready(());
     }
-    context::set_budget(left);
+    state::set_budget(left);
     wake_last(cx.waker());
     Poll::Pending
 }
@@ -160,7 +160,7 @@ fn refuse(cx: &mut Context<'_>) -> Poll<()> {
 /// ```
 #[inline]
 pub fn has_budget() -> bool {
-    context::budget() > 0
+    state::budget() > 0
 }
 
 /// Draws one unit, and yields first if the budget is used up: for loops that would otherwise never
@@ -242,8 +242,8 @@ impl<F: Future> Future for Unconstrained<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let _restore = Restore(context::budget());
-        context::set_budget(UNLIMITED);
+        let _restore = Restore(state::budget());
+        state::set_budget(UNLIMITED);
         self.project().future.poll(cx)
     }
 }
@@ -253,6 +253,6 @@ struct Restore(isize);
 
 impl Drop for Restore {
     fn drop(&mut self) {
-        context::set_budget(self.0);
+        state::set_budget(self.0);
     }
 }

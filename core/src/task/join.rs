@@ -14,7 +14,7 @@ use super::slot::{Abort, SlotRef, Tenant};
 use super::waker;
 use crate::executor::core::{Core, CoreRef, of as core_of};
 #[cfg(feature = "std")]
-use crate::executor::deadlock;
+use crate::executor::{context, deadlock};
 
 /// Why a task has no output.
 #[derive(Debug)]
@@ -31,7 +31,13 @@ pub enum JoinError {
     NotRunning,
 }
 
-impl JoinError {
+/// Why a task has ended without an output, as its body keeps it: a word.
+pub(crate) enum Failure {
+    Aborted,
+    Panicked(Panic),
+}
+
+impl Failure {
     #[cfg(feature = "std")]
     #[cold]
     pub(crate) fn panicked(payload: alloc::boxed::Box<dyn core::any::Any + Send>) -> Self {
@@ -40,7 +46,19 @@ impl JoinError {
 
     #[cfg(not(feature = "std"))]
     pub(crate) const PANICKED: Self = Self::Panicked(Panic { _private: () });
+}
 
+impl From<Failure> for JoinError {
+    #[inline]
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Aborted => Self::Aborted,
+            Failure::Panicked(panic) => Self::Panicked(panic),
+        }
+    }
+}
+
+impl JoinError {
     /// Whether the task was aborted.
     pub fn is_aborted(&self) -> bool {
         matches!(self, Self::Aborted)
@@ -286,7 +304,7 @@ impl<T> Unpin for JoinHandle<T> {}
 impl<T> JoinHandle<T> {
     /// # Safety
     ///
-    /// `body` ends as `Result<T, JoinError>`, with the joiner at `joiner`, and this is its only
+    /// `body` ends as `Result<T, Failure>`, with the joiner at `joiner`, and this is its only
     /// handle: either the slot was just published with it, or the output lies in it already.
     #[inline]
     pub(crate) unsafe fn new(
@@ -364,10 +382,22 @@ impl<T> JoinHandle<T> {
     /// Waits for a task that runs. Out of line, so that awaiting a handle is small.
     #[inline(never)]
     fn wait(&self, waker: &Waker) -> Poll<Result<T, JoinError>> {
-        #[cfg(feature = "std")]
+        self.wait_anywhere(waker)
+    }
+
+    /// [`wait`](Self::wait) for a task of another executor. Nothing in common with that one, in which the
+    /// compiler sees whose waker it is.
+    #[cfg(feature = "std")]
+    #[inline(never)]
+    fn wait_abroad(&self, waker: &Waker) -> Poll<Result<T, JoinError>> {
         if self.never_ends(waker) {
             return Poll::Ready(Err(JoinError::NotRunning));
         }
+        self.wait_anywhere(waker)
+    }
+
+    #[inline(always)]
+    fn wait_anywhere(&self, waker: &Waker) -> Poll<Result<T, JoinError>> {
         if !self.joiner().will_wake(waker) {
             let (new, is_foreign) = waker::copy(waker);
             // Foreign code may have run the executor.
@@ -384,9 +414,18 @@ impl<T> JoinHandle<T> {
 
     /// Whether a wait for the task, which `waker` is for, is certain not to end: see [`deadlock`].
     #[cfg(feature = "std")]
+    #[inline(never)]
     pub(crate) fn never_ends(&self, waker: &Waker) -> bool {
         self.core()
             .is_some_and(|core| deadlock::is_certain(core, waker))
+    }
+
+    /// Whether the task is that of another executor than the one that runs here.
+    #[cfg(feature = "std")]
+    #[inline]
+    fn is_abroad(&self) -> bool {
+        // SAFETY: as in `core`.
+        !context::is_current(unsafe { core_of(self.tenant.slot) })
     }
 
     pub(crate) fn slot(&self) -> SlotRef {
@@ -404,7 +443,7 @@ impl<T> JoinHandle<T> {
         unsafe {
             let output = body::output::<T>(body).read();
             self.kind.release(self.tenant.slot, core, body);
-            output
+            output.map_err(JoinError::from)
         }
     }
 }
@@ -425,6 +464,10 @@ impl<T> Future for JoinHandle<T> {
         if self.joiner().is_done() {
             // Draws nothing from the budget: there are no more ends than tasks, each of which has had its turn.
             return Poll::Ready(self.take());
+        }
+        #[cfg(feature = "std")]
+        if self.is_abroad() {
+            return self.wait_abroad(cx.waker());
         }
         self.wait(cx.waker())
     }

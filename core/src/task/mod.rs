@@ -33,7 +33,7 @@ pub mod budget;
 mod fixed_join_set;
 #[cfg(feature = "alloc")]
 pub(crate) mod heap;
-mod join;
+pub(crate) mod join;
 #[cfg(feature = "alloc")]
 mod join_set;
 pub(crate) mod joiner;

@@ -6,7 +6,7 @@ use core::task::Waker;
 
 use super::body::{self, BodyIn, Home, Kind, Op, run};
 use super::budget::FULL;
-use super::join::{JoinError, JoinHandle};
+use super::join::{Failure, JoinHandle};
 use super::joiner::{Joiner, Place};
 use super::ready::Block;
 #[cfg(not(lean))]
@@ -107,7 +107,7 @@ pub(crate) unsafe fn notice_abort(slot: SlotRef) {
 #[inline(always)]
 pub(crate) unsafe fn attend(slot: SlotRef) -> bool {
     let (run, body) = slot.due();
-    crate::executor::context::set_budget(FULL);
+    crate::executor::state::set_budget(FULL);
     // SAFETY: S3, and B1: the task is live and not settled. Or else it is the function of a free
     // slot, which wants nothing.
     unsafe { run(slot, body, None) };
@@ -137,7 +137,7 @@ where
     // slot: the block's first one, for which S4 holds even if it was never used. It may be
     // another task's by now, so the handle gets the name of a former tenant.
     unsafe {
-        body::output::<F::Output>(body).write(Err(JoinError::Aborted));
+        body::output::<F::Output>(body).write(Err(Failure::Aborted));
         let joiner = BodyIn::<F, H>::joiner(body);
         joiner.as_ref().finish();
         let slot = Block::slot(block, 0);
@@ -165,7 +165,7 @@ pub(crate) unsafe fn attend(core: &Core, found: Found, count: impl FnOnce()) -> 
             let (run, body) = slot.task();
             // SAFETY: S3: live, and settled only within this very call.
             let run = unsafe { run.unwrap_unchecked() };
-            core.budget.set(FULL);
+            core.state.budget.set(FULL);
             let bomb = Bomb { core, slot: name };
             // SAFETY: S3, and B1: the task is live and not settled.
             let ended = unsafe { run(name, body, None) };
@@ -179,7 +179,7 @@ pub(crate) unsafe fn attend(core: &Core, found: Found, count: impl FnOnce()) -> 
         }
         Due::Abort => {
             // SAFETY: live, and nobody polls it.
-            unsafe { cancel(core, name, JoinError::Aborted) };
+            unsafe { cancel(core, name, Failure::Aborted) };
             true
         }
     }
@@ -191,7 +191,7 @@ pub(crate) unsafe fn attend(core: &Core, found: Found, count: impl FnOnce()) -> 
 ///
 /// Executor's thread, context entered; the slot is live and its future not being polled.
 #[cold]
-pub(crate) unsafe fn cancel(core: &Core, slot: SlotRef, error: JoinError) {
+pub(crate) unsafe fn cancel(core: &Core, slot: SlotRef, error: Failure) {
     let (run, body) = slot.task();
     #[cfg(lean)]
     {
@@ -273,7 +273,7 @@ impl Drop for Bomb<'_> {
             let mut joiner = None;
             let (run, body) = self.slot.task();
             if let Some(run) = run {
-                let mut cancel = Op::Cancel(Some(JoinError::PANICKED));
+                let mut cancel = Op::Cancel(Some(Failure::PANICKED));
                 // SAFETY: not settled, so the future is there; the unwinding has left its poll.
                 let ended = unsafe { run(self.slot, body, Some(&mut cancel)) };
                 joiner = ended.into_joiner();

@@ -125,7 +125,7 @@ impl SlotRef {
         unsafe {
             !self.next.get().is_null()
                 || (*block).is_remote(index)
-                || (*(*block).core()).ready.is_first(self)
+                || (*(*block).core()).state.ready.is_first(self)
         }
     }
 
@@ -137,7 +137,7 @@ impl SlotRef {
     #[inline]
     pub(crate) unsafe fn mark_local(self, core: &Core, _: usize) {
         // SAFETY: the caller's promise.
-        unsafe { core.ready.push(self) };
+        unsafe { core.state.ready.push(self) };
     }
 }
 

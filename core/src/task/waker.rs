@@ -98,7 +98,7 @@ pub(crate) unsafe fn wake(slot: SlotRef) {
         let core = (*slot.block()).core();
         if context::is_current(core) {
             // The context says that this thread is the executor's.
-            return (*core).ready.push(slot);
+            return (*core).state.ready.push(slot);
         }
     }
     #[cfg(not(threads))]
@@ -117,7 +117,7 @@ pub(crate) fn wake_last(waker: &Waker) {
         let core = unsafe { (*slot.block()).core() };
         if context::is_current(core) {
             // SAFETY: the context says that this thread, or level, is the executor's, which has the slot.
-            return unsafe { (*core).ready.defer(slot) };
+            return unsafe { (*core).state.ready.defer(slot) };
         }
     }
     waker.wake_by_ref();
@@ -135,7 +135,7 @@ unsafe fn wake_remote(slot: SlotRef) {
     // SAFETY: S1; the block belongs to this core; only what any thread may touch is touched.
     unsafe {
         let core = (*block).core();
-        if (*core).ready.mark_remote(block, slot.bit()) {
+        if (*core).state.ready.mark_remote(block, slot.bit()) {
             (*core).unpark();
         }
     }
@@ -153,7 +153,7 @@ pub(crate) unsafe fn wake_from(here: &Core, slot: SlotRef) {
     let core = unsafe { (*slot.block()).core() };
     if core::ptr::eq(core, here) {
         // SAFETY: the slot is this executor's, and this is its thread.
-        unsafe { here.ready.push(slot) };
+        unsafe { here.state.ready.push(slot) };
     } else {
         // SAFETY: the caller's promise.
         unsafe { wake(slot) };

@@ -61,6 +61,14 @@ impl ExtendedCounter {
     /// For a counter of `bits` bits that counts up `hertz` times a second. It is zero when the counter
     /// is, in the first period.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::time::ExtendedCounter;
+    ///
+    /// /// 24 bits at 16 MHz.
+    /// static CLOCK: ExtendedCounter = ExtendedCounter::new(24, 16_000_000);
+    /// ```
+    ///
     /// # Panics
     ///
     /// Unless `bits` is between 1 and 32, and `hertz` not zero: at compile time, in a static.
@@ -78,6 +86,15 @@ impl ExtendedCounter {
     /// ignored.
     ///
     /// `read` is called under the lock: it must neither read this clock nor panic.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::time::ExtendedCounter;
+    ///
+    /// let clock = ExtendedCounter::new(16, 32_768);
+    /// assert_eq!(clock.ticks(|| 65_535), 65_535);
+    /// assert_eq!(clock.ticks(|| 1), 65_537); // it has wrapped around
+    /// ```
     #[inline]
     pub fn ticks(&self, read: impl FnOnce() -> u32) -> u64 {
         self.ticks.with(|ticks| {
@@ -89,18 +106,43 @@ impl ExtendedCounter {
 
     /// [`ticks`](Self::ticks) of a counter that counts down to zero and begins anew from its highest
     /// value, as SysTick does.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::time::ExtendedCounter;
+    ///
+    /// let clock = ExtendedCounter::new(16, 32_768);
+    /// assert_eq!(clock.ticks_down(|| 65_535), 0);
+    /// assert_eq!(clock.ticks_down(|| 65_533), 2);
+    /// ```
     #[inline]
     pub fn ticks_down(&self, read: impl FnOnce() -> u32) -> u64 {
         self.ticks(|| !read())
     }
 
     /// Reads the counter by `read`: the time since it was zero in the first period.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Instant, time::ExtendedCounter};
+    ///
+    /// let clock = ExtendedCounter::new(16, 1_000);
+    /// assert_eq!(clock.now(|| 250), Instant::from_millis(250));
+    /// ```
     #[inline]
     pub fn now(&self, read: impl FnOnce() -> u32) -> Instant {
         self.instant(self.ticks(read))
     }
 
     /// [`now`](Self::now) of a counter that counts [down](Self::ticks_down).
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Instant, time::ExtendedCounter};
+    ///
+    /// let clock = ExtendedCounter::new(16, 1_000);
+    /// assert_eq!(clock.now_down(|| 65_535 - 250), Instant::from_millis(250));
+    /// ```
     #[inline]
     pub fn now_down(&self, read: impl FnOnce() -> u32) -> Instant {
         self.instant(self.ticks_down(read))
@@ -108,12 +150,28 @@ impl ExtendedCounter {
 
     /// When the clock has counted `ticks`, rounded down to nanoseconds; [`Instant::MAX`] beyond the
     /// range.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Instant, time::ExtendedCounter};
+    ///
+    /// let clock = ExtendedCounter::new(16, 1_000_000);
+    /// assert_eq!(clock.instant(5_000), Instant::from_millis(5));
+    /// ```
     #[inline]
     pub const fn instant(&self, ticks: u64) -> Instant {
         rate::instant(ticks, self.hertz as u64)
     }
 
     /// The first count at which the clock shows `at` or later: what to set an alarm to.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Instant, time::ExtendedCounter};
+    ///
+    /// let clock = ExtendedCounter::new(16, 1_000);
+    /// assert_eq!(clock.ticks_at(Instant::from_micros(1_500)), 2); // not before
+    /// ```
     #[inline]
     pub const fn ticks_at(&self, at: Instant) -> u64 {
         rate::ticks_at(at, self.hertz as u64)
@@ -121,6 +179,14 @@ impl ExtendedCounter {
 
     /// What a reactor with this clock returns as its
     /// [`resolution`](crate::Reactor::resolution): one tick, rounded up to nanoseconds.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::time::ExtendedCounter;
+    /// use std::time::Duration;
+    ///
+    /// assert_eq!(ExtendedCounter::new(16, 1_000).resolution(), Duration::from_millis(1));
+    /// ```
     #[inline]
     pub const fn resolution(&self) -> Duration {
         Duration::from_nanos(NANOS_PER_SECOND.div_ceil(self.hertz as u64))
@@ -128,6 +194,14 @@ impl ExtendedCounter {
 
     /// In how much time the counter goes through all of its values, rounded down to nanoseconds: it must
     /// be read once in each such span at least.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::time::ExtendedCounter;
+    /// use std::time::Duration;
+    ///
+    /// assert_eq!(ExtendedCounter::new(16, 32_768).period(), Duration::from_secs(2));
+    /// ```
     pub const fn period(&self) -> Duration {
         self.instant(self.mask as u64 + 1).as_duration()
     }

@@ -61,6 +61,18 @@ impl Instant {
     /// The time that has passed since this instant, on the clock that [`now`](Self::now) reads; zero
     /// if it is yet to come.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Instant, time::sleep};
+    /// use std::time::Duration;
+    ///
+    /// polliwog::block_on(async {
+    ///     let start = Instant::now();
+    ///     sleep(Duration::from_millis(20)).await;
+    ///     assert!(start.elapsed() >= Duration::from_millis(20));
+    /// });
+    /// ```
+    ///
     /// # Panics
     ///
     /// As [`now`](Self::now).
@@ -73,12 +85,28 @@ impl Instant {
     /// system's and counts from the process's start: from the first use of this function by anyone, and
     /// what came before is [`Instant::ZERO`]. The reactor of `polliwog-mio` is one, unless its clock is
     /// paused; a virtual clock is none.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Instant;
+    ///
+    /// let (one, two) = (std::time::Instant::now(), std::time::Instant::now());
+    /// assert!(Instant::from_std(one) <= Instant::from_std(two));
+    /// ```
     #[cfg(feature = "std")]
     pub fn from_std(instant: std::time::Instant) -> Self {
         Self::from_duration(instant.saturating_duration_since(process_start()))
     }
 
     /// The standard library's name of this point in time: see [`from_std`](Self::from_std).
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Instant;
+    ///
+    /// let now = std::time::Instant::now();
+    /// assert_eq!(Instant::from_std(now).into_std(), Instant::from_std(now).into_std());
+    /// ```
     ///
     /// # Panics
     ///
@@ -89,30 +117,66 @@ impl Instant {
     }
 
     /// The instant `nanos` nanoseconds after the reactor's start.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Instant;
+    ///
+    /// assert_eq!(Instant::from_nanos(1_000), Instant::from_micros(1));
+    /// ```
     #[inline]
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 
     /// The instant `micros` microseconds after the reactor's start; [`Instant::MAX`] beyond the range.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Instant;
+    ///
+    /// assert_eq!(Instant::from_micros(1_000), Instant::from_millis(1));
+    /// ```
     #[inline]
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros.saturating_mul(1_000))
     }
 
     /// The instant `millis` milliseconds after the reactor's start; [`Instant::MAX`] beyond the range.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Instant;
+    ///
+    /// assert_eq!(Instant::from_millis(1).as_nanos(), 1_000_000);
+    /// ```
     #[inline]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000_000))
     }
 
     /// The instant `duration` after the reactor's start; [`Instant::MAX`] beyond the range.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Instant;
+    /// use std::time::Duration;
+    ///
+    /// assert_eq!(Instant::from_duration(Duration::from_millis(5)), Instant::from_millis(5));
+    /// ```
     #[inline]
     pub const fn from_duration(duration: Duration) -> Self {
         Self(nanos(duration))
     }
 
     /// Nanoseconds since the reactor's start.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Instant;
+    ///
+    /// assert_eq!(Instant::from_micros(3).as_nanos(), 3_000);
+    /// ```
     #[inline]
     pub const fn as_nanos(self) -> u64 {
         self.0
@@ -125,24 +189,61 @@ impl Instant {
     }
 
     /// The time since the reactor's start.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Instant;
+    /// use std::time::Duration;
+    ///
+    /// assert_eq!(Instant::from_millis(5).as_duration(), Duration::from_millis(5));
+    /// ```
     #[inline]
     pub const fn as_duration(self) -> Duration {
         Duration::from_nanos(self.0)
     }
 
     /// The time from `earlier` to `self`, zero if `earlier` is the later one.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Instant;
+    /// use std::time::Duration;
+    ///
+    /// let (early, late) = (Instant::from_millis(2), Instant::from_millis(5));
+    /// assert_eq!(late.duration_since(early), Duration::from_millis(3));
+    /// assert_eq!(early.duration_since(late), Duration::ZERO);
+    /// ```
     #[inline]
     pub const fn duration_since(self, earlier: Instant) -> Duration {
         self.saturating_duration_since(earlier)
     }
 
     /// The time from `earlier` to `self`, zero if `earlier` is the later one.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Instant;
+    /// use std::time::Duration;
+    ///
+    /// let (early, late) = (Instant::from_millis(2), Instant::from_millis(5));
+    /// assert_eq!(early.saturating_duration_since(late), Duration::ZERO);
+    /// ```
     #[inline]
     pub const fn saturating_duration_since(self, earlier: Instant) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
     /// The time from `earlier` to `self`, `None` if `earlier` is the later one.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Instant;
+    /// use std::time::Duration;
+    ///
+    /// let (early, late) = (Instant::from_millis(2), Instant::from_millis(5));
+    /// assert_eq!(late.checked_duration_since(early), Some(Duration::from_millis(3)));
+    /// assert_eq!(early.checked_duration_since(late), None);
+    /// ```
     #[inline]
     pub const fn checked_duration_since(self, earlier: Instant) -> Option<Duration> {
         match self.0.checked_sub(earlier.0) {
@@ -152,6 +253,16 @@ impl Instant {
     }
 
     /// `self + duration`, `None` beyond the range.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Instant;
+    /// use std::time::Duration;
+    ///
+    /// let second = Duration::from_secs(1);
+    /// assert_eq!(Instant::ZERO.checked_add(second), Some(Instant::from_millis(1_000)));
+    /// assert_eq!(Instant::MAX.checked_add(second), None);
+    /// ```
     #[inline]
     pub const fn checked_add(self, duration: Duration) -> Option<Instant> {
         let nanos = duration.as_nanos();
@@ -165,6 +276,16 @@ impl Instant {
     }
 
     /// `self - duration`, `None` before the reactor's start.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Instant;
+    /// use std::time::Duration;
+    ///
+    /// let second = Duration::from_secs(1);
+    /// assert_eq!(Instant::from_millis(1_500).checked_sub(second), Some(Instant::from_millis(500)));
+    /// assert_eq!(Instant::ZERO.checked_sub(second), None);
+    /// ```
     #[inline]
     pub const fn checked_sub(self, duration: Duration) -> Option<Instant> {
         let nanos = duration.as_nanos();
@@ -178,12 +299,28 @@ impl Instant {
     }
 
     /// `self + duration`, [`Instant::MAX`] beyond the range.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Instant;
+    /// use std::time::Duration;
+    ///
+    /// assert_eq!(Instant::MAX.saturating_add(Duration::from_secs(1)), Instant::MAX);
+    /// ```
     #[inline]
     pub const fn saturating_add(self, duration: Duration) -> Instant {
         Instant(self.0.saturating_add(nanos(duration)))
     }
 
     /// `self - duration`, [`Instant::ZERO`] before the reactor's start.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Instant;
+    /// use std::time::Duration;
+    ///
+    /// assert_eq!(Instant::ZERO.saturating_sub(Duration::from_secs(1)), Instant::ZERO);
+    /// ```
     #[inline]
     pub const fn saturating_sub(self, duration: Duration) -> Instant {
         Instant(self.0.saturating_sub(nanos(duration)))

@@ -12,6 +12,22 @@ use super::{Instant, Sleep};
 use crate::executor::{Spawner, context};
 
 /// What an [`Interval`] does when a tick is taken later than the next one was due.
+///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// use polliwog::time::{MissedTickBehavior, interval, sleep};
+/// use std::time::Duration;
+///
+/// polliwog::block_on(async {
+///     let mut ticks = interval(Duration::from_millis(10));
+///     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+///     let first = ticks.tick().await;
+///     sleep(Duration::from_millis(35)).await; // three ticks are due meanwhile
+///     ticks.tick().await;
+///     let next = ticks.tick().await;
+///     assert_eq!(next.duration_since(first), Duration::from_millis(40));
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum MissedTickBehavior {
@@ -88,6 +104,19 @@ pub fn interval(period: Duration) -> Interval {
 
 /// Ticks at `start` and then every `period`.
 ///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// use polliwog::{Instant, time::interval_at};
+/// use std::time::Duration;
+///
+/// polliwog::block_on(async {
+///     let start = Instant::now() + Duration::from_millis(5);
+///     let mut ticks = interval_at(start, Duration::from_millis(10));
+///     assert_eq!(ticks.tick().await, start);
+///     assert_eq!(ticks.tick().await, start + Duration::from_millis(10));
+/// });
+/// ```
+///
 /// # Panics
 ///
 /// If `period` is zero.
@@ -98,6 +127,17 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
 impl Spawner {
     /// [`interval`] by explicit handle.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Spawner;
+    /// use std::time::Duration;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut ticks = Spawner::current().unwrap().interval(Duration::from_millis(10));
+    ///     ticks.tick().await;
+    /// });
+    /// ```
+    ///
     /// # Panics
     ///
     /// If `period` is zero.
@@ -106,6 +146,18 @@ impl Spawner {
     }
 
     /// [`interval_at`] by explicit handle.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Instant, Spawner};
+    /// use std::time::Duration;
+    ///
+    /// polliwog::block_on(async {
+    ///     let spawner = Spawner::current().unwrap();
+    ///     let mut ticks = spawner.interval_at(Instant::now(), Duration::from_millis(10));
+    ///     ticks.tick().await;
+    /// });
+    /// ```
     ///
     /// # Panics
     ///
@@ -134,6 +186,18 @@ impl Interval {
     /// Waits for the next tick and returns when it was due, which is earlier than now if the
     /// caller was late.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::time::interval;
+    /// use std::time::Duration;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut ticks = interval(Duration::from_millis(10));
+    ///     let first = ticks.tick().await; // at once
+    ///     assert_eq!(ticks.tick().await, first + Duration::from_millis(10));
+    /// });
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// A tick that was not taken is not lost: the next call returns it.
@@ -150,22 +214,64 @@ impl Interval {
     }
 
     /// What to do about ticks that are taken too late; [`MissedTickBehavior::Burst`] at first.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::time::{MissedTickBehavior, interval};
+    /// use std::time::Duration;
+    ///
+    /// let mut ticks = interval(Duration::from_millis(10));
+    /// ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// assert_eq!(ticks.missed_tick_behavior(), MissedTickBehavior::Delay);
+    /// ```
     pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
         self.behavior = behavior;
     }
 
     /// What is done about ticks that are taken too late.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::time::{MissedTickBehavior, interval};
+    /// use std::time::Duration;
+    ///
+    /// let ticks = interval(Duration::from_millis(10));
+    /// assert_eq!(ticks.missed_tick_behavior(), MissedTickBehavior::Burst);
+    /// ```
     pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
         self.behavior
     }
 
     /// The time from one tick to the next.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::time::interval;
+    /// use std::time::Duration;
+    ///
+    /// assert_eq!(interval(Duration::from_millis(10)).period(), Duration::from_millis(10));
+    /// ```
     pub fn period(&self) -> Duration {
         self.period
     }
 
     /// Makes the next tick due one period from now; at once, as that of a new interval, if no
     /// clock has been seen yet.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::time::{interval, sleep};
+    /// use std::time::Duration;
+    ///
+    /// polliwog::block_on(async {
+    ///     let period = Duration::from_millis(10);
+    ///     let mut ticks = interval(period);
+    ///     let first = ticks.tick().await;
+    ///     sleep(Duration::from_millis(5)).await;
+    ///     ticks.reset(); // ten milliseconds from here
+    ///     assert!(ticks.tick().await >= first + Duration::from_millis(15));
+    /// });
+    /// ```
     pub fn reset(&mut self) {
         self.due = self.spawner().and_then(|spawner| spawner.start());
         self.due = self.due.map(|start| start + self.period);
@@ -173,6 +279,19 @@ impl Interval {
     }
 
     /// Makes the next tick due at `deadline`.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Instant, time::interval};
+    /// use std::time::Duration;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut ticks = interval(Duration::from_millis(10));
+    ///     let later = Instant::now() + Duration::from_millis(30);
+    ///     ticks.reset_at(later);
+    ///     assert_eq!(ticks.tick().await, later);
+    /// });
+    /// ```
     pub fn reset_at(&mut self, deadline: Instant) {
         self.due = Some(deadline);
         self.is_first = false;

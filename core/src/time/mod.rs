@@ -41,6 +41,15 @@ pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 
 /// The time on the clock of the executor that runs on this thread; `None` where none runs.
 /// [`Instant::now`] has an answer there, too.
+///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// use polliwog::time;
+///
+/// polliwog::block_on(async {
+///     assert!(time::now() <= time::now());
+/// });
+/// ```
 pub fn now() -> Option<Instant> {
     crate::executor::context::current()?.get()?.now()
 }

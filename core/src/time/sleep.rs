@@ -32,6 +32,17 @@ pin_project! {
     /// meanwhile. Not `Unpin`: pin it (with
     /// [`core::pin::pin!`]) to poll it by reference or to [`reset`](Self::reset) it.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::time::{Sleep, sleep};
+    /// use std::time::Duration;
+    ///
+    /// polliwog::block_on(async {
+    ///     let nap: Sleep = sleep(Duration::from_millis(10));
+    ///     nap.await;
+    /// });
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// A sleep keeps its deadline when it is not polled for a while. Dropped, it is cancelled.
@@ -109,12 +120,34 @@ pub fn sleep_millis(millis: u32) -> Sleep {
 
 /// Waits until the clock shows `deadline`: not at all if it does already, for ever if that is
 /// [`Instant::MAX`].
+///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// use polliwog::{Instant, time::sleep_until};
+/// use std::time::Duration;
+///
+/// polliwog::block_on(async {
+///     let deadline = Instant::now() + Duration::from_millis(10);
+///     sleep_until(deadline).await;
+///     assert!(Instant::now() >= deadline);
+/// });
+/// ```
 pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep::new(deadline, false, context::current())
 }
 
 impl Spawner {
     /// [`sleep`] by explicit handle.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Spawner;
+    /// use std::time::Duration;
+    ///
+    /// polliwog::block_on(async {
+    ///     Spawner::current().unwrap().sleep(Duration::from_millis(10)).await;
+    /// });
+    /// ```
     pub fn sleep(&self, duration: Duration) -> Sleep {
         let nanos = Instant::from_duration(duration).as_nanos();
         Sleep::after(
@@ -126,6 +159,15 @@ impl Spawner {
     }
 
     /// [`sleep_until`] by explicit handle.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Instant, Spawner};
+    ///
+    /// polliwog::block_on(async {
+    ///     Spawner::current().unwrap().sleep_until(Instant::from_millis(10)).await;
+    /// });
+    /// ```
     pub fn sleep_until(&self, deadline: Instant) -> Sleep {
         Sleep::new(deadline, false, Some(self.core_ref()))
     }
@@ -282,6 +324,14 @@ impl Sleep {
     }
 
     /// The deadline; `None` while it is a duration and no clock has been seen yet.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Instant, time::sleep_until};
+    ///
+    /// let at = Instant::from_millis(10);
+    /// assert_eq!(sleep_until(at).deadline(), Some(at));
+    /// ```
     pub fn deadline(&self) -> Option<Instant> {
         #[cfg(not(lean))]
         let relative = self.node.mark.get();
@@ -291,12 +341,40 @@ impl Sleep {
     }
 
     /// Whether the deadline has come.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{pin, time::sleep};
+    /// use std::time::Duration;
+    ///
+    /// polliwog::block_on(async {
+    ///     let nap = sleep(Duration::from_millis(10));
+    ///     pin!(nap);
+    ///     assert!(!nap.is_elapsed());
+    ///     nap.as_mut().await;
+    ///     assert!(nap.is_elapsed());
+    /// });
+    /// ```
     pub fn is_elapsed(&self) -> bool {
         self.node.has_fired() || self.deadline().is_some() && self.is_due()
     }
 
     /// Waits for another instant instead, whether or not the present one has come. A task that
     /// waits for this sleep waits on.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Instant, pin, time::sleep};
+    /// use std::time::Duration;
+    ///
+    /// polliwog::block_on(async {
+    ///     let nap = sleep(Duration::from_secs(3600));
+    ///     pin!(nap);
+    ///     let sooner = Instant::now() + Duration::from_millis(10);
+    ///     nap.as_mut().reset(sooner);
+    ///     nap.await;
+    /// });
+    /// ```
     pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
         let this = self.as_ref().project_ref();
         #[cfg(not(lean))]

@@ -12,6 +12,18 @@ use super::{Instant, Sleep, sleep, sleep_until};
 use crate::executor::Spawner;
 
 /// The time was up before the future was ready.
+///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// use polliwog::time::{Elapsed, sleep, timeout};
+/// use std::time::Duration;
+///
+/// polliwog::block_on(async {
+///     let late: Result<(), Elapsed> =
+///         timeout(Duration::from_millis(1), sleep(Duration::from_secs(60))).await;
+///     assert_eq!(late.unwrap_err().to_string(), "deadline has elapsed");
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Elapsed(());
 
@@ -74,6 +86,19 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 
 /// Waits for `future`, but not beyond `deadline`: see [`timeout`].
 ///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// use polliwog::{Instant, time::timeout_at};
+/// use std::time::Duration;
+///
+/// polliwog::block_on(async {
+///     let deadline = Instant::now() + Duration::from_secs(2);
+///     // Several requests, and one deadline for all of them.
+///     assert_eq!(timeout_at(deadline, async { 1 }).await, Ok(1));
+///     assert_eq!(timeout_at(deadline, async { 2 }).await, Ok(2));
+/// });
+/// ```
+///
 /// # Errors
 ///
 /// [`Elapsed`].
@@ -86,6 +111,17 @@ pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::Int
 
 impl Spawner {
     /// [`timeout`] by explicit handle.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Spawner;
+    /// use std::time::Duration;
+    ///
+    /// polliwog::block_on(async {
+    ///     let spawner = Spawner::current().unwrap();
+    ///     assert_eq!(spawner.timeout(Duration::from_secs(1), async { 7 }).await, Ok(7));
+    /// });
+    /// ```
     pub fn timeout<F: IntoFuture>(&self, duration: Duration, future: F) -> Timeout<F::IntoFuture> {
         Timeout {
             future: future.into_future(),
@@ -94,6 +130,16 @@ impl Spawner {
     }
 
     /// [`timeout_at`] by explicit handle.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Instant, Spawner};
+    ///
+    /// polliwog::block_on(async {
+    ///     let spawner = Spawner::current().unwrap();
+    ///     assert_eq!(spawner.timeout_at(Instant::MAX, async { 7 }).await, Ok(7));
+    /// });
+    /// ```
     pub fn timeout_at<F: IntoFuture>(
         &self,
         deadline: Instant,
@@ -108,6 +154,15 @@ impl Spawner {
 
 impl<F> Timeout<F> {
     /// The future inside.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::time::timeout;
+    /// use std::{future::ready, time::Duration};
+    ///
+    /// let limited = timeout(Duration::from_secs(1), ready(7));
+    /// let _inside: &std::future::Ready<u32> = limited.get_ref();
+    /// ```
     pub fn get_ref(&self) -> &F {
         &self.future
     }
@@ -118,6 +173,17 @@ impl<F> Timeout<F> {
     }
 
     /// The future inside, without the limit.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::time::timeout;
+    /// use std::{future::ready, time::Duration};
+    ///
+    /// polliwog::block_on(async {
+    ///     let limited = timeout(Duration::from_secs(1), ready(7));
+    ///     assert_eq!(limited.into_inner().await, 7); // without the limit
+    /// });
+    /// ```
     pub fn into_inner(self) -> F {
         self.future
     }

@@ -235,6 +235,29 @@ both_scopes! {
         assert_eq!(receiver.try_recv(), Err(mpmc::TryRecvError::Disconnected));
     }
 
+    fn a_receiver_is_closed_once_the_last_sender_is_gone() {
+        let (sender, receiver) = mpsc::channel::<u8>(2);
+        sender.try_send(1).unwrap();
+        let permit = sender.try_reserve_owned().unwrap();
+        assert!(!receiver.is_closed(), "the permit can still send");
+        drop(permit);
+        assert!(receiver.is_closed() && receiver.len() == 1);
+        let (sender, receiver) = mpsc::unbounded_channel::<u8>();
+        drop(sender);
+        assert!(receiver.is_closed());
+        let (sender, receiver) = mpmc::channel::<u8>(1);
+        drop(sender.clone());
+        assert!(!receiver.is_closed());
+        drop(sender);
+        assert!(receiver.is_closed());
+        let channel = mpmc::Channel::<u8, 1>::new();
+        let receiver = channel.receiver();
+        drop(channel.sender());
+        assert!(receiver.is_closed());
+        let _sender = channel.sender();
+        assert!(!receiver.is_closed(), "one can send again");
+    }
+
     fn the_last_receiver_closes() {
         let (sender, receiver) = mpmc::unbounded_channel();
         let other = receiver.clone();

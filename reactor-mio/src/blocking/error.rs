@@ -7,6 +7,19 @@ use std::io;
 use polliwog_core::task::Panic;
 
 /// Why a job has no result.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::{BlockingError, spawn_blocking};
+///
+/// polliwog::block_on(async {
+///     let result = spawn_blocking(|| panic!("quak")).await;
+///     assert!(matches!(result, Err(BlockingError::Panicked(_))));
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[non_exhaustive]
 pub enum BlockingError {
     /// The job panicked; this is what it panicked with.

@@ -18,6 +18,19 @@ use super::pool::{Pool, is_on_pool};
 ///
 /// Dropping it does not stop the job; the result is dropped by the pool's thread then.
 ///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::{BlockingHandle, spawn_blocking};
+///
+/// polliwog::block_on(async {
+///     let sum: BlockingHandle<u64> = spawn_blocking(|| (1..=1000).sum());
+///     assert_eq!(sum.await?, 500_500);
+///     Ok(())
+/// })
+/// # }
+/// ```
+///
 /// # Cancel safety
 ///
 /// The handle can be awaited by reference and again later; nothing is lost.
@@ -43,6 +56,20 @@ impl<T> BlockingHandle<T> {
     }
 
     /// Whether the job has ended (or was never accepted).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::spawn_blocking;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut job = spawn_blocking(|| 7);
+    ///     (&mut job).await?;
+    ///     assert!(job.is_finished());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn is_finished(&self) -> bool {
         match &self.shared {
             Ok(shared) => shared.is_finished(),

@@ -14,6 +14,17 @@ use crate::runtime::{DEFAULT_MAX_TASKS, Runtime};
 type Hook = Option<Arc<dyn Fn(usize) + Send + Sync>>;
 
 /// How a [`Cluster`] is to be; made by [`Cluster::builder`].
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// use polliwog::Cluster;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let cluster = Cluster::builder().workers(2).thread_name("pond").build()?;
+/// cluster.handle().shutdown();
+/// assert_eq!(cluster.join().len(), 2);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Builder {
     workers: Option<usize>,
@@ -68,12 +79,32 @@ impl Default for Builder {
 impl Builder {
     /// How many workers there are: at least one; if nothing is said, one for each CPU that this process may
     /// use, by [`available_parallelism`](std::thread::available_parallelism).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let cluster = Cluster::builder().workers(2).build()?;
+    /// assert_eq!(cluster.handle().workers(), 2);
+    /// # Ok(()) }
+    /// ```
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers.max(1));
         self
     }
 
     /// What the threads are called: `name-0`, `name-1`, … (`polliwog`). A NUL byte in it ends it.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let cluster = Cluster::builder().workers(1).thread_name("pond").build()?;
+    /// # drop(cluster);
+    /// # Ok(()) }
+    /// ```
     pub fn thread_name(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
         let end = name.find('\0').unwrap_or(name.len());
@@ -82,6 +113,16 @@ impl Builder {
     }
 
     /// The size of each thread's stack, in bytes (what the standard library takes).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let cluster = Cluster::builder().workers(1).stack_size(256 * 1024).build()?;
+    /// # drop(cluster);
+    /// # Ok(()) }
+    /// ```
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self
@@ -89,6 +130,16 @@ impl Builder {
 
     /// How many tasks each worker has at most at a time ([`DEFAULT_MAX_TASKS`]), roots and those that its
     /// tasks spawn included. Beyond that, tasks of the cluster wait in the queue.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let cluster = Cluster::builder().workers(1).max_tasks(10_000).build()?;
+    /// # drop(cluster);
+    /// # Ok(()) }
+    /// ```
     pub fn max_tasks(mut self, max_tasks: usize) -> Self {
         self.settings.max_tasks = max_tasks.max(1);
         self
@@ -96,6 +147,16 @@ impl Builder {
 
     /// How many tasks wait in each worker's queue at most (as many as [`max_tasks`](Self::max_tasks)).
     /// Beyond that, spawning fails.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let cluster = Cluster::builder().workers(1).queue_capacity(1_000).build()?;
+    /// # drop(cluster);
+    /// # Ok(()) }
+    /// ```
     pub fn queue_capacity(mut self, tasks: usize) -> Self {
         self.queue_capacity = Some(tasks);
         self
@@ -109,6 +170,16 @@ impl Builder {
     }
 
     /// What happens when a worker panics ([`PanicPolicy::Shutdown`]).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::{Cluster, cluster::PanicPolicy};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let cluster = Cluster::builder().workers(1).on_panic(PanicPolicy::Shutdown).build()?;
+    /// # drop(cluster);
+    /// # Ok(()) }
+    /// ```
     pub fn on_panic(mut self, policy: PanicPolicy) -> Self {
         self.settings.on_panic = policy;
         self
@@ -116,6 +187,19 @@ impl Builder {
 
     /// Calls `hook` with each worker's index, on its thread and within its runtime, before it does anything
     /// else; again when it is restarted.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let cluster = Cluster::builder()
+    ///     .workers(1)
+    ///     .on_start(|worker| println!("worker {worker} begins"))
+    ///     .build()?;
+    /// # drop(cluster);
+    /// # Ok(()) }
+    /// ```
     pub fn on_start(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
         self.settings.on_start = Some(Arc::new(hook));
         self
@@ -123,12 +207,35 @@ impl Builder {
 
     /// Calls `hook` with each worker's index, on its thread and within its runtime, before its tasks are
     /// dropped: when the cluster shuts down, and after a root has panicked.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let cluster = Cluster::builder()
+    ///     .workers(1)
+    ///     .on_stop(|worker| println!("worker {worker} ends"))
+    ///     .build()?;
+    /// # drop(cluster);
+    /// # Ok(()) }
+    /// ```
     pub fn on_stop(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
         self.settings.on_stop = Some(Arc::new(hook));
         self
     }
 
     /// Starts the workers.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let cluster = Cluster::builder().workers(1).build()?;
+    /// # drop(cluster);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

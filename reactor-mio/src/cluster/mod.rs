@@ -81,6 +81,19 @@ use shared::{Kind, Shared};
 ///
 /// It has all methods of a [`ClusterHandle`]. Dropping it shuts the cluster down and waits for its workers'
 /// end (but one that drops it itself is not waited for).
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// use polliwog::Cluster;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let cluster = Cluster::builder().workers(2).build()?;
+/// let answer = cluster.handle().block_on(async { 6 * 7 })?;
+/// assert_eq!(answer, 42);
+/// cluster.handle().shutdown();
+/// cluster.join();
+/// # Ok(()) }
+/// ```
 pub struct Cluster {
     handle: ClusterHandle,
     /// `None` once joined.
@@ -95,11 +108,33 @@ pub struct ClusterHandle {
 
 impl Cluster {
     /// To say how the cluster is to be.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let cluster = Cluster::builder().workers(1).build()?;
+    /// # drop(cluster);
+    /// # Ok(()) }
+    /// ```
     pub fn builder() -> Builder {
         Builder::default()
     }
 
     /// A handle, for tasks and threads.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let cluster = Cluster::builder().workers(1).build()?;
+    /// let handle = cluster.handle();
+    /// std::thread::spawn(move || handle.shutdown());
+    /// cluster.join();
+    /// # Ok(()) }
+    /// ```
     pub fn handle(&self) -> ClusterHandle {
         self.handle.clone()
     }
@@ -110,6 +145,19 @@ impl Cluster {
     /// Called by a worker it does not wait for that one.
     ///
     /// [`shutdown`]: ClusterHandle::shutdown
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let cluster = Cluster::builder().workers(2).build()?;
+    /// cluster.handle().shutdown();
+    /// for report in cluster.join() {
+    ///     println!("{report:?}");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn join(mut self) -> Vec<WorkerReport> {
         self.wait(None)
     }
@@ -117,6 +165,17 @@ impl Cluster {
     /// Shuts down and waits until all workers have ended, but for `timeout` at most. Workers that have not
     /// ended by then, for they are in the middle of a poll, are [`Unfinished`](Outcome::Unfinished); they
     /// end when that poll does.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let cluster = Cluster::builder().workers(1).build()?;
+    /// cluster.shutdown_timeout(Duration::from_secs(5));
+    /// # Ok(()) }
+    /// ```
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Vec<WorkerReport> {
         self.shutdown();
         self.wait(Some(timeout))
@@ -199,6 +258,16 @@ impl ClusterHandle {
     }
 
     /// How many workers there are.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let cluster = Cluster::builder().workers(3).build()?;
+    /// assert_eq!(cluster.handle().workers(), 3);
+    /// # Ok(()) }
+    /// ```
     pub fn workers(&self) -> usize {
         self.shared.seats.len()
     }
@@ -248,6 +317,17 @@ impl ClusterHandle {
 
     /// Spawns a future on any worker.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cluster = Cluster::builder().workers(2).build()?;
+    /// let task = cluster.handle().spawn(async { 7 })?;
+    /// assert_eq!(task.wait()?, 7);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Closed`](polliwog_core::SpawnErrorKind::Closed) once the cluster is shut down,
@@ -264,6 +344,21 @@ impl ClusterHandle {
     /// Makes a future on any worker and runs it there. The closure has to be `Send`, the future need not
     /// be.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    /// use std::rc::Rc;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cluster = Cluster::builder().workers(1).build()?;
+    /// let task = cluster.handle().spawn_with(|| {
+    ///     let local = Rc::new(7); // never leaves its worker
+    ///     async move { *local }
+    /// })?;
+    /// assert_eq!(task.wait()?, 7);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`spawn`](Self::spawn).
@@ -279,6 +374,17 @@ impl ClusterHandle {
     }
 
     /// Spawns a future on one worker.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::{Cluster, cluster::Worker};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cluster = Cluster::builder().workers(2).build()?;
+    /// let task = cluster.handle().spawn_on(1, async { Worker::current().map(|w| w.index()) })?;
+    /// assert_eq!(task.wait()?, Some(1));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -330,6 +436,18 @@ impl ClusterHandle {
 
     /// Spawns a future on [the worker of a key](Self::worker_of), of which `key` is a hash.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cluster = Cluster::builder().workers(2).build()?;
+    /// let user = 17;
+    /// // What is one user's runs on one worker.
+    /// cluster.handle().spawn_keyed(user, async {})?.wait()?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`spawn_on`](Self::spawn_on).
@@ -362,6 +480,17 @@ impl ClusterHandle {
 
     /// The worker of a key: the same for the same key as long as the cluster lives. Keys need not be good
     /// hashes; counted numbers spread as well.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let cluster = Cluster::builder().workers(2).build()?;
+    /// let handle = cluster.handle();
+    /// assert_eq!(handle.worker_of(17), handle.worker_of(17));
+    /// # Ok(()) }
+    /// ```
     pub fn worker_of(&self, key: u64) -> usize {
         // The finish of splitmix64, then the high half of a product: no division.
         let mut mixed = key.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -372,6 +501,16 @@ impl ClusterHandle {
     }
 
     /// Spawns a future on any worker and blocks this thread until it is done.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cluster = Cluster::builder().workers(2).build()?;
+    /// assert_eq!(cluster.handle().block_on(async { 7 })?, 7);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -389,11 +528,34 @@ impl ClusterHandle {
     }
 
     /// Shuts the cluster down, see [the end](self#the-end), and returns at once: [`Cluster::join`] waits.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let cluster = Cluster::builder().workers(2).build()?;
+    /// cluster.handle().shutdown();
+    /// cluster.join();
+    /// # Ok(()) }
+    /// ```
     pub fn shutdown(&self) {
         self.shared.shut_down();
     }
 
     /// Whether the cluster was shut down.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let cluster = Cluster::builder().workers(1).build()?;
+    /// let handle = cluster.handle();
+    /// handle.shutdown();
+    /// assert!(handle.is_shut_down());
+    /// # Ok(()) }
+    /// ```
     pub fn is_shut_down(&self) -> bool {
         self.shared.is_closed()
     }

@@ -215,6 +215,17 @@ impl<M: Send, T: Send> Join<T> for Task<M, T> {
 /// Awaiting it gives the task's output, or a [`JoinError`] if it was aborted, panicked, or was lost with
 /// its worker. Dropping it detaches the task, and so does [`detach`](Self::detach).
 ///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// use polliwog::{Cluster, cluster::RemoteHandle};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let cluster = Cluster::builder().workers(1).build()?;
+/// let task: RemoteHandle<u32> = cluster.handle().spawn(async { 7 })?;
+/// assert_eq!(task.wait()?, 7);
+/// # Ok(()) }
+/// ```
+///
 /// # Cancel safety
 ///
 /// Giving up the wait loses nothing; it may be polled again later.
@@ -229,6 +240,18 @@ impl<T> RemoteHandle<T> {
     /// Ends the task. If it has not started, it is dropped at once, on this thread, and never starts; if it
     /// has, its future is dropped by its worker as soon as that comes to it. After it has ended this does
     /// nothing.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cluster = Cluster::builder().workers(1).build()?;
+    /// let task = cluster.handle().spawn(std::future::pending::<()>())?;
+    /// task.abort();
+    /// assert!(task.wait().unwrap_err().is_cancelled());
+    /// # Ok(()) }
+    /// ```
     pub fn abort(&self) {
         self.0.abort();
     }
@@ -239,10 +262,30 @@ impl<T> RemoteHandle<T> {
     }
 
     /// Lets the task go on without a handle.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cluster = Cluster::builder().workers(1).build()?;
+    /// cluster.handle().spawn(async { println!("quak") })?.detach();
+    /// # Ok(()) }
+    /// ```
     pub fn detach(self) {}
 
     /// Blocks this thread until the task has ended. Not for tasks: they `await` the handle, as this would
     /// stop all other tasks of their worker.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::Cluster;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cluster = Cluster::builder().workers(1).build()?;
+    /// assert_eq!(cluster.handle().spawn(async { 7 })?.wait()?, 7);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

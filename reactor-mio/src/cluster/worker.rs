@@ -39,6 +39,13 @@ pub struct Worker {
 
 impl Worker {
     /// The worker on whose thread this is called, if it is one.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::cluster::Worker;
+    ///
+    /// assert!(Worker::current().is_none()); // this thread is no worker
+    /// ```
     pub fn current() -> Option<Worker> {
         with_current(|current| Worker {
             index: current.index,

@@ -80,6 +80,23 @@ pub struct File {
 impl File {
     /// Opens a file for reading.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-open-{}", std::process::id()));
+    ///     fs::write(&path, "tadpole").await?;
+    ///     let mut text = String::new();
+    ///     File::open(&path).await?.read_to_string(&mut text).await?;
+    ///     assert_eq!(text, "tadpole");
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`std::fs::File::open`].
@@ -92,6 +109,23 @@ impl File {
     }
 
     /// Opens a file for writing; makes it if there is none and empties it otherwise.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-create-{}", std::process::id()));
+    ///     let mut file = File::create(&path).await?;
+    ///     file.write_all(b"tadpole").await?;
+    ///     file.flush().await?;
+    ///     assert_eq!(fs::read(&path).await?, b"tadpole");
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -108,6 +142,23 @@ impl File {
 
     /// Opens a file for reading and writing that must not have existed.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    /// use std::io::ErrorKind;
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-new-{}", std::process::id()));
+    ///     File::create_new(&path).await?;
+    ///     let error = File::create_new(&path).await.unwrap_err();
+    ///     assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`std::fs::File::create_new`].
@@ -122,6 +173,22 @@ impl File {
     }
 
     /// Options for opening a file, as [`OpenOptions::new`].
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-options-{}", std::process::id()));
+    ///     let mut log = File::options().create(true).append(true).open(&path).await?;
+    ///     log.write_all(b"started\n").await?;
+    /// #     log.flush().await?;
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn options() -> OpenOptions {
         OpenOptions::new()
     }
@@ -131,6 +198,15 @@ impl File {
     /// One in non-blocking mode (a pipe or a terminal) is not for this type: where it would have to
     /// wait, reading and writing fail with [`io::ErrorKind::Unsupported`]. See
     /// [`Registered`](crate::Registered).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::fs::File;
+    ///
+    /// fn take_over(file: std::fs::File) -> File {
+    ///     File::from_std(file)
+    /// }
+    /// ```
     pub fn from_std(file: std::fs::File) -> File {
         File {
             shared: Shared::new(file),
@@ -143,6 +219,25 @@ impl File {
 
     /// Reads from the file's position on, at most [`max_buf_size`](Self::max_buf_size) bytes; zero at the end of the
     /// file.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-read-{}", std::process::id()));
+    ///     fs::write(&path, "tadpole").await?;
+    ///     let mut file = File::open(&path).await?;
+    ///     let mut buf = [0; 16];
+    ///     let n = file.read(&mut buf).await?;
+    ///     assert_eq!(&buf[..n], b"tadpole");
+    ///     assert_eq!(file.read(&mut buf).await?, 0); // the end
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -159,6 +254,22 @@ impl File {
     /// [`max_buf_size`](Self::max_buf_size) bytes, and waits until it is done.
     /// Returns how many bytes were written, which may be fewer than there are, as when the disk
     /// becomes full.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-write-{}", std::process::id()));
+    ///     let mut file = File::create(&path).await?;
+    ///     assert_eq!(file.write(b"tadpole").await?, 7);
+    ///     file.flush().await?; // says if it has not arrived
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -192,6 +303,23 @@ impl File {
 
     /// Reads until `buf` is full.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-exact-{}", std::process::id()));
+    ///     fs::write(&path, "tadpole").await?;
+    ///     let mut magic = [0; 3];
+    ///     File::open(&path).await?.read_exact(&mut magic).await?;
+    ///     assert_eq!(&magic, b"tad");
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`read`](Self::read); [`io::ErrorKind::UnexpectedEof`] if the file ends before.
@@ -213,6 +341,22 @@ impl File {
     /// Reads from the position to the end of the file, all in one trip to the pool, and appends it to
     /// `buf`. Returns how many bytes these are.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-end-{}", std::process::id()));
+    ///     fs::write(&path, "tadpole").await?;
+    ///     let mut bytes = Vec::new();
+    ///     assert_eq!(File::open(&path).await?.read_to_end(&mut bytes).await?, 7);
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`read`](Self::read); what was read before the error has been appended.
@@ -227,6 +371,23 @@ impl File {
     }
 
     /// As [`read_to_end`](Self::read_to_end), for text.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-string-{}", std::process::id()));
+    ///     fs::write(&path, "tadpole").await?;
+    ///     let mut text = String::new();
+    ///     File::open(&path).await?.read_to_string(&mut text).await?;
+    ///     assert_eq!(text, "tadpole");
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -246,6 +407,22 @@ impl File {
     }
 
     /// Writes all of `buf`.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-all-{}", std::process::id()));
+    ///     let mut file = File::create(&path).await?;
+    ///     file.write_all(b"tadpole").await?;
+    ///     file.flush().await?;
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -268,6 +445,23 @@ impl File {
 
     /// Waits for an operation that is under way, and says whether all that was written has arrived
     /// at the system.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-flush-{}", std::process::id()));
+    ///     let mut file = File::create(&path).await?;
+    ///     file.write_all(b"tadpole").await?;
+    ///     file.flush().await?;
+    ///     assert_eq!(fs::metadata(&path).await?.len(), 7);
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -292,6 +486,26 @@ impl File {
 
     /// Moves the file's position and returns the new one.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    /// use std::io::SeekFrom;
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-seek-{}", std::process::id()));
+    ///     fs::write(&path, "tadpole").await?;
+    ///     let mut file = File::open(&path).await?;
+    ///     assert_eq!(file.seek(SeekFrom::End(-4)).await?, 3);
+    ///     let mut pole = [0; 4];
+    ///     file.read_exact(&mut pole).await?;
+    ///     assert_eq!(&pole, b"pole");
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`std::io::Seek::seek`]; also the error of an
@@ -306,12 +520,43 @@ impl File {
     }
 
     /// How many bytes one trip to the pool reads or writes at most: [`MAX_CHUNK`], unless set otherwise.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-max-{}", std::process::id()));
+    ///     let mut file = File::create(&path).await?;
+    ///     file.set_max_buf_size(4096);
+    ///     assert_eq!(file.max_buf_size(), 4096);
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn max_buf_size(&self) -> usize {
         self.max_chunk
     }
 
     /// Sets how many bytes one trip to the pool reads or writes at most; at least one. The file may keep a
     /// buffer of that size.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-set-max-{}", std::process::id()));
+    ///     let mut file = File::create(&path).await?;
+    ///     file.set_max_buf_size(1024 * 1024); // fewer trips, more memory
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn set_max_buf_size(&mut self, max_buf_size: usize) {
         self.max_chunk = max_buf_size.max(1);
     }

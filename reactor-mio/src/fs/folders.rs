@@ -7,6 +7,21 @@ use super::hop;
 
 /// Makes a folder within one that exists.
 ///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::fs;
+///
+/// polliwog::block_on(async {
+/// #     let path = std::env::temp_dir().join(format!("polliwog-doc-dir-{}", std::process::id()));
+///     fs::create_dir(&path).await?;
+///     assert!(fs::metadata(&path).await?.is_dir());
+/// #     fs::remove_dir(&path).await?;
+///     Ok(())
+/// })
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// As [`std::fs::create_dir`].
@@ -20,6 +35,21 @@ pub async fn create_dir(path: impl AsRef<Path>) -> io::Result<()> {
 }
 
 /// Makes a folder and all that are missing above it. Fine if it is there already.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::fs;
+///
+/// polliwog::block_on(async {
+/// #     let path = std::env::temp_dir().join(format!("polliwog-doc-dirs-{}", std::process::id()));
+///     fs::create_dir_all(path.join("a/b")).await?;
+///     fs::create_dir_all(path.join("a/b")).await?; // fine
+/// #     fs::remove_dir_all(&path).await?;
+///     Ok(())
+/// })
+/// # }
+/// ```
 ///
 /// # Errors
 ///
@@ -35,6 +65,21 @@ pub async fn create_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
 
 /// Removes an empty folder.
 ///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::fs;
+///
+/// polliwog::block_on(async {
+/// #     let path = std::env::temp_dir().join(format!("polliwog-doc-rmdir-{}", std::process::id()));
+///     fs::create_dir(&path).await?;
+///     fs::remove_dir(&path).await?;
+///     assert!(!fs::try_exists(&path).await?);
+///     Ok(())
+/// })
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// As [`std::fs::remove_dir`].
@@ -49,6 +94,20 @@ pub async fn remove_dir(path: impl AsRef<Path>) -> io::Result<()> {
 
 /// Removes a folder with everything in it, all in one trip to the pool; a symbolic link in it as such, not
 /// what it leads to.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::fs;
+///
+/// polliwog::block_on(async {
+/// #     let path = std::env::temp_dir().join(format!("polliwog-doc-rmdirs-{}", std::process::id()));
+///     fs::create_dir_all(path.join("a/b")).await?;
+///     fs::remove_dir_all(&path).await?;
+///     Ok(())
+/// })
+/// # }
+/// ```
 ///
 /// # Errors
 ///
@@ -86,11 +145,39 @@ pub struct DirBuilder {
 
 impl DirBuilder {
     /// For one folder, within one that exists.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, DirBuilder};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-builder-{}", std::process::id()));
+    ///     DirBuilder::new().create(&path).await?;
+    /// #     fs::remove_dir(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Whether to make all folders that are missing above it, too, and to be content if it is there.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, DirBuilder};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-recursive-{}", std::process::id()));
+    ///     DirBuilder::new().recursive(true).create(path.join("a/b")).await?;
+    /// #     fs::remove_dir_all(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn recursive(&mut self, recursive: bool) -> &mut Self {
         self.recursive = recursive;
         self
@@ -98,6 +185,20 @@ impl DirBuilder {
 
     /// The permissions of what is made, before the process's mask (`umask`) takes some away; all, if not set.
     /// Unix only.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, DirBuilder};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-mode-{}", std::process::id()));
+    ///     DirBuilder::new().mode(0o700).create(&path).await?;
+    /// #     fs::remove_dir(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     #[cfg(unix)]
     pub fn mode(&mut self, mode: u32) -> &mut Self {
         self.mode = Some(mode);

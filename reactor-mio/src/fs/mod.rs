@@ -73,6 +73,21 @@ pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
 
 /// Reads a whole file of text.
 ///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::fs;
+///
+/// polliwog::block_on(async {
+/// #     let path = std::env::temp_dir().join(format!("polliwog-doc-text-{}", std::process::id()));
+///     fs::write(&path, "tadpole").await?;
+///     assert_eq!(fs::read_to_string(&path).await?, "tadpole");
+/// #     fs::remove_file(&path).await?;
+///     Ok(())
+/// })
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// As [`std::fs::read_to_string`].
@@ -86,6 +101,20 @@ pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
 }
 
 /// Writes a whole file, over what it contained. The contents are copied, as they have to outlive the future.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::fs;
+///
+/// polliwog::block_on(async {
+/// #     let path = std::env::temp_dir().join(format!("polliwog-doc-whole-{}", std::process::id()));
+///     fs::write(&path, "tadpole").await?;
+/// #     fs::remove_file(&path).await?;
+///     Ok(())
+/// })
+/// # }
+/// ```
 ///
 /// # Errors
 ///

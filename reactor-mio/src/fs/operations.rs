@@ -14,6 +14,21 @@ use crate::blocking::{BlockingError, Rejected, try_spawn_with};
 impl File {
     /// What the system knows of the file.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-meta-{}", std::process::id()));
+    ///     fs::write(&path, "tadpole").await?;
+    ///     assert_eq!(File::open(&path).await?.metadata().await?.len(), 7);
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`std::fs::File::metadata`]; also the error of an
@@ -27,6 +42,21 @@ impl File {
     }
 
     /// Truncates the file to `size` bytes or extends it by zeros. The position stays where it is.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-len-{}", std::process::id()));
+    ///     File::create(&path).await?.set_len(1000).await?;
+    ///     assert_eq!(fs::metadata(&path).await?.len(), 1000);
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -42,6 +72,22 @@ impl File {
 
     /// Waits until contents and metadata are on the disk.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-sync-{}", std::process::id()));
+    ///     let mut file = File::create(&path).await?;
+    ///     file.write_all(b"tadpole").await?;
+    ///     file.sync_all().await?; // on the disk
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`std::fs::File::sync_all`]; also the error of an
@@ -56,6 +102,22 @@ impl File {
 
     /// Waits until the contents are on the disk, and of the metadata what is needed to read them.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-data-{}", std::process::id()));
+    ///     let mut log = File::create(&path).await?;
+    ///     log.write_all(b"one more line\n").await?;
+    ///     log.sync_data().await?;
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`sync_all`](Self::sync_all).
@@ -68,6 +130,25 @@ impl File {
     }
 
     /// Changes who may do what with the file.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-perm-{}", std::process::id()));
+    ///     let file = File::create(&path).await?;
+    ///     let mut permissions = file.metadata().await?.permissions();
+    ///     permissions.set_readonly(true);
+    ///     file.set_permissions(permissions).await?;
+    /// #     drop(file);
+    /// #     #[cfg(unix)]
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -97,6 +178,22 @@ impl File {
 
     /// Sets when the file was changed last.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    /// use std::time::SystemTime;
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-modified-{}", std::process::id()));
+    ///     let file = File::create(&path).await?;
+    ///     file.set_modified(SystemTime::now()).await?; // as `touch` does
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`set_times`](Self::set_times).
@@ -110,6 +207,22 @@ impl File {
 
     /// Another handle of the same open file, with the same position. What this one has read and nobody
     /// has fetched yet stays with it.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-clone-{}", std::process::id()));
+    ///     let file = File::create(&path).await?;
+    ///     let clone = file.try_clone().await?;
+    /// #     drop(clone);
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -125,6 +238,21 @@ impl File {
 
     /// Waits for what is under way, and gives the file back as one of the standard library, with the
     /// position where the last read or write has left it.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-std-{}", std::process::id()));
+    ///     let file: std::fs::File = File::create(&path).await?.into_std().await?;
+    /// #     drop(file);
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -268,6 +396,23 @@ impl File {
     /// Changes of a file are made one after the other, also these.
     ///
     /// On Windows it moves the position. On Linux a file that was opened for appending is appended to.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-write-at-{}", std::process::id()));
+    ///     fs::write(&path, "tadpole").await?;
+    ///     let file = File::options().write(true).open(&path).await?;
+    ///     assert_eq!(file.write_at(b"P", 3).await?, 1);
+    ///     assert_eq!(fs::read(&path).await?, b"tadPole");
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

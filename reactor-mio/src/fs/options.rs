@@ -7,6 +7,21 @@ use super::file::File;
 use super::hop;
 
 /// How to open a file, as [`std::fs::OpenOptions`].
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::fs::{self, OpenOptions};
+///
+/// polliwog::block_on(async {
+/// #     let path = std::env::temp_dir().join(format!("polliwog-doc-oo-{}", std::process::id()));
+///     let file = OpenOptions::new().read(true).write(true).create(true).open(&path).await?;
+///     assert_eq!(file.metadata().await?.len(), 0);
+/// #     fs::remove_file(&path).await?;
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct OpenOptions(std::fs::OpenOptions);
 
@@ -24,11 +39,41 @@ impl From<std::fs::OpenOptions> for OpenOptions {
 
 impl OpenOptions {
     /// With nothing allowed yet.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::OpenOptions;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut options = OpenOptions::new();
+    ///     options.read(true);
+    ///     assert!(options.open("/nowhere/at/all").await.is_err());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn new() -> Self {
         Self(std::fs::OpenOptions::new())
     }
 
     /// Opens a file.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, OpenOptions};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-oopen-{}", std::process::id()));
+    ///     let mut file = OpenOptions::new().append(true).create(true).open(&path).await?;
+    ///     file.write_all(b"one more line\n").await?;
+    /// #     file.flush().await?;
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -77,6 +122,21 @@ options! {
 impl OpenOptions {
     /// The permissions of a file that is created, before the process's mask (`umask`) takes some away;
     /// `0o666` if not set. Unix only.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, OpenOptions};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-omode-{}", std::process::id()));
+    ///     let secret = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).await?;
+    /// #     drop(secret);
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn mode(&mut self, mode: u32) -> &mut Self {
         std::os::unix::fs::OpenOptionsExt::mode(&mut self.0, mode);
         self

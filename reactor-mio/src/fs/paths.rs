@@ -8,6 +8,18 @@ use super::hop;
 
 /// What the system knows of a file; follows symbolic links.
 ///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::fs;
+///
+/// polliwog::block_on(async {
+///     assert!(fs::metadata(std::env::temp_dir()).await?.is_dir());
+///     Ok(())
+/// })
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// As [`std::fs::metadata`].
@@ -21,6 +33,19 @@ pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
 }
 
 /// What the system knows of a file, or of a symbolic link itself.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::fs;
+///
+/// polliwog::block_on(async {
+///     let temporary = fs::canonicalize(std::env::temp_dir()).await?;
+///     assert!(!fs::symlink_metadata(temporary).await?.is_symlink());
+///     Ok(())
+/// })
+/// # }
+/// ```
 ///
 /// # Errors
 ///
@@ -39,6 +64,19 @@ pub async fn symlink_metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
 /// An answer may be out of date by the time it is there: to create a file only if there is none, see
 /// [`File::create_new`](super::File::create_new).
 ///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::fs;
+///
+/// polliwog::block_on(async {
+///     assert!(fs::try_exists(std::env::temp_dir()).await?);
+///     assert!(!fs::try_exists("/nowhere/at/all").await?);
+///     Ok(())
+/// })
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// As [`std::fs::exists`].
@@ -52,6 +90,18 @@ pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
 }
 
 /// The absolute path without symbolic links and `..`.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::fs;
+///
+/// polliwog::block_on(async {
+///     assert!(fs::canonicalize(".").await?.is_absolute());
+///     Ok(())
+/// })
+/// # }
+/// ```
 ///
 /// # Errors
 ///
@@ -81,6 +131,24 @@ pub async fn read_link(path: impl AsRef<Path>) -> io::Result<PathBuf> {
 
 /// Changes who may do what with a file; follows symbolic links.
 ///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::fs;
+///
+/// polliwog::block_on(async {
+/// #     let path = std::env::temp_dir().join(format!("polliwog-doc-perms-{}", std::process::id()));
+///     fs::write(&path, "tadpole").await?;
+///     let mut permissions = fs::metadata(&path).await?.permissions();
+///     permissions.set_readonly(true);
+///     fs::set_permissions(&path, permissions).await?;
+/// #     #[cfg(unix)]
+/// #     fs::remove_file(&path).await?;
+///     Ok(())
+/// })
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// As [`std::fs::set_permissions`].
@@ -94,6 +162,21 @@ pub async fn set_permissions(path: impl AsRef<Path>, perm: Permissions) -> io::R
 }
 
 /// Removes a file. Whoever has it open keeps it, on Unix.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::fs;
+///
+/// polliwog::block_on(async {
+/// #     let path = std::env::temp_dir().join(format!("polliwog-doc-rm-{}", std::process::id()));
+///     fs::write(&path, "tadpole").await?;
+///     fs::remove_file(&path).await?;
+///     assert!(!fs::try_exists(&path).await?);
+///     Ok(())
+/// })
+/// # }
+/// ```
 ///
 /// # Errors
 ///
@@ -138,6 +221,23 @@ pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<u6
 
 /// Gives a file or folder another name, in place of what has that name. Only within one file system.
 ///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::fs;
+///
+/// polliwog::block_on(async {
+/// #     let path = std::env::temp_dir().join(format!("polliwog-doc-rename-{}", std::process::id()));
+/// #     let frog = path.with_extension("frog");
+///     fs::write(&path, "tadpole").await?;
+///     fs::rename(&path, &frog).await?;
+///     assert_eq!(fs::read(&frog).await?, b"tadpole");
+/// #     fs::remove_file(&frog).await?;
+///     Ok(())
+/// })
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// As [`std::fs::rename`].
@@ -153,6 +253,24 @@ pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<
 
 /// Gives a file a second name.
 ///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::fs;
+///
+/// polliwog::block_on(async {
+/// #     let path = std::env::temp_dir().join(format!("polliwog-doc-link-{}", std::process::id()));
+/// #     let second = path.with_extension("second");
+///     fs::write(&path, "tadpole").await?;
+///     fs::hard_link(&path, &second).await?;
+///     assert_eq!(fs::read(&second).await?, b"tadpole");
+/// #     fs::remove_file(&path).await?;
+/// #     fs::remove_file(&second).await?;
+///     Ok(())
+/// })
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// As [`std::fs::hard_link`].
@@ -167,6 +285,21 @@ pub async fn hard_link(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io
 }
 
 /// Makes a symbolic link. Unix only; Windows wants to know what it leads to: `symlink_file`, `symlink_dir`.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::fs;
+///
+/// polliwog::block_on(async {
+/// #     let path = std::env::temp_dir().join(format!("polliwog-doc-symlink-{}", std::process::id()));
+///     fs::symlink("/somewhere/else", &path).await?;
+///     assert_eq!(fs::read_link(&path).await?.to_str(), Some("/somewhere/else"));
+/// #     fs::remove_file(&path).await?;
+///     Ok(())
+/// })
+/// # }
+/// ```
 ///
 /// # Errors
 ///

@@ -107,6 +107,21 @@ impl From<Option<std::fs::ReadDir>> for State {
 impl ReadDir {
     /// The next entry; `None` at the end.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut entries = fs::read_dir(std::env::temp_dir()).await?;
+    ///     while let Some(entry) = entries.next_entry().await? {
+    ///         println!("{}", entry.path().display());
+    ///     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the system reports of this entry, or that the blocking pool is full; it may be called again.
@@ -171,6 +186,23 @@ impl fmt::Debug for ReadDir {
 }
 
 /// An entry of a folder; comes out of a [`ReadDir`].
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::fs;
+///
+/// polliwog::block_on(async {
+///     let mut entries = fs::read_dir(".").await?;
+///     while let Some(entry) = entries.next_entry().await? {
+///         if entry.file_type().await?.is_dir() {
+///             println!("{}/", entry.file_name().to_string_lossy());
+///         }
+///     }
+///     Ok(())
+/// })
+/// # }
+/// ```
 pub struct DirEntry {
     file_type: Option<FileType>,
     entry: Arc<std::fs::DirEntry>,
@@ -178,16 +210,63 @@ pub struct DirEntry {
 
 impl DirEntry {
     /// The path: that of the folder, as it was given, and the name.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut entries = fs::read_dir(".").await?;
+    ///     if let Some(entry) = entries.next_entry().await? {
+    ///         assert!(entry.path().starts_with("."));
+    ///     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn path(&self) -> PathBuf {
         self.entry.path()
     }
 
     /// The name within the folder.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut entries = fs::read_dir(".").await?;
+    ///     if let Some(entry) = entries.next_entry().await? {
+    ///         assert!(entry.path().ends_with(entry.file_name()));
+    ///     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn file_name(&self) -> OsString {
         self.entry.file_name()
     }
 
     /// What the system knows of it; of a symbolic link itself.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut total = 0;
+    ///     let mut entries = fs::read_dir(".").await?;
+    ///     while let Some(entry) = entries.next_entry().await? {
+    ///         total += entry.metadata().await?.len();
+    ///     }
+    ///     println!("{total} bytes");
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -202,6 +281,23 @@ impl DirEntry {
     }
 
     /// Whether it is a file, a folder, a symbolic link or something else. Known already as a rule.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut folders = 0;
+    ///     let mut entries = fs::read_dir(".").await?;
+    ///     while let Some(entry) = entries.next_entry().await? {
+    ///         folders += usize::from(entry.file_type().await?.is_dir());
+    ///     }
+    ///     println!("{folders} folders");
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -38,6 +38,18 @@ pub fn stdin() -> Stdin {
 }
 
 /// The program's input; made by [`stdin`].
+///
+/// ```no_run
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// polliwog::block_on(async {
+///     let mut buf = [0; 1024];
+///     let n = polliwog::io::stdin().read(&mut buf).await?;
+///     println!("{n} bytes");
+///     Ok(())
+/// })
+/// # }
+/// ```
 pub struct Stdin {
     std: std::io::Stdin,
 }
@@ -71,6 +83,18 @@ fn input() -> MutexGuard<'static, Input> {
 impl Stdin {
     /// Reads what is there, or waits for something; zero at the end. At a terminal more may come after that.
     ///
+    /// ```no_run
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// polliwog::block_on(async {
+    ///     let mut input = polliwog::io::stdin();
+    ///     let mut buf = [0; 1024];
+    ///     while input.read(&mut buf).await? > 0 {}
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the system reports, or that it gives no thread.
@@ -83,6 +107,18 @@ impl Stdin {
     }
 
     /// Whether somebody types there.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// polliwog::block_on(async {
+    ///     if polliwog::io::stdin().is_terminal() {
+    ///         println!("type away");
+    ///     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn is_terminal(&self) -> bool {
         std::io::IsTerminal::is_terminal(&self.std)
     }

@@ -156,6 +156,18 @@ macro_rules! outputs {
             /// Writes, and waits until the system has it. Returns how many bytes these are, at most
             /// [`MAX_CHUNK`].
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # fn main() -> std::io::Result<()> {
+            /// polliwog::block_on(async {
+            ///     let mut out = polliwog::io::stdout();
+            ///     let n = out.write(b"quak\n").await?;
+            ///     assert!(n <= 5);
+            ///     Ok(())
+            /// })
+            /// # }
+            /// ```
+            ///
             /// # Errors
             ///
             /// What the system reports ([`io::ErrorKind::BrokenPipe`] if nobody reads any more), then some
@@ -171,6 +183,16 @@ macro_rules! outputs {
 
             /// Writes all of `buf`.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # fn main() -> std::io::Result<()> {
+            /// polliwog::block_on(async {
+            ///     polliwog::io::stdout().write_all(b"quak\n").await?;
+            ///     Ok(())
+            /// })
+            /// # }
+            /// ```
+            ///
             /// # Errors
             ///
             /// As [`write`](Self::write).
@@ -184,6 +206,18 @@ macro_rules! outputs {
 
             /// Waits until the system has everything that was written.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # fn main() -> std::io::Result<()> {
+            /// polliwog::block_on(async {
+            ///     let mut out = polliwog::io::stdout();
+            ///     out.write_all(b"quak\n").await?;
+            ///     out.flush().await?;
+            ///     Ok(())
+            /// })
+            /// # }
+            /// ```
+            ///
             /// # Errors
             ///
             /// What an earlier write met that nobody waited for.
@@ -196,6 +230,17 @@ macro_rules! outputs {
             }
 
             /// Whether it is a terminal.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # fn main() -> std::io::Result<()> {
+            /// polliwog::block_on(async {
+            ///     let colours = polliwog::io::stdout().is_terminal();
+            /// #     let _ = colours;
+            ///     Ok(())
+            /// })
+            /// # }
+            /// ```
             pub fn is_terminal(&self) -> bool {
                 std::io::IsTerminal::is_terminal(&self.std)
             }

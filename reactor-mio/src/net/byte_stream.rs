@@ -70,6 +70,15 @@ macro_rules! byte_stream {
 
             /// Takes over a connected socket of the standard library and makes it non-blocking.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            ///
+            #[doc = concat!("fn take_over(socket: ", stringify!($std), ") -> std::io::Result<", stringify!($stream), "> {")]
+            #[doc = concat!("    ", stringify!($stream), "::from_std(socket)")]
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// When the socket cannot be made non-blocking; [`io::ErrorKind::NotConnected`] outside of
@@ -86,6 +95,17 @@ macro_rules! byte_stream {
 
             /// Gives the socket to the standard library. It stays non-blocking.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            ///
+            #[doc = concat!("fn hand_over(stream: ", stringify!($stream), ") -> std::io::Result<", stringify!($std), "> {")]
+            ///     let socket = stream.into_std()?;
+            ///     socket.set_nonblocking(false)?;
+            ///     Ok(socket)
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// When it cannot be taken out of the selector.
@@ -95,6 +115,21 @@ macro_rules! byte_stream {
 
             /// Reads into `buf` and returns how many bytes it was; zero at the end of the stream, and at
             /// once if `buf` is empty.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            ///
+            #[doc = concat!("async fn count_bytes(stream: &", stringify!($stream), ") -> std::io::Result<usize> {")]
+            ///     let (mut buf, mut total) = ([0; 4096], 0);
+            ///     loop {
+            ///         match stream.read(&mut buf).await? {
+            ///             0 => return Ok(total), // the peer has finished
+            ///             n => total += n,
+            ///         }
+            ///     }
+            /// }
+            /// ```
             ///
             /// # Errors
             ///
@@ -113,6 +148,17 @@ macro_rules! byte_stream {
             }
 
             /// Fills `buf`.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            ///
+            #[doc = concat!("async fn length(stream: &", stringify!($stream), ") -> std::io::Result<u32> {")]
+            ///     let mut bytes = [0; 4];
+            ///     stream.read_exact(&mut bytes).await?;
+            ///     Ok(u32::from_be_bytes(bytes))
+            /// }
+            /// ```
             ///
             /// # Errors
             ///
@@ -137,6 +183,15 @@ macro_rules! byte_stream {
 
             /// Writes from `buf` and returns how many bytes were taken; zero only if `buf` is empty.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            ///
+            #[doc = concat!("async fn send_some(stream: &", stringify!($stream), ", bytes: &[u8]) -> std::io::Result<usize> {")]
+            ///     stream.write(bytes).await // perhaps not all of them
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// As [`read`](Self::read).
@@ -150,6 +205,15 @@ macro_rules! byte_stream {
             }
 
             /// Writes all of `buf`.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            ///
+            #[doc = concat!("async fn greet(stream: &", stringify!($stream), ") -> std::io::Result<()> {")]
+            ///     stream.write_all(b"quak\r\n").await
+            /// }
+            /// ```
             ///
             /// # Errors
             ///
@@ -174,6 +238,16 @@ macro_rules! byte_stream {
 
             /// [`read`](Self::read) into several buffers, one after the other, by one system call.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            /// use std::io::{self, IoSliceMut};
+            ///
+            #[doc = concat!("async fn read_both(stream: &", stringify!($stream), ", head: &mut [u8], body: &mut [u8]) -> io::Result<usize> {")]
+            ///     stream.read_vectored(&mut [IoSliceMut::new(head), IoSliceMut::new(body)]).await
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// As [`read`](Self::read).
@@ -189,6 +263,16 @@ macro_rules! byte_stream {
             }
 
             /// [`write`](Self::write) from several buffers, one after the other, by one system call.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            /// use std::io::{self, IoSlice};
+            ///
+            #[doc = concat!("async fn write_both(stream: &", stringify!($stream), ", head: &[u8], body: &[u8]) -> io::Result<usize> {")]
+            ///     stream.write_vectored(&[IoSlice::new(head), IoSlice::new(body)]).await
+            /// }
+            /// ```
             ///
             /// # Errors
             ///
@@ -238,6 +322,16 @@ macro_rules! byte_stream {
 
             /// Reads without taking the bytes away; zero at the end of the stream, or if `buf` is empty.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            ///
+            #[doc = concat!("async fn is_tls(stream: &", stringify!($stream), ") -> std::io::Result<bool> {")]
+            ///     let mut first = [0];
+            ///     Ok(stream.peek(&mut first).await? == 1 && first[0] == 22)
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// As [`read`](Self::read).
@@ -258,6 +352,19 @@ macro_rules! byte_stream {
 
             /// Reads if that does not have to wait.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            /// use std::io::{self, ErrorKind};
+            ///
+            #[doc = concat!("fn what_is_there(stream: &", stringify!($stream), ", buf: &mut [u8]) -> io::Result<Option<usize>> {")]
+            ///     match stream.try_read(buf) {
+            ///         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+            ///         read => read.map(Some),
+            ///     }
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// [`io::ErrorKind::WouldBlock`] if it has to; see [`readable`](Self::readable).
@@ -271,6 +378,15 @@ macro_rules! byte_stream {
 
             /// Writes if that does not have to wait.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            ///
+            #[doc = concat!("fn offer(stream: &", stringify!($stream), ", bytes: &[u8]) -> usize {")]
+            ///     stream.try_write(bytes).unwrap_or(0)
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// [`io::ErrorKind::WouldBlock`] if it has to; see [`writable`](Self::writable).
@@ -283,6 +399,22 @@ macro_rules! byte_stream {
             }
 
             /// Waits until [`try_read`](Self::try_read) may have something to return. It may be wrong.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            /// use std::io::{self, ErrorKind};
+            ///
+            #[doc = concat!("async fn read(stream: &", stringify!($stream), ", buf: &mut [u8]) -> io::Result<usize> {")]
+            ///     loop {
+            ///         stream.readable().await?;
+            ///         match stream.try_read(buf) {
+            ///             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            ///             read => return read,
+            ///         }
+            ///     }
+            /// }
+            /// ```
             ///
             /// # Errors
             ///
@@ -299,6 +431,16 @@ macro_rules! byte_stream {
             }
 
             /// Waits until [`try_write`](Self::try_write) may have room. It may be wrong.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            ///
+            #[doc = concat!("async fn send_when_possible(stream: &", stringify!($stream), ", bytes: &[u8]) -> std::io::Result<usize> {")]
+            ///     stream.writable().await?;
+            ///     stream.try_write(bytes)
+            /// }
+            /// ```
             ///
             /// # Errors
             ///
@@ -437,6 +579,17 @@ macro_rules! byte_stream {
 
             /// Closes one or both directions of the connection.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            /// use std::net::Shutdown;
+            ///
+            #[doc = concat!("async fn last_words(stream: &", stringify!($stream), ") -> std::io::Result<()> {")]
+            ///     stream.write_all(b"bye\r\n").await?;
+            ///     stream.shutdown(Shutdown::Write) // the peer reads the end after them
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// What the system reports.
@@ -455,6 +608,15 @@ macro_rules! byte_stream {
 
             /// The address of the other end.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            ///
+            #[doc = concat!("fn log(stream: &", stringify!($stream), ") {")]
+            ///     println!("from {:?}", stream.peer_addr());
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// What the system reports, if the connection is gone for example.
@@ -463,6 +625,15 @@ macro_rules! byte_stream {
             }
 
             /// The address of this end.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            ///
+            #[doc = concat!("fn log(stream: &", stringify!($stream), ") {")]
+            ///     println!("at {:?}", stream.local_addr());
+            /// }
+            /// ```
             ///
             /// # Errors
             ///
@@ -485,12 +656,37 @@ macro_rules! byte_stream {
             ///
             /// With `futures`' `AsyncReadExt` in scope, its method of the same name goes before this one:
             /// name the type then, as in `TcpStream::split(&stream)`.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            ///
+            #[doc = concat!("async fn ask(stream: &", stringify!($stream), ", question: &[u8], answer: &mut [u8]) -> std::io::Result<()> {")]
+            ///     let (reader, writer) = stream.split();
+            ///     // A long question and a long answer do not wait for each other.
+            ///     polliwog::try_join!(writer.write_all(question), reader.read_exact(answer))?;
+            ///     Ok(())
+            /// }
+            /// ```
             pub fn split(&self) -> ($halves::ReadHalf<'_>, $halves::WriteHalf<'_>) {
                 $halves::borrow(self)
             }
 
             /// Two halves that share the stream, to read and to write in different tasks. Dropping the
             /// writing half closes that direction.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            ///
+            #[doc = concat!("async fn talk(stream: ", stringify!($stream), ") -> std::io::Result<()> {")]
+            ///     let (reader, writer) = stream.into_split();
+            ///     let sender = polliwog::spawn(async move { writer.write_all(b"quak").await })?;
+            ///     let mut answer = [0; 4];
+            ///     reader.read_exact(&mut answer).await?;
+            ///     sender.await?
+            /// }
+            /// ```
             pub fn into_split(self) -> ($halves::OwnedReadHalf, $halves::OwnedWriteHalf) {
                 $halves::share(Rc::new(self))
             }

@@ -14,6 +14,15 @@ macro_rules! datagrams {
 
             /// Takes over a socket of the standard library and makes it non-blocking.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("fn take_over(socket: ", stringify!($std), ") -> std::io::Result<", stringify!($type), "> {")]
+            #[doc = concat!("    ", stringify!($type), "::from_std(socket)")]
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// When the socket cannot be made non-blocking; [`io::ErrorKind::NotConnected`] outside of
@@ -28,6 +37,15 @@ macro_rules! datagrams {
 
             /// Gives the socket to the standard library. It stays non-blocking.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("fn hand_over(socket: ", stringify!($type), ") -> std::io::Result<", stringify!($std), "> {")]
+            ///     socket.into_std()
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// When it cannot be taken out of the selector.
@@ -36,6 +54,16 @@ macro_rules! datagrams {
             }
 
             /// Sends a datagram to the peer that the socket is connected to.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("async fn report(connected: &", stringify!($type), ") -> std::io::Result<()> {")]
+            ///     connected.send(b"still here").await?;
+            ///     Ok(())
+            /// }
+            /// ```
             ///
             /// # Errors
             ///
@@ -64,6 +92,15 @@ macro_rules! datagrams {
 
             /// Sends a datagram to the peer that the socket is connected to, if that does not have to wait.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("fn report_unless_busy(connected: &", stringify!($type), ") -> bool {")]
+            ///     connected.try_send(b"still here").is_ok()
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// [`io::ErrorKind::WouldBlock`] if it has to wait; see [`writable`](Self::writable).
@@ -73,6 +110,17 @@ macro_rules! datagrams {
             }
 
             /// Receives a datagram, if the socket is connected from that peer. What does not fit into `buf` is lost.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("async fn next(connected: &", stringify!($type), ") -> std::io::Result<Vec<u8>> {")]
+            ///     let mut buf = [0; 1500];
+            ///     let n = connected.recv(&mut buf).await?;
+            ///     Ok(buf[..n].to_vec())
+            /// }
+            /// ```
             ///
             /// # Errors
             ///
@@ -106,6 +154,16 @@ macro_rules! datagrams {
 
             /// Receives a datagram if there is one. What does not fit into `buf` is lost.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("fn drain(connected: &", stringify!($type), ") {")]
+            ///     let mut buf = [0; 1500];
+            ///     while connected.try_recv(&mut buf).is_ok() {}
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// [`io::ErrorKind::WouldBlock`] if it has to wait; see [`readable`](Self::readable).
@@ -114,6 +172,18 @@ macro_rules! datagrams {
             }
 
             /// Receives a datagram and says where it came from. What does not fit into `buf` is lost.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("async fn log(socket: &", stringify!($type), ") -> std::io::Result<()> {")]
+            ///     let mut buf = [0; 1500];
+            ///     let (n, from) = socket.recv_from(&mut buf).await?;
+            ///     println!("{n} bytes from {from:?}");
+            ///     Ok(())
+            /// }
+            /// ```
             ///
             /// # Errors
             ///
@@ -148,6 +218,18 @@ macro_rules! datagrams {
 
             /// Receives a datagram if there is one, and says where it came from.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("fn log_what_is_there(socket: &", stringify!($type), ") {")]
+            ///     let mut buf = [0; 1500];
+            ///     while let Ok((n, from)) = socket.try_recv_from(&mut buf) {
+            ///         println!("{n} bytes from {from:?}");
+            ///     }
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// [`io::ErrorKind::WouldBlock`] if it has to wait; see [`readable`](Self::readable).
@@ -157,6 +239,17 @@ macro_rules! datagrams {
             }
 
             /// Reads a datagram and leaves it there for whoever receives it.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("async fn first_byte(socket: &", stringify!($type), ") -> std::io::Result<u8> {")]
+            ///     let mut first = [0];
+            ///     socket.peek(&mut first).await?; // the datagram stays
+            ///     Ok(first[0])
+            /// }
+            /// ```
             ///
             /// # Errors
             ///
@@ -185,6 +278,16 @@ macro_rules! datagrams {
 
             /// Waits until there may be a datagram to receive. It may be wrong.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("async fn receive(socket: &", stringify!($type), ", buf: &mut [u8]) -> std::io::Result<usize> {")]
+            ///     socket.readable().await?;
+            ///     socket.try_recv(buf)
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// When the socket cannot be registered to wait.
@@ -200,6 +303,16 @@ macro_rules! datagrams {
             }
 
             /// Waits until there may be room to send a datagram. It may be wrong.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("async fn send(connected: &", stringify!($type), ", bytes: &[u8]) -> std::io::Result<usize> {")]
+            ///     connected.writable().await?;
+            ///     connected.try_send(bytes)
+            /// }
+            /// ```
             ///
             /// # Errors
             ///
@@ -235,6 +348,15 @@ macro_rules! datagrams {
 
             /// The address that the socket is bound to.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("fn log(socket: &", stringify!($type), ") {")]
+            ///     println!("at {:?}", socket.local_addr());
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// What the system reports.
@@ -243,6 +365,15 @@ macro_rules! datagrams {
             }
 
             /// The address that the socket is connected to.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("fn log(socket: &", stringify!($type), ") {")]
+            ///     println!("connected to {:?}", socket.peer_addr());
+            /// }
+            /// ```
             ///
             /// # Errors
             ///

@@ -237,6 +237,16 @@ macro_rules! halves {
         }
 
         /// Two halves that belong to different streams, given back.
+        ///
+        /// ```
+        /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+        #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+        ///
+        #[doc = concat!("fn join_again(stream: ", stringify!($stream), ") -> ", stringify!($stream), " {")]
+        ///     let (reader, writer) = stream.into_split();
+        ///     reader.reunite(writer).expect("they are of one stream")
+        /// }
+        /// ```
         #[derive(Debug)]
         pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
 
@@ -266,6 +276,16 @@ macro_rules! halves {
         impl OwnedReadHalf {
             /// Makes one stream of two halves again.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            ///
+            #[doc = concat!("fn join_again(stream: ", stringify!($stream), ") -> ", stringify!($stream), " {")]
+            ///     let (reader, writer) = stream.into_split();
+            ///     reader.reunite(writer).unwrap()
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// [`ReuniteError`] with both halves if they belong to different streams.
@@ -287,6 +307,16 @@ macro_rules! halves {
 
             /// Makes one stream of two halves again.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            ///
+            #[doc = concat!("fn join_again(stream: ", stringify!($stream), ") -> ", stringify!($stream), " {")]
+            ///     let (reader, writer) = stream.into_split();
+            ///     writer.reunite(reader).unwrap()
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// [`ReuniteError`] with both halves if they belong to different streams.
@@ -307,6 +337,17 @@ macro_rules! halves {
             }
 
             /// Drops the half and leaves the writing direction open.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            ///
+            /// /// Reads on, without telling the peer that nothing more will be sent.
+            #[doc = concat!("fn only_read(stream: ", stringify!($stream), ") {")]
+            ///     let (_reader, writer) = stream.into_split();
+            ///     writer.forget();
+            /// }
+            /// ```
             pub fn forget(mut self) {
                 self.stream = None;
             }

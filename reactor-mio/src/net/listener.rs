@@ -22,6 +22,21 @@ use crate::sys;
 /// Any number of tasks can [`accept`](Self::accept) at the same time. A connection wakes one of them, that
 /// which has waited longest; should it give up before it is polled, the next one is woken.
 ///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::net::{TcpListener, TcpStream};
+///
+/// polliwog::block_on(async {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let _client = TcpStream::connect(listener.local_addr()?).await?;
+///     let (stream, peer) = listener.accept().await?;
+///     assert_eq!(stream.peer_addr()?, peer);
+///     Ok(())
+/// })
+/// # }
+/// ```
+///
 /// # When the system runs out
 ///
 /// If a connection cannot be accepted because the process or the system has no file descriptor
@@ -39,6 +54,19 @@ impl TcpListener {
     /// Listens on the first address of `addr` that works, with a backlog of 4096 connections, or as many
     /// as the system grants. On Unix with `SO_REUSEADDR`, so that a server can be started again at once.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::TcpListener;
+    ///
+    /// polliwog::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     assert_ne!(listener.local_addr()?.port(), 0);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The error of the last address tried; see also [`lookup_host`](super::lookup_host).
@@ -54,6 +82,19 @@ impl TcpListener {
     /// As [`bind`](Self::bind). At most `backlog` connections, or as many as the system grants
     /// (`net.core.somaxconn` on Linux), wait to be accepted; beyond that a client has to repeat its request,
     /// after a second as a rule.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::TcpListener;
+    ///
+    /// polliwog::block_on(async {
+    ///     let listener = TcpListener::bind_with_backlog("127.0.0.1:0", 16).await?;
+    /// #     drop(listener);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -107,6 +148,20 @@ impl TcpListener {
     ///
     /// For socket options that have to be set before binding, see also [`TcpSocket`](super::TcpSocket).
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::TcpListener;
+    ///
+    /// polliwog::block_on(async {
+    ///     let inherited = std::net::TcpListener::bind("127.0.0.1:0")?;
+    ///     let listener = TcpListener::from_std(inherited)?;
+    /// #     drop(listener);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When the socket cannot be made non-blocking; [`io::ErrorKind::NotConnected`] outside of
@@ -120,6 +175,20 @@ impl TcpListener {
 
     /// Gives the socket to the standard library. It stays non-blocking.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::TcpListener;
+    ///
+    /// polliwog::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let socket: std::net::TcpListener = listener.into_std()?;
+    /// #     drop(socket);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When it cannot be taken out of the selector.
@@ -129,6 +198,21 @@ impl TcpListener {
 
     /// Waits for the next connection. Of several that wait, a connection wakes the one that has waited
     /// longest.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::{TcpListener, TcpStream};
+    ///
+    /// polliwog::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let client = TcpStream::connect(listener.local_addr()?).await?;
+    ///     let (_stream, peer) = listener.accept().await?;
+    ///     assert_eq!(client.local_addr()?, peer);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -176,6 +260,19 @@ impl TcpListener {
 
     /// The address that the socket is bound to.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::TcpListener;
+    ///
+    /// polliwog::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     println!("listening on {}", listener.local_addr()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the system reports.
@@ -194,6 +291,20 @@ impl TcpListener {
 
     /// The time to live of outgoing packets (`IP_TTL`).
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::TcpListener;
+    ///
+    /// polliwog::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     listener.set_ttl(32)?;
+    ///     assert_eq!(listener.ttl()?, 32);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the system reports.
@@ -202,6 +313,19 @@ impl TcpListener {
     }
 
     /// Sets the time to live of outgoing packets (`IP_TTL`), also of connections accepted later.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::TcpListener;
+    ///
+    /// polliwog::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     listener.set_ttl(1)?; // for neighbours only
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -6,6 +6,15 @@ macro_rules! tcp_options {
         impl $type {
             /// Whether small segments go out at once (`TCP_NODELAY`).
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("fn is_prompt(socket: &", stringify!($type), ") -> std::io::Result<bool> {")]
+            ///     socket.nodelay()
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// What the system reports.
@@ -15,6 +24,15 @@ macro_rules! tcp_options {
 
             /// Sets whether small segments go out at once (`TCP_NODELAY`).
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("fn hurry(socket: &", stringify!($type), ") -> std::io::Result<()> {")]
+            ///     socket.set_nodelay(true)
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// What the system reports.
@@ -23,6 +41,15 @@ macro_rules! tcp_options {
             }
 
             /// How long closing waits for unsent data (`SO_LINGER`).
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("fn resets(socket: &", stringify!($type), ") -> std::io::Result<bool> {")]
+            ///     Ok(socket.linger()?.is_some_and(|wait| wait.is_zero()))
+            /// }
+            /// ```
             ///
             /// # Errors
             ///
@@ -35,6 +62,15 @@ macro_rules! tcp_options {
             /// the connection. With more, dropping the stream may block the thread for that long on some systems,
             /// even though the socket is non-blocking.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("fn do_not_linger(socket: &", stringify!($type), ") -> std::io::Result<()> {")]
+            ///     socket.set_linger(None)
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// What the system reports.
@@ -45,6 +81,16 @@ macro_rules! tcp_options {
             /// Has closing reset the connection: what has not been sent is thrown away, and no port waits for
             /// stragglers (`SO_LINGER` with zero).
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            /// /// What a server does with a client that does not behave.
+            #[doc = concat!("fn throw_out(socket: ", stringify!($type), ") -> std::io::Result<()> {")]
+            ///     socket.set_zero_linger()
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// What the system reports.
@@ -53,6 +99,15 @@ macro_rules! tcp_options {
             }
 
             /// Whether the system looks after a connection on which nothing happens (`SO_KEEPALIVE`).
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("fn is_looked_after(socket: &", stringify!($type), ") -> std::io::Result<bool> {")]
+            ///     socket.keepalive()
+            /// }
+            /// ```
             ///
             /// # Errors
             ///
@@ -64,6 +119,15 @@ macro_rules! tcp_options {
             /// Sets whether the system looks after a connection on which nothing happens (`SO_KEEPALIVE`): once the
             /// peer no longer answers, reading is an error. Without more that is after hours, see
             /// [`set_keepalive_time`](Self::set_keepalive_time).
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("fn look_after(socket: &", stringify!($type), ") -> std::io::Result<()> {")]
+            ///     socket.set_keepalive(true)
+            /// }
+            /// ```
             ///
             /// # Errors
             ///
@@ -148,6 +212,15 @@ macro_rules! tcp_options {
             /// The size of the buffer for data to be sent (`SO_SNDBUF`), in bytes, as the system counts them: Linux
             /// reports twice what was asked for.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("fn room(socket: &", stringify!($type), ") -> std::io::Result<u32> {")]
+            ///     socket.send_buffer_size()
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// What the system reports.
@@ -160,6 +233,15 @@ macro_rules! tcp_options {
             /// Asks for a size of the buffer for data to be sent (`SO_SNDBUF`), in bytes. The system no longer adapts
             /// it to the connection.
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("fn save_memory(socket: &", stringify!($type), ") -> std::io::Result<()> {")]
+            ///     socket.set_send_buffer_size(16 * 1024)
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// What the system reports.
@@ -169,6 +251,15 @@ macro_rules! tcp_options {
 
             /// The size of the buffer for data that has come (`SO_RCVBUF`), in bytes, as the system counts them: Linux
             /// reports twice what was asked for.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("fn room(socket: &", stringify!($type), ") -> std::io::Result<u32> {")]
+            ///     socket.recv_buffer_size()
+            /// }
+            /// ```
             ///
             /// # Errors
             ///
@@ -182,6 +273,15 @@ macro_rules! tcp_options {
             /// Asks for a size of the buffer for data that has come (`SO_RCVBUF`), in bytes. The system no longer
             /// adapts it to the connection. To be announced to the peer as a window, it has to be set before
             /// connecting or listening.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
+            ///
+            #[doc = concat!("fn save_memory(socket: &", stringify!($type), ") -> std::io::Result<()> {")]
+            ///     socket.set_recv_buffer_size(16 * 1024)
+            /// }
+            /// ```
             ///
             /// # Errors
             ///

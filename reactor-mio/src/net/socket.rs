@@ -47,6 +47,19 @@ pub struct TcpSocket {
 impl TcpSocket {
     /// A socket for IPv4.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::TcpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let socket = TcpSocket::new_v4()?;
+    ///     socket.bind("127.0.0.1:0".parse().unwrap())?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the system reports, if there are no descriptors left for example.
@@ -75,6 +88,17 @@ impl TcpSocket {
     /// Takes over a socket that is neither connected nor listening, in spite of its type, and makes it
     /// non-blocking: the way from other crates that make sockets.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::net::TcpSocket;
+    /// use std::net::TcpStream;
+    ///
+    /// /// `socket` came from a crate that makes sockets.
+    /// fn take_over(socket: TcpStream) -> std::io::Result<TcpSocket> {
+    ///     TcpSocket::from_std_stream(socket)
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When it cannot be made non-blocking.
@@ -89,6 +113,18 @@ impl TcpSocket {
     /// Whether the address may be bound although connections of an earlier socket linger
     /// (`SO_REUSEADDR`).
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::TcpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     assert!(!TcpSocket::new_v4()?.reuseaddr()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the system reports.
@@ -98,6 +134,20 @@ impl TcpSocket {
 
     /// Sets whether the address may be bound although connections of an earlier socket linger
     /// (`SO_REUSEADDR`). On Windows it allows others to take the address away.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::TcpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let socket = TcpSocket::new_v4()?;
+    ///     socket.set_reuseaddr(true)?;
+    ///     assert!(socket.reuseaddr()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -129,6 +179,20 @@ impl TcpSocket {
 
     /// The address that the socket is bound to.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::TcpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let socket = TcpSocket::new_v4()?;
+    ///     socket.bind("127.0.0.1:0".parse().unwrap())?;
+    ///     assert!(socket.local_addr()?.ip().is_loopback());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the system reports; on Windows that it has not been bound.
@@ -148,6 +212,19 @@ impl TcpSocket {
 
     /// Binds the socket to an address: where it will listen, or what it will connect from.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::TcpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let socket = TcpSocket::new_v4()?;
+    ///     socket.bind("127.0.0.1:0".parse().unwrap())?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the system reports, that the address is in use for example.
@@ -156,6 +233,22 @@ impl TcpSocket {
     }
 
     /// Connects.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::{TcpListener, TcpSocket};
+    ///
+    /// polliwog::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let socket = TcpSocket::new_v4()?;
+    ///     socket.bind("127.0.0.1:0".parse().unwrap())?; // what it connects from
+    ///     let stream = socket.connect(listener.local_addr()?).await?;
+    /// #     drop(stream);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -175,6 +268,21 @@ impl TcpSocket {
     }
 
     /// Listens. At most `backlog` connections, or as many as the system grants, wait to be accepted.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::TcpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let socket = TcpSocket::new_v4()?;
+    ///     socket.bind("127.0.0.1:0".parse().unwrap())?;
+    ///     let listener = socket.listen(128)?;
+    /// #     drop(listener);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -57,6 +57,20 @@ impl TcpStream {
     ///
     /// [RFC 8305]: https://www.rfc-editor.org/rfc/rfc8305
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::{TcpListener, TcpStream};
+    ///
+    /// polliwog::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let stream = TcpStream::connect(listener.local_addr()?).await?;
+    ///     assert_eq!(stream.peer_addr()?, listener.local_addr()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The error of the attempt that failed last; see also [`lookup_host`](super::lookup_host).
@@ -134,6 +148,21 @@ impl TcpStream {
 
     /// The time to live of outgoing packets (`IP_TTL`).
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::{TcpListener, TcpStream};
+    ///
+    /// polliwog::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let stream = TcpStream::connect(listener.local_addr()?).await?;
+    ///     stream.set_ttl(32)?;
+    ///     assert_eq!(stream.ttl()?, 32);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the system reports.
@@ -142,6 +171,15 @@ impl TcpStream {
     }
 
     /// Sets the time to live of outgoing packets (`IP_TTL`).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::net::TcpStream;
+    ///
+    /// fn for_neighbours_only(stream: &TcpStream) -> std::io::Result<()> {
+    ///     stream.set_ttl(1)
+    /// }
+    /// ```
     ///
     /// # Errors
     ///

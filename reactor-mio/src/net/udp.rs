@@ -41,6 +41,19 @@ pub struct UdpSocket {
 impl UdpSocket {
     /// Binds to the first address of `addr` that works.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UdpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     println!("at {}", socket.local_addr()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The error of the last address tried; see also [`lookup_host`](super::lookup_host).
@@ -70,6 +83,23 @@ impl UdpSocket {
 
     /// Sets the peer that [`send`](Self::send) and [`recv`](Self::recv) talk to.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UdpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let server = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     let client = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     client.connect(server.local_addr()?).await?;
+    ///     client.send(b"hop").await?;
+    ///     let mut buf = [0; 16];
+    ///     assert_eq!(server.recv(&mut buf).await?, 3);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The error of the last address tried.
@@ -85,6 +115,20 @@ impl UdpSocket {
     }
 
     /// Sends a datagram to the first address of `addr`.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UdpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let server = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     let client = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     assert_eq!(client.send_to(b"hop", server.local_addr()?).await?, 3);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -118,6 +162,20 @@ impl UdpSocket {
 
     /// Sends a datagram to an address, if that does not have to wait.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UdpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let server = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     let client = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     assert_eq!(client.try_send_to(b"hop", server.local_addr()?)?, 3);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`io::ErrorKind::WouldBlock`] if it has to; see [`writable`](Self::writable).
@@ -127,6 +185,23 @@ impl UdpSocket {
     }
 
     /// Reads a datagram, says where it came from, and leaves it there for whoever receives it.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UdpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let server = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     let client = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     client.send_to(b"hop", server.local_addr()?).await?;
+    ///     let mut buf = [0; 16];
+    ///     let (_, from) = server.peek_from(&mut buf).await?;
+    ///     assert_eq!(server.recv_from(&mut buf).await?.1, from); // it was still there
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -170,6 +245,19 @@ impl UdpSocket {
 
     /// Whether datagrams may go to broadcast addresses (`SO_BROADCAST`).
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UdpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     assert!(!socket.broadcast()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the system reports.
@@ -178,6 +266,20 @@ impl UdpSocket {
     }
 
     /// Sets whether datagrams may go to broadcast addresses (`SO_BROADCAST`).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UdpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     socket.set_broadcast(true)?;
+    ///     assert!(socket.broadcast()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -188,6 +290,20 @@ impl UdpSocket {
 
     /// The time to live of outgoing packets (`IP_TTL`).
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UdpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     socket.set_ttl(32)?;
+    ///     assert_eq!(socket.ttl()?, 32);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the system reports.
@@ -196,6 +312,19 @@ impl UdpSocket {
     }
 
     /// Sets the time to live of outgoing packets (`IP_TTL`).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UdpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     socket.set_ttl(1)?; // for neighbours only
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -206,6 +335,20 @@ impl UdpSocket {
 
     /// Joins a group of IPv4, on the interface that has the given address; on one of the system's choice if
     /// it is [`UNSPECIFIED`](Ipv4Addr::UNSPECIFIED).
+    ///
+    /// ```no_run
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UdpSocket;
+    /// use std::net::Ipv4Addr;
+    ///
+    /// polliwog::block_on(async {
+    ///     let socket = UdpSocket::bind("0.0.0.0:5353").await?;
+    ///     socket.join_multicast_v4(Ipv4Addr::new(224, 0, 0, 251), Ipv4Addr::UNSPECIFIED)?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -227,6 +370,19 @@ impl UdpSocket {
 
     /// Joins a group of IPv6, on the interface of the given index, or on one of the system's choice if it is
     /// zero.
+    ///
+    /// ```no_run
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UdpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let socket = UdpSocket::bind("[::]:5353").await?;
+    ///     socket.join_multicast_v6(&"ff02::fb".parse().unwrap(), 0)?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -256,6 +412,20 @@ impl UdpSocket {
     }
 
     /// Sets whether what goes to a group of IPv4 also comes back to this host (`IP_MULTICAST_LOOP`).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UdpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     socket.set_multicast_loop_v4(false)?;
+    ///     assert!(!socket.multicast_loop_v4()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -292,6 +462,20 @@ impl UdpSocket {
     }
 
     /// Sets the time to live of packets to groups of IPv4 (`IP_MULTICAST_TTL`).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UdpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     socket.set_multicast_ttl_v4(4)?;
+    ///     assert_eq!(socket.multicast_ttl_v4()?, 4);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -363,6 +547,19 @@ impl UdpSocket {
     /// The size of the buffer for datagrams to be sent (`SO_SNDBUF`), in bytes, as the system counts them:
     /// Linux reports twice what was asked for.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UdpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     println!("room for {} bytes", socket.send_buffer_size()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the system reports.
@@ -372,6 +569,19 @@ impl UdpSocket {
     }
 
     /// Asks for a size of the buffer for datagrams to be sent (`SO_SNDBUF`), in bytes.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UdpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     socket.set_send_buffer_size(1 << 17)?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -384,6 +594,19 @@ impl UdpSocket {
     /// The size of the buffer for datagrams that have come (`SO_RCVBUF`), in bytes, as the system counts
     /// them: Linux reports twice what was asked for. What does not fit is lost.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UdpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     println!("room for {} bytes", socket.recv_buffer_size()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the system reports.
@@ -393,6 +616,19 @@ impl UdpSocket {
     }
 
     /// Asks for a size of the buffer for datagrams that have come (`SO_RCVBUF`), in bytes.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UdpSocket;
+    ///
+    /// polliwog::block_on(async {
+    ///     let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     socket.set_recv_buffer_size(1 << 17)?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -72,6 +72,23 @@ impl Child {
 
     /// The system's number of the process; `None` once its end has been told, as another process may have
     /// that number then.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::process::Command;
+    ///
+    /// polliwog::block_on(async {
+    /// #     #[cfg(unix)] {
+    ///     let mut child = Command::new("true").spawn()?;
+    ///     println!("process {:?}", child.id());
+    ///     child.wait().await?;
+    ///     assert_eq!(child.id(), None);
+    /// #     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn id(&self) -> Option<u32> {
         match &self.life {
             Life::Running(child, _) => Some(child.id()),
@@ -80,6 +97,22 @@ impl Child {
     }
 
     /// Asks the system to end the process at once (`SIGKILL` on Unix), and does not wait for that.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::process::Command;
+    ///
+    /// polliwog::block_on(async {
+    /// #     #[cfg(unix)] {
+    ///     let mut child = Command::new("sleep").arg("60").spawn()?;
+    ///     child.start_kill()?;
+    ///     assert!(!child.wait().await?.success());
+    /// #     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -95,6 +128,22 @@ impl Child {
     }
 
     /// [Asks](Self::start_kill) the system to end the process, and waits until it has ended.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::process::Command;
+    ///
+    /// polliwog::block_on(async {
+    /// #     #[cfg(unix)] {
+    ///     let mut child = Command::new("sleep").arg("60").spawn()?;
+    ///     child.kill().await?;
+    ///     assert!(child.try_wait()?.is_some());
+    /// #     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -114,6 +163,21 @@ impl Child {
     /// more. Reads nothing: a child that writes more than a pipe holds waits until somebody reads it, see
     /// [`wait_with_output`](Self::wait_with_output).
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::process::Command;
+    ///
+    /// polliwog::block_on(async {
+    /// #     #[cfg(unix)] {
+    ///     let mut child = Command::new("true").spawn()?;
+    ///     assert!(child.wait().await?.success());
+    /// #     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the system reports, if somebody else has waited for this process for example.
@@ -127,6 +191,22 @@ impl Child {
     }
 
     /// How the process has ended; `None` if it has not.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::process::Command;
+    ///
+    /// polliwog::block_on(async {
+    /// #     #[cfg(unix)] {
+    ///     let mut child = Command::new("sleep").arg("60").spawn()?;
+    ///     assert!(child.try_wait()?.is_none()); // it still sleeps
+    ///     child.kill().await?;
+    /// #     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -148,6 +228,21 @@ impl Child {
     ///
     /// That is when all ends of these pipes are closed, too: a program that the child has left behind in the
     /// background may keep them.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::process::{Command, Stdio};
+    ///
+    /// polliwog::block_on(async {
+    /// #     #[cfg(unix)] {
+    ///     let child = Command::new("echo").arg("quak").stdout(Stdio::piped()).spawn()?;
+    ///     assert_eq!(child.wait_with_output().await?.stdout, b"quak\n");
+    /// #     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

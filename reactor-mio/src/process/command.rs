@@ -31,32 +31,102 @@ pub struct Command {
 
 impl Command {
     /// A command without arguments, with this process's environment, folder and standard streams.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::process::Command;
+    ///
+    /// polliwog::block_on(async {
+    /// #     #[cfg(unix)]
+    ///     assert!(Command::new("true").status().await?.success());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn new(program: impl AsRef<OsStr>) -> Command {
         std::process::Command::new(program).into()
     }
 
     /// The same as the standard library's.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::process::Command;
+    ///
+    /// polliwog::block_on(async {
+    ///     assert_eq!(Command::new("frog").as_std().get_program(), "frog");
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn as_std(&self) -> &std::process::Command {
         &self.std
     }
 
     /// The same as the standard library's.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::process::Command;
+    ///
+    /// let mut command = Command::new("frog");
+    /// command.as_std_mut().arg("quak");
+    /// ```
     pub fn as_std_mut(&mut self) -> &mut std::process::Command {
         &mut self.std
     }
 
     /// The same as the standard library's.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::process::Command;
+    ///
+    /// let command: std::process::Command = Command::new("frog").into_std();
+    /// ```
     pub fn into_std(self) -> std::process::Command {
         self.std
     }
 
     /// Adds an argument.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::process::Command;
+    ///
+    /// polliwog::block_on(async {
+    /// #     #[cfg(unix)] {
+    ///     let output = Command::new("echo").arg("quak").output().await?;
+    ///     assert_eq!(output.stdout, b"quak\n");
+    /// #     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn arg(&mut self, arg: impl AsRef<OsStr>) -> &mut Command {
         self.std.arg(arg);
         self
     }
 
     /// Adds arguments.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::process::Command;
+    ///
+    /// polliwog::block_on(async {
+    /// #     #[cfg(unix)] {
+    ///     let output = Command::new("echo").args(["quak", "quak"]).output().await?;
+    ///     assert_eq!(output.stdout, b"quak quak\n");
+    /// #     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn args<I, S>(&mut self, args: I) -> &mut Command
     where
         I: IntoIterator<Item = S>,
@@ -67,12 +137,35 @@ impl Command {
     }
 
     /// Sets a variable of the environment.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::process::Command;
+    ///
+    /// polliwog::block_on(async {
+    /// #     #[cfg(unix)] {
+    ///     let output = Command::new("sh").args(["-c", "echo $FROG"]).env("FROG", "quak").output().await?;
+    ///     assert_eq!(output.stdout, b"quak\n");
+    /// #     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn env(&mut self, key: impl AsRef<OsStr>, val: impl AsRef<OsStr>) -> &mut Command {
         self.std.env(key, val);
         self
     }
 
     /// Sets variables of the environment.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::process::Command;
+    ///
+    /// let mut command = Command::new("frog");
+    /// command.envs([("POND", "large"), ("COLOUR", "green")]);
+    /// ```
     pub fn envs<I, K, V>(&mut self, vars: I) -> &mut Command
     where
         I: IntoIterator<Item = (K, V)>,
@@ -84,36 +177,113 @@ impl Command {
     }
 
     /// Takes a variable out of the environment.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::process::Command;
+    ///
+    /// let mut command = Command::new("frog");
+    /// command.env_remove("SECRET");
+    /// ```
     pub fn env_remove(&mut self, key: impl AsRef<OsStr>) -> &mut Command {
         self.std.env_remove(key);
         self
     }
 
     /// Begins with an empty environment.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::process::Command;
+    ///
+    /// let mut command = Command::new("frog");
+    /// command.env_clear().env("PATH", "/usr/bin");
+    /// ```
     pub fn env_clear(&mut self) -> &mut Command {
         self.std.env_clear();
         self
     }
 
     /// The folder that the child starts in.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::process::Command;
+    ///
+    /// polliwog::block_on(async {
+    /// #     #[cfg(unix)] {
+    ///     let output = Command::new("pwd").current_dir("/").output().await?;
+    ///     assert_eq!(output.stdout, b"/\n");
+    /// #     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn current_dir(&mut self, dir: impl AsRef<Path>) -> &mut Command {
         self.std.current_dir(dir);
         self
     }
 
     /// Where the child's input comes from: this process's, if not set.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::process::{Command, Stdio};
+    ///
+    /// polliwog::block_on(async {
+    /// #     #[cfg(unix)] {
+    ///     let output = Command::new("cat").stdin(Stdio::null()).output().await?;
+    ///     assert!(output.stdout.is_empty());
+    /// #     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn stdin(&mut self, cfg: impl Into<Stdio>) -> &mut Command {
         self.std.stdin(cfg);
         self
     }
 
     /// Where the child's output goes: to this process's, if not set.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::process::{Command, Stdio};
+    ///
+    /// polliwog::block_on(async {
+    /// #     #[cfg(unix)] {
+    ///     let mut child = Command::new("echo").arg("quak").stdout(Stdio::piped()).spawn()?;
+    ///     let mut said = Vec::new();
+    ///     child.stdout.take().unwrap().read_to_end(&mut said).await?;
+    ///     assert_eq!(said, b"quak\n");
+    ///     child.wait().await?;
+    /// #     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn stdout(&mut self, cfg: impl Into<Stdio>) -> &mut Command {
         self.std.stdout(cfg);
         self
     }
 
     /// Where the child's errors go: to this process's, if not set.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::process::{Command, Stdio};
+    ///
+    /// polliwog::block_on(async {
+    /// #     #[cfg(unix)]
+    ///     Command::new("true").stderr(Stdio::null()).status().await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn stderr(&mut self, cfg: impl Into<Stdio>) -> &mut Command {
         self.std.stderr(cfg);
         self
@@ -121,17 +291,54 @@ impl Command {
 
     /// Whether a [`Child`] that is dropped before its end is killed; not, if not set. So are the futures of
     /// [`status`](Self::status), [`output`](Self::output) and [`Child::wait_with_output`].
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::process::Command;
+    ///
+    /// polliwog::block_on(async {
+    /// #     #[cfg(unix)] {
+    ///     let child = Command::new("sleep").arg("60").kill_on_drop(true).spawn()?;
+    ///     drop(child); // which ends it
+    /// #     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn kill_on_drop(&mut self, kill_on_drop: bool) -> &mut Command {
         self.kill_on_drop = kill_on_drop;
         self
     }
 
     /// Whether a [`Child`] that is dropped before its end is killed.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::process::Command;
+    ///
+    /// assert!(!Command::new("frog").get_kill_on_drop());
+    /// ```
     pub fn get_kill_on_drop(&self) -> bool {
         self.kill_on_drop
     }
 
     /// Starts the program.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::process::Command;
+    ///
+    /// polliwog::block_on(async {
+    /// #     #[cfg(unix)] {
+    ///     let mut child = Command::new("true").spawn()?;
+    ///     assert!(child.wait().await?.success());
+    /// #     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -147,6 +354,19 @@ impl Command {
     /// once.
     ///
     /// The program starts with the call, not with the first poll.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::process::Command;
+    ///
+    /// polliwog::block_on(async {
+    /// #     #[cfg(unix)]
+    ///     assert!(!Command::new("false").status().await?.success());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -168,6 +388,21 @@ impl Command {
     /// whatever has been set before.
     ///
     /// The program starts with the call, not with the first poll.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::process::Command;
+    ///
+    /// polliwog::block_on(async {
+    /// #     #[cfg(unix)] {
+    ///     let output = Command::new("echo").arg("quak").output().await?;
+    ///     assert_eq!(output.stdout, b"quak\n");
+    /// #     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

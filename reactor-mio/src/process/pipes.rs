@@ -16,6 +16,25 @@ const CHUNK: usize = 64 * 1024;
 /// The pipe to a child's input.
 ///
 /// Dropping it, or closing it as a [`futures_io::AsyncWrite`], tells the child that this is all.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::process::{Command, Stdio};
+///
+/// polliwog::block_on(async {
+/// #     #[cfg(unix)] {
+///     let mut child =
+///         Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+///     let mut input = child.stdin.take().unwrap();
+///     input.write_all(b"quak").await?;
+///     drop(input); // `cat` sees the end
+///     assert_eq!(child.wait_with_output().await?.stdout, b"quak");
+/// #     }
+///     Ok(())
+/// })
+/// # }
+/// ```
 pub struct ChildStdin {
     /// `None` once it is closed.
     io: Option<Writer>,
@@ -28,6 +47,15 @@ impl ChildStdin {
 
     /// Takes over a pipe of the standard library.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::process::ChildStdin;
+    ///
+    /// fn take_over(pipe: std::process::ChildStdin) -> std::io::Result<ChildStdin> {
+    ///     ChildStdin::from_std(pipe)
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`io::ErrorKind::NotConnected`] outside of a runtime, or what the system reports.
@@ -36,6 +64,15 @@ impl ChildStdin {
     }
 
     /// Writes, and returns how many bytes the pipe took.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::process::ChildStdin;
+    ///
+    /// async fn offer(input: &mut ChildStdin, bytes: &[u8]) -> std::io::Result<usize> {
+    ///     input.write(bytes).await
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -50,6 +87,15 @@ impl ChildStdin {
     }
 
     /// Writes all of `buf`.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::process::ChildStdin;
+    ///
+    /// async fn ask(input: &mut ChildStdin) -> std::io::Result<()> {
+    ///     input.write_all(b"version\n").await
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -70,6 +116,16 @@ impl ChildStdin {
     }
 
     /// Waits until the pipe has everything that was written. On Unix it has.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::process::ChildStdin;
+    ///
+    /// async fn ask(input: &mut ChildStdin) -> std::io::Result<()> {
+    ///     input.write_all(b"version\n").await?;
+    ///     input.flush().await
+    /// }
+    /// ```
     ///
     /// # Errors
     ///

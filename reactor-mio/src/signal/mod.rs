@@ -69,6 +69,17 @@ pub fn restore_ctrl_c() -> io::Result<()> {
 }
 
 /// Made by [`ctrl_c`].
+///
+/// ```no_run
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// polliwog::block_on(async {
+///     polliwog::signal::ctrl_c().await?;
+///     println!("good night");
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct CtrlC {

@@ -37,11 +37,25 @@ pub struct SignalKind(c_int);
 
 impl SignalKind {
     /// A signal by its number, a real-time one for example.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::signal::unix::SignalKind;
+    ///
+    /// assert_eq!(SignalKind::from_raw(15), SignalKind::terminate());
+    /// ```
     pub const fn from_raw(signal: c_int) -> Self {
         Self(signal)
     }
 
     /// The number of the signal.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::signal::unix::SignalKind;
+    ///
+    /// assert_eq!(SignalKind::terminate().as_raw_value(), 15);
+    /// ```
     pub const fn as_raw_value(&self) -> c_int {
         self.0
     }
@@ -52,12 +66,40 @@ impl SignalKind {
     }
 
     /// `SIGCHLD`: a child process has ended, stopped or gone on. Ignored by default.
+    ///
+    /// ```no_run
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::signal::unix::{SignalKind, signal};
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut children = signal(SignalKind::child())?;
+    ///     children.recv().await;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub const fn child() -> Self {
         Self(consts::SIGCHLD)
     }
 
     /// `SIGHUP`: the terminal is gone; for servers, by custom: read the configuration again. Ends the process by
     /// default.
+    ///
+    /// ```no_run
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::signal::unix::{SignalKind, signal};
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut reload = signal(SignalKind::hangup())?;
+    ///     while reload.recv().await.is_some() {
+    ///         // Read the configuration again.
+    ///     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub const fn hangup() -> Self {
         Self(consts::SIGHUP)
     }
@@ -76,6 +118,18 @@ impl SignalKind {
     }
 
     /// `SIGINT`: the user presses Ctrl-C. Ends the process by default; see also [`ctrl_c`](super::ctrl_c).
+    ///
+    /// ```no_run
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::signal::unix::{SignalKind, signal};
+    ///
+    /// polliwog::block_on(async {
+    ///     signal(SignalKind::interrupt())?.recv().await;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub const fn interrupt() -> Self {
         Self(consts::SIGINT)
     }
@@ -96,11 +150,38 @@ impl SignalKind {
     }
 
     /// `SIGTERM`: the process shall end. Ends it by default.
+    ///
+    /// ```no_run
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::signal::unix::{SignalKind, signal};
+    ///
+    /// polliwog::block_on(async {
+    ///     signal(SignalKind::terminate())?.recv().await;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub const fn terminate() -> Self {
         Self(consts::SIGTERM)
     }
 
     /// `SIGUSR1`: what the program makes of it. Ends the process by default.
+    ///
+    /// ```no_run
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::signal::unix::{SignalKind, signal};
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut report = signal(SignalKind::user_defined1())?;
+    ///     while report.recv().await.is_some() {
+    ///         println!("still here");
+    ///     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub const fn user_defined1() -> Self {
         Self(consts::SIGUSR1)
     }
@@ -111,6 +192,21 @@ impl SignalKind {
     }
 
     /// `SIGWINCH`: the terminal has another size. Ignored by default.
+    ///
+    /// ```no_run
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::signal::unix::{SignalKind, signal};
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut resized = signal(SignalKind::window_change())?;
+    ///     while resized.recv().await.is_some() {
+    ///         // Draw anew.
+    ///     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub const fn window_change() -> Self {
         Self(consts::SIGWINCH)
     }
@@ -158,6 +254,13 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
 ///
 /// If that ends or stops the process, it does so, whoever listens. Listeners still hear of other signals.
 ///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// use polliwog::signal::unix::{SignalKind, restore_default};
+///
+/// restore_default(SignalKind::hangup()).unwrap();
+/// ```
+///
 /// # Errors
 ///
 /// [`io::ErrorKind::Unsupported`] if the signal has been listened to and it is not known what it does by
@@ -168,6 +271,26 @@ pub fn restore_default(kind: SignalKind) -> io::Result<()> {
 
 /// Listens to a signal; made by [`signal`]. As a [`Stream`], it has an item for each time that
 /// [`recv`](Self::recv) would return.
+///
+/// ```no_run
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::signal::unix::{SignalKind, signal};
+/// use polliwog::select;
+///
+/// polliwog::block_on(async {
+///     let mut terminate = signal(SignalKind::terminate())?;
+///     let mut reload = signal(SignalKind::hangup())?;
+///     loop {
+///         select! {
+///             _ = terminate.recv() => break,
+///             _ = reload.recv() => println!("reading the configuration again"),
+///         }
+///     }
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[must_use = "a listener that nobody asks hears of nothing"]
 pub struct Signal {
     driver: Rc<Driver>,
@@ -180,6 +303,19 @@ impl Signal {
     ///
     /// `None` where nobody would ever end the wait: once the runtime of the call of [`signal`] has ended, and
     /// inside of another one.
+    ///
+    /// ```no_run
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::signal::unix::{SignalKind, signal};
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut terminate = signal(SignalKind::terminate())?;
+    ///     terminate.recv().await;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -214,6 +350,19 @@ impl Signal {
     }
 
     /// Which signal it listens to.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::signal::unix::{SignalKind, signal};
+    ///
+    /// polliwog::block_on(async {
+    ///     let signal = signal(SignalKind::user_defined2())?;
+    ///     assert_eq!(signal.kind(), SignalKind::user_defined2());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn kind(&self) -> SignalKind {
         self.kind
     }

@@ -82,6 +82,21 @@ impl DuplexStream {
     /// Waits for bytes and moves them into `buf`; `Ok(0)` at the end of the stream, or if `buf`
     /// is empty.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::io::duplex;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let (one, two) = duplex(64);
+    ///     one.write_all(b"hop").await?;
+    ///     let mut buf = [0; 16];
+    ///     assert_eq!(two.read(&mut buf).await?, 3);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// A read that is dropped has taken no bytes.
@@ -93,6 +108,19 @@ impl DuplexStream {
     }
 
     /// Waits for room and writes as much of `data` as fits; returns how much that was.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::io::duplex;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let (one, _two) = duplex(2);
+    ///     assert_eq!(one.write(b"hop").await?, 2); // as much as there is room for
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -109,6 +137,20 @@ impl DuplexStream {
     }
 
     /// Writes all of `data`.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::io::duplex;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let (one, two) = duplex(64);
+    ///     one.write_all(b"hop").await?;
+    ///     assert_eq!(two.try_read(&mut [0; 16])?, 3);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -127,6 +169,21 @@ impl DuplexStream {
 
     /// Moves into `buf` what is there.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::io::duplex;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let (one, two) = duplex(64);
+    ///     assert!(two.try_read(&mut [0; 16]).is_err()); // nothing yet
+    ///     one.write_all(b"hop").await?;
+    ///     assert_eq!(two.try_read(&mut [0; 16])?, 3);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if nothing is.
@@ -137,6 +194,20 @@ impl DuplexStream {
     }
 
     /// Writes as much as there is room for.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::io::duplex;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let (one, _two) = duplex(2);
+    ///     assert_eq!(one.try_write(b"hop")?, 2);
+    ///     assert!(one.try_write(b"p").is_err()); // no room
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -158,6 +229,20 @@ impl DuplexStream {
     }
 
     /// Ends the outgoing direction: the other end sees the end of the stream after the last byte.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::io::duplex;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let (one, two) = duplex(64);
+    ///     one.close();
+    ///     assert_eq!(two.read(&mut [0; 16]).await?, 0);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn close(&self) {
         self.outgoing.with(|channel, _| channel.finish()).wake();
     }

@@ -4,8 +4,9 @@
 //! * `duplex` (feature `alloc`): two streams that talk to each other.
 //!
 //! All of them implement [`embedded_io_async::Read`] and [`embedded_io_async::Write`], which
-//! this module re-exports, and, with feature `std`, the traits of `futures-io`. They block when the buffer is full or empty, the reader sees the end
-//! of the stream after the last byte, and a write to a reader that is gone fails with
+//! this module re-exports, and, with feature `std`, the traits of `futures-io`, for which there is
+//! `copy_bidirectional`. They block when the buffer is full or empty, the reader sees the end of the stream
+//! after the last byte, and a write to a reader that is gone fails with
 //! [`Error::BrokenPipe`](crate::Error::BrokenPipe).
 //!
 //! Any number of tasks can wait to read and to write; all that wait in a direction are woken. Without feature
@@ -23,3 +24,6 @@ mod ring;
 pub use duplex::{DuplexStream, duplex};
 pub use embedded_io_async::{BufRead, Read, ReadExactError, Seek, Write};
 pub use pipe::{Pipe, PipeReader, PipeWriter};
+#[cfg(feature = "std")]
+#[doc(inline)]
+pub use polliwog_core::io::{copy_bidirectional, copy_bidirectional_with_sizes};

@@ -42,6 +42,15 @@ struct Inner<const N: usize> {
 
 impl<const N: usize> Pipe<N> {
     /// An empty pipe.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::io::Pipe;
+    ///
+    /// let mut pipe = Pipe::<64>::new();
+    /// let (reader, writer) = pipe.split();
+    /// # drop((reader, writer));
+    /// ```
     pub const fn new() -> Self {
         const { assert!(N > 0, "a pipe without a buffer can never pass a byte on") }
         Self {
@@ -53,6 +62,21 @@ impl<const N: usize> Pipe<N> {
     }
 
     /// The pipe's two ends. What an earlier pair left behind is thrown away.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::io::Pipe;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let mut pipe = Pipe::<64>::new();
+    ///     let (reader, writer) = pipe.split();
+    ///     writer.write_all(b"hop").await?;
+    ///     assert_eq!(reader.read(&mut [0; 16]).await?, 3);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn split(&mut self) -> (PipeReader<'_, N>, PipeWriter<'_, N>) {
         self.inner.get_mut().channel = Channel::new();
         let pipe = &*self;
@@ -109,6 +133,21 @@ impl<const N: usize> PipeReader<'_, N> {
     /// Waits for bytes and moves them into `buf`; `Ok(0)` once the writer is gone and all is
     /// read, or if `buf` is empty.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::io::Pipe;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let mut pipe = Pipe::<64>::new();
+    ///     let (reader, writer) = pipe.split();
+    ///     drop(writer);
+    ///     assert_eq!(reader.read(&mut [0; 16]).await?, 0); // the end
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// A read that is dropped has taken no bytes.
@@ -120,6 +159,20 @@ impl<const N: usize> PipeReader<'_, N> {
     }
 
     /// Moves into `buf` what is there.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::io::Pipe;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let mut pipe = Pipe::<64>::new();
+    ///     let (reader, _writer) = pipe.split();
+    ///     assert!(reader.try_read(&mut [0; 16]).is_err()); // nothing yet
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -136,11 +189,40 @@ impl<const N: usize> PipeReader<'_, N> {
     }
 
     /// How many bytes can be read without waiting.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::io::Pipe;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let mut pipe = Pipe::<64>::new();
+    ///     let (reader, writer) = pipe.split();
+    ///     writer.write_all(b"hop").await?;
+    ///     assert_eq!(reader.len(), 3);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn len(&self) -> usize {
         self.pipe.with(|channel, _| channel.len())
     }
 
     /// Whether a read that asks for bytes would wait, or find the end of the stream.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::io::Pipe;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let mut pipe = Pipe::<64>::new();
+    ///     let (reader, _writer) = pipe.split();
+    ///     assert!(reader.is_empty());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -148,6 +230,20 @@ impl<const N: usize> PipeReader<'_, N> {
 
 impl<const N: usize> PipeWriter<'_, N> {
     /// Waits for room and writes as much of `data` as fits; returns how much that was.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::io::Pipe;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let mut pipe = Pipe::<2>::new();
+    ///     let (_reader, writer) = pipe.split();
+    ///     assert_eq!(writer.write(b"hop").await?, 2); // as much as there is room for
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -165,6 +261,21 @@ impl<const N: usize> PipeWriter<'_, N> {
 
     /// Writes all of `data`.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::io::Pipe;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let mut pipe = Pipe::<64>::new();
+    ///     let (reader, writer) = pipe.split();
+    ///     writer.write_all(b"hop").await?;
+    ///     assert_eq!(reader.try_read(&mut [0; 16])?, 3);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for [`write`](Self::write); some of the data may have been written then.
@@ -181,6 +292,20 @@ impl<const N: usize> PipeWriter<'_, N> {
     }
 
     /// Writes as much as there is room for.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::io::Pipe;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let mut pipe = Pipe::<2>::new();
+    ///     let (_reader, writer) = pipe.split();
+    ///     assert_eq!(writer.try_write(b"hop")?, 2);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -18,6 +18,21 @@ use crate::io::channel::{Step, leave};
 ///
 /// Dropping it refuses the connects that still wait, and resets the connections that nobody
 /// accepted.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// # fn main() -> Result<(), polliwog::spin::Error> {
+/// use polliwog::spin::net::{TcpListener, TcpStream};
+///
+/// polliwog::spin::block_on(async {
+///     let listener = TcpListener::bind("10.0.0.1:7").await?;
+///     let _client = TcpStream::connect("10.0.0.1:7").await?;
+///     let (stream, peer) = listener.accept().await?;
+///     assert_eq!(stream.peer_addr()?, peer);
+///     Ok(())
+/// })
+/// # }
+/// ```
 pub struct TcpListener {
     network: Network,
     index: usize,
@@ -32,6 +47,19 @@ impl TcpListener {
     ///
     /// Port 0 means a free one, from 49152 upwards. An unspecified IP address (`0.0.0.0`, `::`)
     /// means all of them, of both families.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::net::TcpListener;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let listener = TcpListener::bind("10.0.0.1:0").await?;
+    ///     assert_ne!(listener.local_addr()?.port(), 0);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -49,6 +77,21 @@ impl TcpListener {
     /// Waits for a connection; returns its stream and where it comes from. Any number of tasks can wait: a
     /// connection wakes the one that has waited longest.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::net::{TcpListener, TcpStream};
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let listener = TcpListener::bind("10.0.0.1:7").await?;
+    ///     let client = TcpStream::connect("10.0.0.1:7").await?;
+    ///     let (_stream, peer) = listener.accept().await?;
+    ///     assert_eq!(client.local_addr()?, peer);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// None in memory; the result is there because a real listener can fail.
@@ -64,6 +107,19 @@ impl TcpListener {
     }
 
     /// Takes a connection if one waits.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::net::TcpListener;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let listener = TcpListener::bind("10.0.0.1:7").await?;
+    ///     assert!(listener.try_accept().is_err()); // nobody yet
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -120,11 +176,39 @@ impl TcpListener {
     }
 
     /// A stream of the connections that arrive, without end.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::net::{TcpListener, TcpStream};
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let listener = TcpListener::bind("10.0.0.1:7").await?;
+    ///     let _client = TcpStream::connect("10.0.0.1:7").await?;
+    ///     let stream = listener.incoming().next().await.unwrap()?;
+    /// #     drop(stream);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self }
     }
 
     /// The address that the listener listens at, with the port that was chosen for it.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::net::TcpListener;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let listener = TcpListener::bind("10.0.0.1:7").await?;
+    ///     assert_eq!(listener.local_addr()?.to_string(), "10.0.0.1:7");
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -76,6 +76,15 @@ const BYTES: usize = if cfg!(target_os = "none") {
 impl Network {
     /// An empty network on the heap, for at most 65 536 connections at a time with 16 KiB of
     /// buffer per direction (512 bytes on bare metal).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::net::Network;
+    ///
+    /// let network = Network::new();
+    /// let listener = network.listen("10.0.0.1:7").unwrap();
+    /// # drop(listener);
+    /// ```
     #[cfg(feature = "alloc")]
     pub fn new() -> Self {
         Self::with_limits(CONNECTIONS, BYTES)
@@ -85,6 +94,14 @@ impl Network {
     /// wait to be accepted included, with `bytes` bytes of buffer per direction (at least one).
     ///
     /// The memory for a connection is taken when it is first needed and used again for others.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::net::Network;
+    ///
+    /// let small = Network::with_limits(8, 256);
+    /// # drop(small);
+    /// ```
     #[cfg(feature = "alloc")]
     pub fn with_limits(connections: usize, bytes: usize) -> Self {
         let tables = super::storage::Growing::new(connections, bytes);
@@ -104,6 +121,14 @@ impl Network {
     /// The network that [`TcpListener::bind`] and [`TcpStream::connect`] use on this thread: the
     /// one that was entered last, else one of fixed size that the whole program shares (128
     /// connections with 4 KiB per direction; 4 with 256 bytes on bare metal).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::net::Network;
+    ///
+    /// let listener = Network::current().listen("10.0.0.1:0").unwrap();
+    /// # drop(listener);
+    /// ```
     pub fn current() -> Self {
         #[cfg(any(feature = "std", not(target_os = "none")))]
         if let Some(network) = CURRENT.with(|current| current.borrow().as_ref().cloned()) {
@@ -115,6 +140,18 @@ impl Network {
     /// Makes this the current network of the thread until the guard is dropped.
     ///
     /// Guards have to be dropped in the reverse order of their making.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::spin::net::Network;
+    ///
+    /// let network = Network::new();
+    /// let guard = network.enter();
+    /// // `TcpListener::bind` and `TcpStream::connect` use it.
+    /// drop(guard);
+    /// # }
+    /// ```
     #[cfg(any(feature = "std", not(target_os = "none")))]
     pub fn enter(&self) -> EnteredNetwork {
         EnteredNetwork {
@@ -125,6 +162,14 @@ impl Network {
 
     /// Listens at an address with a backlog of 128; see [`TcpListener::bind`].
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::net::Network;
+    ///
+    /// let listener = Network::current().listen("10.0.0.1:7").unwrap();
+    /// assert_eq!(listener.local_addr().unwrap().port(), 7);
+    /// ```
+    ///
     /// # Errors
     ///
     /// See [`TcpListener::bind`].
@@ -134,6 +179,14 @@ impl Network {
 
     /// Listens at an address. At most `backlog` connections (at least one) wait to be accepted;
     /// further connects go on until there is room for them.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::net::Network;
+    ///
+    /// let listener = Network::current().listen_with_backlog("10.0.0.1:7", 1).unwrap();
+    /// # drop(listener);
+    /// ```
     ///
     /// # Errors
     ///
@@ -149,6 +202,21 @@ impl Network {
     }
 
     /// Connects to a listener; see [`TcpStream::connect`].
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::net::Network;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let network = Network::current();
+    ///     let _listener = network.listen("10.0.0.1:7")?;
+    ///     let stream = network.connect("10.0.0.1:7").await?;
+    ///     assert_eq!(stream.peer_addr()?.port(), 7);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -240,6 +240,16 @@ impl OwnedReadHalf {
 
     /// Makes one stream of the halves again.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::net::TcpStream;
+    ///
+    /// fn join_again(stream: TcpStream) -> TcpStream {
+    ///     let (reader, writer) = stream.into_split();
+    ///     reader.reunite(writer).unwrap()
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Gives both back if they are not of the same stream.
@@ -258,11 +268,32 @@ impl OwnedWriteHalf {
 
     /// Drops the half without ending the writing direction, which then lasts as long as the
     /// other half.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::net::TcpStream;
+    ///
+    /// /// Reads on, without telling the peer that nothing more will be sent.
+    /// fn only_read(stream: TcpStream) {
+    ///     let (_reader, writer) = stream.into_split();
+    ///     writer.forget();
+    /// }
+    /// ```
     pub fn forget(mut self) {
         self.ends_stream = false;
     }
 
     /// Makes one stream of the halves again.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::net::TcpStream;
+    ///
+    /// fn join_again(stream: TcpStream) -> TcpStream {
+    ///     let (reader, writer) = stream.into_split();
+    ///     writer.reunite(reader).unwrap()
+    /// }
+    /// ```
     ///
     /// # Errors
     ///

@@ -87,6 +87,13 @@ struct Fixed<const LISTENERS: usize, const CONNECTIONS: usize, const BYTES: usiz
 
 impl<const L: usize, const C: usize, const B: usize> StaticNetwork<L, C, B> {
     /// A network without listeners and connections.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::net::StaticNetwork;
+    ///
+    /// static NET: StaticNetwork<2, 8, 256> = StaticNetwork::new();
+    /// ```
     pub const fn new() -> Self {
         const { assert!(B > 0, "a stream without a buffer can never pass a byte on") }
         Self {
@@ -100,6 +107,15 @@ impl<const L: usize, const C: usize, const B: usize> StaticNetwork<L, C, B> {
     }
 
     /// A handle to the network.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::net::StaticNetwork;
+    ///
+    /// static NET: StaticNetwork<2, 8, 256> = StaticNetwork::new();
+    /// let listener = NET.network().listen("10.0.0.1:7").unwrap();
+    /// # drop(listener);
+    /// ```
     pub fn network(&'static self) -> super::Network {
         super::Network::from_static(self)
     }

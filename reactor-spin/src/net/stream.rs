@@ -22,6 +22,24 @@ use crate::io::channel::{self, Access};
 /// Dropping it closes the connection: the peer reads what is left and then the end of the
 /// stream, or [`Error::ConnectionReset`] if there were bytes that nobody had read here; its
 /// writes fail.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// # fn main() -> Result<(), polliwog::spin::Error> {
+/// use polliwog::spin::net::{TcpListener, TcpStream};
+///
+/// polliwog::spin::block_on(async {
+///     let listener = TcpListener::bind("10.0.0.1:7").await?;
+///     let client = TcpStream::connect("10.0.0.1:7").await?;
+///     let (server, _) = listener.accept().await?;
+///     client.write_all(b"hop").await?;
+///     let mut buf = [0; 3];
+///     server.read_exact(&mut buf).await?;
+///     assert_eq!(&buf, b"hop");
+///     Ok(())
+/// })
+/// # }
+/// ```
 pub struct TcpStream {
     end: End,
 }
@@ -49,6 +67,20 @@ impl TcpStream {
     /// Connects to a listener of the [current network](Network::current). Done as soon as the
     /// listener's backlog has room, be the connection accepted or not.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::net::{TcpListener, TcpStream};
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     assert!(TcpStream::connect("10.0.0.1:7").await.is_err()); // nobody listens
+    ///     let _listener = TcpListener::bind("10.0.0.1:7").await?;
+    ///     TcpStream::connect("10.0.0.1:7").await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::ConnectionRefused`] if nobody listens at the address, or the listener goes away
@@ -65,6 +97,21 @@ impl TcpStream {
     /// Waits for bytes and moves them into `buf`; `Ok(0)` at the end of the stream, or if `buf`
     /// is empty.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, net::TcpStream};
+    ///
+    /// async fn count_bytes(stream: &TcpStream) -> Result<usize, Error> {
+    ///     let (mut buf, mut total) = ([0; 512], 0);
+    ///     loop {
+    ///         match stream.read(&mut buf).await? {
+    ///             0 => return Ok(total), // the peer has finished
+    ///             n => total += n,
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::ConnectionReset`] if the peer went away with bytes unread.
@@ -80,6 +127,17 @@ impl TcpStream {
     }
 
     /// Fills `buf`.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, net::TcpStream};
+    ///
+    /// async fn length(stream: &TcpStream) -> Result<u32, Error> {
+    ///     let mut bytes = [0; 4];
+    ///     stream.read_exact(&mut bytes).await?;
+    ///     Ok(u32::from_be_bytes(bytes))
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -101,6 +159,16 @@ impl TcpStream {
 
     /// Waits for bytes and copies them into `buf`, where the next read finds them again.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, net::TcpStream};
+    ///
+    /// async fn is_tls(stream: &TcpStream) -> Result<bool, Error> {
+    ///     let mut first = [0];
+    ///     Ok(stream.peek(&mut first).await? == 1 && first[0] == 22)
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for [`read`](Self::read).
@@ -116,6 +184,15 @@ impl TcpStream {
     }
 
     /// Waits for room and writes as much of `data` as fits; returns how much that was.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, net::TcpStream};
+    ///
+    /// async fn send_some(stream: &TcpStream, bytes: &[u8]) -> Result<usize, Error> {
+    ///     stream.write(bytes).await // perhaps not all of them
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -134,6 +211,15 @@ impl TcpStream {
 
     /// Writes all of `data`.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, net::TcpStream};
+    ///
+    /// async fn greet(stream: &TcpStream) -> Result<(), Error> {
+    ///     stream.write_all(b"quak\r\n").await
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for [`write`](Self::write); some of the data may have been written then.
@@ -151,6 +237,18 @@ impl TcpStream {
 
     /// Moves into `buf` what is there.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, net::TcpStream};
+    ///
+    /// fn what_is_there(stream: &TcpStream, buf: &mut [u8]) -> Result<Option<usize>, Error> {
+    ///     match stream.try_read(buf) {
+    ///         Err(Error::WouldBlock) => Ok(None),
+    ///         read => read.map(Some),
+    ///     }
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if nothing is; else as for [`read`](Self::read).
@@ -162,6 +260,15 @@ impl TcpStream {
 
     /// Writes as much as there is room for.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::net::TcpStream;
+    ///
+    /// fn offer(stream: &TcpStream, bytes: &[u8]) -> usize {
+    ///     stream.try_write(bytes).unwrap_or(0)
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if there is none; else as for [`write`](Self::write).
@@ -172,6 +279,16 @@ impl TcpStream {
     }
 
     /// Waits until a read would not wait: there are bytes, the end of the stream, or an error.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, net::TcpStream};
+    ///
+    /// async fn read(stream: &TcpStream, buf: &mut [u8]) -> Result<usize, Error> {
+    ///     stream.readable().await?;
+    ///     stream.try_read(buf)
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -188,6 +305,16 @@ impl TcpStream {
     }
 
     /// Waits until a write would not wait: there is room, or an error.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, net::TcpStream};
+    ///
+    /// async fn send_when_possible(stream: &TcpStream, bytes: &[u8]) -> Result<usize, Error> {
+    ///     stream.writable().await?;
+    ///     stream.try_write(bytes)
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -219,6 +346,16 @@ impl TcpStream {
     /// gone, and what the peer still sends is thrown away. After [`Shutdown::Write`] the peer
     /// finds the end of the stream after the last byte.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, net::{Shutdown, TcpStream}};
+    ///
+    /// async fn last_words(stream: &TcpStream) -> Result<(), Error> {
+    ///     stream.write_all(b"bye\r\n").await?;
+    ///     stream.shutdown(Shutdown::Write) // the peer reads the end after them
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// None in memory.
@@ -239,16 +376,55 @@ impl TcpStream {
     }
 
     /// Lends a half that reads and one that writes.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, net::TcpStream};
+    ///
+    /// async fn ask(stream: &TcpStream, question: &[u8], answer: &mut [u8]) -> Result<(), Error> {
+    ///     let (reader, writer) = stream.split();
+    ///     // A long question and a long answer do not wait for each other.
+    ///     polliwog::try_join!(writer.write_all(question), reader.read_exact(answer))?;
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn split(&self) -> (ReadHalf<'_>, WriteHalf<'_>) {
         split::borrowed(self)
     }
 
     /// Turns the stream into a half that reads and one that writes, for two tasks.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, net::TcpStream};
+    ///
+    /// async fn talk(stream: TcpStream) -> Result<(), Error> {
+    ///     let (reader, writer) = stream.into_split();
+    ///     let sender = async move { writer.write_all(b"quak").await };
+    ///     let mut answer = [0; 4];
+    ///     polliwog::try_join!(sender, reader.read_exact(&mut answer))?;
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         split::owned(self)
     }
 
     /// This end's address.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::net::{TcpListener, TcpStream};
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let listener = TcpListener::bind("10.0.0.1:7").await?;
+    ///     let client = TcpStream::connect("10.0.0.1:7").await?;
+    ///     assert_eq!(listener.accept().await?.1, client.local_addr()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -258,6 +434,20 @@ impl TcpStream {
     }
 
     /// The other end's address.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::net::{TcpListener, TcpStream};
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let listener = TcpListener::bind("10.0.0.1:7").await?;
+    ///     let client = TcpStream::connect("10.0.0.1:7").await?;
+    ///     assert_eq!(client.peer_addr()?, listener.local_addr()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -53,6 +53,17 @@ impl Stack {
     /// server says takes the place of the [`Settings`](super::Settings)' address and gateway.
     /// To be called once; later calls change nothing.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::Stack};
+    ///
+    /// async fn configure(stack: &Stack) -> Result<(), Error> {
+    ///     stack.start_dhcp()?;
+    ///     println!("at {}", stack.wait_address().await);
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::LimitReached`] if the stack has no place for a socket that is not for TCP.

@@ -96,6 +96,15 @@ impl Stack {
     /// that the network names by DHCP (feature `dhcp`). To be called once; later calls only change
     /// the servers, of which two are asked at most.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::{DnsBuffers, Stack}};
+    ///
+    /// fn start(stack: &Stack, memory: &'static mut DnsBuffers<2>) -> Result<(), Error> {
+    ///     stack.start_dns(memory, &["10.0.2.3".parse().unwrap()])
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::LimitReached`] if the stack has no place for a socket that is not for TCP;
@@ -127,6 +136,18 @@ impl Stack {
 
     /// Looks up the addresses of a name; an address in writing stands for itself. With feature `ipv6`,
     /// a name that has no IPv4 address is asked for its IPv6 addresses.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::Stack};
+    ///
+    /// async fn look_up(stack: &Stack) -> Result<(), Error> {
+    ///     for address in stack.resolve("example.org").await? {
+    ///         println!("{address}");
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     ///

@@ -18,6 +18,19 @@ use crate::net::ToSocketAddrs;
 /// that wants to connect.
 ///
 /// Any number of tasks may wait in [`accept`](Self::accept): one client wakes one of them.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// use polliwog::spin::{Error, stack::{Stack, TcpListener}};
+///
+/// async fn serve(stack: &'static Stack) -> Result<(), Error> {
+///     let listener = TcpListener::bind(stack, "0.0.0.0:7", 2).await?;
+///     loop {
+///         let (stream, _peer) = listener.accept().await?;
+///         stream.write_all(b"quak\r\n").await?;
+///     }
+/// }
+/// ```
 pub struct TcpListener {
     stack: &'static Stack,
     number: usize,
@@ -27,6 +40,15 @@ pub struct TcpListener {
 impl TcpListener {
     /// Listens at an address; the unspecified one, as in `"0.0.0.0:7"`, means all that the stack
     /// has. Up to `backlog` of the stack's sockets wait for clients.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::{Stack, TcpListener}};
+    ///
+    /// async fn listen(stack: &'static Stack) -> Result<TcpListener, Error> {
+    ///     TcpListener::bind(stack, "0.0.0.0:7", 2).await
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -52,6 +74,16 @@ impl TcpListener {
     }
 
     /// Waits for a client.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::TcpListener};
+    ///
+    /// async fn greet_one(listener: &TcpListener) -> Result<(), Error> {
+    ///     let (stream, _peer) = listener.accept().await?;
+    ///     stream.write_all(b"quak\r\n").await
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -97,6 +129,15 @@ impl TcpListener {
 
     /// Takes a client if there is one.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::stack::TcpListener;
+    ///
+    /// fn is_busy(listener: &TcpListener) -> bool {
+    ///     listener.try_accept().is_ok()
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if there is none.
@@ -105,11 +146,33 @@ impl TcpListener {
     }
 
     /// A stream of the clients, without end.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::TcpListener};
+    ///
+    /// async fn greet_all(listener: &TcpListener) -> Result<(), Error> {
+    ///     let mut clients = listener.incoming();
+    ///     while let Some(stream) = clients.next().await {
+    ///         stream?.write_all(b"quak\r\n").await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self }
     }
 
     /// Where it listens.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::TcpListener};
+    ///
+    /// fn port(listener: &TcpListener) -> Result<u16, Error> {
+    ///     Ok(listener.local_addr()?.port())
+    /// }
+    /// ```
     ///
     /// # Errors
     ///

@@ -297,11 +297,30 @@ impl Stack {
     }
 
     /// The stack's address in the local network, if it has one by now.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::stack::Stack;
+    ///
+    /// fn is_configured(stack: &Stack) -> bool {
+    ///     stack.address().is_some()
+    /// }
+    /// ```
     pub fn address(&self) -> Option<Ipv4Addr> {
         self.look(|inner| inner.iface.ipv4_addr())
     }
 
     /// Waits until the stack has an address.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::stack::Stack;
+    ///
+    /// async fn ready(stack: &Stack) {
+    ///     let address = stack.wait_address().await;
+    ///     println!("at {address}");
+    /// }
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -319,6 +338,15 @@ impl Stack {
     }
 
     /// Gives the stack another address; `prefix` bits of it the local network has in common.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::Stack};
+    ///
+    /// fn second_address(stack: &Stack) -> Result<(), Error> {
+    ///     stack.add_address("10.0.2.16".parse().unwrap(), 24)
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -338,6 +366,15 @@ impl Stack {
     }
 
     /// Sets what leads beyond the local network, for addresses of the same kind.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::Stack};
+    ///
+    /// fn way_out(stack: &Stack) -> Result<(), Error> {
+    ///     stack.set_gateway("10.0.2.2".parse().unwrap())
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -359,11 +396,34 @@ impl Stack {
     }
 
     /// Whether the device is connected to a network, as far as its driver knows.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::stack::Stack;
+    ///
+    /// fn light(stack: &Stack, mut led: impl FnMut(bool)) {
+    ///     led(stack.link_is_up());
+    /// }
+    /// ```
     pub fn link_is_up(&self) -> bool {
         self.look(|inner| inner.link_is_up)
     }
 
     /// Waits until the device is connected to a network, or until it is not, for `up == false`.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::stack::Stack;
+    ///
+    /// async fn light(stack: &Stack, mut led: impl FnMut(bool)) {
+    ///     loop {
+    ///         stack.wait_link(true).await;
+    ///         led(true);
+    ///         stack.wait_link(false).await;
+    ///         led(false);
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -379,6 +439,15 @@ impl Stack {
     }
 
     /// Sets what connections start with, those that a listener waits for included.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::stack::{Stack, TcpSettings};
+    ///
+    /// fn defaults(stack: &Stack) {
+    ///     stack.set_tcp(TcpSettings::new());
+    /// }
+    /// ```
     pub fn set_tcp(&self, settings: TcpSettings) {
         self.with(|inner| inner.table.set_settings(settings, &mut inner.sockets));
     }

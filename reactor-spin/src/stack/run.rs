@@ -47,6 +47,16 @@ impl Stack {
     /// It takes a bounded number of frames each time that it is polled, then other tasks have their
     /// turn, however many frames there are.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::stack::{Driver, Stack};
+    ///
+    /// /// The task that the sockets need.
+    /// async fn network_task(stack: &'static Stack, mut device: impl Driver) {
+    ///     stack.run(&mut device).await;
+    /// }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// It can be given up and begun anew; meanwhile nothing comes in and nothing is sent.

@@ -25,6 +25,19 @@ use crate::net::ToSocketAddrs;
 /// Dropping it ends the connection: after what was written has been sent, however slow the peer reads,
 /// as long as it takes some within [`TcpSettings::linger`](super::TcpSettings::linger); or at once by a
 /// reset if data has come in that nobody read.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// use polliwog::spin::{Error, stack::{Stack, TcpStream}};
+///
+/// async fn ask(stack: &'static Stack) -> Result<[u8; 4], Error> {
+///     let stream = TcpStream::connect(stack, "10.0.2.2:7").await?;
+///     stream.write_all(b"quak").await?;
+///     let mut answer = [0; 4];
+///     stream.read_exact(&mut answer).await?;
+///     Ok(answer)
+/// }
+/// ```
 pub struct TcpStream {
     stack: &'static Stack,
     index: usize,
@@ -51,6 +64,15 @@ impl TcpStream {
     }
 
     /// Connects to a peer.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::{Stack, TcpStream}};
+    ///
+    /// async fn connect(stack: &'static Stack) -> Result<TcpStream, Error> {
+    ///     TcpStream::connect(stack, "10.0.2.2:7").await
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -144,6 +166,21 @@ impl TcpStream {
 
     /// Reads what has come in, at least one byte; waits if there is nothing. Zero is the end.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::TcpStream};
+    ///
+    /// async fn count_bytes(stream: &TcpStream) -> Result<usize, Error> {
+    ///     let (mut buf, mut total) = ([0; 512], 0);
+    ///     loop {
+    ///         match stream.read(&mut buf).await? {
+    ///             0 => return Ok(total), // the peer has finished
+    ///             n => total += n,
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::ConnectionReset`] if the connection was lost.
@@ -159,6 +196,17 @@ impl TcpStream {
     }
 
     /// Fills the buffer.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::TcpStream};
+    ///
+    /// async fn length(stream: &TcpStream) -> Result<u32, Error> {
+    ///     let mut bytes = [0; 4];
+    ///     stream.read_exact(&mut bytes).await?;
+    ///     Ok(u32::from_be_bytes(bytes))
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -180,6 +228,16 @@ impl TcpStream {
     /// Waits for bytes and copies them, where the next read finds them again; zero at the end, or if
     /// `buf` is empty.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::TcpStream};
+    ///
+    /// async fn is_tls(stream: &TcpStream) -> Result<bool, Error> {
+    ///     let mut first = [0];
+    ///     Ok(stream.peek(&mut first).await? == 1 && first[0] == 22)
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`read`](Self::read).
@@ -193,6 +251,15 @@ impl TcpStream {
 
     /// Writes as much as there is room for, at least one byte; waits if there is none.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::TcpStream};
+    ///
+    /// async fn send_some(stream: &TcpStream, bytes: &[u8]) -> Result<usize, Error> {
+    ///     stream.write(bytes).await // perhaps not all of them
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::BrokenPipe`] if nobody will read it.
@@ -205,6 +272,15 @@ impl TcpStream {
     }
 
     /// Writes everything.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::TcpStream};
+    ///
+    /// async fn greet(stream: &TcpStream) -> Result<(), Error> {
+    ///     stream.write_all(b"quak\r\n").await
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -223,6 +299,16 @@ impl TcpStream {
 
     /// Waits until the peer's stack has acknowledged everything that was written. That its program has
     /// read it is more than any flush can know.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::TcpStream};
+    ///
+    /// async fn report(stream: &TcpStream, line: &[u8]) -> Result<(), Error> {
+    ///     stream.write_all(line).await?;
+    ///     stream.flush().await // the peer's stack has all of it
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -265,6 +351,18 @@ impl TcpStream {
     }
 
     /// Reads what is there without waiting.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::TcpStream};
+    ///
+    /// fn what_is_there(stream: &TcpStream, buf: &mut [u8]) -> Result<Option<usize>, Error> {
+    ///     match stream.try_read(buf) {
+    ///         Err(Error::WouldBlock) => Ok(None),
+    ///         read => read.map(Some),
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -309,6 +407,15 @@ impl TcpStream {
 
     /// Writes what there is room for without waiting.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::stack::TcpStream;
+    ///
+    /// fn offer(stream: &TcpStream, bytes: &[u8]) -> usize {
+    ///     stream.try_write(bytes).unwrap_or(0)
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if there is none; otherwise as [`write`](Self::write).
@@ -331,6 +438,16 @@ impl TcpStream {
 
     /// Waits until a read would not wait: there are bytes, the end, or an error.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::TcpStream};
+    ///
+    /// async fn read(stream: &TcpStream, buf: &mut [u8]) -> Result<usize, Error> {
+    ///     stream.readable().await?;
+    ///     stream.try_read(buf)
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// None; it has the mio stream's signature.
@@ -343,6 +460,16 @@ impl TcpStream {
     }
 
     /// Waits until a write would not wait: there is room, or an error.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::TcpStream};
+    ///
+    /// async fn send_when_possible(stream: &TcpStream, bytes: &[u8]) -> Result<usize, Error> {
+    ///     stream.writable().await?;
+    ///     stream.try_write(bytes)
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -371,6 +498,16 @@ impl TcpStream {
     /// written; after [`Shutdown::Read`] reads find the end, and what the peer still sends is thrown
     /// away.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, net::Shutdown, stack::TcpStream};
+    ///
+    /// async fn last_words(stream: &TcpStream) -> Result<(), Error> {
+    ///     stream.write_all(b"bye\r\n").await?;
+    ///     stream.shutdown(Shutdown::Write) // the peer reads the end after them
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// None; it has the mio stream's signature.
@@ -388,6 +525,15 @@ impl TcpStream {
 
     /// Ends the connection at once, by a reset: what was not yet sent is lost, and the peer knows that.
     /// Everything that waits for the stream ends.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::stack::TcpStream;
+    ///
+    /// fn throw_out(client: TcpStream) {
+    ///     client.abort();
+    /// }
+    /// ```
     pub fn abort(&self) {
         self.row(|row, socket| {
             row.note(socket);
@@ -400,12 +546,37 @@ impl TcpStream {
     ///
     /// With `futures`' `AsyncReadExt` in scope, its method of the same name goes before this one:
     /// say `TcpStream::split(&stream)` then.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::TcpStream};
+    ///
+    /// async fn ask(stream: &TcpStream, question: &[u8], answer: &mut [u8]) -> Result<(), Error> {
+    ///     let (reader, writer) = stream.split();
+    ///     // A long question and a long answer do not wait for each other.
+    ///     polliwog::try_join!(writer.write_all(question), reader.read_exact(answer))?;
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn split(&self) -> (ReadHalf<'_>, WriteHalf<'_>) {
         split::borrowed(self)
     }
 
     /// Turns the stream into a half that reads and one that writes, for two tasks. Dropping the one
     /// that writes ends that direction.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::TcpStream};
+    ///
+    /// async fn talk(stream: TcpStream) -> Result<(), Error> {
+    ///     let (reader, writer) = stream.into_split();
+    ///     let sender = async move { writer.write_all(b"quak").await };
+    ///     let mut answer = [0; 4];
+    ///     polliwog::try_join!(sender, reader.read_exact(&mut answer))?;
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         split::owned(self)
     }
@@ -440,6 +611,15 @@ impl TcpStream {
     }
 
     /// Sets whether small segments go out at once, as they do by default.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::TcpStream};
+    ///
+    /// fn save_packets(stream: &TcpStream) -> Result<(), Error> {
+    ///     stream.set_nodelay(false)
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -477,6 +657,16 @@ impl TcpStream {
 
     /// Sets how long the connection may be silent before the peer is asked whether it is still there:
     /// see [`TcpSettings::keep_alive`](super::TcpSettings::keep_alive).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::stack::TcpStream;
+    /// use core::time::Duration;
+    ///
+    /// fn look_after(stream: &TcpStream) {
+    ///     stream.set_keep_alive(Some(Duration::from_secs(30)));
+    /// }
+    /// ```
     pub fn set_keep_alive(&self, interval: Option<Duration>) {
         self.row(|_, socket| socket.set_keep_alive(interval.map(Into::into)));
         self.stack.kick();
@@ -489,6 +679,16 @@ impl TcpStream {
 
     /// Sets how long the peer may leave something unanswered: see
     /// [`TcpSettings::timeout`](super::TcpSettings::timeout).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::stack::TcpStream;
+    /// use core::time::Duration;
+    ///
+    /// fn give_up_soon(stream: &TcpStream) {
+    ///     stream.set_timeout(Some(Duration::from_secs(10)));
+    /// }
+    /// ```
     pub fn set_timeout(&self, timeout: Option<Duration>) {
         self.row(|row, socket| row.peer.set_timeout(socket, timeout.map(Into::into)));
         self.stack.kick();
@@ -509,6 +709,16 @@ impl TcpStream {
     /// Sets how long the peer may take nothing of what is left when the stream is dropped, after which
     /// the connection is reset; `None`: as the [settings](super::TcpSettings::linger) say. With zero,
     /// dropping the stream resets the connection at once.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::TcpStream};
+    /// use core::time::Duration;
+    ///
+    /// fn wait_shortly(stream: &TcpStream) -> Result<(), Error> {
+    ///     stream.set_linger(Some(Duration::from_secs(1)))
+    /// }
+    /// ```
     ///
     /// # Errors
     ///

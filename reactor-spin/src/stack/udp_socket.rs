@@ -30,6 +30,18 @@ impl UdpSocket {
     /// Binds a socket to an address, with memory of its own. The stack needs a place for a socket
     /// that is not for TCP.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::{Stack, UdpBuffers, UdpSocket}};
+    ///
+    /// async fn bind(
+    ///     stack: &'static Stack,
+    ///     memory: &'static mut UdpBuffers<4, 2048>,
+    /// ) -> Result<UdpSocket, Error> {
+    ///     UdpSocket::bind(stack, "0.0.0.0:7", memory).await
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::AddrInUse`], [`Error::InvalidAddress`], or [`Error::LimitReached`] if the stack
@@ -70,6 +82,17 @@ impl UdpSocket {
     /// Talks to one peer from now on: [`send`](Self::send) sends to it, and what others send is not
     /// received.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// async fn report(socket: &UdpSocket) -> Result<(), Error> {
+    ///     socket.connect("10.0.2.2:514").await?;
+    ///     socket.send(b"still here").await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::InvalidAddress`].
@@ -91,6 +114,16 @@ impl UdpSocket {
 
     /// Sends a datagram; waits while there is no room for it.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// async fn report(socket: &UdpSocket) -> Result<(), Error> {
+    ///     socket.send_to(b"still here", "10.0.2.2:514").await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::MessageTooLong`] for more bytes than the memory has in all, or than a frame of the
@@ -107,6 +140,16 @@ impl UdpSocket {
     }
 
     /// Sends a datagram to the peer.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// async fn report(connected: &UdpSocket) -> Result<(), Error> {
+    ///     connected.send(b"still here").await?;
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -159,6 +202,18 @@ impl UdpSocket {
     /// Receives a datagram; what does not fit into the buffer is lost. Returns its length and
     /// where it came from.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// async fn echo(socket: &UdpSocket) -> Result<(), Error> {
+    ///     let mut buf = [0; 512];
+    ///     let (n, from) = socket.recv_from(&mut buf).await?;
+    ///     socket.send_to(&buf[..n], from).await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// None; it has the mio socket's signature.
@@ -172,6 +227,15 @@ impl UdpSocket {
 
     /// Receives a datagram of the peer, of anybody without a [peer](Self::connect); what does not fit
     /// into the buffer is lost.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// async fn next(connected: &UdpSocket, buf: &mut [u8]) -> Result<usize, Error> {
+    ///     connected.recv(buf).await
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -323,6 +387,15 @@ impl UdpSocket {
     }
 
     /// Where it is bound.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// fn port(socket: &UdpSocket) -> Result<u16, Error> {
+    ///     Ok(socket.local_addr()?.port())
+    /// }
+    /// ```
     ///
     /// # Errors
     ///

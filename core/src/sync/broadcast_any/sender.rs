@@ -18,6 +18,18 @@ impl<P: BroadcastRef> Sender<P> {
 
     /// Sends a message to all who receive; returns how many these are.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::broadcast;
+    ///
+    /// let (sender, receiver) = broadcast::channel(4);
+    /// assert_eq!(sender.send(7), Ok(1));
+    /// drop(receiver);
+    /// assert!(sender.send(8).is_err());
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The message, if there is nobody.
@@ -26,6 +38,18 @@ impl<P: BroadcastRef> Sender<P> {
     }
 
     /// An end that receives what is sent from now on.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::broadcast;
+    ///
+    /// let (sender, _) = broadcast::channel(4);
+    /// let mut receiver = sender.subscribe();
+    /// sender.send(7).unwrap();
+    /// assert_eq!(receiver.try_recv(), Ok(7));
+    /// # }
+    /// ```
     pub fn subscribe(&self) -> Receiver<P> {
         Receiver {
             next: self.0.add_receiver(),
@@ -34,26 +58,86 @@ impl<P: BroadcastRef> Sender<P> {
     }
 
     /// How many ends receive.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::broadcast;
+    ///
+    /// let (sender, _receiver) = broadcast::channel::<u32>(4);
+    /// let _second = sender.subscribe();
+    /// assert_eq!(sender.receiver_count(), 2);
+    /// # }
+    /// ```
     pub fn receiver_count(&self) -> usize {
         self.0.receiver_count()
     }
 
     /// How many ends send.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::broadcast;
+    ///
+    /// let (sender, _receiver) = broadcast::channel::<u32>(4);
+    /// let clone = sender.clone();
+    /// assert_eq!(clone.strong_count(), 2);
+    /// # }
+    /// ```
     pub fn strong_count(&self) -> usize {
         self.0.sender_count()
     }
 
     /// How many messages there are that somebody has not received.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::broadcast;
+    ///
+    /// let (sender, mut receiver) = broadcast::channel(4);
+    /// sender.send(7).unwrap();
+    /// assert_eq!(sender.len(), 1);
+    /// receiver.try_recv().unwrap();
+    /// assert_eq!(sender.len(), 0);
+    /// # }
+    /// ```
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether all have received all messages.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::broadcast;
+    ///
+    /// let (sender, _receiver) = broadcast::channel(4);
+    /// assert!(sender.is_empty());
+    /// sender.send(7).unwrap();
+    /// assert!(!sender.is_empty());
+    /// # }
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Waits until nobody receives.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::broadcast;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (sender, receiver) = broadcast::channel::<u32>(4);
+    ///     drop(receiver);
+    ///     sender.closed().await;
+    /// });
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -69,11 +153,33 @@ impl<P: BroadcastRef> Sender<P> {
     }
 
     /// Whether both send to the same channel.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::broadcast;
+    ///
+    /// let (sender, _receiver) = broadcast::channel::<u32>(4);
+    /// assert!(sender.same_channel(&sender.clone()));
+    /// # }
+    /// ```
     pub fn same_channel(&self, other: &Self) -> bool {
         core::ptr::eq::<Broadcast<_, _, _>>(&*self.0, &*other.0)
     }
 
     /// What can become a sender again as long as there is one, and keeps nothing open.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::broadcast;
+    ///
+    /// let (sender, receiver) = broadcast::channel::<u32>(4);
+    /// let weak = sender.downgrade();
+    /// drop(sender);
+    /// assert!(receiver.is_closed() && weak.upgrade().is_none());
+    /// # }
+    /// ```
     pub fn downgrade(&self) -> WeakSender<P> {
         WeakSender(self.0.downgrade())
     }
@@ -103,6 +209,19 @@ pub struct WeakSender<P: BroadcastRef>(P::Weak);
 
 impl<P: BroadcastRef> WeakSender<P> {
     /// A sender, unless the last one has gone; then there will be none any more.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::broadcast;
+    ///
+    /// let (sender, _receiver) = broadcast::channel::<u32>(4);
+    /// let weak = sender.downgrade();
+    /// assert!(weak.upgrade().is_some());
+    /// drop(sender);
+    /// assert!(weak.upgrade().is_none());
+    /// # }
+    /// ```
     pub fn upgrade(&self) -> Option<Sender<P>> {
         let channel = P::upgrade(&self.0)?;
         channel.add_sender_to_others().then(|| Sender(channel))

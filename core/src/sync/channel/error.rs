@@ -3,6 +3,17 @@
 use core::fmt;
 
 /// Nobody will receive the message, which is in it.
+///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// # #[cfg(feature = "alloc")] {
+/// use polliwog::sync::mpsc::{self, error::SendError};
+///
+/// let (sender, receiver) = mpsc::unbounded_channel();
+/// drop(receiver);
+/// assert_eq!(sender.send(7), Err(SendError(7)));
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
@@ -31,6 +42,15 @@ pub enum TrySendError<T> {
 
 impl<T> TrySendError<T> {
     /// The message.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::mpmc::Channel;
+    ///
+    /// let channel = Channel::<&str, 1>::new();
+    /// channel.try_send("one").unwrap();
+    /// assert_eq!(channel.try_send("two").unwrap_err().into_inner(), "two");
+    /// ```
     pub fn into_inner(self) -> T {
         match self {
             Self::Full(message) | Self::Closed(message) => message,

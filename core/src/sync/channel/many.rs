@@ -21,6 +21,22 @@ impl<P: ChannelRef> Receiver<P> {
 
     /// Receives a message, once there is one.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpmc;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (sender, receiver) = mpmc::channel(4);
+    ///     let second = receiver.clone();
+    ///     sender.send(1).await.unwrap();
+    ///     sender.send(2).await.unwrap();
+    ///     assert_eq!(receiver.recv().await, Ok(1));
+    ///     assert_eq!(second.recv().await, Ok(2));
+    /// });
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// If all ends that send have gone (or the channel has been [closed](Self::close)) and nothing is
@@ -35,6 +51,18 @@ impl<P: ChannelRef> Receiver<P> {
 
     /// Receives a message, if there is one.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpmc;
+    ///
+    /// let (sender, receiver) = mpmc::channel(4);
+    /// assert!(receiver.try_recv().is_err());
+    /// sender.try_send(7).unwrap();
+    /// assert_eq!(receiver.try_recv(), Ok(7));
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// If there is none, or none will come.
@@ -44,6 +72,18 @@ impl<P: ChannelRef> Receiver<P> {
     }
 
     /// Receives a message, from a thread that is no executor's; it blocks.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpmc;
+    ///
+    /// let (sender, receiver) = mpmc::channel(4);
+    /// let worker = std::thread::spawn(move || receiver.blocking_recv());
+    /// sender.blocking_send(7).unwrap();
+    /// assert_eq!(worker.join().unwrap(), Ok(7));
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -69,21 +109,66 @@ impl<P: ChannelRef> Receiver<P> {
     }
 
     /// Lets nobody send any more. What has been sent can still be received.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpmc;
+    ///
+    /// let (sender, receiver) = mpmc::channel(4);
+    /// sender.try_send(7).unwrap();
+    /// receiver.close();
+    /// assert!(sender.try_send(8).is_err());
+    /// assert_eq!(receiver.try_recv(), Ok(7));
+    /// # }
+    /// ```
     pub fn close(&self) {
         self.0.close();
     }
 
     /// Whether nobody can send any more.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpmc;
+    ///
+    /// let (sender, receiver) = mpmc::channel::<u32>(4);
+    /// drop(sender);
+    /// assert!(receiver.is_closed());
+    /// # }
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
 
     /// How many messages there are.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpmc;
+    ///
+    /// let (sender, receiver) = mpmc::channel(4);
+    /// sender.try_send(7).unwrap();
+    /// assert_eq!(receiver.len(), 1);
+    /// # }
+    /// ```
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether there are none.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpmc;
+    ///
+    /// let (_sender, receiver) = mpmc::channel::<u32>(4);
+    /// assert!(receiver.is_empty());
+    /// # }
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

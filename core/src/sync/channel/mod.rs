@@ -96,6 +96,13 @@ impl<T, const N: usize, S: Scope> Channel<Fixed<T, N>, S> {
     crate::shim::const_unless_loom! {
         /// An empty channel for up to `N` messages.
         ///
+        /// ```
+        /// # use polliwog_core::conformance::facade as polliwog;
+        /// use polliwog::sync::mpmc::Channel;
+        ///
+        /// static EVENTS: Channel<u8, 4> = Channel::new();
+        /// ```
+        ///
         /// # Panics
         ///
         /// At compile time, if `N` is zero.
@@ -194,6 +201,17 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
 
     /// Sends a message, once there is room.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::mpmc::Channel;
+    ///
+    /// polliwog::block_on(async {
+    ///     let channel = Channel::<u32, 2>::new();
+    ///     channel.send(7).await.unwrap();
+    ///     assert_eq!(channel.recv().await, 7);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// The message, if there were handles that receive and the last of them has gone.
@@ -220,6 +238,15 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     }
 
     /// Sends a message, if there is room. Usable in an interrupt handler, if the channel is shared.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::mpmc::{Channel, TrySendError};
+    ///
+    /// static EVENTS: Channel<u8, 1> = Channel::new();
+    /// assert_eq!(EVENTS.try_send(7), Ok(()));
+    /// assert_eq!(EVENTS.try_send(8), Err(TrySendError::Full(8)));
+    /// ```
     ///
     /// # Errors
     ///
@@ -270,6 +297,18 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     /// Where there were handles that send, use one that receives: this waits for ever once the last of
     /// them has gone.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::mpmc::Channel;
+    ///
+    /// polliwog::block_on(async {
+    ///     static EVENTS: Channel<u8, 4> = Channel::new();
+    ///     let task = polliwog::spawn(EVENTS.recv()).unwrap();
+    ///     EVENTS.try_send(7).unwrap();
+    ///     assert_eq!(task.await.unwrap(), 7);
+    /// });
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// Dropped before its end, it has received nothing, and the message goes to the next.
@@ -312,6 +351,16 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
 
     /// Receives a message, if there is one. Usable in an interrupt handler, if the channel is shared.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::mpmc::Channel;
+    ///
+    /// let channel = Channel::<u32, 2>::new();
+    /// assert!(channel.try_recv().is_err());
+    /// channel.try_send(7).unwrap();
+    /// assert_eq!(channel.try_recv(), Ok(7));
+    /// ```
+    ///
     /// # Errors
     ///
     /// If there is none, or none will come.
@@ -328,12 +377,35 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     }
 
     /// A handle that sends.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::mpmc::Channel;
+    ///
+    /// static EVENTS: Channel<u8, 4> = Channel::new();
+    /// let sender = EVENTS.sender();
+    /// sender.try_send(7).unwrap();
+    /// assert_eq!(EVENTS.try_recv(), Ok(7));
+    /// ```
     pub fn sender(&self) -> Sender<&Self> {
         self.add_sender();
         Sender::new(self)
     }
 
     /// A handle that receives; there can be several.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::mpmc::Channel;
+    ///
+    /// polliwog::block_on(async {
+    ///     static JOBS: Channel<u8, 4> = Channel::new();
+    ///     let jobs = JOBS.receiver();
+    ///     let worker = polliwog::spawn(async move { jobs.recv().await }).unwrap();
+    ///     JOBS.send(7).await.unwrap();
+    ///     assert_eq!(worker.await.unwrap(), Ok(7));
+    /// });
+    /// ```
     pub fn receiver(&self) -> ManyReceiver<&Self> {
         self.add_receiver();
         ManyReceiver::new(self)
@@ -341,6 +413,23 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
 
     /// Handles to both ends; there can be only one that receives, and what is left of former ones is
     /// dropped.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{join, sync::mpsc::Channel};
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut channel = Channel::<u32, 1>::new();
+    ///     let (sender, mut receiver) = channel.split();
+    ///     join!(
+    ///         async move { sender.send(7).await.unwrap() },
+    ///         async move {
+    ///             assert_eq!(receiver.recv().await, Some(7));
+    ///             assert_eq!(receiver.recv().await, None); // the sender is gone
+    ///         },
+    ///     );
+    /// });
+    /// ```
     pub fn split(&mut self) -> (Sender<&Self>, SingleReceiver<&Self>) {
         self.clear();
         self.add_sender();
@@ -439,35 +528,89 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     }
 
     fn is_closed(&self) -> bool {
-        self.0.with(|view| view.value().closed.get())
+        (self.0).with(|view| view.value().closed.get() || view.value().ended.get())
     }
 
     /// Drops all messages.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::mpmc::Channel;
+    ///
+    /// let channel = Channel::<u32, 4>::new();
+    /// channel.try_send(7).unwrap();
+    /// channel.clear();
+    /// assert!(channel.is_empty());
+    /// ```
     pub fn clear(&self) {
         while self.try_recv().is_ok() {}
     }
 
     /// How many messages there are.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::mpmc::Channel;
+    ///
+    /// let channel = Channel::<u32, 4>::new();
+    /// channel.try_send(7).unwrap();
+    /// assert_eq!(channel.len(), 1);
+    /// ```
     pub fn len(&self) -> usize {
         self.0.with(|view| view.value().buffer.count())
     }
 
     /// Whether there are none.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::mpmc::Channel;
+    ///
+    /// let channel = Channel::<u32, 4>::new();
+    /// assert!(channel.is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Whether there is no room for another one at this moment.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::mpmc::Channel;
+    ///
+    /// let channel = Channel::<u32, 1>::new();
+    /// channel.try_send(7).unwrap();
+    /// assert!(channel.is_full());
+    /// ```
     pub fn is_full(&self) -> bool {
         self.capacity() == 0
     }
 
     /// How many messages can be sent at once.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::mpmc::Channel;
+    ///
+    /// let channel = Channel::<u32, 4>::new();
+    /// channel.try_send(7).unwrap();
+    /// assert_eq!(channel.capacity(), 3);
+    /// ```
     pub fn capacity(&self) -> usize {
         self.0.with(|view| view.value().free.get())
     }
 
     /// How many messages there is room for altogether.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::mpmc::Channel;
+    ///
+    /// let channel = Channel::<u32, 4>::new();
+    /// channel.try_send(7).unwrap();
+    /// assert_eq!(channel.max_capacity(), 4);
+    /// ```
     pub fn max_capacity(&self) -> usize {
         self.0.with(|view| view.value().buffer.capacity())
     }

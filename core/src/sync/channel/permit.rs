@@ -7,6 +7,20 @@ use super::{Buffer, ChannelRef, Item, SendError, Sender, TrySendError};
 impl<P: ChannelRef> Sender<P> {
     /// Waits for room for one message.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (sender, mut receiver) = mpsc::channel(1);
+    ///     let permit = sender.reserve().await.unwrap();
+    ///     permit.send(7); // cannot fail for lack of room
+    ///     assert_eq!(receiver.recv().await, Some(7));
+    /// });
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// If nobody will receive it.
@@ -23,6 +37,19 @@ impl<P: ChannelRef> Sender<P> {
 
     /// Room for one message, if there is any.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// let (sender, _receiver) = mpsc::channel::<u32>(1);
+    /// let permit = sender.try_reserve().unwrap();
+    /// assert!(sender.try_reserve().is_err());
+    /// drop(permit); // gives the room back
+    /// assert!(sender.try_reserve().is_ok());
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// If there is none, or nobody will receive the message.
@@ -32,6 +59,20 @@ impl<P: ChannelRef> Sender<P> {
     }
 
     /// Waits for room for one message, which keeps the sender.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (sender, mut receiver) = mpsc::channel(1);
+    ///     let permit = sender.reserve_owned().await.unwrap();
+    ///     polliwog::spawn(async move { permit.send(7) }).unwrap().detach();
+    ///     assert_eq!(receiver.recv().await, Some(7));
+    /// });
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -48,6 +89,19 @@ impl<P: ChannelRef> Sender<P> {
     }
 
     /// Room for one message, if there is any, which keeps the sender.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(1);
+    /// let permit = sender.clone().try_reserve_owned().unwrap();
+    /// assert!(sender.try_reserve_owned().is_err()); // that was all the room
+    /// permit.send(7);
+    /// assert_eq!(receiver.try_recv(), Ok(7));
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -67,6 +121,17 @@ pub struct Permit<'a, P: ChannelRef>(&'a P);
 
 impl<P: ChannelRef> Permit<'_, P> {
     /// Sends the message, which may find that nobody receives it any more.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(1);
+    /// sender.try_reserve().unwrap().send(7);
+    /// assert_eq!(receiver.try_recv(), Ok(7));
+    /// # }
+    /// ```
     #[inline]
     pub fn send(self, message: Item<P>) {
         self.0.fill(message);
@@ -96,6 +161,18 @@ pub struct OwnedPermit<P: ChannelRef>(Option<Sender<P>>);
 
 impl<P: ChannelRef> OwnedPermit<P> {
     /// Sends the message, which may find that nobody receives it any more, and returns the sender.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(1);
+    /// let permit = sender.try_reserve_owned().unwrap();
+    /// let _sender = permit.send(7);
+    /// assert_eq!(receiver.try_recv(), Ok(7));
+    /// # }
+    /// ```
     pub fn send(mut self, message: Item<P>) -> Sender<P> {
         let sender = self.take();
         sender.channel().fill(message);
@@ -103,6 +180,17 @@ impl<P: ChannelRef> OwnedPermit<P> {
     }
 
     /// Gives the room back, and returns the sender.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// let (sender, _receiver) = mpsc::channel::<u32>(1);
+    /// let sender = sender.try_reserve_owned().unwrap().release();
+    /// assert_eq!(sender.capacity(), 1);
+    /// # }
+    /// ```
     pub fn release(mut self) -> Sender<P> {
         let sender = self.take();
         sender.channel().give_back();
@@ -110,6 +198,18 @@ impl<P: ChannelRef> OwnedPermit<P> {
     }
 
     /// Whether both are of the same channel.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// let (sender, _receiver) = mpsc::channel::<u32>(2);
+    /// let one = sender.clone().try_reserve_owned().unwrap();
+    /// let two = sender.try_reserve_owned().unwrap();
+    /// assert!(one.same_channel(&two));
+    /// # }
+    /// ```
     pub fn same_channel(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (Some(own), Some(other)) => own.same_channel(other),
@@ -118,6 +218,17 @@ impl<P: ChannelRef> OwnedPermit<P> {
     }
 
     /// Whether the sender sends to the channel that this is room of.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// let (sender, _receiver) = mpsc::channel::<u32>(1);
+    /// let permit = sender.clone().try_reserve_owned().unwrap();
+    /// assert!(permit.same_channel_as_sender(&sender));
+    /// # }
+    /// ```
     pub fn same_channel_as_sender(&self, sender: &Sender<P>) -> bool {
         self.0.as_ref().is_some_and(|own| own.same_channel(sender))
     }

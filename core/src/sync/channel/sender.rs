@@ -21,6 +21,29 @@ impl<P: ChannelRef> Sender<P> {
 
     /// Sends a message, once there is room.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (sender, mut receiver) = mpsc::channel(1);
+    ///     polliwog::spawn(async move {
+    ///         for n in 1..=3 {
+    ///             sender.send(n).await.unwrap(); // waits for room
+    ///         }
+    ///     })
+    ///     .unwrap()
+    ///     .detach();
+    ///     let mut sum = 0;
+    ///     while let Some(n) = receiver.recv().await {
+    ///         sum += n;
+    ///     }
+    ///     assert_eq!(sum, 6);
+    /// });
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The message, if nobody will receive it. That it was sent does not mean that it will be received.
@@ -37,6 +60,17 @@ impl<P: ChannelRef> Sender<P> {
 
     /// Sends a message, if there is room.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc::{self, error::TrySendError};
+    ///
+    /// let (sender, _receiver) = mpsc::channel(1);
+    /// sender.try_send(7).unwrap();
+    /// assert_eq!(sender.try_send(8), Err(TrySendError::Full(8)));
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The message, if there is no room or nobody will receive it.
@@ -46,6 +80,21 @@ impl<P: ChannelRef> Sender<P> {
     }
 
     /// Sends a message, once there is room, but waits for it no longer than `timeout`.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc::{self, error::SendTimeoutError};
+    /// use std::time::Duration;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (sender, _receiver) = mpsc::channel(1);
+    ///     sender.send(7).await.unwrap();
+    ///     let late = sender.send_timeout(8, Duration::from_millis(10)).await;
+    ///     assert_eq!(late, Err(SendTimeoutError::Timeout(8)));
+    /// });
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -71,6 +120,17 @@ impl<P: ChannelRef> Sender<P> {
 
     /// Sends a message, once there is room, from a thread that is no executor's; it blocks.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(1);
+    /// std::thread::spawn(move || sender.blocking_send(7).unwrap());
+    /// assert_eq!(receiver.blocking_recv(), Some(7));
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The message, if nobody will receive it.
@@ -88,11 +148,33 @@ impl<P: ChannelRef> Sender<P> {
     }
 
     /// How many messages can be sent at once.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// let (sender, _receiver) = mpsc::channel(3);
+    /// sender.try_send(7).unwrap();
+    /// assert_eq!(sender.capacity(), 2);
+    /// # }
+    /// ```
     pub fn capacity(&self) -> usize {
         self.0.capacity()
     }
 
     /// How many messages there is room for altogether.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// let (sender, _receiver) = mpsc::channel(3);
+    /// sender.try_send(7).unwrap();
+    /// assert_eq!(sender.max_capacity(), 3);
+    /// # }
+    /// ```
     pub fn max_capacity(&self) -> usize {
         self.0.max_capacity()
     }
@@ -109,6 +191,19 @@ macro_rules! common {
 
             /// Waits until nobody will receive anything any more.
             ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// # #[cfg(feature = "alloc")] {
+            /// use polliwog::sync::mpsc;
+            ///
+            /// polliwog::block_on(async {
+            ///     let (sender, receiver) = mpsc::channel::<u32>(1);
+            ///     drop(receiver);
+            ///     sender.closed().await;
+            /// });
+            /// # }
+            /// ```
+            ///
             /// # Cancel safety
             ///
             /// Nothing is lost by dropping it.
@@ -117,11 +212,34 @@ macro_rules! common {
             }
 
             /// Whether nobody will receive anything any more.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// # #[cfg(feature = "alloc")] {
+            /// use polliwog::sync::mpsc;
+            ///
+            /// let (sender, receiver) = mpsc::channel::<u32>(1);
+            /// assert!(!sender.is_closed());
+            /// drop(receiver);
+            /// assert!(sender.is_closed());
+            /// # }
+            /// ```
             pub fn is_closed(&self) -> bool {
                 self.0.is_closed()
             }
 
             /// Whether both send to the same channel.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// # #[cfg(feature = "alloc")] {
+            /// use polliwog::sync::mpsc;
+            ///
+            /// let (sender, _receiver) = mpsc::channel::<u32>(1);
+            /// let (other, _receiver) = mpsc::channel::<u32>(1);
+            /// assert!(sender.same_channel(&sender.clone()) && !sender.same_channel(&other));
+            /// # }
+            /// ```
             pub fn same_channel(&self, other: &Self) -> bool {
                 core::ptr::eq::<Channel<_, _>>(&*self.0, &*other.0)
             }
@@ -166,6 +284,17 @@ impl<P: ChannelRef> UnboundedSender<P> {
     }
 
     /// Sends a message.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::unbounded_channel();
+    /// sender.send(7).unwrap(); // never waits
+    /// assert_eq!(receiver.try_recv(), Ok(7));
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -27,6 +27,21 @@ impl<P: ChannelRef> Receiver<P> {
     /// Receives the next message, once there is one; `None`, if all ends that send have gone (or
     /// this one has been [closed](Self::close)) and nothing is left.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (sender, mut receiver) = mpsc::channel(4);
+    ///     sender.send(7).await.unwrap();
+    ///     drop(sender);
+    ///     assert_eq!(receiver.recv().await, Some(7));
+    ///     assert_eq!(receiver.recv().await, None);
+    /// });
+    /// # }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// Dropped before its end, it has received nothing; the message is there for the next call.
@@ -36,6 +51,20 @@ impl<P: ChannelRef> Receiver<P> {
     }
 
     /// [`recv`](Self::recv), polled. It wakes whichever task polled last.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    /// use std::future::poll_fn;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (sender, mut receiver) = mpsc::channel(4);
+    ///     sender.send(7).await.unwrap();
+    ///     assert_eq!(poll_fn(|cx| receiver.poll_recv(cx)).await, Some(7));
+    /// });
+    /// # }
+    /// ```
     #[inline(always)]
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<P>>> {
         let permit = ready!(poll_proceed(cx));
@@ -50,6 +79,23 @@ impl<P: ChannelRef> Receiver<P> {
     /// Receives up to `limit` messages, once there is one, and puts them at the end of `buffer`. Returns
     /// how many it were: zero, if all ends that send have gone and nothing is left, or if `limit`
     /// is zero.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (sender, mut receiver) = mpsc::channel(4);
+    ///     for n in 1..=3 {
+    ///         sender.send(n).await.unwrap();
+    ///     }
+    ///     let mut batch = Vec::new();
+    ///     assert_eq!(receiver.recv_many(&mut batch, 10).await, 3);
+    ///     assert_eq!(batch, [1, 2, 3]);
+    /// });
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -89,6 +135,18 @@ impl<P: ChannelRef> Receiver<P> {
 
     /// [`recv_many`](Self::recv_many), from a thread that is no executor's; it blocks.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(4);
+    /// std::thread::spawn(move || sender.blocking_send(7).unwrap());
+    /// let mut batch = Vec::new();
+    /// assert_eq!(receiver.blocking_recv_many(&mut batch, 10), 1);
+    /// # }
+    /// ```
+    ///
     /// # Panics
     ///
     /// Inside of an executor, which could not go on.
@@ -107,6 +165,20 @@ impl<P: ChannelRef> Receiver<P> {
 
     /// Receives the next message, if there is one.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc::{self, error::TryRecvError};
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(4);
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    /// sender.try_send(7).unwrap();
+    /// assert_eq!(receiver.try_recv(), Ok(7));
+    /// drop(sender);
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// If there is none, or none will come.
@@ -116,6 +188,18 @@ impl<P: ChannelRef> Receiver<P> {
     }
 
     /// Receives the next message, from a thread that is no executor's; it blocks.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(4);
+    /// std::thread::spawn(move || sender.blocking_send(7).unwrap());
+    /// assert_eq!(receiver.blocking_recv(), Some(7));
+    /// assert_eq!(receiver.blocking_recv(), None);
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///
@@ -131,36 +215,120 @@ impl<P: ChannelRef> Receiver<P> {
 
     /// Lets nobody send any more. What has been sent, and what there is a permit for, can still be
     /// received.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (sender, mut receiver) = mpsc::channel(4);
+    ///     sender.send(7).await.unwrap();
+    ///     receiver.close();
+    ///     assert!(sender.send(8).await.is_err());
+    ///     assert_eq!(receiver.recv().await, Some(7)); // what was on its way
+    ///     assert_eq!(receiver.recv().await, None);
+    /// });
+    /// # }
+    /// ```
     pub fn close(&mut self) {
         self.0.close();
     }
 
     /// Whether nobody can send any more.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// let (sender, receiver) = mpsc::channel::<u32>(4);
+    /// assert!(!receiver.is_closed());
+    /// drop(sender);
+    /// assert!(receiver.is_closed());
+    /// # }
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
 
     /// How many ends send.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// let (sender, receiver) = mpsc::channel::<u32>(4);
+    /// let clone = sender.clone();
+    /// assert_eq!(receiver.sender_strong_count(), 2);
+    /// # drop(clone);
+    /// # }
+    /// ```
     pub fn sender_strong_count(&self) -> usize {
         self.0.sender_count()
     }
 
     /// How many messages there are.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// let (sender, receiver) = mpsc::channel(4);
+    /// sender.try_send(7).unwrap();
+    /// assert_eq!(receiver.len(), 1);
+    /// # }
+    /// ```
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether there are none.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// let (sender, receiver) = mpsc::channel(4);
+    /// assert!(receiver.is_empty());
+    /// sender.try_send(7).unwrap();
+    /// assert!(!receiver.is_empty());
+    /// # }
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// How many messages can be sent at once.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// let (sender, receiver) = mpsc::channel(4);
+    /// sender.try_send(7).unwrap();
+    /// assert_eq!(receiver.capacity(), 3);
+    /// # }
+    /// ```
     pub fn capacity(&self) -> usize {
         self.0.capacity()
     }
 
     /// How many messages there is room for altogether.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::mpsc;
+    ///
+    /// let (_sender, receiver) = mpsc::channel::<u32>(4);
+    /// assert_eq!(receiver.max_capacity(), 4);
+    /// # }
+    /// ```
     pub fn max_capacity(&self) -> usize {
         self.0.max_capacity()
     }

@@ -31,11 +31,36 @@ macro_rules! weak {
     ($weak:ident of $sender:ident) => {
         impl<P: ChannelRef> $sender<P> {
             /// What can become a sender again as long as there is one, and keeps nothing open.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// # #[cfg(feature = "alloc")] {
+            /// use polliwog::sync::mpsc;
+            ///
+            /// let (sender, receiver) = mpsc::channel::<u32>(1);
+            /// let weak = sender.downgrade();
+            /// assert!(!receiver.is_closed());
+            /// drop(sender);
+            /// assert!(receiver.is_closed()); // `weak` keeps nothing open
+            /// # drop(weak);
+            /// # }
+            /// ```
             pub fn downgrade(&self) -> $weak<P> {
                 $weak(self.channel().downgrade())
             }
 
             /// How many ends send.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// # #[cfg(feature = "alloc")] {
+            /// use polliwog::sync::mpsc;
+            ///
+            /// let (sender, _receiver) = mpsc::channel::<u32>(1);
+            /// let clone = sender.clone();
+            /// assert_eq!(clone.strong_count(), 2);
+            /// # }
+            /// ```
             pub fn strong_count(&self) -> usize {
                 self.channel().sender_count()
             }
@@ -43,6 +68,19 @@ macro_rules! weak {
 
         impl<P: ChannelRef> $weak<P> {
             /// A sender, unless the last one has gone; then there will be none any more.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// # #[cfg(feature = "alloc")] {
+            /// use polliwog::sync::mpsc;
+            ///
+            /// let (sender, _receiver) = mpsc::channel::<u32>(1);
+            /// let weak = sender.downgrade();
+            /// assert!(weak.upgrade().is_some());
+            /// drop(sender);
+            /// assert!(weak.upgrade().is_none());
+            /// # }
+            /// ```
             pub fn upgrade(&self) -> Option<$sender<P>> {
                 let channel = P::upgrade(&self.0)?;
                 channel

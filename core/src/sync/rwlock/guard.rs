@@ -60,6 +60,17 @@ impl<'a, T: ?Sized, S: Scope> RwLockReadGuard<'a, T, S> {
     }
 
     /// A guard of a part of the value.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{RwLock, RwLockReadGuard};
+    ///
+    /// polliwog::block_on(async {
+    ///     let pair: RwLock<(u32, &str)> = RwLock::new((7, "seven"));
+    ///     let name = RwLockReadGuard::map(pair.read().await, |pair| &pair.1);
+    ///     assert_eq!(*name, "seven");
+    /// });
+    /// ```
     #[inline]
     pub fn map<U: ?Sized>(guard: Self, f: impl FnOnce(&T) -> &U) -> RwLockReadGuard<'a, U, S> {
         let value = NonNull::from(f(&guard));
@@ -72,6 +83,18 @@ impl<'a, T: ?Sized, S: Scope> RwLockReadGuard<'a, T, S> {
     }
 
     /// A guard of a part of the value, if there is one.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{RwLock, RwLockReadGuard};
+    ///
+    /// polliwog::block_on(async {
+    ///     let numbers: RwLock<[u32; 2]> = RwLock::new([7, 8]);
+    ///     let first = RwLockReadGuard::try_map(numbers.read().await, |n| n.first());
+    ///     assert_eq!(*first.unwrap(), 7);
+    ///     assert!(RwLockReadGuard::try_map(numbers.read().await, |n| n.get(2)).is_err());
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -101,6 +124,19 @@ impl<'a, T: ?Sized, S: Scope> RwLockWriteGuard<'a, T, S> {
     }
 
     /// Keeps the value for looking at it only, and lets others look, too; nobody has it in between.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::RwLock;
+    ///
+    /// polliwog::block_on(async {
+    ///     let lock: RwLock<u32> = RwLock::new(7);
+    ///     let mut value = lock.write().await;
+    ///     *value += 1;
+    ///     let value = value.downgrade(); // nobody has changed it in between
+    ///     assert_eq!((*value, *lock.read().await), (8, 8));
+    /// });
+    /// ```
     pub fn downgrade(self) -> RwLockReadGuard<'a, T, S> {
         let guard = ManuallyDrop::new(self);
         guard.lock.permits.release(ALL - 1);
@@ -108,6 +144,17 @@ impl<'a, T: ?Sized, S: Scope> RwLockWriteGuard<'a, T, S> {
     }
 
     /// A guard of a part of the value.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{RwLock, RwLockWriteGuard};
+    ///
+    /// polliwog::block_on(async {
+    ///     let pair: RwLock<(u32, &str)> = RwLock::new((7, "seven"));
+    ///     *RwLockWriteGuard::map(pair.write().await, |pair| &mut pair.0) += 1;
+    ///     assert_eq!(pair.read().await.0, 8);
+    /// });
+    /// ```
     #[inline]
     pub fn map<U: ?Sized>(
         mut guard: Self,
@@ -123,6 +170,18 @@ impl<'a, T: ?Sized, S: Scope> RwLockWriteGuard<'a, T, S> {
     }
 
     /// A guard of a part of the value, if there is one.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{RwLock, RwLockWriteGuard};
+    ///
+    /// polliwog::block_on(async {
+    ///     let numbers: RwLock<[u32; 2]> = RwLock::new([7, 8]);
+    ///     let first = RwLockWriteGuard::try_map(numbers.write().await, |n| n.first_mut());
+    ///     *first.unwrap() = 9;
+    ///     assert_eq!(*numbers.read().await, [9, 8]);
+    /// });
+    /// ```
     ///
     /// # Errors
     ///

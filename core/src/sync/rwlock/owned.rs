@@ -20,6 +20,18 @@ macro_rules! owned {
         impl<T> RwLock<T, $scope> {
             /// [`read`](Self::read), for a guard that owns a share of the lock.
             ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::local::RwLock;
+            /// use std::rc::Rc;
+            ///
+            /// polliwog::block_on(async {
+            ///     let lock = Rc::new(RwLock::new(7));
+            ///     let value = lock.read_owned().await; // keeps the lock alive
+            ///     assert_eq!(*value, 7);
+            /// });
+            /// ```
+            ///
             /// # Cancel safety
             ///
             /// Dropped, it gives up its place in the queue; the lock goes to the next.
@@ -30,6 +42,18 @@ macro_rules! owned {
 
             /// [`write`](Self::write), for a guard that owns a share of the lock.
             ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::local::RwLock;
+            /// use std::rc::Rc;
+            ///
+            /// polliwog::block_on(async {
+            ///     let lock = Rc::new(RwLock::new(7));
+            ///     *lock.clone().write_owned().await += 1;
+            ///     assert_eq!(*lock.read().await, 8);
+            /// });
+            /// ```
+            ///
             /// # Cancel safety
             ///
             /// Dropped, it gives up its place in the queue; the lock goes to the next.
@@ -39,6 +63,15 @@ macro_rules! owned {
             }
 
             /// [`try_read`](Self::try_read), for a guard that owns a share of the lock.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::local::RwLock;
+            /// use std::rc::Rc;
+            ///
+            /// let lock = Rc::new(RwLock::new(7));
+            /// assert_eq!(*lock.try_read_owned().unwrap(), 7);
+            /// ```
             ///
             /// # Errors
             ///
@@ -51,6 +84,17 @@ macro_rules! owned {
             }
 
             /// [`try_write`](Self::try_write), for a guard that owns a share of the lock.
+            ///
+            /// ```
+            /// # use polliwog_core::conformance::facade as polliwog;
+            /// use polliwog::sync::local::RwLock;
+            /// use std::rc::Rc;
+            ///
+            /// let lock = Rc::new(RwLock::new(7));
+            /// let reading = lock.clone().try_read_owned().unwrap();
+            /// assert!(lock.try_write_owned().is_err());
+            /// # drop(reading);
+            /// ```
             ///
             /// # Errors
             ///
@@ -70,6 +114,19 @@ owned!(crate::sync::Local, alloc::rc::Rc<Self>);
 
 impl<T, S: Scope> OwnedRwLockWriteGuard<T, S> {
     /// Keeps the value for looking at it only, and lets others look, too; nobody has it in between.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::local::RwLock;
+    /// use std::rc::Rc;
+    ///
+    /// polliwog::block_on(async {
+    ///     let lock = Rc::new(RwLock::new(7));
+    ///     let mut value = lock.write_owned().await;
+    ///     *value += 1;
+    ///     assert_eq!(*value.downgrade(), 8);
+    /// });
+    /// ```
     pub fn downgrade(self) -> OwnedRwLockReadGuard<T, S> {
         let lock = self.0.clone();
         // Of all permits the new guard keeps one.

@@ -22,6 +22,19 @@ impl<P: WatchRef> Sender<P> {
 
     /// Replaces the value, which tells those who watch.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// let (sender, mut receiver) = watch::channel(1);
+    /// sender.send(2).unwrap();
+    /// assert_eq!(receiver.get(), 2);
+    /// drop(receiver);
+    /// assert!(sender.send(3).is_err()); // nobody watches
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The value, if nobody watches. [`send_replace`](Self::send_replace) does not mind.
@@ -41,6 +54,16 @@ impl<P: WatchRef> Sender<P> {
 
     /// Replaces the value, also if nobody watches, and returns the former one.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// let (sender, _) = watch::channel(1);
+    /// assert_eq!(sender.send_replace(2), 1);
+    /// # }
+    /// ```
+    ///
     /// # Panics
     ///
     /// As [`send`](Self::send).
@@ -55,6 +78,17 @@ impl<P: WatchRef> Sender<P> {
 
     /// Changes the value in its place, which tells those who watch.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// let (sender, mut receiver) = watch::channel(vec![1]);
+    /// sender.send_modify(|numbers| numbers.push(2));
+    /// assert_eq!(receiver.get(), [1, 2]);
+    /// # }
+    /// ```
+    ///
     /// # Panics
     ///
     /// As [`send`](Self::send).
@@ -67,6 +101,25 @@ impl<P: WatchRef> Sender<P> {
 
     /// Changes the value in its place; those who watch are told if `f` says so. Returns what it said.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// let (sender, receiver) = watch::channel(5);
+    /// let raise = |to: i32| {
+    ///     sender.send_if_modified(|level| {
+    ///         let higher = to > *level;
+    ///         *level = to.max(*level);
+    ///         higher
+    ///     })
+    /// };
+    /// assert!(!raise(3)); // nobody is told
+    /// assert!(raise(7));
+    /// assert_eq!(receiver.has_changed(), Ok(true));
+    /// # }
+    /// ```
+    ///
     /// # Panics
     ///
     /// As [`send`](Self::send).
@@ -75,11 +128,31 @@ impl<P: WatchRef> Sender<P> {
     }
 
     /// Runs `f` with the value: see [`Watch::with`].
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// let (sender, _receiver) = watch::channel("tadpole");
+    /// assert_eq!(sender.with(|name| name.len()), 7);
+    /// # }
+    /// ```
     pub fn with<U>(&self, f: impl FnOnce(&P::Value) -> U) -> U {
         self.0.with(f)
     }
 
     /// A copy of the value.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// let (sender, _receiver) = watch::channel(7);
+    /// assert_eq!(sender.get(), 7);
+    /// # }
+    /// ```
     pub fn get(&self) -> P::Value
     where
         P::Value: Clone,
@@ -88,6 +161,16 @@ impl<P: WatchRef> Sender<P> {
     }
 
     /// The value. While it is borrowed it cannot be changed: see [`Receiver::borrow`].
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::local::watch;
+    ///
+    /// let (sender, _receiver) = watch::channel("tadpole");
+    /// assert_eq!(*sender.borrow(), "tadpole");
+    /// # }
+    /// ```
     pub fn borrow(&self) -> Ref<'_, P>
     where
         P::Shelf: OpenShelf<P::Value>,
@@ -96,16 +179,50 @@ impl<P: WatchRef> Sender<P> {
     }
 
     /// Whether both change the same value.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// let (sender, _receiver) = watch::channel(1);
+    /// assert!(sender.same_channel(&sender.clone()));
+    /// # }
+    /// ```
     pub fn same_channel(&self, other: &Self) -> bool {
         core::ptr::eq::<Watch<_, _>>(&*self.0, &*other.0)
     }
 
     /// How many ends change the value.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// let (sender, _receiver) = watch::channel(1);
+    /// let clone = sender.clone();
+    /// assert_eq!(clone.sender_count(), 2);
+    /// # }
+    /// ```
     pub fn sender_count(&self) -> usize {
         self.0.senders()
     }
 
     /// Waits until nobody watches.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (sender, receiver) = watch::channel(1);
+    ///     drop(receiver);
+    ///     sender.closed().await;
+    /// });
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -121,16 +238,51 @@ impl<P: WatchRef> Sender<P> {
     }
 
     /// Whether nobody watches.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// let (sender, receiver) = watch::channel(1);
+    /// assert!(!sender.is_closed());
+    /// drop(receiver);
+    /// assert!(sender.is_closed());
+    /// # }
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.0.receivers() == 0
     }
 
     /// How many ends watch.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// let (sender, receiver) = watch::channel(1);
+    /// let clone = receiver.clone();
+    /// assert_eq!(sender.receiver_count(), 2);
+    /// # drop(clone);
+    /// # }
+    /// ```
     pub fn receiver_count(&self) -> usize {
         self.0.receivers()
     }
 
     /// An end that watches; the present value is one that it has seen.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::watch;
+    ///
+    /// let (sender, _) = watch::channel(1);
+    /// let mut receiver = sender.subscribe();
+    /// assert_eq!(receiver.get(), 1);
+    /// # }
+    /// ```
     pub fn subscribe(&self) -> Receiver<P> {
         Receiver {
             seen: self.0.add_receiver(),

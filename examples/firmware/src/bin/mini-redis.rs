@@ -1,4 +1,4 @@
-//! A small Redis on the chip's Ethernet: commands and store are the very file that the host's
+//! A small Redis on the chip's Ethernet: commands and store are the very files that the host's
 //! example `mini-redis` compiles.
 //!
 //! needs: thumbv7m thumbv7em thumbv8m.main
@@ -8,17 +8,16 @@
 #![no_main]
 #![deny(unsafe_code)]
 
-#[path = "../../../shared/redis.rs"]
+#[path = "../../../shared/redis/mod.rs"]
 mod redis;
 
-use core::cell::RefCell;
 use core::net::Ipv4Addr;
 
 use board::ethernet::{self, Ethernet};
 use board::{BoardReactor, entry, on_interrupt, println};
 use polliwog::spin::stack::{Buffers, Settings, Sockets, Stack, TcpListener, TcpStream};
 use polliwog::{TaskPool, spawn_detached};
-use redis::Store;
+use redis::Redis;
 use static_cell::{ConstStaticCell, StaticCell};
 
 /// Connections at the same time.
@@ -27,6 +26,8 @@ const CONNECTIONS: usize = 4;
 const BUFFER: usize = 512;
 /// Bytes of all keys and values.
 const STORE: usize = 8 << 10;
+/// Bytes of messages on their way, and of names of channels.
+const HUB: usize = 1 << 10;
 const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 
 static TASKS: TaskPool<{ CONNECTIONS + 2 }> = TaskPool::new();
@@ -34,17 +35,21 @@ static SOCKETS: ConstStaticCell<Sockets<CONNECTIONS, CONNECTIONS>> =
     ConstStaticCell::new(Sockets::new());
 static BUFFERS: ConstStaticCell<Buffers<CONNECTIONS, 2048>> = ConstStaticCell::new(Buffers::new());
 static DEVICE: ConstStaticCell<Ethernet> = ConstStaticCell::new(Ethernet::new());
-static STORED: ConstStaticCell<RefCell<Store<STORE>>> =
-    ConstStaticCell::new(RefCell::new(Store::new()));
+static SERVED: ConstStaticCell<Redis<STORE, HUB>> = ConstStaticCell::new(Redis::new(now));
 static STACK: StaticCell<Stack> = StaticCell::new();
 
 on_interrupt!(ETHERNET, ethernet::on_interrupt());
+
+/// Milliseconds, for keys that expire.
+fn now() -> u64 {
+    polliwog::Instant::now().as_nanos() / 1_000_000
+}
 
 async fn network(stack: &'static Stack, device: &'static mut Ethernet) {
     stack.run(device).await;
 }
 
-async fn serve(stack: &'static Stack, store: &'static RefCell<Store<STORE>>) {
+async fn serve(stack: &'static Stack, redis: &'static Redis<STORE, HUB>) {
     let spawner = polliwog::Spawner::current().expect("in a task");
     let listener = TcpListener::bind(stack, "0.0.0.0:6379", CONNECTIONS)
         .await
@@ -55,13 +60,13 @@ async fn serve(stack: &'static Stack, store: &'static RefCell<Store<STORE>>) {
             continue;
         };
         // Without room for another task the connection is dropped, which closes it.
-        let _ = spawn_detached!(spawner, [handle; CONNECTIONS](stream, store));
+        let _ = spawn_detached!(spawner, [handle; CONNECTIONS](stream, redis));
     }
 }
 
-async fn handle(stream: TcpStream, store: &'static RefCell<Store<STORE>>) {
+async fn handle(stream: TcpStream, redis: &'static Redis<STORE, HUB>) {
     // A lost connection is its client's business.
-    let _ = redis::serve::<BUFFER, _, _>(stream, store).await;
+    let _ = redis::serve::<BUFFER, _, _, _>(stream, redis).await;
 }
 
 #[entry]
@@ -79,9 +84,9 @@ fn main() -> ! {
     };
     let (sockets, buffers) = (SOCKETS.take(), BUFFERS.take());
     let stack: &'static Stack = STACK.init(Stack::new(&settings, sockets, buffers, device));
-    let store: &'static RefCell<Store<STORE>> = STORED.take();
+    let redis: &'static Redis<STORE, HUB> = SERVED.take();
     TASKS.run(reactor, |spawner| {
         spawn_detached!(spawner, [network](stack, device)).expect("a free slot");
-        spawn_detached!(spawner, [serve](stack, store)).expect("a free slot");
+        spawn_detached!(spawner, [serve](stack, redis)).expect("a free slot");
     })
 }

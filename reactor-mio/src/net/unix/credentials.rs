@@ -4,6 +4,20 @@ use std::io;
 use std::os::fd::AsFd;
 
 /// The credentials of a peer at the time when it connected, listened or made the pair.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # fn main() -> std::io::Result<()> {
+/// use polliwog::net::UnixStream;
+///
+/// polliwog::block_on(async {
+///     let (stream, _other) = UnixStream::pair()?;
+///     let peer = stream.peer_cred()?;
+///     println!("user {}, group {}, process {:?}", peer.uid(), peer.gid(), peer.pid());
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UCred {
     uid: u32,
@@ -13,11 +27,37 @@ pub struct UCred {
 
 impl UCred {
     /// The effective user.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UnixStream;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (stream, other) = UnixStream::pair()?;
+    ///     assert_eq!(stream.peer_cred()?.uid(), other.peer_cred()?.uid());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn uid(&self) -> u32 {
         self.uid
     }
 
     /// The effective group.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UnixStream;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (stream, other) = UnixStream::pair()?;
+    ///     assert_eq!(stream.peer_cred()?.gid(), other.peer_cred()?.gid());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn gid(&self) -> u32 {
         self.gid
     }

@@ -67,6 +67,21 @@ impl UnixDatagram {
 
     /// Binds to a path. One that begins with a zero byte is an abstract name on Linux.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UnixDatagram;
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-bind-{}", std::process::id()));
+    ///     let socket = UnixDatagram::bind(&path)?;
+    ///     assert_eq!(socket.local_addr()?.as_pathname(), Some(path.as_path()));
+    /// #     std::fs::remove_file(&path)?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the system reports, [`io::ErrorKind::AddrInUse`] if there is a file of that name already;
@@ -88,6 +103,19 @@ impl UnixDatagram {
 
     /// A socket without a name, to which nobody can send.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UnixDatagram;
+    ///
+    /// polliwog::block_on(async {
+    ///     let socket = UnixDatagram::unbound()?;
+    ///     assert!(socket.local_addr()?.is_unnamed());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the system reports; [`io::ErrorKind::NotConnected`] outside of a runtime.
@@ -97,6 +125,21 @@ impl UnixDatagram {
     }
 
     /// Two sockets that are connected to each other.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UnixDatagram;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (one, two) = UnixDatagram::pair()?;
+    ///     one.send(b"hop").await?;
+    ///     let mut buf = [0; 16];
+    ///     assert_eq!(two.recv(&mut buf).await?, 3);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -108,6 +151,24 @@ impl UnixDatagram {
     }
 
     /// Sets the peer that [`send`](Self::send) and [`recv`](Self::recv) talk to.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UnixDatagram;
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-connect-{}", std::process::id()));
+    ///     let server = UnixDatagram::bind(&path)?;
+    ///     let client = UnixDatagram::unbound()?;
+    ///     client.connect(&path)?;
+    ///     client.send(b"hop").await?;
+    ///     assert_eq!(server.recv(&mut [0; 16]).await?, 3);
+    /// #     std::fs::remove_file(&path)?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -130,6 +191,22 @@ impl UnixDatagram {
     ///
     /// While the receiver's queue is full, it is also asked again after 1 ms, and then after twice as long, up
     /// to 64 ms: of a receiver that a socket is not connected to Linux does not tell when there is room.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UnixDatagram;
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-send-{}", std::process::id()));
+    ///     let server = UnixDatagram::bind(&path)?;
+    ///     UnixDatagram::unbound()?.send_to(b"hop", &path).await?;
+    ///     assert_eq!(server.recv(&mut [0; 16]).await?, 3);
+    /// #     std::fs::remove_file(&path)?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -177,6 +254,22 @@ impl UnixDatagram {
 
     /// Sends a datagram to whoever is bound to a path, if that does not have to wait.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UnixDatagram;
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-try-send-{}", std::process::id()));
+    ///     let server = UnixDatagram::bind(&path)?;
+    ///     UnixDatagram::unbound()?.try_send_to(b"hop", &path)?;
+    ///     assert_eq!(server.try_recv(&mut [0; 16])?, 3);
+    /// #     std::fs::remove_file(&path)?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`io::ErrorKind::WouldBlock`] if it has to.
@@ -187,6 +280,21 @@ impl UnixDatagram {
     }
 
     /// Closes one or both directions. To receive is an error then, once nothing is left.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UnixDatagram;
+    /// use std::net::Shutdown;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (one, _two) = UnixDatagram::pair()?;
+    ///     one.shutdown(Shutdown::Write)?;
+    ///     assert!(one.try_send(b"hop").is_err());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

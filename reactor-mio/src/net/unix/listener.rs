@@ -46,6 +46,21 @@ pub struct UnixListener {
 impl UnixListener {
     /// Listens at a path. One that begins with a zero byte is an abstract name on Linux.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UnixListener;
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-listen-{}", std::process::id()));
+    ///     let listener = UnixListener::bind(&path)?;
+    ///     assert_eq!(listener.local_addr()?.as_pathname(), Some(path.as_path()));
+    /// #     std::fs::remove_file(&path)?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the system reports, [`io::ErrorKind::AddrInUse`] if there is a file of that name already;
@@ -74,6 +89,16 @@ impl UnixListener {
 
     /// Takes over a listening socket of the standard library and makes it non-blocking.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::net::UnixListener;
+    ///
+    /// /// `socket` was inherited, from systemd for example.
+    /// fn take_over(socket: std::os::unix::net::UnixListener) -> std::io::Result<UnixListener> {
+    ///     UnixListener::from_std(socket)
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When the socket cannot be made non-blocking; [`io::ErrorKind::NotConnected`] outside of a runtime.
@@ -87,6 +112,15 @@ impl UnixListener {
 
     /// Gives the socket to the standard library. It stays non-blocking.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// use polliwog::net::UnixListener;
+    ///
+    /// fn hand_over(listener: UnixListener) -> std::io::Result<std::os::unix::net::UnixListener> {
+    ///     listener.into_std()
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When it cannot be taken out of the selector.
@@ -95,6 +129,24 @@ impl UnixListener {
     }
 
     /// Waits for the next connection, and says where it comes from: from an unnamed address as a rule.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::{UnixListener, UnixStream};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-accept-{}", std::process::id()));
+    ///     let listener = UnixListener::bind(&path)?;
+    ///     let client = UnixStream::connect(&path).await?;
+    ///     let (stream, _peer) = listener.accept().await?;
+    ///     stream.write_all(b"hop").await?;
+    ///     assert_eq!(client.read(&mut [0; 16]).await?, 3);
+    /// #     std::fs::remove_file(&path)?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -138,6 +190,21 @@ impl UnixListener {
     }
 
     /// The address that the socket is bound to.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UnixListener;
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-addr-{}", std::process::id()));
+    ///     let listener = UnixListener::bind(&path)?;
+    ///     println!("listening at {:?}", listener.local_addr()?);
+    /// #     std::fs::remove_file(&path)?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

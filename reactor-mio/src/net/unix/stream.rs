@@ -56,6 +56,22 @@ impl UnixStream {
     /// While the listener's queue is full, it is asked again after 1 ms, and then after twice as long, up to
     /// 64 ms: Linux tells of no better time.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::{UnixListener, UnixStream};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-uconnect-{}", std::process::id()));
+    ///     let _listener = UnixListener::bind(&path)?;
+    ///     let stream = UnixStream::connect(&path).await?;
+    /// #     drop(stream);
+    /// #     std::fs::remove_file(&path)?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the system reports, [`io::ErrorKind::NotFound`] or [`io::ErrorKind::ConnectionRefused`] if nobody
@@ -97,6 +113,20 @@ impl UnixStream {
 
     /// Two streams that are connected to each other.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UnixStream;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (one, two) = UnixStream::pair()?;
+    ///     one.write_all(b"hop").await?;
+    ///     assert_eq!(two.read(&mut [0; 16]).await?, 3);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the system reports; [`io::ErrorKind::NotConnected`] outside of a runtime.
@@ -118,6 +148,19 @@ impl UnixStream {
     }
 
     /// Who is at the other end.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::UnixStream;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (one, _two) = UnixStream::pair()?;
+    ///     println!("user {}", one.peer_cred()?.uid());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

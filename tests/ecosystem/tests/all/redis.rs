@@ -1,14 +1,12 @@
 //! redis: our feature `tokio`, and a `SendWrapper` around the stream. The server is that of the example
 //! `mini-redis`.
 
-use std::cell::RefCell;
-
 use polliwog::{SendWrapper, spawn};
 
 use crate::{pair, run};
 
 #[allow(dead_code, unused_imports)]
-#[path = "../../../../examples/shared/redis.rs"]
+#[path = "../../../../examples/shared/redis/mod.rs"]
 mod server;
 
 #[test]
@@ -16,8 +14,8 @@ fn commands_and_a_pipeline() {
     run(async {
         let (near, far) = pair().await;
         spawn(async move {
-            let store = RefCell::new(server::Store::<4096>::new());
-            server::serve::<4096, _, _>(far, &store).await
+            let redis = server::Redis::<4096, 256>::new(|| 0);
+            server::serve::<4096, _, _, _>(far, &redis).await
         })
         .unwrap()
         .detach();
