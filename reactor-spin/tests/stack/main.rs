@@ -2,6 +2,7 @@
 
 mod cable;
 mod datagrams;
+mod dhcp;
 mod edge;
 mod endings;
 mod fire;
@@ -285,79 +286,4 @@ fn datagrams() {
         drop(far);
         udp(server, 54).await.unwrap();
     });
-}
-
-mod dhcp {
-    use polliwog_spin::stack::smoltcp::wire::{DhcpMessageType, DhcpPacket, DhcpRepr};
-
-    use super::*;
-
-    /// A server with one address to give, that of [`CLIENT`].
-    async fn serve(stack: &'static Stack) {
-        let socket = udp(stack, 67).await.unwrap();
-        let mut buf = [0; 1024];
-        loop {
-            let (count, _) = socket.recv_from(&mut buf).await.unwrap();
-            let packet = DhcpPacket::new_checked(&buf[..count]).unwrap();
-            let question = DhcpRepr::parse(&packet).unwrap();
-            let message_type = match question.message_type {
-                DhcpMessageType::Discover => DhcpMessageType::Offer,
-                DhcpMessageType::Request => DhcpMessageType::Ack,
-                _ => continue,
-            };
-            let answer = DhcpRepr {
-                message_type,
-                your_ip: CLIENT,
-                server_ip: SERVER,
-                server_identifier: Some(SERVER),
-                router: Some(SERVER),
-                subnet_mask: Some(Ipv4Addr::new(255, 255, 255, 0)),
-                lease_duration: Some(120),
-                requested_ip: None,
-                client_identifier: None,
-                parameter_request_list: None,
-                max_size: None,
-                ..question
-            };
-            let mut bytes = vec![0; answer.buffer_len()];
-            answer
-                .emit(&mut DhcpPacket::new_unchecked(&mut bytes[..]))
-                .unwrap();
-            let to = SocketAddr::from((Ipv4Addr::BROADCAST, 68));
-            socket.send_to(&bytes, to).await.unwrap();
-        }
-    }
-
-    #[test]
-    fn an_address_comes_and_goes() {
-        test(6, async {
-            let (cable, one, other) = Cable::new(6);
-            let server = stack(SERVER, 1, one, 6);
-            let client = stack(Ipv4Addr::UNSPECIFIED, 2, other, 7);
-            assert_eq!(client.address(), None);
-            client.start_dhcp().unwrap();
-            client.start_dhcp().unwrap();
-            let waited = timeout(Duration::from_secs(60), client.wait_address()).await;
-            assert!(waited.is_err(), "there is no server yet");
-            spawn(serve(server)).unwrap().detach();
-            assert_eq!(client.wait_address().await, CLIENT);
-            connect(server, client).await;
-            // The lease is renewed for as long as the server can be reached.
-            sleep(Duration::from_secs(1000)).await;
-            assert_eq!(client.address(), Some(CLIENT));
-            cable.loss.set(100);
-            sleep(Duration::from_secs(300)).await;
-            assert_eq!(client.address(), None);
-            cable.loss.set(0);
-            assert_eq!(client.wait_address().await, CLIENT);
-            // Behind a link that comes back there may be another network.
-            cable.set_up(false);
-            client.wait_link(false).await;
-            cable.set_up(true);
-            client.wait_link(true).await;
-            sleep(Duration::from_secs(30)).await;
-            assert_eq!(client.address(), Some(CLIENT));
-            connect(server, client).await;
-        });
-    }
 }

@@ -52,6 +52,7 @@ const POLLS_OF_FAR: u32 = 32;
 
 impl State {
     const_unless_loom! {
+        /// All zero, so that a static lies in `.bss`; [`open`](Self::open) sets what is not.
         pub(crate) fn new() -> Self {
             Self {
                 ready: ReadyQueue::new(),
