@@ -7,31 +7,113 @@
 //! * a **test**, where time is virtual and every run with the same seed is the same
 //!   (both in [`spin`]).
 //!
+//! Where to begin: [a server](#a-server), [a test](#a-test), [a chip](#a-chip),
+//! [your own reactor](#your-own-reactor), [other crates](#other-crates); which features there are is under
+//! [choosing a reactor](#choosing-a-reactor).
+//!
+//! # A server
+//!
 //! ```
 //! # #[cfg(feature = "mio")]
-//! # fn main() -> std::io::Result<()> {
 //! use polliwog::net::{TcpListener, TcpStream};
+//! # #[cfg(feature = "mio")]
 //! use polliwog::time::timeout;
+//! # #[cfg(feature = "mio")]
 //! use std::time::Duration;
 //!
-//! polliwog::block_on(async {
-//!     let listener = TcpListener::bind("127.0.0.1:0").await?;
-//!     let addr = listener.local_addr()?;
-//!     let greeter = polliwog::spawn(async move {
-//!         let (stream, _peer) = listener.accept().await?;
-//!         stream.write_all(b"quak").await
-//!     })?;
+//! # #[cfg(feature = "mio")]
+//! fn main() -> std::io::Result<()> {
+//!     polliwog::block_on(async {
+//!         let listener = TcpListener::bind("127.0.0.1:0").await?;
+//!         let addr = listener.local_addr()?;
+//!         let greeter = polliwog::spawn(async move {
+//!             let (stream, _peer) = listener.accept().await?;
+//!             stream.write_all(b"quak").await
+//!         })?;
 //!
-//!     let stream = TcpStream::connect(addr).await?;
-//!     let mut greeting = [0; 4];
-//!     timeout(Duration::from_secs(5), stream.read_exact(&mut greeting)).await??;
-//!     assert_eq!(&greeting, b"quak");
-//!     greeter.await?
-//! })
-//! # }
+//!         let stream = TcpStream::connect(addr).await?;
+//!         let mut greeting = [0; 4];
+//!         timeout(Duration::from_secs(5), stream.read_exact(&mut greeting)).await??;
+//!         assert_eq!(&greeting, b"quak");
+//!         greeter.await?
+//!     })
+//! }
 //! # #[cfg(not(feature = "mio"))]
 //! # fn main() {}
 //! ```
+//!
+//!
+//! [`net`] has TCP, UDP and Unix sockets; [`fs`], [`process`], [`signal`] and [`spawn_blocking`] what else a
+//! server needs, and [`Cluster`] one thread per core. What tasks work together with is in [`sync`] and
+//! [`task`], timers are in [`time`], and [`select!`], [`join!`] and [`try_join!`] wait for several things.
+//!
+//! # A test
+//!
+//! The spin reactor's time passes only when nothing else can happen, and then at once; a test that waits for
+//! something that cannot happen fails instead of hanging. It needs feature `spin`, which a server's
+//! `[dev-dependencies]` may add.
+//!
+//! ```
+//! use polliwog::time::{sleep, timeout};
+//! use std::time::Duration;
+//!
+//! // With `#[test]` above it.
+//! # #[cfg(all(feature = "spin", feature = "std"))]
+//! fn a_slow_server_is_given_up_on() {
+//!     polliwog::spin::test(42, async {
+//!         let slow = sleep(Duration::from_secs(3600));
+//!         assert!(timeout(Duration::from_secs(60), slow).await.is_err());
+//!     });
+//! }
+//! # #[cfg(all(feature = "spin", feature = "std"))]
+//! # a_slow_server_is_given_up_on();
+//! ```
+//!
+//! [`spin::net`] is TCP in memory; [`spin::test_seeds`] tries many orders of the tasks. On mio a test can
+//! [`pause`](time::pause) the clock, too.
+//!
+//! # A chip
+//!
+//! Tasks of a firmware lie in statics of exactly their size: no allocator is needed.
+//!
+//! ```
+//! use polliwog::{Reactor, TaskPool, spawn_detached, time::sleep_millis};
+//!
+//! static TASKS: TaskPool<2> = TaskPool::new();
+//!
+//! async fn blink(toggle: fn(), millis: u32) {
+//!     loop {
+//!         toggle();
+//!         sleep_millis(millis).await;
+//!     }
+//! }
+//!
+//! /// What `main` ends with; the reactor is `chip::SysTick` or `chip::Mtime`, or your own.
+//! fn run(reactor: impl Reactor, red: fn(), green: fn()) -> ! {
+//!     TASKS.run(reactor, |spawner| {
+//!         spawn_detached!(spawner, [blink; 2](red, 70)).unwrap();
+//!         spawn_detached!(spawner, [blink; 2](green, 110)).unwrap();
+//!     })
+//! }
+//! ```
+//!
+//! The repository's `examples/blink-cortex-m` and `examples/blink-riscv` are whole programs to begin with,
+//! and `examples/firmware` has interrupts, priorities and TCP. See [`TaskPool`], [`InterruptExecutor`] and,
+//! for a network on the chip, `spin::stack`.
+//!
+//! # Your own reactor
+//!
+//! A reactor is three functions: the time, a wait, and a waker that ends the wait. [`Reactor`] has the contract
+//! and a whole one, and `conformance` (feature `test-kit` of `polliwog-core`) checks it for yours as it does
+//! for ours. The example `mini-executor` is another.
+//!
+//! # Other crates
+//!
+//! What is generic over its runtime works as it is: `futures`, channels and locks of other crates, drivers
+//! written against `embedded-io-async`. Streams have the traits of `futures-io` and `embedded-io-async`, with
+//! feature `tokio` those of tokio and with feature `hyper` those of hyper, which brings axum; `embassy-time`
+//! and `edge-nal` have features of their own. What asks for `Send` gets a [`SendWrapper`]. Each crate that CI
+//! tries has a program in the repository's `docs/other-crates.md`.
 //!
 //! # Choosing a reactor
 //!
@@ -66,7 +148,6 @@
 //! | `tokio` | tokio's I/O traits for streams and files, without tokio's runtime |
 //! | `hyper` | hyper's I/O traits for streams; an executor and a timer for it, `polliwog::hyper` |
 //!
-//! Your own reactor implements [`Reactor`]; the example `mini-executor` has one.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // The links are checked where all that they lead to is there.
@@ -158,4 +239,6 @@ mod pages {
     struct Mio;
     #[doc = include_str!("../reactor-spin/README.md")]
     struct Spin;
+    #[doc = include_str!("../README.md")]
+    struct Workspace;
 }

@@ -11,6 +11,8 @@ mod embassy;
     any(target_arch = "riscv32", target_arch = "riscv64")
 ))]
 mod mtime;
+#[cfg(any(test, all(target_os = "none", cortex_m)))]
+mod rounds;
 #[cfg(all(target_os = "none", cortex_m))]
 mod systick;
 

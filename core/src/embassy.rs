@@ -144,9 +144,10 @@ impl TaskTimer {
 /// The timers of an executor that lie in no future of ours.
 pub(crate) struct ForeignTimers {
     first: Group,
-    /// Those of the tasks, where there is one block of them.
+    /// Those of the tasks, where there is one block of them. `None`, which is all zero: an empty slice is not,
+    /// and the whole pool would lie in flash.
     #[cfg(lean)]
-    tasks: Cell<&'static [TaskTimer]>,
+    tasks: Cell<Option<&'static [TaskTimer]>>,
 }
 
 struct Group {
@@ -168,7 +169,7 @@ impl ForeignTimers {
         Self {
             first: Group::new(),
             #[cfg(lean)]
-            tasks: Cell::new(&[]),
+            tasks: Cell::new(None),
         }
     }
 
@@ -182,7 +183,7 @@ impl ForeignTimers {
         #[cfg(lean)]
         {
             let _ = block;
-            self.tasks.set(timers);
+            self.tasks.set(Some(timers));
         }
     }
 
@@ -251,7 +252,7 @@ impl ForeignTimers {
     #[cfg(lean)]
     fn task_timer(&self, core: &Core, waker: &Waker) -> Option<&'static TaskTimer> {
         let index = waker::index_in(core.first_block(), waker)?;
-        self.tasks.get().get(index)
+        self.tasks.get()?.get(index)
     }
 }
 

@@ -44,6 +44,7 @@ extern crate alloc;
 extern crate std;
 
 #[cfg(any(
+    test,
     feature = "embassy-hal",
     all(
         target_os = "none",

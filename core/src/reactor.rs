@@ -30,7 +30,7 @@ pub enum Deadline {
 }
 
 impl Deadline {
-    /// The time left until the deadline, seen from `now`: `None` for [`Deadline::Never`],
+    /// Returns the time left until the deadline, seen from `now`: `None` for [`Deadline::Never`],
     /// zero for [`Deadline::Now`] and for an instant that has passed.
     ///
     /// ```

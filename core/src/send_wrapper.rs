@@ -119,7 +119,7 @@ impl<T: 'static> SendWrapper<T> {
         }
     }
 
-    /// Whether this is the thread on which the value can be used.
+    /// Returns whether this is the thread on which the value can be used.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -133,7 +133,7 @@ impl<T: 'static> SendWrapper<T> {
         is_here(self.thread)
     }
 
-    /// The value.
+    /// Returns the value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -154,7 +154,7 @@ impl<T: 'static> SendWrapper<T> {
         }
     }
 
-    /// The value, to be changed where it is.
+    /// Returns the value, to be changed where it is.
     ///
     /// # Errors
     ///

@@ -34,7 +34,7 @@ pub struct Token {
 }
 
 impl Token {
-    /// The token as one number, generation above index, for an operating system that keeps one
+    /// Returns the token as one number, generation above index, for an operating system that keeps one
     /// word per source. On 32-bit targets the upper bits of the generation do not fit; see
     /// [`Sources::find`].
     #[inline]
@@ -49,13 +49,13 @@ impl Token {
         }
     }
 
-    /// The position in the table.
+    /// Returns the position in the table.
     #[inline]
     pub const fn index(self) -> usize {
         self.index as usize
     }
 
-    /// How often the position had been given away before this source got it.
+    /// Returns how often the position had been given away before this source got it.
     #[inline]
     pub const fn generation(self) -> u32 {
         self.generation
@@ -156,7 +156,7 @@ pub struct Sources<S> {
 }
 
 impl<S: Storage> Sources<S> {
-    /// An empty table that never holds more than `limit` sources, nor more than `rows` has room for.
+    /// Makes an empty table that never holds more than `limit` sources, nor more than `rows` has room for.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -177,7 +177,7 @@ impl<S: Storage> Sources<S> {
         }
     }
 
-    /// How many sources there are.
+    /// Returns how many sources there are.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -192,7 +192,7 @@ impl<S: Storage> Sources<S> {
         self.live as usize
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no sources.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -205,7 +205,7 @@ impl<S: Storage> Sources<S> {
         self.live == 0
     }
 
-    /// The stated limit on the number of sources.
+    /// Returns the stated limit on the number of sources.
     pub fn capacity(&self) -> usize {
         self.limit as usize
     }
@@ -281,7 +281,7 @@ impl<S: Storage> Sources<S> {
         wakeups
     }
 
-    /// Whether the token names a source that still exists.
+    /// Returns whether the token names a source that still exists.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -296,7 +296,7 @@ impl<S: Storage> Sources<S> {
         self.row(token).is_some()
     }
 
-    /// The token whose [`Token::to_usize`] is `number`, if that source still exists.
+    /// Returns the token whose [`Token::to_usize`] is `number`, if that source still exists.
     ///
     /// On 32-bit targets a number carries the lowest bits of the generation only; an event that
     /// is 2¹² reuses late can then reach the wrong source, which every source must tolerate
@@ -430,7 +430,7 @@ impl<S: Storage> Sources<S> {
         }
     }
 
-    /// What the source is ready for, as far as the table knows. Nothing for a stale token.
+    /// Returns what the source is ready for, as far as the table knows. Nothing for a stale token.
     #[inline]
     pub fn ready(&self, token: Token) -> Readiness {
         self.row(token).map_or(Readiness::NONE, Entry::ready)

@@ -25,17 +25,17 @@ impl<'a> Spare<'a> {
         Self { memory, filled: 0 }
     }
 
-    /// How many bytes are free.
+    /// Returns how many bytes are free.
     pub fn len(&self) -> usize {
         self.memory.len() - self.filled
     }
 
-    /// Whether no byte is free.
+    /// Returns whether no byte is free.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many bytes have been filled.
+    /// Returns how many bytes have been filled.
     pub fn filled(&self) -> usize {
         self.filled
     }
@@ -104,8 +104,8 @@ impl<'a> Spare<'a> {
         filled
     }
 
-    /// The free part of a buffer of tokio's, for `read`. What that has filled counts as filled there, too, if
-    /// it returns.
+    /// Returns the free part of a buffer of tokio's, for `read`. What that has filled counts as filled there,
+    /// too, if it returns.
     #[cfg(feature = "tokio")]
     pub fn of_tokio<T>(
         buf: &mut tokio::io::ReadBuf<'_>,
@@ -120,8 +120,8 @@ impl<'a> Spare<'a> {
         result
     }
 
-    /// The free part of a buffer of hyper's, for `read`. What that has filled counts as filled there, too, if
-    /// it returns.
+    /// Returns the free part of a buffer of hyper's, for `read`. What that has filled counts as filled there,
+    /// too, if it returns.
     #[cfg(feature = "hyper")]
     pub fn of_hyper<T>(
         mut buf: hyper::rt::ReadBufCursor<'_>,

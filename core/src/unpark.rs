@@ -29,7 +29,7 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, set, set, ignore);
 
 impl Flag {
     crate::shim::const_unless_loom! {
-        /// A flag that is not set.
+        /// Makes a flag that is not set.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -42,7 +42,7 @@ impl Flag {
             Self { set: AtomicBool::new(false), bell: None }
         }
 
-        /// A flag that calls `bell` whenever it has been set, from wherever that was: what ends the
+        /// Makes a flag that calls `bell` whenever it has been set, from wherever that was: what ends the
         /// sleep of a core that another one wakes, by interrupting it. The function must not wake
         /// anything itself.
         ///
@@ -80,7 +80,7 @@ impl Flag {
         }
     }
 
-    /// Whether the flag is set.
+    /// Returns whether the flag is set.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -121,7 +121,7 @@ impl Flag {
         };
     }
 
-    /// A waker that sets the flag.
+    /// Makes a waker that sets the flag.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

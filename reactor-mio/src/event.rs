@@ -8,13 +8,15 @@ use std::task::{Context, Poll, Waker};
 
 use polliwog_core::task::wake_quietly;
 
+use crate::draw::poll_within;
+
 /// An event that any thread can trigger and one task waits for.
 ///
 /// Several triggers before a wait count as one. An event takes no file descriptor and no place
 /// in the reactor: it wakes its task as any other waker does, and with that its runtime.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use polliwog::UserEvent;
 ///
 /// let mut event = UserEvent::new();
@@ -29,7 +31,7 @@ pub struct UserEvent {
 /// Triggers a [`UserEvent`]; made by [`UserEvent::trigger_handle`].
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::UserEvent;
 ///
@@ -78,10 +80,10 @@ impl Shared {
 }
 
 impl UserEvent {
-    /// An event that has not been triggered.
+    /// Makes an event that has not been triggered.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::UserEvent;
     ///
@@ -103,10 +105,10 @@ impl UserEvent {
         }
     }
 
-    /// A handle that triggers the event, for any thread.
+    /// Returns a handle that triggers the event, for any thread.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::UserEvent;
     ///
@@ -129,7 +131,7 @@ impl UserEvent {
     /// Triggers the event from where it is.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::UserEvent;
     ///
@@ -149,7 +151,7 @@ impl UserEvent {
     /// Waits until the event is or has been triggered since the last wait.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::UserEvent;
     ///
@@ -173,6 +175,10 @@ impl UserEvent {
 
     /// [`wait`](Self::wait) as a poll function.
     pub fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        poll_within(cx, |cx| self.poll_triggered(cx))
+    }
+
+    fn poll_triggered(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.shared.take() {
             return Poll::Ready(());
         }
@@ -202,7 +208,7 @@ impl Trigger {
     /// Ends the current wait for the event, or the next one. Not for signal handlers.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::UserEvent;
     ///
@@ -219,10 +225,10 @@ impl Trigger {
         self.shared.trigger();
     }
 
-    /// Whether the event still exists.
+    /// Returns whether the event still exists.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::UserEvent;
     ///

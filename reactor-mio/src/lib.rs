@@ -4,7 +4,7 @@
 //! [`block_on`] uses one that each thread has by default:
 //!
 //! ```
-//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 //! use polliwog::net::{TcpListener, TcpStream};
 //!
 //! polliwog::block_on(async {
@@ -49,6 +49,7 @@ mod macros;
 pub mod blocking;
 pub mod cluster;
 mod dispatch;
+mod draw;
 mod event;
 pub mod fs;
 pub mod io;

@@ -88,7 +88,7 @@ impl Wake for Unpark {
 }
 
 impl MioReactor {
-    /// A reactor with the default limits.
+    /// Makes a reactor with the default limits.
     ///
     /// # Errors
     ///
@@ -97,7 +97,7 @@ impl MioReactor {
         Self::with_limits(DEFAULT_SOURCES, DEFAULT_EVENTS)
     }
 
-    /// A reactor that watches at most `max_sources` sources at a time and takes at most
+    /// Makes a reactor that watches at most `max_sources` sources at a time and takes at most
     /// `events_capacity` events from the system per wait.
     ///
     /// # Errors
@@ -126,7 +126,7 @@ impl MioReactor {
         })
     }
 
-    /// The reactor in whose context the calling code runs.
+    /// Returns the reactor in whose context the calling code runs.
     ///
     /// # Errors
     ///
@@ -204,10 +204,10 @@ impl MioReactor {
         Err(io::Error::other(reason))
     }
 
-    /// How many sources are being watched.
+    /// Returns how many sources are being watched.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// let runtime = polliwog::Runtime::new()?;
     /// assert_eq!(runtime.reactor().sources(), 0);
@@ -217,10 +217,10 @@ impl MioReactor {
         self.inner.sources.borrow().len()
     }
 
-    /// How many sources can be watched at a time.
+    /// Returns how many sources can be watched at a time.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// let runtime = polliwog::Runtime::builder().max_sources(100).build()?;
     /// assert_eq!(runtime.reactor().max_sources(), 100);

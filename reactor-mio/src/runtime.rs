@@ -21,7 +21,7 @@ pub const DEFAULT_MAX_TASKS: usize = 1 << 20;
 /// An executor with a [`MioReactor`], for one thread.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use polliwog::Runtime;
 ///
 /// let runtime = Runtime::builder().max_tasks(1000).build()?;
@@ -57,7 +57,7 @@ pub struct Runtime {
 /// The limits of a [`Runtime`]; made by [`Runtime::builder`].
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// use polliwog::Runtime;
 ///
 /// # fn main() -> std::io::Result<()> {
@@ -75,10 +75,10 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Whether the clock stands still at first, for a test: see [`time`](crate::time).
+    /// Sets whether the clock stands still at first, for a test: see [`time`](crate::time).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     /// use polliwog::time::sleep;
     /// use std::time::Duration;
@@ -93,11 +93,11 @@ impl Builder {
         self
     }
 
-    /// How many tasks there can be at a time ([`DEFAULT_MAX_TASKS`]). Beyond it, spawning fails.
+    /// Sets how many tasks there can be at a time ([`DEFAULT_MAX_TASKS`]). Beyond it, spawning fails.
     /// The future of [`Runtime::block_on`] is one of them, so there is room for one at least.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -110,12 +110,12 @@ impl Builder {
         self
     }
 
-    /// How many sources can be watched at a time (2²⁰). A socket that would have to wait beyond
+    /// Sets how many sources can be watched at a time (2²⁰). A socket that would have to wait beyond
     /// it fails with an error that wraps
     /// [`SourcesFull`](polliwog_core::sources::SourcesFull).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -128,10 +128,10 @@ impl Builder {
         self
     }
 
-    /// How many events are taken from the system per wait (1024).
+    /// Sets how many events are taken from the system per wait (1024).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -144,14 +144,14 @@ impl Builder {
         self
     }
 
-    /// How many threads the blocking pool has at most (512), and as many again for jobs that
+    /// Sets how many threads the blocking pool has at most (512), and as many again for jobs that
     /// [jobs bring](crate::blocking#jobs-that-wait-for-jobs).
     ///
     /// The pool belongs to the process, not to the runtime: this sets the limit for everybody,
     /// when the runtime is built.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -168,7 +168,7 @@ impl Builder {
     /// Makes the runtime.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -211,10 +211,10 @@ impl Default for Builder {
 }
 
 impl Runtime {
-    /// A runtime with the default limits.
+    /// Makes a runtime with the default limits.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -230,10 +230,10 @@ impl Runtime {
         Self::builder().build()
     }
 
-    /// To set limits before the runtime is made.
+    /// Returns a builder, to set limits before the runtime is made.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -251,7 +251,7 @@ impl Runtime {
     /// next `block_on`.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -280,7 +280,7 @@ impl Runtime {
     /// Spawns a task, which runs during [`block_on`](Self::block_on).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -317,10 +317,10 @@ impl Runtime {
         self.executor.spawner().try_spawn(future)
     }
 
-    /// A spawner for this runtime's own thread.
+    /// Returns a spawner for this runtime's own thread.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -333,10 +333,10 @@ impl Runtime {
         self.executor.spawner()
     }
 
-    /// A handle for other threads.
+    /// Returns a handle for other threads.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -354,7 +354,7 @@ impl Runtime {
     /// sockets outside of [`block_on`](Self::block_on).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -377,7 +377,7 @@ impl Runtime {
     /// that nobody awaits when `main` is about to return.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
     /// # use std::sync::atomic::{AtomicBool, Ordering};
     /// # use std::time::Duration;
     /// use polliwog::{Runtime, spawn_blocking};
@@ -403,7 +403,7 @@ impl Runtime {
     /// no time.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -416,10 +416,10 @@ impl Runtime {
         self.shutdown_timeout(Duration::ZERO);
     }
 
-    /// The reactor.
+    /// Returns the reactor.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -430,10 +430,10 @@ impl Runtime {
         self.executor.reactor()
     }
 
-    /// The executor.
+    /// Returns the executor.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -535,7 +535,7 @@ fn default_runtime() -> Rc<Runtime> {
 /// their sockets. A [`Runtime`] of your own drops them when it is dropped.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// let answer = polliwog::block_on(async {
 ///     let task = polliwog::spawn(async { 42 }).unwrap();
 ///     task.await.unwrap()

@@ -44,7 +44,7 @@ const ONE_READER: u8 = 4;
 /// # Example
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// # #[cfg(unix)] {
 /// use mio::unix::pipe;
 /// use polliwog::Registered;
@@ -172,7 +172,7 @@ impl<S: Source> Registered<S> {
         }
     }
 
-    /// The reactor that this source is attached to.
+    /// Returns the reactor that this source is attached to.
     pub fn reactor(&self) -> &MioReactor {
         &self.reactor
     }
@@ -572,6 +572,9 @@ impl<S: Source + fmt::Debug> fmt::Debug for Registered<S> {
 fn gone() -> io::Error {
     io::Error::other("the source has been taken out")
 }
+
+#[cfg(unix)]
+pub(crate) mod name;
 
 #[cfg(all(test, unix))]
 mod tests;

@@ -89,7 +89,7 @@ impl MioReactor {
         }
     }
 
-    /// Whether the clock is paused.
+    /// Returns whether the clock is paused.
     pub fn is_paused(&self) -> bool {
         self.inner.paused.get().is_some()
     }
@@ -116,7 +116,7 @@ impl Runtime {
     /// Stops the clock: see [`time::pause`](pause).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -132,7 +132,7 @@ impl Runtime {
     /// Lets a paused clock go by itself again: see [`time::resume`](resume).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -145,10 +145,10 @@ impl Runtime {
         self.reactor().resume();
     }
 
-    /// Whether the clock is paused.
+    /// Returns whether the clock is paused.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;
     ///
     /// # fn main() -> std::io::Result<()> {

@@ -10,7 +10,7 @@ use polliwog_core::{Deadline, Instant};
 /// On hardware this is a timer peripheral:
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use polliwog::{Clock, Deadline, Instant};
 /// use core::time::Duration;
 /// # mod timer { pub fn micros() -> u64 { 0 } pub fn disarm() {} pub fn arm(_: u64) {} }
@@ -88,7 +88,7 @@ impl<C: Clock + ?Sized> Clock for &C {
 /// With feature `alloc` it can be cloned, and all clones show the same time.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use polliwog::{Clock, VirtualClock};
 /// use core::time::Duration;
 ///
@@ -112,7 +112,7 @@ struct State {
 }
 
 impl VirtualClock {
-    /// A clock that shows [`Instant::ZERO`] and jumps when nothing else is left to do.
+    /// Makes a clock that shows [`Instant::ZERO`] and jumps when nothing else is left to do.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -175,7 +175,7 @@ impl VirtualClock {
         self.state.paused.set(false);
     }
 
-    /// Whether the clock may not jump.
+    /// Returns whether the clock may not jump.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -220,7 +220,7 @@ pub struct WallClock {
 
 #[cfg(feature = "std")]
 impl WallClock {
-    /// A clock that starts now.
+    /// Makes a clock that starts now.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }

@@ -16,7 +16,7 @@ use crate::runtime::Runtime;
 /// inside another `block_on` (on bare metal, also while one runs elsewhere). Other threads take turns.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use polliwog::time::sleep;
 /// use core::time::Duration;
 ///
@@ -101,7 +101,7 @@ mod turn {
 /// panics, the seed is printed.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use polliwog::time::{sleep, timeout};
 /// use core::time::Duration;
 ///
@@ -120,7 +120,7 @@ pub fn test<F: Future>(seed: u64, body: F) -> F::Output {
 /// seed is printed, for [`test`](fn@test).
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// polliwog::test_seeds(0..100, |_| async {
 ///     let answer = polliwog::spawn(async { 41 }).unwrap();
 ///     assert_eq!(answer.await.unwrap() + 1, 42);

@@ -23,7 +23,7 @@ use crate::signal::Unpark;
 /// end it.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use polliwog::{Clock, Deadline, SpinReactor, Unpark};
 /// # mod cortex_m { pub mod asm { pub fn wfi() {} } }
 /// # fn reactor(clock: impl Clock) {

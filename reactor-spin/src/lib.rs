@@ -12,7 +12,7 @@
 //!   the real one.
 //!
 //! ```
-//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 //! use polliwog::net::{TcpListener, TcpStream};
 //! use polliwog::time::{sleep, timeout};
 //! use core::time::Duration;

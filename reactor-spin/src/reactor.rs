@@ -45,7 +45,7 @@ pub struct SpinReactor<C, I> {
 pub type VirtualReactor = SpinReactor<VirtualClock, Jump>;
 
 impl<C: Clock, I: Idle<C>> SpinReactor<C, I> {
-    /// A reactor with a flag of its own on the heap.
+    /// Makes a reactor with a flag of its own on the heap.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -64,7 +64,7 @@ impl<C: Clock, I: Idle<C>> SpinReactor<C, I> {
         }
     }
 
-    /// A reactor whose unparker sets a static flag. The flag must be no other reactor's at the
+    /// Makes a reactor whose unparker sets a static flag. The flag must be no other reactor's at the
     /// same time: whichever looks first would take the other's unpark away.
     ///
     /// ```
@@ -85,7 +85,7 @@ impl<C: Clock, I: Idle<C>> SpinReactor<C, I> {
         }
     }
 
-    /// The clock.
+    /// Returns the clock.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }

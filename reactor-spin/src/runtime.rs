@@ -30,7 +30,7 @@ pub const DEFAULT_MAX_TASKS: usize = 1 << 20;
 ///
 #[cfg_attr(feature = "alloc", doc = "```")]
 #[cfg_attr(not(feature = "alloc"), doc = "```ignore")]
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use polliwog::{Runtime, time::sleep};
 /// use core::time::Duration;
 ///
@@ -43,7 +43,7 @@ pub const DEFAULT_MAX_TASKS: usize = 1 << 20;
 ///
 #[cfg_attr(feature = "alloc", doc = "```")]
 #[cfg_attr(not(feature = "alloc"), doc = "```ignore")]
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use polliwog::{RunError, Runtime};
 ///
 /// let forever = Runtime::new(1).try_block_on(core::future::pending::<()>());
@@ -78,7 +78,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The seed of the order in which ready tasks are polled. Zero, the default, means the
+    /// Sets the seed of the order in which ready tasks are polled. Zero, the default, means the
     /// executor's plain order.
     ///
     /// Without feature `std` or `simulation` the order is always the plain one.
@@ -97,7 +97,7 @@ impl Builder {
         self
     }
 
-    /// How many tasks there can be at a time ([`DEFAULT_MAX_TASKS`]). Beyond it, spawning
+    /// Sets how many tasks there can be at a time ([`DEFAULT_MAX_TASKS`]). Beyond it, spawning
     /// fails. The future of [`Runtime::block_on`] is one of them, so there is room for one at
     /// least. A runtime in a [`TaskPool`] has the pool's limit.
     ///
@@ -115,7 +115,7 @@ impl Builder {
         self
     }
 
-    /// Whether the clock stands still at first: see [`VirtualClock::pause`].
+    /// Sets whether the clock stands still at first: see [`VirtualClock::pause`].
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -131,7 +131,7 @@ impl Builder {
         self
     }
 
-    /// Whether to wait for other threads when nothing is left to do, instead of failing with
+    /// Sets whether to wait for other threads when nothing is left to do, instead of failing with
     /// [`Stalled`]. See [`Jump::or_wait`].
     ///
     /// ```
@@ -150,7 +150,7 @@ impl Builder {
         self
     }
 
-    /// The network that is current while the runtime runs, in the place of one of its own.
+    /// Sets the network that is current while the runtime runs, in the place of one of its own.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -244,7 +244,7 @@ impl Default for Builder {
 }
 
 impl Runtime {
-    /// A runtime on the heap with this [seed](Builder::seed).
+    /// Makes a runtime on the heap with this [seed](Builder::seed).
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -257,7 +257,7 @@ impl Runtime {
         Self::builder().seed(seed).build()
     }
 
-    /// To choose more than the seed, or to make the runtime in static memory.
+    /// Returns a builder, to choose more than the seed, or to make the runtime in static memory.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -426,7 +426,7 @@ impl Runtime {
         self.spawner().try_spawn(future)
     }
 
-    /// What starts tasks on this thread.
+    /// Returns what starts tasks on this thread.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -442,7 +442,7 @@ impl Runtime {
         self.executor.spawner()
     }
 
-    /// What other threads use; see `Builder::wait_for_threads` (feature `std`).
+    /// Returns what other threads use; see `Builder::wait_for_threads` (feature `std`).
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -474,7 +474,7 @@ impl Runtime {
         self.executor.enter(f)
     }
 
-    /// The clock, to be paused or moved by hand.
+    /// Returns the clock, to be paused or moved by hand.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -490,7 +490,7 @@ impl Runtime {
         self.executor.reactor().clock()
     }
 
-    /// The virtual time.
+    /// Returns the virtual time.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -540,7 +540,7 @@ impl Runtime {
         self.clock().resume();
     }
 
-    /// The seed that the runtime was made with.
+    /// Returns the seed that the runtime was made with.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -554,7 +554,7 @@ impl Runtime {
         self.seed
     }
 
-    /// The network that is current while the runtime runs.
+    /// Returns the network that is current while the runtime runs.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -569,7 +569,7 @@ impl Runtime {
         &self.network
     }
 
-    /// The executor.
+    /// Returns the executor.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }

@@ -53,7 +53,7 @@ impl<'a> Unpark<'a> {
         Self(signal)
     }
 
-    /// Whether the park was asked to end. Stays so until the hook has returned.
+    /// Returns whether the park was asked to end. Stays so until the hook has returned.
     #[inline]
     pub fn is_set(&self) -> bool {
         self.0.is_set()

@@ -84,7 +84,7 @@ impl EmbassyTime {
         }
     }
 
-    /// The reactor, with the function that sleeps until an interrupt is pending.
+    /// Returns the reactor, with the function that sleeps until an interrupt is pending.
     ///
     /// It is called with interrupts masked and must return when one is pending nevertheless, be it at once;
     /// see [`Reactor`](Reactor#on-a-chip).

@@ -3,10 +3,12 @@
 use core::arch::asm;
 use core::convert::Infallible;
 use core::ptr::without_provenance_mut;
+#[cfg(feature = "interrupt-executors")]
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::task::Waker;
 use core::time::Duration;
 
+use super::rounds::Rounds;
 use crate::interrupt::masked;
 use crate::unpark::Flag;
 use crate::{Deadline, Instant, Reactor};
@@ -14,16 +16,15 @@ use crate::{Deadline, Instant, Reactor};
 const CSR: *mut u32 = without_provenance_mut(0xE000_E010);
 const RVR: *mut u32 = without_provenance_mut(0xE000_E014);
 const CVR: *mut u32 = without_provenance_mut(0xE000_E018);
-const ICSR: *mut u32 = without_provenance_mut(0xE000_ED04);
 /// Enabled, with an interrupt, by the processor's clock.
 const RUN: u32 = 7;
-/// The handler is about to run.
-const PENDSTSET: u32 = 1 << 26;
+/// The counter has come round since this was last read: reading it clears it.
+const COUNTFLAG: u32 = 1 << 16;
 /// The counter has 24 bits.
 const MOST: u32 = 1 << 24;
 
-/// How often the counter has come round: 32 bits of that, which is years at any useful rate.
-static ROUNDS: AtomicU32 = AtomicU32::new(0);
+/// How often the counter has come round. Touched with interrupts masked.
+static ROUNDS: Rounds = Rounds::new();
 static UNPARK: Flag = Flag::new();
 
 /// A reactor by the SysTick timer, which every Cortex-M has: nothing to write for a board but two
@@ -73,7 +74,7 @@ impl SysTick {
             "SysTick counts from 2 to 16 777 216 cycles in a tick"
         );
         write(CSR, 0);
-        ROUNDS.store(0, Ordering::Relaxed);
+        ROUNDS.set(0);
         write(RVR, period - 1);
         write(CVR, 0);
         write(CSR, RUN);
@@ -88,18 +89,30 @@ impl SysTick {
         }
     }
 
-    /// Counts the ticks: to be called by the exception `SysTick`, and by nothing else.
+    /// Counts the ticks: to be called by the exception `SysTick`, before the next tick. Any other call is
+    /// harmless.
     #[inline]
     pub fn on_interrupt() {
-        // The only one to write. It has no compare-and-swap to rely on.
-        let rounds = ROUNDS.load(Ordering::Relaxed);
-        ROUNDS.store(rounds.wrapping_add(1), Ordering::Relaxed);
+        masked(|| {
+            count_rounds();
+        });
     }
 }
 
+/// Counts a round that has not been counted, and returns their number. With interrupts masked, and by
+/// whoever comes first: a handler that reads the time may have interrupted the timer's own, before that has
+/// done anything.
+fn count_rounds() -> u64 {
+    let mut rounds = ROUNDS.get();
+    if read(CSR) & COUNTFLAG != 0 {
+        rounds += 1;
+        ROUNDS.set(rounds);
+    }
+    rounds
+}
+
 /// What the counter shows, but for zero. It gets there with the end of a round and stays for a cycle, in
-/// which nobody can tell which round that is: the interrupt becomes pending at about the same time
-/// (ARMv7-M, B3.3.1).
+/// which nobody can tell which round that is: the flag is set at about the same time (ARMv7-M, B3.3.1).
 fn shown() -> u32 {
     // A timer that stands still may stay there.
     for _ in 0..1000 {
@@ -114,14 +127,14 @@ fn shown() -> u32 {
 /// The time since the timer was started, which has so many cycles in a tick and in a second.
 fn time(period: u32, hz: u32) -> Instant {
     let cycles = masked(|| {
+        let before = count_rounds();
         let mut left = shown();
-        let mut rounds = ROUNDS.load(Ordering::Relaxed);
-        if read(ICSR) & PENDSTSET != 0 {
-            // It has come round, perhaps since the first reading: read again after that.
+        let rounds = count_rounds();
+        if rounds != before {
+            // It has come round, before or since that reading: read again after it.
             left = shown();
-            rounds = rounds.wrapping_add(1);
         }
-        u64::from(rounds) * u64::from(period) + u64::from(period.saturating_sub(left))
+        rounds * u64::from(period) + u64::from(period.saturating_sub(left))
     });
     // In two steps, since nanoseconds times hertz would not last for a minute.
     let hz = u64::from(hz);

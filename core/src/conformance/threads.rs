@@ -134,7 +134,7 @@ impl Wake for Unpark {
 }
 
 impl ThreadReactor {
-    /// A reactor for this thread.
+    /// Makes a reactor for this thread.
     pub fn new() -> Self {
         Self {
             start: time::Instant::now(),

@@ -116,6 +116,15 @@ pub struct SpawnError(SpawnErrorKind);
 
 impl SpawnError {
     /// Which limit was hit.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::SpawnErrorKind;
+    ///
+    /// // Outside of any executor.
+    /// let error = polliwog::spawn(async {}).unwrap_err();
+    /// assert_eq!(error.kind(), SpawnErrorKind::NoExecutor);
+    /// ```
     pub const fn kind(&self) -> SpawnErrorKind {
         self.0
     }
@@ -178,11 +187,24 @@ impl<T> TrySpawnError<T> {
     }
 
     /// Which limit was hit.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// let error = polliwog::try_spawn(async {}).unwrap_err();
+    /// println!("{:?}", error.kind());
+    /// ```
     pub const fn kind(&self) -> SpawnErrorKind {
         self.kind
     }
 
     /// The error without the future: to pass on while the future is kept.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// let refused = polliwog::try_spawn(async {}).unwrap_err();
+    /// let error: polliwog::SpawnError = refused.error(); // while `refused` keeps the future
+    /// println!("{error}");
+    /// ```
     pub const fn error(&self) -> SpawnError {
         SpawnError(self.kind)
     }
@@ -193,6 +215,17 @@ impl<T> TrySpawnError<T> {
     }
 
     /// The future, the closure or the arguments, unharmed.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// polliwog::block_on(async {
+    ///     let refused = std::thread::spawn(|| {
+    ///         // No executor runs on this thread.
+    ///         polliwog::try_spawn(async { 7 }).is_err()
+    ///     });
+    ///     assert!(refused.join().unwrap());
+    /// });
+    /// ```
     pub fn into_inner(self) -> T {
         self.value
     }

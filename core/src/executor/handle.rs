@@ -12,6 +12,17 @@ use super::spawner::Spawner;
 ///
 /// `Send`, `Sync` and a plain pair of words. It keeps nothing alive: once the executor has been
 /// dropped, every call says so.
+///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// use polliwog::Handle;
+///
+/// polliwog::block_on(async {
+///     let handle = Handle::current().unwrap();
+///     // It may go to any thread or interrupt handler.
+///     std::thread::spawn(move || handle.is_alive()).join().unwrap();
+/// });
+/// ```
 #[derive(Clone, Copy)]
 pub struct Handle {
     core: &'static Core,
@@ -31,6 +42,15 @@ impl Handle {
     /// The handle of the executor that runs on this thread now; or else (feature `std`) of the one
     /// on whose behalf the calling code runs, as `Handle::enter` has said: that of its runtime in a
     /// job of the blocking pool.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Handle;
+    ///
+    /// polliwog::block_on(async {
+    ///     assert!(Handle::current().is_some_and(|handle| handle.is_alive()));
+    /// });
+    /// ```
     pub fn current() -> Option<Self> {
         let own = Spawner::current().map(|spawner| spawner.handle());
         #[cfg(feature = "std")]
@@ -39,6 +59,16 @@ impl Handle {
     }
 
     /// [`current`](Self::current), with an error that `?` passes on.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Handle;
+    ///
+    /// polliwog::block_on(async {
+    ///     let handle = Handle::try_current().unwrap();
+    ///     assert!(handle.is_alive());
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -57,6 +87,15 @@ impl Handle {
 
     /// Ends the executor's park, this one or none: for a reactor's own use, or to make it look
     /// at its clock. Returns `false` if the executor is gone.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Handle;
+    ///
+    /// polliwog::block_on(async {
+    ///     Handle::current().unwrap().unpark();
+    /// });
+    /// ```
     pub fn unpark(&self) -> bool {
         let alive = self.is_alive();
         if alive {
@@ -66,6 +105,15 @@ impl Handle {
     }
 
     /// Whether the executor still exists.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Handle;
+    ///
+    /// polliwog::block_on(async {
+    ///     assert!(Handle::current().unwrap().is_alive());
+    /// });
+    /// ```
     pub fn is_alive(&self) -> bool {
         self.core.epoch() == self.epoch
     }

@@ -153,6 +153,17 @@ impl Handle {
     /// waits for a free one. A future that is not `Send` can be made on the executor's thread:
     /// see [`spawn_with`](Self::spawn_with).
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Handle;
+    ///
+    /// polliwog::block_on(async {
+    ///     let handle = Handle::current().unwrap();
+    ///     let thread = std::thread::spawn(move || handle.spawn(async { 6 * 7 }));
+    ///     assert_eq!(thread.join().unwrap().unwrap().await.unwrap(), 42);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SpawnErrorKind::Closed`] if the executor is gone, [`SpawnErrorKind::InboxFull`] if as
@@ -190,6 +201,23 @@ impl Handle {
 
     /// Makes a future on the executor's thread and spawns it there. The closure has to be
     /// `Send`, the future need not be.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Handle;
+    /// use std::rc::Rc;
+    ///
+    /// polliwog::block_on(async {
+    ///     let handle = Handle::current().unwrap();
+    ///     let thread = std::thread::spawn(move || {
+    ///         handle.spawn_with(|| {
+    ///             let local = Rc::new(7); // never leaves the executor's thread
+    ///             async move { *local }
+    ///         })
+    ///     });
+    ///     assert_eq!(thread.join().unwrap().unwrap().await.unwrap(), 7);
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -397,6 +425,16 @@ impl<T: Send + 'static> Drop for Task<T> {
 ///
 /// Dropping it detaches the task.
 ///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// use polliwog::{Handle, RemoteHandle};
+///
+/// polliwog::block_on(async {
+///     let task: RemoteHandle<u32> = Handle::current().unwrap().spawn(async { 7 }).unwrap();
+///     assert_eq!(task.await.unwrap(), 7);
+/// });
+/// ```
+///
 /// # Cancel safety
 ///
 /// Giving up the wait loses nothing; it may be polled again later.
@@ -414,6 +452,18 @@ pub struct RemoteHandle<T> {
 impl<T> RemoteHandle<T> {
     /// Asks for the task's end: see [`AbortHandle::abort`]. A task that still waits for a free
     /// slot never starts.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Handle;
+    ///
+    /// polliwog::block_on(async {
+    ///     let handle = Handle::current().unwrap();
+    ///     let task = handle.spawn(std::future::pending::<()>()).unwrap();
+    ///     task.abort();
+    ///     assert!(task.await.is_err());
+    /// });
+    /// ```
     pub fn abort(&self) {
         let mut state = self.shared.lock();
         state.aborted = true;
@@ -425,6 +475,16 @@ impl<T> RemoteHandle<T> {
     }
 
     /// Whether the task has ended.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Handle;
+    ///
+    /// polliwog::block_on(async {
+    ///     let task = Handle::current().unwrap().spawn(async {}).unwrap();
+    ///     assert!(!task.is_finished()); // it has not begun
+    /// });
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.shared.lock().done
     }

@@ -30,7 +30,8 @@ mod spawner;
 pub(crate) mod state;
 #[cfg(any(lean, all(test, not(loom))))]
 mod stride;
-#[cfg(not(lean))]
+#[cfg_attr(lean, path = "turn/single.rs")]
+#[cfg_attr(not(lean), path = "turn/multi.rs")]
 mod turn;
 
 use ::core::fmt;
@@ -97,6 +98,17 @@ pub struct Executor<R: Reactor> {
 impl<R: Reactor> Executor<R> {
     /// An executor over static memory. All its tasks go into `pool`'s slots.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Executor, TaskPool, conformance::ThreadReactor};
+    ///
+    /// static POOL: TaskPool<8, 256> = TaskPool::new();
+    /// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+    /// // A pool has one executor at a time.
+    /// assert!(Executor::new(&POOL, ThreadReactor::new()).is_err());
+    /// # drop(executor);
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ClaimError`] while another executor has the pool. A pool whose executor was dropped
@@ -109,6 +121,17 @@ impl<R: Reactor> Executor<R> {
     }
 
     /// An executor over static memory, or the reactor back: [`new`](Self::new) without a loss.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Executor, TaskPool, conformance::ThreadReactor};
+    ///
+    /// static POOL: TaskPool<8, 256> = TaskPool::new();
+    /// let executor = Executor::try_new(&POOL, ThreadReactor::new()).unwrap();
+    /// let refused = Executor::try_new(&POOL, ThreadReactor::new()).unwrap_err();
+    /// let _reactor: ThreadReactor = refused.into_inner();
+    /// # drop(executor);
+    /// ```
     ///
     /// # Errors
     ///
@@ -130,6 +153,14 @@ impl<R: Reactor> Executor<R> {
     /// An executor on the heap, for up to `max_tasks` tasks. Slots are allocated in blocks of
     /// `usize::BITS` as they are needed. They are never given back to the allocator but are
     /// used by the executors to come.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Executor, conformance::ThreadReactor};
+    ///
+    /// let executor = Executor::with_capacity(1_000, ThreadReactor::new());
+    /// assert_eq!(executor.block_on(async { 7 }), 7);
+    /// ```
     #[cfg(feature = "alloc")]
     pub fn with_capacity(max_tasks: usize, reactor: R) -> Self {
         let unparker = reactor.unparker();
@@ -154,21 +185,61 @@ impl<R: Reactor> Executor<R> {
     }
 
     /// What starts tasks on this thread.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Executor, TaskPool, conformance::ThreadReactor};
+    ///
+    /// static POOL: TaskPool<8, 256> = TaskPool::new();
+    /// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+    /// let task = executor.spawner().spawn(async { 7 }).unwrap();
+    /// assert_eq!(executor.block_on(task).unwrap(), 7);
+    /// ```
     pub fn spawner(&self) -> Spawner {
         Spawner::new(self.claim)
     }
 
     /// What other threads and interrupt handlers use.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Executor, TaskPool, conformance::ThreadReactor};
+    ///
+    /// static POOL: TaskPool<8, 256> = TaskPool::new();
+    /// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+    /// let handle = executor.handle();
+    /// drop(executor);
+    /// assert!(!handle.is_alive());
+    /// ```
     pub fn handle(&self) -> Handle {
         self.spawner().handle()
     }
 
     /// Counters: live tasks, capacity, polls, refused spawns.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Executor, TaskPool, conformance::ThreadReactor};
+    ///
+    /// static POOL: TaskPool<8, 256> = TaskPool::new();
+    /// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+    /// println!("{:?}", executor.stats());
+    /// ```
     pub fn stats(&self) -> Stats {
         self.spawner().stats()
     }
 
     /// The live tasks, one after the other.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Executor, TaskPool, conformance::ThreadReactor};
+    ///
+    /// static POOL: TaskPool<8, 256> = TaskPool::new();
+    /// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+    /// executor.spawner().spawn(async {}).unwrap().detach();
+    /// assert_eq!(executor.tasks().count(), 1);
+    /// ```
     pub fn tasks(&self) -> Tasks {
         self.spawner().tasks()
     }
@@ -205,6 +276,16 @@ impl<R: Reactor> Executor<R> {
     ///
     /// It does not run meanwhile: what waits for one of its tasks or timers in `f`, by another library's
     /// `block_on`, waits for ever. [`block_on`](Self::block_on) runs it.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Executor, TaskPool, conformance::ThreadReactor};
+    ///
+    /// static POOL: TaskPool<8, 256> = TaskPool::new();
+    /// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+    /// let task = executor.enter(|| polliwog::spawn(async { 7 })).unwrap();
+    /// assert_eq!(executor.block_on(task).unwrap(), 7);
+    /// ```
     pub fn enter<T>(&self, f: impl FnOnce() -> T) -> T {
         let _entered = self.entered();
         f()
@@ -228,6 +309,17 @@ impl<R: Reactor> Executor<R> {
     /// Runs until [`Handle::shutdown`] is called; waits when nothing is ready. Returns at once
     /// if it has been called already. Tasks that are left stay as they are.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Executor, TaskPool, conformance::ThreadReactor};
+    ///
+    /// static POOL: TaskPool<8, 256> = TaskPool::new();
+    /// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+    /// let handle = executor.handle();
+    /// executor.spawner().spawn(async move { handle.shutdown() }).unwrap().detach();
+    /// executor.run().unwrap(); // until then
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`RunError::Reactor`], or [`RunError::Nested`] inside a task of this executor.
@@ -239,6 +331,16 @@ impl<R: Reactor> Executor<R> {
     /// Runs until `future` is ready, and the other tasks meanwhile; waits when nothing is ready.
     ///
     /// The future takes a slot like any task. It need not be `'static`.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Executor, TaskPool, conformance::ThreadReactor};
+    ///
+    /// static POOL: TaskPool<8, 256> = TaskPool::new();
+    /// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+    /// let name = String::from("tadpole"); // the future may borrow
+    /// assert_eq!(executor.block_on(async { name.len() }), 7);
+    /// ```
     ///
     /// # Panics
     ///
@@ -256,6 +358,15 @@ impl<R: Reactor> Executor<R> {
 
     /// Runs until `future` is ready: [`block_on`](Self::block_on) with errors.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Executor, TaskPool, conformance::ThreadReactor};
+    ///
+    /// static POOL: TaskPool<8, 256> = TaskPool::new();
+    /// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+    /// assert_eq!(executor.try_block_on(async { 7 }).unwrap(), 7);
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`RunError`]; the future is dropped then.
@@ -270,6 +381,17 @@ impl<R: Reactor> Executor<R> {
 
     /// Runs until no task is ready and the reactor, looked at without waiting, has nothing
     /// either. Returns how many polls that took.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Executor, TaskPool, conformance::ThreadReactor};
+    ///
+    /// static POOL: TaskPool<8, 256> = TaskPool::new();
+    /// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+    /// let task = executor.spawner().spawn(polliwog::yield_now()).unwrap();
+    /// assert_eq!(executor.run_until_stalled().unwrap(), 2); // polls
+    /// assert!(task.is_finished());
+    /// ```
     ///
     /// # Errors
     ///
@@ -291,6 +413,16 @@ impl<R: Reactor> Executor<R> {
 
     /// One turn: looks at the reactor and the timers without waiting, then polls the tasks that
     /// are ready by then, each once. Returns how many polls that took.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Executor, TaskPool, conformance::ThreadReactor};
+    ///
+    /// static POOL: TaskPool<8, 256> = TaskPool::new();
+    /// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+    /// executor.spawner().spawn(async {}).unwrap().detach();
+    /// assert_eq!(executor.tick().unwrap(), 1); // poll
+    /// ```
     ///
     /// # Errors
     ///

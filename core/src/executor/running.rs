@@ -2,27 +2,22 @@
 
 use super::RunError;
 use super::context::Entered;
-#[cfg(not(lean))]
+#[cfg(feature = "std")]
 use super::core;
 use super::core::Core;
-#[cfg(feature = "std")]
-use super::deadlock::BeforeWait;
 use super::pace::Pace;
-use crate::interrupt::masked;
 use crate::reactor::{Deadline, Reactor};
 use crate::task::slot::Tenant;
-#[cfg(lean)]
-use crate::task::{ready::Block, run};
 use crate::time::Instant;
 
 /// A run of the executor, from [`Executor::begin`] until dropped.
 pub(super) struct Running<'a, R: Reactor> {
     pub(super) core: &'static Core,
-    reactor: &'a R,
+    pub(super) reactor: &'a R,
     /// Polls since the last look at the clock.
     #[cfg(lean)]
-    polled: u32,
-    pace: Pace,
+    pub(super) polled: u32,
+    pub(super) pace: Pace,
     _entered: Entered,
 }
 
@@ -79,7 +74,6 @@ impl<'a, R: Reactor> Running<'a, R> {
         let core = self.core;
         loop {
             // Tasks that wake one another in turn stay in here.
-            #[cfg(all(threads, not(lean)))]
             while let Some(ended) = self.short_turn(core) {
                 if (ended? || root.is_none()) && self.is_done(root) {
                     return Ok(());
@@ -95,20 +89,11 @@ impl<'a, R: Reactor> Running<'a, R> {
     }
 
     #[inline]
-    fn is_done(&self, root: Option<Tenant>) -> bool {
+    pub(super) fn is_done(&self, root: Option<Tenant>) -> bool {
         match root {
             Some(task) => !task.slot.is_tenant(task.generation),
             None => self.core.is_shutdown(),
         }
-    }
-
-    /// Whether there is something to do for certain. What is left out, [`wait`](Self::wait) looks at.
-    #[inline]
-    fn is_busy(&self, core: &Core) -> bool {
-        #[cfg(all(threads, not(lean)))]
-        return core.state.ready.has_local();
-        #[cfg(not(all(threads, not(lean))))]
-        return self.is_ready(core);
     }
 
     /// Whether there is anything to do without waiting.
@@ -125,47 +110,8 @@ impl<'a, R: Reactor> Running<'a, R> {
     /// has freed a slot that such a task waits for.
     #[cfg(feature = "std")]
     #[cold]
-    fn has_mail(&self) -> bool {
+    pub(super) fn has_mail(&self) -> bool {
         self.core.has_signal(core::INBOX) || self.core.has_free_slot()
-    }
-
-    /// Polls what is ready now, each task once, then looks at the reactor if it is time. Whether
-    /// a task has ended is not known.
-    #[cfg(lean)]
-    #[inline]
-    pub(super) fn turn(&mut self, _: &Core) -> Result<bool, RunError<R::Error>> {
-        self.counted_turn()?;
-        Ok(true)
-    }
-
-    /// As [`turn`](Self::turn); returns the number of polls.
-    #[cfg(lean)]
-    #[inline]
-    pub(super) fn counted_turn(&mut self) -> Result<usize, RunError<R::Error>> {
-        let core = self.core;
-        let block = core.first_block();
-        let mut polls = 0_u32;
-        // SAFETY: the executor's own block. `begin` has entered the context on the executor's
-        // level, and only one run exists, so no task is being polled.
-        unsafe {
-            Block::sweep(block, core.words(), |slot| {
-                polls += u32::from(run::attend(slot));
-            });
-        }
-        self.polled += polls;
-        if R::HAS_CLOCK && self.polled >= self.pace.polls() {
-            self.look_if_time()?;
-        }
-        Ok(polls as usize)
-    }
-
-    #[inline]
-    fn put_off_look(&mut self) {
-        self.core.look_after(self.pace.polls());
-        #[cfg(lean)]
-        {
-            self.polled = 0;
-        }
     }
 
     /// Reads the clock and looks at the reactor, if it is time: whether it has.
@@ -193,7 +139,7 @@ impl<'a, R: Reactor> Running<'a, R> {
     }
 
     /// What follows a look at the reactor; `now` is the time, if it is known.
-    fn looked(
+    pub(super) fn looked(
         &mut self,
         parked: Result<(), R::Error>,
         mut now: Option<Instant>,
@@ -219,7 +165,7 @@ impl<'a, R: Reactor> Running<'a, R> {
 
     /// Fires the timers whose time has come. Returns the time.
     #[inline(never)]
-    fn fire(&mut self) -> Instant {
+    pub(super) fn fire(&mut self) -> Instant {
         let now = self.reactor.now();
         self.core.note_time(now, self.reactor.resolution());
         self.core.fire(now);
@@ -228,72 +174,10 @@ impl<'a, R: Reactor> Running<'a, R> {
 
     /// When the next timer is due.
     #[inline]
-    fn deadline(&self) -> Deadline {
+    pub(super) fn deadline(&self) -> Deadline {
         match self.core.next_deadline() {
             Some(deadline) if R::HAS_CLOCK => Deadline::At(deadline),
             _ => Deadline::Never,
         }
-    }
-
-    /// Waits until there is something to do. `false`: there is already, so it has not waited.
-    fn wait(&mut self, root: Option<Tenant>) -> Result<bool, RunError<R::Error>> {
-        let core = self.core;
-        #[cfg(feature = "std")]
-        match core.deadlocks.before_wait() {
-            BeforeWait::Wait => {}
-            BeforeWait::Look => return self.look(Deadline::Now).map(|()| true),
-            BeforeWait::GoOn => return Ok(false),
-        }
-        let until = self.deadline();
-        // The end of `root` would have been seen before: it comes in a turn.
-        #[cfg(lean)]
-        {
-            if self.is_done(root) {
-                return Ok(false);
-            }
-            // What a handler can do shows in the ready bytes, so nothing has to be announced.
-            let parked = masked(|| match core.is_pending() {
-                true => Ok(()),
-                false => self.reactor.park(until),
-            });
-            self.pace.waited();
-            self.looked(parked, None)?;
-        }
-        #[cfg(not(lean))]
-        {
-            let reasons = match root {
-                Some(_) => core::INBOX,
-                None => core::INBOX | core::SHUTDOWN,
-            };
-            let _announced = Announced(core);
-            let parked = masked(|| {
-                // Announce first, then look again at everything that others can set.
-                if !core.state.ready.announce_park() || core.has_signal(reasons) {
-                    return None;
-                }
-                #[cfg(feature = "std")]
-                if core.has_signal(core::BACKLOG) && self.has_mail() {
-                    return None;
-                }
-                Some(self.reactor.park(until))
-            });
-            let Some(parked) = parked else {
-                return Ok(false);
-            };
-            self.pace.waited();
-            self.looked(parked, None)?;
-        }
-        Ok(true)
-    }
-}
-
-/// Takes the announcement of a park back, also when a panic of a waker passes through.
-#[cfg(not(lean))]
-struct Announced(&'static Core);
-
-#[cfg(not(lean))]
-impl Drop for Announced {
-    fn drop(&mut self) {
-        self.0.state.ready.unannounce_park();
     }
 }

@@ -24,6 +24,20 @@ use crate::time::Instant;
 ///
 /// A plain pair of words; copy it into tasks as needed. Once the executor has been dropped it
 /// gives [`SpawnErrorKind::Closed`].
+///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// use polliwog::Spawner;
+///
+/// polliwog::block_on(async {
+///     async fn start_workers(spawner: &Spawner) {
+///         for worker in 0..3 {
+///             spawner.spawn(async move { println!("worker {worker}") }).unwrap().detach();
+///         }
+///     }
+///     start_workers(&Spawner::current().unwrap()).await;
+/// });
+/// ```
 #[derive(Clone, Copy)]
 pub struct Spawner {
     executor: CoreRef,
@@ -39,6 +53,15 @@ impl Spawner {
     }
 
     /// The executor that runs on this thread now, if any.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Spawner;
+    ///
+    /// polliwog::block_on(async {
+    ///     assert!(Spawner::current().is_some());
+    /// });
+    /// ```
     pub fn current() -> Option<Self> {
         context::current().map(Self::new)
     }
@@ -48,6 +71,16 @@ impl Spawner {
     ///
     /// The future need not be `Send`: it stays on this thread. It is polled for the first time
     /// in the next turn of the run loop.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Spawner;
+    ///
+    /// polliwog::block_on(async {
+    ///     let task = Spawner::current().unwrap().spawn(async { 7 }).unwrap();
+    ///     assert_eq!(task.await.unwrap(), 7);
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -69,6 +102,16 @@ impl Spawner {
 
     /// Spawns a task, or gives the future back: [`spawn`](Self::spawn) without a loss.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Spawner;
+    ///
+    /// polliwog::block_on(async {
+    ///     let task = Spawner::current().unwrap().try_spawn(async { 7 });
+    ///     assert_eq!(task.ok().unwrap().await.unwrap(), 7);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// A [`TrySpawnError`] that names the limit and holds the future.
@@ -89,6 +132,17 @@ impl Spawner {
     }
 
     /// Spawns a task that [`Executor::tasks`](super::Executor::tasks) lists by this name.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Spawner;
+    ///
+    /// polliwog::block_on(async {
+    ///     let spawner = Spawner::current().unwrap();
+    ///     let task = spawner.spawn_named("tadpole", async { 7 }).unwrap();
+    ///     assert_eq!(task.await.unwrap(), 7);
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -138,6 +192,16 @@ impl Spawner {
 
     /// Spawns a task into a body of the executor's [`TaskPool`]; the pool is named so that a
     /// future that does not fit fails to compile instead of at run time.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Executor, TaskPool, conformance::ThreadReactor};
+    ///
+    /// static POOL: TaskPool<4, 256> = TaskPool::new();
+    /// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+    /// let task = executor.spawner().spawn_in(&POOL, async { 7 }).unwrap();
+    /// assert_eq!(executor.block_on(task).unwrap(), 7);
+    /// ```
     ///
     /// # Errors
     ///
@@ -292,11 +356,30 @@ impl Spawner {
     }
 
     /// The same executor for other threads and interrupt handlers.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Handle, Spawner};
+    ///
+    /// polliwog::block_on(async {
+    ///     let handle: Handle = Spawner::current().unwrap().handle();
+    ///     assert!(handle.is_alive());
+    /// });
+    /// ```
     pub fn handle(&self) -> Handle {
         Handle::new(self.executor.shared(), self.executor.epoch())
     }
 
     /// The time on the executor's clock; `None` unless the executor runs right now.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Spawner;
+    ///
+    /// polliwog::block_on(async {
+    ///     assert!(Spawner::current().unwrap().now().is_some());
+    /// });
+    /// ```
     pub fn now(&self) -> Option<Instant> {
         self.executor.get()?.now()
     }
@@ -307,11 +390,31 @@ impl Spawner {
     }
 
     /// Counters: live tasks, capacity, polls, refused spawns. All zero once the executor is gone.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Spawner;
+    ///
+    /// polliwog::block_on(async {
+    ///     println!("{:?}", Spawner::current().unwrap().stats());
+    /// });
+    /// ```
     pub fn stats(&self) -> Stats {
         Stats::of(self.executor)
     }
 
     /// The live tasks, one after the other. Empty once the executor is gone.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Spawner;
+    ///
+    /// polliwog::block_on(async {
+    ///     for task in Spawner::current().unwrap().tasks() {
+    ///         println!("{task:?}");
+    ///     }
+    /// });
+    /// ```
     pub fn tasks(&self) -> Tasks {
         Tasks::of(self.executor)
     }
@@ -342,6 +445,14 @@ impl fmt::Debug for Spawner {
 
 /// Spawns a task on the executor that runs on this thread: [`Spawner::spawn`].
 ///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// polliwog::block_on(async {
+///     let task = polliwog::spawn(async { 7 }).unwrap();
+///     assert_eq!(task.await.unwrap(), 7);
+/// });
+/// ```
+///
 /// # Errors
 ///
 /// A [`SpawnError`] that names the limit; [`SpawnErrorKind::NoExecutor`] outside of any executor.
@@ -362,6 +473,16 @@ where
 
 /// Spawns a task on the executor that runs on this thread, or gives the future back:
 /// [`Spawner::try_spawn`].
+///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// polliwog::block_on(async {
+///     match polliwog::try_spawn(async { 7 }) {
+///         Ok(task) => assert_eq!(task.await.unwrap(), 7),
+///         Err(refused) => assert_eq!(refused.into_inner().await, 7), // the future is back
+///     }
+/// });
+/// ```
 ///
 /// # Errors
 ///

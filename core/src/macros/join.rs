@@ -23,7 +23,7 @@ impl<F: Future> MaybeDone<F> {
         Self::Future { future }
     }
 
-    /// Whether it has ended, after a poll if it had not.
+    /// Returns whether it has ended, after a poll if it had not.
     #[doc(hidden)]
     #[inline]
     pub fn poll_done(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
@@ -41,7 +41,7 @@ impl<F: Future> MaybeDone<F> {
         }
     }
 
-    /// The output, once.
+    /// Returns the output, once.
     #[doc(hidden)]
     #[inline]
     pub fn take(self: Pin<&mut Self>) -> Option<F::Output> {
@@ -53,7 +53,7 @@ impl<F: Future> MaybeDone<F> {
 }
 
 impl<T, E, F: Future<Output = Result<T, E>>> MaybeDone<F> {
-    /// The error, if it has ended with one.
+    /// Returns the error, if it has ended with one.
     #[doc(hidden)]
     #[inline]
     pub fn take_error(self: Pin<&mut Self>) -> Option<E> {
@@ -63,7 +63,7 @@ impl<T, E, F: Future<Output = Result<T, E>>> MaybeDone<F> {
         }
     }
 
-    /// The value of one that has ended with one, once.
+    /// Returns the value of one that has ended with one, once.
     #[doc(hidden)]
     #[inline]
     pub fn take_value(self: Pin<&mut Self>) -> Option<T> {

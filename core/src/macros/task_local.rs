@@ -139,7 +139,7 @@ impl<T: 'static> LocalKey<T> {
             .ok_or(AccessError(()))
     }
 
-    /// The value of the task that runs.
+    /// Returns the value of the task that runs.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -230,7 +230,7 @@ pin_project! {
 }
 
 impl<T: 'static, F> TaskLocalFuture<T, F> {
-    /// The value, which the future then has no longer.
+    /// Returns the value, which the future then has no longer.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

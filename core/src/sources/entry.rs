@@ -21,7 +21,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// A free row.
+    /// Makes a free row.
     pub const fn new() -> Self {
         Self {
             waiters: Waiters::new(),
@@ -53,7 +53,7 @@ impl Entry {
         self.waiters.take(Readiness::ALL)
     }
 
-    /// What the source is ready for, as far as is known.
+    /// Returns what the source is ready for, as far as is known.
     #[inline]
     pub fn ready(&self) -> Readiness {
         Readiness::from_bits(self.state.get() as u8)
@@ -76,7 +76,7 @@ impl Entry {
         self.waiters.take_only(ready, || state & ONE_READER != 0)
     }
 
-    /// Whether an event is news for one reader only, as that of a connection to be accepted is.
+    /// Sets whether an event is news for one reader only, as that of a connection to be accepted is.
     ///
     /// Whoever is woken then, and either leaves something for others or gives up, has to wake the
     /// [next](Self::next_reader).
@@ -155,12 +155,12 @@ impl Entry {
         self.waiters.forget(direction, id)
     }
 
-    /// Whether this waiter waits in `direction`.
+    /// Returns whether this waiter waits in `direction`.
     pub fn waits(&self, direction: Direction, id: WaiterId) -> bool {
         self.waiters.waits(direction, id)
     }
 
-    /// Whether anybody waits in `direction`.
+    /// Returns whether anybody waits in `direction`.
     pub fn is_waited_for(&self, direction: Direction) -> bool {
         !self.waiters.is_empty(direction)
     }

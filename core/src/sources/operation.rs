@@ -145,7 +145,7 @@ pin_project! {
 }
 
 impl<'a, T: Waited, F> Operation<'a, T, F, Reads> {
-    /// An operation that waits to read.
+    /// Makes an operation that waits to read.
     #[inline]
     pub fn read<U>(source: &'a T, poll: F) -> Self
     where
@@ -156,7 +156,7 @@ impl<'a, T: Waited, F> Operation<'a, T, F, Reads> {
 }
 
 impl<'a, T: Waited, F> Operation<'a, T, F, Writes> {
-    /// An operation that waits to write.
+    /// Makes an operation that waits to write.
     #[inline]
     pub fn write<U>(source: &'a T, poll: F) -> Self
     where

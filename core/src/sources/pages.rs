@@ -70,13 +70,13 @@ impl fmt::Debug for Pages {
 pub struct Page([Entry; PAGE]);
 
 impl Page {
-    /// The row whose index in the table is `index`, if the page is the one that has it.
+    /// Returns the row whose index in the table is `index`, if the page is the one that has it.
     #[inline]
     pub fn row(&self, index: usize) -> &Entry {
         &self.0[usize::from(index as u8)]
     }
 
-    /// The name of the source that the row at `index` belongs to now.
+    /// Returns the name of the source that the row at `index` belongs to now.
     pub fn token(&self, index: u32) -> Token {
         Token {
             index,
@@ -92,7 +92,7 @@ impl fmt::Debug for Page {
 }
 
 impl Sources<Pages> {
-    /// The page that has a source's row. What the row says is about that source until it is
+    /// Returns the page that has a source's row. What the row says is about that source until it is
     /// [removed](Self::remove). From then on the row must not be changed by way of the page: the table
     /// has its own use for it, and would give rows out wrongly.
     pub fn page(&self, token: Token) -> Option<Rc<Page>> {

@@ -52,7 +52,7 @@ impl Readiness {
         Readiness(bits)
     }
 
-    /// Whether nothing is set.
+    /// Returns whether nothing is set.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -65,7 +65,7 @@ impl Readiness {
         self.0 == 0
     }
 
-    /// Whether all of `other` is set.
+    /// Returns whether all of `other` is set.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -80,7 +80,7 @@ impl Readiness {
         self.0 & other.0 == other.0
     }
 
-    /// Whether any of `other` is set.
+    /// Returns whether any of `other` is set.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -94,7 +94,7 @@ impl Readiness {
         self.0 & other.0 != 0
     }
 
-    /// Whether a reader has something to do: data, the end of the stream, or an error.
+    /// Returns whether a reader has something to do: data, the end of the stream, or an error.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -108,7 +108,7 @@ impl Readiness {
         self.intersects(Self::READ)
     }
 
-    /// Whether a writer has something to do: room, a closed pipe, or an error.
+    /// Returns whether a writer has something to do: room, a closed pipe, or an error.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -185,7 +185,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The readiness that ends a wait in this direction.
+    /// Returns the readiness that ends a wait in this direction.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

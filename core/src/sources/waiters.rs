@@ -19,11 +19,24 @@ use crate::task::wake_quietly;
 pub struct WaiterId(usize);
 
 impl WaiterId {
-    /// Whoever is known by its waker alone.
+    /// The identity of waiters that are known by their waker alone.
     pub const ANONYMOUS: WaiterId = WaiterId(0);
 
-    /// The identity of a future, which it has for as long as it is pinned: its address. The future has to
-    /// [forget](Waiters::forget) itself when it is dropped; an [`Operation`](super::Operation) does all that.
+    /// Whoever has a direction of a source to itself, as somebody with an exclusive reference has: a wait
+    /// takes the place of the one before, which must have been given up.
+    pub const OWNER: WaiterId = WaiterId(1);
+
+    /// The identity with a number, which has to be another one than those of all others that wait for the
+    /// same source.
+    #[inline]
+    pub const fn numbered(number: usize) -> Self {
+        // Odd, as addresses of what is aligned are not; those of other values lie far above any count.
+        Self(number.wrapping_mul(2).wrapping_add(3) | 1)
+    }
+
+    /// Returns the identity of a future, which it has for as long as it is pinned: its address. The future
+    /// has to [forget](Waiters::forget) itself when it is dropped; an [`Operation`](super::Operation) does
+    /// all that.
     ///
     /// # Panics
     ///
@@ -146,7 +159,7 @@ impl Wakeups {
         }
     }
 
-    /// How many there are.
+    /// Returns how many wakers there are.
     pub fn len(&self) -> usize {
         let firsts = usize::from(self.reader.is_some()) + usize::from(self.writer.is_some());
         #[cfg(feature = "alloc")]
@@ -155,7 +168,7 @@ impl Wakeups {
         return firsts;
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no wakers.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -178,7 +191,7 @@ fn wake_all(waiters: Vec<Waiter>) {
 }
 
 impl Waiters {
-    /// Nobody.
+    /// Makes a list in which nobody waits.
     pub const fn new() -> Self {
         Self {
             first: [const {
@@ -293,7 +306,7 @@ impl Waiters {
         }
     }
 
-    /// Whether this waiter is among those that wait, with a waker that wakes the same task: then
+    /// Returns whether this waiter is among those that wait, with a waker that wakes the same task: then
     /// [`wait`](Self::wait) would change nothing.
     pub fn knows(&self, direction: Direction, id: WaiterId, waker: &Waker) -> bool {
         let is =
@@ -317,7 +330,7 @@ impl Waiters {
         is_first
     }
 
-    /// Whether this waiter is among those that wait.
+    /// Returns whether this waiter is among those that wait.
     pub fn waits(&self, direction: Direction, id: WaiterId) -> bool {
         let first = self.first(direction);
         let there = first.waker.take();
@@ -363,7 +376,7 @@ impl Waiters {
         None
     }
 
-    /// Whether nobody waits for `direction`.
+    /// Returns whether nobody waits for `direction`.
     pub fn is_empty(&self, direction: Direction) -> bool {
         let first = self.first(direction);
         let waker = first.waker.take();

@@ -7,6 +7,7 @@ use super::Shared;
 use super::scope::Scope;
 use super::wait_list::{Wait, WaitList};
 use crate::shim::Cell;
+use crate::task::budget::consume_budget;
 
 /// Lets a number of tasks wait for one another: when as many have come, all go on.
 ///
@@ -36,7 +37,7 @@ struct State {
 
 impl<S: Scope> Barrier<S> {
     crate::shim::const_unless_loom! {
-        /// For so many tasks; with zero or one, nobody waits.
+        /// Makes a barrier for so many tasks; with zero or one, nobody waits.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -71,6 +72,7 @@ impl<S: Scope> Barrier<S> {
     ///
     /// Dropped before its end, it has not come: the others wait for another one.
     pub async fn wait(&self) -> BarrierWaitResult {
+        consume_budget().await;
         let mut round = 0;
         let last = self.0.notify_all_if(0, |view| {
             let state = view.value();
@@ -131,7 +133,7 @@ impl<S: Scope> fmt::Debug for Barrier<S> {
 pub struct BarrierWaitResult(bool);
 
 impl BarrierWaitResult {
-    /// Whether it is the one that came last.
+    /// Returns whether this task is the one that came last.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

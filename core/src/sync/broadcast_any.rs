@@ -149,7 +149,7 @@ impl<A> State<A> {
 
 impl<T, const N: usize, S: Scope> Broadcast<T, [Slot<T>; N], S> {
     crate::shim::const_unless_loom! {
-        /// A channel that keeps the latest `N` messages.
+        /// Makes a channel that keeps the latest `N` messages.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -178,7 +178,7 @@ impl<T, const N: usize, S: Scope> Default for Broadcast<T, [Slot<T>; N], S> {
 type View<'a, A> = Access<'a, State<A>, (), QUEUES>;
 
 impl<T, A: Slots<T>, S: Scope> Broadcast<T, A, S> {
-    /// A handle that sends.
+    /// Returns a handle that sends.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -194,7 +194,7 @@ impl<T, A: Slots<T>, S: Scope> Broadcast<T, A, S> {
         Sender::of(self)
     }
 
-    /// A handle that receives what is sent from now on.
+    /// Returns a handle that receives what is sent from now on.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -532,7 +532,7 @@ impl<P: BroadcastRef> Receiver<P> {
         super::blocking::block_on(self.recv())
     }
 
-    /// Another end, that receives what is sent from now on.
+    /// Makes another end, which receives what is sent from now on.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -553,7 +553,7 @@ impl<P: BroadcastRef> Receiver<P> {
         }
     }
 
-    /// Whether nobody sends any more. What has been sent can still be received.
+    /// Returns whether nobody sends any more. What has been sent can still be received.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -569,7 +569,7 @@ impl<P: BroadcastRef> Receiver<P> {
         self.channel.sender_count() == 0
     }
 
-    /// How many ends send.
+    /// Returns how many ends send.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -586,7 +586,7 @@ impl<P: BroadcastRef> Receiver<P> {
         self.channel.sender_count()
     }
 
-    /// Whether both receive from the same channel.
+    /// Returns whether this end and another one receive from one channel.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -601,7 +601,7 @@ impl<P: BroadcastRef> Receiver<P> {
         core::ptr::eq::<Broadcast<_, _, _>>(&*self.channel, &*other.channel)
     }
 
-    /// How many messages there are that it has not received, missed ones included.
+    /// Returns how many messages there are that this end has not received, missed ones included.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -618,7 +618,7 @@ impl<P: BroadcastRef> Receiver<P> {
         (end - self.next) as usize
     }
 
-    /// Whether there is none.
+    /// Returns whether there is no message that this end has not received.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -635,7 +635,7 @@ impl<P: BroadcastRef> Receiver<P> {
         self.len() == 0
     }
 
-    /// The messages as a stream, and the gaps between them.
+    /// Returns the messages as a stream, and the gaps between them.
     pub fn stream(&mut self) -> RecvStream<'_, P> {
         RecvStream {
             wait: Wait::new(&self.channel.0, ()),

@@ -10,6 +10,7 @@ use super::Shared;
 use super::scope::Scope;
 use super::wait_list::{Wait, WaitList};
 use crate::shim::Cell;
+use crate::task::budget::poll_within;
 
 /// Something that has been cancelled, or not yet: for a static, or for a structure.
 ///
@@ -51,7 +52,7 @@ struct State<S: Scope> {
 
 impl<S: Scope> CancellationFlag<S> {
     crate::shim::const_unless_loom! {
-        /// Not cancelled.
+        /// Makes a flag that is not cancelled.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -89,7 +90,7 @@ impl<S: Scope> CancellationFlag<S> {
         self.0.notify_all(0);
     }
 
-    /// Whether it has been cancelled.
+    /// Returns whether the cancellation has been asked for.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -200,7 +201,9 @@ impl<S: Scope> Future for Cancelled<'_, S> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let wait = self.project().wait;
-        wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
+        poll_within(cx, |cx| {
+            wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
+        })
     }
 }
 
@@ -215,6 +218,7 @@ pub use tree::{CancellationToken, CancelledOwned, DropGuard, DropGuardRef};
 
 #[cfg(feature = "alloc")]
 mod tree {
+    use crate::task::budget::poll_within;
     use alloc::vec::Vec;
     use core::cell::Cell;
 
@@ -274,7 +278,7 @@ mod tree {
     pub struct CancellationToken<S: Scope = Shared>(S::Counted<CancellationFlag<S>>);
 
     impl<S: Scope> CancellationToken<S> {
-        /// A token without a parent, not cancelled.
+        /// Makes a token without a parent, not cancelled.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -287,7 +291,7 @@ mod tree {
             Self(CancellationFlag::new().into())
         }
 
-        /// A token that is cancelled with this one, at the latest.
+        /// Returns a token that is cancelled with this one, at the latest.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -345,7 +349,7 @@ mod tree {
             self.0.cancel();
         }
 
-        /// Whether it has been cancelled.
+        /// Returns whether the cancellation has been asked for.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -456,7 +460,7 @@ mod tree {
             self.run_until_cancelled(future).await
         }
 
-        /// Something that cancels the token when it is dropped.
+        /// Returns a guard that cancels the token when it is dropped.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -473,7 +477,7 @@ mod tree {
             DropGuard(Some(self))
         }
 
-        /// Something that cancels the token when it is dropped, and borrows it.
+        /// Returns a guard that borrows the token and cancels it when it is dropped.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -522,7 +526,7 @@ mod tree {
     pub struct DropGuard<S: Scope = Shared>(Option<CancellationToken<S>>);
 
     impl<S: Scope> DropGuard<S> {
-        /// The token, which is not cancelled now.
+        /// Takes the guard apart and returns the token, which is then not cancelled.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -550,7 +554,7 @@ mod tree {
     pub struct DropGuardRef<'a, S: Scope = Shared>(Option<&'a CancellationToken<S>>);
 
     impl<'a, S: Scope> DropGuardRef<'a, S> {
-        /// The token, which is not cancelled now.
+        /// Takes the guard apart and returns the token, which is then not cancelled.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -598,7 +602,9 @@ mod tree {
         #[inline]
         fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
             let wait = self.project().wait;
-            wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
+            poll_within(cx, |cx| {
+                wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
+            })
         }
     }
 

@@ -222,7 +222,7 @@ macro_rules! channel_names {
             #[cfg(feature = "alloc")]
             pub type UnboundedReceiver<T> = any::SingleReceiver<Unbounded<T>>;
 
-            /// A channel for up to `capacity` messages, whose memory is allocated at once.
+            /// Makes a channel for up to `capacity` messages, whose memory is allocated at once.
             ///
             /// ```
             /// # use polliwog_core::conformance::facade as polliwog;
@@ -248,7 +248,7 @@ macro_rules! channel_names {
                 )
             }
 
-            /// A channel for any number of messages.
+            /// Makes a channel for any number of messages.
             ///
             /// ```
             /// # use polliwog_core::conformance::facade as polliwog;
@@ -312,7 +312,7 @@ macro_rules! channel_names {
             #[cfg(feature = "alloc")]
             pub type UnboundedReceiver<T> = any::ManyReceiver<Unbounded<T>>;
 
-            /// A channel for up to `capacity` messages, whose memory is allocated at once.
+            /// Makes a channel for up to `capacity` messages, whose memory is allocated at once.
             ///
             /// ```
             /// # use polliwog_core::conformance::facade as polliwog;
@@ -338,7 +338,7 @@ macro_rules! channel_names {
                 )
             }
 
-            /// A channel for any number of messages.
+            /// Makes a channel for any number of messages.
             ///
             /// ```
             /// # use polliwog_core::conformance::facade as polliwog;
@@ -387,7 +387,7 @@ macro_rules! channel_names {
             #[cfg(feature = "alloc")]
             pub type WeakSender<T> = any::WeakSender<Owner<any::Boxed<T, $scope>>>;
 
-            /// A channel that keeps the latest `capacity` messages, whose memory is allocated at once.
+            /// Makes a channel that keeps the latest `capacity` messages, whose memory is allocated at once.
             ///
             /// ```
             /// # use polliwog_core::conformance::facade as polliwog;
@@ -412,7 +412,7 @@ macro_rules! channel_names {
 
             #[cfg(feature = "alloc")]
             impl<T> Sender<T> {
-                /// An end that sends, of a [`channel`](channel()) that nobody receives from yet.
+                /// Makes an end that sends, of a [`channel`](channel()) that nobody receives from yet.
                 ///
                 /// ```
                 /// # use polliwog_core::conformance::facade as polliwog;
@@ -457,7 +457,7 @@ macro_rules! channel_names {
             #[cfg(feature = "alloc")]
             pub type Receiver<T> = any::Receiver<Owner<any::Watch<T, $scope>>>;
 
-            /// A value on the heap.
+            /// Makes a value on the heap.
             ///
             /// ```
             /// # use polliwog_core::conformance::facade as polliwog;
@@ -477,7 +477,7 @@ macro_rules! channel_names {
 
             #[cfg(feature = "alloc")]
             impl<T> Sender<T> {
-                /// An end that changes a value that nobody watches yet.
+                /// Makes an end that changes a value that nobody watches yet.
                 ///
                 /// ```
                 /// # use polliwog_core::conformance::facade as polliwog;
@@ -525,7 +525,7 @@ macro_rules! channel_names {
             #[cfg(feature = "alloc")]
             pub type Receiver<T> = any::Receiver<Owner<any::Oneshot<T, $scope>>>;
 
-            /// A channel on the heap.
+            /// Makes a channel on the heap.
             ///
             /// ```
             /// # use polliwog_core::conformance::facade as polliwog;

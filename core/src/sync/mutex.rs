@@ -49,7 +49,7 @@ unsafe impl<T: ?Sized + Send> Send for Mutex<T, Shared> {}
 
 impl<T, S: Scope> Mutex<T, S> {
     crate::shim::const_unless_loom! {
-        /// A value that nobody has locked.
+        /// Makes a mutex that nobody has locked, with a value in it.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -64,7 +64,7 @@ impl<T, S: Scope> Mutex<T, S> {
             }
         }
 
-        /// As [`new`](Self::new), by tokio's name.
+        /// Makes a mutex: [`new`](Self::new) by tokio's name.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -77,7 +77,7 @@ impl<T, S: Scope> Mutex<T, S> {
         }
     }
 
-    /// The value.
+    /// Takes the value out of the mutex.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -121,7 +121,7 @@ impl<T: ?Sized, S: Scope> Mutex<T, S> {
         MutexGuard { mutex: self }
     }
 
-    /// The value, if it can be had without waiting.
+    /// Locks the mutex, if that does not have to wait.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -144,7 +144,7 @@ impl<T: ?Sized, S: Scope> Mutex<T, S> {
         }
     }
 
-    /// The value of a lock that nobody else can see.
+    /// Returns the value of a mutex that nobody else can see.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -161,7 +161,7 @@ impl<T: ?Sized, S: Scope> Mutex<T, S> {
 
 #[cfg(feature = "std")]
 impl<T: ?Sized> Mutex<T, Shared> {
-    /// The value, on a thread that is no executor's; it blocks until it can be had.
+    /// Locks the mutex on a thread that is no executor's, which blocks until it can be had.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -216,7 +216,7 @@ unsafe impl<T: ?Sized + Send> Send for MutexGuard<'_, T, Shared> {}
 unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T, Shared> {}
 
 impl<'a, T: ?Sized, S: Scope> MutexGuard<'a, T, S> {
-    /// The mutex that the value is in.
+    /// Returns the mutex that the value is in.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -230,7 +230,7 @@ impl<'a, T: ?Sized, S: Scope> MutexGuard<'a, T, S> {
         guard.mutex
     }
 
-    /// A guard of a part of the value.
+    /// Makes a guard of a part of the value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -256,7 +256,7 @@ impl<'a, T: ?Sized, S: Scope> MutexGuard<'a, T, S> {
         }
     }
 
-    /// A guard of a part of the value, if there is one.
+    /// Makes a guard of a part of the value, if there is one.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -304,7 +304,7 @@ unsafe impl<T: ?Sized + Send> Send for MappedMutexGuard<'_, T, Shared> {}
 unsafe impl<T: ?Sized + Sync> Sync for MappedMutexGuard<'_, T, Shared> {}
 
 impl<'a, T: ?Sized, S: Scope> MappedMutexGuard<'a, T, S> {
-    /// A guard of a part of the part.
+    /// Makes a guard of a part of what this guard has.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -429,7 +429,7 @@ macro_rules! owned {
 
 #[cfg(feature = "alloc")]
 impl<T, S: Scope> OwnedMutexGuard<T, S> {
-    /// The mutex that the value is in.
+    /// Returns the mutex that the value is in.
     pub fn mutex(guard: &Self) -> &S::Counted<Mutex<T, S>> {
         &guard.mutex
     }

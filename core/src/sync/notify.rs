@@ -66,7 +66,7 @@ fn or_keep(view: &Access<'_, State, (), 1>, waiter: Option<Waker>) -> Option<Wak
 
 impl<S: Scope> Notify<S> {
     crate::shim::const_unless_loom! {
-        /// Nobody has been notified.
+        /// Makes a `Notify` without a permit.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -81,7 +81,7 @@ impl<S: Scope> Notify<S> {
             }))
         }
 
-        /// As [`new`](Self::new), by tokio's name.
+        /// Makes a `Notify`: [`new`](Self::new) by tokio's name.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;

@@ -8,6 +8,7 @@ use super::Shared;
 use super::scope::Scope;
 use super::semaphore::Permits;
 use crate::shim::{ACQUIRE, AtomicBool, Ordering};
+use crate::task::budget::consume_budget;
 
 /// A value that is made once, by a future, when it is first asked for.
 ///
@@ -43,7 +44,7 @@ unsafe impl<T: Send> Send for OnceCell<T, Shared> {}
 
 impl<T, S: Scope> OnceCell<T, S> {
     crate::shim::const_unless_loom! {
-        /// Without a value.
+        /// Makes a cell without a value.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -60,7 +61,7 @@ impl<T, S: Scope> OnceCell<T, S> {
             }
         }
 
-        /// As [`new`](Self::new), by tokio's name.
+        /// Makes a cell without a value: [`new`](Self::new) by tokio's name.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -73,7 +74,7 @@ impl<T, S: Scope> OnceCell<T, S> {
         }
     }
 
-    /// With a value, or without one.
+    /// Makes a cell with a value, or without one.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -86,7 +87,7 @@ impl<T, S: Scope> OnceCell<T, S> {
         value.map_or_else(Self::new, Self::from)
     }
 
-    /// Whether there is a value.
+    /// Returns whether the cell has a value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -102,7 +103,7 @@ impl<T, S: Scope> OnceCell<T, S> {
         self.set.load(ACQUIRE)
     }
 
-    /// The value, if there is one.
+    /// Returns the cell's value, if it has one.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -122,7 +123,7 @@ impl<T, S: Scope> OnceCell<T, S> {
         unsafe { (*self.value.get()).as_ref() }
     }
 
-    /// The value, if there is one.
+    /// Returns the cell's value, if it has one.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -150,7 +151,7 @@ impl<T, S: Scope> OnceCell<T, S> {
         core::mem::take(self).into_inner()
     }
 
-    /// The value, if there is one.
+    /// Returns the cell's value, if it has one.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -193,7 +194,7 @@ impl<T, S: Scope> OnceCell<T, S> {
         }
     }
 
-    /// The value; if there is none yet, the future of `init` makes it.
+    /// Returns the value; if there is none yet, the future of `init` makes it.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -221,7 +222,7 @@ impl<T, S: Scope> OnceCell<T, S> {
         }
     }
 
-    /// The value; if there is none yet, the future of `init` makes it, or fails.
+    /// Returns the value; if there is none yet, the future of `init` makes it, or fails.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -246,6 +247,7 @@ impl<T, S: Scope> OnceCell<T, S> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
+        consume_budget().await;
         if let Some(value) = self.get() {
             return Ok(value);
         }
@@ -319,7 +321,7 @@ pub enum SetError<T> {
 }
 
 impl<T> SetError<T> {
-    /// Whether there is a value already.
+    /// Returns whether the reason is that the cell has a value already.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -332,12 +334,12 @@ impl<T> SetError<T> {
         matches!(self, Self::AlreadyInitializedError(_))
     }
 
-    /// Whether somebody is making one.
+    /// Returns whether the reason is that somebody is making the cell's value.
     pub fn is_initializing_err(&self) -> bool {
         matches!(self, Self::InitializingError(_))
     }
 
-    /// The value.
+    /// Returns the value that could not be put there.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -387,7 +389,7 @@ pub struct LazyCell<T, F, S: Scope = Shared> {
 
 impl<T, F, S: Scope> LazyCell<T, F, S> {
     crate::shim::const_unless_loom! {
-        /// A value that the future of `init` is going to make.
+        /// Makes a value that the future of `init` is going to make.
         pub fn new(init: F) -> Self {
             Self {
                 cell: OnceCell::new(),
@@ -396,12 +398,12 @@ impl<T, F, S: Scope> LazyCell<T, F, S> {
         }
     }
 
-    /// The value, if it has been made.
+    /// Returns the value, if it has been made.
     pub fn get(&self) -> Option<&T> {
         self.cell.get()
     }
 
-    /// The value, which is made now if it has not been.
+    /// Returns the value, which is made now if it has not been.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

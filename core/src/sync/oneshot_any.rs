@@ -12,6 +12,7 @@ use super::scope::Scope;
 use super::slot::{WakerSlot, poll_slot};
 use super::wait_list::WaitList;
 use crate::shim::Cell;
+use crate::task::budget::poll_within;
 use crate::task::wake_quietly;
 
 /// A channel for one message, whose ends borrow it: see [`split`](Self::split).
@@ -54,7 +55,7 @@ impl<T> State<T> {
 
 impl<T, S: Scope> Oneshot<T, S> {
     crate::shim::const_unless_loom! {
-        /// A channel without ends.
+        /// Makes a channel without ends.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -75,7 +76,7 @@ impl<T, S: Scope> Oneshot<T, S> {
         }
     }
 
-    /// Both ends, of a channel that is as new.
+    /// Returns both ends, of a channel that is as new.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -228,15 +229,17 @@ impl<P: OneshotRef> Sender<P> {
 
     /// [`closed`](Self::closed), polled. It wakes whichever task polled last.
     pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        poll_slot(
-            &self.0.0,
-            cx,
-            |state| &state.sender,
-            |view| view.value().closed.get().then_some(()),
-        )
+        poll_within(cx, |cx| {
+            poll_slot(
+                &self.0.0,
+                cx,
+                |state| &state.sender,
+                |view| view.value().closed.get().then_some(()),
+            )
+        })
     }
 
-    /// Whether nobody will receive the message any more.
+    /// Returns whether nobody will receive the message any more.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -337,7 +340,7 @@ impl<P: OneshotRef> Receiver<P> {
         super::blocking::block_on(self)
     }
 
-    /// Whether there is no message at this moment.
+    /// Returns whether there is no message at this moment.
     pub fn is_empty(&self) -> bool {
         self.0.0.with(|view| {
             let state = view.value();
@@ -349,7 +352,8 @@ impl<P: OneshotRef> Receiver<P> {
         })
     }
 
-    /// Whether there is nothing to wait for any more: the message has been received, or none will come.
+    /// Returns whether there is nothing to wait for any more: the message has been received, or none will
+    /// come.
     pub fn is_terminated(&self) -> bool {
         let over = self.0.0.with(|view| {
             let state = view.value();
@@ -371,7 +375,7 @@ impl<P: OneshotRef> Future for Receiver<P> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        crate::task::budget::poll_within(cx, |cx| {
+        poll_within(cx, |cx| {
             poll_slot(
                 &self.0.0,
                 cx,

@@ -56,7 +56,7 @@ unsafe impl<T: ?Sized + Send> Send for RwLock<T, Shared> {}
 
 impl<T, S: Scope> RwLock<T, S> {
     crate::shim::const_unless_loom! {
-        /// A value that nobody has locked.
+        /// Makes a lock that nobody has, with a value in it.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -71,7 +71,7 @@ impl<T, S: Scope> RwLock<T, S> {
             }
         }
 
-        /// As [`new`](Self::new), by tokio's name.
+        /// Makes a lock: [`new`](Self::new) by tokio's name.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -84,7 +84,7 @@ impl<T, S: Scope> RwLock<T, S> {
         }
     }
 
-    /// The value.
+    /// Takes the value out of the lock.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -153,7 +153,7 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
         RwLockWriteGuard::new(self)
     }
 
-    /// The value to look at, if it can be had without waiting.
+    /// Returns the value to look at, if it can be had without waiting.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -179,7 +179,7 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
         }
     }
 
-    /// The value to change, if it can be had without waiting.
+    /// Returns the value to change, if it can be had without waiting.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -205,7 +205,7 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
         }
     }
 
-    /// The value of a lock that nobody else can see.
+    /// Returns the value of a lock that nobody else can see.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -222,7 +222,7 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
 
 #[cfg(feature = "std")]
 impl<T: ?Sized> RwLock<T, Shared> {
-    /// The value to look at, on a thread that is no executor's; it blocks until it can be had.
+    /// Returns the value to look at, on a thread that is no executor's; it blocks until it can be had.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -241,7 +241,7 @@ impl<T: ?Sized> RwLock<T, Shared> {
         super::blocking::block_on(self.read())
     }
 
-    /// The value to change, on a thread that is no executor's; it blocks until it can be had.
+    /// Returns the value to change, on a thread that is no executor's; it blocks until it can be had.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

@@ -7,6 +7,7 @@ use super::Shared;
 use super::once_cell::OnceCell;
 use super::scope::Scope;
 use super::wait_list::{Wait, WaitList};
+use crate::task::budget::poll_within;
 
 /// A value that somebody sets once, and that others wait for.
 ///
@@ -39,7 +40,7 @@ pub struct SetOnce<T, S: Scope = Shared> {
 
 impl<T, S: Scope> SetOnce<T, S> {
     crate::shim::const_unless_loom! {
-        /// Without a value.
+        /// Makes a place without a value.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -54,7 +55,7 @@ impl<T, S: Scope> SetOnce<T, S> {
             }
         }
 
-        /// As [`new`](Self::new), by tokio's name.
+        /// Makes a place without a value: [`new`](Self::new) by tokio's name.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -91,7 +92,7 @@ impl<T, S: Scope> SetOnce<T, S> {
         }
     }
 
-    /// Whether there is a value.
+    /// Returns whether there is a value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -107,7 +108,7 @@ impl<T, S: Scope> SetOnce<T, S> {
         self.cell.initialized()
     }
 
-    /// The value, if there is one.
+    /// Returns the value, if there is one.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -123,7 +124,7 @@ impl<T, S: Scope> SetOnce<T, S> {
         self.cell.get()
     }
 
-    /// The value, if there is one.
+    /// Returns the value, if there is one.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -157,7 +158,10 @@ impl<T, S: Scope> SetOnce<T, S> {
     pub async fn wait(&self) -> &T {
         let mut wait = pin!(Wait::<_>::new(&self.waiters, ()));
         // Set before all are notified, so whoever does not see it under the lock is notified.
-        core::future::poll_fn(|cx| wait.as_mut().poll_with(cx, |_, _| self.cell.get())).await
+        core::future::poll_fn(|cx| {
+            poll_within(cx, |cx| wait.as_mut().poll_with(cx, |_, _| self.cell.get()))
+        })
+        .await
     }
 }
 

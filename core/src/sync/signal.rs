@@ -7,6 +7,7 @@ use core::pin::pin;
 use super::Shared;
 use super::scope::Scope;
 use super::wait_list::{Wait, WaitList};
+use crate::task::budget::poll_within;
 use crate::task::wake_quietly;
 
 /// A place for one value, of which only the latest is of interest: a new one replaces one that nobody
@@ -42,7 +43,7 @@ pub struct Signal<T, S: Scope = Shared>(WaitList<S, ValueCell<Option<T>>>);
 
 impl<T, S: Scope> Signal<T, S> {
     crate::shim::const_unless_loom! {
-        /// Without a value.
+        /// Makes a signal without a value.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -96,7 +97,12 @@ impl<T, S: Scope> Signal<T, S> {
     /// Dropped before its end, it has taken nothing; the value goes to the next.
     pub async fn wait(&self) -> T {
         let mut wait = pin!(Wait::<_>::new(&self.0, ()));
-        core::future::poll_fn(|cx| wait.as_mut().poll_with(cx, |view, _| view.value().take())).await
+        core::future::poll_fn(|cx| {
+            poll_within(cx, |cx| {
+                wait.as_mut().poll_with(cx, |view, _| view.value().take())
+            })
+        })
+        .await
     }
 
     /// Takes the value, if there is one.
@@ -129,7 +135,7 @@ impl<T, S: Scope> Signal<T, S> {
         drop(self.try_take());
     }
 
-    /// Whether there is a value.
+    /// Returns whether there is a value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

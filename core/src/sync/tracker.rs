@@ -11,6 +11,7 @@ use super::Shared;
 use super::scope::Scope;
 use super::wait_list::{Wait, WaitList};
 use crate::shim::Cell;
+use crate::task::budget::poll_within;
 
 /// Counts tasks, and waits until none is left: for a static, or for a structure.
 ///
@@ -43,7 +44,7 @@ struct State {
 
 impl<S: Scope> Tracker<S> {
     crate::shim::const_unless_loom! {
-        /// Counts nothing yet, and is open.
+        /// Makes a tracker that counts nothing yet, and is open.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -82,7 +83,7 @@ impl<S: Scope> Tracker<S> {
         was_open
     }
 
-    /// Opens it again. Whether it was closed.
+    /// Opens the tracker again, and returns whether it was closed.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -97,7 +98,7 @@ impl<S: Scope> Tracker<S> {
         self.0.with(|view| view.value().closed.replace(false))
     }
 
-    /// Whether it is closed.
+    /// Returns whether the tracker is closed.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -111,7 +112,7 @@ impl<S: Scope> Tracker<S> {
         self.0.with(|view| view.value().closed.get())
     }
 
-    /// How many are counted.
+    /// Returns how many tokens and futures are counted.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -127,7 +128,7 @@ impl<S: Scope> Tracker<S> {
         self.0.with(|view| view.value().count.get())
     }
 
-    /// Whether none is counted.
+    /// Returns whether no token and no future is counted.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -164,15 +165,17 @@ impl<S: Scope> Tracker<S> {
     pub async fn wait(&self) {
         let mut wait = pin!(Wait::<_>::new(&self.0, ()));
         core::future::poll_fn(|cx| {
-            wait.as_mut().poll_with(cx, |view, _| {
-                let state = view.value();
-                (state.closed.get() && state.count.get() == 0).then_some(())
+            poll_within(cx, |cx| {
+                wait.as_mut().poll_with(cx, |view, _| {
+                    let state = view.value();
+                    (state.closed.get() && state.count.get() == 0).then_some(())
+                })
             })
         })
         .await;
     }
 
-    /// Something that is counted until it is dropped.
+    /// Returns a token that is counted until it is dropped.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -188,7 +191,7 @@ impl<S: Scope> Tracker<S> {
         TaskTrackerToken::new(self)
     }
 
-    /// A future that is counted until it is dropped or has ended.
+    /// Returns a future that is counted until it is dropped or has ended.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -271,7 +274,7 @@ tracker_ref!(alloc::sync::Arc<Tracker<S>>);
 pub struct TaskTrackerToken<P: TrackerRef>(P);
 
 impl<P: TrackerRef> TaskTrackerToken<P> {
-    /// What leads to the tracker.
+    /// Returns what leads to the tracker.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -389,7 +392,7 @@ mod owned {
     where
         S::Counted<Tracker<S>>: TrackerRef,
     {
-        /// Counts nothing yet, and is open.
+        /// Makes a tracker that counts nothing yet, and is open.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -402,7 +405,7 @@ mod owned {
             Self(Tracker::new().into())
         }
 
-        /// Something that is counted until it is dropped.
+        /// Returns a token that is counted until it is dropped.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -418,7 +421,7 @@ mod owned {
             TaskTrackerToken::new(self.0.clone())
         }
 
-        /// A future that is counted until it is dropped or has ended.
+        /// Returns a future that is counted until it is dropped or has ended.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -495,7 +498,7 @@ mod owned {
             spawner.spawn(self.track_future(future))
         }
 
-        /// Whether both count together.
+        /// Returns whether two trackers count together.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;

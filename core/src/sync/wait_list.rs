@@ -179,7 +179,7 @@ pub enum WaitState {
 }
 
 impl WaitState {
-    /// Whether it has been notified, in either way.
+    /// Returns whether the waiter has been notified, in either way.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -256,7 +256,7 @@ unsafe impl<T: Send, D: Copy + Send, const K: usize> Sync for WaitList<Shared, T
 unsafe impl<T: Send, D: Copy + Send, const K: usize> Send for WaitList<Shared, T, D, K> {}
 
 impl<S: Scope> WaitList<S> {
-    /// An empty list with nothing beside it.
+    /// Makes an empty list with nothing beside it.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -269,7 +269,7 @@ impl<S: Scope> WaitList<S> {
         Self::with_value(())
     }
 
-    /// An empty list with nothing beside it.
+    /// Makes an empty list with nothing beside it.
     #[cfg(loom)]
     pub fn new() -> Self {
         Self::with_value(())
@@ -302,7 +302,7 @@ impl<S: Scope, T: Default, D: Copy, const K: usize> Default for WaitList<S, T, D
 }
 
 impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
-    /// An empty list beside a value.
+    /// Makes an empty list beside a value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -320,7 +320,7 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
         }
     }
 
-    /// An empty list beside a value.
+    /// Makes an empty list beside a value.
     #[cfg(loom)]
     pub fn with_value(value: T) -> Self {
         Self {
@@ -355,7 +355,7 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
         })
     }
 
-    /// The value, of a list that nobody else can see.
+    /// Returns the value, of a list that nobody else can see.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -370,7 +370,7 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
         &mut self.value
     }
 
-    /// The value, when the list is no longer needed.
+    /// Returns the value, when the list is no longer needed.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -383,7 +383,7 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
         self.value
     }
 
-    /// Whether nobody waits in a queue.
+    /// Returns whether nobody waits in a queue.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -566,13 +566,13 @@ pub struct Access<'a, T, D, const K: usize> {
 }
 
 impl<'a, T, D: Copy, const K: usize> Access<'a, T, D, K> {
-    /// The value beside the list.
+    /// Returns the value beside the list.
     #[inline]
     pub fn value(&self) -> &'a T {
         self.value
     }
 
-    /// Whether nobody waits in a queue.
+    /// Returns whether nobody waits in a queue.
     #[inline]
     pub fn is_empty(&self, queue: usize) -> bool {
         self.tails[queue].get().is_null()
@@ -588,7 +588,7 @@ impl<'a, T, D: Copy, const K: usize> Access<'a, T, D, K> {
         unsafe { (*last).next.get() }
     }
 
-    /// What the first in a queue has brought along.
+    /// Returns what the first in a queue has brought along.
     #[inline]
     pub fn first(&self, queue: usize) -> Option<D> {
         let first = self.first_node(queue);

@@ -15,6 +15,7 @@ use super::scope::{Local, Scope, Shared};
 use super::shelf::{OpenShelf, Shelf};
 use super::wait_list::{Wait, WaitList};
 use crate::shim::Cell;
+use crate::task::budget::{consume_budget, poll_within};
 
 /// The queue of those who wait for a change.
 const CHANGED: usize = 0;
@@ -73,7 +74,7 @@ impl State {
 
 impl<T> Watch<T, Local> {
     crate::shim::const_unless_loom! {
-        /// A value.
+        /// Makes a watched value.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -93,7 +94,7 @@ impl<T> Watch<T, Local> {
 
 impl<T> Watch<T, Shared> {
     crate::shim::const_unless_loom! {
-        /// A value.
+        /// Makes a watched value.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -111,7 +112,7 @@ impl<T> Watch<T, Shared> {
 }
 
 impl<T, S: Scope> Watch<T, S> {
-    /// A handle that changes the value.
+    /// Returns a handle that changes the value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -126,7 +127,7 @@ impl<T, S: Scope> Watch<T, S> {
         Sender::of(self)
     }
 
-    /// A handle that watches; the present value is one that it has seen.
+    /// Returns a handle that watches; the present value is one that it has seen.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -157,7 +158,7 @@ impl<T, S: Scope> Watch<T, S> {
         self.value.read(f)
     }
 
-    /// A copy of the value.
+    /// Returns a copy of the value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -284,7 +285,7 @@ where
 async fn changed<T, S: Scope>(channel: &Watch<T, S>, seen: &mut usize) -> Result<(), RecvError> {
     let mut wait = pin!(Wait::<_, CHANGED, 2>::new(&channel.list, ()));
     core::future::poll_fn(|cx| {
-        crate::task::budget::poll_within(cx, |cx| {
+        poll_within(cx, |cx| {
             wait.as_mut().poll_with(cx, |view, _| {
                 let state = view.value();
                 let version = state.version.get();
@@ -336,7 +337,7 @@ impl<P: WatchRef> Receiver<P> {
         changed(&self.channel, &mut self.seen).await
     }
 
-    /// Whether the value is one that this end has not seen.
+    /// Returns whether the value is one that this end has not seen.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -415,7 +416,7 @@ impl<P: WatchRef> Receiver<P> {
         self.channel.with(f)
     }
 
-    /// A copy of the value, which is seen now.
+    /// Returns a copy of the value, which is seen now.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -479,6 +480,7 @@ impl<P: WatchRef> Receiver<P> {
     where
         P::Shelf: OpenShelf<P::Value>,
     {
+        consume_budget().await;
         let (channel, seen) = (&self.channel, &mut self.seen);
         loop {
             {
@@ -523,6 +525,7 @@ impl<P: WatchRef> Receiver<P> {
     where
         P::Value: Clone,
     {
+        consume_budget().await;
         loop {
             let channel = &self.channel;
             let seen = &mut self.seen;
@@ -537,7 +540,7 @@ impl<P: WatchRef> Receiver<P> {
         }
     }
 
-    /// The value, which is not taken as seen. While it is borrowed it cannot be
+    /// Returns the value, which is not taken as seen. While it is borrowed it cannot be
     /// [changed](Sender::send), so not for long, and not across an `.await`. (Not for what is shared on
     /// bare metal: there are [`with`](Self::with) and [`get`](Self::get).)
     ///
@@ -559,7 +562,7 @@ impl<P: WatchRef> Receiver<P> {
         Ref::new(value, changed)
     }
 
-    /// The value, which is seen now; as [`borrow`](Self::borrow).
+    /// Returns the value, which is seen now; as [`borrow`](Self::borrow).
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -582,7 +585,7 @@ impl<P: WatchRef> Receiver<P> {
         Ref::new(value, changed)
     }
 
-    /// Whether both watch the same value.
+    /// Returns whether this end and another one watch one value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

@@ -46,16 +46,49 @@ impl<T> AbortOnDrop<T> {
     }
 
     /// Aborts the task now.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::AbortOnDrop;
+    ///
+    /// polliwog::block_on(async {
+    ///     let task = AbortOnDrop::new(polliwog::spawn(std::future::pending::<()>()).unwrap());
+    ///     task.abort();
+    ///     assert!(task.await.unwrap_err().is_cancelled());
+    /// });
+    /// ```
     pub fn abort(&self) {
         self.handle.abort();
     }
 
     /// A handle that can end the task but not take its output.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::AbortOnDrop;
+    ///
+    /// polliwog::block_on(async {
+    ///     let task = AbortOnDrop::new(polliwog::spawn(std::future::pending::<()>()).unwrap());
+    ///     task.abort_handle().abort();
+    ///     assert!(task.await.is_err());
+    /// });
+    /// ```
     pub fn abort_handle(&self) -> AbortHandle {
         self.handle.abort_handle()
     }
 
     /// Whether the task has ended.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::AbortOnDrop;
+    ///
+    /// polliwog::block_on(async {
+    ///     let task = AbortOnDrop::new(polliwog::spawn(async {}).unwrap());
+    ///     polliwog::yield_now().await;
+    ///     assert!(task.is_finished());
+    /// });
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.handle.is_finished()
     }

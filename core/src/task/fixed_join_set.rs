@@ -56,6 +56,14 @@ pub struct FixedJoinSet<T, const N: usize> {
 
 impl<T, const N: usize> FixedJoinSet<T, N> {
     /// An empty set.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::FixedJoinSet;
+    ///
+    /// let set: FixedJoinSet<u32, 4> = FixedJoinSet::new();
+    /// assert!(set.is_empty());
+    /// ```
     pub const fn new() -> Self {
         Self {
             tasks: [const { None }; N],
@@ -64,6 +72,17 @@ impl<T, const N: usize> FixedJoinSet<T, N> {
     }
 
     /// How many tasks there are whose end has not been taken.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::FixedJoinSet;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut set: FixedJoinSet<u32, 4> = FixedJoinSet::new();
+    ///     set.spawn(async { 7 }).unwrap();
+    ///     assert_eq!(set.len(), 1);
+    /// });
+    /// ```
     pub fn len(&self) -> usize {
         self.tasks.iter().flatten().count()
     }
@@ -74,16 +93,45 @@ impl<T, const N: usize> FixedJoinSet<T, N> {
     }
 
     /// Whether there is no room for another one.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::FixedJoinSet;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut set: FixedJoinSet<u32, 1> = FixedJoinSet::new();
+    ///     set.spawn(async { 7 }).unwrap();
+    ///     assert!(set.is_full());
+    /// });
+    /// ```
     pub fn is_full(&self) -> bool {
         self.tasks.iter().all(Option::is_some)
     }
 
     /// How many tasks there is room for altogether.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::FixedJoinSet;
+    ///
+    /// assert_eq!(FixedJoinSet::<u32, 4>::new().capacity(), 4);
+    /// ```
     pub const fn capacity(&self) -> usize {
         N
     }
 
     /// Makes a task one of the set.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::FixedJoinSet;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut set: FixedJoinSet<u32, 4> = FixedJoinSet::new();
+    ///     set.insert(polliwog::spawn(async { 7 }).unwrap()).unwrap();
+    ///     assert_eq!(set.join_next().await.unwrap().unwrap(), 7);
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -96,6 +144,17 @@ impl<T, const N: usize> FixedJoinSet<T, N> {
     }
 
     /// Spawns a task of the set on the executor that runs here.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::FixedJoinSet;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut set: FixedJoinSet<u32, 4> = FixedJoinSet::new();
+    ///     set.spawn(async { 7 }).unwrap();
+    ///     assert_eq!(set.join_next().await.unwrap().unwrap(), 7);
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -133,6 +192,18 @@ impl<T, const N: usize> FixedJoinSet<T, N> {
     }
 
     /// Waits for the next task to end and takes its output; `None`, if the set is empty.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::FixedJoinSet;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut set: FixedJoinSet<u32, 4> = FixedJoinSet::new();
+    ///     set.spawn(async { 7 }).unwrap();
+    ///     assert_eq!(set.join_next().await.unwrap().unwrap(), 7);
+    ///     assert!(set.join_next().await.is_none());
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -217,6 +288,18 @@ impl<T, const N: usize> FixedJoinSet<T, N> {
     }
 
     /// Aborts all tasks. They stay in the set until their end has been taken.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::FixedJoinSet;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut set: FixedJoinSet<(), 4> = FixedJoinSet::new();
+    ///     set.spawn(std::future::pending()).unwrap();
+    ///     set.abort_all();
+    ///     assert!(set.join_next().await.unwrap().is_err());
+    /// });
+    /// ```
     pub fn abort_all(&mut self) {
         for task in self.tasks.iter().flatten() {
             task.abort();
@@ -224,6 +307,18 @@ impl<T, const N: usize> FixedJoinSet<T, N> {
     }
 
     /// Aborts all tasks and waits until they have ended; then the set is empty.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::FixedJoinSet;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut set: FixedJoinSet<(), 4> = FixedJoinSet::new();
+    ///     set.spawn(std::future::pending()).unwrap();
+    ///     set.shutdown().await;
+    ///     assert!(set.is_empty());
+    /// });
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -234,6 +329,18 @@ impl<T, const N: usize> FixedJoinSet<T, N> {
     }
 
     /// Lets all tasks run on by themselves; the set is empty then.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::FixedJoinSet;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut set: FixedJoinSet<(), 4> = FixedJoinSet::new();
+    ///     set.spawn(async {}).unwrap();
+    ///     set.detach_all();
+    ///     assert!(set.is_empty());
+    /// });
+    /// ```
     pub fn detach_all(&mut self) {
         for place in &mut self.tasks {
             *place = None;

@@ -60,11 +60,29 @@ impl From<Failure> for JoinError {
 
 impl JoinError {
     /// Whether the task was aborted.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// polliwog::block_on(async {
+    ///     let task = polliwog::spawn(std::future::pending::<()>()).unwrap();
+    ///     task.abort();
+    ///     assert!(task.await.unwrap_err().is_aborted());
+    /// });
+    /// ```
     pub fn is_aborted(&self) -> bool {
         matches!(self, Self::Aborted)
     }
 
     /// As [`is_aborted`](Self::is_aborted), by tokio's name.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// polliwog::block_on(async {
+    ///     let task = polliwog::spawn(std::future::pending::<()>()).unwrap();
+    ///     task.abort();
+    ///     assert!(task.await.unwrap_err().is_cancelled());
+    /// });
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         self.is_aborted()
     }
@@ -217,6 +235,16 @@ impl AbortHandle {
     ///
     /// A task that ends by itself in the poll that is under way keeps its output. Aborting a
     /// task that has ended does nothing, also if its slot has a new tenant.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// polliwog::block_on(async {
+    ///     let task = polliwog::spawn(std::future::pending::<()>()).unwrap();
+    ///     let abort = task.abort_handle();
+    ///     abort.abort();
+    ///     assert!(task.await.is_err());
+    /// });
+    /// ```
     pub fn abort(&self) {
         if self.0.slot.request_abort(self.0.generation) == Abort::Requested {
             // SAFETY: the slot has been claimed, else there were no handle.
@@ -225,11 +253,29 @@ impl AbortHandle {
     }
 
     /// Whether the task has ended. Then the caller, on whatever thread, sees all that the task did.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// polliwog::block_on(async {
+    ///     let task = polliwog::spawn(async {}).unwrap();
+    ///     let abort = task.abort_handle();
+    ///     task.await.unwrap();
+    ///     assert!(abort.is_finished());
+    /// });
+    /// ```
     pub fn is_finished(&self) -> bool {
         !self.0.slot.is_tenant(self.0.generation)
     }
 
     /// Which task this is.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// polliwog::block_on(async {
+    ///     let task = polliwog::spawn(async {}).unwrap();
+    ///     assert_eq!(task.abort_handle().id(), task.id());
+    /// });
+    /// ```
     pub fn id(&self) -> TaskId {
         TaskId(self.0)
     }
@@ -326,24 +372,66 @@ impl<T> JoinHandle<T> {
     }
 
     /// Asks for the task's end: see [`AbortHandle::abort`].
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// polliwog::block_on(async {
+    ///     let task = polliwog::spawn(std::future::pending::<()>()).unwrap();
+    ///     task.abort();
+    ///     assert!(task.await.unwrap_err().is_aborted());
+    /// });
+    /// ```
     pub fn abort(&self) {
         self.abort_handle().abort();
     }
 
     /// A handle that can end the task but not take its output; copy it, send it anywhere.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// polliwog::block_on(async {
+    ///     let task = polliwog::spawn(std::future::pending::<()>()).unwrap();
+    ///     task.abort_handle().abort();
+    ///     assert!(task.await.is_err());
+    /// });
+    /// ```
     pub fn abort_handle(&self) -> AbortHandle {
         AbortHandle(self.tenant)
     }
 
     /// Lets the task run on by itself.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// polliwog::block_on(async {
+    ///     polliwog::spawn(async { println!("on my own") }).unwrap().detach();
+    /// });
+    /// ```
     pub fn detach(self) {}
 
     /// Whether the task has ended, so that awaiting the handle would not wait.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// polliwog::block_on(async {
+    ///     let task = polliwog::spawn(async {}).unwrap();
+    ///     polliwog::yield_now().await;
+    ///     assert!(task.is_finished());
+    /// });
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.body.get().is_null() || self.joiner().is_done()
     }
 
     /// Which task this is.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// polliwog::block_on(async {
+    ///     let (one, two) = (polliwog::spawn(async {}).unwrap(), polliwog::spawn(async {}).unwrap());
+    ///     assert_ne!(one.id(), two.id());
+    /// });
+    /// ```
     pub fn id(&self) -> TaskId {
         TaskId(self.tenant)
     }

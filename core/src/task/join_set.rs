@@ -105,6 +105,14 @@ impl<F: Future> Future for Member<F> {
 
 impl<T> JoinSet<T> {
     /// A set without tasks.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::JoinSet;
+    ///
+    /// let set: JoinSet<u32> = JoinSet::new();
+    /// assert!(set.is_empty());
+    /// ```
     pub fn new() -> Self {
         Self {
             tasks: Vec::new(),
@@ -115,11 +123,29 @@ impl<T> JoinSet<T> {
     }
 
     /// How many tasks there are whose end has not been taken.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::JoinSet;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut set = JoinSet::new();
+    ///     set.spawn(async { 7 }).unwrap();
+    ///     assert_eq!(set.len(), 1);
+    /// });
+    /// ```
     pub fn len(&self) -> usize {
         self.tasks.len() - self.free.len() - self.left
     }
 
     /// Whether there is none.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::JoinSet;
+    ///
+    /// assert!(JoinSet::<u32>::new().is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -161,6 +187,17 @@ impl<T> JoinSet<T> {
 
     /// Spawns a task of the set on the executor that runs here.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::JoinSet;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut set = JoinSet::new();
+    ///     set.spawn(async { 7 }).unwrap();
+    ///     assert_eq!(set.join_next().await.unwrap().unwrap(), 7);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`spawn`](fn@crate::spawn).
@@ -174,6 +211,17 @@ impl<T> JoinSet<T> {
 
     /// Spawns a task of the set on the executor of `spawner`.
     ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::{Spawner, task::JoinSet};
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut set = JoinSet::new();
+    ///     set.spawn_on(async { 7 }, &Spawner::current().unwrap()).unwrap();
+    ///     assert_eq!(set.join_next().await.unwrap().unwrap(), 7);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Spawner::spawn`].
@@ -186,6 +234,23 @@ impl<T> JoinSet<T> {
     }
 
     /// Waits for the next task to end and takes its output; `None`, if the set is empty.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::JoinSet;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut set = JoinSet::new();
+    ///     for n in 1..=3 {
+    ///         set.spawn(async move { n }).unwrap();
+    ///     }
+    ///     let mut sum = 0;
+    ///     while let Some(n) = set.join_next().await {
+    ///         sum += n.unwrap();
+    ///     }
+    ///     assert_eq!(sum, 6);
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -279,6 +344,17 @@ impl<T> JoinSet<T> {
     }
 
     /// Takes the output of the next task that has ended, if there is one.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::JoinSet;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut set = JoinSet::new();
+    ///     set.spawn(async { 7 }).unwrap();
+    ///     assert!(set.try_join_next().is_none()); // it has not run yet
+    /// });
+    /// ```
     pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
         Some(self.try_join_next_with_id()?.1)
     }
@@ -297,6 +373,18 @@ impl<T> JoinSet<T> {
     }
 
     /// Waits for all tasks, and returns their outputs in the order in which they ended.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::JoinSet;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut set = JoinSet::new();
+    ///     set.spawn(async { 1 }).unwrap();
+    ///     set.spawn(async { 2 }).unwrap();
+    ///     assert_eq!(set.join_all().await, [1, 2]);
+    /// });
+    /// ```
     ///
     /// # Panics
     ///
@@ -319,6 +407,18 @@ impl<T> JoinSet<T> {
     }
 
     /// Aborts all tasks. They stay in the set until their end has been taken.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::JoinSet;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut set = JoinSet::new();
+    ///     set.spawn(std::future::pending::<()>()).unwrap();
+    ///     set.abort_all();
+    ///     assert!(set.join_next().await.unwrap().is_err());
+    /// });
+    /// ```
     pub fn abort_all(&mut self) {
         for task in self.tasks.iter().flatten() {
             task.abort();
@@ -326,6 +426,18 @@ impl<T> JoinSet<T> {
     }
 
     /// Aborts all tasks and waits until they have ended; then the set is empty.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::JoinSet;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut set = JoinSet::new();
+    ///     set.spawn(std::future::pending::<()>()).unwrap();
+    ///     set.shutdown().await;
+    ///     assert!(set.is_empty());
+    /// });
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -336,6 +448,18 @@ impl<T> JoinSet<T> {
     }
 
     /// Lets all tasks run on by themselves; the set is empty then.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::task::JoinSet;
+    ///
+    /// polliwog::block_on(async {
+    ///     let mut set = JoinSet::new();
+    ///     set.spawn(async {}).unwrap();
+    ///     set.detach_all();
+    ///     assert!(set.is_empty());
+    /// });
+    /// ```
     pub fn detach_all(&mut self) {
         // What they report is nobody's any more.
         self.ends = Rc::new(Ends::new());

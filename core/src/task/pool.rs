@@ -15,7 +15,11 @@ use crate::shim::{AtomicUsize, Ordering};
 /// larger, takes all but some five words; one that does not fit is
 /// [an error](crate::SpawnErrorKind::TooLarge) that says how large it is.
 ///
-/// `N` is at most `usize::BITS`. A new pool is all zero: it lies in `.bss` and takes no flash.
+/// `N` is at most `usize::BITS`, 32 on a chip of 32 bits. Where that is not enough there is an executor on the
+/// heap (feature `alloc`, `Executor::with_capacity`), or an `InterruptExecutor` beside the pool: run by an
+/// interrupt, or by a task, as the example `many` in `examples/firmware` does it.
+///
+/// A new pool is all zero: it lies in `.bss` and takes no flash.
 /// Tasks that are spawned by [`spawn!`](crate::spawn!) bring bodies of exactly their size along
 /// and need only a slot.
 ///
@@ -25,6 +29,11 @@ use crate::shim::{AtomicUsize, Ordering};
 ///
 /// static SLOTS: TaskPool<4> = TaskPool::new();
 /// static SLOTS_AND_BODIES: TaskPool<8, 256> = TaskPool::new();
+/// ```
+///
+/// ```compile_fail,E0080
+/// # use polliwog_core as polliwog;
+/// static TOO_MANY: polliwog::TaskPool<65> = polliwog::TaskPool::new();
 /// ```
 #[repr(C)]
 pub struct TaskPool<const N: usize, const BYTES: usize = 0> {
@@ -123,11 +132,20 @@ unsafe impl<const N: usize, const BYTES: usize> Sync for TaskPool<N, BYTES> {}
 impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
     #[cfg(not(loom))]
     /// An empty pool.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::TaskPool;
+    ///
+    /// static POOL: TaskPool<8, 256> = TaskPool::new();
+    /// ```
     pub const fn new() -> Self {
         const {
+            assert!(N > 0, "a TaskPool has at least one slot");
             assert!(
-                N > 0 && N <= usize::BITS as usize,
-                "a TaskPool has at least one slot and at most usize::BITS"
+                N <= usize::BITS as usize,
+                "a TaskPool has as many slots as a usize has bits at most, 32 on a chip of 32 bits: put further \
+                 tasks into an InterruptExecutor beside it, or all on the heap by Executor::with_capacity"
             );
         }
         Self {
@@ -145,6 +163,14 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
     }
 
     /// How many tasks there can be.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::TaskPool;
+    ///
+    /// static POOL: TaskPool<8, 256> = TaskPool::new();
+    /// assert_eq!(POOL.capacity(), 8);
+    /// ```
     pub const fn capacity(&self) -> usize {
         N
     }

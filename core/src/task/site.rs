@@ -128,8 +128,9 @@ pub struct Align<const N: usize>;
 
 /// Maps a number to a type of that alignment.
 #[diagnostic::on_unimplemented(
-    message = "this future's alignment is too large for `spawn!`",
+    message = "this future's alignment is too large for `spawn!`, or its function has an error",
     label = "{Self}: the most is 256 bytes",
+    note = "if there is an error in the task's function, too, mend that one first",
     note = "box the value that wants it, or use `spawn`, which takes a future of any alignment"
 )]
 pub trait Alignment {
@@ -189,9 +190,11 @@ where
     #[allow(clippy::new_without_default, reason = "made by a macro only")]
     pub const fn new() -> Self {
         const {
+            assert!(N > 0, "a spawn site has at least one body");
             assert!(
-                N > 0 && N <= usize::BITS as usize,
-                "a spawn site has at least one body and at most usize::BITS"
+                N <= usize::BITS as usize,
+                "a spawn site has as many bodies as a usize has bits at most, 32 on a chip of 32 bits: spawn \
+                 further tasks of the function at another place in the source"
             );
         }
         Self {

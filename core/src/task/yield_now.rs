@@ -18,6 +18,15 @@ use super::waker::wake_last;
 /// Polled with another waker than that of the task itself, as inside of `FuturesUnordered`, a yield is a wake
 /// like any other.
 ///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// polliwog::block_on(async {
+///     let other = polliwog::spawn(async { 7 }).unwrap();
+///     polliwog::yield_now().await;
+///     assert!(other.is_finished()); // it has had its turn
+/// });
+/// ```
+///
 /// # Cancel safety
 ///
 /// Nothing is lost when the future is dropped.

@@ -14,8 +14,10 @@ use crate::shim::Lock;
 ///
 /// At least once in every [`period`](Self::period), the time in which the counter goes through all of
 /// its values: a reading notices that the counter has wrapped around by finding it below the value of the
-/// reading before. Where nothing else does so for certain, the interrupt that comes with the wrap reads
-/// it. A counter of 24 bits at 16 MHz has a period of one second, one of 16 bits at 32 768 Hz of two.
+/// reading before. Where nothing else does so for certain, interrupts read it, two in a period: with the
+/// wrap, and by a comparison with half of the range. The one with the wrap is not enough, since a handler
+/// that comes a little later after one wrap than after the wrap before reads the counter after more than a
+/// period. A counter of 24 bits at 16 MHz has a period of one second, one of 16 bits at 32 768 Hz of two.
 ///
 /// # From anywhere
 ///
@@ -36,8 +38,8 @@ use crate::shim::Lock;
 ///     CLOCK.now(|| timer::count().into())
 /// }
 ///
-/// /// The interrupt of the timer's overflow.
-/// fn on_overflow() {
+/// /// The timer's interrupts: of the overflow, and of a comparison with half of the range.
+/// fn on_interrupt() {
 ///     now();
 /// }
 ///
@@ -45,7 +47,7 @@ use crate::shim::Lock;
 ///     // The counter's own bits of the first count at which the clock shows `at`.
 ///     timer::set_compare(CLOCK.ticks_at(at) as u16);
 /// }
-/// # on_overflow();
+/// # on_interrupt();
 /// # set_alarm(now());
 /// ```
 pub struct ExtendedCounter {
@@ -146,7 +148,7 @@ impl ExtendedCounter {
         self.instant(self.ticks_down(read))
     }
 
-    /// When the clock has counted `ticks`, rounded down to nanoseconds; [`Instant::MAX`] beyond the
+    /// Returns when the clock has counted `ticks`, rounded down to nanoseconds; [`Instant::MAX`] beyond the
     /// range.
     ///
     /// ```
@@ -161,7 +163,7 @@ impl ExtendedCounter {
         rate::instant(ticks, self.hertz as u64)
     }
 
-    /// The first count at which the clock shows `at` or later: what to set an alarm to.
+    /// Returns the first count at which the clock shows `at` or later: what to set an alarm to.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -175,7 +177,7 @@ impl ExtendedCounter {
         rate::ticks_at(at, self.hertz as u64)
     }
 
-    /// What a reactor with this clock returns as its
+    /// Returns what a reactor with this clock returns as its
     /// [`resolution`](crate::Reactor::resolution): one tick, rounded up to nanoseconds.
     ///
     /// ```

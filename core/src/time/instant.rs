@@ -30,7 +30,7 @@ impl Instant {
     /// The end of time.
     pub const MAX: Instant = Instant(u64::MAX);
 
-    /// The time on the clock of the executor that runs on this thread; where none runs, that of the
+    /// Returns the time on the clock of the executor that runs on this thread; where none runs, that of the
     /// [process](Self::from_std) with feature `std`.
     ///
     /// ```
@@ -58,7 +58,7 @@ impl Instant {
         }
     }
 
-    /// The time that has passed since this instant, on the clock that [`now`](Self::now) reads; zero
+    /// Returns the time that has passed since this instant, on the clock that [`now`](Self::now) reads; zero
     /// if it is yet to come.
     ///
     /// ```
@@ -81,7 +81,7 @@ impl Instant {
         Self::now().saturating_duration_since(self)
     }
 
-    /// The same point in time as the standard library's, for reactors whose clock is the operating
+    /// Returns the same point in time as the standard library's, for reactors whose clock is the operating
     /// system's and counts from the process's start: from the first use of this function by anyone, and
     /// what came before is [`Instant::ZERO`]. The reactor of `polliwog-mio` is one, unless its clock is
     /// paused; a virtual clock is none.
@@ -98,7 +98,7 @@ impl Instant {
         Self::from_duration(instant.saturating_duration_since(process_start()))
     }
 
-    /// The standard library's name of this point in time: see [`from_std`](Self::from_std).
+    /// Returns the standard library's name of this point in time: see [`from_std`](Self::from_std).
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -116,7 +116,7 @@ impl Instant {
         process_start() + self.as_duration()
     }
 
-    /// The instant `nanos` nanoseconds after the reactor's start.
+    /// Returns the instant `nanos` nanoseconds after the reactor's start.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -129,7 +129,8 @@ impl Instant {
         Self(nanos)
     }
 
-    /// The instant `micros` microseconds after the reactor's start; [`Instant::MAX`] beyond the range.
+    /// Returns the instant `micros` microseconds after the reactor's start; [`Instant::MAX`] beyond the
+    /// range.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -142,7 +143,8 @@ impl Instant {
         Self(micros.saturating_mul(1_000))
     }
 
-    /// The instant `millis` milliseconds after the reactor's start; [`Instant::MAX`] beyond the range.
+    /// Returns the instant `millis` milliseconds after the reactor's start; [`Instant::MAX`] beyond the
+    /// range.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -155,7 +157,7 @@ impl Instant {
         Self(millis.saturating_mul(1_000_000))
     }
 
-    /// The instant `duration` after the reactor's start; [`Instant::MAX`] beyond the range.
+    /// Returns the instant `duration` after the reactor's start; [`Instant::MAX`] beyond the range.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -169,7 +171,7 @@ impl Instant {
         Self(nanos(duration))
     }
 
-    /// Nanoseconds since the reactor's start.
+    /// Returns the nanoseconds since the reactor's start.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -188,7 +190,7 @@ impl Instant {
         Self(self.0.saturating_add(nanos))
     }
 
-    /// The time since the reactor's start.
+    /// Returns the time since the reactor's start.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -202,7 +204,7 @@ impl Instant {
         Duration::from_nanos(self.0)
     }
 
-    /// The time from `earlier` to `self`, zero if `earlier` is the later one.
+    /// Returns the time from `earlier` to `self`, zero if `earlier` is the later one.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -218,7 +220,7 @@ impl Instant {
         self.saturating_duration_since(earlier)
     }
 
-    /// The time from `earlier` to `self`, zero if `earlier` is the later one.
+    /// Returns the time from `earlier` to `self`, zero if `earlier` is the later one.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -233,7 +235,7 @@ impl Instant {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// The time from `earlier` to `self`, `None` if `earlier` is the later one.
+    /// Returns the time from `earlier` to `self`, `None` if `earlier` is the later one.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -252,7 +254,7 @@ impl Instant {
         }
     }
 
-    /// `self + duration`, `None` beyond the range.
+    /// Returns `self + duration`, `None` beyond the range.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -275,7 +277,7 @@ impl Instant {
         }
     }
 
-    /// `self - duration`, `None` before the reactor's start.
+    /// Returns `self - duration`, `None` before the reactor's start.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -298,7 +300,7 @@ impl Instant {
         }
     }
 
-    /// `self + duration`, [`Instant::MAX`] beyond the range.
+    /// Returns `self + duration`, [`Instant::MAX`] beyond the range.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -312,7 +314,7 @@ impl Instant {
         Instant(self.0.saturating_add(nanos(duration)))
     }
 
-    /// `self - duration`, [`Instant::ZERO`] before the reactor's start.
+    /// Returns `self - duration`, [`Instant::ZERO`] before the reactor's start.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

@@ -213,7 +213,7 @@ impl Interval {
         self.advance(spawner, due)
     }
 
-    /// What to do about ticks that are taken too late; [`MissedTickBehavior::Burst`] at first.
+    /// Sets what to do about ticks that are taken too late; [`MissedTickBehavior::Burst`] at first.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -228,7 +228,7 @@ impl Interval {
         self.behavior = behavior;
     }
 
-    /// What is done about ticks that are taken too late.
+    /// Returns what the interval does about ticks that are taken too late.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -242,7 +242,7 @@ impl Interval {
         self.behavior
     }
 
-    /// The time from one tick to the next.
+    /// Returns the time from one tick to the next.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -297,7 +297,7 @@ impl Interval {
         self.is_first = false;
     }
 
-    /// The ticks as a stream that never ends.
+    /// Returns the ticks as a stream that never ends.
     pub fn into_stream(self) -> IntervalStream {
         IntervalStream {
             sleep: None,

@@ -39,7 +39,7 @@ pub(crate) use queue::TimerQueue;
 pub use sleep::{Sleep, sleep, sleep_millis, sleep_until};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 
-/// The time on the clock of the executor that runs on this thread; `None` where none runs.
+/// Returns the time on the clock of the executor that runs on this thread; `None` where none runs.
 /// [`Instant::now`] has an answer there, too.
 ///
 /// ```

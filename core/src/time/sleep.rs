@@ -1,11 +1,7 @@
 //! Waiting for an instant.
 
-#[cfg(not(lean))]
-use core::cell::Cell;
 use core::future::Future;
 use core::pin::Pin;
-#[cfg(not(lean))]
-use core::task::Waker;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
@@ -14,13 +10,13 @@ use pin_project_lite::pin_project;
 use super::Instant;
 use super::queue::TimerNode;
 use crate::executor::core::{Core, CoreRef};
-#[cfg(feature = "std")]
-use crate::executor::deadlock;
 use crate::executor::{Spawner, context};
-#[cfg(not(lean))]
-use crate::task::budget::poll_proceed;
-#[cfg(lean)]
-use crate::task::waker;
+
+#[cfg_attr(lean, path = "sleep/list.rs")]
+#[cfg_attr(not(lean), path = "sleep/heap.rs")]
+mod by_queue;
+
+use by_queue::Home;
 
 pin_project! {
     /// A future that waits for an instant: see [`sleep`] and [`sleep_until`].
@@ -61,12 +57,6 @@ pin_project! {
         executor: Home,
     }
 }
-
-/// The executor that a sleep waits in, if it has seen one. On a lean build the node keeps it.
-#[cfg(not(lean))]
-type Home = Cell<Option<CoreRef>>;
-#[cfg(lean)]
-type Home = ();
 
 /// Waits for `duration`, from now on.
 ///
@@ -180,10 +170,7 @@ impl Sleep {
             node: TimerNode::new(deadline),
             executor: Home::default(),
         };
-        #[cfg(not(lean))]
-        sleep.node.mark.set(relative);
-        #[cfg(lean)]
-        sleep.node.set_relative(relative);
+        sleep.set_relative(relative);
         if let Some(executor) = executor {
             sleep.wait_in(executor);
         }
@@ -212,23 +199,6 @@ impl Sleep {
         Self::new(deadline, now.is_none(), executor)
     }
 
-    #[inline]
-    fn wait_in(&self, executor: CoreRef) {
-        #[cfg(not(lean))]
-        self.executor.set(Some(executor));
-        #[cfg(lean)]
-        self.node.set_home(executor.shared(), executor.epoch());
-    }
-
-    /// The executor that the sleep waits in, if it has seen one.
-    #[inline]
-    fn seen(&self) -> Option<CoreRef> {
-        #[cfg(not(lean))]
-        return self.executor.get();
-        #[cfg(lean)]
-        return (self.node.home()).map(|(core, epoch)| CoreRef::new(core, epoch));
-    }
-
     /// The executor to wait in, from now on, unless it has been dropped.
     #[inline]
     fn home(&self) -> Option<&'static Core> {
@@ -247,83 +217,7 @@ impl Sleep {
         core.is_some_and(|core| core.shows(self.node.deadline()))
     }
 
-    /// Finds the executor, and a clock if the sleep still lacks one; ends the sleep if it is due. A
-    /// function that all sleeps share.
-    #[cfg(lean)]
-    #[inline(never)]
-    fn settle(self: Pin<&Self>) -> &'static Core {
-        let node = self.project_ref().node;
-        let core = match self.home() {
-            Some(core) if core.may_have_clock() => core,
-            _ => no_clock(),
-        };
-        if !node.is_linked() && node.lacks_clock() {
-            let deadline = from_now(core, node.deadline());
-            node.set_deadline(deadline);
-            node.set_relative(false);
-        }
-        if core.is_due(node.deadline()) {
-            node.finish();
-        }
-        core
-    }
-
-    /// A poll of a sleep that is queued. Out of line, as most are polled next when they have fired.
-    #[cfg(not(lean))]
-    #[inline(never)]
-    fn poll_again(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let node = self.project_ref().node;
-        let core = self.executor.get().and_then(|home| home.get());
-        #[cfg(feature = "std")]
-        if core.is_some_and(|core| deadlock::is_certain(core, cx.waker())) {
-            not_running();
-        }
-        if core.is_some_and(|core| core.is_due_by_now(node.deadline())) {
-            node.finish();
-            return Poll::Ready(());
-        }
-        node.poll(cx)
-    }
-
-    /// Finds the executor, and a clock if the sleep still lacks one, and queues the sleep there unless
-    /// it is due.
-    #[cfg(not(lean))]
-    #[inline]
-    fn begin(self: Pin<&Self>, _waker: &Waker) -> Poll<()> {
-        let node = self.project_ref().node;
-        let Some(core) = self.home() else { no_clock() };
-        #[cfg(feature = "std")]
-        if deadlock::is_certain(core, _waker) {
-            not_running();
-        }
-        let mut deadline = node.deadline();
-        if node.mark.replace(false) {
-            deadline = from_now(core, deadline);
-        }
-        if !core.is_far(deadline) && self.ends_at_once(core, deadline) {
-            return Poll::Ready(());
-        }
-        core.timers.insert(node, deadline);
-        Poll::Pending
-    }
-
-    /// Ends the sleep, which is not queued, if it is due.
-    #[cfg(not(lean))]
-    #[inline(never)]
-    fn ends_at_once(self: Pin<&Self>, core: &Core, deadline: Instant) -> bool {
-        if !core.may_have_clock() {
-            no_clock();
-        }
-        let is_due = core.is_due(deadline);
-        if is_due {
-            let node = self.project_ref().node;
-            node.set_deadline(deadline);
-            node.finish();
-        }
-        is_due
-    }
-
-    /// The deadline; `None` while it is a duration and no clock has been seen yet.
+    /// Returns the deadline; `None` while it is a duration and no clock has been seen yet.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -333,14 +227,10 @@ impl Sleep {
     /// assert_eq!(sleep_until(at).deadline(), Some(at));
     /// ```
     pub fn deadline(&self) -> Option<Instant> {
-        #[cfg(not(lean))]
-        let relative = self.node.mark.get();
-        #[cfg(lean)]
-        let relative = self.node.is_relative();
-        (!relative).then(|| self.node.deadline())
+        (!self.is_relative()).then(|| self.node.deadline())
     }
 
-    /// Whether the deadline has come.
+    /// Returns whether the deadline has come.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -377,8 +267,7 @@ impl Sleep {
     /// ```
     pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
         let this = self.as_ref().project_ref();
-        #[cfg(not(lean))]
-        this.node.mark.set(false);
+        self.begin_reset();
         if this.node.is_linked() {
             // The waker stays in the node. It has a home, since it is linked.
             if let Some(core) = self.home() {
@@ -394,54 +283,9 @@ impl Sleep {
 impl Future for Sleep {
     type Output = ();
 
-    #[cfg(not(lean))]
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.as_ref();
-        let node = this.project_ref().node;
-        if node.is_linked() {
-            return this.poll_again(cx);
-        }
-        if node.has_fired() {
-            return Poll::Ready(());
-        }
-        if this.begin(cx.waker()).is_ready() {
-            // It has ended for good; but a task that goes through sleeps of no length must yield.
-            return poll_proceed(cx).map(|permit| permit.charge(0));
-        }
-        node.poll(cx)
-    }
-
-    #[cfg(lean)]
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let node = self.as_ref().project_ref().node;
-        if node.has_fired() {
-            return Poll::Ready(());
-        }
-        let core = self.as_ref().settle();
-        if node.has_fired() {
-            return Poll::Ready(());
-        }
-        let linked = node.is_linked();
-        if linked && node.wakes(cx.waker()) {
-            return Poll::Pending;
-        }
-        let (waker, foreign) = waker::copy(cx.waker());
-        // Foreign code may have run the executor, or dropped it.
-        if foreign && node.has_fired() {
-            return Poll::Ready(());
-        }
-        if foreign && self.home().is_none() {
-            waker.wake();
-            return Poll::Pending;
-        }
-        if linked {
-            node.replace_waker(waker);
-        } else {
-            core.timers.insert(node, node.deadline(), waker);
-        }
-        Poll::Pending
+        self.as_ref().poll_here(cx)
     }
 }
 
@@ -452,15 +296,6 @@ fn from_now(core: &Core, after: Instant) -> Instant {
         no_clock()
     };
     now.saturating_add_nanos(after.as_nanos())
-}
-
-#[cfg(feature = "std")]
-#[cold]
-fn not_running() -> ! {
-    panic!(
-        "a sleep waits in an executor that cannot run while another one of its thread waits for it: make the \
-         sleep within the future that the inner executor polls"
-    )
 }
 
 #[cold]

@@ -153,7 +153,7 @@ impl Spawner {
 }
 
 impl<F> Timeout<F> {
-    /// The future inside.
+    /// Returns the future whose time is limited.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -167,12 +167,12 @@ impl<F> Timeout<F> {
         &self.future
     }
 
-    /// The future inside.
+    /// Returns the future whose time is limited.
     pub fn get_mut(&mut self) -> &mut F {
         &mut self.future
     }
 
-    /// The future inside, without the limit.
+    /// Returns the future without the limit of its time.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

@@ -91,6 +91,43 @@ both_scopes! {
             }
         }));
     }
+
+    /// What has ended, has been said or has been made stays so: to wait for it is ready at once, and again.
+    #[cfg_attr(miri, ignore = "takes a minute, and counts turns of what other tests run as well")]
+    fn what_is_over_for_good_draws_from_the_budget() {
+        let enough = |turns| assert!((5..20).contains(&turns), "{turns}");
+        /// Waits a thousand times, beside others.
+        macro_rules! waits {
+            ([$($setup:tt)*] $wait:expr) => {
+                enough(turns_beside(async move {
+                    $($setup)*
+                    for _ in 0..1000 {
+                        let _ = $wait.await;
+                    }
+                }))
+            };
+        }
+        waits!([let sender = mpsc::channel::<u8>(1).0;] sender.closed());
+        waits!([let sender = mpsc::unbounded_channel::<u8>().0;] sender.closed());
+        waits!([let mut sender = oneshot::channel::<u8>().0;] sender.closed());
+        waits!([let sender = broadcast::channel::<u8>(1).0;] sender.closed());
+        waits!([let sender = watch::channel(0).0;] sender.closed());
+        waits!([let (_sender, mut receiver) = watch::channel(0);] receiver.wait_for(|zero| *zero == 0));
+        waits!([let (_sender, mut receiver) = watch::channel(0);] receiver.wait_until(|zero| *zero == 0));
+        waits!([let alone = Barrier::new(1);] alone.wait());
+        waits!([let cell = OnceCell::new();] cell.get_or_init(|| async { 1 }));
+        waits!([let once = SetOnce::from(1);] once.wait());
+        waits!([let token = CancellationToken::new(); token.cancel();] token.cancelled());
+        waits!([let token = CancellationToken::new(); token.cancel();] token.clone().cancelled_owned());
+        waits!([let tracker = TaskTracker::new(); tracker.close();] tracker.wait());
+        enough(turns_beside(async move {
+            let signal = Signal::new();
+            for number in 0..1000 {
+                signal.signal(number);
+                assert_eq!(signal.wait().await, number);
+            }
+        }));
+    }
 }
 
 /// Sets that are empty, and sets whose tasks have ended.

@@ -9,7 +9,7 @@ use polliwog_core::task::Panic;
 /// Why a job has no result.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::{BlockingError, spawn_blocking};
 ///

@@ -19,7 +19,7 @@ use super::pool::{Pool, is_on_pool};
 /// Dropping it does not stop the job; the result is dropped by the pool's thread then.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::{BlockingHandle, spawn_blocking};
 ///
@@ -55,10 +55,10 @@ impl<T> BlockingHandle<T> {
         }
     }
 
-    /// Whether the job has ended (or was never accepted).
+    /// Returns whether the job has ended (or was never accepted).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::spawn_blocking;
     ///

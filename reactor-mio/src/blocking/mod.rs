@@ -29,7 +29,7 @@
 //! [`spawn`](crate::spawn()) fails: no executor runs on a thread of the pool.
 //!
 //! ```
-//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 //! use polliwog::spawn_blocking;
 //! use polliwog::Handle;
 //!
@@ -81,7 +81,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Runs `f` on the pool. The handle is a future of its result and may be ignored.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// polliwog::block_on(async {
 ///     let sum = polliwog::spawn_blocking(|| (1..=100).sum::<u32>());
 ///     assert_eq!(sum.await.unwrap(), 5050);

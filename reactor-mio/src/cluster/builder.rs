@@ -16,7 +16,7 @@ type Hook = Option<Arc<dyn Fn(usize) + Send + Sync>>;
 /// How a [`Cluster`] is to be; made by [`Cluster::builder`].
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// use polliwog::Cluster;
 ///
 /// # fn main() -> std::io::Result<()> {
@@ -77,11 +77,11 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// How many workers there are: at least one; if nothing is said, one for each CPU that this process may
-    /// use, by [`available_parallelism`](std::thread::available_parallelism).
+    /// Sets how many workers there are: at least one; if nothing is said, one for each CPU that this process
+    /// may use, by [`available_parallelism`](std::thread::available_parallelism).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -94,10 +94,10 @@ impl Builder {
         self
     }
 
-    /// What the threads are called: `name-0`, `name-1`, … (`polliwog`). A NUL byte in it ends it.
+    /// Sets what the threads are called: `name-0`, `name-1`, … (`polliwog`). A NUL byte in it ends it.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -112,10 +112,10 @@ impl Builder {
         self
     }
 
-    /// The size of each thread's stack, in bytes (what the standard library takes).
+    /// Sets the size of each thread's stack, in bytes (what the standard library takes).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -128,11 +128,11 @@ impl Builder {
         self
     }
 
-    /// How many tasks each worker has at most at a time ([`DEFAULT_MAX_TASKS`]), roots and those that its
-    /// tasks spawn included. Beyond that, tasks of the cluster wait in the queue.
+    /// Sets how many tasks each worker has at most at a time ([`DEFAULT_MAX_TASKS`]), roots and those that
+    /// its tasks spawn included. Beyond that, tasks of the cluster wait in the queue.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -145,11 +145,11 @@ impl Builder {
         self
     }
 
-    /// How many tasks wait in each worker's queue at most (as many as [`max_tasks`](Self::max_tasks)).
+    /// Sets how many tasks wait in each worker's queue at most (as many as [`max_tasks`](Self::max_tasks)).
     /// Beyond that, spawning fails.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -162,17 +162,17 @@ impl Builder {
         self
     }
 
-    /// Whether each worker stays on one CPU (`false`): worker *i* on the *i*-th of those that the process
-    /// may use, round and round. On Linux; elsewhere this does nothing.
+    /// Sets whether each worker stays on one CPU (`false`): worker *i* on the *i*-th of those that the
+    /// process may use, round and round. On Linux; elsewhere this does nothing.
     pub fn pin(mut self, pin: bool) -> Self {
         self.settings.pin = pin;
         self
     }
 
-    /// What happens when a worker panics ([`PanicPolicy::Shutdown`]).
+    /// Sets what happens when a worker panics ([`PanicPolicy::Shutdown`]).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::{Cluster, cluster::PanicPolicy};
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -189,7 +189,7 @@ impl Builder {
     /// else; again when it is restarted.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -209,7 +209,7 @@ impl Builder {
     /// dropped: when the cluster shuts down, and after a root has panicked.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -228,7 +228,7 @@ impl Builder {
     /// Starts the workers.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {

@@ -25,7 +25,7 @@ const BACKLOG: i32 = 4096;
 /// gone: a worker that is restarted finds the connections that came meanwhile.
 ///
 /// ```no_run
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use polliwog::Cluster;
 ///
 /// let cluster = Cluster::builder().build()?;
@@ -77,7 +77,7 @@ impl ClusterHandle {
 }
 
 impl Listeners {
-    /// The address that all of them listen on.
+    /// Returns the address that all workers listen on.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl Listeners {
         self.sockets[0].local_addr()
     }
 
-    /// The listener of the worker on whose thread this is.
+    /// Returns the listener of the worker on whose thread this is.
     ///
     /// # Errors
     ///

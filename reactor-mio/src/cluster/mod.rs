@@ -1,7 +1,7 @@
 //! All cores: [`Cluster`], a runtime on each of several threads, and tasks for them from anywhere.
 //!
 //! ```
-//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 //! use polliwog::Cluster;
 //!
 //! let cluster = Cluster::builder().workers(2).build()?;
@@ -83,7 +83,7 @@ use shared::{Kind, Shared};
 /// end (but one that drops it itself is not waited for).
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// use polliwog::Cluster;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -107,10 +107,10 @@ pub struct ClusterHandle {
 }
 
 impl Cluster {
-    /// To say how the cluster is to be.
+    /// Returns a builder, to say how the cluster is to be.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -122,10 +122,10 @@ impl Cluster {
         Builder::default()
     }
 
-    /// A handle, for tasks and threads.
+    /// Returns a handle, for tasks and threads.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -147,7 +147,7 @@ impl Cluster {
     /// [`shutdown`]: ClusterHandle::shutdown
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -167,7 +167,7 @@ impl Cluster {
     /// end when that poll does.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     /// use std::time::Duration;
     ///
@@ -257,10 +257,10 @@ impl ClusterHandle {
         Self { shared }
     }
 
-    /// How many workers there are.
+    /// Returns how many workers there are.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -272,8 +272,8 @@ impl ClusterHandle {
         self.shared.seats.len()
     }
 
-    /// How many tasks of the cluster wait in a worker's queue or have started there and not ended. It may be
-    /// different by the time it is known.
+    /// Returns how many tasks of the cluster wait in a worker's queue or have started there and not ended. It
+    /// may be different by the time it is known.
     ///
     /// # Panics
     ///
@@ -287,7 +287,7 @@ impl ClusterHandle {
     /// ends or is restarted, see [`PanicPolicy`].
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// let cluster = Cluster::builder().workers(2).build()?;
@@ -318,7 +318,7 @@ impl ClusterHandle {
     /// Spawns a future on any worker.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -345,7 +345,7 @@ impl ClusterHandle {
     /// be.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     /// use std::rc::Rc;
     ///
@@ -376,7 +376,7 @@ impl ClusterHandle {
     /// Spawns a future on one worker.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::{Cluster, cluster::Worker};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -437,7 +437,7 @@ impl ClusterHandle {
     /// Spawns a future on [the worker of a key](Self::worker_of), of which `key` is a hash.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -478,11 +478,11 @@ impl ClusterHandle {
         self.spawn_on_with(self.worker_of(key), make)
     }
 
-    /// The worker of a key: the same for the same key as long as the cluster lives. Keys need not be good
-    /// hashes; counted numbers spread as well.
+    /// Returns the worker of a key: the same for the same key as long as the cluster lives. Keys need not be
+    /// good hashes; counted numbers spread as well.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -503,7 +503,7 @@ impl ClusterHandle {
     /// Spawns a future on any worker and blocks this thread until it is done.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -530,7 +530,7 @@ impl ClusterHandle {
     /// Shuts the cluster down, see [the end](self#the-end), and returns at once: [`Cluster::join`] waits.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {
@@ -543,10 +543,10 @@ impl ClusterHandle {
         self.shared.shut_down();
     }
 
-    /// Whether the cluster was shut down.
+    /// Returns whether the cluster was shut down.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> std::io::Result<()> {

@@ -15,7 +15,7 @@ use super::worker::with_current;
 /// its thread, after the worker's tasks. (Not with the last clone of the `PerWorker`.)
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use std::cell::Cell;
 /// use polliwog::cluster::{Cluster, PerWorker};
 ///
@@ -41,7 +41,7 @@ pub struct PerWorker<T> {
 }
 
 impl<T: 'static> PerWorker<T> {
-    /// Values for the workers of `cluster`, each made by `make` of the worker's index.
+    /// Makes a value for each worker of `cluster`, by `make` of the worker's index.
     pub fn new(
         cluster: &ClusterHandle,
         make: impl Fn(usize) -> T + Send + Sync + 'static,

@@ -41,7 +41,7 @@ pub enum Outcome {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct WorkerReport {
-    /// Its index.
+    /// The worker's index.
     pub worker: usize,
     /// How it ended.
     pub outcome: Outcome,

@@ -216,7 +216,7 @@ impl<M: Send, T: Send> Join<T> for Task<M, T> {
 /// its worker. Dropping it detaches the task, and so does [`detach`](Self::detach).
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// use polliwog::{Cluster, cluster::RemoteHandle};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -242,7 +242,7 @@ impl<T> RemoteHandle<T> {
     /// nothing.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -256,7 +256,7 @@ impl<T> RemoteHandle<T> {
         self.0.abort();
     }
 
-    /// Whether the task has ended.
+    /// Returns whether the task has ended.
     pub fn is_finished(&self) -> bool {
         self.0.is_finished()
     }
@@ -264,7 +264,7 @@ impl<T> RemoteHandle<T> {
     /// Lets the task go on without a handle.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -278,7 +278,7 @@ impl<T> RemoteHandle<T> {
     /// stop all other tasks of their worker.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Cluster;
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -38,10 +38,10 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// The worker on whose thread this is called, if it is one.
+    /// Returns the worker on whose thread this is called, if it is one.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::cluster::Worker;
     ///
     /// assert!(Worker::current().is_none()); // this thread is no worker
@@ -53,12 +53,12 @@ impl Worker {
         })
     }
 
-    /// Its number: below [`workers`](super::ClusterHandle::workers).
+    /// Returns the worker's index, which is below [`workers`](super::ClusterHandle::workers).
     pub fn index(&self) -> usize {
         self.index
     }
 
-    /// Its cluster.
+    /// Returns the cluster that the worker belongs to.
     pub fn cluster(&self) -> &ClusterHandle {
         &self.cluster
     }

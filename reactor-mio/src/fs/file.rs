@@ -10,6 +10,7 @@ use std::task::{Poll, ready};
 use super::late::Shared;
 use super::machine::{Buffer, Done, State, lost};
 use super::options::OpenOptions;
+use crate::draw::{draw, poll_within};
 
 /// How many bytes one trip to the pool reads or writes at most, unless
 /// [set otherwise](File::set_max_buf_size).
@@ -81,7 +82,7 @@ impl File {
     /// Opens a file for reading.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///
@@ -111,7 +112,7 @@ impl File {
     /// Opens a file for writing; makes it if there is none and empties it otherwise.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///
@@ -143,7 +144,7 @@ impl File {
     /// Opens a file for reading and writing that must not have existed.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     /// use std::io::ErrorKind;
@@ -172,10 +173,10 @@ impl File {
         options.open(path).await
     }
 
-    /// Options for opening a file, as [`OpenOptions::new`].
+    /// Returns options for opening a file, as [`OpenOptions::new`] does.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///
@@ -200,7 +201,7 @@ impl File {
     /// [`Registered`](crate::Registered).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::fs::File;
     ///
     /// fn take_over(file: std::fs::File) -> File {
@@ -221,7 +222,7 @@ impl File {
     /// file.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///
@@ -256,7 +257,7 @@ impl File {
     /// becomes full.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///
@@ -281,8 +282,9 @@ impl File {
     ///
     /// None: some bytes, or all, may be written.
     pub async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.flush().await?;
+        poll_fn(|cx| self.poll_flush_file(cx)).await?;
         if buf.is_empty() {
+            draw(0).await;
             return Ok(0);
         }
         poll_fn(|cx| self.poll_start_write(cx, buf, false)).await?;
@@ -304,7 +306,7 @@ impl File {
     /// Reads until `buf` is full.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///
@@ -342,7 +344,7 @@ impl File {
     /// `buf`. Returns how many bytes these are.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///
@@ -373,7 +375,7 @@ impl File {
     /// As [`read_to_end`](Self::read_to_end), for text.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///
@@ -409,7 +411,7 @@ impl File {
     /// Writes all of `buf`.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///
@@ -447,7 +449,7 @@ impl File {
     /// at the system.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///
@@ -472,7 +474,7 @@ impl File {
     ///
     /// Nothing is lost.
     pub async fn flush(&mut self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_flush_file(cx)).await
+        poll_fn(|cx| poll_within(cx, |cx| self.poll_flush_file(cx))).await
     }
 
     /// Acknowledges the error of an
@@ -487,7 +489,7 @@ impl File {
     /// Moves the file's position and returns the new one.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     /// use std::io::SeekFrom;
@@ -519,10 +521,11 @@ impl File {
         poll_fn(|cx| self.poll_seek_file(cx, to)).await
     }
 
-    /// How many bytes one trip to the pool reads or writes at most: [`MAX_CHUNK`], unless set otherwise.
+    /// Returns how many bytes one trip to the pool reads or writes at most: [`MAX_CHUNK`], unless set
+    /// otherwise.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///
@@ -544,7 +547,7 @@ impl File {
     /// buffer of that size.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///

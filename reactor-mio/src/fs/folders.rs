@@ -8,7 +8,7 @@ use super::hop;
 /// Makes a folder within one that exists.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::fs;
 ///
@@ -37,7 +37,7 @@ pub async fn create_dir(path: impl AsRef<Path>) -> io::Result<()> {
 /// Makes a folder and all that are missing above it. Fine if it is there already.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::fs;
 ///
@@ -66,7 +66,7 @@ pub async fn create_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
 /// Removes an empty folder.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::fs;
 ///
@@ -96,7 +96,7 @@ pub async fn remove_dir(path: impl AsRef<Path>) -> io::Result<()> {
 /// what it leads to.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::fs;
 ///
@@ -144,10 +144,10 @@ pub struct DirBuilder {
 }
 
 impl DirBuilder {
-    /// For one folder, within one that exists.
+    /// Makes a builder for one folder, within one that exists.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, DirBuilder};
     ///
@@ -163,10 +163,10 @@ impl DirBuilder {
         Self::default()
     }
 
-    /// Whether to make all folders that are missing above it, too, and to be content if it is there.
+    /// Sets whether to make all folders that are missing above it, too, and to be content if it is there.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, DirBuilder};
     ///
@@ -183,11 +183,11 @@ impl DirBuilder {
         self
     }
 
-    /// The permissions of what is made, before the process's mask (`umask`) takes some away; all, if not set.
-    /// Unix only.
+    /// Sets the permissions of what is made, before the process's mask (`umask`) takes some away; all, if not
+    /// set. Unix only.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, DirBuilder};
     ///

@@ -10,6 +10,7 @@ use polliwog_core::task::budget::poll_proceed;
 
 use super::file::File;
 use crate::blocking::{BlockingError, BlockingHandle, Rejected, try_spawn_with};
+use crate::draw::poll_nothing;
 
 /// A buffer that travels to the pool and back. `bytes[start..]` has been read from the file
 /// and not been fetched yet.
@@ -161,7 +162,7 @@ impl File {
         fetch: impl FnOnce(&[u8]) -> usize,
     ) -> Poll<io::Result<usize>> {
         if asked == 0 {
-            return Poll::Ready(Ok(0));
+            return poll_nothing(cx);
         }
         loop {
             let mut at_end = false;
@@ -250,7 +251,7 @@ impl File {
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_flush_file(cx))?;
         if bufs.iter().all(|buf| buf.is_empty()) {
-            return Poll::Ready(Ok(0));
+            return poll_nothing(cx);
         }
         let mut unread = ready!(self.poll_idle(cx))?;
         let change = match self.shared.poll_change(cx) {

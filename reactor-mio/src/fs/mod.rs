@@ -50,7 +50,7 @@ pub(crate) async fn hop<T: Send + 'static>(
 /// Reads a whole file.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// # polliwog_mio::block_on(async {
 /// let path = std::env::temp_dir().join(format!("polliwog-doc-{}", std::process::id()));
 /// polliwog::fs::write(&path, "quak").await?;
@@ -74,7 +74,7 @@ pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
 /// Reads a whole file of text.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::fs;
 ///
@@ -103,7 +103,7 @@ pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
 /// Writes a whole file, over what it contained. The contents are copied, as they have to outlive the future.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::fs;
 ///

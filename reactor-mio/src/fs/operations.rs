@@ -10,12 +10,13 @@ use super::file::File;
 use super::hop;
 use super::machine::State;
 use crate::blocking::{BlockingError, Rejected, try_spawn_with};
+use crate::draw::draw;
 
 impl File {
-    /// What the system knows of the file.
+    /// Returns what the system knows of the file.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///
@@ -44,7 +45,7 @@ impl File {
     /// Truncates the file to `size` bytes or extends it by zeros. The position stays where it is.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///
@@ -73,7 +74,7 @@ impl File {
     /// Waits until contents and metadata are on the disk.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///
@@ -103,7 +104,7 @@ impl File {
     /// Waits until the contents are on the disk, and of the metadata what is needed to read them.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///
@@ -132,7 +133,7 @@ impl File {
     /// Changes who may do what with the file.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///
@@ -179,7 +180,7 @@ impl File {
     /// Sets when the file was changed last.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     /// use std::time::SystemTime;
@@ -209,7 +210,7 @@ impl File {
     /// has fetched yet stays with it.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///
@@ -240,7 +241,7 @@ impl File {
     /// position where the last read or write has left it.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///
@@ -377,6 +378,7 @@ impl File {
     #[cfg(any(unix, windows))]
     pub async fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         if buf.is_empty() {
+            draw(0).await;
             return Ok(0);
         }
         let want = buf.len().min(self.max_chunk);
@@ -398,7 +400,7 @@ impl File {
     /// On Windows it moves the position. On Linux a file that was opened for appending is appended to.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, File};
     ///

@@ -9,7 +9,7 @@ use super::hop;
 /// How to open a file, as [`std::fs::OpenOptions`].
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::fs::{self, OpenOptions};
 ///
@@ -38,10 +38,10 @@ impl From<std::fs::OpenOptions> for OpenOptions {
 }
 
 impl OpenOptions {
-    /// With nothing allowed yet.
+    /// Makes options that allow nothing yet.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::OpenOptions;
     ///
@@ -60,7 +60,7 @@ impl OpenOptions {
     /// Opens a file.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, OpenOptions};
     ///
@@ -120,11 +120,11 @@ options! {
 
 #[cfg(unix)]
 impl OpenOptions {
-    /// The permissions of a file that is created, before the process's mask (`umask`) takes some away;
+    /// Sets the permissions of a file that is created, before the process's mask (`umask`) takes some away;
     /// `0o666` if not set. Unix only.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs::{self, OpenOptions};
     ///
@@ -142,7 +142,7 @@ impl OpenOptions {
         self
     }
 
-    /// Further flags for `open`, such as `libc::O_NOFOLLOW`, without those of the access mode. Unix only.
+    /// Sets further flags for `open`, such as `libc::O_NOFOLLOW`, without those of the access mode. Unix only.
     pub fn custom_flags(&mut self, flags: i32) -> &mut Self {
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut self.0, flags);
         self
@@ -158,25 +158,25 @@ impl OpenOptions {
         self
     }
 
-    /// `dwShareMode` of `CreateFile`: what others may do meanwhile; anything, if not set. Windows only.
+    /// Sets `dwShareMode` of `CreateFile`: what others may do meanwhile; anything, if not set. Windows only.
     pub fn share_mode(&mut self, share: u32) -> &mut Self {
         std::os::windows::fs::OpenOptionsExt::share_mode(&mut self.0, share);
         self
     }
 
-    /// Further flags for `CreateFile`. Windows only.
+    /// Sets further flags for `CreateFile`. Windows only.
     pub fn custom_flags(&mut self, flags: u32) -> &mut Self {
         std::os::windows::fs::OpenOptionsExt::custom_flags(&mut self.0, flags);
         self
     }
 
-    /// The attributes of a file that is created. Windows only.
+    /// Sets the attributes of a file that is created. Windows only.
     pub fn attributes(&mut self, attributes: u32) -> &mut Self {
         std::os::windows::fs::OpenOptionsExt::attributes(&mut self.0, attributes);
         self
     }
 
-    /// What a server of named pipes may do in this process's name. Windows only.
+    /// Sets what a server of named pipes may do in this process's name. Windows only.
     pub fn security_qos_flags(&mut self, flags: u32) -> &mut Self {
         std::os::windows::fs::OpenOptionsExt::security_qos_flags(&mut self.0, flags);
         self

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::hop;
 
-/// What the system knows of a file; follows symbolic links.
+/// Returns what the system knows of a file; follows symbolic links.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::fs;
 ///
@@ -32,10 +32,10 @@ pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     hop(|| std::fs::metadata(path)).await
 }
 
-/// What the system knows of a file, or of a symbolic link itself.
+/// Returns what the system knows of a file, or of a symbolic link itself.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::fs;
 ///
@@ -59,13 +59,13 @@ pub async fn symlink_metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     hop(|| std::fs::symlink_metadata(path)).await
 }
 
-/// Whether there is a file, folder or anything else at a path; follows symbolic links.
+/// Returns whether there is a file, folder or anything else at a path; follows symbolic links.
 ///
 /// An answer may be out of date by the time it is there: to create a file only if there is none, see
 /// [`File::create_new`](super::File::create_new).
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::fs;
 ///
@@ -89,10 +89,10 @@ pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
     hop(|| std::fs::exists(path)).await
 }
 
-/// The absolute path without symbolic links and `..`.
+/// Returns the absolute path without symbolic links and `..`.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::fs;
 ///
@@ -115,7 +115,7 @@ pub async fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
     hop(|| std::fs::canonicalize(path)).await
 }
 
-/// Where a symbolic link leads to.
+/// Returns where a symbolic link leads to.
 ///
 /// # Errors
 ///
@@ -132,7 +132,7 @@ pub async fn read_link(path: impl AsRef<Path>) -> io::Result<PathBuf> {
 /// Changes who may do what with a file; follows symbolic links.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::fs;
 ///
@@ -164,7 +164,7 @@ pub async fn set_permissions(path: impl AsRef<Path>, perm: Permissions) -> io::R
 /// Removes a file. Whoever has it open keeps it, on Unix.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::fs;
 ///
@@ -222,7 +222,7 @@ pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<u6
 /// Gives a file or folder another name, in place of what has that name. Only within one file system.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::fs;
 ///
@@ -254,7 +254,7 @@ pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<
 /// Gives a file a second name.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::fs;
 ///
@@ -287,7 +287,7 @@ pub async fn hard_link(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io
 /// Makes a symbolic link. Unix only; Windows wants to know what it leads to: `symlink_file`, `symlink_dir`.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::fs;
 ///

@@ -20,7 +20,7 @@ use crate::blocking::{BlockingError, BlockingHandle, Rejected, try_spawn_with};
 /// How many entries one trip to the pool brings at most.
 const BATCH: usize = 128;
 
-/// The entries of a folder, without `.` and `..`, in no particular order.
+/// Returns the entries of a folder, without `.` and `..`, in no particular order.
 ///
 /// One trip to the pool brings many of them. What is added or removed meanwhile may be among them or not.
 ///
@@ -105,10 +105,10 @@ impl From<Option<std::fs::ReadDir>> for State {
 }
 
 impl ReadDir {
-    /// The next entry; `None` at the end.
+    /// Returns the next entry; `None` at the end.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs;
     ///
@@ -188,7 +188,7 @@ impl fmt::Debug for ReadDir {
 /// An entry of a folder; comes out of a [`ReadDir`].
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::fs;
 ///
@@ -209,10 +209,10 @@ pub struct DirEntry {
 }
 
 impl DirEntry {
-    /// The path: that of the folder, as it was given, and the name.
+    /// Returns the path: that of the folder, as it was given, and the name.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs;
     ///
@@ -229,10 +229,10 @@ impl DirEntry {
         self.entry.path()
     }
 
-    /// The name within the folder.
+    /// Returns the name within the folder.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs;
     ///
@@ -249,10 +249,10 @@ impl DirEntry {
         self.entry.file_name()
     }
 
-    /// What the system knows of it; of a symbolic link itself.
+    /// Returns what the system knows of the entry; of a symbolic link itself.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs;
     ///
@@ -280,10 +280,10 @@ impl DirEntry {
         hop(move || entry.metadata()).await
     }
 
-    /// Whether it is a file, a folder, a symbolic link or something else. Known already as a rule.
+    /// Returns whether it is a file, a folder, a symbolic link or something else. Known already as a rule.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::fs;
     ///
@@ -314,7 +314,7 @@ impl DirEntry {
         hop(move || entry.file_type()).await
     }
 
-    /// The number of its inode. Unix only.
+    /// Returns the number of the entry's inode. Unix only.
     #[cfg(unix)]
     pub fn ino(&self) -> u64 {
         std::os::unix::fs::DirEntryExt::ino(&*self.entry)

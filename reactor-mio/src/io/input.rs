@@ -11,11 +11,12 @@ use polliwog_core::task::budget::poll_proceed;
 use polliwog_core::task::wake_quietly;
 
 use crate::blocking::{Rejected, Stream, try_spawn_for};
+use crate::draw::poll_nothing;
 
 /// How many bytes the thread asks for at a time.
 const CHUNK: usize = 64 * 1024;
 
-/// The program's input. Any number of these may be there; what one of them reads no other does.
+/// Returns the program's input. Any number of these may be there; what one of them reads no other does.
 ///
 /// Bytes are read from the system when somebody asks for some, as many as there are. They lie in a buffer of
 /// the whole process then, until they are fetched: so a read that is dropped loses nothing, not even
@@ -32,15 +33,18 @@ const CHUNK: usize = 64 * 1024;
 /// # }).unwrap();
 /// ```
 pub fn stdin() -> Stdin {
+    let mut input = input();
+    input.handles += 1;
     Stdin {
         std: std::io::stdin(),
+        name: input.handles,
     }
 }
 
 /// The program's input; made by [`stdin`].
 ///
 /// ```no_run
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// polliwog::block_on(async {
 ///     let mut buf = [0; 1024];
@@ -52,6 +56,8 @@ pub fn stdin() -> Stdin {
 /// ```
 pub struct Stdin {
     std: std::io::Stdin,
+    /// Which one it is of those that wait.
+    name: u64,
 }
 
 /// What the thread has read.
@@ -63,8 +69,11 @@ struct Input {
     other: Option<io::Result<()>>,
     /// The thread reads, or is about to.
     reading: bool,
-    /// Who waits for it.
-    wakers: Vec<Waker>,
+    /// Who waits for it, by the handle's name: a wait takes the place of the same handle's one before, which
+    /// was given up.
+    waiters: Vec<(u64, Waker)>,
+    /// The name of the latest handle.
+    handles: u64,
 }
 
 static INPUT: Mutex<Input> = Mutex::new(Input {
@@ -72,8 +81,16 @@ static INPUT: Mutex<Input> = Mutex::new(Input {
     start: 0,
     other: None,
     reading: false,
-    wakers: Vec::new(),
+    waiters: Vec::new(),
+    handles: 0,
 });
+
+impl Input {
+    fn forget(&mut self, name: u64) -> Option<Waker> {
+        let at = self.waiters.iter().position(|(other, _)| *other == name)?;
+        Some(self.waiters.remove(at).1)
+    }
+}
 
 fn input() -> MutexGuard<'static, Input> {
     // Nothing is left half done under the lock.
@@ -84,7 +101,7 @@ impl Stdin {
     /// Reads what is there, or waits for something; zero at the end. At a terminal more may come after that.
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// polliwog::block_on(async {
     ///     let mut input = polliwog::io::stdin();
@@ -106,10 +123,10 @@ impl Stdin {
         poll_fn(|cx| self.poll_read_input(cx, buf)).await
     }
 
-    /// Whether somebody types there.
+    /// Returns whether the input is a terminal, at which somebody types.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// polliwog::block_on(async {
     ///     if polliwog::io::stdin().is_terminal() {
@@ -125,7 +142,7 @@ impl Stdin {
 
     fn poll_read_input(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         if buf.is_empty() {
-            return Poll::Ready(Ok(0));
+            return poll_nothing(cx);
         }
         let permit = ready!(poll_proceed(cx));
         // Foreign code perhaps: outside of the lock.
@@ -154,10 +171,19 @@ impl Stdin {
             }
             input.reading = true;
         }
-        if !input.wakers.iter().any(|known| known.will_wake(&waker)) {
-            input.wakers.push(waker);
-        }
+        let former = input.forget(self.name);
+        input.waiters.push((self.name, waker));
+        drop(input);
+        // Not under the lock: it is foreign code perhaps.
+        drop(former);
         Poll::Pending
+    }
+}
+
+impl Drop for Stdin {
+    fn drop(&mut self) {
+        let former = input().forget(self.name);
+        drop(former);
     }
 }
 
@@ -188,9 +214,11 @@ impl Drop for Reading {
     fn drop(&mut self) {
         let mut input = input();
         input.reading = false;
-        let wakers = std::mem::take(&mut input.wakers);
+        let waiters = std::mem::take(&mut input.waiters);
         drop(input);
-        wakers.into_iter().for_each(wake_quietly);
+        for (_, waker) in waiters {
+            wake_quietly(waker);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use crate::blocking::{BlockingHandle, Rejected, Stream, try_spawn_for};
+use crate::draw::{poll_nothing, poll_within};
 use crate::fs::MAX_CHUNK;
 
 /// What a handle of either stream is made of.
@@ -75,7 +76,7 @@ impl Output {
         }
         let taken = bytes.len();
         if taken == 0 {
-            return Poll::Ready(Ok(0));
+            return poll_nothing(cx);
         }
         let stream = self.stream;
         let write = |(stream, bytes): (Stream, Vec<u8>)| {
@@ -157,7 +158,7 @@ macro_rules! outputs {
             /// [`MAX_CHUNK`].
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             /// # fn main() -> std::io::Result<()> {
             /// polliwog::block_on(async {
             ///     let mut out = polliwog::io::stdout();
@@ -184,7 +185,7 @@ macro_rules! outputs {
             /// Writes all of `buf`.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             /// # fn main() -> std::io::Result<()> {
             /// polliwog::block_on(async {
             ///     polliwog::io::stdout().write_all(b"quak\n").await?;
@@ -207,7 +208,7 @@ macro_rules! outputs {
             /// Waits until the system has everything that was written.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             /// # fn main() -> std::io::Result<()> {
             /// polliwog::block_on(async {
             ///     let mut out = polliwog::io::stdout();
@@ -226,13 +227,13 @@ macro_rules! outputs {
             ///
             /// Nothing is lost.
             pub async fn flush(&mut self) -> io::Result<()> {
-                poll_fn(|cx| self.io.poll_flush(cx)).await
+                poll_fn(|cx| poll_within(cx, |cx| self.io.poll_flush(cx))).await
             }
 
-            /// Whether it is a terminal.
+            /// Returns whether the stream is a terminal.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             /// # fn main() -> std::io::Result<()> {
             /// polliwog::block_on(async {
             ///     let colours = polliwog::io::stdout().is_terminal();
@@ -264,7 +265,7 @@ macro_rules! outputs {
             }
 
             fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                self.io.poll_flush(cx)
+                poll_within(cx, |cx| self.io.poll_flush(cx))
             }
 
             fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

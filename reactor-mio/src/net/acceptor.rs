@@ -133,6 +133,27 @@ impl<L: Listener> Acceptor<L> {
         }
     }
 
+    /// Accepts if that does not have to wait. A lack of resources is an error here, as nobody waits for its end.
+    pub(super) fn try_accept(&self) -> io::Result<L::Connection> {
+        loop {
+            match self.io.try_with(Direction::Read, L::accept) {
+                Ok(accepted) => {
+                    self.rest.next.set(REST.0);
+                    self.broken.set((0, 0));
+                    self.wake_next();
+                    return Ok(accepted);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+                Err(error) => match Trouble::of(&error) {
+                    Trouble::Connection if self.is_accident(&error) => {
+                        record!(debug, "a connection broke before it was accepted: {error}");
+                    }
+                    _ => return Err(error),
+                },
+            }
+        }
+    }
+
     /// Whether the error may be that of one connection, or has come too often for that.
     fn is_accident(&self, error: &io::Error) -> bool {
         let code = error.raw_os_error().unwrap_or_default();

@@ -6,6 +6,7 @@ use std::net::{
 };
 
 use crate::blocking::spawn_blocking;
+use crate::draw::draw;
 
 /// What can be turned into socket addresses: an address, or a name with a port.
 ///
@@ -19,7 +20,7 @@ impl<T: sealed::Resolve + ?Sized> ToSocketAddrs for T {}
 /// Looks up a name, on the blocking pool.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// # polliwog_mio::block_on(async {
 /// let addrs = polliwog::net::lookup_host(("127.0.0.1", 80)).await?;
 /// assert_eq!(addrs, ["127.0.0.1:80".parse().unwrap()]);
@@ -35,6 +36,7 @@ impl<T: sealed::Resolve + ?Sized> ToSocketAddrs for T {}
 ///
 /// Dropping the future leaves the lookup to end in the background.
 pub async fn lookup_host(addr: impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
+    draw(0).await;
     Ok(match resolve(addr).await? {
         Addrs::One(addr) => vec![addr],
         Addrs::Many(addrs) => addrs,

@@ -7,6 +7,9 @@ use std::ops::{Deref, Range};
 /// system has as much work with it.
 pub(super) const CONNECT: usize = 32 << 10;
 
+/// The same of a socket that is made and bound.
+pub(super) const BIND: usize = CONNECT;
+
 /// So many buffers go into one system call everywhere (POSIX), more of them perhaps not.
 pub(super) const BUFFERS: usize = 16;
 /// No more of them are passed on: Unix takes fewer or as many, by the standard library, but Wine
@@ -71,7 +74,7 @@ macro_rules! byte_stream {
             /// Takes over a connected socket of the standard library and makes it non-blocking.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("fn take_over(socket: ", stringify!($std), ") -> std::io::Result<", stringify!($stream), "> {")]
@@ -96,7 +99,7 @@ macro_rules! byte_stream {
             /// Gives the socket to the standard library. It stays non-blocking.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("fn hand_over(stream: ", stringify!($stream), ") -> std::io::Result<", stringify!($std), "> {")]
@@ -117,7 +120,7 @@ macro_rules! byte_stream {
             /// once if `buf` is empty.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn count_bytes(stream: &", stringify!($stream), ") -> std::io::Result<usize> {")]
@@ -150,7 +153,7 @@ macro_rules! byte_stream {
             /// Fills `buf`.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn length(stream: &", stringify!($stream), ") -> std::io::Result<u32> {")]
@@ -184,7 +187,7 @@ macro_rules! byte_stream {
             /// Writes from `buf` and returns how many bytes were taken; zero only if `buf` is empty.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn send_some(stream: &", stringify!($stream), ", bytes: &[u8]) -> std::io::Result<usize> {")]
@@ -207,7 +210,7 @@ macro_rules! byte_stream {
             /// Writes all of `buf`.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn greet(stream: &", stringify!($stream), ") -> std::io::Result<()> {")]
@@ -239,7 +242,7 @@ macro_rules! byte_stream {
             /// [`read`](Self::read) into several buffers, one after the other, by one system call.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             /// use std::io::{self, IoSliceMut};
             ///
@@ -265,7 +268,7 @@ macro_rules! byte_stream {
             /// [`write`](Self::write) from several buffers, one after the other, by one system call.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             /// use std::io::{self, IoSlice};
             ///
@@ -323,7 +326,7 @@ macro_rules! byte_stream {
             /// Reads without taking the bytes away; zero at the end of the stream, or if `buf` is empty.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn is_tls(stream: &", stringify!($stream), ") -> std::io::Result<bool> {")]
@@ -341,6 +344,7 @@ macro_rules! byte_stream {
             /// Nothing is lost.
             pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
                 if buf.is_empty() {
+                    draw(0).await;
                     return Ok(0);
                 }
                 Operation::read(&self.io, |io, cx, id| {
@@ -353,7 +357,7 @@ macro_rules! byte_stream {
             /// Reads if that does not have to wait.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             /// use std::io::{self, ErrorKind};
             ///
@@ -379,7 +383,7 @@ macro_rules! byte_stream {
             /// Writes if that does not have to wait.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("fn offer(stream: &", stringify!($stream), ", bytes: &[u8]) -> usize {")]
@@ -401,7 +405,7 @@ macro_rules! byte_stream {
             /// Waits until [`try_read`](Self::try_read) may have something to return. It may be wrong.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             /// use std::io::{self, ErrorKind};
             ///
@@ -433,7 +437,7 @@ macro_rules! byte_stream {
             /// Waits until [`try_write`](Self::try_write) may have room. It may be wrong.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn send_when_possible(stream: &", stringify!($stream), ", bytes: &[u8]) -> std::io::Result<usize> {")]
@@ -468,7 +472,7 @@ macro_rules! byte_stream {
                 buf: &mut [u8],
             ) -> Poll<io::Result<usize>> {
                 if buf.is_empty() {
-                    return Poll::Ready(Ok(0));
+                    return poll_nothing(cx);
                 }
                 let read = |mut socket: &$socket| socket.read(buf);
                 let id = WaiterId::ANONYMOUS;
@@ -485,7 +489,7 @@ macro_rules! byte_stream {
             #[inline]
             pub fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
                 if buf.is_empty() {
-                    return Poll::Ready(Ok(0));
+                    return poll_nothing(cx);
                 }
                 let write = |mut socket: &$socket| socket.write(buf);
                 let id = WaiterId::ANONYMOUS;
@@ -506,7 +510,7 @@ macro_rules! byte_stream {
             ) -> Poll<io::Result<usize>> {
                 let asked = bufs.iter().map(|buf| buf.len()).sum();
                 let Some(span) = byte_stream::span(bufs) else {
-                    return Poll::Ready(Ok(0));
+                    return poll_nothing(cx);
                 };
                 let read = |mut socket: &$socket| socket.read_vectored(&mut bufs[span.clone()]);
                 let id = WaiterId::ANONYMOUS;
@@ -555,7 +559,7 @@ macro_rules! byte_stream {
                 bufs: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
                 let Some(span) = byte_stream::span(bufs) else {
-                    return Poll::Ready(Ok(0));
+                    return poll_nothing(cx);
                 };
                 let write = |mut socket: &$socket| socket.write_vectored(&bufs[span.clone()]);
                 // Not taken for a full socket if short: it may be the number of buffers that was the limit.
@@ -580,7 +584,7 @@ macro_rules! byte_stream {
             /// Closes one or both directions of the connection.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             /// use std::net::Shutdown;
             ///
@@ -606,10 +610,10 @@ macro_rules! byte_stream {
                 }
             }
 
-            /// The address of the other end.
+            /// Returns the address of the other end.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("fn log(stream: &", stringify!($stream), ") {")]
@@ -624,10 +628,10 @@ macro_rules! byte_stream {
                 self.io.with(<$socket>::peer_addr)
             }
 
-            /// The address of this end.
+            /// Returns the address of this end.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("fn log(stream: &", stringify!($stream), ") {")]
@@ -651,14 +655,14 @@ macro_rules! byte_stream {
                 self.io.with(<$socket>::take_error)
             }
 
-            /// Two halves that borrow the stream, to read and to write at the same time in one task.
+            /// Returns two halves that borrow the stream, to read and to write at the same time in one task.
             /// Free of cost.
             ///
             /// With `futures`' `AsyncReadExt` in scope, its method of the same name goes before this one:
             /// name the type then, as in `TcpStream::split(&stream)`.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn ask(stream: &", stringify!($stream), ", question: &[u8], answer: &mut [u8]) -> std::io::Result<()> {")]
@@ -672,11 +676,11 @@ macro_rules! byte_stream {
                 $halves::borrow(self)
             }
 
-            /// Two halves that share the stream, to read and to write in different tasks. Dropping the
-            /// writing half closes that direction.
+            /// Returns two halves that share the stream, to read and to write in different tasks. Dropping
+            /// the writing half closes that direction.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn talk(stream: ", stringify!($stream), ") -> std::io::Result<()> {")]

@@ -15,7 +15,7 @@ macro_rules! datagrams {
             /// Takes over a socket of the standard library and makes it non-blocking.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("fn take_over(socket: ", stringify!($std), ") -> std::io::Result<", stringify!($type), "> {")]
@@ -38,7 +38,7 @@ macro_rules! datagrams {
             /// Gives the socket to the standard library. It stays non-blocking.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("fn hand_over(socket: ", stringify!($type), ") -> std::io::Result<", stringify!($std), "> {")]
@@ -56,7 +56,7 @@ macro_rules! datagrams {
             /// Sends a datagram to the peer that the socket is connected to.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("async fn report(connected: &", stringify!($type), ") -> std::io::Result<()> {")]
@@ -93,7 +93,7 @@ macro_rules! datagrams {
             /// Sends a datagram to the peer that the socket is connected to, if that does not have to wait.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("fn report_unless_busy(connected: &", stringify!($type), ") -> bool {")]
@@ -112,7 +112,7 @@ macro_rules! datagrams {
             /// Receives a datagram, if the socket is connected from that peer. What does not fit into `buf` is lost.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("async fn next(connected: &", stringify!($type), ") -> std::io::Result<Vec<u8>> {")]
@@ -155,7 +155,7 @@ macro_rules! datagrams {
             /// Receives a datagram if there is one. What does not fit into `buf` is lost.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("fn drain(connected: &", stringify!($type), ") {")]
@@ -174,7 +174,7 @@ macro_rules! datagrams {
             /// Receives a datagram and says where it came from. What does not fit into `buf` is lost.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("async fn log(socket: &", stringify!($type), ") -> std::io::Result<()> {")]
@@ -219,7 +219,7 @@ macro_rules! datagrams {
             /// Receives a datagram if there is one, and says where it came from.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("fn log_what_is_there(socket: &", stringify!($type), ") {")]
@@ -241,7 +241,7 @@ macro_rules! datagrams {
             /// Reads a datagram and leaves it there for whoever receives it.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("async fn first_byte(socket: &", stringify!($type), ") -> std::io::Result<u8> {")]
@@ -279,7 +279,7 @@ macro_rules! datagrams {
             /// Waits until there may be a datagram to receive. It may be wrong.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("async fn receive(socket: &", stringify!($type), ", buf: &mut [u8]) -> std::io::Result<usize> {")]
@@ -305,7 +305,7 @@ macro_rules! datagrams {
             /// Waits until there may be room to send a datagram. It may be wrong.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("async fn send(connected: &", stringify!($type), ", bytes: &[u8]) -> std::io::Result<usize> {")]
@@ -346,10 +346,10 @@ macro_rules! datagrams {
                 self.io.poll_write_ready(cx).map_ok(drop)
             }
 
-            /// The address that the socket is bound to.
+            /// Returns the address that the socket is bound to.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("fn log(socket: &", stringify!($type), ") {")]
@@ -364,10 +364,10 @@ macro_rules! datagrams {
                 self.io.with(<$socket>::local_addr)
             }
 
-            /// The address that the socket is connected to.
+            /// Returns the address that the socket is connected to.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("fn log(socket: &", stringify!($type), ") {")]

@@ -4,13 +4,13 @@
 macro_rules! reading_half {
     ($($half:ty),+ => $stream:ident, $addr:ty) => {$(
         impl $half {
-            /// The stream that this is a half of.
+            /// Returns the stream that this is a half of.
             #[inline]
             pub fn stream(&self) -> &$stream {
                 &self.0
             }
 
-            #[doc = concat!("See [`", stringify!($stream), "::read`].")]
+            #[doc = concat!("Reads from the stream into `buf`: see [`", stringify!($stream), "::read`].")]
             ///
             /// # Errors
             ///
@@ -24,7 +24,7 @@ macro_rules! reading_half {
                 self.stream().read(buf)
             }
 
-            #[doc = concat!("See [`", stringify!($stream), "::read_exact`].")]
+            #[doc = concat!("Fills `buf` from the stream: see [`", stringify!($stream), "::read_exact`].")]
             ///
             /// # Errors
             ///
@@ -37,7 +37,7 @@ macro_rules! reading_half {
                 self.stream().read_exact(buf)
             }
 
-            #[doc = concat!("See [`", stringify!($stream), "::peek`].")]
+            #[doc = concat!("Reads without taking the bytes away: see [`", stringify!($stream), "::peek`].")]
             ///
             /// # Errors
             ///
@@ -50,7 +50,7 @@ macro_rules! reading_half {
                 self.stream().peek(buf).await
             }
 
-            /// The address of the other end.
+            /// Returns the address of the other end.
             ///
             /// # Errors
             ///
@@ -59,7 +59,7 @@ macro_rules! reading_half {
                 self.stream().peer_addr()
             }
 
-            #[doc = concat!("See [`", stringify!($stream), "::read_vectored`].")]
+            #[doc = concat!("Reads into several buffers: see [`", stringify!($stream), "::read_vectored`].")]
             ///
             /// # Errors
             ///
@@ -75,7 +75,7 @@ macro_rules! reading_half {
                 self.stream().read_vectored(bufs)
             }
 
-            #[doc = concat!("See [`", stringify!($stream), "::try_read`].")]
+            #[doc = concat!("Reads if that does not have to wait: see [`", stringify!($stream), "::try_read`].")]
             ///
             /// # Errors
             ///
@@ -84,7 +84,7 @@ macro_rules! reading_half {
                 self.stream().try_read(buf)
             }
 
-            #[doc = concat!("See [`", stringify!($stream), "::readable`].")]
+            #[doc = concat!("Waits until there may be something to read: see [`", stringify!($stream), "::readable`].")]
             ///
             /// # Errors
             ///
@@ -97,7 +97,7 @@ macro_rules! reading_half {
                 self.stream().readable().await
             }
 
-            /// The address of this end.
+            /// Returns the address of this end.
             ///
             /// # Errors
             ///
@@ -114,7 +114,7 @@ pub(super) use reading_half;
 macro_rules! writing_half {
     ($($half:ty),+ => $stream:ident, $addr:ty) => {$(
         impl $half {
-            #[doc = concat!("See [`", stringify!($stream), "::write`].")]
+            #[doc = concat!("Writes to the stream: see [`", stringify!($stream), "::write`].")]
             ///
             /// # Errors
             ///
@@ -128,7 +128,7 @@ macro_rules! writing_half {
                 self.stream().write(buf)
             }
 
-            #[doc = concat!("See [`", stringify!($stream), "::write_all`].")]
+            #[doc = concat!("Writes all of it to the stream: see [`", stringify!($stream), "::write_all`].")]
             ///
             /// # Errors
             ///
@@ -150,7 +150,7 @@ macro_rules! writing_half {
                 self.stream().finish()
             }
 
-            /// The address of the other end.
+            /// Returns the address of the other end.
             ///
             /// # Errors
             ///
@@ -159,7 +159,7 @@ macro_rules! writing_half {
                 self.stream().peer_addr()
             }
 
-            #[doc = concat!("See [`", stringify!($stream), "::write_vectored`].")]
+            #[doc = concat!("Writes from several buffers: see [`", stringify!($stream), "::write_vectored`].")]
             ///
             /// # Errors
             ///
@@ -175,7 +175,7 @@ macro_rules! writing_half {
                 self.stream().write_vectored(bufs)
             }
 
-            #[doc = concat!("See [`", stringify!($stream), "::try_write`].")]
+            #[doc = concat!("Writes if that does not have to wait: see [`", stringify!($stream), "::try_write`].")]
             ///
             /// # Errors
             ///
@@ -184,7 +184,7 @@ macro_rules! writing_half {
                 self.stream().try_write(buf)
             }
 
-            #[doc = concat!("See [`", stringify!($stream), "::writable`].")]
+            #[doc = concat!("Waits until there may be room to write: see [`", stringify!($stream), "::writable`].")]
             ///
             /// # Errors
             ///
@@ -197,7 +197,7 @@ macro_rules! writing_half {
                 self.stream().writable().await
             }
 
-            /// The address of this end.
+            /// Returns the address of this end.
             ///
             /// # Errors
             ///
@@ -239,7 +239,7 @@ macro_rules! halves {
         /// Two halves that belong to different streams, given back.
         ///
         /// ```
-        /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+        /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
         #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
         ///
         #[doc = concat!("fn join_again(stream: ", stringify!($stream), ") -> ", stringify!($stream), " {")]
@@ -266,7 +266,7 @@ macro_rules! halves {
         $crate::net::halves::writing_half!(WriteHalf<'_>, OwnedWriteHalf => $stream, $addr);
 
         impl WriteHalf<'_> {
-            /// The stream that this is a half of.
+            /// Returns the stream that this is a half of.
             #[inline]
             pub fn stream(&self) -> &$stream {
                 self.0
@@ -277,7 +277,7 @@ macro_rules! halves {
             /// Makes one stream of two halves again.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("fn join_again(stream: ", stringify!($stream), ") -> ", stringify!($stream), " {")]
@@ -295,7 +295,7 @@ macro_rules! halves {
         }
 
         impl OwnedWriteHalf {
-            /// The stream that this is a half of.
+            /// Returns the stream that this is a half of.
             #[inline]
             pub fn stream(&self) -> &$stream {
                 match &self.stream {
@@ -308,7 +308,7 @@ macro_rules! halves {
             /// Makes one stream of two halves again.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             #[doc = concat!("fn join_again(stream: ", stringify!($stream), ") -> ", stringify!($stream), " {")]
@@ -339,7 +339,7 @@ macro_rules! halves {
             /// Drops the half and leaves the writing direction open.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
             ///
             /// /// Reads on, without telling the peer that nothing more will be sent.

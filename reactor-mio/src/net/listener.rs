@@ -13,6 +13,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::TcpStream;
 use super::acceptor::{Acceptor, BACKLOG};
 use super::addr::{ToSocketAddrs, first_that_works};
+use super::byte_stream::BIND;
+use crate::draw::draw;
 use crate::reactor::MioReactor;
 use crate::source::Registered;
 use crate::sys;
@@ -23,7 +25,7 @@ use crate::sys;
 /// which has waited longest; should it give up before it is polled, the next one is woken.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::net::{TcpListener, TcpStream};
 ///
@@ -55,7 +57,7 @@ impl TcpListener {
     /// as the system grants. On Unix with `SO_REUSEADDR`, so that a server can be started again at once.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::TcpListener;
     ///
@@ -84,7 +86,7 @@ impl TcpListener {
     /// after a second as a rule.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::TcpListener;
     ///
@@ -109,6 +111,7 @@ impl TcpListener {
     ) -> io::Result<TcpListener> {
         let reactor = &MioReactor::current()?;
         first_that_works(addr, |addr| async move {
+            draw(BIND).await;
             let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
             #[cfg(not(windows))]
             socket.set_reuse_address(true)?;
@@ -149,7 +152,7 @@ impl TcpListener {
     /// For socket options that have to be set before binding, see also [`TcpSocket`](super::TcpSocket).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::TcpListener;
     ///
@@ -176,7 +179,7 @@ impl TcpListener {
     /// Gives the socket to the standard library. It stays non-blocking.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::TcpListener;
     ///
@@ -200,7 +203,7 @@ impl TcpListener {
     /// longest.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::{TcpListener, TcpStream};
     ///
@@ -226,7 +229,7 @@ impl TcpListener {
     #[inline]
     pub fn accept(&self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> {
         Operation::read(&self.acceptor, |acceptor, cx, id| {
-            self.stream(ready!(acceptor.poll_accept(id, cx)))
+            Poll::Ready(ready!(acceptor.poll_accept(id, cx)).map(|new| self.stream(new)))
         })
     }
 
@@ -238,30 +241,50 @@ impl TcpListener {
     ///
     /// As [`accept`](Self::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        self.stream(ready!(self.acceptor.poll_accept(WaiterId::ANONYMOUS, cx)))
+        Poll::Ready(
+            ready!(self.acceptor.poll_accept(WaiterId::ANONYMOUS, cx)).map(|new| self.stream(new)),
+        )
+    }
+
+    /// Takes a connection if one waits.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::net::TcpListener;
+    ///
+    /// polliwog::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     assert!(listener.try_accept().is_err()); // nobody yet
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::WouldBlock`] if no connection waits; otherwise as [`accept`](Self::accept), a lack of
+    /// resources included.
+    pub fn try_accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        Ok(self.stream(self.acceptor.try_accept()?))
     }
 
     #[inline]
-    fn stream(
-        &self,
-        accepted: io::Result<(mio::net::TcpStream, SocketAddr)>,
-    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        Poll::Ready(accepted.map(|(socket, peer)| {
-            record!(debug, "accepted a connection from {peer}");
-            let reactor = self.acceptor.io.reactor();
-            (TcpStream::attach(reactor, socket, self.plain), peer)
-        }))
+    fn stream(&self, (socket, peer): (mio::net::TcpStream, SocketAddr)) -> (TcpStream, SocketAddr) {
+        record!(debug, "accepted a connection from {peer}");
+        let reactor = self.acceptor.io.reactor();
+        (TcpStream::attach(reactor, socket, self.plain), peer)
     }
 
-    /// The connections as a stream that never ends.
+    /// Returns the connections as a stream that never ends.
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self }
     }
 
-    /// The address that the socket is bound to.
+    /// Returns the address that the socket is bound to.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::TcpListener;
     ///
@@ -289,10 +312,10 @@ impl TcpListener {
         self.acceptor.io.with(mio::net::TcpListener::take_error)
     }
 
-    /// The time to live of outgoing packets (`IP_TTL`).
+    /// Returns the time to live of outgoing packets (`IP_TTL`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::TcpListener;
     ///
@@ -315,7 +338,7 @@ impl TcpListener {
     /// Sets the time to live of outgoing packets (`IP_TTL`), also of connections accepted later.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::TcpListener;
     ///
@@ -355,6 +378,18 @@ impl std::os::fd::AsRawFd for TcpListener {
 #[derive(Debug)]
 pub struct Incoming<'a> {
     listener: &'a TcpListener,
+}
+
+impl Incoming<'_> {
+    /// Waits for the next connection and returns it; never `None`, as a listener does not end by itself.
+    ///
+    /// # Cancel safety
+    ///
+    /// No connection is lost if the future is dropped before it is done.
+    pub async fn next(&mut self) -> Option<io::Result<TcpStream>> {
+        let accepted = self.listener.accept().await;
+        Some(accepted.map(|(stream, _peer)| stream))
+    }
 }
 
 impl Stream for Incoming<'_> {

@@ -4,10 +4,10 @@
 macro_rules! tcp_options {
     ($type:ident) => {
         impl $type {
-            /// Whether small segments go out at once (`TCP_NODELAY`).
+            /// Returns whether small segments go out at once (`TCP_NODELAY`).
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("fn is_prompt(socket: &", stringify!($type), ") -> std::io::Result<bool> {")]
@@ -25,7 +25,7 @@ macro_rules! tcp_options {
             /// Sets whether small segments go out at once (`TCP_NODELAY`).
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("fn hurry(socket: &", stringify!($type), ") -> std::io::Result<()> {")]
@@ -40,10 +40,10 @@ macro_rules! tcp_options {
                 self.with_socket(|socket| socket.set_tcp_nodelay(nodelay))
             }
 
-            /// How long closing waits for unsent data (`SO_LINGER`).
+            /// Returns how long closing waits for unsent data (`SO_LINGER`).
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("fn resets(socket: &", stringify!($type), ") -> std::io::Result<bool> {")]
@@ -63,7 +63,7 @@ macro_rules! tcp_options {
             /// even though the socket is non-blocking.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("fn do_not_linger(socket: &", stringify!($type), ") -> std::io::Result<()> {")]
@@ -82,7 +82,7 @@ macro_rules! tcp_options {
             /// stragglers (`SO_LINGER` with zero).
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             /// /// What a server does with a client that does not behave.
@@ -98,10 +98,10 @@ macro_rules! tcp_options {
                 self.with_socket(|socket| socket.set_linger(Some(Duration::ZERO)))
             }
 
-            /// Whether the system looks after a connection on which nothing happens (`SO_KEEPALIVE`).
+            /// Returns whether the system looks after a connection on which nothing happens (`SO_KEEPALIVE`).
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("fn is_looked_after(socket: &", stringify!($type), ") -> std::io::Result<bool> {")]
@@ -121,7 +121,7 @@ macro_rules! tcp_options {
             /// [`set_keepalive_time`](Self::set_keepalive_time).
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("fn look_after(socket: &", stringify!($type), ") -> std::io::Result<()> {")]
@@ -209,11 +209,11 @@ macro_rules! tcp_options {
                 })
             }
 
-            /// The size of the buffer for data to be sent (`SO_SNDBUF`), in bytes, as the system counts them: Linux
-            /// reports twice what was asked for.
+            /// Returns the size of the buffer for data to be sent (`SO_SNDBUF`), in bytes, as the system
+            /// counts them: Linux reports twice what was asked for.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("fn room(socket: &", stringify!($type), ") -> std::io::Result<u32> {")]
@@ -234,7 +234,7 @@ macro_rules! tcp_options {
             /// it to the connection.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("fn save_memory(socket: &", stringify!($type), ") -> std::io::Result<()> {")]
@@ -249,11 +249,11 @@ macro_rules! tcp_options {
                 self.with_socket(|socket| socket.set_send_buffer_size(size as usize))
             }
 
-            /// The size of the buffer for data that has come (`SO_RCVBUF`), in bytes, as the system counts them: Linux
-            /// reports twice what was asked for.
+            /// Returns the size of the buffer for data that has come (`SO_RCVBUF`), in bytes, as the system
+            /// counts them: Linux reports twice what was asked for.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("fn room(socket: &", stringify!($type), ") -> std::io::Result<u32> {")]
@@ -275,7 +275,7 @@ macro_rules! tcp_options {
             /// connecting or listening.
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
             #[doc = concat!("use polliwog::net::", stringify!($type), ";")]
             ///
             #[doc = concat!("fn save_memory(socket: &", stringify!($type), ") -> std::io::Result<()> {")]
@@ -290,7 +290,7 @@ macro_rules! tcp_options {
                 self.with_socket(|socket| socket.set_recv_buffer_size(size as usize))
             }
 
-            /// The network device that the socket is bound to (`SO_BINDTODEVICE`).
+            /// Returns the network device that the socket is bound to (`SO_BINDTODEVICE`).
             ///
             /// # Errors
             ///

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
+use super::byte_stream::CONNECT;
 use super::options::tcp_options;
-use super::stream::charge_connect;
 use super::{TcpListener, TcpStream};
+use crate::draw::draw;
 use crate::reactor::MioReactor;
 
 /// A TCP socket that is neither connected nor listening yet, for options that have to be set before.
@@ -19,7 +20,7 @@ use crate::reactor::MioReactor;
 /// `TcpListener::bind`, this leaves `SO_REUSEADDR` to you.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use polliwog::net::{TcpSocket, TcpStream};
 ///
 /// polliwog::block_on(async {
@@ -45,10 +46,10 @@ pub struct TcpSocket {
 }
 
 impl TcpSocket {
-    /// A socket for IPv4.
+    /// Makes a socket for IPv4.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::TcpSocket;
     ///
@@ -67,7 +68,7 @@ impl TcpSocket {
         Self::new(Domain::IPV4)
     }
 
-    /// A socket for IPv6.
+    /// Makes a socket for IPv6.
     ///
     /// # Errors
     ///
@@ -89,7 +90,7 @@ impl TcpSocket {
     /// non-blocking: the way from other crates that make sockets.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::net::TcpSocket;
     /// use std::net::TcpStream;
     ///
@@ -110,11 +111,11 @@ impl TcpSocket {
         })
     }
 
-    /// Whether the address may be bound although connections of an earlier socket linger
+    /// Returns whether the address may be bound although connections of an earlier socket linger
     /// (`SO_REUSEADDR`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::TcpSocket;
     ///
@@ -136,7 +137,7 @@ impl TcpSocket {
     /// (`SO_REUSEADDR`). On Windows it allows others to take the address away.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::TcpSocket;
     ///
@@ -156,7 +157,7 @@ impl TcpSocket {
         self.socket.set_reuse_address(reuseaddr)
     }
 
-    /// Whether several sockets may listen at the same address (`SO_REUSEPORT`).
+    /// Returns whether several sockets may listen at the same address (`SO_REUSEPORT`).
     ///
     /// # Errors
     ///
@@ -177,10 +178,10 @@ impl TcpSocket {
         self.socket.set_reuse_port(reuseport)
     }
 
-    /// The address that the socket is bound to.
+    /// Returns the address that the socket is bound to.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::TcpSocket;
     ///
@@ -213,7 +214,7 @@ impl TcpSocket {
     /// Binds the socket to an address: where it will listen, or what it will connect from.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::TcpSocket;
     ///
@@ -235,7 +236,7 @@ impl TcpSocket {
     /// Connects.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::{TcpListener, TcpSocket};
     ///
@@ -259,7 +260,7 @@ impl TcpSocket {
     /// Dropping the future gives up the attempt and closes the socket.
     pub async fn connect(self, addr: SocketAddr) -> io::Result<TcpStream> {
         let reactor = MioReactor::current()?;
-        charge_connect().await;
+        draw(CONNECT).await;
         match self.socket.connect(&addr.into()) {
             Err(error) if !is_under_way(&error) => return Err(error),
             _ => {}
@@ -270,7 +271,7 @@ impl TcpSocket {
     /// Listens. At most `backlog` connections, or as many as the system grants, wait to be accepted.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::TcpSocket;
     ///

@@ -9,7 +9,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
-use polliwog_core::task::budget::poll_proceed;
 use polliwog_core::time::timeout;
 use socket2::{SockRef, TcpKeepalive};
 
@@ -18,6 +17,7 @@ use super::byte_stream::{self, byte_stream};
 use super::options::tcp_options;
 use super::race::race;
 use super::split;
+use crate::draw::{draw, poll_nothing};
 use crate::reactor::MioReactor;
 use crate::source::Registered;
 
@@ -29,7 +29,7 @@ use crate::source::Registered;
 /// [`TcpSocket`](super::TcpSocket).
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use polliwog::net::{TcpListener, TcpStream};
 ///
 /// polliwog::block_on(async {
@@ -58,7 +58,7 @@ impl TcpStream {
     /// [RFC 8305]: https://www.rfc-editor.org/rfc/rfc8305
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::{TcpListener, TcpStream};
     ///
@@ -88,7 +88,7 @@ impl TcpStream {
     /// [`connect`](Self::connect), the looking up of a name included, that gives up after a time.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
     /// use polliwog::net::{TcpListener, TcpStream};
     /// use std::time::Duration;
     ///
@@ -122,7 +122,7 @@ impl TcpStream {
 
     async fn connect_to(reactor: &MioReactor, addr: SocketAddr) -> io::Result<TcpStream> {
         // On the loopback device it may never have to wait.
-        charge_connect().await;
+        draw(byte_stream::CONNECT).await;
         let socket = mio::net::TcpStream::connect(addr)?;
         let stream = Self::attach(reactor, socket, true).connected().await?;
         record!(debug, "connected to {addr}");
@@ -146,10 +146,10 @@ impl TcpStream {
         stream.connected().await
     }
 
-    /// The time to live of outgoing packets (`IP_TTL`).
+    /// Returns the time to live of outgoing packets (`IP_TTL`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::{TcpListener, TcpStream};
     ///
@@ -173,7 +173,7 @@ impl TcpStream {
     /// Sets the time to live of outgoing packets (`IP_TTL`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::net::TcpStream;
     ///
     /// fn for_neighbours_only(stream: &TcpStream) -> std::io::Result<()> {
@@ -191,13 +191,6 @@ impl TcpStream {
     fn with_socket<T>(&self, f: impl FnOnce(SockRef<'_>) -> io::Result<T>) -> io::Result<T> {
         self.io.with(|socket| f(SockRef::from(socket)))
     }
-}
-
-/// Draws what a connect costs from the task's budget.
-pub(super) async fn charge_connect() {
-    let charge =
-        |cx: &mut Context<'_>| poll_proceed(cx).map(|permit| permit.charge(byte_stream::CONNECT));
-    poll_fn(charge).await;
 }
 
 byte_stream! {

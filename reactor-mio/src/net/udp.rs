@@ -10,7 +10,9 @@ use polliwog_core::sources::{Direction, Operation, WaiterId};
 use socket2::SockRef;
 
 use super::addr::{ToSocketAddrs, first_that_works};
+use super::byte_stream::BIND;
 use super::datagrams::datagrams;
+use crate::draw::draw;
 use crate::reactor::MioReactor;
 use crate::source::Registered;
 
@@ -20,7 +22,7 @@ use crate::source::Registered;
 /// one of them.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use polliwog::net::UdpSocket;
 ///
 /// polliwog::block_on(async {
@@ -42,7 +44,7 @@ impl UdpSocket {
     /// Binds to the first address of `addr` that works.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -65,6 +67,7 @@ impl UdpSocket {
     pub async fn bind(addr: impl ToSocketAddrs) -> io::Result<UdpSocket> {
         let reactor = &MioReactor::current()?;
         first_that_works(addr, |addr| async move {
+            draw(BIND).await;
             let socket = mio::net::UdpSocket::bind(addr)?;
             Ok(Self::attach(reactor, socket))
         })
@@ -84,7 +87,7 @@ impl UdpSocket {
     /// Sets the peer that [`send`](Self::send) and [`recv`](Self::recv) talk to.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -109,6 +112,7 @@ impl UdpSocket {
     /// The socket has been connected or not.
     pub async fn connect(&self, addr: impl ToSocketAddrs) -> io::Result<()> {
         first_that_works(addr, |addr| async move {
+            draw(0).await;
             self.io.with(|socket| socket.connect(addr))
         })
         .await
@@ -117,7 +121,7 @@ impl UdpSocket {
     /// Sends a datagram to the first address of `addr`.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -163,7 +167,7 @@ impl UdpSocket {
     /// Sends a datagram to an address, if that does not have to wait.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -187,7 +191,7 @@ impl UdpSocket {
     /// Reads a datagram, says where it came from, and leaves it there for whoever receives it.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -243,10 +247,10 @@ impl UdpSocket {
             .try_with(Direction::Read, |socket| socket.peek_from(buf))
     }
 
-    /// Whether datagrams may go to broadcast addresses (`SO_BROADCAST`).
+    /// Returns whether datagrams may go to broadcast addresses (`SO_BROADCAST`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -268,7 +272,7 @@ impl UdpSocket {
     /// Sets whether datagrams may go to broadcast addresses (`SO_BROADCAST`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -288,10 +292,10 @@ impl UdpSocket {
         self.io.with(|socket| socket.set_broadcast(broadcast))
     }
 
-    /// The time to live of outgoing packets (`IP_TTL`).
+    /// Returns the time to live of outgoing packets (`IP_TTL`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -314,7 +318,7 @@ impl UdpSocket {
     /// Sets the time to live of outgoing packets (`IP_TTL`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -337,7 +341,7 @@ impl UdpSocket {
     /// it is [`UNSPECIFIED`](Ipv4Addr::UNSPECIFIED).
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     /// use std::net::Ipv4Addr;
@@ -372,7 +376,7 @@ impl UdpSocket {
     /// zero.
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -402,7 +406,7 @@ impl UdpSocket {
             .with(|socket| socket.leave_multicast_v6(group, interface))
     }
 
-    /// Whether what goes to a group of IPv4 also comes back to this host (`IP_MULTICAST_LOOP`).
+    /// Returns whether what goes to a group of IPv4 also comes back to this host (`IP_MULTICAST_LOOP`).
     ///
     /// # Errors
     ///
@@ -414,7 +418,7 @@ impl UdpSocket {
     /// Sets whether what goes to a group of IPv4 also comes back to this host (`IP_MULTICAST_LOOP`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -434,7 +438,7 @@ impl UdpSocket {
         self.io.with(|socket| socket.set_multicast_loop_v4(on))
     }
 
-    /// Whether what goes to a group of IPv6 also comes back to this host (`IPV6_MULTICAST_LOOP`).
+    /// Returns whether what goes to a group of IPv6 also comes back to this host (`IPV6_MULTICAST_LOOP`).
     ///
     /// # Errors
     ///
@@ -452,7 +456,8 @@ impl UdpSocket {
         self.io.with(|socket| socket.set_multicast_loop_v6(on))
     }
 
-    /// The time to live of packets to groups of IPv4 (`IP_MULTICAST_TTL`): 1, the local network, unless set.
+    /// Returns the time to live of packets to groups of IPv4 (`IP_MULTICAST_TTL`): 1, the local network,
+    /// unless set.
     ///
     /// # Errors
     ///
@@ -464,7 +469,7 @@ impl UdpSocket {
     /// Sets the time to live of packets to groups of IPv4 (`IP_MULTICAST_TTL`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -484,7 +489,7 @@ impl UdpSocket {
         self.io.with(|socket| socket.set_multicast_ttl_v4(ttl))
     }
 
-    /// The interface from which packets go to groups of IPv4, by its address (`IP_MULTICAST_IF`).
+    /// Returns the interface from which packets go to groups of IPv4, by its address (`IP_MULTICAST_IF`).
     ///
     /// # Errors
     ///
@@ -504,7 +509,7 @@ impl UdpSocket {
             .with(|socket| SockRef::from(socket).set_multicast_if_v4(&interface))
     }
 
-    /// How many routers a packet to a group of IPv6 may pass (`IPV6_MULTICAST_HOPS`).
+    /// Returns how many routers a packet to a group of IPv6 may pass (`IPV6_MULTICAST_HOPS`).
     ///
     /// # Errors
     ///
@@ -524,7 +529,7 @@ impl UdpSocket {
             .with(|socket| SockRef::from(socket).set_multicast_hops_v6(hops))
     }
 
-    /// The interface from which packets go to groups of IPv6, by its index (`IPV6_MULTICAST_IF`).
+    /// Returns the interface from which packets go to groups of IPv6, by its index (`IPV6_MULTICAST_IF`).
     ///
     /// # Errors
     ///
@@ -544,11 +549,11 @@ impl UdpSocket {
             .with(|socket| SockRef::from(socket).set_multicast_if_v6(interface))
     }
 
-    /// The size of the buffer for datagrams to be sent (`SO_SNDBUF`), in bytes, as the system counts them:
-    /// Linux reports twice what was asked for.
+    /// Returns the size of the buffer for datagrams to be sent (`SO_SNDBUF`), in bytes, as the system counts
+    /// them: Linux reports twice what was asked for.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -571,7 +576,7 @@ impl UdpSocket {
     /// Asks for a size of the buffer for datagrams to be sent (`SO_SNDBUF`), in bytes.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -591,11 +596,11 @@ impl UdpSocket {
             .with(|socket| SockRef::from(socket).set_send_buffer_size(size))
     }
 
-    /// The size of the buffer for datagrams that have come (`SO_RCVBUF`), in bytes, as the system counts
-    /// them: Linux reports twice what was asked for. What does not fit is lost.
+    /// Returns the size of the buffer for datagrams that have come (`SO_RCVBUF`), in bytes, as the system
+    /// counts them: Linux reports twice what was asked for. What does not fit is lost.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///
@@ -618,7 +623,7 @@ impl UdpSocket {
     /// Asks for a size of the buffer for datagrams that have come (`SO_RCVBUF`), in bytes.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UdpSocket;
     ///

@@ -6,6 +6,7 @@ use std::io;
 use std::process::{ExitStatus, Output};
 use std::task::{Context, Poll, ready};
 
+use polliwog_core::task::budget::poll_proceed;
 use polliwog_core::try_join;
 
 use super::exit::Exit;
@@ -70,11 +71,11 @@ impl Child {
         Ok(this)
     }
 
-    /// The system's number of the process; `None` once its end has been told, as another process may have
-    /// that number then.
+    /// Returns the system's number of the process; `None` once its end has been told, as another process may
+    /// have that number then.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -99,7 +100,7 @@ impl Child {
     /// Asks the system to end the process at once (`SIGKILL` on Unix), and does not wait for that.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -130,7 +131,7 @@ impl Child {
     /// [Asks](Self::start_kill) the system to end the process, and waits until it has ended.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -164,7 +165,7 @@ impl Child {
     /// [`wait_with_output`](Self::wait_with_output).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -190,10 +191,10 @@ impl Child {
         poll_fn(|cx| self.poll_exit(cx)).await
     }
 
-    /// How the process has ended; `None` if it has not.
+    /// Returns how the process has ended; `None` if it has not.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -230,7 +231,7 @@ impl Child {
     /// background may keep them.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::{Command, Stdio};
     ///
@@ -277,7 +278,10 @@ impl Child {
 
     fn poll_exit(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
         let status = match &mut self.life {
-            Life::Ended(status) => *status,
+            Life::Ended(status) => {
+                ready!(poll_proceed(cx)).charge(0);
+                *status
+            }
             Life::Running(child, exit) => ready!(exit.poll(cx, child))?,
         };
         self.life = Life::Ended(status);

@@ -30,10 +30,10 @@ pub struct Command {
 }
 
 impl Command {
-    /// A command without arguments, with this process's environment, folder and standard streams.
+    /// Makes a command without arguments, with this process's environment, folder and standard streams.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -48,10 +48,10 @@ impl Command {
         std::process::Command::new(program).into()
     }
 
-    /// The same as the standard library's.
+    /// Returns the standard library's command behind this one.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -65,10 +65,10 @@ impl Command {
         &self.std
     }
 
-    /// The same as the standard library's.
+    /// Returns the standard library's command behind this one, to be changed.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::Command;
     ///
     /// let mut command = Command::new("frog");
@@ -78,10 +78,10 @@ impl Command {
         &mut self.std
     }
 
-    /// The same as the standard library's.
+    /// Turns the command into one of the standard library.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::Command;
     ///
     /// let command: std::process::Command = Command::new("frog").into_std();
@@ -93,7 +93,7 @@ impl Command {
     /// Adds an argument.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -114,7 +114,7 @@ impl Command {
     /// Adds arguments.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -139,7 +139,7 @@ impl Command {
     /// Sets a variable of the environment.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -160,7 +160,7 @@ impl Command {
     /// Sets variables of the environment.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::Command;
     ///
     /// let mut command = Command::new("frog");
@@ -179,7 +179,7 @@ impl Command {
     /// Takes a variable out of the environment.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::Command;
     ///
     /// let mut command = Command::new("frog");
@@ -193,7 +193,7 @@ impl Command {
     /// Begins with an empty environment.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::Command;
     ///
     /// let mut command = Command::new("frog");
@@ -204,10 +204,10 @@ impl Command {
         self
     }
 
-    /// The folder that the child starts in.
+    /// Sets the folder that the child starts in.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -225,10 +225,10 @@ impl Command {
         self
     }
 
-    /// Where the child's input comes from: this process's, if not set.
+    /// Sets where the child's input comes from: this process's, if not set.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::{Command, Stdio};
     ///
@@ -246,10 +246,10 @@ impl Command {
         self
     }
 
-    /// Where the child's output goes: to this process's, if not set.
+    /// Sets where the child's output goes: to this process's, if not set.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::{Command, Stdio};
     ///
@@ -270,10 +270,10 @@ impl Command {
         self
     }
 
-    /// Where the child's errors go: to this process's, if not set.
+    /// Sets where the child's errors go: to this process's, if not set.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::{Command, Stdio};
     ///
@@ -289,11 +289,11 @@ impl Command {
         self
     }
 
-    /// Whether a [`Child`] that is dropped before its end is killed; not, if not set. So are the futures of
-    /// [`status`](Self::status), [`output`](Self::output) and [`Child::wait_with_output`].
+    /// Sets whether a [`Child`] that is dropped before its end is killed; not, if not set. So are the futures
+    /// of [`status`](Self::status), [`output`](Self::output) and [`Child::wait_with_output`].
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -311,10 +311,10 @@ impl Command {
         self
     }
 
-    /// Whether a [`Child`] that is dropped before its end is killed.
+    /// Returns whether a [`Child`] that is dropped before its end is killed.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::Command;
     ///
     /// assert!(!Command::new("frog").get_kill_on_drop());
@@ -326,7 +326,7 @@ impl Command {
     /// Starts the program.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -356,7 +356,7 @@ impl Command {
     /// The program starts with the call, not with the first poll.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -390,7 +390,7 @@ impl Command {
     /// The program starts with the call, not with the first poll.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::process::Command;
     ///
@@ -421,25 +421,25 @@ impl Command {
 
 #[cfg(unix)]
 impl Command {
-    /// The user that the child runs as. Unix only.
+    /// Sets the user that the child runs as. Unix only.
     pub fn uid(&mut self, id: u32) -> &mut Command {
         std::os::unix::process::CommandExt::uid(&mut self.std, id);
         self
     }
 
-    /// The group that the child runs as. Unix only.
+    /// Sets the group that the child runs as. Unix only.
     pub fn gid(&mut self, id: u32) -> &mut Command {
         std::os::unix::process::CommandExt::gid(&mut self.std, id);
         self
     }
 
-    /// What the child finds as its own name. Unix only.
+    /// Sets what the child finds as its own name. Unix only.
     pub fn arg0(&mut self, arg: impl AsRef<OsStr>) -> &mut Command {
         std::os::unix::process::CommandExt::arg0(&mut self.std, arg);
         self
     }
 
-    /// The group of processes that the child belongs to; zero for one of its own. Unix only.
+    /// Sets the group of processes that the child belongs to; zero for one of its own. Unix only.
     pub fn process_group(&mut self, pgroup: i32) -> &mut Command {
         std::os::unix::process::CommandExt::process_group(&mut self.std, pgroup);
         self
@@ -448,7 +448,7 @@ impl Command {
 
 #[cfg(windows)]
 impl Command {
-    /// Flags for `CreateProcess`. Windows only.
+    /// Sets flags for `CreateProcess`. Windows only.
     pub fn creation_flags(&mut self, flags: u32) -> &mut Command {
         std::os::windows::process::CommandExt::creation_flags(&mut self.std, flags);
         self

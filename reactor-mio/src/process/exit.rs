@@ -13,6 +13,9 @@ mod unix {
     use std::process::{Child, ExitStatus};
     use std::task::{Context, Poll};
 
+    #[cfg(target_os = "linux")]
+    use polliwog_core::sources::{Direction, WaiterId};
+
     use super::super::reaper::{self, Notice};
     use crate::reactor::MioReactor;
     #[cfg(target_os = "linux")]
@@ -54,9 +57,10 @@ mod unix {
         ) -> Poll<io::Result<ExitStatus>> {
             match self {
                 #[cfg(target_os = "linux")]
-                Exit::Descriptor(descriptor) => descriptor.poll_read_with(cx, |_| {
-                    child.try_wait()?.ok_or(io::ErrorKind::WouldBlock.into())
-                }),
+                Exit::Descriptor(descriptor) => {
+                    let ended = |_: &_| child.try_wait()?.ok_or(io::ErrorKind::WouldBlock.into());
+                    descriptor.poll_op(WaiterId::OWNER, Direction::Read, cx, ended, |_| 0)
+                }
                 Exit::Notice(notice) => notice.poll(cx, child),
             }
         }

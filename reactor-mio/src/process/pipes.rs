@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::process::Stdio;
 use std::task::{Context, Poll};
 
+use crate::draw::{poll_nothing, poll_within};
 use crate::reactor::MioReactor;
 use system::{Reader, Writer};
 
@@ -18,7 +19,7 @@ const CHUNK: usize = 64 * 1024;
 /// Dropping it, or closing it as a [`futures_io::AsyncWrite`], tells the child that this is all.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::process::{Command, Stdio};
 ///
@@ -48,7 +49,7 @@ impl ChildStdin {
     /// Takes over a pipe of the standard library.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::ChildStdin;
     ///
     /// fn take_over(pipe: std::process::ChildStdin) -> std::io::Result<ChildStdin> {
@@ -66,7 +67,7 @@ impl ChildStdin {
     /// Writes, and returns how many bytes the pipe took.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::ChildStdin;
     ///
     /// async fn offer(input: &mut ChildStdin, bytes: &[u8]) -> std::io::Result<usize> {
@@ -89,7 +90,7 @@ impl ChildStdin {
     /// Writes all of `buf`.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::ChildStdin;
     ///
     /// async fn ask(input: &mut ChildStdin) -> std::io::Result<()> {
@@ -118,7 +119,7 @@ impl ChildStdin {
     /// Waits until the pipe has everything that was written. On Unix it has.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::process::ChildStdin;
     ///
     /// async fn ask(input: &mut ChildStdin) -> std::io::Result<()> {
@@ -135,7 +136,7 @@ impl ChildStdin {
     ///
     /// Nothing is lost.
     pub async fn flush(&mut self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_flush_pipe(cx)).await
+        poll_fn(|cx| poll_within(cx, |cx| self.poll_flush_pipe(cx))).await
     }
 
     fn poll_write_of(
@@ -144,7 +145,7 @@ impl ChildStdin {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if bufs.iter().all(|buf| buf.is_empty()) {
-            return Poll::Ready(Ok(0));
+            return poll_nothing(cx);
         }
         match &mut self.io {
             Some(io) => io.poll_write(cx, bufs),
@@ -178,7 +179,7 @@ impl futures_io::AsyncWrite for ChildStdin {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush_pipe(cx)
+        poll_within(cx, |cx| self.poll_flush_pipe(cx))
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -301,7 +302,7 @@ macro_rules! readers {
                 bufs: &mut [IoSliceMut<'_>],
             ) -> Poll<io::Result<usize>> {
                 if bufs.iter().all(|buf| buf.is_empty()) {
-                    return Poll::Ready(Ok(0));
+                    return poll_nothing(cx);
                 }
                 self.io.poll_read(cx, bufs)
             }
@@ -359,7 +360,7 @@ macro_rules! readers {
 
         #[cfg(unix)]
         impl $name {
-            /// The descriptor, in blocking mode again. Unix only.
+            /// Returns the descriptor, in blocking mode again. Unix only.
             ///
             /// # Errors
             ///
@@ -388,7 +389,7 @@ impl std::os::fd::AsRawFd for ChildStdin {
 
 #[cfg(unix)]
 impl ChildStdin {
-    /// The descriptor, in blocking mode again. Unix only.
+    /// Returns the descriptor, in blocking mode again. Unix only.
     ///
     /// # Errors
     ///
@@ -431,7 +432,7 @@ mod system {
         ) -> Poll<io::Result<usize>> {
             let read = |mut io: &Receiver| io.read_vectored(bufs);
             self.0
-                .poll_op(WaiterId::ANONYMOUS, Direction::Read, cx, read, |n| *n)
+                .poll_op(WaiterId::OWNER, Direction::Read, cx, read, |n| *n)
         }
 
         pub(super) fn into_owned(self) -> io::Result<OwnedFd> {
@@ -459,7 +460,7 @@ mod system {
         ) -> Poll<io::Result<usize>> {
             let write = |mut io: &Sender| io.write_vectored(bufs);
             self.0
-                .poll_op(WaiterId::ANONYMOUS, Direction::Write, cx, write, |n| *n)
+                .poll_op(WaiterId::OWNER, Direction::Write, cx, write, |n| *n)
         }
 
         pub(super) fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use polliwog_core::sources::{Direction, Waited, WaiterId};
 use signal_hook::SigId;
 use signal_hook::consts::FORBIDDEN;
 use signal_hook::flag;
@@ -131,11 +132,17 @@ impl Driver {
         }
     }
 
-    /// Waits until some signal has come, whose ever.
-    pub(super) fn poll_any(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Waits until some signal has come, whose ever. `id` is that of whoever listens.
+    pub(super) fn poll_any(&self, id: WaiterId, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut buf = [0; 256];
         let read = |mut socket: &mio::net::UnixStream| socket.read(&mut buf);
-        self.receiver.poll_read_with(cx, read).map_ok(drop)
+        let polled = self.receiver.poll_op(id, Direction::Read, cx, read, |_| 0);
+        polled.map_ok(drop)
+    }
+
+    /// Takes out one who waits no more.
+    pub(super) fn forget(&self, id: WaiterId) {
+        self.receiver.forget(Direction::Read, id);
     }
 }
 

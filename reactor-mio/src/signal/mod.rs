@@ -6,7 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// A future that is ready when the user presses Ctrl-C, for a clean end.
+/// Makes a future that is ready when the user presses Ctrl-C, for a clean end.
 ///
 /// Presses are noticed from the call on, so keep the future where they must not be missed. It
 /// may be awaited again, by reference, for the next press; several tasks may wait, each with a
@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 /// all these futures are gone; [`restore_ctrl_c`] is the way back.
 ///
 /// ```no_run
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// polliwog::block_on(async {
 ///     let mut ctrl_c = polliwog::signal::ctrl_c();
 ///     (&mut ctrl_c).await?;
@@ -47,7 +47,7 @@ pub fn ctrl_c() -> CtrlC {
 /// still waits for Ctrl-C by an earlier call keeps it from nothing.
 ///
 /// ```no_run
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use polliwog::signal::{ctrl_c, restore_ctrl_c};
 ///
 /// # async fn finish_what_was_begun() {}
@@ -71,7 +71,7 @@ pub fn restore_ctrl_c() -> io::Result<()> {
 /// Made by [`ctrl_c`].
 ///
 /// ```no_run
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// polliwog::block_on(async {
 ///     polliwog::signal::ctrl_c().await?;

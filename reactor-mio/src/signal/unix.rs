@@ -1,7 +1,7 @@
 //! The signals of Unix, as streams.
 //!
 //! ```
-//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 //! use polliwog::signal::unix::{SignalKind, signal};
 //!
 //! polliwog::block_on(async {
@@ -24,22 +24,24 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
+use polliwog_core::sources::WaiterId;
 use polliwog_core::task::budget::poll_proceed;
 use signal_hook::consts;
 
 use super::driver::{self, Driver};
 use crate::event::UserEvent;
 use crate::reactor::MioReactor;
+use crate::source::name::fresh;
 
 /// Which signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SignalKind(c_int);
 
 impl SignalKind {
-    /// A signal by its number, a real-time one for example.
+    /// Makes a signal by its number, a real-time one for example.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::signal::unix::SignalKind;
     ///
     /// assert_eq!(SignalKind::from_raw(15), SignalKind::terminate());
@@ -48,10 +50,10 @@ impl SignalKind {
         Self(signal)
     }
 
-    /// The number of the signal.
+    /// Returns the number of the signal.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::signal::unix::SignalKind;
     ///
     /// assert_eq!(SignalKind::terminate().as_raw_value(), 15);
@@ -68,7 +70,7 @@ impl SignalKind {
     /// `SIGCHLD`: a child process has ended, stopped or gone on. Ignored by default.
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::signal::unix::{SignalKind, signal};
     ///
@@ -87,7 +89,7 @@ impl SignalKind {
     /// default.
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::signal::unix::{SignalKind, signal};
     ///
@@ -120,7 +122,7 @@ impl SignalKind {
     /// `SIGINT`: the user presses Ctrl-C. Ends the process by default; see also [`ctrl_c`](super::ctrl_c).
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::signal::unix::{SignalKind, signal};
     ///
@@ -152,7 +154,7 @@ impl SignalKind {
     /// `SIGTERM`: the process shall end. Ends it by default.
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::signal::unix::{SignalKind, signal};
     ///
@@ -169,7 +171,7 @@ impl SignalKind {
     /// `SIGUSR1`: what the program makes of it. Ends the process by default.
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::signal::unix::{SignalKind, signal};
     ///
@@ -194,7 +196,7 @@ impl SignalKind {
     /// `SIGWINCH`: the terminal has another size. Ignored by default.
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::signal::unix::{SignalKind, signal};
     ///
@@ -247,6 +249,7 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
         driver,
         event,
         kind,
+        id: fresh(),
     })
 }
 
@@ -255,7 +258,7 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
 /// If that ends or stops the process, it does so, whoever listens. Listeners still hear of other signals.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// use polliwog::signal::unix::{SignalKind, restore_default};
 ///
 /// restore_default(SignalKind::hangup()).unwrap();
@@ -273,7 +276,7 @@ pub fn restore_default(kind: SignalKind) -> io::Result<()> {
 /// [`recv`](Self::recv) would return.
 ///
 /// ```no_run
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::signal::unix::{SignalKind, signal};
 /// use polliwog::select;
@@ -296,6 +299,8 @@ pub struct Signal {
     driver: Rc<Driver>,
     event: UserEvent,
     kind: SignalKind,
+    /// The one that its waits have.
+    id: WaiterId,
 }
 
 impl Signal {
@@ -305,7 +310,7 @@ impl Signal {
     /// inside of another one.
     ///
     /// ```no_run
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::signal::unix::{SignalKind, signal};
     ///
@@ -344,15 +349,15 @@ impl Signal {
                 return Poll::Ready(Ok(()));
             }
             // Whoever reads triggers the events of all, and so wakes those who wait for theirs only.
-            ready!(self.driver.poll_any(cx))?;
+            ready!(self.driver.poll_any(self.id, cx))?;
             self.driver.collect();
         }
     }
 
-    /// Which signal it listens to.
+    /// Returns the signal that is listened to.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::signal::unix::{SignalKind, signal};
     ///
@@ -378,6 +383,7 @@ impl Stream for Signal {
 
 impl Drop for Signal {
     fn drop(&mut self) {
+        self.driver.forget(self.id);
         self.driver.leave(self.kind.0);
     }
 }

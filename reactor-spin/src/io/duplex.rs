@@ -12,11 +12,11 @@ use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
 use super::channel::{self, Access, Channel};
 use crate::Error;
 
-/// Two connected streams: what is written to one can be read from the other. Each direction
+/// Makes two connected streams: what is written to one can be read from the other. Each direction
 /// holds at most `capacity` bytes (at least one).
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// # polliwog_spin::Runtime::new(0).block_on(async {
 /// let (near, far) = polliwog::io::duplex(64);
 /// near.write_all(b"ping").await?;
@@ -218,12 +218,12 @@ impl DuplexStream {
         })
     }
 
-    /// The `poll` form of [`read`](Self::read).
+    /// [`read`](Self::read) as a poll function.
     pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
         channel::poll_read(&self.incoming, WaiterId::ANONYMOUS, cx, buf)
     }
 
-    /// The `poll` form of [`write`](Self::write).
+    /// [`write`](Self::write) as a poll function.
     pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
         channel::poll_write(&self.outgoing, WaiterId::ANONYMOUS, cx, data)
     }

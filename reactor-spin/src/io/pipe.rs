@@ -16,7 +16,7 @@ use crate::Error;
 /// inside one task, the stack will do.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use polliwog::io::Pipe;
 /// # polliwog_spin::block_on(async {
 /// let mut pipe = Pipe::<8>::new();
@@ -41,7 +41,7 @@ struct Inner<const N: usize> {
 }
 
 impl<const N: usize> Pipe<N> {
-    /// An empty pipe.
+    /// Makes an empty pipe.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -61,7 +61,7 @@ impl<const N: usize> Pipe<N> {
         }
     }
 
-    /// The pipe's two ends. What an earlier pair left behind is thrown away.
+    /// Returns the pipe's two ends. What an earlier pair left behind is thrown away.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -183,12 +183,12 @@ impl<const N: usize> PipeReader<'_, N> {
         })
     }
 
-    /// The `poll` form of [`read`](Self::read).
+    /// [`read`](Self::read) as a poll function.
     pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
         channel::poll_read(self.pipe, WaiterId::ANONYMOUS, cx, buf)
     }
 
-    /// How many bytes can be read without waiting.
+    /// Returns how many bytes can be read without waiting.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -208,7 +208,7 @@ impl<const N: usize> PipeReader<'_, N> {
         self.pipe.with(|channel, _| channel.len())
     }
 
-    /// Whether a read that asks for bytes would wait, or find the end of the stream.
+    /// Returns whether a read that asks for bytes would wait, or find the end of the stream.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -316,7 +316,7 @@ impl<const N: usize> PipeWriter<'_, N> {
         })
     }
 
-    /// The `poll` form of [`write`](Self::write).
+    /// [`write`](Self::write) as a poll function.
     pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
         channel::poll_write(self.pipe, WaiterId::ANONYMOUS, cx, data)
     }

@@ -74,6 +74,33 @@ impl TcpListener {
         Network::current().listen(addr)
     }
 
+    /// Listens at an address of the [current network](Network::current). At most `backlog` connections (at
+    /// least one) wait to be accepted; further connects go on until there is room for them.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::net::TcpListener;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let listener = TcpListener::bind_with_backlog("10.0.0.1:7", 1).await?;
+    /// #     drop(listener);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    ///
+    /// # Cancel safety
+    ///
+    /// It never waits.
+    pub async fn bind_with_backlog(addr: impl ToSocketAddrs, backlog: u32) -> Result<Self, Error> {
+        Network::current().listen_with_backlog(addr, backlog)
+    }
+
     /// Waits for a connection; returns its stream and where it comes from. Any number of tasks can wait: a
     /// connection wakes the one that has waited longest.
     ///
@@ -133,8 +160,8 @@ impl TcpListener {
         Ok(self.accepted(conn))
     }
 
-    /// The `poll` form of [`accept`](Self::accept). Any number of tasks can wait; those of them that have waited
-    /// longer than any [`accept`](Self::accept) are woken together.
+    /// [`accept`](Self::accept) as a poll function. Any number of tasks can wait; those of them that
+    /// have waited longer than any [`accept`](Self::accept) are woken together.
     pub fn poll_accept(
         &self,
         cx: &mut Context<'_>,
@@ -175,7 +202,7 @@ impl TcpListener {
         }
     }
 
-    /// A stream of the connections that arrive, without end.
+    /// Returns a stream of the connections that arrive, without end.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -195,7 +222,7 @@ impl TcpListener {
         Incoming { listener: self }
     }
 
-    /// The address that the listener listens at, with the port that was chosen for it.
+    /// Returns the address that the listener listens at, with the port that was chosen for it.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -217,6 +244,15 @@ impl TcpListener {
         Ok(self
             .network
             .with(|tables| tables.listeners()[self.index].addr()))
+    }
+
+    /// Returns `None`: errors are reported by the operation that meets them.
+    ///
+    /// # Errors
+    ///
+    /// None; it has the mio listener's signature.
+    pub fn take_error(&self) -> Result<Option<Error>, Error> {
+        Ok(None)
     }
 
     fn accepted(&self, conn: usize) -> (TcpStream, SocketAddr) {
@@ -280,7 +316,7 @@ pub struct Incoming<'a> {
 }
 
 impl Incoming<'_> {
-    /// The next connection; never `None`.
+    /// Returns the next connection; never `None`.
     ///
     /// # Cancel safety
     ///

@@ -13,7 +13,7 @@
 //! and a write to a stream whose peer is gone fails the first time already.
 //!
 //! ```
-//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 //! use polliwog::net::{TcpListener, TcpStream};
 //!
 //! polliwog::block_on(async {

@@ -74,7 +74,7 @@ const BYTES: usize = if cfg!(target_os = "none") {
 };
 
 impl Network {
-    /// An empty network on the heap, for at most 65 536 connections at a time with 16 KiB of
+    /// Makes an empty network on the heap, for at most 65 536 connections at a time with 16 KiB of
     /// buffer per direction (512 bytes on bare metal).
     ///
     /// ```
@@ -90,7 +90,7 @@ impl Network {
         Self::with_limits(CONNECTIONS, BYTES)
     }
 
-    /// An empty network on the heap for at most `connections` connections at a time, those that
+    /// Makes an empty network on the heap for at most `connections` connections at a time, those that
     /// wait to be accepted included, with `bytes` bytes of buffer per direction (at least one).
     ///
     /// The memory for a connection is taken when it is first needed and used again for others.
@@ -118,7 +118,7 @@ impl Network {
         }
     }
 
-    /// The network that [`TcpListener::bind`] and [`TcpStream::connect`] use on this thread: the
+    /// Returns the network that [`TcpListener::bind`] and [`TcpStream::connect`] use on this thread: the
     /// one that was entered last, else one of fixed size that the whole program shares (128
     /// connections with 4 KiB per direction; 4 with 256 bytes on bare metal).
     ///

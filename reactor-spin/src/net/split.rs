@@ -40,7 +40,7 @@ pub(crate) use embedded_io;
 /// Delegates to the stream.
 macro_rules! reading {
     () => {
-        /// See [`TcpStream::read`].
+        /// Reads from the stream into `buf`: see [`TcpStream::read`].
         ///
         /// # Errors
         ///
@@ -53,7 +53,7 @@ macro_rules! reading {
             self.stream.read(buf).await
         }
 
-        /// See [`TcpStream::read_exact`].
+        /// Fills `buf` from the stream: see [`TcpStream::read_exact`].
         ///
         /// # Errors
         ///
@@ -66,7 +66,7 @@ macro_rules! reading {
             self.stream.read_exact(buf).await
         }
 
-        /// See [`TcpStream::peek`].
+        /// Reads without taking the bytes away: see [`TcpStream::peek`].
         ///
         /// # Errors
         ///
@@ -79,7 +79,7 @@ macro_rules! reading {
             self.stream.peek(buf).await
         }
 
-        /// See [`TcpStream::try_read`].
+        /// Reads if that does not have to wait: see [`TcpStream::try_read`].
         ///
         /// # Errors
         ///
@@ -88,7 +88,7 @@ macro_rules! reading {
             self.stream.try_read(buf)
         }
 
-        /// See [`TcpStream::readable`].
+        /// Waits until there is something to read: see [`TcpStream::readable`].
         ///
         /// # Errors
         ///
@@ -106,7 +106,7 @@ macro_rules! reading {
 /// Delegates to the stream.
 macro_rules! writing {
     () => {
-        /// See [`TcpStream::write`].
+        /// Writes to the stream: see [`TcpStream::write`].
         ///
         /// # Errors
         ///
@@ -119,7 +119,7 @@ macro_rules! writing {
             self.stream.write(data).await
         }
 
-        /// See [`TcpStream::write_all`].
+        /// Writes all of it to the stream: see [`TcpStream::write_all`].
         ///
         /// # Errors
         ///
@@ -132,7 +132,7 @@ macro_rules! writing {
             self.stream.write_all(data).await
         }
 
-        /// See [`TcpStream::try_write`].
+        /// Writes if that does not have to wait: see [`TcpStream::try_write`].
         ///
         /// # Errors
         ///
@@ -150,7 +150,7 @@ macro_rules! writing {
             self.stream.shutdown(super::Shutdown::Write)
         }
 
-        /// See [`TcpStream::writable`].
+        /// Waits until there is room to write: see [`TcpStream::writable`].
         ///
         /// # Errors
         ///
@@ -168,12 +168,12 @@ macro_rules! writing {
 /// What both halves can tell.
 macro_rules! addresses {
     () => {
-        /// The stream that this is a half of.
+        /// Returns the stream that this is a half of.
         pub fn stream(&self) -> &TcpStream {
             &self.stream
         }
 
-        /// This end's address.
+        /// Returns this end's address.
         ///
         /// # Errors
         ///
@@ -182,7 +182,7 @@ macro_rules! addresses {
             self.stream.local_addr()
         }
 
-        /// The other end's address.
+        /// Returns the other end's address.
         ///
         /// # Errors
         ///

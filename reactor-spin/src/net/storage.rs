@@ -63,7 +63,7 @@ pub(crate) trait Storage: Sync {
 /// `BYTES` bytes takes. Where there is an operating system a mutex is used.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use polliwog::net::StaticNetwork;
 ///
 /// static NET: StaticNetwork<2, 8, 256> = StaticNetwork::new();
@@ -86,7 +86,7 @@ struct Fixed<const LISTENERS: usize, const CONNECTIONS: usize, const BYTES: usiz
 }
 
 impl<const L: usize, const C: usize, const B: usize> StaticNetwork<L, C, B> {
-    /// A network without listeners and connections.
+    /// Makes a network without listeners and connections.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -106,7 +106,7 @@ impl<const L: usize, const C: usize, const B: usize> StaticNetwork<L, C, B> {
         }
     }
 
-    /// A handle to the network.
+    /// Makes a handle to the network.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }

@@ -330,12 +330,12 @@ impl TcpStream {
         .await
     }
 
-    /// The `poll` form of [`read`](Self::read).
+    /// [`read`](Self::read) as a poll function.
     pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
         channel::poll_read(&self.end.incoming(), WaiterId::ANONYMOUS, cx, buf)
     }
 
-    /// The `poll` form of [`write`](Self::write).
+    /// [`write`](Self::write) as a poll function.
     pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
         channel::poll_write(&self.end.outgoing(), WaiterId::ANONYMOUS, cx, data)
     }
@@ -410,7 +410,7 @@ impl TcpStream {
         split::owned(self)
     }
 
-    /// This end's address.
+    /// Returns this end's address.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -433,7 +433,7 @@ impl TcpStream {
         Ok(self.end.local_addr())
     }
 
-    /// The other end's address.
+    /// Returns the other end's address.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -456,7 +456,7 @@ impl TcpStream {
         Ok(self.end.peer_addr())
     }
 
-    /// `None`: errors are reported by the operation that meets them.
+    /// Returns `None`: errors are reported by the operation that meets them.
     ///
     /// # Errors
     ///
@@ -474,7 +474,7 @@ impl TcpStream {
         Ok(())
     }
 
-    /// `true`: no byte is ever held back in memory.
+    /// Returns `true`: no byte is ever held back in memory.
     ///
     /// # Errors
     ///

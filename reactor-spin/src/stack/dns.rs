@@ -24,7 +24,7 @@ const ADDRESSES: usize = 4;
 pub struct DnsBuffers<const QUERIES: usize>(Lazy<[Option<DnsQuery>; QUERIES]>);
 
 impl<const QUERIES: usize> DnsBuffers<QUERIES> {
-    /// Unused memory.
+    /// Makes unused memory for questions.
     pub const fn new() -> Self {
         Self(Lazy::Empty)
     }
@@ -270,7 +270,7 @@ impl Drop for Question<'_> {
 /// Looks up a name with a port, as in `"example.org:80"`; an address in writing stands for itself.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// # use polliwog_spin::Error;
 /// use polliwog::stack::{Stack, TcpStream, lookup_host};
 ///

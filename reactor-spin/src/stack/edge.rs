@@ -17,7 +17,7 @@ const BACKLOG: usize = 4;
 /// listens and, with feature `dns`, looks up names.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use core::net::SocketAddr;
 /// use edge_nal::{Readable, TcpAccept, TcpBind};
 /// use edge_nal::io::{Read, Write};
@@ -43,7 +43,7 @@ pub struct EdgeStack {
 }
 
 impl EdgeStack {
-    /// For a stack; up to four clients of a listener can connect at the same moment.
+    /// Makes the traits' side of a stack; up to four clients of a listener can connect at the same moment.
     pub const fn new(stack: &'static Stack) -> Self {
         Self {
             stack,

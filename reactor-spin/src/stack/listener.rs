@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::waits::wait;
+use super::waits::{poll_within, wait};
 use super::{Stack, TcpStream, listen_endpoint, time};
 use crate::Error;
 use crate::net::ToSocketAddrs;
@@ -119,12 +119,14 @@ impl TcpListener {
         &self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(TcpStream, SocketAddr), Error>> {
-        if let Some(client) = self.take() {
-            return Poll::Ready(Ok(client));
-        }
-        self.stack
-            .look(|inner| inner.table.register(self.number, cx.waker()));
-        Poll::Pending
+        poll_within(cx, |cx| {
+            if let Some(client) = self.take() {
+                return Poll::Ready(Ok(client));
+            }
+            self.stack
+                .look(|inner| inner.table.register(self.number, cx.waker()));
+            Poll::Pending
+        })
     }
 
     /// Takes a client if there is one.
@@ -145,7 +147,7 @@ impl TcpListener {
         self.take().ok_or(Error::WouldBlock)
     }
 
-    /// A stream of the clients, without end.
+    /// Returns a stream of the clients, without end.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -163,7 +165,7 @@ impl TcpListener {
         Incoming { listener: self }
     }
 
-    /// Where it listens.
+    /// Returns the address that the listener listens at.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -181,7 +183,16 @@ impl TcpListener {
         Ok(self.local)
     }
 
-    /// How many routers a packet may pass.
+    /// Returns `None`: errors are reported by the operation that meets them.
+    ///
+    /// # Errors
+    ///
+    /// None; it has the mio listener's signature.
+    pub fn take_error(&self) -> Result<Option<Error>, Error> {
+        Ok(None)
+    }
+
+    /// Returns how many routers a packet may pass.
     ///
     /// # Errors
     ///
@@ -227,7 +238,7 @@ pub struct Incoming<'a> {
 }
 
 impl Incoming<'_> {
-    /// The next client; never `None`.
+    /// Returns the next client; never `None`.
     ///
     /// # Cancel safety
     ///

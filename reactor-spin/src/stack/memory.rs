@@ -31,7 +31,7 @@ impl<T> Lazy<T> {
 /// zero at first and need not lie in flash.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use polliwog::stack::{Buffers, Sockets};
 ///
 /// let mut sockets: Sockets<5, 4> = Sockets::new();
@@ -47,7 +47,7 @@ pub struct Sockets<const SOCKETS: usize, const TCP: usize> {
 }
 
 impl<const SOCKETS: usize, const TCP: usize> Sockets<SOCKETS, TCP> {
-    /// Unused places.
+    /// Makes unused places for sockets.
     pub const fn new() -> Self {
         const { assert!(TCP <= SOCKETS, "TCP counts some of the sockets") };
         Self {
@@ -77,7 +77,7 @@ impl<const SOCKETS: usize, const TCP: usize> fmt::Debug for Sockets<SOCKETS, TCP
 pub struct Buffers<const TCP: usize, const BYTES: usize>(pub(super) [[[u8; BYTES]; 2]; TCP]);
 
 impl<const TCP: usize, const BYTES: usize> Buffers<TCP, BYTES> {
-    /// Unused buffers.
+    /// Makes unused buffers.
     pub const fn new() -> Self {
         Self([[[0; BYTES]; 2]; TCP])
     }

@@ -50,6 +50,7 @@ mod io_traits;
 mod listener;
 mod memory;
 mod neighbors;
+mod peer;
 mod run;
 mod settings;
 mod split;
@@ -75,6 +76,7 @@ use smoltcp::wire::{
     EthernetAddress, HardwareAddress, IpAddress, IpCidr, IpEndpoint, IpListenEndpoint,
 };
 
+pub use crate::net::ToSocketAddrs;
 #[cfg(feature = "dns")]
 pub use dns::{DnsBuffers, lookup_host};
 #[cfg(feature = "edge-nal")]
@@ -229,7 +231,7 @@ impl Inner {
 }
 
 impl Stack {
-    /// A stack that uses this memory and talks through `device`, which has to be the one that
+    /// Makes a stack that uses this memory and talks through `device`, which has to be the one that
     /// [`run`](Self::run) gets later.
     pub fn new<const SOCKETS: usize, const TCP: usize, const BYTES: usize>(
         settings: &Settings,
@@ -295,7 +297,7 @@ impl Stack {
         }
     }
 
-    /// The stack's address in the local network, if it has one by now.
+    /// Returns the stack's address in the local network, if it has one by now.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -328,7 +330,7 @@ impl Stack {
         wait(&self.waits.changes, || self.address()).await
     }
 
-    /// One of the stack's addresses, of any kind, by its number from zero; `None` if it has no more.
+    /// Returns one of the stack's addresses, of any kind, by its number from zero; `None` if it has no more.
     pub fn nth_address(&self, number: usize) -> Option<IpAddr> {
         self.look(|inner| {
             let address = inner.iface.ip_addrs().get(number)?;
@@ -394,7 +396,7 @@ impl Stack {
         Ok(())
     }
 
-    /// Whether the device is connected to a network, as far as its driver knows.
+    /// Returns whether the device is connected to a network, as far as its driver knows.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -432,7 +434,7 @@ impl Stack {
         wait(&self.waits.changes, is_so).await;
     }
 
-    /// What connections start with.
+    /// Returns what connections start with.
     pub fn tcp(&self) -> TcpSettings {
         self.look(|inner| inner.table.settings)
     }

@@ -13,7 +13,7 @@ use smoltcp::time::{Duration, Instant as NetInstant};
 use smoltcp::wire::IpEndpoint;
 
 use super::neighbors::{Answer, Neighbors};
-use super::table::{LISTENERS, Owner, forget};
+use super::table::{LISTENERS, Owner, Row, forget};
 use super::udp::Udp;
 use super::waits::Queue;
 use super::wire::{Announcement, Identity};
@@ -197,6 +197,7 @@ impl Inner {
                 identity: &self.identity,
                 neighbors: &mut self.neighbors,
                 udp: &mut self.udp,
+                rows: self.table.rows,
                 now,
             },
             announcement: None,
@@ -223,7 +224,21 @@ impl Inner {
         sent |= self.send_segments(device, full, now);
         sent |= !datagrams_first && self.send_datagrams(device, full, now);
         sent |= self.ask_for_neighbors(device, full, now);
+        self.tell_peers(device, full, now);
         sent
+    }
+
+    /// Tells peers that have lost their memory that there is a connection.
+    fn tell_peers<D: Driver>(&mut self, device: &mut D, full: &mut bool, now: NetInstant) {
+        for row in self.table.rows.iter_mut() {
+            let Some(challenge) = row.peer.challenge(now) else {
+                continue;
+            };
+            match transmit(device, full, now) {
+                Some(token) => self.identity.tell(token, &challenge),
+                None => row.peer.not_told(&challenge),
+            }
+        }
     }
 
     fn send_datagrams<D: Driver>(
@@ -290,6 +305,7 @@ impl Inner {
                 identity: &self.identity,
                 neighbors: &mut self.neighbors,
                 udp: &mut self.udp,
+                rows: self.table.rows,
                 now,
             },
             announcement: None,
@@ -418,6 +434,7 @@ struct Ears<'a> {
     identity: &'a Identity,
     neighbors: &'a mut Neighbors,
     udp: &'a mut Udp,
+    rows: &'a mut [Row],
     now: NetInstant,
 }
 
@@ -427,7 +444,10 @@ impl Ears<'_> {
         if let Some(datagram) = self.identity.datagram(frame) {
             return self.udp.receive(&datagram, self.now);
         }
-        if let Some((addr, mac)) = self.identity.neighbor(frame) {
+        if let Some(segment) = self.identity.segment(frame) {
+            let peers = self.rows.iter_mut().map(|row| &mut row.peer);
+            peers.for_each(|peer| peer.hear(&segment));
+        } else if let Some((addr, mac)) = self.identity.neighbor(frame) {
             self.neighbors.heard(addr, mac, self.now);
         }
         false
@@ -475,12 +495,14 @@ impl<D: Device> Device for Tap<'_, D> {
             identity,
             neighbors,
             udp,
+            rows,
             now,
         } = &mut self.ears;
         let ears = Ears {
             identity,
             neighbors,
             udp,
+            rows,
             now: *now,
         };
         Some((Heard::Received { frame, ears }, answer))

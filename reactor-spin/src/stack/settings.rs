@@ -36,7 +36,7 @@ pub struct Settings {
 /// be changed for one stream by the methods of [`TcpStream`](super::TcpStream), too.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use core::time::Duration;
 /// use polliwog::stack::TcpSettings;
 ///
@@ -71,7 +71,7 @@ pub struct TcpSettings {
 }
 
 impl TcpSettings {
-    /// The defaults, also in a constant.
+    /// Returns the defaults, also in a constant.
     pub const fn new() -> Self {
         Self {
             keep_alive: Some(KEEP_ALIVE),

@@ -52,21 +52,21 @@ pub(super) fn owned(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
 }
 
 impl ReadHalf<'_> {
-    /// The stream that this is a half of.
+    /// Returns the stream that this is a half of.
     pub fn stream(&self) -> &TcpStream {
         self.0
     }
 }
 
 impl WriteHalf<'_> {
-    /// The stream that this is a half of.
+    /// Returns the stream that this is a half of.
     pub fn stream(&self) -> &TcpStream {
         self.0
     }
 }
 
 impl OwnedReadHalf {
-    /// The stream that this is a half of.
+    /// Returns the stream that this is a half of.
     pub fn stream(&self) -> &TcpStream {
         &self.0
     }
@@ -86,7 +86,7 @@ impl OwnedReadHalf {
 }
 
 impl OwnedWriteHalf {
-    /// The stream that this is a half of.
+    /// Returns the stream that this is a half of.
     pub fn stream(&self) -> &TcpStream {
         &self.stream
     }
@@ -119,7 +119,7 @@ impl Drop for OwnedWriteHalf {
 macro_rules! reading {
     ($($half:ty),*) => {$(
         impl $half {
-            /// See [`TcpStream::read`].
+            /// Reads from the stream into `buf`: see [`TcpStream::read`].
             ///
             /// # Errors
             ///
@@ -132,7 +132,7 @@ macro_rules! reading {
                 self.stream().read(buf).await
             }
 
-            /// See [`TcpStream::read_exact`].
+            /// Fills `buf` from the stream: see [`TcpStream::read_exact`].
             ///
             /// # Errors
             ///
@@ -145,7 +145,7 @@ macro_rules! reading {
                 self.stream().read_exact(buf).await
             }
 
-            /// See [`TcpStream::peek`].
+            /// Reads without taking the bytes away: see [`TcpStream::peek`].
             ///
             /// # Errors
             ///
@@ -158,7 +158,7 @@ macro_rules! reading {
                 self.stream().peek(buf).await
             }
 
-            /// See [`TcpStream::try_read`].
+            /// Reads if that does not have to wait: see [`TcpStream::try_read`].
             ///
             /// # Errors
             ///
@@ -167,7 +167,7 @@ macro_rules! reading {
                 self.stream().try_read(buf)
             }
 
-            /// See [`TcpStream::readable`].
+            /// Waits until there is something to read: see [`TcpStream::readable`].
             ///
             /// # Errors
             ///
@@ -186,7 +186,7 @@ macro_rules! reading {
 macro_rules! writing {
     ($($half:ty),*) => {$(
         impl $half {
-            /// See [`TcpStream::write`].
+            /// Writes to the stream: see [`TcpStream::write`].
             ///
             /// # Errors
             ///
@@ -199,7 +199,7 @@ macro_rules! writing {
                 self.stream().write(buf).await
             }
 
-            /// See [`TcpStream::write_all`].
+            /// Writes all of it to the stream: see [`TcpStream::write_all`].
             ///
             /// # Errors
             ///
@@ -212,7 +212,7 @@ macro_rules! writing {
                 self.stream().write_all(buf).await
             }
 
-            /// See [`TcpStream::flush`].
+            /// Waits until the peer has acknowledged everything: see [`TcpStream::flush`].
             ///
             /// # Errors
             ///
@@ -225,7 +225,7 @@ macro_rules! writing {
                 self.stream().flush().await
             }
 
-            /// See [`TcpStream::try_write`].
+            /// Writes if that does not have to wait: see [`TcpStream::try_write`].
             ///
             /// # Errors
             ///
@@ -234,7 +234,7 @@ macro_rules! writing {
                 self.stream().try_write(buf)
             }
 
-            /// See [`TcpStream::writable`].
+            /// Waits until there is room to write: see [`TcpStream::writable`].
             ///
             /// # Errors
             ///
@@ -262,7 +262,7 @@ macro_rules! writing {
 macro_rules! addresses {
     ($($half:ty),*) => {$(
         impl $half {
-            /// This end's address.
+            /// Returns this end's address.
             ///
             /// # Errors
             ///
@@ -271,7 +271,7 @@ macro_rules! addresses {
                 self.stream().local_addr()
             }
 
-            /// The other end's address.
+            /// Returns the other end's address.
             ///
             /// # Errors
             ///

@@ -10,7 +10,7 @@ use smoltcp::socket::tcp::{self, RecvError, State};
 
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::table::{Owner, Row, is_readable, is_writable};
-use super::waits::{FLUSH, READ, WRITE, wait};
+use super::waits::{FLUSH, READ, WRITE, poll_within, wait};
 use super::{Inner, Stack, endpoint, time};
 use crate::Error;
 pub use crate::net::Shutdown;
@@ -153,15 +153,15 @@ impl TcpStream {
         &self,
         cx: &mut Context<'_>,
         queue: usize,
-        result: Result<T, Error>,
+        attempt: impl FnOnce() -> Result<T, Error>,
     ) -> Poll<Result<T, Error>> {
-        match result {
+        poll_within(cx, |cx| match attempt() {
             Err(Error::WouldBlock) => {
                 self.row(|row, _| super::table::keep(&mut row.wakers[queue], cx.waker()));
                 Poll::Pending
             }
             result => Poll::Ready(result),
-        }
+        })
     }
 
     /// Reads what has come in, at least one byte; waits if there is nothing. Zero is the end.
@@ -335,19 +335,19 @@ impl TcpStream {
     /// [`read`](Self::read) as a poll function. Wakes the last task that polled it, beside those that
     /// wait in `read`.
     pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
-        self.poll(cx, READ, self.try_read(buf))
+        self.poll(cx, READ, || self.try_read(buf))
     }
 
     /// [`write`](Self::write) as a poll function. Wakes the last task that polled it, beside those that
     /// wait in `write`.
     pub fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize, Error>> {
-        self.poll(cx, WRITE, self.try_write(buf))
+        self.poll(cx, WRITE, || self.try_write(buf))
     }
 
     /// [`flush`](Self::flush) as a poll function. Wakes the last task that polled it, beside those that
     /// wait in `flush`.
     pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll(cx, FLUSH, self.try_flush())
+        self.poll(cx, FLUSH, || self.try_flush())
     }
 
     /// Reads what is there without waiting.
@@ -581,7 +581,7 @@ impl TcpStream {
         split::owned(self)
     }
 
-    /// The other end's address.
+    /// Returns the other end's address.
     ///
     /// # Errors
     ///
@@ -591,7 +591,7 @@ impl TcpStream {
         endpoint.map(Into::into).ok_or(Error::NotConnected)
     }
 
-    /// This end's address.
+    /// Returns this end's address.
     ///
     /// # Errors
     ///
@@ -601,7 +601,7 @@ impl TcpStream {
         endpoint.map(Into::into).ok_or(Error::NotConnected)
     }
 
-    /// Whether small segments go out at once.
+    /// Returns whether small segments go out at once.
     ///
     /// # Errors
     ///
@@ -630,7 +630,7 @@ impl TcpStream {
         Ok(())
     }
 
-    /// How many routers a packet may pass.
+    /// Returns how many routers a packet of this connection may pass.
     ///
     /// # Errors
     ///
@@ -650,7 +650,7 @@ impl TcpStream {
         Ok(())
     }
 
-    /// How long the connection may be silent before the peer is asked whether it is still there.
+    /// Returns how long the connection may be silent before the peer is asked whether it is still there.
     pub fn keep_alive(&self) -> Option<Duration> {
         self.row(|_, socket| socket.keep_alive().map(Into::into))
     }
@@ -672,9 +672,9 @@ impl TcpStream {
         self.stack.kick();
     }
 
-    /// How long the peer may leave something unanswered.
+    /// Returns how long the peer may leave something unanswered.
     pub fn timeout(&self) -> Option<Duration> {
-        self.row(|_, socket| socket.timeout().map(Into::into))
+        self.row(|row, socket| row.peer.timeout(socket).map(Into::into))
     }
 
     /// Sets how long the peer may leave something unanswered: see
@@ -690,11 +690,11 @@ impl TcpStream {
     /// }
     /// ```
     pub fn set_timeout(&self, timeout: Option<Duration>) {
-        self.row(|_, socket| socket.set_timeout(timeout.map(Into::into)));
+        self.row(|row, socket| row.peer.set_timeout(socket, timeout.map(Into::into)));
         self.stack.kick();
     }
 
-    /// How long the peer may take nothing of what is left when the stream is dropped.
+    /// Returns how long the peer may take nothing of what is left when the stream is dropped.
     ///
     /// # Errors
     ///
@@ -731,7 +731,7 @@ impl TcpStream {
         Ok(())
     }
 
-    /// `None`: errors are reported by the operation that meets them.
+    /// Returns `None`: errors are reported by the operation that meets them.
     ///
     /// # Errors
     ///

@@ -9,6 +9,7 @@ use smoltcp::wire::IpListenEndpoint;
 
 use super::TcpSettings;
 use super::ending::Ending;
+use super::peer::Peer;
 use super::waits::{FLUSH, READ, WRITE};
 use crate::{Error, Limit};
 
@@ -29,6 +30,8 @@ pub(super) struct Row {
     pub(super) finished: bool,
     /// The peer had acknowledged everything when the socket last knew.
     pub(super) flushed: bool,
+    /// Who is at the other end.
+    pub(super) peer: Peer,
     /// Dropping the stream resets the connection.
     pub(super) resets: bool,
     /// How long a dropped stream waits, if not as long as the settings say.
@@ -65,6 +68,7 @@ impl Row {
             deaf: false,
             finished: false,
             flushed: true,
+            peer: Peer::new(),
             resets: false,
             linger: None,
             wakers: [None, None, None],
@@ -77,8 +81,16 @@ impl Row {
         *self = Self {
             handle: self.handle,
             wakes: self.wakes,
+            peer: core::mem::replace(&mut self.peer, Peer::new()),
             ..Self::new()
         };
+    }
+
+    /// Gives a socket without a connection to a new user.
+    fn begin(&mut self, settings: &TcpSettings, ttl: u8, socket: &mut tcp::Socket<'_>) {
+        forget(socket);
+        self.peer = Peer::new();
+        apply(settings, ttl, socket);
     }
 
     fn is_listening(&self, number: usize, sockets: &SocketSet<'_>) -> bool {
@@ -133,9 +145,7 @@ impl Table {
         row.clean();
         row.owner = Owner::Stream(1);
         if let Some(handle) = row.handle {
-            let socket = sockets.get_mut(handle);
-            forget(socket);
-            apply(&self.settings, self.settings.ttl, socket);
+            row.begin(&self.settings, self.settings.ttl, sockets.get_mut(handle));
         }
         Ok(index)
     }
@@ -315,6 +325,7 @@ impl Table {
         for row in self.rows.iter_mut() {
             let Some(handle) = row.handle else { continue };
             let socket = sockets.get_mut::<tcp::Socket<'_>>(handle);
+            changed |= row.peer.look(socket);
             match &mut row.owner {
                 Owner::Free => {}
                 Owner::Stream(_) => changed |= row.look(socket, now),
@@ -385,12 +396,8 @@ impl Table {
                 client: None,
             };
             let socket = sockets.get_mut::<tcp::Socket<'_>>(handle);
-            forget(socket);
-            apply(
-                &self.settings,
-                listener.ttl.unwrap_or(self.settings.ttl),
-                socket,
-            );
+            let ttl = listener.ttl.unwrap_or(self.settings.ttl);
+            self.rows[index].begin(&self.settings, ttl, socket);
             let _ = socket.listen(listener.endpoint);
             changed = true;
         }

@@ -31,7 +31,7 @@ pub struct UdpBuffers<const PACKETS: usize, const BYTES: usize> {
 }
 
 impl<const PACKETS: usize, const BYTES: usize> UdpBuffers<PACKETS, BYTES> {
-    /// Unused memory.
+    /// Makes unused memory for datagrams.
     pub const fn new() -> Self {
         Self {
             state: State::CLOSED,
@@ -394,10 +394,10 @@ impl Parts<'_> {
 }
 
 impl Stack {
-    /// The memory of a socket that was dropped, if there is any of this size: for another one.
+    /// Returns the memory of a socket that was dropped, if there is any of this size: for another one.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::*; }
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
     /// # use polliwog_spin::{Error, net::ToSocketAddrs};
     /// use polliwog::stack::{Stack, UdpBuffers, UdpSocket};
     ///

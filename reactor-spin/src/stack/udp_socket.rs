@@ -7,7 +7,7 @@ use core::task::{Context, Poll};
 use smoltcp::wire::IpEndpoint;
 
 use super::udp::Parts;
-use super::waits::{READ, WRITE, wait};
+use super::waits::{READ, WRITE, poll_within, wait};
 use super::{Inner, Stack, UdpBuffers, endpoint, time};
 use crate::Error;
 use crate::net::ToSocketAddrs;
@@ -375,7 +375,7 @@ impl UdpSocket {
         queue: usize,
         attempt: impl FnOnce() -> Result<T, Error>,
     ) -> Poll<Result<T, Error>> {
-        match attempt() {
+        poll_within(cx, |cx| match attempt() {
             Err(Error::WouldBlock) => {
                 let register =
                     |inner: &mut Inner| inner.udp.register(self.index, queue, cx.waker());
@@ -383,10 +383,10 @@ impl UdpSocket {
                 Poll::Pending
             }
             result => Poll::Ready(result),
-        }
+        })
     }
 
-    /// Where it is bound.
+    /// Returns the address that the socket is bound to.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -404,7 +404,7 @@ impl UdpSocket {
         Ok(self.local)
     }
 
-    /// With whom it [talks](Self::connect).
+    /// Returns the address of the peer that the socket [talks](Self::connect) to.
     ///
     /// # Errors
     ///
@@ -415,7 +415,7 @@ impl UdpSocket {
         peer.map(Into::into).ok_or(Error::NotConnected)
     }
 
-    /// How many routers a datagram may pass.
+    /// Returns how many routers a datagram may pass.
     ///
     /// # Errors
     ///
@@ -434,6 +434,24 @@ impl UdpSocket {
         let ttl = super::ttl(ttl)?;
         self.look(|_, parts| parts.state.ttl = ttl);
         Ok(())
+    }
+
+    /// Returns `true`: datagrams may always go to broadcast addresses.
+    ///
+    /// # Errors
+    ///
+    /// None; it has the mio socket's signature.
+    pub fn broadcast(&self) -> Result<bool, Error> {
+        Ok(true)
+    }
+
+    /// Returns `None`: errors are reported by the operation that meets them.
+    ///
+    /// # Errors
+    ///
+    /// None; it has the mio socket's signature.
+    pub fn take_error(&self) -> Result<Option<Error>, Error> {
+        Ok(None)
     }
 
     /// Does nothing: datagrams may always go to broadcast addresses.

@@ -2,10 +2,11 @@
 
 use core::future::poll_fn;
 use core::pin::{Pin, pin};
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use polliwog_core::sync::Shared;
 use polliwog_core::sync::wait_list::{Wait, WaitList};
+use polliwog_core::task::budget::poll_proceed;
 
 use super::table::LISTENERS;
 
@@ -30,15 +31,30 @@ pub(super) struct Waits {
 }
 
 /// Waits in a queue until `attempt` returns something. It is called at once, and whenever all who
-/// wait, or this one, have been woken.
+/// wait, or this one, have been woken; within the task's budget, which it draws a unit from if it does.
 pub(super) async fn wait<T>(queue: &Queue, mut attempt: impl FnMut() -> Option<T>) -> T {
     let mut wait = pin!(queue.wait());
     poll_fn(|cx| {
-        let done = attempt();
-        settle(wait.as_mut(), cx, done.is_some());
-        done.map_or(Poll::Pending, Poll::Ready)
+        poll_within(cx, |cx| {
+            let done = attempt();
+            settle(wait.as_mut(), cx, done.is_some());
+            done.map_or(Poll::Pending, Poll::Ready)
+        })
     })
     .await
+}
+
+/// Polls what may be ready for ever, within the task's budget: at the price of a unit if it is. A stack's
+/// buffers are small, so that bytes are not counted.
+#[inline]
+pub(super) fn poll_within<T>(
+    cx: &mut Context<'_>,
+    poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+) -> Poll<T> {
+    let permit = ready!(poll_proceed(cx));
+    let polled = ready!(poll(cx));
+    permit.charge(0);
+    Poll::Ready(polled)
 }
 
 /// Leaves the queue, or joins it. One function for everything that waits, for the sake of its size.

@@ -3,9 +3,11 @@
 use smoltcp::phy::{ChecksumCapabilities, TxToken};
 use smoltcp::wire::{
     ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol, IpAddress,
-    IpCidr, IpEndpoint, IpProtocol, IpRepr, Ipv4Packet, Ipv4Repr, UdpPacket, UdpRepr,
+    IpCidr, IpEndpoint, IpProtocol, IpRepr, Ipv4Packet, Ipv4Repr, TcpControl, TcpPacket, TcpRepr,
+    TcpSeqNumber, UdpPacket, UdpRepr,
 };
 
+use super::peer::{Challenge, Segment};
 use super::udp::Outgoing;
 use crate::Error;
 
@@ -84,6 +86,82 @@ impl Identity {
         })
     }
 
+    /// The packet in a frame, if it has that in it, and what that is.
+    fn packet<'a>(
+        &self,
+        frame: &EthernetFrame<&'a [u8]>,
+        protocol: IpProtocol,
+    ) -> Option<(IpRepr, &'a [u8])> {
+        match frame.ethertype() {
+            EthernetProtocol::Ipv4 => {
+                let packet = Ipv4Packet::new_checked(frame.payload()).ok()?;
+                // Fragments are for those who can put them together.
+                if packet.next_header() != protocol
+                    || packet.more_frags()
+                    || packet.frag_offset() != 0
+                {
+                    return None;
+                }
+                let repr = Ipv4Repr::parse(&packet, &self.checksums).ok()?;
+                Some((IpRepr::Ipv4(repr), packet.payload()))
+            }
+            #[cfg(feature = "ipv6")]
+            EthernetProtocol::Ipv6 => {
+                let packet = smoltcp::wire::Ipv6Packet::new_checked(frame.payload()).ok()?;
+                if packet.next_header() != protocol {
+                    return None;
+                }
+                let repr = smoltcp::wire::Ipv6Repr::parse(&packet).ok()?;
+                Some((IpRepr::Ipv6(repr), packet.payload()))
+            }
+            _ => None,
+        }
+    }
+
+    /// The head of the segment in a frame for us. Its checksum is not looked at.
+    pub(super) fn segment(&self, frame: &[u8]) -> Option<Segment> {
+        let frame = EthernetFrame::new_checked(frame).ok()?;
+        if frame.dst_addr() != self.mac {
+            return None;
+        }
+        let (ip, payload) = self.packet(&frame, IpProtocol::Tcp)?;
+        let tcp = TcpPacket::new_checked(payload).ok()?;
+        let next = tcp.seq_number() + tcp.segment_len();
+        Some(Segment {
+            mac: frame.src_addr(),
+            from: IpEndpoint::new(ip.src_addr(), tcp.src_port()),
+            to: IpEndpoint::new(ip.dst_addr(), tcp.dst_port()),
+            is_first: tcp.syn(),
+            ack: tcp.ack().then(|| tcp.ack_number().0 as u32),
+            next: next.0 as u32,
+            window: tcp.window_len(),
+        })
+    }
+
+    /// Tells a restarted peer that there is a connection.
+    pub(super) fn tell(&self, token: impl TxToken, challenge: &Challenge) {
+        let Challenge { mac, from, to, .. } = *challenge;
+        let tcp = TcpRepr {
+            src_port: from.port,
+            dst_port: to.port,
+            control: TcpControl::None,
+            seq_number: TcpSeqNumber(challenge.seq as i32),
+            ack_number: Some(TcpSeqNumber(challenge.ack as i32)),
+            window_len: 0,
+            window_scale: None,
+            max_seg_size: None,
+            sack_permitted: false,
+            sack_ranges: [None; 3],
+            timestamp: None,
+            payload: &[],
+        };
+        let ip = IpRepr::new(from.addr, to.addr, IpProtocol::Tcp, tcp.buffer_len(), 64);
+        token.consume(14 + ip.buffer_len(), |buffer| {
+            let mut packet = TcpPacket::new_unchecked(self.address(buffer, mac, &ip));
+            tcp.emit(&mut packet, &from.addr, &to.addr, &self.checksums);
+        });
+    }
+
     /// The datagram in a frame for us.
     pub(super) fn datagram<'a>(&self, frame: &'a [u8]) -> Option<Datagram<'a>> {
         let frame = EthernetFrame::new_checked(frame).ok()?;
@@ -91,30 +169,7 @@ impl Identity {
         if to != self.mac && !to.is_broadcast() && !to.is_multicast() {
             return None;
         }
-        let (ip, payload) = match frame.ethertype() {
-            EthernetProtocol::Ipv4 => {
-                let packet = Ipv4Packet::new_checked(frame.payload()).ok()?;
-                // Fragments are for those who can put them together.
-                if packet.next_header() != IpProtocol::Udp
-                    || packet.more_frags()
-                    || packet.frag_offset() != 0
-                {
-                    return None;
-                }
-                let repr = Ipv4Repr::parse(&packet, &self.checksums).ok()?;
-                (IpRepr::Ipv4(repr), packet.payload())
-            }
-            #[cfg(feature = "ipv6")]
-            EthernetProtocol::Ipv6 => {
-                let packet = smoltcp::wire::Ipv6Packet::new_checked(frame.payload()).ok()?;
-                if packet.next_header() != IpProtocol::Udp {
-                    return None;
-                }
-                let repr = smoltcp::wire::Ipv6Repr::parse(&packet).ok()?;
-                (IpRepr::Ipv6(repr), packet.payload())
-            }
-            _ => return None,
-        };
+        let (ip, payload) = self.packet(&frame, IpProtocol::Udp)?;
         let (source, target) = (ip.src_addr(), ip.dst_addr());
         let to_group = self.is_broadcast(target) || target.is_multicast();
         if !(to_group || self.is(target)) || source.is_multicast() || self.is_broadcast(source) {

@@ -50,11 +50,16 @@ impl Cable {
             is_up: Cell::new(true),
             flood: Default::default(),
         });
-        let end = |side| End {
-            cable: cable.clone(),
+        let ends = (cable.end(0), cable.end(1));
+        (cable, ends.0, ends.1)
+    }
+
+    /// A device in the place of the one that this end had.
+    pub(crate) fn end(self: &Rc<Self>, side: usize) -> End {
+        End {
+            cable: self.clone(),
             side,
-        };
-        (cable.clone(), end(0), end(1))
+        }
     }
 
     /// Puts a frame before a device.

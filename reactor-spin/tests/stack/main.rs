@@ -5,6 +5,7 @@ mod datagrams;
 mod edge;
 mod endings;
 mod fire;
+mod long;
 mod names;
 mod waiting;
 

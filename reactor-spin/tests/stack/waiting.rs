@@ -4,6 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 
+use polliwog_core::yield_now;
+
 use super::*;
 
 /// Waits for a future and counts how often it is polled.
@@ -192,5 +194,59 @@ fn promise_17_many_wait_for_an_address() {
             let address = timeout(Duration::from_secs(1), task).await.unwrap();
             assert_eq!(address.unwrap(), CLIENT);
         }
+    });
+}
+
+/// What is ready each time, at the end of a stream for example, leaves the others their turn.
+#[test]
+fn promise_15_what_never_waits_leaves_the_others_their_turn() {
+    /// How often another task runs while one asks a thousand times.
+    async fn turns_beside<F: Future>(mut greedy: impl FnMut() -> F + 'static) -> usize {
+        let turns = Rc::new(Cell::new(0));
+        let seen = turns.clone();
+        let other = spawn(async move {
+            loop {
+                yield_now().await;
+                seen.set(seen.get() + 1);
+            }
+        });
+        let greedy = spawn(async move {
+            for _ in 0..1000 {
+                greedy().await;
+            }
+        });
+        greedy.unwrap().await.unwrap();
+        other.unwrap().abort();
+        turns.get()
+    }
+    test(1, async {
+        let (_, server, client) = pair(1);
+        let listener = TcpListener::bind(server, "0.0.0.0:7", 2).await.unwrap();
+        let near = Rc::new(TcpStream::connect(client, (SERVER, 7)).await.unwrap());
+        let (far, _) = listener.accept().await.unwrap();
+        far.write_all(b"hop").await.unwrap();
+        near.read_exact(&mut [0; 3]).await.unwrap();
+        drop(far);
+        sleep(Duration::from_secs(1)).await;
+        let stream = near.clone();
+        let ended = turns_beside(move || {
+            let stream = stream.clone();
+            async move { assert_eq!(stream.read(&mut [0; 1]).await, Ok(0)) }
+        });
+        assert!(ended.await > 4);
+        let stream = near.clone();
+        let polled = turns_beside(move || {
+            let stream = stream.clone();
+            poll_fn(move |cx| stream.poll_read(cx, &mut [0; 1]))
+        });
+        assert!(polled.await > 4);
+        let stream = near.clone();
+        let readable = turns_beside(move || {
+            let stream = stream.clone();
+            async move { stream.readable().await }
+        });
+        assert!(readable.await > 4);
+        let addressed = turns_beside(|| client.wait_address());
+        assert!(addressed.await > 4);
     });
 }

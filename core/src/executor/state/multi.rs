@@ -66,8 +66,9 @@ impl State {
                 look_at: Cell::new(0),
                 left: Cell::new(0),
                 refused: Cell::new(0),
-                budget: PlainCell::new(UNLIMITED),
-                near: Cell::new(Instant::MAX),
+                // All zero, so that a static lies in `.bss`; `open` sets what is not.
+                budget: PlainCell::new(0),
+                near: Cell::new(Instant::ZERO),
                 polls_of_far: Cell::new(0),
             }
         }
@@ -82,6 +83,8 @@ impl State {
         self.refused.set(0);
         self.look_at.set(0);
         self.left.set(0);
+        self.budget.set(UNLIMITED);
+        self.near.set(Instant::MAX);
         #[cfg(feature = "alloc")]
         self.may_grow.set(may_grow);
         #[cfg(not(feature = "alloc"))]

@@ -4,6 +4,7 @@ use core::fmt;
 use core::pin::pin;
 
 use super::{Broadcast, BroadcastRef, CLOSED, QUEUES, Receiver, SendError, Wait};
+use crate::task::budget::poll_within;
 
 /// An end that sends. When the last one has gone, those who receive get what is left, then the end.
 ///
@@ -37,7 +38,7 @@ impl<P: BroadcastRef> Sender<P> {
         self.0.send(message)
     }
 
-    /// An end that receives what is sent from now on.
+    /// Returns an end that receives what is sent from now on.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -57,7 +58,7 @@ impl<P: BroadcastRef> Sender<P> {
         }
     }
 
-    /// How many ends receive.
+    /// Returns how many ends receive.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -73,7 +74,7 @@ impl<P: BroadcastRef> Sender<P> {
         self.0.receiver_count()
     }
 
-    /// How many ends send.
+    /// Returns how many ends send.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -89,7 +90,7 @@ impl<P: BroadcastRef> Sender<P> {
         self.0.sender_count()
     }
 
-    /// How many messages there are that somebody has not received.
+    /// Returns how many messages there are that somebody has not received.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -107,7 +108,7 @@ impl<P: BroadcastRef> Sender<P> {
         self.0.len()
     }
 
-    /// Whether all have received all messages.
+    /// Returns whether all have received all messages.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -145,14 +146,16 @@ impl<P: BroadcastRef> Sender<P> {
     pub async fn closed(&self) {
         let mut wait = pin!(Wait::<_, CLOSED, QUEUES>::new(&self.0.0, ()));
         core::future::poll_fn(|cx| {
-            wait.as_mut().poll_with(cx, |view, _| {
-                (view.value().receivers.get() == 0).then_some(())
+            poll_within(cx, |cx| {
+                wait.as_mut().poll_with(cx, |view, _| {
+                    (view.value().receivers.get() == 0).then_some(())
+                })
             })
         })
         .await;
     }
 
-    /// Whether both send to the same channel.
+    /// Returns whether this end and another one send to one channel.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -167,7 +170,7 @@ impl<P: BroadcastRef> Sender<P> {
         core::ptr::eq::<Broadcast<_, _, _>>(&*self.0, &*other.0)
     }
 
-    /// What can become a sender again as long as there is one, and keeps nothing open.
+    /// Returns a handle that can become a sender again as long as there is one, and keeps nothing open.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -208,7 +211,7 @@ impl<P: BroadcastRef> fmt::Debug for Sender<P> {
 pub struct WeakSender<P: BroadcastRef>(P::Weak);
 
 impl<P: BroadcastRef> WeakSender<P> {
-    /// A sender, unless the last one has gone; then there will be none any more.
+    /// Returns a sender, unless the last one has gone; then there will be none any more.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -227,7 +230,7 @@ impl<P: BroadcastRef> WeakSender<P> {
         channel.add_sender_to_others().then(|| Sender(channel))
     }
 
-    /// How many ends send.
+    /// Returns how many ends send.
     pub fn strong_count(&self) -> usize {
         P::upgrade(&self.0).map_or(0, |channel| channel.sender_count())
     }

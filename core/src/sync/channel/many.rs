@@ -101,7 +101,7 @@ impl<P: ChannelRef> Receiver<P> {
         crate::sync::blocking::block_on(self.recv())
     }
 
-    /// The messages as a stream, which has a place in the queue of its own.
+    /// Returns the messages as a stream, which has a place in the queue of its own.
     pub fn stream(&self) -> RecvStream<'_, P> {
         RecvStream {
             wait: Wait::new(&self.0.0, ()),
@@ -126,7 +126,7 @@ impl<P: ChannelRef> Receiver<P> {
         self.0.close();
     }
 
-    /// Whether nobody can send any more.
+    /// Returns whether nobody can send any more.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -142,7 +142,7 @@ impl<P: ChannelRef> Receiver<P> {
         self.0.is_closed()
     }
 
-    /// How many messages there are.
+    /// Returns how many messages there are.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -158,7 +158,7 @@ impl<P: ChannelRef> Receiver<P> {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no messages.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

@@ -94,7 +94,7 @@ pub(super) struct State<B> {
 
 impl<T, const N: usize, S: Scope> Channel<Fixed<T, N>, S> {
     crate::shim::const_unless_loom! {
-        /// An empty channel for up to `N` messages.
+        /// Makes an empty channel for up to `N` messages.
         ///
         /// ```
         /// # use polliwog_core::conformance::facade as polliwog;
@@ -376,7 +376,7 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
         }
     }
 
-    /// A handle that sends.
+    /// Returns a handle that sends.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -392,7 +392,7 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
         Sender::new(self)
     }
 
-    /// A handle that receives; there can be several.
+    /// Returns a handle that receives; there can be several.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -522,7 +522,9 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     async fn closed(&self) {
         let mut wait = pin!(Wait::<_, CLOSED, QUEUES>::new(&self.0, ()));
         core::future::poll_fn(|cx| {
-            (wait.as_mut()).poll_with(cx, |view, _| view.value().closed.get().then_some(()))
+            poll_within(cx, |cx| {
+                (wait.as_mut()).poll_with(cx, |view, _| view.value().closed.get().then_some(()))
+            })
         })
         .await;
     }
@@ -546,7 +548,7 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
         while self.try_recv().is_ok() {}
     }
 
-    /// How many messages there are.
+    /// Returns how many messages there are.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -560,7 +562,7 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
         self.0.with(|view| view.value().buffer.count())
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no messages.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -573,7 +575,7 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
         self.len() == 0
     }
 
-    /// Whether there is no room for another one at this moment.
+    /// Returns whether there is no room for another one at this moment.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -587,7 +589,7 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
         self.capacity() == 0
     }
 
-    /// How many messages can be sent at once.
+    /// Returns how many messages can be sent at once.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -601,7 +603,7 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
         self.0.with(|view| view.value().free.get())
     }
 
-    /// How many messages there is room for altogether.
+    /// Returns how many messages there is room for altogether.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

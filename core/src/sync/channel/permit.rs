@@ -35,7 +35,7 @@ impl<P: ChannelRef> Sender<P> {
         }
     }
 
-    /// Room for one message, if there is any.
+    /// Reserves room for one message, if there is any.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -88,7 +88,7 @@ impl<P: ChannelRef> Sender<P> {
         }
     }
 
-    /// Room for one message, if there is any, which keeps the sender.
+    /// Reserves room for one message, if there is any; the permit keeps the sender.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -197,7 +197,7 @@ impl<P: ChannelRef> OwnedPermit<P> {
         sender
     }
 
-    /// Whether both are of the same channel.
+    /// Returns whether this permit and another one are of one channel.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -217,7 +217,7 @@ impl<P: ChannelRef> OwnedPermit<P> {
         }
     }
 
-    /// Whether the sender sends to the channel that this is room of.
+    /// Returns whether a sender sends to the channel that this permit is of.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

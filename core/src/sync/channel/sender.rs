@@ -147,7 +147,7 @@ impl<P: ChannelRef> Sender<P> {
         crate::sync::blocking::block_on(self.send(message))
     }
 
-    /// How many messages can be sent at once.
+    /// Returns how many messages can be sent at once.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -163,7 +163,7 @@ impl<P: ChannelRef> Sender<P> {
         self.0.capacity()
     }
 
-    /// How many messages there is room for altogether.
+    /// Returns how many messages there is room for altogether.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -211,7 +211,7 @@ macro_rules! common {
                 self.0.closed().await;
             }
 
-            /// Whether nobody will receive anything any more.
+            /// Returns whether nobody will receive anything any more.
             ///
             /// ```
             /// # use polliwog_core::conformance::facade as polliwog;
@@ -228,7 +228,7 @@ macro_rules! common {
                 self.0.is_closed()
             }
 
-            /// Whether both send to the same channel.
+            /// Returns whether this end and another one send to one channel.
             ///
             /// ```
             /// # use polliwog_core::conformance::facade as polliwog;

@@ -235,7 +235,7 @@ impl<P: ChannelRef> Receiver<P> {
         self.0.close();
     }
 
-    /// Whether nobody can send any more.
+    /// Returns whether nobody can send any more.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -252,7 +252,7 @@ impl<P: ChannelRef> Receiver<P> {
         self.0.is_closed()
     }
 
-    /// How many ends send.
+    /// Returns how many ends send.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -269,7 +269,7 @@ impl<P: ChannelRef> Receiver<P> {
         self.0.sender_count()
     }
 
-    /// How many messages there are.
+    /// Returns how many messages there are.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -285,7 +285,7 @@ impl<P: ChannelRef> Receiver<P> {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no messages.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -302,7 +302,7 @@ impl<P: ChannelRef> Receiver<P> {
         self.0.is_empty()
     }
 
-    /// How many messages can be sent at once.
+    /// Returns how many messages can be sent at once.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -318,7 +318,7 @@ impl<P: ChannelRef> Receiver<P> {
         self.0.capacity()
     }
 
-    /// How many messages there is room for altogether.
+    /// Returns how many messages there is room for altogether.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

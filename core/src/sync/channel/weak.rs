@@ -30,7 +30,7 @@ pub struct WeakUnboundedSender<P: ChannelRef>(P::Weak);
 macro_rules! weak {
     ($weak:ident of $sender:ident) => {
         impl<P: ChannelRef> $sender<P> {
-            /// What can become a sender again as long as there is one, and keeps nothing open.
+            /// Returns a handle that can become a sender again as long as there is one, and keeps nothing open.
             ///
             /// ```
             /// # use polliwog_core::conformance::facade as polliwog;
@@ -49,7 +49,7 @@ macro_rules! weak {
                 $weak(self.channel().downgrade())
             }
 
-            /// How many ends send.
+            /// Returns how many ends send.
             ///
             /// ```
             /// # use polliwog_core::conformance::facade as polliwog;
@@ -67,7 +67,7 @@ macro_rules! weak {
         }
 
         impl<P: ChannelRef> $weak<P> {
-            /// A sender, unless the last one has gone; then there will be none any more.
+            /// Returns a sender, unless the last one has gone; then there will be none any more.
             ///
             /// ```
             /// # use polliwog_core::conformance::facade as polliwog;
@@ -88,7 +88,7 @@ macro_rules! weak {
                     .then(|| $sender::new(channel))
             }
 
-            /// How many ends send.
+            /// Returns how many ends send.
             pub fn strong_count(&self) -> usize {
                 P::upgrade(&self.0).map_or(0, |channel| channel.sender_count())
             }

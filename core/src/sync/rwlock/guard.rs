@@ -59,7 +59,7 @@ impl<'a, T: ?Sized, S: Scope> RwLockReadGuard<'a, T, S> {
         }
     }
 
-    /// A guard of a part of the value.
+    /// Makes a guard of a part of the value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -82,7 +82,7 @@ impl<'a, T: ?Sized, S: Scope> RwLockReadGuard<'a, T, S> {
         }
     }
 
-    /// A guard of a part of the value, if there is one.
+    /// Makes a guard of a part of the value, if there is one.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -143,7 +143,7 @@ impl<'a, T: ?Sized, S: Scope> RwLockWriteGuard<'a, T, S> {
         RwLockReadGuard::new(guard.lock)
     }
 
-    /// A guard of a part of the value.
+    /// Makes a guard of a part of the value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -169,7 +169,7 @@ impl<'a, T: ?Sized, S: Scope> RwLockWriteGuard<'a, T, S> {
         }
     }
 
-    /// A guard of a part of the value, if there is one.
+    /// Makes a guard of a part of the value, if there is one.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -204,7 +204,7 @@ impl<'a, T: ?Sized, S: Scope> RwLockWriteGuard<'a, T, S> {
 }
 
 impl<'a, T: ?Sized, S: Scope> RwLockMappedWriteGuard<'a, T, S> {
-    /// A guard of a part of the part.
+    /// Makes a guard of a part of what this guard has.
     #[inline]
     pub fn map<U: ?Sized>(
         mut guard: Self,

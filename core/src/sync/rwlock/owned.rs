@@ -141,7 +141,7 @@ impl<T, S: Scope> OwnedRwLockWriteGuard<T, S> {
 macro_rules! guard {
     ($name:ident, $permits:expr) => {
         impl<T, S: Scope> $name<T, S> {
-            /// The lock that the value is in.
+            /// Returns the lock that the value is in.
             pub fn rwlock(guard: &Self) -> &S::Counted<RwLock<T, S>> {
                 &guard.0
             }

@@ -38,7 +38,7 @@ unsafe impl<P: Send, T: Send, D: Copy + Send, const K: usize> Send for Held<P, S
 unsafe impl<P: Sync, T: Send, D: Copy + Send, const K: usize> Sync for Held<P, Shared, T, D, K> {}
 
 impl<O, S: Scope, T, D: Copy, const K: usize> Held<Rc<O>, S, T, D, K> {
-    /// The list that `find` finds in what `owner` owns.
+    /// Returns the list that `find` finds in what `owner` owns.
     #[inline]
     pub fn new(owner: Rc<O>, find: impl FnOnce(&O) -> &WaitList<S, T, D, K>) -> Self {
         let list: *const _ = find(&owner);
@@ -47,7 +47,7 @@ impl<O, S: Scope, T, D: Copy, const K: usize> Held<Rc<O>, S, T, D, K> {
 }
 
 impl<O, S: Scope, T, D: Copy, const K: usize> Held<Arc<O>, S, T, D, K> {
-    /// The list that `find` finds in what `owner` owns.
+    /// Returns the list that `find` finds in what `owner` owns.
     #[inline]
     pub fn new_shared(owner: Arc<O>, find: impl FnOnce(&O) -> &WaitList<S, T, D, K>) -> Self {
         let list: *const _ = find(&owner);
@@ -66,7 +66,7 @@ pub(crate) fn held<O, S: Scope, T, D: Copy, const K: usize>(
 }
 
 impl<P, S: Scope, T, D, const K: usize> Held<P, S, T, D, K> {
-    /// Who owns what the list is in.
+    /// Returns who owns what the list is in.
     #[inline]
     pub fn owner(&self) -> &P {
         &self.owner

@@ -70,7 +70,7 @@ impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
         }
     }
 
-    /// Somebody who is going to wait, and what it brings along.
+    /// Makes a waiter that is going to wait, with what it brings along.
     #[cfg(loom)]
     pub fn new(list: R, data: R::Data) -> Self {
         Self {
@@ -80,7 +80,7 @@ impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
         }
     }
 
-    /// What leads to the list.
+    /// Returns what leads to the list.
     #[inline]
     pub fn list_ref(&self) -> &R {
         &self.list
@@ -195,7 +195,7 @@ impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
         Some(result)
     }
 
-    /// What this waiter has brought along, as it is now.
+    /// Returns what this waiter has brought along, as it is now.
     pub fn data(self: Pin<&mut Self>) -> R::Data {
         let this = self.into_ref().get_ref();
         // SAFETY: a `Wait`'s node always has data.

@@ -6,6 +6,7 @@ use core::pin::pin;
 #[cfg(doc)]
 use super::super::{Local, Shared};
 use super::{CHANGED, CLOSED, OpenShelf, Receiver, Ref, SendError, Wait, Watch, WatchRef};
+use crate::task::budget::poll_within;
 
 /// An end that changes the value. When the last one has gone, those who watch get an error once they have
 /// seen the last change.
@@ -142,7 +143,7 @@ impl<P: WatchRef> Sender<P> {
         self.0.with(f)
     }
 
-    /// A copy of the value.
+    /// Returns a copy of the value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -160,7 +161,7 @@ impl<P: WatchRef> Sender<P> {
         self.0.get()
     }
 
-    /// The value. While it is borrowed it cannot be changed: see [`Receiver::borrow`].
+    /// Returns the value. While it is borrowed it cannot be changed: see [`Receiver::borrow`].
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -178,7 +179,7 @@ impl<P: WatchRef> Sender<P> {
         Ref::new(self.0.value.open(), false)
     }
 
-    /// Whether both change the same value.
+    /// Returns whether this end and another one change one value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -193,7 +194,7 @@ impl<P: WatchRef> Sender<P> {
         core::ptr::eq::<Watch<_, _>>(&*self.0, &*other.0)
     }
 
-    /// How many ends change the value.
+    /// Returns how many ends change the value.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -230,14 +231,16 @@ impl<P: WatchRef> Sender<P> {
     pub async fn closed(&self) {
         let mut wait = pin!(Wait::<_, CLOSED, 2>::new(&self.0.list, ()));
         core::future::poll_fn(|cx| {
-            wait.as_mut().poll_with(cx, |view, _| {
-                (view.value().receivers.get() == 0).then_some(())
+            poll_within(cx, |cx| {
+                wait.as_mut().poll_with(cx, |view, _| {
+                    (view.value().receivers.get() == 0).then_some(())
+                })
             })
         })
         .await;
     }
 
-    /// Whether nobody watches.
+    /// Returns whether nobody watches.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -254,7 +257,7 @@ impl<P: WatchRef> Sender<P> {
         self.0.receivers() == 0
     }
 
-    /// How many ends watch.
+    /// Returns how many ends watch.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -271,7 +274,7 @@ impl<P: WatchRef> Sender<P> {
         self.0.receivers()
     }
 
-    /// An end that watches; the present value is one that it has seen.
+    /// Returns an end that watches; the present value is one that it has seen.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

@@ -18,7 +18,7 @@ impl<'a, P: WatchRef<Shelf: OpenShelf<P::Value>> + 'a> Ref<'a, P> {
         Self { value, changed }
     }
 
-    /// Whether the value was one that the receiver had not seen when it borrowed it.
+    /// Returns whether the value was one that the receiver had not seen when it borrowed it.
     pub fn has_changed(&self) -> bool {
         self.changed
     }

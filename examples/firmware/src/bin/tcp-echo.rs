@@ -2,6 +2,7 @@
 //! `async-echo` compiles.
 //!
 //! needs: thumbv7m thumbv7em thumbv8m.main
+//! data: 32
 //! check: check-echo 7
 //! wire: check-wire 7
 #![no_std]

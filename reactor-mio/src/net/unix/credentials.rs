@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 /// The credentials of a peer at the time when it connected, listened or made the pair.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
 /// # fn main() -> std::io::Result<()> {
 /// use polliwog::net::UnixStream;
 ///
@@ -26,10 +26,10 @@ pub struct UCred {
 }
 
 impl UCred {
-    /// The effective user.
+    /// Returns the effective user.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UnixStream;
     ///
@@ -44,10 +44,10 @@ impl UCred {
         self.uid
     }
 
-    /// The effective group.
+    /// Returns the effective group.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UnixStream;
     ///
@@ -62,7 +62,7 @@ impl UCred {
         self.gid
     }
 
-    /// The process, where the system tells (Linux and Android) and it can be seen from here: one in a
+    /// Returns the process, where the system tells (Linux and Android) and it can be seen from here: one in a
     /// container that is not ours has no number.
     pub fn pid(&self) -> Option<i32> {
         self.pid

@@ -28,7 +28,7 @@ const REST: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mil
 /// one of them. The file of its name stays when it is dropped: see [`net::unix`](crate::net::unix).
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use polliwog::net::UnixDatagram;
 ///
 /// polliwog::block_on(async {
@@ -68,7 +68,7 @@ impl UnixDatagram {
     /// Binds to a path. One that begins with a zero byte is an abstract name on Linux.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UnixDatagram;
     ///
@@ -101,10 +101,10 @@ impl UnixDatagram {
         Ok(Self::attach(&reactor, socket))
     }
 
-    /// A socket without a name, to which nobody can send.
+    /// Makes a socket without a name, to which nobody can send.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UnixDatagram;
     ///
@@ -124,10 +124,10 @@ impl UnixDatagram {
         Ok(Self::attach(&reactor, mio::net::UnixDatagram::unbound()?))
     }
 
-    /// Two sockets that are connected to each other.
+    /// Makes two sockets that are connected to each other.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UnixDatagram;
     ///
@@ -153,7 +153,7 @@ impl UnixDatagram {
     /// Sets the peer that [`send`](Self::send) and [`recv`](Self::recv) talk to.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UnixDatagram;
     ///
@@ -193,7 +193,7 @@ impl UnixDatagram {
     /// to 64 ms: of a receiver that a socket is not connected to Linux does not tell when there is room.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UnixDatagram;
     ///
@@ -255,7 +255,7 @@ impl UnixDatagram {
     /// Sends a datagram to whoever is bound to a path, if that does not have to wait.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UnixDatagram;
     ///
@@ -282,7 +282,7 @@ impl UnixDatagram {
     /// Closes one or both directions. To receive is an error then, once nothing is left.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UnixDatagram;
     /// use std::net::Shutdown;

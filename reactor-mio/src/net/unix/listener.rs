@@ -24,7 +24,7 @@ use crate::source::Registered;
 /// The file of its name stays when it is dropped: see [`net::unix`](crate::net::unix).
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use polliwog::net::{UnixListener, UnixStream};
 ///
 /// # let path = std::env::temp_dir().join(format!("polliwog-doc-listener-{}", std::process::id()));
@@ -47,7 +47,7 @@ impl UnixListener {
     /// Listens at a path. One that begins with a zero byte is an abstract name on Linux.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UnixListener;
     ///
@@ -90,7 +90,7 @@ impl UnixListener {
     /// Takes over a listening socket of the standard library and makes it non-blocking.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::net::UnixListener;
     ///
     /// /// `socket` was inherited, from systemd for example.
@@ -113,7 +113,7 @@ impl UnixListener {
     /// Gives the socket to the standard library. It stays non-blocking.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::net::UnixListener;
     ///
     /// fn hand_over(listener: UnixListener) -> std::io::Result<std::os::unix::net::UnixListener> {
@@ -131,7 +131,7 @@ impl UnixListener {
     /// Waits for the next connection, and says where it comes from: from an unnamed address as a rule.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::{UnixListener, UnixStream};
     ///
@@ -159,7 +159,7 @@ impl UnixListener {
     /// for it.
     pub fn accept(&self) -> impl Future<Output = io::Result<(UnixStream, SocketAddr)>> {
         Operation::read(&self.acceptor, |acceptor, cx, id| {
-            self.stream(ready!(acceptor.poll_accept(id, cx)))
+            Poll::Ready(ready!(acceptor.poll_accept(id, cx)).map(|new| self.stream(new)))
         })
     }
 
@@ -171,28 +171,47 @@ impl UnixListener {
     ///
     /// As [`accept`](Self::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
-        self.stream(ready!(self.acceptor.poll_accept(WaiterId::ANONYMOUS, cx)))
+        Poll::Ready(
+            ready!(self.acceptor.poll_accept(WaiterId::ANONYMOUS, cx)).map(|new| self.stream(new)),
+        )
+    }
+
+    /// Takes a connection if one waits.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
+    /// use polliwog::net::UnixListener;
+    ///
+    /// fn is_busy(listener: &UnixListener) -> bool {
+    ///     listener.try_accept().is_ok()
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::WouldBlock`] if no connection waits; otherwise as [`accept`](Self::accept), a lack of
+    /// resources included.
+    pub fn try_accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
+        Ok(self.stream(self.acceptor.try_accept()?))
     }
 
     fn stream(
         &self,
-        accepted: io::Result<(mio::net::UnixStream, SocketAddr)>,
-    ) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
-        Poll::Ready(accepted.map(|(socket, peer)| {
-            record!(debug, "accepted a connection from {peer:?}");
-            (UnixStream::ours(self.acceptor.io.reactor(), socket), peer)
-        }))
+        (socket, peer): (mio::net::UnixStream, SocketAddr),
+    ) -> (UnixStream, SocketAddr) {
+        record!(debug, "accepted a connection from {peer:?}");
+        (UnixStream::ours(self.acceptor.io.reactor(), socket), peer)
     }
 
-    /// The connections as a stream that never ends.
+    /// Returns the connections as a stream that never ends.
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self }
     }
 
-    /// The address that the socket is bound to.
+    /// Returns the address that the socket is bound to.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UnixListener;
     ///
@@ -242,6 +261,18 @@ impl std::os::fd::AsRawFd for UnixListener {
 #[derive(Debug)]
 pub struct Incoming<'a> {
     listener: &'a UnixListener,
+}
+
+impl Incoming<'_> {
+    /// Waits for the next connection and returns it; never `None`, as a listener does not end by itself.
+    ///
+    /// # Cancel safety
+    ///
+    /// No connection is lost if the future is dropped before it is done.
+    pub async fn next(&mut self) -> Option<io::Result<UnixStream>> {
+        let accepted = self.listener.accept().await;
+        Some(accepted.map(|(stream, _peer)| stream))
+    }
 }
 
 impl Stream for Incoming<'_> {

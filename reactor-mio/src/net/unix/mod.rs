@@ -8,7 +8,7 @@
 //! nobody listens there any more, or after the end:
 //!
 //! ```
-//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 //! use polliwog::net::UnixListener;
 //!
 //! # let folder = std::env::temp_dir().join(format!("polliwog-doc-{}", std::process::id()));

@@ -16,8 +16,8 @@ use polliwog_core::time::{now, sleep};
 use rustix::net::{RecvFlags, recv};
 
 use super::{UCred, address, credentials, fds, fds::passes_descriptors, split};
+use crate::draw::{draw, poll_nothing};
 use crate::net::byte_stream::{self, byte_stream};
-use crate::net::stream::charge_connect;
 use crate::reactor::MioReactor;
 use crate::source::Registered;
 
@@ -31,7 +31,7 @@ const REST: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mil
 /// [`into_split`](Self::into_split) (owned).
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::*; }
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// use polliwog::net::UnixStream;
 ///
 /// polliwog::block_on(async {
@@ -57,7 +57,7 @@ impl UnixStream {
     /// 64 ms: Linux tells of no better time.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::{UnixListener, UnixStream};
     ///
@@ -98,7 +98,7 @@ impl UnixStream {
         let reactor = MioReactor::current()?;
         let mut rest = REST.0;
         loop {
-            charge_connect().await;
+            draw(byte_stream::CONNECT).await;
             match mio::net::UnixStream::connect_addr(addr) {
                 Ok(socket) => return Self::ours(&reactor, socket).connected().await,
                 // The queue is full. Without a clock there is nothing to be done about it.
@@ -111,10 +111,10 @@ impl UnixStream {
         }
     }
 
-    /// Two streams that are connected to each other.
+    /// Makes two streams that are connected to each other.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UnixStream;
     ///
@@ -147,10 +147,10 @@ impl UnixStream {
         received
     }
 
-    /// Who is at the other end.
+    /// Returns who is at the other end.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::*; }
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// # fn main() -> std::io::Result<()> {
     /// use polliwog::net::UnixStream;
     ///

@@ -3,6 +3,7 @@
 
 mod axum;
 mod channels;
+mod edge;
 mod futures;
 mod hyper;
 mod hyper_client;

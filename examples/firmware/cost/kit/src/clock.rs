@@ -1,5 +1,5 @@
 //! Microseconds and an alarm, the same for all executors that want them: as little code as does
-//! the job, by the LM3S6965's SysTick and timer 0, or the virt machine's CLINT.
+//! the job, by the LM3S6965's SysTick and timer 0, the micro:bit's timer 0, or the virt machine's CLINT.
 
 /// Starts the clock.
 #[inline]
@@ -25,7 +25,7 @@ pub fn acknowledge() {
     imp::acknowledge();
 }
 
-#[cfg(target_arch = "arm")]
+#[cfg(all(target_arch = "arm", target_has_atomic = "ptr"))]
 mod imp {
     use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -84,8 +84,70 @@ mod imp {
     }
 }
 
+#[cfg(all(target_arch = "arm", not(target_has_atomic = "ptr")))]
+mod imp {
+    use core::sync::atomic::{AtomicU32, Ordering};
+
+    const TIMER: usize = 0x4000_8000;
+    /// The count that was seen last, and how often the counter had come round by then.
+    static SEEN: (AtomicU32, AtomicU32) = (AtomicU32::new(0), AtomicU32::new(0));
+
+    fn write(register: usize, value: u32) {
+        // SAFETY: one of the device registers below.
+        unsafe { (register as *mut u32).write_volatile(value) };
+    }
+
+    fn count() -> u32 {
+        write(TIMER + 0x044, 1);
+        // SAFETY: as above.
+        unsafe { ((TIMER + 0x544) as *const u32).read_volatile() }
+    }
+
+    pub(super) fn start() {
+        write(TIMER + 0x508, 3); // 32 bits
+        write(TIMER + 0x510, 4); // 1 MHz
+        write(TIMER, 1);
+        write(0xE000_E100, 1 << 8);
+    }
+
+    pub(super) fn now() -> u64 {
+        critical_section::with(|_| {
+            let count = count();
+            let mut rounds = SEEN.1.load(Ordering::Relaxed);
+            rounds += u32::from(count < SEEN.0.load(Ordering::Relaxed));
+            SEEN.0.store(count, Ordering::Relaxed);
+            SEEN.1.store(rounds, Ordering::Relaxed);
+            u64::from(rounds) << 32 | u64::from(count)
+        })
+    }
+
+    pub(super) fn alarm_in(micros: u32) {
+        write(TIMER + 0x140, 0);
+        let start = count();
+        write(TIMER + 0x540, start.wrapping_add(micros));
+        write(TIMER + 0x304, 1 << 16);
+        // It compares for equality.
+        if count().wrapping_sub(start) >= micros {
+            write(0xE000_E200, 1 << 8);
+        }
+    }
+
+    pub(super) fn acknowledge() {
+        write(TIMER + 0x308, 1 << 16);
+        write(TIMER + 0x140, 0);
+    }
+}
+
 #[cfg(target_arch = "riscv32")]
 mod imp {
+    #[unsafe(no_mangle)]
+    extern "C" fn MachineTimer() {
+        unsafe extern "C" {
+            safe fn ALARM();
+        }
+        ALARM();
+    }
+
     fn mtime() -> u64 {
         loop {
             // SAFETY: the machine's clock.

@@ -196,13 +196,16 @@ mod vectors {
         fn ALARM();
     }
 
-    /// The interrupts' handlers: number 0 is pended by programs, 19 is the alarm.
+    /// The alarm: the timer of the LM3S6965, or of the micro:bit.
+    const TIMER: usize = if cfg!(target_has_atomic = "ptr") { 19 } else { 8 };
+
+    /// The interrupts' handlers: number 0 is pended by programs.
     #[unsafe(link_section = ".vector_table.interrupts")]
     #[unsafe(no_mangle)]
     static __INTERRUPTS: [unsafe extern "C" fn(); 32] = {
         let mut table = [DefaultHandler as unsafe extern "C" fn(); 32];
         table[0] = SOFT;
-        table[19] = ALARM;
+        table[TIMER] = ALARM;
         table
     };
 }

@@ -1,16 +1,23 @@
-//! A turn of the run loop: what is due when it begins, each task polled once.
+//! A turn of the run loop: what is due when it begins, each task polled once, in the order of their wakes; and
+//! the wait for more. Chips with a single core have `single.rs` in place of this file.
 
 use ::core::mem::forget;
 
-use super::core::Core;
+#[cfg(feature = "std")]
+use super::core::BACKLOG;
 #[cfg(any(feature = "std", feature = "simulation"))]
 use super::core::SEEDED;
+use super::core::{Core, INBOX, SHUTDOWN};
 #[cfg(feature = "std")]
-use super::core::{BACKLOG, INBOX};
+use super::deadlock::BeforeWait;
 use super::{RunError, Running};
+use crate::interrupt::masked;
+#[cfg(feature = "std")]
+use crate::reactor::Deadline;
 use crate::reactor::Reactor;
 use crate::task::ready::Turn;
 use crate::task::run;
+use crate::task::slot::Tenant;
 
 /// What makes a turn do more than to poll.
 #[cfg(feature = "std")]
@@ -94,11 +101,69 @@ impl<R: Reactor> Running<'_, R> {
         Some(Ok(ended))
     }
 
+    /// Without threads there are no turns of this kind.
+    #[cfg(not(threads))]
+    #[inline(always)]
+    pub(super) fn short_turn(
+        &mut self,
+        _: &'static Core,
+    ) -> Option<Result<bool, RunError<R::Error>>> {
+        None
+    }
+
+    #[inline]
+    pub(super) fn put_off_look(&mut self) {
+        self.core.look_after(self.pace.polls());
+    }
+
+    /// Whether there is something to do for certain. What is left out, [`wait`](Self::wait) looks at.
+    #[inline]
+    pub(super) fn is_busy(&self, core: &Core) -> bool {
+        #[cfg(threads)]
+        return core.state.ready.has_local();
+        #[cfg(not(threads))]
+        return self.is_ready(core);
+    }
+
     /// As [`turn`](Self::turn); returns the number of polls.
     pub(super) fn counted_turn(&mut self) -> Result<usize, RunError<R::Error>> {
         let before = self.core.polls();
         self.turn(self.core)?;
         Ok((self.core.polls() - before) as usize)
+    }
+
+    /// Waits until there is something to do. `false`: there is already, so it has not waited.
+    pub(super) fn wait(&mut self, root: Option<Tenant>) -> Result<bool, RunError<R::Error>> {
+        let core = self.core;
+        #[cfg(feature = "std")]
+        match core.deadlocks.before_wait() {
+            BeforeWait::Wait => {}
+            BeforeWait::Look => return self.look(Deadline::Now).map(|()| true),
+            BeforeWait::GoOn => return Ok(false),
+        }
+        let until = self.deadline();
+        let reasons = match root {
+            Some(_) => INBOX,
+            None => INBOX | SHUTDOWN,
+        };
+        let _announced = Announced(core);
+        let parked = masked(|| {
+            // Announce first, then look again at everything that others can set.
+            if !core.state.ready.announce_park() || core.has_signal(reasons) {
+                return None;
+            }
+            #[cfg(feature = "std")]
+            if core.has_signal(BACKLOG) && self.has_mail() {
+                return None;
+            }
+            Some(self.reactor.park(until))
+        });
+        let Some(parked) = parked else {
+            return Ok(false);
+        };
+        self.pace.waited();
+        self.looked(parked, None)?;
+        Ok(true)
     }
 }
 
@@ -108,5 +173,14 @@ struct Rest<'a, 't>(&'a mut Turn<'t>);
 impl Drop for Rest<'_, '_> {
     fn drop(&mut self) {
         self.0.put_back();
+    }
+}
+
+/// Takes the announcement of a park back, also when a panic of a waker passes through.
+struct Announced(&'static Core);
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        self.0.state.ready.unannounce_park();
     }
 }

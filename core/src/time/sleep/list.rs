@@ -1,0 +1,88 @@
+//! The part of a [`Sleep`] that depends on the timer queue: with the list of chips with a single core. All other
+//! builds have `heap.rs` in place of this file.
+
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use super::{Sleep, from_now, no_clock};
+use crate::executor::core::{Core, CoreRef};
+use crate::task::waker;
+
+/// The node keeps the executor that a sleep waits in.
+pub(super) type Home = ();
+
+impl Sleep {
+    /// Whether the deadline is a duration, as no clock has been seen yet.
+    pub(super) fn is_relative(&self) -> bool {
+        self.node.is_relative()
+    }
+
+    pub(super) fn set_relative(&self, relative: bool) {
+        self.node.set_relative(relative);
+    }
+
+    /// The deadline becomes an instant with the reset itself.
+    pub(super) fn begin_reset(&self) {}
+
+    #[inline]
+    pub(super) fn wait_in(&self, executor: CoreRef) {
+        self.node.set_home(executor.shared(), executor.epoch());
+    }
+
+    /// The executor that the sleep waits in, if it has seen one.
+    #[inline]
+    pub(super) fn seen(&self) -> Option<CoreRef> {
+        (self.node.home()).map(|(core, epoch)| CoreRef::new(core, epoch))
+    }
+
+    /// Finds the executor, and a clock if the sleep still lacks one; ends the sleep if it is due. A
+    /// function that all sleeps share.
+    #[inline(never)]
+    fn settle(self: Pin<&Self>) -> &'static Core {
+        let node = self.project_ref().node;
+        let core = match self.home() {
+            Some(core) if core.may_have_clock() => core,
+            _ => no_clock(),
+        };
+        if !node.is_linked() && node.lacks_clock() {
+            let deadline = from_now(core, node.deadline());
+            node.set_deadline(deadline);
+            node.set_relative(false);
+        }
+        if core.is_due(node.deadline()) {
+            node.finish();
+        }
+        core
+    }
+
+    #[inline]
+    pub(super) fn poll_here(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let node = self.project_ref().node;
+        if node.has_fired() {
+            return Poll::Ready(());
+        }
+        let core = self.settle();
+        if node.has_fired() {
+            return Poll::Ready(());
+        }
+        let linked = node.is_linked();
+        if linked && node.wakes(cx.waker()) {
+            return Poll::Pending;
+        }
+        let (waker, foreign) = waker::copy(cx.waker());
+        // Foreign code may have run the executor, or dropped it.
+        if foreign && node.has_fired() {
+            return Poll::Ready(());
+        }
+        if foreign && self.home().is_none() {
+            waker.wake();
+            return Poll::Pending;
+        }
+        if linked {
+            node.replace_waker(waker);
+        } else {
+            core.timers.insert(node, node.deadline(), waker);
+        }
+        Poll::Pending
+    }
+}
