@@ -67,7 +67,6 @@ impl State {
                 look_at: Cell::new(0),
                 left: Cell::new(0),
                 refused: Cell::new(0),
-                // All zero, so that a static lies in `.bss`; `open` sets what is not.
                 budget: PlainCell::new(0),
                 near: Cell::new(Instant::ZERO),
                 polls_of_far: Cell::new(0),
