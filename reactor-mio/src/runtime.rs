@@ -353,6 +353,9 @@ impl Runtime {
     /// Runs `f` with this as the thread's current runtime, so that it can spawn tasks and make
     /// sockets outside of [`block_on`](Self::block_on).
     ///
+    /// The runtime does not go on meanwhile: another library's `block_on` in `f` waits for ever for its tasks
+    /// and timers.
+    ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
     /// use polliwog::Runtime;

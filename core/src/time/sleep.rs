@@ -47,7 +47,8 @@ pin_project! {
     ///
     /// Polling it panics outside of any executor, when the executor that it waits in has been
     /// dropped, and in one that has no clock: nobody could wake it. With feature `std` it panics, too, when
-    /// the executor that runs here is another one and has nothing left to do but to wait for it.
+    /// the executor that runs here is another one and has nothing left to do but to wait for it. Polled by
+    /// another library's executor while its own does not run, a sleep waits until that one does.
     #[must_use = "a sleep does nothing unless it is awaited"]
     pub struct Sleep {
         // Its deadline is ours; it is relative if it counts from the first poll, because no clock
