@@ -41,7 +41,7 @@ pub(crate) struct Slot {
     /// that any thread may set ABORT by compare-and-swap.
     meta: AtomicUsize,
     run: Cell<Option<RunFn>>,
-    /// Address of the body or of the join handle's node, with the bits HANDLE and JOINED.
+    /// Address of the body.
     body: Cell<*mut ()>,
     #[cfg(any(feature = "std", feature = "task-info"))]
     polls: Cell<u32>,
