@@ -35,7 +35,7 @@ static SOCKETS: ConstStaticCell<Sockets<CONNECTIONS, CONNECTIONS>> =
     ConstStaticCell::new(Sockets::new());
 static BUFFERS: ConstStaticCell<Buffers<CONNECTIONS, 2048>> = ConstStaticCell::new(Buffers::new());
 static DEVICE: ConstStaticCell<Ethernet> = ConstStaticCell::new(Ethernet::new());
-static SERVED: ConstStaticCell<Redis<STORE, HUB>> = ConstStaticCell::new(Redis::new(now));
+static SERVED: StaticCell<Redis<STORE, HUB>> = StaticCell::new();
 static STACK: StaticCell<Stack> = StaticCell::new();
 
 on_interrupt!(ETHERNET, ethernet::on_interrupt());
@@ -84,7 +84,8 @@ fn main() -> ! {
     };
     let (sockets, buffers) = (SOCKETS.take(), BUFFERS.take());
     let stack: &'static Stack = STACK.init(Stack::new(&settings, sockets, buffers, device));
-    let redis: &'static Redis<STORE, HUB> = SERVED.take();
+    // It holds the clock, so as a constant all of it would lie in flash, too.
+    let redis: &'static Redis<STORE, HUB> = SERVED.init_with(|| Redis::new(now));
     TASKS.run(reactor, |spawner| {
         spawn_detached!(spawner, [network](stack, device)).expect("a free slot");
         spawn_detached!(spawner, [serve](stack, redis)).expect("a free slot");
