@@ -71,15 +71,22 @@ fn curl(addr: &SocketAddr, options: &[&str], path: &str) -> Output {
     curl.arg(url).output().expect("curl")
 }
 
-/// The program of another package, which lies beside the folder of the tests.
+/// The program of another package, which lies beside the folder of the tests. Of such programs `cargo test` may
+/// not have built all when this test runs.
 fn package(name: &str) -> Command {
+    static BUILT: std::sync::Once = std::sync::Once::new();
     let test = std::env::current_exe().unwrap();
-    let program = test.ancestors().nth(2).unwrap().join(name);
-    assert!(
-        program.is_file(),
-        "there is no {}: `cargo build --workspace` makes it",
-        program.display()
-    );
+    let folder = test.ancestors().nth(2).unwrap();
+    BUILT.call_once(|| {
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--workspace", "--bins", "--examples"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env("CARGO_TARGET_DIR", folder.parent().unwrap())
+            .status();
+        assert!(built.unwrap().success(), "the programs cannot be built");
+    });
+    let program = folder.join(name);
+    assert!(program.is_file(), "there is no {}", program.display());
     Command::new(program)
 }
 
