@@ -75,6 +75,31 @@ fn sets_let_a_task_go_that_cannot_run() {
     });
 }
 
+/// A set lets only those go that cannot run; the others are waited for.
+#[test]
+fn a_set_of_several_executors_keeps_what_runs() {
+    let (one, two) = (executor(), executor());
+    let mut set = JoinSet::new();
+    let soon = || async {
+        sleep(Duration::from_millis(5)).await;
+        1
+    };
+    two.block_on(async {
+        set.spawn(soon()).unwrap();
+        set.spawn_on(async { 2 }, &one.spawner()).unwrap();
+        set.spawn(soon()).unwrap();
+        let mut ends = Vec::new();
+        while let Some(end) = timeout(LONG, set.join_next()).await.expect("no wait") {
+            ends.push(end);
+        }
+        assert!(matches!(
+            ends[..],
+            [Err(JoinError::NotRunning), Ok(1), Ok(1)]
+        ));
+    });
+    assert_eq!(one.run_until_stalled().unwrap(), 1);
+}
+
 /// An executor that runs inside a task keeps the outer one from running.
 #[test]
 fn a_task_of_the_outer_executor_is_an_error_inside() {

@@ -512,8 +512,15 @@ impl<T> JoinHandle<T> {
     #[cfg(feature = "std")]
     #[inline]
     fn is_abroad(&self) -> bool {
+        !context::is_current(self.home())
+    }
+
+    /// The core of the task's executor, whether or not that has been dropped.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn home(&self) -> *const Core {
         // SAFETY: as in `core`.
-        !context::is_current(unsafe { core_of(self.tenant.slot) })
+        unsafe { core_of(self.tenant.slot) }
     }
 
     pub(crate) fn slot(&self) -> SlotRef {

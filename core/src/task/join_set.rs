@@ -7,12 +7,16 @@ use core::cell::Cell;
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::Pin;
+#[cfg(feature = "std")]
+use core::ptr;
 use core::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
 use super::{AbortHandle, JoinError, JoinHandle, TaskId, wake_quietly};
 use crate::executor::{SpawnError, Spawner, spawn};
+#[cfg(feature = "std")]
+use crate::executor::{context, core::Core};
 use crate::sync::Local;
 use crate::sync::slot::{WakerSlot, poll_slot};
 use crate::sync::wait_list::WaitList;
@@ -45,7 +49,19 @@ pub struct JoinSet<T> {
     free: Vec<usize>,
     /// How many places are neither a task's nor free: those of tasks that were let go and have not ended.
     left: usize,
+    #[cfg(feature = "std")]
+    homes: Homes,
     ends: Rc<Ends>,
+}
+
+/// The executors that a set's tasks have had: as a rule there is one, and nobody need look at each task to know
+/// that it is not another one than the one that runs here.
+#[cfg(feature = "std")]
+#[derive(Clone, Copy)]
+enum Homes {
+    None,
+    One(*const Core),
+    Several,
 }
 
 /// The tasks that have ended, and whoever waits for the next one.
@@ -118,6 +134,8 @@ impl<T> JoinSet<T> {
             tasks: Vec::new(),
             free: Vec::new(),
             left: 0,
+            #[cfg(feature = "std")]
+            homes: Homes::None,
             ends: Rc::new(Ends::new()),
         }
     }
@@ -170,6 +188,8 @@ impl<T> JoinSet<T> {
         match spawn(Member { future, report }) {
             Ok(handle) => {
                 let abort = handle.abort_handle();
+                #[cfg(feature = "std")]
+                self.note_home(handle.home());
                 self.tasks[place] = Some(handle);
                 Ok(abort)
             }
@@ -316,9 +336,23 @@ impl<T> JoinSet<T> {
         }
     }
 
+    #[cfg(feature = "std")]
+    fn note_home(&mut self, home: *const Core) {
+        self.homes = match self.homes {
+            Homes::None => Homes::One(home),
+            Homes::One(known) if ptr::eq(known, home) => Homes::One(home),
+            _ => Homes::Several,
+        };
+    }
+
     /// Lets a task go, for which a wait is certain not to end.
     #[cfg(feature = "std")]
     fn let_go(&mut self, cx: &mut Context<'_>) -> Option<TaskId> {
+        if let Homes::One(home) = self.homes {
+            if context::is_current(home) {
+                return None;
+            }
+        }
         let never = |task: &JoinHandle<T>| !task.is_finished() && task.never_ends(cx.waker());
         let place = (self.tasks.iter()).position(|task| task.as_ref().is_some_and(never))?;
         // The place stays its own until it reports its end.
@@ -465,6 +499,10 @@ impl<T> JoinSet<T> {
         self.ends = Rc::new(Ends::new());
         self.free.clear();
         self.left = 0;
+        #[cfg(feature = "std")]
+        {
+            self.homes = Homes::None;
+        }
         self.tasks.clear();
     }
 }
