@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use polliwog_core::task::wake_quietly;
 
-use crate::draw::poll_within;
+use polliwog_core::task::budget::poll_within;
 
 /// An event that any thread can trigger and one task waits for.
 ///

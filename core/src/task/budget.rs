@@ -120,9 +120,24 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<Permit> {
     })
 }
 
-/// Polls what may be ready for ever: at the price of a unit if it is.
+/// Polls what may be ready for ever, within the budget of the current poll: at the price of a unit if it is.
+/// With nothing left of the budget it does not poll, and wakes the task, so that it goes on in its next poll.
+///
+/// For what moves no bytes, or few; else [`poll_proceed`].
+///
+/// ```
+/// # use polliwog_core as polliwog;
+/// use polliwog::task::budget::poll_within;
+/// use std::future::poll_fn;
+/// use std::task::Poll;
+///
+/// /// The next number, of which there is always one: other tasks have their turn all the same.
+/// async fn next(numbers: &mut impl Iterator<Item = u32>) -> Option<u32> {
+///     poll_fn(|cx| poll_within(cx, |_| Poll::Ready(numbers.next()))).await
+/// }
+/// ```
 #[inline]
-pub(crate) fn poll_within<T>(
+pub fn poll_within<T>(
     cx: &mut Context<'_>,
     poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
 ) -> Poll<T> {

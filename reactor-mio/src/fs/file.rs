@@ -10,7 +10,8 @@ use std::task::{Poll, ready};
 use super::late::Shared;
 use super::machine::{Buffer, Done, State, lost};
 use super::options::OpenOptions;
-use crate::draw::{draw, poll_within};
+use polliwog_core::task::budget::poll_within;
+use polliwog_core::task::consume_budget;
 
 /// How many bytes one trip to the pool reads or writes at most, unless
 /// [set otherwise](File::set_max_buf_size).
@@ -284,7 +285,7 @@ impl File {
     pub async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         poll_fn(|cx| self.poll_flush_file(cx)).await?;
         if buf.is_empty() {
-            draw(0).await;
+            consume_budget().await;
             return Ok(0);
         }
         poll_fn(|cx| self.poll_start_write(cx, buf, false)).await?;

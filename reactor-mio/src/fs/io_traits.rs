@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::file::File;
-use crate::draw::poll_within;
+use polliwog_core::task::budget::poll_within;
 
 impl futures_io::AsyncRead for File {
     fn poll_read(

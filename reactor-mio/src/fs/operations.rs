@@ -10,7 +10,7 @@ use super::file::File;
 use super::hop;
 use super::machine::State;
 use crate::blocking::{BlockingError, Rejected, try_spawn_with};
-use crate::draw::draw;
+use polliwog_core::task::consume_budget;
 
 impl File {
     /// Returns what the system knows of the file.
@@ -378,7 +378,7 @@ impl File {
     #[cfg(any(unix, windows))]
     pub async fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         if buf.is_empty() {
-            draw(0).await;
+            consume_budget().await;
             return Ok(0);
         }
         let want = buf.len().min(self.max_chunk);

@@ -7,8 +7,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use crate::blocking::{BlockingHandle, Rejected, Stream, try_spawn_for};
-use crate::draw::{poll_nothing, poll_within};
+use crate::draw::poll_nothing;
 use crate::fs::MAX_CHUNK;
+use polliwog_core::task::budget::poll_within;
 
 /// What a handle of either stream is made of.
 struct Output {

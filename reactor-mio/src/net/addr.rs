@@ -6,7 +6,7 @@ use std::net::{
 };
 
 use crate::blocking::spawn_blocking;
-use crate::draw::draw;
+use polliwog_core::task::consume_budget;
 
 /// What can be turned into socket addresses: an address, or a name with a port.
 ///
@@ -36,7 +36,7 @@ impl<T: sealed::Resolve + ?Sized> ToSocketAddrs for T {}
 ///
 /// Dropping the future leaves the lookup to end in the background.
 pub async fn lookup_host(addr: impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
-    draw(0).await;
+    consume_budget().await;
     Ok(match resolve(addr).await? {
         Addrs::One(addr) => vec![addr],
         Addrs::Many(addrs) => addrs,

@@ -15,6 +15,7 @@ use super::datagrams::datagrams;
 use crate::draw::draw;
 use crate::reactor::MioReactor;
 use crate::source::Registered;
+use polliwog_core::task::consume_budget;
 
 /// A UDP socket.
 ///
@@ -112,7 +113,7 @@ impl UdpSocket {
     /// The socket has been connected or not.
     pub async fn connect(&self, addr: impl ToSocketAddrs) -> io::Result<()> {
         first_that_works(addr, |addr| async move {
-            draw(0).await;
+            consume_budget().await;
             self.io.with(|socket| socket.connect(addr))
         })
         .await

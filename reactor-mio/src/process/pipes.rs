@@ -7,8 +7,9 @@ use std::pin::Pin;
 use std::process::Stdio;
 use std::task::{Context, Poll};
 
-use crate::draw::{poll_nothing, poll_within};
+use crate::draw::poll_nothing;
 use crate::reactor::MioReactor;
+use polliwog_core::task::budget::poll_within;
 use system::{Reader, Writer};
 
 /// How many bytes [`ChildStdout::read_to_end`] asks for at a time: as many as a pipe holds on Linux.

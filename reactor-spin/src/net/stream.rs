@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use core::task::{Context, Poll};
 
 use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
-use polliwog_core::task::budget::poll_proceed;
+use polliwog_core::task::consume_budget;
 
 use super::network::{End, Network};
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
@@ -47,7 +47,7 @@ pub struct TcpStream {
 /// Connects in `network`.
 pub(crate) async fn connect(network: &Network, to: SocketAddr) -> Result<TcpStream, Error> {
     // It may never have to wait.
-    poll_fn(|cx| poll_proceed(cx).map(|permit| permit.charge(0))).await;
+    consume_budget().await;
     let (conn, acceptor) = network.with(|tables| table::connect(tables, to))?;
     let end = End::new(network.clone(), conn, table::CLIENT);
     acceptor.wake();

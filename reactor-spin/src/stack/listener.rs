@@ -5,10 +5,11 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::waits::{poll_within, wait};
+use super::waits::wait;
 use super::{Stack, TcpStream, listen_endpoint, time};
 use crate::Error;
 use crate::net::ToSocketAddrs;
+use polliwog_core::task::budget::poll_within;
 
 /// Waits for clients.
 ///

@@ -10,11 +10,12 @@ use smoltcp::socket::tcp::{self, RecvError, State};
 
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::table::{Owner, Row, is_readable, is_writable};
-use super::waits::{FLUSH, READ, WRITE, poll_within, wait};
+use super::waits::{FLUSH, READ, WRITE, wait};
 use super::{Inner, Stack, endpoint, time};
 use crate::Error;
 pub use crate::net::Shutdown;
 use crate::net::ToSocketAddrs;
+use polliwog_core::task::budget::poll_within;
 
 /// A connection.
 ///

@@ -7,10 +7,11 @@ use core::task::{Context, Poll};
 use smoltcp::wire::IpEndpoint;
 
 use super::udp::Parts;
-use super::waits::{READ, WRITE, poll_within, wait};
+use super::waits::{READ, WRITE, wait};
 use super::{Inner, Stack, UdpBuffers, endpoint, time};
 use crate::Error;
 use crate::net::ToSocketAddrs;
+use polliwog_core::task::budget::poll_within;
 
 /// Sends and receives datagrams.
 ///

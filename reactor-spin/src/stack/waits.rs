@@ -2,11 +2,11 @@
 
 use core::future::poll_fn;
 use core::pin::{Pin, pin};
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll};
 
 use polliwog_core::sync::Shared;
 use polliwog_core::sync::wait_list::{Wait, WaitList};
-use polliwog_core::task::budget::poll_proceed;
+use polliwog_core::task::budget::poll_within;
 
 use super::table::LISTENERS;
 
@@ -42,19 +42,6 @@ pub(super) async fn wait<T>(queue: &Queue, mut attempt: impl FnMut() -> Option<T
         })
     })
     .await
-}
-
-/// Polls what may be ready for ever, within the task's budget: at the price of a unit if it is. A stack's
-/// buffers are small, so that bytes are not counted.
-#[inline]
-pub(super) fn poll_within<T>(
-    cx: &mut Context<'_>,
-    poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
-) -> Poll<T> {
-    let permit = ready!(poll_proceed(cx));
-    let polled = ready!(poll(cx));
-    permit.charge(0);
-    Poll::Ready(polled)
 }
 
 /// Leaves the queue, or joins it. One function for everything that waits, for the sake of its size.
