@@ -3,30 +3,6 @@
 
 use super::*;
 
-/// A stack whose task can be ended, as if its power were cut.
-fn mortal(
-    address: Ipv4Addr,
-    mac: u8,
-    mut end: End,
-    seed: u64,
-) -> (&'static Stack, polliwog_core::JoinHandle<()>) {
-    let settings = Settings {
-        mac: [2, 0, 0, 0, 0, mac],
-        address,
-        prefix: 24,
-        gateway: None,
-        seed,
-    };
-    let (sockets, buffers) = (leak(Sockets::<5, TCP>::new()), leak(Buffers::new()));
-    let stack: &'static Stack = leak(Stack::new::<5, TCP, BYTES>(
-        &settings, sockets, buffers, &mut end,
-    ));
-    let run = async move {
-        stack.run(&mut end).await;
-    };
-    (stack, spawn(run).unwrap())
-}
-
 /// Connects, says a word and hears it again.
 async fn call(stack: &'static Stack) -> Result<(), Error> {
     let stream = TcpStream::connect(stack, (SERVER, 7)).await?;

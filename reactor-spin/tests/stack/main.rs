@@ -35,7 +35,19 @@ fn leak<T>(value: T) -> &'static mut T {
 }
 
 /// A stack with room for one socket that is not for TCP.
-fn stack(address: Ipv4Addr, mac: u8, mut end: End, seed: u64) -> &'static Stack {
+fn stack(address: Ipv4Addr, mac: u8, end: End, seed: u64) -> &'static Stack {
+    let (stack, runs) = mortal(address, mac, end, seed);
+    runs.detach();
+    stack
+}
+
+/// A stack whose task can be ended, as if its power were cut.
+fn mortal(
+    address: Ipv4Addr,
+    mac: u8,
+    mut end: End,
+    seed: u64,
+) -> (&'static Stack, polliwog_core::JoinHandle<()>) {
     let settings = Settings {
         mac: [2, 0, 0, 0, 0, mac],
         address,
@@ -50,8 +62,7 @@ fn stack(address: Ipv4Addr, mac: u8, mut end: End, seed: u64) -> &'static Stack 
     let run = async move {
         stack.run(&mut end).await;
     };
-    spawn(run).unwrap().detach();
-    stack
+    (stack, spawn(run).unwrap())
 }
 
 /// The cable, a server and a client.
