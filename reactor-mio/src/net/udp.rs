@@ -14,7 +14,7 @@ use super::byte_stream::BIND;
 use super::datagrams::datagrams;
 use crate::draw::draw;
 use crate::reactor::MioReactor;
-use crate::source::Registered;
+use crate::source::Attached;
 use polliwog_core::task::consume_budget;
 
 /// A UDP socket.
@@ -38,7 +38,7 @@ use polliwog_core::task::consume_budget;
 /// # .unwrap();
 /// ```
 pub struct UdpSocket {
-    io: Registered<mio::net::UdpSocket>,
+    io: Attached<mio::net::UdpSocket>,
 }
 
 impl UdpSocket {
@@ -75,7 +75,7 @@ impl UdpSocket {
         .await
     }
 
-    fn of(io: Registered<mio::net::UdpSocket>) -> UdpSocket {
+    fn of(io: Attached<mio::net::UdpSocket>) -> UdpSocket {
         UdpSocket { io }
     }
 
@@ -649,18 +649,8 @@ datagrams! {
     UdpSocket: mio::net::UdpSocket, std::net::UdpSocket, SocketAddr, mio::net::UdpSocket::peek
 }
 
-#[cfg(windows)]
-impl std::os::windows::io::AsRawSocket for UdpSocket {
-    /// The socket, or `INVALID_SOCKET` if it has been taken away.
-    fn as_raw_socket(&self) -> std::os::windows::io::RawSocket {
-        self.io
-            .with(|socket| Ok(socket.as_raw_socket()))
-            .unwrap_or(!0)
-    }
-}
-
 fn poll_send_to(
-    io: &Registered<mio::net::UdpSocket>,
+    io: &Attached<mio::net::UdpSocket>,
     id: WaiterId,
     cx: &mut Context<'_>,
     buf: &[u8],
@@ -668,4 +658,16 @@ fn poll_send_to(
 ) -> Poll<io::Result<usize>> {
     let send = |socket: &mio::net::UdpSocket| socket.send_to(buf, addr);
     io.poll_op(id, Direction::Write, cx, send, |n| *n)
+}
+
+descriptors! {
+    UdpSocket: socket => socket.io;
+}
+
+raw_sockets! {
+    UdpSocket: socket => socket.io;
+}
+
+std_conversions! {
+    UdpSocket: std::net::UdpSocket;
 }
