@@ -12,7 +12,7 @@ use polliwog_core::SendWrapper;
 
 use crate::net::TcpStream;
 
-/// Connects hyper-util's [`Client`](hyper_util::client::legacy::Client) to servers, by TCP.
+/// Connects hyper-util's `Client` to servers, by TCP.
 ///
 /// Its streams stay on their thread, as the [`PolliwogExecutor`](polliwog_core::hyper::PolliwogExecutor) does; used
 /// on another one they give errors. It makes plain connections: for `https` put one that adds TLS around it, as

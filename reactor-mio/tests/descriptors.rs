@@ -36,17 +36,21 @@ fn sockets_lend_their_descriptors() {
         lends(&listener);
         lends(&here);
         let (reader, writer) = here.split();
-        (lends(&reader), lends(&writer));
+        lends(&reader);
+        lends(&writer);
         let (reader, writer) = there.into_split();
-        (lends(&reader), lends(&writer));
+        lends(&reader);
+        lends(&writer);
         lends(&UdpSocket::bind("127.0.0.1:0").await.unwrap());
         lends(&TcpSocket::new_v4().unwrap());
         let (here, there) = UnixStream::pair().unwrap();
         lends(&here);
         let (reader, writer) = here.split();
-        (lends(&reader), lends(&writer));
+        lends(&reader);
+        lends(&writer);
         let (reader, writer) = there.into_split();
-        (lends(&reader), lends(&writer));
+        lends(&reader);
+        lends(&writer);
         lends(&UnixDatagram::unbound().unwrap());
         let mut child = Command::new("true")
             .stdout(Stdio::piped())
@@ -56,10 +60,8 @@ fn sockets_lend_their_descriptors() {
         lends(&child.stdout.take().unwrap());
         lends(&child.stderr.take().unwrap());
         child.wait().await.unwrap();
-        (
-            lends(&polliwog_mio::io::stdin()),
-            lends(&polliwog_mio::io::stdout()),
-        );
+        lends(&polliwog_mio::io::stdin());
+        lends(&polliwog_mio::io::stdout());
     });
 }
 
