@@ -170,8 +170,8 @@ impl Wakeups {
             wake_quietly(writer);
         }
         #[cfg(feature = "alloc")]
-        if let Some(more) = self.more {
-            wake_all(more);
+        if let Some(mut more) = self.more {
+            wake_all(&mut more);
         }
         #[cfg(not(feature = "alloc"))]
         if self.crowd {
@@ -204,7 +204,7 @@ impl fmt::Debug for Wakeups {
 #[cfg(feature = "alloc")]
 #[cold]
 #[inline(never)]
-fn wake_all(mut waiters: Others) {
+fn wake_all(waiters: &mut Crowd) {
     for waiter in waiters.list.drain(..) {
         wake_quietly(waiter.waker);
     }
