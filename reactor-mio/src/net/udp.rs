@@ -15,7 +15,10 @@ use crate::reactor::MioReactor;
 use crate::source::Attached;
 use polliwog_core::task::consume_budget;
 
+mod batch;
 mod options;
+
+pub use batch::RecvBatch;
 
 /// A UDP socket.
 ///
