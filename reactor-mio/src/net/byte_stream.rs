@@ -43,9 +43,9 @@ pub(super) fn look<T>(
 
 /// The methods of a stream that is a struct with the field `io: Attached<$socket>`, where `$socket` is
 /// one of mio's, `$std` the standard library's and `$addr` its addresses' type; `$peek` reads and leaves the
-/// bytes, and `$halves` is the module with its halves.
+/// bytes, `$write` writes some, and `$halves` is the module with its halves.
 macro_rules! byte_stream {
-    ($stream:ident: $socket:ty, $std:ty, $addr:ty, $peek:expr, $halves:ident) => {
+    ($stream:ident: $socket:ty, $std:ty, $addr:ty, $peek:expr, $write:expr, $halves:ident) => {
         impl $stream {
             /// A socket that is ours alone. `tells`: a short transfer means what [`Watched::set_tells`](crate::source::Attached) says.
             #[inline]
@@ -318,8 +318,8 @@ macro_rules! byte_stream {
                 let Some(span) = byte_stream::span(bufs) else {
                     return Ok(0);
                 };
-                self.io.try_with(Direction::Write, |mut socket| {
-                    socket.write_vectored(&bufs[span])
+                self.io.try_with(Direction::Write, |socket| {
+                    quiet::write_vectored(socket, &bufs[span])
                 })
             }
 
@@ -397,7 +397,7 @@ macro_rules! byte_stream {
             pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
                 let written = self
                     .io
-                    .try_with(Direction::Write, |mut socket| socket.write(buf))?;
+                    .try_with(Direction::Write, |socket| $write(socket, buf))?;
                 self.note_written(written, buf.len());
                 Ok(written)
             }
@@ -491,7 +491,7 @@ macro_rules! byte_stream {
                 if buf.is_empty() {
                     return poll_nothing(cx);
                 }
-                let write = |mut socket: &$socket| socket.write(buf);
+                let write = |socket: &$socket| $write(socket, buf);
                 let id = WaiterId::ANONYMOUS;
                 let written = ready!(self.io.poll_op(id, Direction::Write, cx, write, |n| *n))?;
                 self.note_written(written, buf.len());
@@ -561,7 +561,7 @@ macro_rules! byte_stream {
                 let Some(span) = byte_stream::span(bufs) else {
                     return poll_nothing(cx);
                 };
-                let write = |mut socket: &$socket| socket.write_vectored(&bufs[span.clone()]);
+                let write = |socket: &$socket| quiet::write_vectored(socket, &bufs[span.clone()]);
                 // Not taken for a full socket if short: it may be the number of buffers that was the limit.
                 let id = WaiterId::ANONYMOUS;
                 self.io.poll_op(id, Direction::Write, cx, write, |n| *n)

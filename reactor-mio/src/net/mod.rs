@@ -20,6 +20,7 @@ mod halves;
 mod io_traits;
 mod listener;
 mod options;
+mod quiet;
 mod race;
 mod socket;
 mod split;

@@ -15,6 +15,7 @@ use socket2::{SockRef, TcpKeepalive};
 use super::addr::ToSocketAddrs;
 use super::byte_stream::{self, byte_stream};
 use super::options::tcp_options;
+use super::quiet;
 use super::race::race;
 use super::split;
 use crate::draw::{draw, poll_nothing};
@@ -194,7 +195,12 @@ impl TcpStream {
 }
 
 byte_stream! {
-    TcpStream: mio::net::TcpStream, std::net::TcpStream, SocketAddr, mio::net::TcpStream::peek, split
+    TcpStream: mio::net::TcpStream, std::net::TcpStream, SocketAddr, mio::net::TcpStream::peek, write, split
+}
+
+#[inline]
+fn write(mut socket: &mio::net::TcpStream, buf: &[u8]) -> io::Result<usize> {
+    socket.write(buf)
 }
 
 tcp_options!(TcpStream);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::net::Shutdown;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::SocketAddr;
@@ -18,6 +18,7 @@ use rustix::net::{RecvFlags, recv};
 use super::{UCred, address, credentials, fds, fds::passes_descriptors, split};
 use crate::draw::{draw, poll_nothing};
 use crate::net::byte_stream::{self, byte_stream};
+use crate::net::quiet;
 use crate::reactor::MioReactor;
 use crate::source::Attached;
 
@@ -171,7 +172,7 @@ impl UnixStream {
 }
 
 byte_stream! {
-    UnixStream: mio::net::UnixStream, std::os::unix::net::UnixStream, SocketAddr, peek, split
+    UnixStream: mio::net::UnixStream, std::os::unix::net::UnixStream, SocketAddr, peek, quiet::write, split
 }
 
 passes_descriptors! {
