@@ -15,6 +15,7 @@
 mod acceptor;
 mod addr;
 mod byte_stream;
+mod connection;
 mod datagrams;
 mod halves;
 mod io_traits;
