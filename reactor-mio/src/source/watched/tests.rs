@@ -1,4 +1,5 @@
 use super::*;
+use crate::source::hold::Exclusive;
 use mio::net::UnixStream;
 use polliwog_core::{Deadline, Reactor};
 use std::io::{Read, Write};
@@ -6,10 +7,37 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 
-fn pair() -> (MioReactor, Registered<UnixStream>, UnixStream) {
+/// What [`Registered`](crate::Registered) has.
+impl<H: Hold> Watched<H> {
+    fn poll_read_with<T>(
+        &self,
+        cx: &mut Context<'_>,
+        op: impl FnMut(&H::Source) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        self.poll_op(WaiterId::ANONYMOUS, Direction::Read, cx, op, |_| 0)
+    }
+
+    fn poll_write_with<T>(
+        &self,
+        cx: &mut Context<'_>,
+        op: impl FnMut(&H::Source) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        self.poll_op(WaiterId::ANONYMOUS, Direction::Write, cx, op, |_| 0)
+    }
+
+    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Readiness>> {
+        self.poll_ready(WaiterId::ANONYMOUS, Direction::Read, cx)
+    }
+
+    fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Readiness>> {
+        self.poll_ready(WaiterId::ANONYMOUS, Direction::Write, cx)
+    }
+}
+
+fn pair() -> (MioReactor, Watched<Exclusive<UnixStream>>, UnixStream) {
     let reactor = MioReactor::with_limits(1, 16).unwrap();
     let (ours, theirs) = UnixStream::pair().unwrap();
-    let ours = Registered::with_reactor(&reactor, ours);
+    let ours = Watched::<Exclusive<_>>::with_reactor(&reactor, ours);
     (reactor, ours, theirs)
 }
 
@@ -36,7 +64,7 @@ fn a_source_that_never_waits_is_never_registered() {
 fn the_limit_of_sources_is_an_error_of_the_one_too_many() {
     let (reactor, ours, _theirs) = pair();
     let (other, _open) = UnixStream::pair().unwrap();
-    let other = Registered::with_reactor(&reactor, other);
+    let other = Watched::<Exclusive<_>>::with_reactor(&reactor, other);
     let mut cx = Context::from_waker(Waker::noop());
     assert!(ours.poll_read_ready(&mut cx).is_pending());
     let Poll::Ready(Err(error)) = other.poll_read_ready(&mut cx) else {
@@ -146,7 +174,7 @@ fn a_source_can_be_taken_out_and_used_again() {
     let (reactor, ours, mut theirs) = pair();
     let mut cx = Context::from_waker(Waker::noop());
     assert!(ours.poll_read_ready(&mut cx).is_pending());
-    let ours = Registered::with_reactor(&reactor, ours.into_inner().unwrap());
+    let ours = Watched::<Exclusive<_>>::with_reactor(&reactor, ours.into_inner().unwrap());
     assert_eq!(reactor.sources(), 0);
     assert!(ours.poll_read_ready(&mut cx).is_pending());
     theirs.write_all(b"x").unwrap();
@@ -280,7 +308,7 @@ fn a_source_that_cannot_be_watched_works_as_long_as_it_need_not_wait() {
     // Which `mio` sources of a platform cannot be watched is its own affair; a full table refuses all.
     let reactor = MioReactor::with_limits(0, 16).unwrap();
     let (ours, mut theirs) = UnixStream::pair().unwrap();
-    let ours = Registered::with_reactor(&reactor, ours);
+    let ours = Watched::<Exclusive<_>>::with_reactor(&reactor, ours);
     let mut cx = Context::from_waker(Waker::noop());
     for _ in 0..3 {
         assert!(matches!(ours.poll_read_ready(&mut cx), Poll::Ready(Err(_))));
@@ -323,7 +351,7 @@ fn a_named_pipe_goes_on_with_its_next_writer() {
         .unwrap();
     let reactor = MioReactor::new().unwrap();
     let fd = reader.as_raw_fd();
-    let source = Registered::with_reactor(&reactor, mio::unix::SourceFd(&fd));
+    let source = Watched::<Exclusive<_>>::with_reactor(&reactor, mio::unix::SourceFd(&fd));
     let (count, waker) = counted();
     let mut cx = Context::from_waker(&waker);
     let mut buf = [0; 8];
@@ -362,7 +390,7 @@ fn a_source_that_was_exposed_leaves_no_registration_behind() {
         // A file of the same description and, as a rule, the same number as the one before.
         let copy = kept.try_clone().unwrap();
         copy.set_nonblocking(true).unwrap();
-        let copy = Registered::owning(&reactor, UnixStream::from_std(copy));
+        let copy = Watched::<Exclusive<_>>::owning(&reactor, UnixStream::from_std(copy));
         assert!(copy.poll_read_ready(&mut cx).is_pending(), "{exposed}");
         if exposed {
             copy.expose();
