@@ -14,7 +14,7 @@ pub use sender::{Sender, WeakSender};
 
 use super::channel::SendError;
 use super::scope::Scope;
-use super::wait_list::{Access, Wait, WaitList};
+use super::wait_list::{Access, Until, Wait, WaitList};
 use crate::shim::Cell;
 
 /// The queue of those who wait for a message.

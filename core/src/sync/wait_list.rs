@@ -35,6 +35,8 @@
 //!   `R` leads to, which is always the same and outlives the `Wait`; or into a ring that was split from
 //!   that one and that has a node on the stack of whoever notifies all.
 //! * **W5, waker.** A node has a waker if and only if it is linked and no such node on a stack.
+//! * **W6, made.** A `Wait` has a node while it has joined: from the first time that it is linked until
+//!   its end has been seen. Only its owner, who has it pinned, lets it join and leave.
 
 use core::fmt;
 use core::marker::{PhantomData, PhantomPinned};
@@ -52,6 +54,7 @@ mod all;
 mod held;
 #[cfg(all(test, not(loom), feature = "alloc"))]
 mod tests;
+mod until;
 mod wait;
 
 pub use access::Access;
@@ -60,6 +63,7 @@ use all::AllOf;
 pub use held::Held;
 #[cfg(feature = "alloc")]
 pub(crate) use held::held;
+pub(crate) use until::Until;
 pub use wait::Wait;
 
 /// A mark in [`Node::next`]: notified, as the only one.

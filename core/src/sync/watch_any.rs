@@ -14,7 +14,7 @@ pub use value::Ref;
 use super::channel::{RecvError, SendError};
 use super::scope::{Local, Scope, Shared};
 use super::shelf::{OpenShelf, Shelf};
-use super::wait_list::{Wait, WaitList};
+use super::wait_list::{Access, Until, Wait, WaitList};
 use crate::shim::Cell;
 
 /// The queue of those who wait for a change.

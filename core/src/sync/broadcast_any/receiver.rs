@@ -1,14 +1,14 @@
 //! The end that receives.
 
 use core::fmt;
-use core::pin::{Pin, pin};
+use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
 use super::{
     Broadcast, BroadcastRef, CLOSED, QUEUES, RECEIVERS, RecvError, Slots, State, TryRecvError,
-    Wait, WaitList,
+    Until, View, Wait, WaitList,
 };
 use crate::task::budget::poll_proceed;
 
@@ -46,23 +46,19 @@ impl<P: BroadcastRef> Receiver<P> {
     /// # Cancel safety
     ///
     /// Dropped before its end, it has received nothing; the message is there for the next call.
-    pub async fn recv(&mut self) -> Result<P::Message, RecvError>
+    #[inline]
+    pub fn recv(&mut self) -> impl Future<Output = Result<P::Message, RecvError>>
     where
         P::Message: Clone,
     {
         let next = &mut self.next;
-        let mut wait = pin!(Wait::<_, RECEIVERS, QUEUES>::new(&self.channel.0, ()));
-        core::future::poll_fn(|cx| {
-            let permit = ready!(poll_proceed(cx));
-            let received = (wait.as_mut()).poll_with(cx, |view, _| {
-                Broadcast::<_, _, P::Scope>::receive(view, next)
-            });
-            received.map(|received| {
-                permit.charge(0);
-                received
-            })
-        })
-        .await
+        let receive = |view: &View<'_, P::Slots>| Broadcast::<_, _, P::Scope>::receive(view, next);
+        Until::<Wait<_, RECEIVERS, QUEUES>, _, _>::new(
+            &self.channel.0,
+            (),
+            receive,
+            |_, received| received,
+        )
     }
 
     /// Receives the next message, if it is there.

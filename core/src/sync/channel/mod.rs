@@ -15,7 +15,7 @@ mod state;
 mod weak;
 
 use core::fmt;
-use core::pin::{Pin, pin};
+use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
 #[cfg(feature = "alloc")]
@@ -32,14 +32,14 @@ pub use sender::{Sender, UnboundedSender};
 pub use single::Receiver as SingleReceiver;
 pub use weak::{WeakSender, WeakUnboundedSender};
 
-use place::Place;
-use state::{State, give_place, receive, take_place, wake, wake_receiver};
+use place::{Place, Sending};
+use state::{State, fill, give_place, receive, take_message, take_place, wake, wake_receivers};
 
 use super::scope::Scope;
 use super::slot::WakerSlot;
-use super::wait_list::{Access, Wait, WaitList, WaitState};
+use super::wait_list::{Access, Until, Wait, WaitList, WaitState};
 use crate::shim::Cell;
-use crate::task::budget::{poll_proceed, poll_within};
+use crate::task::budget::poll_proceed;
 
 /// The queue of those who wait for a place in the buffer.
 const SENDERS: usize = 0;
@@ -153,20 +153,8 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     /// Dropped before its end, it has sent nothing: the message is dropped with it. It gives up its
     /// place in the queue.
     #[inline]
-    pub async fn send(&self, message: B::Item) -> Result<(), SendError<B::Item>> {
-        crate::task::consume_budget().await;
-        let message = match self.try_send(message) {
-            Ok(()) => return Ok(()),
-            Err(TrySendError::Closed(message)) => return Err(SendError(message)),
-            Err(TrySendError::Full(message)) => message,
-        };
-        match self.place().await {
-            Ok(()) => {
-                self.fill(message);
-                Ok(())
-            }
-            Err(()) => Err(SendError(message)),
-        }
+    pub fn send(&self, message: B::Item) -> impl Future<Output = Result<(), SendError<B::Item>>> {
+        Sending::new(&self.0, message)
     }
 
     /// Sends a message, if there is room. Usable in an interrupt handler, if the channel is shared.
@@ -186,10 +174,7 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     #[inline]
     pub fn try_send(&self, message: B::Item) -> Result<(), TrySendError<B::Item>> {
         let sent = self.0.with(|view| match take_place(view) {
-            Ok(()) => {
-                view.value().buffer.push(message);
-                Ok(wake_receiver(view))
-            }
+            Ok(()) => Ok(fill(view, message)),
             Err(TrySendError::Full(())) => Err(TrySendError::Full(message)),
             Err(TrySendError::Closed(())) => Err(TrySendError::Closed(message)),
         })?;
@@ -199,29 +184,18 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
 
     /// Waits for a place in the buffer.
     fn place(&self) -> Place<'_, B, S> {
-        Place {
-            wait: Wait::new(&self.0, ()),
-        }
+        Place::new(&self.0)
     }
 
-    /// Puts a message into the place that the caller has.
+    /// Puts a message into a place that the caller.
     #[inline]
     fn fill(&self, message: B::Item) {
-        wake(self.0.with(|view| {
-            view.value().buffer.push(message);
-            wake_receiver(view)
-        }));
+        wake(self.0.with(|view| fill(view, message)));
     }
 
     /// Gives the place that the caller has back.
     fn give_back(&self) {
-        let (sender, receiver) = self.0.with(|view| {
-            let sender = give_place(view);
-            let over = view.value().closed.get() && view.value().is_over();
-            (sender, over.then(|| wake_receiver(view)).flatten())
-        });
-        wake(sender);
-        wake(receiver);
+        self.0.with(give_place).tell(&self.0);
     }
 
     /// Receives a message, once there is one. Those who wait get one in the order in which they came.
@@ -244,27 +218,18 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     /// # Cancel safety
     ///
     /// Dropped before its end, it has received nothing, and the message goes to the next.
-    pub async fn recv(&self) -> B::Item {
-        let mut wait = pin!(Wait::<_, RECEIVERS, QUEUES>::new(&self.0, ()));
-        let (message, sender) = core::future::poll_fn(|cx| {
-            let permit = ready!(poll_proceed(cx));
-            let received = (wait.as_mut()).poll_with(cx, |view, _| {
-                // That nobody sends any more may change.
-                receive(view).flatten()
-            });
-            received.map(|received| {
-                permit.charge(0);
-                received
-            })
-        })
-        .await;
-        wake(sender);
-        message
-    }
-
-    async fn next(&self) -> Option<B::Item> {
-        let mut wait = pin!(Wait::<_, RECEIVERS, QUEUES>::new(&self.0, ()));
-        core::future::poll_fn(|cx| Self::poll_next(wait.as_mut(), cx)).await
+    pub fn recv(&self) -> impl Future<Output = B::Item> {
+        // That nobody sends any more may change.
+        Until::<Wait<_, RECEIVERS, QUEUES>, _, _>::new(
+            &self.0,
+            (),
+            take_message,
+            |list, received| {
+                let (message, place) = received;
+                place.tell(list);
+                message
+            },
+        )
     }
 
     #[inline]
@@ -272,11 +237,12 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
         wait: Pin<&mut Wait<&List<B, S>, RECEIVERS, QUEUES>>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<B::Item>> {
+        let list: &List<B, S> = wait.list_ref();
         let permit = ready!(poll_proceed(cx));
         wait.poll_with(cx, |view, _| receive(view)).map(|received| {
             permit.charge(0);
-            let (message, sender) = received?;
-            wake(sender);
+            let (message, place) = received?;
+            place.tell(list);
             Some(message)
         })
     }
@@ -299,8 +265,8 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     #[inline]
     pub fn try_recv(&self) -> Result<B::Item, TryRecvError> {
         match self.0.with(receive) {
-            Some(Some((message, sender))) => {
-                wake(sender);
+            Some(Some((message, place))) => {
+                place.tell(&self.0);
                 Ok(message)
             }
             Some(None) => Err(TryRecvError::Disconnected),
@@ -439,26 +405,17 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
 
     /// Nobody may take a place from now on.
     fn close(&self) {
-        let receiver = self.0.with(|view| {
-            let state = view.value();
-            state.closed.set(true);
-            state.receiver.take()
-        });
+        self.0.with(|view| view.value().closed.set(true));
         self.0.notify_all(SENDERS);
         self.0.notify_all(CLOSED);
         // It may be over.
-        wake(receiver);
-        self.0.notify_all(RECEIVERS);
+        wake_receivers(&self.0);
     }
 
-    async fn closed(&self) {
-        let mut wait = pin!(Wait::<_, CLOSED, QUEUES>::new(&self.0, ()));
-        core::future::poll_fn(|cx| {
-            poll_within(cx, |cx| {
-                (wait.as_mut()).poll_with(cx, |view, _| view.value().closed.get().then_some(()))
-            })
-        })
-        .await;
+    #[inline]
+    fn closed(&self) -> impl Future<Output = ()> {
+        let closed = |view: &View<'_, B>| view.value().closed.get().then_some(());
+        Until::<Wait<_, CLOSED, QUEUES>, _, _>::new(&self.0, (), closed, |_, ()| ())
     }
 
     fn is_closed(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use core::task::Waker;
 
-use super::{Buffer, RECEIVERS, SENDERS, TrySendError, View};
+use super::{Buffer, List, RECEIVERS, SENDERS, Scope, TrySendError, View};
 use crate::shim::Cell;
 use crate::sync::slot::WakerSlot;
 use crate::task::wake_quietly;
@@ -53,25 +53,60 @@ pub(super) fn take_place<B: Buffer>(view: &View<'_, B>) -> Result<(), TrySendErr
     }
 }
 
-/// Gives a place to the first who waits for one, or makes it free. Returns whoever is to be woken.
-#[inline]
-pub(super) fn give_place<B: Buffer>(view: &View<'_, B>) -> Option<Waker> {
-    let first = view.take_first(SENDERS);
-    if first.is_some() {
-        return first;
-    }
-    let state = view.value();
-    state.free.set(state.free.get() + 1);
-    None
+/// What has become of a place that was given back.
+#[must_use = "somebody waits to be told"]
+pub(super) struct Given {
+    /// Who has got it.
+    sender: Option<Waker>,
+    /// It was the last that was taken of a closed channel: those who receive are to see the end.
+    over: bool,
 }
 
-/// Takes a message, and whoever gets its place; or `None` in it, if there is none and none comes.
-#[inline]
-pub(super) fn receive<B: Buffer>(view: &View<'_, B>) -> Option<Option<(B::Item, Option<Waker>)>> {
-    if let Some(message) = view.value().buffer.pop() {
-        return Some(Some((message, give_place(view))));
+impl Given {
+    /// Tells those whom it is about, once the lock has been let go.
+    #[inline]
+    pub(super) fn tell<B: Buffer, S: Scope>(self, list: &List<B, S>) {
+        wake(self.sender);
+        if self.over {
+            wake_receivers(list);
+        }
     }
-    view.value().is_over().then_some(None)
+}
+
+/// Gives a place to the first who waits for one, or makes it free.
+#[inline]
+pub(super) fn give_place<B: Buffer>(view: &View<'_, B>) -> Given {
+    let sender = view.take_first(SENDERS);
+    let state = view.value();
+    let mut over = false;
+    if sender.is_none() {
+        state.free.set(state.free.get() + 1);
+        over = state.closed.get() && state.is_over();
+    }
+    Given { sender, over }
+}
+
+/// Takes a message, if there is one, and gives its place back.
+#[inline]
+pub(super) fn take_message<B: Buffer>(view: &View<'_, B>) -> Option<(B::Item, Given)> {
+    let message = view.value().buffer.pop()?;
+    Some((message, give_place(view)))
+}
+
+/// Takes a message and gives its place back; or `None` in it, if there is none and none comes.
+#[inline]
+pub(super) fn receive<B: Buffer>(view: &View<'_, B>) -> Option<Option<(B::Item, Given)>> {
+    match take_message(view) {
+        None => view.value().is_over().then_some(None),
+        received => Some(received),
+    }
+}
+
+/// Puts a message into a place that has been taken for it; returns who is to receive it.
+#[inline]
+pub(super) fn fill<B: Buffer>(view: &View<'_, B>, message: B::Item) -> Option<Waker> {
+    view.value().buffer.push(message);
+    wake_receiver(view)
 }
 
 #[inline]
@@ -79,4 +114,11 @@ pub(super) fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         wake_quietly(waker);
     }
+}
+
+/// Wakes all who receive: it is over.
+#[cold]
+pub(super) fn wake_receivers<B: Buffer, S: Scope>(list: &List<B, S>) {
+    wake(list.with(|view| view.value().receiver.take()));
+    list.notify_all(RECEIVERS);
 }

@@ -1,4 +1,4 @@
-//! [`Access`]: what is looked at and changed under a list's lock. The invariants are those of the list, W1 to W5.
+//! [`Access`]: what is looked at and changed under a list's lock. The invariants are those of the list, W1 to W6.
 
 use core::fmt;
 use core::marker::PhantomData;

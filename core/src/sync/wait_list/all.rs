@@ -1,4 +1,4 @@
-//! Notifying all who wait. The invariants are those of the list, W1 to W5.
+//! Notifying all who wait. The invariants are those of the list, W1 to W6.
 
 use core::ptr;
 use core::task::Waker;

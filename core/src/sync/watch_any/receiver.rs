@@ -1,28 +1,28 @@
 //! The end that sees the value.
 
 use core::fmt;
-use core::pin::pin;
 
-use super::{CHANGED, CLOSED, OpenShelf, RecvError, Ref, Scope, Wait, Watch, WatchRef};
-use crate::task::budget::{consume_budget, poll_within};
+use super::{
+    Access, CHANGED, CLOSED, OpenShelf, RecvError, Ref, Scope, State, Until, Wait, Watch, WatchRef,
+};
+use crate::task::budget::consume_budget;
 
 /// Waits until the version is another one than `seen`, and puts it there.
-async fn changed<T, S: Scope>(channel: &Watch<T, S>, seen: &mut usize) -> Result<(), RecvError> {
-    let mut wait = pin!(Wait::<_, CHANGED, 2>::new(&channel.list, ()));
-    core::future::poll_fn(|cx| {
-        poll_within(cx, |cx| {
-            wait.as_mut().poll_with(cx, |view, _| {
-                let state = view.value();
-                let version = state.version.get();
-                if version != *seen {
-                    *seen = version;
-                    return Some(Ok(()));
-                }
-                state.ended.get().then_some(Err(RecvError(())))
-            })
-        })
-    })
-    .await
+#[inline]
+fn changed<T, S: Scope>(
+    channel: &Watch<T, S>,
+    seen: &mut usize,
+) -> impl Future<Output = Result<(), RecvError>> {
+    let look = |view: &Access<'_, State, (), 2>| {
+        let state = view.value();
+        let version = state.version.get();
+        if version != *seen {
+            *seen = version;
+            return Some(Ok(()));
+        }
+        state.ended.get().then_some(Err(RecvError(())))
+    };
+    Until::<Wait<_, CHANGED, 2>, _, _>::new(&channel.list, (), look, |_, changed| changed)
 }
 
 /// An end that watches. Of several changes since it looked last it sees the latest.
@@ -58,8 +58,9 @@ impl<P: WatchRef> Receiver<P> {
     /// # Cancel safety
     ///
     /// Dropped before its end, it has not seen the change; the next call does.
-    pub async fn changed(&mut self) -> Result<(), RecvError> {
-        changed(&self.channel, &mut self.seen).await
+    #[inline]
+    pub fn changed(&mut self) -> impl Future<Output = Result<(), RecvError>> {
+        changed(&self.channel, &mut self.seen)
     }
 
     /// Returns whether the value is one that this end has not seen.
