@@ -43,6 +43,8 @@ pub(crate) mod pool;
 #[cfg(not(lean))]
 pub(crate) mod ready;
 pub(crate) mod run;
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr", not(loom)))]
+mod scope;
 pub(crate) mod site;
 #[cfg(not(lean))]
 pub(crate) mod slot;
@@ -67,6 +69,8 @@ pub use join::{AbortHandle, JoinError, JoinHandle, Panic, TaskId};
 #[cfg(feature = "alloc")]
 pub use join_set::JoinSet;
 pub use pool::TaskPool;
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr", not(loom)))]
+pub use scope::{Scope, ScopeFuture, ScopedJoinHandle, scope};
 pub use yield_now::{YieldNow, yield_now};
 
 /// Wakes, and keeps a panic of the waker from going any further than the panic hook.
