@@ -192,7 +192,7 @@ fn aborted_children_are_dropped_and_their_handles_tell() {
             unreachable!("aborted")
         });
         let other = scope.spawn(pending::<()>());
-        let error: polliwog_core::task::JoinError = suicide.await.map(|()| ()).unwrap_err();
+        let error: polliwog_core::task::JoinError = suicide.await.unwrap_err();
         assert!(error.is_aborted() && other.await.unwrap_err().is_aborted());
     }));
 }

@@ -471,7 +471,6 @@ impl<B: Future> fmt::Debug for ScopeFuture<'_, B> {
 /// # Cancel safety
 ///
 /// It can be awaited by reference and loses nothing when that is dropped.
-#[must_use = "it can be dropped, by `drop` or `let _`, if the output is not needed"]
 pub struct ScopedJoinHandle<'env, T> {
     output: oneshot::Receiver<T>,
     child: Option<(Scope<'env>, usize, usize)>,
