@@ -22,7 +22,7 @@
 //!
 //! All unsafe code of the crate is in this module, in the executor's core, in the timer queue, and
 //! in the wait list and the locks of [`sync`](crate::sync); every block of it names the invariant that it relies on: S1 to S5 (slots), R1 to R3
-//! (ready words), B1 to B3 (bodies), T1 to T5 (timers), W1 to W5 (wait lists); those of a chip with one core are in `state/single`
+//! (ready words), B1 to B3 (bodies), T1 to T5 (timers), W1 to W6 (wait lists); those of a chip with one core are in `state/single`
 //! and `time/queue/list.rs`.
 
 pub(crate) mod abort;
@@ -41,6 +41,8 @@ pub(crate) mod owner;
 #[cfg_attr(lean, path = "run/single.rs")]
 #[cfg_attr(not(lean), path = "run/multi.rs")]
 pub(crate) mod run;
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr", not(loom)))]
+mod scope;
 #[cfg_attr(lean, path = "state/single/mod.rs")]
 #[cfg_attr(not(lean), path = "state/multi/mod.rs")]
 pub(crate) mod state;
@@ -64,5 +66,7 @@ pub use join::{JoinError, JoinHandle};
 #[cfg(feature = "alloc")]
 pub use join_set::JoinSet;
 pub use memory::pool::TaskPool;
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr", not(loom)))]
+pub use scope::{Scope, ScopeFuture, ScopedJoinHandle, scope};
 pub use unwind::wake_quietly;
 pub use yield_now::{YieldNow, yield_now};

@@ -21,7 +21,7 @@ use alloc::vec::Vec;
 use core::task::Waker;
 
 use super::{Direction, Waiter, WaiterId};
-use crate::task::body::run_quietly;
+use crate::task::unwind::run_quietly;
 use crate::task::wake_quietly;
 
 /// So many may wait in any case, for each direction.

@@ -4,7 +4,6 @@ use super::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
-use std::vec;
 use std::vec::Vec;
 
 #[derive(Default)]
