@@ -55,7 +55,7 @@ pub use handle::Handle;
 #[cfg(feature = "std")]
 pub use inbox::{RemoteFuture, RemoteHandle};
 #[cfg(all(not(loom), feature = "interrupt-executors"))]
-pub use interrupt::InterruptExecutor;
+pub use interrupt::{InterruptExecutor, Pend};
 pub use listing::{Stats, TaskInfo, TaskState, Tasks};
 #[cfg(any(feature = "std", feature = "simulation"))]
 pub(crate) use random::Dice;

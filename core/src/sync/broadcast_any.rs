@@ -15,6 +15,7 @@ pub use error::{RecvError, TryRecvError};
 pub use sender::{Sender, WeakSender};
 
 use super::channel::SendError;
+use super::maybe::MaybeCell;
 use super::scope::Scope;
 use super::wait_list::{Access, Wait, WaitList};
 use crate::shim::Cell;
@@ -51,7 +52,7 @@ pub struct Broadcast<T, A: Slots<T>, S: Scope>(
 /// A place for a message.
 #[doc(hidden)]
 pub struct Slot<T> {
-    message: ValueCell<Option<T>>,
+    message: MaybeCell<T>,
     /// How many have not received it yet.
     left: ValueCell<usize>,
 }
@@ -59,7 +60,7 @@ pub struct Slot<T> {
 impl<T> Slot<T> {
     const fn new() -> Self {
         Self {
-            message: ValueCell::new(None),
+            message: MaybeCell::new(),
             left: ValueCell::new(0),
         }
     }
@@ -78,7 +79,7 @@ impl<T> Slot<T> {
         struct Back<'a, T>(&'a Slot<T>, Option<T>);
         impl<T> Drop for Back<'_, T> {
             fn drop(&mut self) {
-                self.0.message.set(self.1.take());
+                self.0.message.replace(self.1.take());
             }
         }
         let back = Back(self, self.message.take());

@@ -1,10 +1,10 @@
 //! The latest of a number of values.
 
-use core::cell::Cell as ValueCell;
 use core::fmt;
 use core::pin::pin;
 
 use super::Shared;
+use super::maybe::MaybeCell;
 use super::scope::Scope;
 use super::wait_list::{Wait, WaitList};
 use crate::task::budget::poll_within;
@@ -39,7 +39,7 @@ use crate::task::wake_quietly;
 /// |---|---|---|
 /// | `wait` | yes, FIFO | no |
 /// | `signal`, `try_take`, `reset`, `signaled` | no | yes, if [`Shared`] |
-pub struct Signal<T, S: Scope = Shared>(WaitList<S, ValueCell<Option<T>>>);
+pub struct Signal<T, S: Scope = Shared>(WaitList<S, MaybeCell<T>>);
 
 impl<T, S: Scope> Signal<T, S> {
     crate::shim::const_unless_loom! {
@@ -52,7 +52,7 @@ impl<T, S: Scope> Signal<T, S> {
         /// static TEMPERATURE: Signal<i16> = Signal::new();
         /// ```
         pub fn new() -> Self {
-            Self(WaitList::with_value(ValueCell::new(None)))
+            Self(WaitList::with_value(MaybeCell::new()))
         }
     }
 

@@ -30,8 +30,12 @@ impl State {
 
 /// What the task that is being polled may still do, as there is one executor to a level: not in its
 /// core, so that a program without anything that draws from it does not contain it.
+///
+/// What is kept is how much less than unlimited it is: zero at first, so that it takes no flash.
 mod left {
     use core::cell::Cell;
+
+    use crate::task::budget::UNLIMITED;
 
     #[cfg(target_os = "none")]
     struct Left(Cell<isize>);
@@ -42,27 +46,41 @@ mod left {
     unsafe impl Sync for Left {}
 
     #[cfg(target_os = "none")]
-    static LEFT: Left = Left(Cell::new(crate::task::budget::UNLIMITED));
+    static LEFT: Left = Left(Cell::new(0));
 
     #[cfg(not(target_os = "none"))]
     std::thread_local! {
-        static LEFT: Cell<isize> = const { Cell::new(crate::task::budget::UNLIMITED) };
+        static LEFT: Cell<isize> = const { Cell::new(0) };
+    }
+
+    #[inline(always)]
+    fn with<T>(f: impl FnOnce(&Cell<isize>) -> T) -> T {
+        #[cfg(target_os = "none")]
+        return f(&LEFT.0);
+        #[cfg(not(target_os = "none"))]
+        return LEFT.with(f);
     }
 
     #[inline(always)]
     pub(super) fn get() -> isize {
-        #[cfg(target_os = "none")]
-        return LEFT.0.get();
-        #[cfg(not(target_os = "none"))]
-        return LEFT.with(Cell::get);
+        UNLIMITED - with(Cell::get)
     }
 
     #[inline(always)]
     pub(super) fn set(left: isize) {
-        #[cfg(target_os = "none")]
-        LEFT.0.set(left);
-        #[cfg(not(target_os = "none"))]
-        LEFT.with(|cell| cell.set(left));
+        with(|cell| cell.set(UNLIMITED - left));
+    }
+
+    /// Takes one away, if there is one.
+    #[inline(always)]
+    pub(super) fn draw() -> bool {
+        with(|cell| match cell.get().checked_add(1) {
+            Some(less) => {
+                cell.set(less);
+                true
+            }
+            None => false,
+        })
     }
 }
 
@@ -81,11 +99,7 @@ pub(crate) fn set_budget(left: isize) {
 /// Draws one unit; `false` if nothing is left.
 #[inline(always)]
 pub(crate) fn draw() -> bool {
-    let left = left::get();
-    if left > 0 {
-        left::set(left - 1);
-    }
-    left > 0
+    left::draw()
 }
 
 impl Core {

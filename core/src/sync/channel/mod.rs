@@ -78,8 +78,8 @@ pub struct Channel<B: Buffer, S: Scope>(List<B, S>);
 
 pub(super) struct State<B> {
     buffer: B,
-    /// Places that nobody has taken or been given.
-    free: Cell<usize>,
+    /// Places that somebody has taken or been given, or that a message is in; so that all is zero bits at first.
+    taken: Cell<usize>,
     /// Handles that send.
     senders: Cell<usize>,
     /// Handles that receive.
@@ -110,7 +110,7 @@ impl<T, const N: usize, S: Scope> Channel<Fixed<T, N>, S> {
             const { assert!(N > 0, "a channel has room for at least one message") };
             Self(WaitList::with_value(State {
                 buffer: Fixed::fixed(),
-                free: Cell::new(N),
+                taken: Cell::new(0),
                 senders: Cell::new(0),
                 receivers: Cell::new(0),
                 ended: Cell::new(false),
@@ -130,7 +130,7 @@ impl<T, const N: usize, S: Scope> Default for Channel<Fixed<T, N>, S> {
 impl<B: Buffer> State<B> {
     #[inline]
     fn is_over(&self) -> bool {
-        self.ended.get() || (self.closed.get() && self.free.get() == self.buffer.capacity())
+        self.ended.get() || (self.closed.get() && self.taken.get() == 0)
     }
 }
 
@@ -148,13 +148,12 @@ fn take_place<B: Buffer>(view: &View<'_, B>) -> Result<(), TrySendError<()>> {
         return Err(TrySendError::Closed(()));
     }
     // If somebody waits, nothing is free.
-    match state.free.get().checked_sub(1) {
-        Some(left) => {
-            state.free.set(left);
-            Ok(())
-        }
-        None => Err(TrySendError::Full(())),
+    let taken = state.taken.get();
+    if taken == state.buffer.capacity() {
+        return Err(TrySendError::Full(()));
     }
+    state.taken.set(taken + 1);
+    Ok(())
 }
 
 /// Gives a place to the first who waits for one, or makes it free. Returns whoever is to be woken.
@@ -165,7 +164,7 @@ fn give_place<B: Buffer>(view: &View<'_, B>) -> Option<Waker> {
         return first;
     }
     let state = view.value();
-    state.free.set(state.free.get() + 1);
+    state.taken.set(state.taken.get() - 1);
     None
 }
 
@@ -189,7 +188,7 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     #[cfg(feature = "alloc")]
     fn with_handles(buffer: B) -> Self {
         Self(WaitList::with_value(State {
-            free: Cell::new(buffer.capacity()),
+            taken: Cell::new(0),
             buffer,
             senders: Cell::new(1),
             receivers: Cell::new(1),
@@ -600,7 +599,10 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     /// assert_eq!(channel.capacity(), 3);
     /// ```
     pub fn capacity(&self) -> usize {
-        self.0.with(|view| view.value().free.get())
+        self.0.with(|view| {
+            let state = view.value();
+            state.buffer.capacity() - state.taken.get()
+        })
     }
 
     /// Returns how many messages there is room for altogether.
