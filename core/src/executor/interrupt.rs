@@ -24,7 +24,15 @@ mod run;
 /// [shared clock](Reactor::shared_clock), has run once and has not been dropped; else a sleep panics.
 ///
 /// ```ignore
-/// static URGENT: InterruptExecutor<2> = InterruptExecutor::new(|| NVIC::pend(Irq::SWI0));
+/// struct Swi0;
+///
+/// impl Pend for Swi0 {
+///     fn pend(&self) {
+///         NVIC::pend(Irq::SWI0);
+///     }
+/// }
+///
+/// static URGENT: InterruptExecutor<2, Swi0> = InterruptExecutor::new(Swi0);
 ///
 /// #[interrupt]
 /// fn SWI0() {
@@ -34,7 +42,16 @@ mod run;
 /// spawn_detached!(URGENT.handle(), [motor](pins)).unwrap();
 /// ```
 ///
-/// On a host, where there are no interrupts, a test calls `run` itself, always on the same thread:
+/// # Memory
+///
+/// A type of the program's own that implements [`Pend`] keeps the whole static zero at first, so that it lies in
+/// `.bss`. A function or closure that takes nothing will do as well, `InterruptExecutor<2>` with
+/// `InterruptExecutor::new(|| NVIC::pend(Irq::SWI0))`; then its address is in the static, which the chip copies out
+/// of flash at the start, as much as it takes of RAM.
+///
+/// # On a host
+///
+/// Where there are no interrupts, a test calls `run` itself, always on the same thread:
 ///
 #[cfg_attr(feature = "std", doc = "```")]
 #[cfg_attr(not(feature = "std"), doc = "```ignore")]
@@ -54,10 +71,9 @@ mod run;
 /// URGENT.run();
 /// assert_eq!(TURNS.load(Relaxed), 1);
 /// ```
-#[derive(Debug)]
-pub struct InterruptExecutor<const N: usize> {
+pub struct InterruptExecutor<const N: usize, P: 'static = fn()> {
     pool: TaskPool<N>,
-    pend: fn(),
+    pend: P,
     /// Sees to it that the pool is open before anybody uses it.
     #[cfg(threads)]
     opened: std::sync::Once,
@@ -66,19 +82,54 @@ pub struct InterruptExecutor<const N: usize> {
     thread: core::sync::atomic::AtomicUsize,
 }
 
-/// No clock, nothing to wait for; the unparker pends the interrupt.
-struct Pend(&'static fn());
-
-static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, pend, pend, ignore);
-
-unsafe fn clone(data: *const ()) -> RawWaker {
-    RawWaker::new(data, &VTABLE)
+/// What pends the interrupt of an [`InterruptExecutor`].
+///
+/// A structure without fields is the cheapest: it takes no memory, and a wake calls its function directly.
+///
+/// ```
+/// # use polliwog_core as polliwog;
+/// use polliwog::{InterruptExecutor, executor::Pend};
+/// # struct NVIC;
+/// # impl NVIC { fn pend(_: u8) {} }
+/// # mod irq { pub const SWI0: u8 = 20; }
+///
+/// struct Swi0;
+///
+/// impl Pend for Swi0 {
+///     fn pend(&self) {
+///         NVIC::pend(irq::SWI0);
+///     }
+/// }
+///
+/// static URGENT: InterruptExecutor<2, Swi0> = InterruptExecutor::new(Swi0);
+/// ```
+pub trait Pend: Sync {
+    /// Sees to it that the interrupt's handler runs, at once or as soon as its priority lets it. Called on any
+    /// level, also in the handler itself, which then has to run once more.
+    fn pend(&self);
 }
 
-unsafe fn pend(data: *const ()) {
-    // SAFETY: made from a `&'static fn()` in `unparker`.
-    let pend = unsafe { *data.cast::<fn()>() };
-    pend();
+impl Pend for fn() {
+    fn pend(&self) {
+        self();
+    }
+}
+
+/// No clock, nothing to wait for; the unparker pends the interrupt.
+struct Bell<P: 'static>(&'static P);
+
+impl<P: Pend> Bell<P> {
+    const VTABLE: &'static RawWakerVTable =
+        &RawWakerVTable::new(clone::<P>, pend::<P>, pend::<P>, ignore);
+}
+
+unsafe fn clone<P: Pend + 'static>(data: *const ()) -> RawWaker {
+    RawWaker::new(data, Bell::<P>::VTABLE)
+}
+
+unsafe fn pend<P: Pend + 'static>(data: *const ()) {
+    // SAFETY: made from a `&'static P` in `unparker`.
+    unsafe { &*data.cast::<P>() }.pend();
 }
 
 unsafe fn ignore(_: *const ()) {}
@@ -106,7 +157,7 @@ impl Reactor for WithClock {
     }
 }
 
-impl Reactor for Pend {
+impl<P: Pend> Reactor for Bell<P> {
     type Error = core::convert::Infallible;
     const HAS_CLOCK: bool = false;
 
@@ -119,14 +170,14 @@ impl Reactor for Pend {
     }
 
     fn unparker(&self) -> Waker {
-        // SAFETY: the vtable's functions take a `&'static fn()` and can be called anywhere.
-        unsafe { Waker::new(core::ptr::from_ref(self.0).cast(), &VTABLE) }
+        // SAFETY: the vtable's functions take a `&'static P` and can be called anywhere, as `P` is `Sync`.
+        unsafe { Waker::new(core::ptr::from_ref(self.0).cast(), Self::VTABLE) }
     }
 }
 
-impl<const N: usize> InterruptExecutor<N> {
+impl<const N: usize, P: Pend> InterruptExecutor<N, P> {
     /// An executor of up to `N` tasks, whose interrupt `pend` pends.
-    pub const fn new(pend: fn()) -> Self {
+    pub const fn new(pend: P) -> Self {
         Self {
             pool: TaskPool::new(),
             pend,
@@ -143,7 +194,7 @@ impl<const N: usize> InterruptExecutor<N> {
             // The first caller prepares the pool; for all others it is taken.
             if self
                 .pool
-                .open_with(Some(Pend(&self.pend).unparker()))
+                .open_with(Some(Bell(&self.pend).unparker()))
                 .is_some()
             {
                 // From now on a wake pends the interrupt.
@@ -192,5 +243,13 @@ impl<const N: usize> InterruptExecutor<N> {
             first.is_ok() || first == Err(here),
             "an InterruptExecutor is run by one thread"
         );
+    }
+}
+
+impl<const N: usize, P> core::fmt::Debug for InterruptExecutor<N, P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("InterruptExecutor")
+            .field("pool", &self.pool)
+            .finish_non_exhaustive()
     }
 }

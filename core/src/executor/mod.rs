@@ -66,7 +66,7 @@ use crate::task::unwind::{catch_anyway, drop_quietly, go_on_with};
 pub use error::{ClaimError, RunError, SpawnError, SpawnErrorKind, TryClaimError, TrySpawnError};
 pub use handle::Handle;
 #[cfg(levels)]
-pub use interrupt::InterruptExecutor;
+pub use interrupt::{InterruptExecutor, Pend};
 pub use listing::{Stats, TaskInfo, TaskState, Tasks};
 pub use random::{random, random_below};
 #[cfg(feature = "std")]

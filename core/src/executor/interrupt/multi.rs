@@ -1,7 +1,7 @@
 //! A run of an interrupt's executor on hosts, and on chips with several cores. Chips with a single core have
 //! `single.rs` in place of this file.
 
-use super::{Pend, WithClock, levels};
+use super::{Bell, Pend, WithClock, levels};
 use crate::executor::context::Entered;
 use crate::executor::run_loop::Running;
 use crate::executor::shared::{INBOX, Shared};
@@ -9,10 +9,10 @@ use crate::reactor::Reactor;
 use crate::task::memory::pool::TaskPool;
 
 /// Polls what is due, until nothing is.
-pub(super) fn run<const N: usize>(pool: &'static TaskPool<N>, pend: &'static fn()) {
+pub(super) fn run<const N: usize, P: Pend>(pool: &'static TaskPool<N>, pend: &'static P) {
     match levels::clock() {
         Some(clock) => run_with(pool.shared(), &WithClock(clock)),
-        None => run_with(pool.shared(), &Pend(pend)),
+        None => run_with(pool.shared(), &Bell(pend)),
     }
 }
 

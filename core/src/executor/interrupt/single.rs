@@ -1,14 +1,14 @@
 //! A run of an interrupt's executor on a chip with a single core. All other builds have `multi.rs` in place of this
 //! file.
 
-use super::{Pend, WithClock, levels};
+use super::{Bell, Pend, WithClock, levels};
 use crate::executor::context::Entered;
 use crate::task::memory::pool::TaskPool;
 use crate::task::run::attend;
 use crate::task::state::{Block, words};
 
 /// Polls what is due, until nothing is.
-pub(super) fn run<const N: usize>(pool: &'static TaskPool<N>, pend: &'static fn()) {
+pub(super) fn run<const N: usize, P: Pend>(pool: &'static TaskPool<N>, pend: &'static P) {
     let shared = pool.shared();
     if critical_section::with(|_| shared.running.replace(true)) {
         return;
@@ -28,7 +28,7 @@ pub(super) fn run<const N: usize>(pool: &'static TaskPool<N>, pend: &'static fn(
         levels::post(shared, shared.timers.next_deadline());
         drop(entered);
     } else {
-        let reactor = Pend(pend);
+        let reactor = Bell(pend);
         // SAFETY: `running` keeps any other level out, so this is the executor's for now, and the
         // tasks have come here by `Send`. The guard goes before the reactor.
         let entered = unsafe { Entered::new(shared, &reactor, true) };

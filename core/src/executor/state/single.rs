@@ -29,8 +29,12 @@ impl State {
 
 /// What the task that is being polled may still do, as there is one executor to a level: not in its
 /// core, so that a program without anything that draws from it does not contain it.
+///
+/// What is kept is how much less than unlimited it is: zero at first, so that it takes no flash.
 mod left {
     use core::cell::Cell;
+
+    use crate::executor::units::UNLIMITED;
 
     #[cfg(target_os = "none")]
     struct Left(Cell<isize>);
@@ -41,27 +45,30 @@ mod left {
     unsafe impl Sync for Left {}
 
     #[cfg(target_os = "none")]
-    static LEFT: Left = Left(Cell::new(crate::executor::units::UNLIMITED));
+    static LEFT: Left = Left(Cell::new(0));
 
     #[cfg(not(target_os = "none"))]
     std::thread_local! {
-        static LEFT: Cell<isize> = const { Cell::new(crate::executor::units::UNLIMITED) };
+        static LEFT: Cell<isize> = const { Cell::new(0) };
     }
 
     #[inline(always)]
-    pub(super) fn get() -> isize {
+    fn with<T>(f: impl FnOnce(&Cell<isize>) -> T) -> T {
         #[cfg(target_os = "none")]
-        return LEFT.0.get();
+        return f(&LEFT.0);
         #[cfg(not(target_os = "none"))]
-        return LEFT.with(Cell::get);
+        return LEFT.with(f);
+    }
+
+    // Wrapping: who has drawn more than there was has less than nothing.
+    #[inline(always)]
+    pub(super) fn get() -> isize {
+        UNLIMITED.wrapping_sub(with(Cell::get))
     }
 
     #[inline(always)]
     pub(super) fn set(left: isize) {
-        #[cfg(target_os = "none")]
-        LEFT.0.set(left);
-        #[cfg(not(target_os = "none"))]
-        LEFT.with(|cell| cell.set(left));
+        with(|cell| cell.set(UNLIMITED.wrapping_sub(left)));
     }
 }
 

@@ -267,7 +267,7 @@ mod many {
                 .iter()
                 .map(|count| Waker::from(count.clone()).clone())
                 .collect();
-            let mut seen = vec![0; size];
+            let mut seen = std::vec![0; size];
             for waker in &wakers {
                 waiters
                     .wait(READ, WaiterId::ANONYMOUS, waker.clone())
