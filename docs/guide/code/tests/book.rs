@@ -170,7 +170,7 @@ fn is_compiled(path: &str) -> bool {
         path.strip_prefix(*place)
             .is_some_and(|name| !name.contains('/'))
     };
-    path.ends_with(".rs") && places.iter().any(|place| file(&place))
+    path.ends_with(".rs") && places.iter().any(file)
 }
 
 #[test]

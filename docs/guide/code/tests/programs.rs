@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{fs, thread};
 
@@ -70,9 +71,11 @@ fn rest(stream: &mut TcpStream) -> Vec<u8> {
 struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("polliwog-guide-{}-{name}", std::process::id()));
+    fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("polliwog-guide-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(folder.join("served/sub")).expect("a folder");
         let this = Self(folder);
         fs::write(this.served().join("small.txt"), "quak").expect("a file");
@@ -97,7 +100,7 @@ fn large() -> Vec<u8> {
 }
 
 fn serve(step: &str) -> (Server, Folder) {
-    let folder = Folder::new(step);
+    let folder = Folder::new();
     let server = Server::start(step, &["127.0.0.1:0", utf8(&folder.served())]);
     (server, folder)
 }
