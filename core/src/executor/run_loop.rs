@@ -47,7 +47,7 @@ impl<'a, R: Reactor> Running<'a, R> {
         Ok(Self {
             shared,
             reactor,
-            turns: turn::Turns::default(),
+            turns: turn::Turns::new(),
             pace,
             _entered: enter(),
         })
@@ -61,7 +61,7 @@ impl<'a, R: Reactor> Running<'a, R> {
         Self {
             shared,
             reactor,
-            turns: turn::Turns::default(),
+            turns: turn::Turns::new(),
             pace,
             _entered: entered,
         }

@@ -75,8 +75,8 @@ where
             let started = start::<F::Future, SiteHome<S, Joiner, true>>(shared, slot, body);
             JoinHandle::new(spawner.shared_ref(), started)
         }),
-        // SAFETY: the body holds the future and is ours, and no slot knows of it.
         Prepared::Gone(block, body) => {
+            // SAFETY: the body holds the future and is ours, and no slot knows of it.
             Ok(unsafe { never_start::<F::Future, S>(spawner.shared_ref(), block, body) })
         }
     }

@@ -18,8 +18,13 @@ use crate::task::run;
 use crate::task::state::Turn;
 
 /// What a run knows of its turns: nothing, the executor counts its polls.
-#[derive(Default)]
 pub(super) struct Turns;
+
+impl Turns {
+    pub(super) const fn new() -> Self {
+        Self
+    }
+}
 
 /// What makes a turn do more than to poll.
 #[cfg(feature = "std")]

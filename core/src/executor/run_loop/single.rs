@@ -11,10 +11,15 @@ use crate::task::run;
 use crate::task::state::Block;
 
 /// What a run knows of its turns.
-#[derive(Default)]
 pub(super) struct Turns {
     /// The polls since the clock was looked at.
     polled: u32,
+}
+
+impl Turns {
+    pub(super) const fn new() -> Self {
+        Self { polled: 0 }
+    }
 }
 
 impl<R: Reactor> Running<'_, R> {
