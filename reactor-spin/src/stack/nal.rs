@@ -44,7 +44,7 @@ impl TcpConnect for NalStack {
     type Error = Error;
     type Connection<'a> = TcpStream;
 
-    async fn connect<'a>(&'a self, remote: SocketAddr) -> Result<TcpStream, Error> {
+    async fn connect(&self, remote: SocketAddr) -> Result<TcpStream, Error> {
         TcpStream::connect(self.0, remote).await
     }
 }
