@@ -4,13 +4,12 @@
 
 mod support;
 
-use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::ffi::OsStr;
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
-use std::time::Duration;
 
-use support::server::{Server, bytes, read_all};
+use support::server::{Server, bytes};
 use support::{example, run};
 
 /// Sends everything in one thread while another checks what comes back.

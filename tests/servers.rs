@@ -4,7 +4,6 @@
 
 mod support;
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};

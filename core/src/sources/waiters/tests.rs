@@ -4,7 +4,6 @@ use super::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
-use std::vec;
 use std::vec::Vec;
 
 #[derive(Default)]
@@ -268,7 +267,7 @@ mod many {
                 .iter()
                 .map(|count| Waker::from(count.clone()).clone())
                 .collect();
-            let mut seen = vec![0; size];
+            let mut seen = std::vec![0; size];
             for waker in &wakers {
                 waiters
                     .wait(READ, WaiterId::ANONYMOUS, waker.clone())

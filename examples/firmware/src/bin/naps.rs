@@ -8,11 +8,21 @@
 
 use board::sync::Signal;
 use board::{chip, entry, exit, on_interrupt, println};
+use polliwog::executor::Pend;
 use polliwog::time::{Duration, now, sleep, timeout};
 use polliwog::{InterruptExecutor, Spawner, TaskPool, spawn_detached};
 
+/// Pends the executor's interrupt.
+struct Soft0;
+
+impl Pend for Soft0 {
+    fn pend(&self) {
+        chip::pend_soft0();
+    }
+}
+
 static TASKS: TaskPool<2> = TaskPool::new();
-static URGENT: InterruptExecutor<2> = InterruptExecutor::new(chip::pend_soft0);
+static URGENT: InterruptExecutor<2, Soft0> = InterruptExecutor::new(Soft0);
 static AWAKE: Signal<u32> = Signal::new();
 
 on_interrupt!(SOFT0, URGENT.run());

@@ -7,6 +7,7 @@ mod edge;
 mod futures;
 mod hyper;
 mod hyper_client;
+mod picoserve;
 mod quinn;
 mod redis;
 mod reqwest;

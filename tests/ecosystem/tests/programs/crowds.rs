@@ -30,9 +30,19 @@ fn as_many_as(number: usize) -> usize {
 }
 
 #[test]
+fn a_thousand_idle_clients() {
+    idle_clients(1000);
+}
+
+#[test]
+#[ignore = "takes half a minute and twenty thousand descriptors: `cargo test --test programs crowds -- --ignored`"]
 fn ten_thousand_idle_clients() {
+    idle_clients(10_000);
+}
+
+fn idle_clients(number: usize) {
     for kind in KINDS {
-        let number = as_many_as(10_000);
+        let number = as_many_as(number);
         let target = kind.start_with(None, patient(kind));
         let witness = target.witness();
         let mut idle: Vec<_> = (0..number).map(|_| target.server.connect()).collect();
@@ -50,10 +60,20 @@ fn ten_thousand_idle_clients() {
 }
 
 #[test]
+fn three_hundred_busy_clients() {
+    busy_clients(300);
+}
+
+#[test]
+#[ignore = "takes half a minute: `cargo test --test programs crowds -- --ignored`"]
 fn two_thousand_busy_clients() {
+    busy_clients(2000);
+}
+
+fn busy_clients(number: usize) {
     const ROUNDS: usize = 5;
     for kind in KINDS {
-        let number = as_many_as(2000);
+        let number = as_many_as(number);
         let target = kind.start_with(None, patient(kind));
         let witness = target.witness();
         let mut busy: Vec<_> = (0..number).map(|_| target.server.connect()).collect();
