@@ -3,17 +3,15 @@
 use core::task::{RawWaker, RawWakerVTable, Waker};
 use core::time::Duration;
 
-use super::{Entered, Handle, levels};
-#[cfg(not(lean))]
-use super::{Running, core::Core};
+use super::handle::Handle;
+use super::levels;
 use crate::reactor::{Deadline, Reactor};
-use crate::task::TaskPool;
-#[cfg(lean)]
-use crate::task::{
-    ready::{Block, words},
-    run,
-};
-use crate::time::Instant;
+use crate::task::memory::pool::TaskPool;
+use crate::time::instant::Instant;
+
+#[cfg_attr(lean, path = "interrupt/single.rs")]
+#[cfg_attr(not(lean), path = "interrupt/multi.rs")]
+mod run;
 
 /// Runs tasks in the handler of an interrupt that its wakes pend, so that they preempt everything
 /// less urgent: other interrupt executors, and the one that `main` runs.
@@ -194,21 +192,21 @@ impl<const N: usize, P: Pend> InterruptExecutor<N, P> {
     pub fn handle(&'static self) -> Handle {
         let open = || {
             // The first caller prepares the pool; for all others it is taken.
-            let opened = self.pool.open(Some(Bell(&self.pend).unparker()));
-            // From now on a wake pends the interrupt.
-            #[cfg(not(lean))]
-            if opened.is_some() {
-                self.pool.core().state.ready.announce_park();
+            if self
+                .pool
+                .open_with(Some(Bell(&self.pend).unparker()))
+                .is_some()
+            {
+                // From now on a wake pends the interrupt.
+                self.pool.shared().wait_to_be_pended();
             }
-            #[cfg(lean)]
-            let _ = opened;
         };
         #[cfg(threads)]
         self.opened.call_once(open);
         #[cfg(not(threads))]
         critical_section::with(|_| open());
-        let core = self.pool.core();
-        Handle::new(core, core.epoch())
+        let shared = self.pool.shared();
+        Handle::new(shared, shared.epoch())
     }
 
     /// Polls all tasks that are ready, until none is: the interrupt's handler.
@@ -221,95 +219,12 @@ impl<const N: usize, P: Pend> InterruptExecutor<N, P> {
     /// On a host, if another thread has run it before.
     pub fn run(&'static self) {
         // The handle's claim, or nothing has been spawned yet.
-        if self.pool.core().epoch() & 1 == 0 {
+        if self.pool.shared().epoch() & 1 == 0 {
             return;
         }
         #[cfg(threads)]
         self.assert_thread();
-        self.run_opened();
-    }
-
-    #[cfg(lean)]
-    fn run_opened(&'static self) {
-        let core = self.pool.core();
-        if critical_section::with(|_| core.running.replace(true)) {
-            return;
-        }
-        if let Some(clock) = levels::clock() {
-            let reactor = WithClock(clock);
-            // SAFETY: as below.
-            let entered = unsafe { Entered::new(core, &reactor, true) };
-            loop {
-                if !core.timers.is_empty() {
-                    core.timers.fire(clock());
-                }
-                if !self.sweep() {
-                    break;
-                }
-            }
-            levels::post(core, core.timers.next_deadline());
-            drop(entered);
-        } else {
-            let reactor = Bell(&self.pend);
-            // SAFETY: `running` keeps any other level out, so this is the executor's for now, and the
-            // tasks have come here by `Send`. The guard goes before the reactor.
-            let entered = unsafe { Entered::new(core, &reactor, true) };
-            while self.sweep() {}
-            drop(entered);
-        }
-        // A wake from now on, or since the last look, has pended the interrupt anew.
-        core.running.set(false);
-    }
-
-    #[cfg(lean)]
-    /// Polls all tasks that are ready, once. Within `run`.
-    fn sweep(&'static self) -> bool {
-        // SAFETY: the pool has N slots; `run` keeps any other level out and runs only once, so no task
-        // is being polled.
-        unsafe {
-            Block::sweep(self.pool.block(), words(N), |slot| {
-                run::attend(slot);
-            })
-        }
-    }
-
-    #[cfg(not(lean))]
-    fn run_opened(&'static self) {
-        match levels::clock() {
-            Some(clock) => self.run_with(&WithClock(clock)),
-            None => self.run_with(&Bell(&self.pend)),
-        }
-    }
-
-    /// With a reactor that never fails.
-    #[cfg(not(lean))]
-    fn run_with<R: Reactor>(&'static self, reactor: &R) {
-        let core = self.pool.core();
-        // Once more, should a wake have pended the interrupt while we were about to return, and another
-        // call have found us running.
-        while core.try_run() {
-            core.state.ready.unannounce_park();
-            // SAFETY: `try_run` keeps any other level out, so this is the executor's for now, and
-            // the tasks have come here by `Send`. The guard goes before the reactor.
-            let entered = unsafe { Entered::new(core, reactor, true) };
-            let mut running = Running::again(core, reactor, entered);
-            loop {
-                running.fire_due();
-                while running.counted_turn().is_ok_and(|polls| polls > 0) || core.is_pending() {}
-                if core.state.ready.announce_park() && !has_mail(core) {
-                    break;
-                }
-                core.state.ready.unannounce_park();
-            }
-            // Before the run ends: from then on the timers may be another call's.
-            if R::HAS_CLOCK {
-                levels::post(core, core.timers.next_deadline());
-            }
-            core.end_run(running);
-            if !core.is_pending() && !has_mail(core) {
-                break;
-            }
-        }
+        run::run(&self.pool, &self.pend);
     }
 
     /// A task may have left something that belongs to its executor's thread, such as a `Spawner`, with
@@ -337,10 +252,4 @@ impl<const N: usize, P> core::fmt::Debug for InterruptExecutor<N, P> {
             .field("pool", &self.pool)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether a task waits to be started.
-#[cfg(not(lean))]
-fn has_mail(core: &Core) -> bool {
-    core.has_signal(super::core::INBOX)
 }

@@ -111,14 +111,9 @@ impl<T: ?Sized, S: Scope> Mutex<T, S> {
     ///
     /// Dropped, it gives up its place in the queue; the lock goes to the next.
     #[inline]
-    pub async fn lock(&self) -> MutexGuard<'_, T, S> {
-        Permits::<S, One>::draw().await;
-        if let Ok(guard) = self.try_lock() {
-            return guard;
-        }
+    pub fn lock(&self) -> impl Future<Output = MutexGuard<'_, T, S>> {
         // Nobody closes it.
-        let _ = self.permits.acquire(1).await;
-        MutexGuard { mutex: self }
+        (self.permits).acquire_then(1, move |_| MutexGuard { mutex: self })
     }
 
     /// Locks the mutex, if that does not have to wait.

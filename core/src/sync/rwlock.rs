@@ -123,14 +123,9 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
     ///
     /// Dropped, it gives up its place in the queue; the lock goes to the next.
     #[inline]
-    pub async fn read(&self) -> RwLockReadGuard<'_, T, S> {
-        Permits::<S, All>::draw().await;
-        if let Ok(guard) = self.try_read() {
-            return guard;
-        }
+    pub fn read(&self) -> impl Future<Output = RwLockReadGuard<'_, T, S>> {
         // Nobody closes it.
-        let _ = self.permits.acquire(1).await;
-        RwLockReadGuard::new(self)
+        (self.permits).acquire_then(1, move |_| RwLockReadGuard::new(self))
     }
 
     /// Waits until the value can be changed.
@@ -150,14 +145,9 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
     ///
     /// Dropped, it gives up its place in the queue; the lock goes to the next.
     #[inline]
-    pub async fn write(&self) -> RwLockWriteGuard<'_, T, S> {
-        Permits::<S, All>::draw().await;
-        if let Ok(guard) = self.try_write() {
-            return guard;
-        }
+    pub fn write(&self) -> impl Future<Output = RwLockWriteGuard<'_, T, S>> {
         // Nobody closes it.
-        let _ = self.permits.acquire(ALL).await;
-        RwLockWriteGuard::new(self)
+        (self.permits).acquire_then(ALL, move |_| RwLockWriteGuard::new(self))
     }
 
     /// Returns the value to look at, if it can be had without waiting.

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
@@ -127,17 +127,22 @@ impl<S: Scope, U: Usual> Permits<S, U> {
         self.0.with(|view| try_take(view, permits))
     }
 
-    /// Draws from the budget of the poll that is under way: a lock that is free each time is one of those
-    /// things that a task could go on with for ever.
-    #[inline]
-    pub(super) async fn draw() {
-        core::future::poll_fn(|cx| poll_proceed(cx).map(|permit| permit.charge(0))).await;
-    }
-
     #[inline]
     pub(super) fn acquire(&self, permits: usize) -> Acquire<'_, S, U> {
         Acquire {
             wait: Wait::new(&self.0, permits),
+        }
+    }
+
+    /// [`acquire`](Self::acquire), and what is made of the permits then.
+    #[inline]
+    pub(super) fn acquire_then<F, T>(&self, permits: usize, finish: F) -> AcquireThen<'_, S, U, F>
+    where
+        F: Fn(Result<(), AcquireError>) -> T,
+    {
+        AcquireThen {
+            acquire: self.acquire(permits),
+            finish,
         }
     }
 
@@ -201,18 +206,26 @@ pin_project! {
     impl<S: Scope, U: Usual> PinnedDrop for Acquire<'_, S, U> {
         #[inline]
         fn drop(this: Pin<&mut Self>) {
-            let mut wait = this.project().wait;
-            let next = wait.as_mut().cancel_with(|view, state, permits| {
-                if state == WaitState::Notified {
-                    view.value().give(permits);
-                }
-                // Whoever came behind it may need less than it did.
-                grant(view)
-            });
-            if let Some(Some(next)) = next {
-                go_on_granting(wait.list_ref(), next);
+            let wait = this.project().wait;
+            if wait.has_joined() {
+                give_up(wait);
             }
         }
+    }
+}
+
+/// The end of an [`Acquire`] that has waited.
+#[inline(never)]
+fn give_up<S: Scope, U: Usual>(mut wait: Pin<&mut Wait<&WaitList<S, State<U>, usize>>>) {
+    let next = wait.as_mut().cancel_with(|view, state, permits| {
+        if state == WaitState::Notified {
+            view.value().give(permits);
+        }
+        // Whoever came behind it may need less than it did.
+        grant(view)
+    });
+    if let Some(Some(next)) = next {
+        go_on_granting(wait.list_ref(), next);
     }
 }
 
@@ -237,20 +250,69 @@ fn grant_more<S: Scope, U: Usual>(list: &WaitList<S, State<U>, usize>) {
 impl<S: Scope, U: Usual> Future for Acquire<'_, S, U> {
     type Output = Result<(), AcquireError>;
 
-    #[inline]
+    /// Draws from the budget of the poll that is under way: a lock that is free each time is one of those
+    /// things that a task could go on with for ever.
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let unit = ready!(poll_proceed(cx));
         let mut wait = self.project().wait;
-        let permits = wait.as_mut().data();
-        wait.poll_with(cx, |view, state| match state {
-            WaitState::New => match try_take(view, permits) {
-                Ok(()) => Some(Ok(())),
-                Err(TryAcquireError::NoPermits) => None,
-                Err(TryAcquireError::Closed) => Some(Err(AcquireError(()))),
-            },
-            WaitState::Waiting => None,
-            WaitState::Notified => Some(Ok(())),
-            WaitState::NotifiedWithAll => Some(Err(AcquireError(()))),
-        })
+        // Mostly they are free; it is no more than this then.
+        if !wait.has_joined() {
+            let permits = wait.as_mut().data();
+            let taken = wait.list_ref().with(|view| try_take(view, permits));
+            if taken != Err(TryAcquireError::NoPermits) {
+                unit.charge(0);
+                return Poll::Ready(taken.map_err(|_| AcquireError(())));
+            }
+        }
+        let acquired = poll_queue(wait, cx);
+        if acquired.is_ready() {
+            unit.charge(0);
+        }
+        acquired
+    }
+}
+
+/// The poll of an [`Acquire`] that does not find its permits free at once.
+#[inline(never)]
+fn poll_queue<S: Scope, U: Usual>(
+    mut wait: Pin<&mut Wait<&WaitList<S, State<U>, usize>>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), AcquireError>> {
+    let permits = wait.as_mut().data();
+    wait.poll_with(cx, |view, state| match state {
+        WaitState::New => match try_take(view, permits) {
+            Ok(()) => Some(Ok(())),
+            Err(TryAcquireError::NoPermits) => None,
+            Err(TryAcquireError::Closed) => Some(Err(AcquireError(()))),
+        },
+        WaitState::Waiting => None,
+        WaitState::Notified => Some(Ok(())),
+        WaitState::NotifiedWithAll => Some(Err(AcquireError(()))),
+    })
+}
+
+pin_project! {
+    /// Waits for permits and makes something of them. One future, not one in another: that is what a lock
+    /// costs most.
+    pub(super) struct AcquireThen<'a, S: Scope, U: Usual, F> {
+        #[pin]
+        acquire: Acquire<'a, S, U>,
+        finish: F,
+    }
+}
+
+impl<S: Scope, U: Usual, F, T> Future for AcquireThen<'_, S, U, F>
+where
+    F: Fn(Result<(), AcquireError>) -> T,
+{
+    type Output = T;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let this = self.project();
+        let acquired = ready!(this.acquire.poll(cx));
+        Poll::Ready((this.finish)(acquired))
     }
 }
 
@@ -394,8 +456,9 @@ impl<S: Scope> Semaphore<S> {
     /// # Cancel safety
     ///
     /// Dropped, it gives up its place in the queue; no permit is lost.
-    pub async fn acquire(&self) -> Result<SemaphorePermit<'_, S>, AcquireError> {
-        self.permit(1).await
+    #[inline]
+    pub fn acquire(&self) -> impl Future<Output = Result<SemaphorePermit<'_, S>, AcquireError>> {
+        self.permit(1)
     }
 
     /// Waits for so many permits at once. Meanwhile nobody who comes later gets any.
@@ -418,22 +481,24 @@ impl<S: Scope> Semaphore<S> {
     /// # Cancel safety
     ///
     /// Dropped, it gives up its place in the queue; no permit is lost.
-    pub async fn acquire_many(&self, permits: u32) -> Result<SemaphorePermit<'_, S>, AcquireError> {
-        self.permit(permits as usize).await
+    #[inline]
+    pub fn acquire_many(
+        &self,
+        permits: u32,
+    ) -> impl Future<Output = Result<SemaphorePermit<'_, S>, AcquireError>> {
+        self.permit(permits as usize)
     }
 
     #[inline]
-    async fn permit(&self, permits: usize) -> Result<SemaphorePermit<'_, S>, AcquireError> {
-        Permits::<S, Zero>::draw().await;
-        match self.try_permit(permits) {
-            Ok(permit) => return Ok(permit),
-            Err(TryAcquireError::Closed) => return Err(AcquireError(())),
-            Err(TryAcquireError::NoPermits) => {}
-        }
-        self.0.acquire(permits).await?;
-        Ok(SemaphorePermit {
-            semaphore: self,
-            permits,
+    fn permit(
+        &self,
+        permits: usize,
+    ) -> impl Future<Output = Result<SemaphorePermit<'_, S>, AcquireError>> {
+        self.0.acquire_then(permits, move |acquired| {
+            acquired.map(|()| SemaphorePermit {
+                semaphore: self,
+                permits,
+            })
         })
     }
 

@@ -7,9 +7,9 @@ use core::time::Duration;
 
 use pin_project_lite::pin_project;
 
-use super::Instant;
+use super::instant::Instant;
 use super::queue::TimerNode;
-use crate::executor::core::{Core, CoreRef};
+use crate::executor::shared::{Shared, SharedRef};
 use crate::executor::{Spawner, context};
 
 #[cfg_attr(lean, path = "sleep/list.rs")]
@@ -144,8 +144,10 @@ impl Spawner {
         Sleep::after(
             nanos,
             u64::saturating_add,
-            Some(self.core_ref()),
-            self.core_ref().get().and_then(|core| core.start_of(nanos)),
+            Some(self.shared_ref()),
+            self.shared_ref()
+                .get()
+                .and_then(|shared| shared.start_of(nanos)),
         )
     }
 
@@ -160,13 +162,13 @@ impl Spawner {
     /// });
     /// ```
     pub fn sleep_until(&self, deadline: Instant) -> Sleep {
-        Sleep::new(deadline, false, Some(self.core_ref()))
+        Sleep::new(deadline, false, Some(self.shared_ref()))
     }
 }
 
 impl Sleep {
     #[inline]
-    fn new(deadline: Instant, relative: bool, executor: Option<CoreRef>) -> Self {
+    fn new(deadline: Instant, relative: bool, executor: Option<SharedRef>) -> Self {
         let sleep = Self {
             node: TimerNode::new(deadline),
             executor: Home::default(),
@@ -192,7 +194,7 @@ impl Sleep {
     fn after(
         nanos: u64,
         add: fn(u64, u64) -> u64,
-        executor: Option<CoreRef>,
+        executor: Option<SharedRef>,
         now: Option<Instant>,
     ) -> Self {
         let start = now.unwrap_or(Instant::ZERO);
@@ -202,7 +204,7 @@ impl Sleep {
 
     /// The executor to wait in, from now on, unless it has been dropped.
     #[inline]
-    fn home(&self) -> Option<&'static Core> {
+    fn home(&self) -> Option<&'static Shared> {
         let Some(home) = self.seen() else {
             let current = context::current()?;
             self.wait_in(current);
@@ -214,8 +216,8 @@ impl Sleep {
     /// Whether the clock shows the deadline, as far as there is a clock.
     fn is_due(&self) -> bool {
         let home = self.seen().or_else(context::current);
-        let core = home.and_then(|home| home.get());
-        core.is_some_and(|core| core.shows(self.node.deadline()))
+        let shared = home.and_then(|home| home.get());
+        shared.is_some_and(|shared| shared.shows(self.node.deadline()))
     }
 
     /// Returns the deadline; `None` while it is a duration and no clock has been seen yet.
@@ -271,8 +273,8 @@ impl Sleep {
         self.begin_reset();
         if this.node.is_linked() {
             // The waker stays in the node. It has a home, since it is linked.
-            if let Some(core) = self.home() {
-                core.timers.schedule(this.node, deadline);
+            if let Some(shared) = self.home() {
+                shared.timers.schedule(this.node, deadline);
             }
         } else {
             this.node.cancel();
@@ -292,8 +294,8 @@ impl Future for Sleep {
 
 /// The instant that is as far from now as `after` is from the start.
 #[cold]
-fn from_now(core: &Core, after: Instant) -> Instant {
-    let Some(now) = core.start_of(after.as_nanos()) else {
+fn from_now(shared: &Shared, after: Instant) -> Instant {
+    let Some(now) = shared.start_of(after.as_nanos()) else {
         no_clock()
     };
     now.saturating_add_nanos(after.as_nanos())
