@@ -14,8 +14,8 @@ pub(crate) struct Chance {
 
 impl Chance {
     crate::shim::const_unless_loom! {
-        /// All zero, so that a static lies in `.bss`; the executor's beginning sets a seed.
         pub(crate) fn new() -> Self {
+            // The executor's beginning sets a seed; till then all is zero.
             Self { order: Cell::new(0), dice: Cell::new(0) }
         }
     }
