@@ -100,7 +100,7 @@ impl<T, const N: usize, S: Scope> Channel<Fixed<T, N>, S> {
             const { assert!(N > 0, "a channel has room for at least one message") };
             Self(WaitList::with_value(State {
                 buffer: Fixed::fixed(),
-                free: Cell::new(N),
+                taken: Cell::new(0),
                 senders: Cell::new(0),
                 receivers: Cell::new(0),
                 ended: Cell::new(false),
@@ -121,7 +121,7 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     #[cfg(feature = "alloc")]
     fn with_handles(buffer: B) -> Self {
         Self(WaitList::with_value(State {
-            free: Cell::new(buffer.capacity()),
+            taken: Cell::new(0),
             buffer,
             senders: Cell::new(1),
             receivers: Cell::new(1),
@@ -489,7 +489,8 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     /// assert_eq!(channel.capacity(), 3);
     /// ```
     pub fn capacity(&self) -> usize {
-        self.0.with(|view| view.value().free.get())
+        self.0
+            .with(|view| view.value().buffer.capacity() - view.value().taken.get())
     }
 
     /// Returns how many messages there is room for altogether.

@@ -9,8 +9,9 @@ use crate::task::wake_quietly;
 
 pub(in crate::sync) struct State<B> {
     pub(super) buffer: B,
-    /// Places that nobody has taken or been given.
-    pub(super) free: Cell<usize>,
+    /// Places that somebody has taken or been given, or that a message is in. Not those that are free: all
+    /// zero at the beginning, a static lies in `.bss`.
+    pub(super) taken: Cell<usize>,
     /// Handles that send.
     pub(super) senders: Cell<usize>,
     /// Handles that receive.
@@ -26,7 +27,7 @@ pub(in crate::sync) struct State<B> {
 impl<B: Buffer> State<B> {
     #[inline]
     pub(super) fn is_over(&self) -> bool {
-        self.ended.get() || (self.closed.get() && self.free.get() == self.buffer.capacity())
+        self.ended.get() || (self.closed.get() && self.taken.get() == 0)
     }
 }
 
@@ -44,13 +45,12 @@ pub(super) fn take_place<B: Buffer>(view: &View<'_, B>) -> Result<(), TrySendErr
         return Err(TrySendError::Closed(()));
     }
     // If somebody waits, nothing is free.
-    match state.free.get().checked_sub(1) {
-        Some(left) => {
-            state.free.set(left);
-            Ok(())
-        }
-        None => Err(TrySendError::Full(())),
+    let taken = state.taken.get();
+    if taken == state.buffer.capacity() {
+        return Err(TrySendError::Full(()));
     }
+    state.taken.set(taken + 1);
+    Ok(())
 }
 
 /// What has become of a place that was given back.
@@ -80,7 +80,7 @@ pub(super) fn give_place<B: Buffer>(view: &View<'_, B>) -> Given {
     let state = view.value();
     let mut over = false;
     if sender.is_none() {
-        state.free.set(state.free.get() + 1);
+        state.taken.set(state.taken.get() - 1);
         over = state.closed.get() && state.is_over();
     }
     Given { sender, over }
