@@ -87,17 +87,17 @@ pub(crate) struct Lock<T>(Inner<T>);
 
 #[cfg(loom)]
 type Inner<T> = loom::sync::Mutex<T>;
-#[cfg(all(not(loom), any(feature = "std", not(target_os = "none"))))]
+#[cfg(all(not(loom), threads))]
 type Inner<T> = std::sync::Mutex<T>;
-#[cfg(all(not(loom), not(feature = "std"), target_os = "none"))]
+#[cfg(not(threads))]
 type Inner<T> = critical_section::Mutex<core::cell::RefCell<T>>;
 
 impl<T> Lock<T> {
     const_unless_loom! {
         pub(crate) fn new(value: T) -> Self {
-            #[cfg(any(loom, feature = "std", not(target_os = "none")))]
+            #[cfg(threads)]
             return Self(Inner::new(value));
-            #[cfg(not(any(loom, feature = "std", not(target_os = "none"))))]
+            #[cfg(not(threads))]
             return Self(Inner::new(core::cell::RefCell::new(value)));
         }
     }
@@ -109,12 +109,12 @@ impl<T> Lock<T> {
         #[cfg(loom)]
         return f(&mut self.0.lock().unwrap());
         // A poisoned lock is of no interest: no closure that is passed in here can panic midway.
-        #[cfg(all(not(loom), any(feature = "std", not(target_os = "none"))))]
+        #[cfg(all(not(loom), threads))]
         return f(&mut self
             .0
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner()));
-        #[cfg(all(not(loom), not(feature = "std"), target_os = "none"))]
+        #[cfg(not(threads))]
         return critical_section::with(|cs| f(&mut self.0.borrow_ref_mut(cs)));
     }
 }
@@ -124,17 +124,17 @@ pub struct RawLock(RawInner);
 
 #[cfg(loom)]
 type RawInner = loom::sync::Mutex<()>;
-#[cfg(all(not(loom), any(feature = "std", not(target_os = "none"))))]
+#[cfg(all(not(loom), threads))]
 type RawInner = std::sync::Mutex<()>;
-#[cfg(all(not(loom), not(feature = "std"), target_os = "none"))]
+#[cfg(not(threads))]
 type RawInner = ();
 
 impl RawLock {
     const_unless_loom! {
         pub(crate) fn new() -> Self {
-            #[cfg(any(loom, feature = "std", not(target_os = "none")))]
+            #[cfg(threads)]
             return Self(RawInner::new(()));
-            #[cfg(not(any(loom, feature = "std", not(target_os = "none"))))]
+            #[cfg(not(threads))]
             return Self(());
         }
     }
@@ -147,14 +147,14 @@ impl RawLock {
         #[cfg(loom)]
         let _guard = self.0.lock().unwrap();
         // What it protects is as good after a panic as it was before.
-        #[cfg(all(not(loom), any(feature = "std", not(target_os = "none"))))]
+        #[cfg(all(not(loom), threads))]
         let _guard = self
             .0
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
-        #[cfg(any(loom, feature = "std", not(target_os = "none")))]
+        #[cfg(threads)]
         return f();
-        #[cfg(not(any(loom, feature = "std", not(target_os = "none"))))]
+        #[cfg(not(threads))]
         return critical_section::with(|_| {
             let () = self.0;
             f()

@@ -313,7 +313,7 @@ fn a_joiner_on_another_thread_is_woken() {
 #[cfg(feature = "alloc")]
 fn a_core_belongs_to_one_executor_at_a_time() {
     loom::model(|| {
-        let core = leak(crate::executor::core::Core::new());
+        let core = leak(crate::executor::shared::Shared::new());
         let uses = Arc::new(AtomicUsize::new(0));
         let claims: Vec<_> = (0..2)
             .map(|_| {
@@ -326,8 +326,8 @@ fn a_core_belongs_to_one_executor_at_a_time() {
                     core.get().open(2, true, Some(Waker::noop().clone()));
                     let used = uses.fetch_add(1, Ordering::Relaxed);
                     (0..used).for_each(|_| core.get().count_poll());
-                    let (slot, index) = core.get().claim_or_grow().unwrap();
-                    core.get().release_slot(slot.block_at(index), index);
+                    let slot = core.get().claim_or_grow().unwrap();
+                    core.get().release_slot(slot);
                     core.get().close();
                     assert!(claim.get().is_none());
                 }
@@ -346,13 +346,13 @@ fn a_core_belongs_to_one_executor_at_a_time() {
 #[test]
 #[cfg(feature = "alloc")]
 fn an_idle_core_is_taken_once() {
-    use crate::executor::core::Core;
-    use crate::task::heap::IdleCores;
+    use crate::executor::idle::Idle;
+    use crate::executor::shared::Shared;
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(6);
     model.check(|| {
-        let idle = leak(IdleCores::new());
-        let cores = [leak(Core::new()), leak(Core::new())];
+        let idle = leak(Idle::new());
+        let cores = [leak(Shared::new()), leak(Shared::new())];
         for core in cores {
             idle.get().put(core.get());
         }

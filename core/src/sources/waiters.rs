@@ -11,6 +11,11 @@ use core::task::Waker;
 use super::{Direction, Readiness};
 use crate::task::wake_quietly;
 
+#[cfg(feature = "alloc")]
+mod crowd;
+#[cfg(feature = "alloc")]
+use crowd::{Crowd, Drained};
+
 /// Which waiter it is, of those that wait for the same direction of a source.
 ///
 /// A future that waits has an identity of its own, so that it can be taken out when it is given up.
@@ -64,6 +69,10 @@ impl WaiterId {
 /// The first of each direction has its place in here. All others lie on the heap, in the order in which
 /// they came.
 ///
+/// Of those without an identity, which leave their wakers behind when they give up, more than some thirty of one
+/// direction are woken now and then, for nothing: whoever still waits comes back, the others are gone. It costs those
+/// who wait a wake for as many that have given up as there are of them, and many who really wait are left in peace.
+///
 /// Without feature `alloc` there is only that one place. An [`Operation`](super::Operation) that finds it
 /// taken waits elsewhere, without a limit to their number, and looks again at every event. What is only
 /// polled takes the place in any case, and the one that had it is woken, so that nobody is left behind; but
@@ -86,13 +95,9 @@ struct First {
     id: Cell<WaiterId>,
 }
 
-/// All but the first ones, in the order in which they came. In a box, since a row has room for one pointer.
+/// All but the first ones. In a box, since a row has room for one pointer.
 #[cfg(feature = "alloc")]
-#[allow(
-    clippy::box_collection,
-    reason = "a row has room for a single pointer, and few sources have others"
-)]
-type Others = Box<Vec<Waiter>>;
+type Others = Box<Crowd>;
 
 #[cfg(feature = "alloc")]
 struct Waiter {
@@ -101,25 +106,40 @@ struct Waiter {
     waker: Waker,
 }
 
-/// The waker that was in a waiter's place before. To be [let go](Former::let_go) once nothing is
-/// borrowed any more.
-#[derive(Debug, Default)]
+/// The waker that was in a waiter's place before, and those who were too many. To be [let go](Former::let_go) once
+/// nothing is borrowed any more.
+#[derive(Default)]
 #[must_use = "to be let go outside of a borrow"]
 pub struct Former {
     waker: Option<Waker>,
     /// It is another waiter's, which has lost its place.
     displaced: bool,
+    #[cfg(feature = "alloc")]
+    drained: Option<Box<Drained>>,
 }
 
 impl Former {
     /// Drops the waker, after waking it if it has lost its place to another one.
     #[inline]
     pub fn let_go(self) {
+        #[cfg(feature = "alloc")]
+        if let Some(drained) = self.drained {
+            drained.wake();
+        }
         if let Some(waker) = self.waker {
             if self.displaced {
                 wake_quietly(waker);
             }
         }
+    }
+}
+
+impl fmt::Debug for Former {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Former")
+            .field("waker", &self.waker)
+            .field("displaced", &self.displaced)
+            .finish_non_exhaustive()
     }
 }
 
@@ -150,8 +170,8 @@ impl Wakeups {
             wake_quietly(writer);
         }
         #[cfg(feature = "alloc")]
-        if let Some(more) = self.more {
-            wake_all(*more);
+        if let Some(mut more) = self.more {
+            wake_all(&mut more);
         }
         #[cfg(not(feature = "alloc"))]
         if self.crowd {
@@ -163,7 +183,7 @@ impl Wakeups {
     pub fn len(&self) -> usize {
         let firsts = usize::from(self.reader.is_some()) + usize::from(self.writer.is_some());
         #[cfg(feature = "alloc")]
-        return firsts + self.more.as_ref().map_or(0, |more| more.len());
+        return firsts + self.more.as_ref().map_or(0, |more| more.list.len());
         #[cfg(not(feature = "alloc"))]
         return firsts;
     }
@@ -184,8 +204,8 @@ impl fmt::Debug for Wakeups {
 #[cfg(feature = "alloc")]
 #[cold]
 #[inline(never)]
-fn wake_all(waiters: Vec<Waiter>) {
-    for waiter in waiters {
+fn wake_all(waiters: &mut Crowd) {
+    for waiter in waiters.list.drain(..) {
         wake_quietly(waiter.waker);
     }
 }
@@ -261,7 +281,7 @@ impl Waiters {
     ) -> Former {
         let own = |waker| Former {
             waker: Some(waker),
-            displaced: false,
+            ..Former::default()
         };
         if is_same(first.id.get(), &there, id, &waker) {
             first.waker.set(Some(waker));
@@ -271,18 +291,25 @@ impl Waiters {
         {
             first.waker.set(Some(there));
             let mut more = self.more.take().unwrap_or_default();
-            let known = more.iter_mut().find(|other| {
+            let known = more.list.iter_mut().find(|other| {
                 other.direction == direction && is_same(other.id, &other.waker, id, &waker)
             });
             let former = match known {
                 Some(known) => own(core::mem::replace(&mut known.waker, waker)),
                 None => {
-                    more.push(Waiter {
+                    let drained = match id {
+                        WaiterId::ANONYMOUS => more.make_room(direction, &waker),
+                        _ => None,
+                    };
+                    more.list.push(Waiter {
                         direction,
                         id,
                         waker,
                     });
-                    Former::default()
+                    Former {
+                        drained,
+                        ..Former::default()
+                    }
                 }
             };
             self.more.set(Some(more));
@@ -321,7 +348,7 @@ impl Waiters {
         if !is_first {
             let more = self.more.take();
             let known = more.as_ref().is_some_and(|more| {
-                let mut more = more.iter();
+                let mut more = more.list.iter();
                 more.any(|other| other.direction == direction && is(other.id, &other.waker))
             });
             self.more.set(more);
@@ -340,7 +367,7 @@ impl Waiters {
         if !is_first {
             let more = self.more.take();
             let is = |other: &Waiter| other.direction == direction && other.id == id;
-            let waits = more.as_ref().is_some_and(|more| more.iter().any(is));
+            let waits = more.as_ref().is_some_and(|more| more.list.iter().any(is));
             self.more.set(more);
             return waits;
         }
@@ -366,9 +393,10 @@ impl Waiters {
         {
             let mut more = self.more.take()?;
             let at = more
+                .list
                 .iter()
                 .position(|other| other.direction == direction && other.id == id);
-            let waker = at.map(|at| more.remove(at).waker);
+            let waker = at.map(|at| more.list.remove(at).waker);
             self.keep(more);
             waker
         }
@@ -383,6 +411,17 @@ impl Waiters {
         let empty = waker.is_none();
         first.waker.set(waker);
         empty
+    }
+
+    /// Takes out all, and forgets how many there were: for the end of a source.
+    pub(super) fn close(&self) -> Wakeups {
+        let wakeups = self.take_firsts(Readiness::ALL);
+        #[cfg(feature = "alloc")]
+        let wakeups = Wakeups {
+            more: self.more.take(),
+            ..wakeups
+        };
+        wakeups
     }
 
     /// Takes out all who wait for something that `ready` has.
@@ -454,15 +493,15 @@ impl Waiters {
         }
         let mut wakeups = self.take_firsts(ready);
         let is_ready = |waiter: &Waiter| ready.intersects(waiter.direction.mask());
-        if more.iter().all(is_ready) {
+        if !more.is_known() && more.list.iter().all(is_ready) {
             wakeups.more = Some(more);
             return wakeups;
         }
-        let (taken, left): (Vec<_>, Vec<_>) = more.drain(..).partition(is_ready);
-        *more = left;
+        let (taken, left): (Vec<_>, Vec<_>) = more.list.drain(..).partition(is_ready);
+        more.list = left;
         self.keep(more);
         if !taken.is_empty() {
-            wakeups.more = Some(Box::new(taken));
+            wakeups.more = Some(Box::new(Crowd::of(taken)));
         }
         wakeups
     }
@@ -492,9 +531,12 @@ impl Waiters {
     fn move_up(&self, direction: Direction) {
         #[cfg(feature = "alloc")]
         if let Some(mut more) = self.more.take() {
-            let next = more.iter().position(|other| other.direction == direction);
+            let next = more
+                .list
+                .iter()
+                .position(|other| other.direction == direction);
             if let Some(next) = next {
-                let next = more.remove(next);
+                let next = more.list.remove(next);
                 let first = self.first(direction);
                 first.id.set(next.id);
                 first.waker.set(Some(next.waker));
@@ -522,7 +564,7 @@ impl Wakeups {
             return;
         }
         #[cfg(feature = "alloc")]
-        self.more.get_or_insert_default().push(Waiter {
+        self.more.get_or_insert_default().list.push(Waiter {
             direction,
             id,
             waker,

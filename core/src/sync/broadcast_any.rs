@@ -13,6 +13,7 @@ pub use receiver::{Receiver, RecvStream};
 pub use sender::{Sender, WeakSender};
 
 use super::channel::SendError;
+use super::maybe::MaybeCell;
 use super::scope::Scope;
 use super::wait_list::{Access, Until, Wait, WaitList};
 use crate::shim::Cell;
@@ -48,7 +49,7 @@ pub struct Broadcast<T, A: Slots<T>, S: Scope>(
 /// A place for a message.
 #[doc(hidden)]
 pub struct Slot<T> {
-    message: ValueCell<Option<T>>,
+    message: MaybeCell<T>,
     /// How many have not received it yet.
     left: ValueCell<usize>,
 }
@@ -56,7 +57,7 @@ pub struct Slot<T> {
 impl<T> Slot<T> {
     const fn new() -> Self {
         Self {
-            message: ValueCell::new(None),
+            message: MaybeCell::new(),
             left: ValueCell::new(0),
         }
     }
@@ -75,7 +76,7 @@ impl<T> Slot<T> {
         struct Back<'a, T>(&'a Slot<T>, Option<T>);
         impl<T> Drop for Back<'_, T> {
             fn drop(&mut self) {
-                self.0.message.set(self.1.take());
+                self.0.message.replace(self.1.take());
             }
         }
         let back = Back(self, self.message.take());

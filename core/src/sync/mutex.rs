@@ -9,7 +9,7 @@ use core::ptr::NonNull;
 
 use super::Shared;
 use super::scope::Scope;
-use super::semaphore::Permits;
+use super::semaphore::{One, Permits};
 
 /// A value that one task has at a time, also across an `.await`.
 ///
@@ -38,7 +38,7 @@ use super::semaphore::Permits;
 /// | `lock`, `lock_owned` | yes, FIFO | no |
 /// | `try_lock`, dropping the guard | no | yes, if [`Shared`] |
 pub struct Mutex<T: ?Sized, S: Scope = Shared> {
-    permits: Permits<S>,
+    permits: Permits<S, One>,
     value: UnsafeCell<T>,
 }
 
@@ -289,7 +289,7 @@ impl<'a, T: ?Sized, S: Scope> MutexGuard<'a, T, S> {
 pub struct MappedMutexGuard<'a, T: ?Sized, S: Scope = Shared> {
     /// Of the mutex that the permit is of.
     value: NonNull<T>,
-    permits: &'a Permits<S>,
+    permits: &'a Permits<S, One>,
     _value: PhantomData<&'a mut T>,
 }
 

@@ -10,7 +10,7 @@ use core::fmt;
 use super::Shared;
 use super::mutex::TryLockError;
 use super::scope::Scope;
-use super::semaphore::{MAX_PERMITS, Permits};
+use super::semaphore::{MAX_PERMITS, Permits, Usual};
 
 pub use guard::{RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard};
 #[cfg(feature = "alloc")]
@@ -18,6 +18,13 @@ pub use owned::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 
 /// All that there are: what a writer takes, while a reader takes one.
 const ALL: usize = MAX_PERMITS;
+
+/// Of a lock that nobody has.
+pub(super) struct All;
+
+impl Usual for All {
+    const PERMITS: usize = ALL;
+}
 
 /// A value that many tasks look at or one task changes, also across an `.await`.
 ///
@@ -45,7 +52,7 @@ const ALL: usize = MAX_PERMITS;
 /// | `read`, `write` | yes, FIFO | no |
 /// | `try_read`, `try_write`, dropping a guard | no | yes, if [`Shared`] |
 pub struct RwLock<T: ?Sized, S: Scope = Shared> {
-    permits: Permits<S>,
+    permits: Permits<S, All>,
     value: UnsafeCell<T>,
 }
 

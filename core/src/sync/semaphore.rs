@@ -1,6 +1,7 @@
 //! A semaphore, and the permits that locks are made of.
 
 use core::fmt;
+use core::marker::PhantomData;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
@@ -19,24 +20,56 @@ mod permit;
 pub use permit::OwnedSemaphorePermit;
 pub use permit::SemaphorePermit;
 
+/// How many permits something has while nobody has any of them.
+pub(super) trait Usual {
+    const PERMITS: usize;
+}
+
+/// What a semaphore has is known at run time only.
+pub(super) struct Zero;
+
+impl Usual for Zero {
+    const PERMITS: usize = 0;
+}
+
+/// What only one can have.
+pub(super) struct One;
+
+impl Usual for One {
+    const PERMITS: usize = 1;
+}
+
 /// How many permits there are, and who waits for how many of them.
 ///
 /// Permits go to waiters in the order in which they came; as long as somebody waits, nobody who comes
 /// later gets any.
-pub(super) struct Permits<S: Scope>(WaitList<S, State, usize>);
+///
+/// All zero bits while as many as [usual](Usual) are free, so that a static lock lies in `.bss`, whatever else is in it.
+pub(super) struct Permits<S: Scope, U: Usual>(WaitList<S, State<U>, usize>);
 
-struct State {
-    /// Not given to anybody. Not enough for the first who waits, if somebody does.
-    free: Cell<usize>,
+pub(super) struct State<U: Usual> {
+    /// How many more than usual are not given to anybody. Not enough for the first who waits, if somebody does.
+    beyond: Cell<usize>,
     closed: Cell<bool>,
+    _usual: PhantomData<fn() -> U>,
 }
 
-type View<'a> = Access<'a, State, usize, 1>;
+type View<'a, U> = Access<'a, State<U>, usize, 1>;
 
-impl State {
+impl<U: Usual> State<U> {
+    #[inline]
+    fn free(&self) -> usize {
+        self.beyond.get().wrapping_add(U::PERMITS)
+    }
+
+    #[inline]
+    fn set_free(&self, permits: usize) {
+        self.beyond.set(permits.wrapping_sub(U::PERMITS));
+    }
+
     #[inline]
     fn give(&self, permits: usize) {
-        self.free.set(self.free.get() + permits);
+        self.set_free(self.free() + permits);
     }
 
     #[inline]
@@ -44,17 +77,17 @@ impl State {
         if self.closed.get() {
             return Err(TryAcquireError::Closed);
         }
-        let free = self.free.get();
+        let free = self.free();
         if free < permits {
             return Err(TryAcquireError::NoPermits);
         }
-        self.free.set(free - permits);
+        self.set_free(free - permits);
         Ok(())
     }
 }
 
 #[inline]
-fn try_take(view: &View<'_>, permits: usize) -> Result<(), TryAcquireError> {
+fn try_take<U: Usual>(view: &View<'_, U>, permits: usize) -> Result<(), TryAcquireError> {
     if permits > 0 && !view.is_empty(0) && !view.value().closed.get() {
         return Err(TryAcquireError::NoPermits);
     }
@@ -63,29 +96,30 @@ fn try_take(view: &View<'_>, permits: usize) -> Result<(), TryAcquireError> {
 
 /// Gives what is free to the first who waits, if it is enough.
 #[inline]
-fn grant(view: &View<'_>) -> Option<core::task::Waker> {
+fn grant<U: Usual>(view: &View<'_, U>) -> Option<core::task::Waker> {
     let permits = view.first(0)?;
-    let free = view.value().free.get();
+    let free = view.value().free();
     if free < permits {
         return None;
     }
-    view.value().free.set(free - permits);
+    view.value().set_free(free - permits);
     view.take_first(0)
 }
 
-impl<S: Scope> Permits<S> {
+impl<S: Scope, U: Usual> Permits<S, U> {
     crate::shim::const_unless_loom! {
         pub(super) fn new(permits: usize) -> Self {
             Self(WaitList::with_value(State {
-                free: Cell::new(permits),
+                beyond: Cell::new(permits.wrapping_sub(U::PERMITS)),
                 closed: Cell::new(false),
+                _usual: PhantomData,
             }))
         }
     }
 
     #[inline]
     pub(super) fn free(&self) -> usize {
-        self.0.with(|view| view.value().free.get())
+        self.0.with(|view| view.value().free())
     }
 
     #[inline]
@@ -94,7 +128,7 @@ impl<S: Scope> Permits<S> {
     }
 
     #[inline]
-    pub(super) fn acquire(&self, permits: usize) -> Acquire<'_, S> {
+    pub(super) fn acquire(&self, permits: usize) -> Acquire<'_, S, U> {
         Acquire {
             wait: Wait::new(&self.0, permits),
         }
@@ -102,9 +136,9 @@ impl<S: Scope> Permits<S> {
 
     /// [`acquire`](Self::acquire), and what is made of the permits then.
     #[inline]
-    pub(super) fn acquire_then<F, U>(&self, permits: usize, finish: F) -> AcquireThen<'_, S, F>
+    pub(super) fn acquire_then<F, T>(&self, permits: usize, finish: F) -> AcquireThen<'_, S, U, F>
     where
-        F: Fn(Result<(), AcquireError>) -> U,
+        F: Fn(Result<(), AcquireError>) -> T,
     {
         AcquireThen {
             acquire: self.acquire(permits),
@@ -120,7 +154,7 @@ impl<S: Scope> Permits<S> {
     pub(super) fn add(&self, permits: usize) {
         let fits = self.0.with(|view| {
             // Those that are out may be too many already; the limit leaves room for them.
-            let fits = permits <= MAX_PERMITS.saturating_sub(view.value().free.get());
+            let fits = permits <= MAX_PERMITS.saturating_sub(view.value().free());
             if fits {
                 view.value().give(permits);
             }
@@ -145,9 +179,9 @@ impl<S: Scope> Permits<S> {
     /// Takes up to so many of the free permits away for ever.
     fn forget(&self, permits: usize) -> usize {
         self.0.with(|view| {
-            let free = view.value().free.get();
+            let free = view.value().free();
             let gone = free.min(permits);
-            view.value().free.set(free - gone);
+            view.value().set_free(free - gone);
             gone
         })
     }
@@ -164,12 +198,12 @@ impl<S: Scope> Permits<S> {
 
 pin_project! {
     /// Waits for permits; they are the caller's once it has ended well.
-    pub(super) struct Acquire<'a, S: Scope> {
+    pub(super) struct Acquire<'a, S: Scope, U: Usual> {
         #[pin]
-        wait: Wait<&'a WaitList<S, State, usize>>,
+        wait: Wait<&'a WaitList<S, State<U>, usize>>,
     }
 
-    impl<S: Scope> PinnedDrop for Acquire<'_, S> {
+    impl<S: Scope, U: Usual> PinnedDrop for Acquire<'_, S, U> {
         #[inline]
         fn drop(this: Pin<&mut Self>) {
             let wait = this.project().wait;
@@ -182,7 +216,7 @@ pin_project! {
 
 /// The end of an [`Acquire`] that has waited.
 #[inline(never)]
-fn give_up<S: Scope>(mut wait: Pin<&mut Wait<&WaitList<S, State, usize>>>) {
+fn give_up<S: Scope, U: Usual>(mut wait: Pin<&mut Wait<&WaitList<S, State<U>, usize>>>) {
     let next = wait.as_mut().cancel_with(|view, state, permits| {
         if state == WaitState::Notified {
             view.value().give(permits);
@@ -198,19 +232,22 @@ fn give_up<S: Scope>(mut wait: Pin<&mut Wait<&WaitList<S, State, usize>>>) {
 /// Wakes one who has got permits, and gives more of them to whoever can have them. Out of line: mostly
 /// nobody waits.
 #[inline(never)]
-fn go_on_granting<S: Scope>(list: &WaitList<S, State, usize>, first: core::task::Waker) {
+fn go_on_granting<S: Scope, U: Usual>(
+    list: &WaitList<S, State<U>, usize>,
+    first: core::task::Waker,
+) {
     wake_quietly(first);
     grant_more(list);
 }
 
 /// Gives permits to whoever can have them.
-fn grant_more<S: Scope>(list: &WaitList<S, State, usize>) {
+fn grant_more<S: Scope, U: Usual>(list: &WaitList<S, State<U>, usize>) {
     while let Some(next) = list.with(grant) {
         wake_quietly(next);
     }
 }
 
-impl<S: Scope> Future for Acquire<'_, S> {
+impl<S: Scope, U: Usual> Future for Acquire<'_, S, U> {
     type Output = Result<(), AcquireError>;
 
     /// Draws from the budget of the poll that is under way: a lock that is free each time is one of those
@@ -238,8 +275,8 @@ impl<S: Scope> Future for Acquire<'_, S> {
 
 /// The poll of an [`Acquire`] that does not find its permits free at once.
 #[inline(never)]
-fn poll_queue<S: Scope>(
-    mut wait: Pin<&mut Wait<&WaitList<S, State, usize>>>,
+fn poll_queue<S: Scope, U: Usual>(
+    mut wait: Pin<&mut Wait<&WaitList<S, State<U>, usize>>>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), AcquireError>> {
     let permits = wait.as_mut().data();
@@ -258,21 +295,21 @@ fn poll_queue<S: Scope>(
 pin_project! {
     /// Waits for permits and makes something of them. One future, not one in another: that is what a lock
     /// costs most.
-    pub(super) struct AcquireThen<'a, S: Scope, F> {
+    pub(super) struct AcquireThen<'a, S: Scope, U: Usual, F> {
         #[pin]
-        acquire: Acquire<'a, S>,
+        acquire: Acquire<'a, S, U>,
         finish: F,
     }
 }
 
-impl<S: Scope, F, U> Future for AcquireThen<'_, S, F>
+impl<S: Scope, U: Usual, F, T> Future for AcquireThen<'_, S, U, F>
 where
-    F: Fn(Result<(), AcquireError>) -> U,
+    F: Fn(Result<(), AcquireError>) -> T,
 {
-    type Output = U;
+    type Output = T;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<U> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let this = self.project();
         let acquired = ready!(this.acquire.poll(cx));
         Poll::Ready((this.finish)(acquired))
@@ -303,7 +340,7 @@ pub(super) const MAX_PERMITS: usize = usize::MAX >> 3;
 /// |---|---|---|
 /// | `acquire`, `acquire_many`, `acquire_owned`, … | yes, FIFO | no |
 /// | `try_acquire`, …, `add_permits`, `close`, dropping a permit | no | yes, if [`Shared`] |
-pub struct Semaphore<S: Scope = Shared>(Permits<S>);
+pub struct Semaphore<S: Scope = Shared>(Permits<S, Zero>);
 
 impl<S: Scope> Semaphore<S> {
     /// The largest number of permits that a semaphore can have.

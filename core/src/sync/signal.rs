@@ -1,9 +1,9 @@
 //! The latest of a number of values.
 
-use core::cell::Cell as ValueCell;
 use core::fmt;
 
 use super::Shared;
+use super::maybe::MaybeCell;
 use super::scope::Scope;
 use super::wait_list::{Access, Until, Wait, WaitList};
 use crate::task::wake_quietly;
@@ -37,7 +37,7 @@ use crate::task::wake_quietly;
 /// |---|---|---|
 /// | `wait` | yes, FIFO | no |
 /// | `signal`, `try_take`, `reset`, `signaled` | no | yes, if [`Shared`] |
-pub struct Signal<T, S: Scope = Shared>(WaitList<S, ValueCell<Option<T>>>);
+pub struct Signal<T, S: Scope = Shared>(WaitList<S, MaybeCell<T>>);
 
 impl<T, S: Scope> Signal<T, S> {
     crate::shim::const_unless_loom! {
@@ -50,7 +50,7 @@ impl<T, S: Scope> Signal<T, S> {
         /// static TEMPERATURE: Signal<i16> = Signal::new();
         /// ```
         pub fn new() -> Self {
-            Self(WaitList::with_value(ValueCell::new(None)))
+            Self(WaitList::with_value(MaybeCell::new()))
         }
     }
 
@@ -95,7 +95,7 @@ impl<T, S: Scope> Signal<T, S> {
     /// Dropped before its end, it has taken nothing; the value goes to the next.
     #[inline]
     pub fn wait(&self) -> impl Future<Output = T> {
-        let take = |view: &Access<'_, ValueCell<Option<T>>, (), 1>| view.value().take();
+        let take = |view: &Access<'_, MaybeCell<T>, (), 1>| view.value().take();
         Until::<Wait<_, 0, 1>, _, _>::new(&self.0, (), take, |_, value| value)
     }
 

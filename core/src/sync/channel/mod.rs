@@ -489,8 +489,10 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     /// assert_eq!(channel.capacity(), 3);
     /// ```
     pub fn capacity(&self) -> usize {
-        self.0
-            .with(|view| view.value().buffer.capacity() - view.value().taken.get())
+        self.0.with(|view| {
+            let state = view.value();
+            state.buffer.capacity() - state.taken.get()
+        })
     }
 
     /// Returns how many messages there is room for altogether.

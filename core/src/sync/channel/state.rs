@@ -9,8 +9,7 @@ use crate::task::wake_quietly;
 
 pub(in crate::sync) struct State<B> {
     pub(super) buffer: B,
-    /// Places that somebody has taken or been given, or that a message is in. Not those that are free: all
-    /// zero at the beginning, a static lies in `.bss`.
+    /// Places that somebody has taken or been given, or that a message is in; so that all is zero bits at first.
     pub(super) taken: Cell<usize>,
     /// Handles that send.
     pub(super) senders: Cell<usize>,
