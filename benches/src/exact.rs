@@ -75,7 +75,9 @@ pub fn instructions(runtime: &str, name: &str, ops: u64, without: Option<&str>) 
         let out = Scratch::new();
         let done = Command::new("valgrind")
             .args(["--tool=callgrind", &out.option("--callgrind-out-file=")])
+            // The option for a function turns the collection off at the start.
             .args(without.map(|pattern| format!("--toggle-collect={pattern}")))
+            .args(without.map(|_| "--collect-atstart=yes"))
             .arg(std::env::current_exe()?)
             .args(["one", runtime, name, "--warmup", "1"])
             .args(["--rounds", &rounds.to_string(), "--ops", &ops.to_string()])
