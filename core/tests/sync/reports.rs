@@ -219,7 +219,7 @@ both_scopes! {
     }
 
     fn a_destructor_of_what_a_lock_holds_may_use_the_lock() {
-        let mutex = Owner::new(Mutex::new(None::<Box<dyn std::any::Any>>));
+        let mutex = Rc::new(Mutex::new(None::<Box<dyn std::any::Any>>));
         let inner = mutex.clone();
         let seen = Rc::new(Cell::new(false));
         let tell = seen.clone();
@@ -321,7 +321,8 @@ both_scopes! {
         channel.try_send(2).unwrap();
         let (mut a, mut b) = (waiting(channel.send(3)), waiting(channel.send(4)));
         channel.clear();
-        (a.woken().unwrap(), b.woken().unwrap());
+        a.woken().unwrap();
+        b.woken().unwrap();
         assert_eq!(channel.try_recv(), Ok(3));
     }
 
@@ -489,7 +490,7 @@ both_scopes! {
     }
 
     fn a_signal_may_be_signalled_by_the_value_that_it_drops() {
-        let signal = Owner::new(Signal::<OnDrop<Box<dyn FnMut()>>>::new());
+        let signal = Rc::new(Signal::<OnDrop<Box<dyn FnMut()>>>::new());
         let inner = signal.clone();
         let nothing: Box<dyn FnMut()> = Box::new(|| ());
         let mut spare = Some(OnDrop(nothing));

@@ -60,7 +60,8 @@ pub(super) fn cancel<S: Scope>(flag: &CancellationFlag<S>) {
 ///
 /// As that of `tokio-util`. Clones are the same token: all are cancelled together. A
 /// [child](Self::child_token) is cancelled with its parent, and by itself without it. A token that
-/// is dropped cancels nothing; for that there is [`drop_guard`](Self::drop_guard).
+/// is dropped cancels nothing; for that there is [`drop_guard`](Self::drop_guard). A child keeps the memory of
+/// its parent, so that it hears of it also when the parent's clones have all gone.
 ///
 /// ```
 /// # use polliwog_core as polliwog;
