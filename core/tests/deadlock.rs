@@ -92,10 +92,11 @@ fn a_set_of_several_executors_keeps_what_runs() {
         while let Some(end) = timeout(LONG, set.join_next()).await.expect("no wait") {
             ends.push(end);
         }
-        assert!(matches!(
-            ends[..],
-            [Err(JoinError::NotRunning), Ok(1), Ok(1)]
-        ));
+        // In whichever order: on a busy machine the sleeps may be over first.
+        let never = |end: &&Result<_, _>| matches!(end, Err(JoinError::NotRunning));
+        assert_eq!(ends.iter().filter(never).count(), 1, "{ends:?}");
+        let outputs: Vec<_> = ends.iter().flatten().collect();
+        assert_eq!(outputs, [&1, &1]);
     });
     assert_eq!(one.run_until_stalled().unwrap(), 1);
 }
