@@ -206,7 +206,7 @@ impl Spawner {
     ///
     /// # Errors
     ///
-    /// As [`spawn`](Self::spawn). [`SpawnErrorKind::NoBodies`] if the pool is not the one that
+    /// As [`spawn`](Self::spawn). [`SpawnErrorKind::OtherPool`] if the pool is not the one that
     /// this executor was made with.
     pub fn spawn_in<F, const N: usize, const BYTES: usize>(
         &self,
@@ -310,7 +310,7 @@ impl Spawner {
     ) -> Result<Room<F, Bytes>, SpawnErrorKind> {
         const { TaskPool::<N, BYTES>::assert_fits::<F>() };
         if !ptr::eq(pool.shared(), self.executor.shared()) {
-            return Err(SpawnErrorKind::NoBodies);
+            return Err(SpawnErrorKind::OtherPool);
         }
         self.room_in_bytes()
     }
