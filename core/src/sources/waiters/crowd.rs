@@ -36,7 +36,7 @@ type Probes = Shared<Vec<Waker>>;
 
 /// All but the first of each direction, in the order in which they came.
 #[derive(Default)]
-pub(super) struct Crowd {
+pub(in crate::sources) struct Crowd {
     pub(super) list: Vec<Waiter>,
     /// There once a crowd has been woken.
     bounds: [Option<Box<Bound>>; 2],
@@ -53,7 +53,7 @@ struct Bound {
 }
 
 /// Those who are to be woken because they were too many.
-pub(super) struct Drained {
+pub(in crate::sources) struct Drained {
     list: Vec<Waiter>,
     probes: Option<Probes>,
     /// Former probes, which are to be dropped where nothing is borrowed.

@@ -76,3 +76,9 @@ counted!(
     fetch_or(bits: usize, order: Ordering) -> usize;
     fetch_and(bits: usize, order: Ordering) -> usize;
 );
+
+/// Sets bits and returns what there was before.
+#[inline]
+pub(crate) fn set_bits(word: &AtomicUsize, bits: usize, order: Ordering) -> usize {
+    word.fetch_or(bits, order)
+}
