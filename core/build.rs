@@ -1,5 +1,6 @@
-//! Names three kinds of builds: cfg `lean`, for which the core is at its leanest, cfg `threads`, where
-//! threads can be told apart, and cfg `cortex_m`, for that machine.
+//! Names kinds of builds: cfg `lean`, for which the core is at its leanest; `threads`, where threads can be told
+//! apart; `cortex_m`, for that machine; `seeded`, where the order of tasks can be drawn; `levels`, where interrupt
+//! handlers may run executors.
 
 use std::env;
 
@@ -18,6 +19,15 @@ fn main() {
     }
     if !bare || has("STD") {
         println!("cargo::rustc-cfg=threads");
+    }
+    println!("cargo::rustc-check-cfg=cfg(seeded)");
+    if has("STD") || has("SIMULATION") {
+        println!("cargo::rustc-cfg=seeded");
+    }
+    // Loom's models use the heap.
+    println!("cargo::rustc-check-cfg=cfg(levels)");
+    if has("INTERRUPT_EXECUTORS") && env::var_os("CARGO_CFG_LOOM").is_none() {
+        println!("cargo::rustc-cfg=levels");
     }
     // One core, no threads, no heap: interrupt handlers are all there is beside the executor. And
     // nothing that is only there for its extras.

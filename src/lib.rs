@@ -149,6 +149,7 @@
 //! | `edge-nal` | the traits of `edge-nal` for that |
 //! | `tokio` | tokio's I/O traits for streams and files, without tokio's runtime |
 //! | `hyper` | hyper's I/O traits for streams; an executor and a timer for it, `polliwog::hyper` |
+//! | `hyper-util` | a connector for hyper-util's client |
 //!
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -183,12 +184,14 @@ pub use polliwog_mio as mio;
 #[cfg(feature = "spin")]
 pub use polliwog_spin as spin;
 
+#[cfg(all(feature = "mio", unix))]
+pub use polliwog_mio::AsyncFd;
 #[cfg(all(feature = "mio", any(unix, windows)))]
 pub use polliwog_mio::process;
 #[cfg(feature = "mio")]
 pub use polliwog_mio::{
-    BlockingError, BlockingHandle, Cluster, Runtime, Trigger, UserEvent, block_on, cluster, fs,
-    net, signal, spawn_blocking,
+    BlockingError, BlockingHandle, Cluster, Registered, Runtime, Trigger, UserEvent, block_on,
+    cluster, fs, net, signal, spawn_blocking,
 };
 #[cfg(all(feature = "spin", not(feature = "mio")))]
 pub use polliwog_spin::{Runtime, block_on, net};
@@ -222,6 +225,15 @@ pub mod io {
     pub use polliwog_mio::io::*;
     #[cfg(feature = "spin")]
     pub use polliwog_spin::io::*;
+}
+
+/// What hyper needs: an executor and a timer; and with feature `hyper-util` and `mio` a connector for hyper-util's
+/// client.
+#[cfg(feature = "hyper")]
+pub mod hyper {
+    pub use polliwog_core::hyper::*;
+    #[cfg(all(feature = "mio", feature = "hyper-util"))]
+    pub use polliwog_mio::hyper::*;
 }
 
 /// Time: instants, sleeping, intervals and timeouts; and with `mio` a clock that tests can

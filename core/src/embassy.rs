@@ -23,23 +23,21 @@
 //! and again until it is due: it ends in time, but burns the processor. On bare metal, and on a level
 //! or in a reactor that has no clock, nobody knows the time: to ask for it panics.
 
-use core::cell::UnsafeCell;
-use core::mem::MaybeUninit;
-use core::pin::Pin;
-use core::ptr;
-#[cfg(not(lean))]
-use core::task::Context;
 use core::task::Waker;
 
 use embassy_time_driver::{Driver, TICK_HZ};
 
-use crate::Instant;
 use crate::executor::context;
-use crate::executor::core::Core;
-use crate::shim::Cell;
-use crate::task::ready::Block;
-use crate::task::waker;
-use crate::time::{TimerNode, TimerQueue};
+use crate::executor::shared::Shared;
+use crate::time::instant::Instant;
+
+#[cfg_attr(lean, path = "embassy/single.rs")]
+#[cfg_attr(not(lean), path = "embassy/multi.rs")]
+mod of_task;
+pub(crate) mod timers;
+
+pub(crate) use of_task::give_timers;
+use timers::PLACES;
 
 const NANOS_PER_SECOND: u128 = 1_000_000_000;
 
@@ -69,7 +67,7 @@ impl Driver for PolliwogDriver {
         if core.is_due(at) {
             return waker.wake_by_ref();
         }
-        core.foreign.schedule(core, at, waker);
+        schedule(core, at, waker);
     }
 }
 
@@ -105,174 +103,42 @@ fn instant(ticks: u64) -> Instant {
     Instant::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-/// How many foreign wakers can wait without an allocator, and the step in which there are more
-/// with one.
-const PLACES: usize = 16;
-
-/// A timer in static memory, of which nothing lies in flash: all-zero until it is used.
-pub(crate) struct TaskTimer {
-    made: Cell<bool>,
-    node: UnsafeCell<MaybeUninit<TimerNode>>,
-}
-
-impl TaskTimer {
-    pub(crate) const fn new() -> Self {
-        Self {
-            made: Cell::new(false),
-            node: UnsafeCell::new(MaybeUninit::zeroed()),
+/// Has a waker be woken at an instant.
+fn schedule(shared: &'static Shared, at: Instant, waker: &Waker) {
+    let queue = &shared.timers;
+    if let Some(timer) = of_task::timer(shared, waker) {
+        let node = timer.get();
+        if !node.is_linked() {
+            of_task::start(queue, node, at, waker);
+        } else if at < node.deadline() {
+            queue.schedule(node, at);
         }
+        return;
     }
-
-    /// The timer, made when it is first needed. Executor's thread.
-    fn get(&'static self) -> Pin<&'static TimerNode> {
-        let place = self.node.get();
-        if !self.made.replace(true) {
-            // SAFETY: the executor's thread alone comes here (S5), and nobody refers to the node yet.
-            unsafe { (*place).write(TimerNode::new(Instant::MAX)) };
-        }
-        // SAFETY: it has been written, and is only shared from then on.
-        Pin::static_ref(unsafe { (*place).assume_init_ref() })
-    }
-
-    /// The timer, if it waits.
-    fn linked(&'static self) -> Option<Pin<&'static TimerNode>> {
-        let node = self.made.get().then(|| self.get())?;
-        node.is_linked().then_some(node)
-    }
-}
-
-/// The timers of an executor that lie in no future of ours.
-pub(crate) struct ForeignTimers {
-    first: Group,
-    /// Those of the tasks, where there is one block of them. `None`, which is all zero: an empty slice is not,
-    /// and the whole pool would lie in flash.
-    #[cfg(lean)]
-    tasks: Cell<Option<&'static [TaskTimer]>>,
-}
-
-struct Group {
-    timers: [TaskTimer; PLACES],
-    next: Cell<*const Group>,
-}
-
-impl Group {
-    const fn new() -> Self {
-        Self {
-            timers: [const { TaskTimer::new() }; PLACES],
-            next: Cell::new(ptr::null()),
-        }
-    }
-}
-
-impl ForeignTimers {
-    pub(crate) const fn new() -> Self {
-        Self {
-            first: Group::new(),
-            #[cfg(lean)]
-            tasks: Cell::new(None),
-        }
-    }
-
-    /// Gives the tasks of a pool's block their timers, as many as there are slots.
-    pub(crate) fn give_timers(&self, block: *const Block, timers: &'static [TaskTimer]) {
-        #[cfg(not(lean))]
-        // SAFETY: S1.
-        unsafe {
-            (*block).timers.set(timers.as_ptr());
-        }
-        #[cfg(lean)]
-        {
-            let _ = block;
-            self.tasks.set(Some(timers));
-        }
-    }
-
-    fn schedule(&'static self, core: &'static Core, at: Instant, waker: &Waker) {
-        let queue = &core.timers;
-        if let Some(timer) = self.task_timer(core, waker) {
-            let node = timer.get();
-            if !node.is_linked() {
-                start(queue, node, at, waker);
-            } else if at < node.deadline() {
-                queue.schedule(node, at);
-            }
-            return;
-        }
-        let mut free = None;
-        let mut group = &self.first;
-        loop {
-            for timer in &group.timers {
-                match timer.linked() {
-                    None => free = free.or(Some(timer)),
-                    Some(node) if node.wakes(waker) => {
-                        if at < node.deadline() {
-                            queue.schedule(node, at);
-                        }
-                        return;
+    let mut free = None;
+    let mut group = &shared.foreign.first;
+    loop {
+        for timer in &group.timers {
+            match timer.linked() {
+                None => free = free.or(Some(timer)),
+                Some(node) if node.wakes(waker) => {
+                    if at < node.deadline() {
+                        queue.schedule(node, at);
                     }
-                    Some(_) => {}
+                    return;
                 }
-            }
-            // SAFETY: only `grow` sets the link, to a group that is never freed.
-            match unsafe { group.next.get().as_ref() } {
-                Some(next) => group = next,
-                None => break,
+                Some(_) => {}
             }
         }
-        match free.or_else(|| group.grow()) {
-            Some(timer) => start(queue, timer.get(), at, waker),
-            None => full(),
+        // SAFETY: only `grow` sets the link, to a group that is never freed.
+        match unsafe { group.next.get().as_ref() } {
+            Some(next) => group = next,
+            None => break,
         }
     }
-
-    /// The timer of the task that this waker wakes, if it is one of this executor.
-    #[cfg(not(lean))]
-    fn task_timer(&self, core: &Core, waker: &Waker) -> Option<&'static TaskTimer> {
-        let (block, index) = waker::slot(waker)?.place();
-        // SAFETY: S1.
-        let head = unsafe { &*block };
-        if !ptr::eq(head.core(), core) {
-            return None;
-        }
-        #[cfg(feature = "alloc")]
-        if head.timers.get().is_null() {
-            let timers = [const { TaskTimer::new() }; crate::task::ready::SLOTS];
-            // For as long as the block, which is for ever.
-            let timers: &'static [TaskTimer] =
-                alloc::boxed::Box::leak(alloc::boxed::Box::new(timers));
-            head.timers.set(timers.as_ptr());
-        }
-        let timers = head.timers.get();
-        // SAFETY: null without an allocator only if the block is of no pool, and there are no others;
-        // as many as there are slots (S4).
-        (!timers.is_null()).then(|| unsafe { &*timers.add(index) })
-    }
-
-    /// The timer of the task that this waker wakes, if it is one of this executor.
-    #[cfg(lean)]
-    fn task_timer(&self, core: &Core, waker: &Waker) -> Option<&'static TaskTimer> {
-        let index = waker::index_in(core.first_block(), waker)?;
-        self.tasks.get()?.get(index)
-    }
-}
-
-/// Has a timer that is not linked wake `waker` at an instant.
-fn start(queue: &'static TimerQueue, node: Pin<&'static TimerNode>, at: Instant, waker: &Waker) {
-    #[cfg(not(lean))]
-    {
-        queue.schedule(node, at);
-        let _pending = node.poll(&mut Context::from_waker(waker));
-    }
-    #[cfg(lean)]
-    {
-        let waker = waker.clone();
-        // Foreign code may have taken the node meanwhile.
-        if node.is_linked() {
-            waker.wake();
-        } else {
-            node.cancel();
-            queue.insert(node, at, waker);
-        }
+    match free.or_else(|| group.grow()) {
+        Some(timer) => of_task::start(queue, timer.get(), at, waker),
+        None => full(),
     }
 }
 
@@ -282,21 +148,6 @@ fn full() -> ! {
         "{PLACES} wakers that are none of the executor's tasks wait for an embassy_time timer, \
          and without feature `alloc` there is no room for more"
     )
-}
-
-impl Group {
-    /// More timers, for as long as the executor's core lives: for ever.
-    #[cfg(feature = "alloc")]
-    fn grow(&self) -> Option<&'static TaskTimer> {
-        let group: &'static Group = alloc::boxed::Box::leak(alloc::boxed::Box::new(Group::new()));
-        self.next.set(group);
-        group.timers.first()
-    }
-
-    #[cfg(not(feature = "alloc"))]
-    fn grow(&self) -> Option<&'static TaskTimer> {
-        None
-    }
 }
 
 #[cfg(test)]

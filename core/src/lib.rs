@@ -79,7 +79,7 @@ pub mod task;
 pub mod time;
 pub mod unpark;
 
-#[cfg(all(not(loom), feature = "interrupt-executors"))]
+#[cfg(levels)]
 pub use executor::InterruptExecutor;
 pub use executor::{
     ClaimError, EndlessSpawner, Executor, Handle, RunError, SpawnError, SpawnErrorKind, Spawner,
@@ -101,7 +101,7 @@ pub mod __private {
         spawn_site, spawn_site_detached, try_spawn_site, try_spawn_site_detached,
     };
     pub use crate::macros::MaybeDone;
-    pub use crate::task::site::{
+    pub use crate::task::memory::static_site::{
         ArgsOf, Site, SiteBodies, SiteMemory, SiteOf, body_align, body_size, detached_align,
         detached_size, eight, five, four, one, seven, six, three, two,
     };

@@ -4,7 +4,7 @@ use core::fmt;
 use core::task::Waker;
 use core::time::Duration;
 
-use crate::time::Instant;
+use crate::time::instant::Instant;
 
 /// How long a [`Reactor::park`] may wait.
 ///

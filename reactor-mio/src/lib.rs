@@ -37,7 +37,7 @@
 //! | standard input and output | [`io`] |
 //! | other programs | [`process`] |
 //! | Ctrl-C, signals | [`signal`] |
-//! | sources of your own | [`Registered`] |
+//! | sources of your own | [`Registered`], [`AsyncFd`] |
 //! | virtual time in tests | [`time`] |
 //!
 //! [mio]: https://docs.rs/mio
@@ -52,6 +52,8 @@ mod dispatch;
 mod draw;
 mod event;
 pub mod fs;
+#[cfg(feature = "hyper-util")]
+pub mod hyper;
 pub mod io;
 pub mod net;
 #[cfg(any(unix, windows))]
@@ -63,6 +65,8 @@ mod source;
 mod sys;
 pub mod time;
 
+/// What the sockets are made of, for sources of your own: [`Registered`] takes any of its.
+pub use ::mio;
 pub use blocking::{BlockingError, BlockingHandle, spawn_blocking};
 pub use cluster::Cluster;
 pub use event::{Trigger, UserEvent};
@@ -71,4 +75,6 @@ pub use reactor::MioReactor;
 #[doc(hidden)]
 pub use runtime::block_on_paused;
 pub use runtime::{Builder, DEFAULT_MAX_TASKS, Runtime, block_on};
+#[cfg(unix)]
+pub use source::AsyncFd;
 pub use source::Registered;

@@ -233,7 +233,7 @@ impl MioReactor {
     /// Puts a source into the table and into the selector.
     pub(crate) fn register(
         &self,
-        source: &mut impl Source,
+        source: &mut (impl Source + ?Sized),
         interest: Interest,
     ) -> io::Result<(Rc<Page>, Token)> {
         let inner = &*self.inner;
@@ -259,7 +259,7 @@ impl MioReactor {
     /// Changes what a source is watched for.
     pub(crate) fn reregister(
         &self,
-        source: &mut impl Source,
+        source: &mut (impl Source + ?Sized),
         token: Token,
         interest: Interest,
     ) -> io::Result<()> {
@@ -271,7 +271,7 @@ impl MioReactor {
     /// Puts a source back into the selector, which has dropped it.
     pub(crate) fn register_again(
         &self,
-        source: &mut impl Source,
+        source: &mut (impl Source + ?Sized),
         token: Token,
         interest: Interest,
     ) -> io::Result<()> {
@@ -283,7 +283,7 @@ impl MioReactor {
     }
 
     /// Takes a source out of the selector. [`forget`](Self::forget) has to follow.
-    pub(crate) fn deregister(&self, source: &mut impl Source) -> io::Result<()> {
+    pub(crate) fn deregister(&self, source: &mut (impl Source + ?Sized)) -> io::Result<()> {
         self.inner.poll.borrow().registry().deregister(source)
     }
 

@@ -196,3 +196,28 @@ fn a_file_is_one() {
     });
     std::fs::remove_file(path).unwrap();
 }
+
+/// The pipes of a child, and the program's own streams.
+#[cfg(unix)]
+#[test]
+fn pipes_are_streams_of_tokios() {
+    use polliwog_mio::process::Command;
+    use std::process::Stdio;
+    fn reads(_: impl tokio::io::AsyncRead + Unpin) {}
+    reads(polliwog_mio::io::stdin());
+    polliwog_mio::block_on(async {
+        for room in [1, 5, 4096] {
+            let mut cat = Command::new("cat")
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            // Its end closes the pipe.
+            write_two(cat.stdin.take().unwrap()).await;
+            let said = read_all(cat.stdout.take().unwrap(), room).await;
+            assert_eq!(said.unwrap(), b"a frog in a pond");
+            assert!(cat.wait().await.unwrap().success());
+        }
+        write_two(polliwog_mio::io::stderr()).await;
+    });
+}

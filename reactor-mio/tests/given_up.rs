@@ -2,7 +2,7 @@
 //! waker behind, however long nothing happens.
 #![cfg(unix)]
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
@@ -72,6 +72,41 @@ fn waits_for_sockets() {
         give_up!(socket.recv(&mut [0; 4]));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         give_up!(listener.accept());
+    });
+}
+
+/// Reads are known by their wakers alone, and so are the poll functions: they leave some behind, but ever so many of
+/// them no more than a few, and those who wait beside them are not lost.
+#[test]
+fn reads_that_are_given_up_do_not_pile_up() {
+    block_on(async {
+        let (near, far) = connection().await;
+        let (local, _peer) = UnixStream::pair().unwrap();
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let near = std::rc::Rc::new(near);
+        let reader = near.clone();
+        let reader = polliwog_mio::spawn(async move {
+            let mut buf = [0; 4];
+            reader.read_exact(&mut buf).await.map(|()| buf)
+        });
+        polliwog_core::yield_now().await;
+        let mut count = Count::default();
+        for turn in 0..100_000 {
+            count.give_up(near.read(&mut [0; 4]));
+            match turn % 3 {
+                0 => count.give_up(poll_fn(|cx| local.poll_read(cx, &mut [0; 4]))),
+                1 => count.give_up(poll_fn(|cx| socket.poll_recv(cx, &mut [0; 4]))),
+                _ => count.give_up(poll_fn(|cx| socket.poll_recv_ready(cx))),
+            }
+            if turn % 1000 == 0 {
+                let left = count.left();
+                assert!(left <= 3 * 80, "{left} are left after {turn}");
+                count.0.retain(|own| Arc::strong_count(own) > 1);
+                polliwog_core::yield_now().await;
+            }
+        }
+        far.write_all(b"quak").await.unwrap();
+        assert_eq!(&reader.unwrap().await.unwrap().unwrap(), b"quak");
     });
 }
 

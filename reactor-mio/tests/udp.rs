@@ -243,3 +243,141 @@ fn groups_and_options() {
         }
     });
 }
+
+/// All that are there, with their lengths and peers, nothing among them.
+#[test]
+fn many_datagrams_come_at_once() {
+    use polliwog_mio::net::RecvBatch;
+    block_on(async {
+        let (one, at_one, two, at_two) = sockets().await;
+        let mut batch = RecvBatch::new(16, 100);
+        assert!(batch.is_empty());
+        let soon = timeout(Duration::from_millis(2), one.recv_many(&mut batch)).await;
+        assert!(soon.is_err());
+        let error = one.try_recv_many(&mut batch).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        let lengths = [3, 0, 100, 250, 1];
+        for length in lengths {
+            two.send_to(&vec![length as u8; length], at_one)
+                .await
+                .unwrap();
+        }
+        one.send_to(b"own", at_one).await.unwrap();
+        let mut seen = Vec::new();
+        while seen.len() < lengths.len() + 1 {
+            let count = one.recv_many(&mut batch).await.unwrap();
+            assert!(count == batch.len() && count > 0);
+            seen.extend(batch.iter().map(|(bytes, from)| (bytes.to_vec(), from)));
+        }
+        // What has no room is cut off.
+        let cut: Vec<_> = lengths
+            .iter()
+            .map(|length| vec![*length as u8; (*length).min(100)])
+            .collect();
+        let (own, others) = seen.split_last().unwrap();
+        assert_eq!(own, &(b"own".to_vec(), at_one));
+        assert!(others.iter().all(|(_, from)| *from == at_two));
+        assert!(others.iter().map(|(bytes, _)| bytes).eq(&cut));
+        // No more than there is room for; and again into the same batch.
+        let mut small = RecvBatch::new(2, 10);
+        for at in 0..5 {
+            two.send_to(&[at], at_one).await.unwrap();
+        }
+        let mut all = Vec::new();
+        while all.len() < 5 {
+            assert!(one.recv_many(&mut small).await.unwrap() <= 2);
+            all.extend(small.iter().map(|(bytes, _)| bytes[0]));
+        }
+        assert_eq!(all, [0, 1, 2, 3, 4]);
+        // A batch without any room still takes one, and says that it was there.
+        let mut none = RecvBatch::new(0, 0);
+        two.send_to(b"x", at_one).await.unwrap();
+        assert_eq!(
+            poll_fn(|cx| one.poll_recv_many(cx, &mut none))
+                .await
+                .unwrap(),
+            1
+        );
+        assert_eq!(none.iter().next().unwrap(), (&b""[..], at_two));
+    });
+}
+
+/// By one call or by several: nobody can tell.
+#[test]
+fn segments_are_datagrams() {
+    use polliwog_mio::net::RecvBatch;
+    block_on(async {
+        let (one, at_one, two, at_two) = sockets().await;
+        let text: Vec<u8> = (0..100_000_u32).map(|at| (at / 7) as u8).collect();
+        // One, some and very many; a last one that is shorter, and one that is not.
+        for (segment, length) in [
+            (1200, 100_000),
+            (1000, 20_000),
+            (9, 1000),
+            (40_000, 100_000),
+            (5, 3),
+        ] {
+            let text = &text[..length];
+            let mut batch = RecvBatch::new(64, 65_535);
+            let (mut sent, mut got) = (0, Vec::new());
+            while sent < length {
+                let more = two
+                    .send_segments_to(&text[sent..], segment, at_one)
+                    .await
+                    .unwrap();
+                sent += more;
+                assert!(more > 0 && (sent == length || sent % segment == 0));
+                while got.iter().map(Vec::len).sum::<usize>() < sent {
+                    one.recv_many(&mut batch).await.unwrap();
+                    got.extend(batch.iter().map(|(bytes, from)| {
+                        assert_eq!(from, at_two);
+                        bytes.to_vec()
+                    }));
+                }
+            }
+            assert!(got.iter().map(Vec::as_slice).eq(text.chunks(segment)));
+        }
+        let error = two.send_segments_to(b"x", 0, at_one).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        two.connect(at_one).await.unwrap();
+        assert_eq!(two.send_segments(b"hophop", 3).await.unwrap(), 6);
+        let mut buf = [0; 10];
+        for _ in 0..2 {
+            assert_eq!(one.recv(&mut buf).await.unwrap(), 3);
+        }
+    });
+}
+
+/// What the system has put together is taken apart.
+#[cfg(target_os = "linux")]
+#[test]
+fn datagrams_that_the_system_has_joined_are_taken_apart() {
+    use polliwog_mio::net::RecvBatch;
+    block_on(async {
+        let (one, at_one, two, at_two) = sockets().await;
+        assert!(!one.gro().unwrap());
+        one.set_gro(true).unwrap();
+        assert!(one.gro().unwrap());
+        let text: Vec<u8> = (0..10_300_u32).map(|at| (at / 7) as u8).collect();
+        assert_eq!(
+            two.send_segments_to(&text, 1000, at_one).await.unwrap(),
+            text.len()
+        );
+        let mut batch = RecvBatch::new(16, 65_535);
+        // Twice into the same batch.
+        for round in 0..2 {
+            if round == 1 {
+                let sent = two.send_segments_to(&text, 1000, at_one).await.unwrap();
+                assert_eq!(sent, text.len());
+            }
+            let mut got = Vec::new();
+            while got.len() < 11 {
+                one.recv_many(&mut batch).await.unwrap();
+                got.extend(batch.iter().map(|(bytes, from)| (bytes.to_vec(), from)));
+            }
+            assert!(got.iter().all(|(_, from)| *from == at_two));
+            let datagrams = got.iter().map(|(bytes, _)| bytes.as_slice());
+            assert!(datagrams.eq(text.chunks(1000)));
+        }
+    });
+}

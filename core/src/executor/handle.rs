@@ -2,11 +2,7 @@
 
 use core::fmt;
 
-#[cfg(lean)]
-use super::core::CoreRef;
-use super::core::{Core, SHUTDOWN};
-use super::error::{SpawnError, SpawnErrorKind};
-use super::spawner::Spawner;
+use super::shared::{SHUTDOWN, Shared, SharedRef};
 
 /// The executor as other threads and interrupt handlers see it.
 ///
@@ -25,56 +21,18 @@ use super::spawner::Spawner;
 /// ```
 #[derive(Clone, Copy)]
 pub struct Handle {
-    core: &'static Core,
+    shared: &'static Shared,
     epoch: usize,
 }
 
-// SAFETY: a handle uses only what `Core` offers to any thread: atomics and the lock.
+// SAFETY: a handle uses only what `Shared` offers to any thread: atomics and the lock.
 unsafe impl Send for Handle {}
 // SAFETY: as above.
 unsafe impl Sync for Handle {}
 
 impl Handle {
-    pub(super) fn new(core: &'static Core, epoch: usize) -> Self {
-        Self { core, epoch }
-    }
-
-    /// The handle of the executor that runs on this thread now; or else (feature `std`) of the one
-    /// on whose behalf the calling code runs, as `Handle::enter` has said: that of its runtime in a
-    /// job of the blocking pool.
-    ///
-    /// ```
-    /// # use polliwog_core::conformance::facade as polliwog;
-    /// use polliwog::Handle;
-    ///
-    /// polliwog::block_on(async {
-    ///     assert!(Handle::current().is_some_and(|handle| handle.is_alive()));
-    /// });
-    /// ```
-    pub fn current() -> Option<Self> {
-        let own = Spawner::current().map(|spawner| spawner.handle());
-        #[cfg(feature = "std")]
-        let own = own.or_else(super::guest::host);
-        own
-    }
-
-    /// [`current`](Self::current), with an error that `?` passes on.
-    ///
-    /// ```
-    /// # use polliwog_core::conformance::facade as polliwog;
-    /// use polliwog::Handle;
-    ///
-    /// polliwog::block_on(async {
-    ///     let handle = Handle::try_current().unwrap();
-    ///     assert!(handle.is_alive());
-    /// });
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`SpawnErrorKind::NoExecutor`] if there is none.
-    pub fn try_current() -> Result<Self, SpawnError> {
-        Self::current().ok_or_else(|| SpawnErrorKind::NoExecutor.into())
+    pub(super) fn new(shared: &'static Shared, epoch: usize) -> Self {
+        Self { shared, epoch }
     }
 
     /// Asks the executor to return from [`run`](super::Executor::run), at the end of the turn
@@ -82,7 +40,7 @@ impl Handle {
     ///
     /// Returns `false` if the executor is gone.
     pub fn shutdown(&self) -> bool {
-        self.core.signal(self.epoch, SHUTDOWN)
+        self.shared.signal(self.epoch, SHUTDOWN)
     }
 
     /// Ends the executor's park, this one or none: for a reactor's own use, or to make it look
@@ -99,7 +57,7 @@ impl Handle {
     pub fn unpark(&self) -> bool {
         let alive = self.is_alive();
         if alive {
-            self.core.unpark();
+            self.shared.unpark();
         }
         alive
     }
@@ -115,7 +73,7 @@ impl Handle {
     /// });
     /// ```
     pub fn is_alive(&self) -> bool {
-        self.core.epoch() == self.epoch
+        self.shared.epoch() == self.epoch
     }
 
     /// Whether the executor waits in its reactor and no wake has ended that yet: whether it would
@@ -146,25 +104,19 @@ impl Handle {
     /// ```
     #[cfg(feature = "std")]
     pub fn is_parked(&self) -> bool {
-        self.is_alive() && self.core.state.ready.is_parked()
+        self.is_alive() && self.shared.state.ready.is_parked()
     }
 
-    #[cfg(not(lean))]
-    pub(crate) fn core(&self) -> (&'static Core, usize) {
-        (self.core, self.epoch)
-    }
-
-    /// The executor for an interrupt handler, which may spawn detached tasks there.
-    #[cfg(lean)]
-    pub(super) fn executor(&self) -> CoreRef {
-        CoreRef::new(self.core, self.epoch)
+    /// The executor, as its own thread would refer to it.
+    pub(super) fn executor(&self) -> SharedRef {
+        SharedRef::new(self.shared, self.epoch)
     }
 }
 
 /// Of the same executor, whether it still exists or not.
 impl PartialEq for Handle {
     fn eq(&self, other: &Self) -> bool {
-        core::ptr::eq(self.core, other.core) && self.epoch == other.epoch
+        core::ptr::eq(self.shared, other.shared) && self.epoch == other.epoch
     }
 }
 
@@ -172,7 +124,7 @@ impl Eq for Handle {}
 
 impl core::hash::Hash for Handle {
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
-        core::ptr::hash(self.core, state);
+        core::ptr::hash(self.shared, state);
         self.epoch.hash(state);
     }
 }

@@ -1,70 +1,96 @@
-//! The test of what a turn costs when nothing happens.
+//! Permanent parts of executors on the heap that no executor has at present.
 
-use core::cell::Cell;
-use core::convert::Infallible;
-use core::future::pending;
-use core::task::Waker;
-use core::time::Duration;
+use alloc::boxed::Box;
+use core::ptr;
 
-use crate::shim::counted::count;
-use crate::{Deadline, Executor, Instant, Reactor, TaskPool, time, yield_now};
+use super::shared::Shared;
+use crate::shim::{AtomicPtr, Lock, Ordering, const_unless_loom};
 
-/// Time that passes by one microsecond with each reading; a wait is over at once.
-struct Ticking(Cell<u64>);
+/// Shareds on the heap whose executors have been dropped: a stack.
+///
+/// Under a lock, because making and dropping an executor is rare. A stack of atomics that is taken as
+/// a whole, so that no core can come back while somebody still looks at its link, is empty for all
+/// the others meanwhile: then there were more and more cores.
+pub(crate) struct Idle {
+    lock: Lock<()>,
+    /// Accessed with the lock.
+    top: AtomicPtr<Shared>,
+}
 
-impl Reactor for Ticking {
-    type Error = Infallible;
-
-    fn now(&self) -> Instant {
-        self.0.set(self.0.get() + 1);
-        Instant::from_micros(self.0.get())
+impl Idle {
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self {
+                lock: Lock::new(()),
+                top: AtomicPtr::new(ptr::null_mut()),
+            }
+        }
     }
 
-    fn park(&self, _: Deadline) -> Result<(), Infallible> {
-        Ok(())
+    /// An idle core, if there is one, which belongs to the caller from now on.
+    pub(crate) fn take(&self) -> Option<&'static Shared> {
+        self.lock.with(|()| {
+            let top = self.top.load(Ordering::Relaxed);
+            // SAFETY: cores are permanent; those in the stack are nobody's, and the lock keeps
+            // everybody else from their links.
+            let core: &'static Shared = unsafe { top.as_ref() }?;
+            let next = core.next_idle.replace(ptr::null());
+            self.top.store(next.cast_mut(), Ordering::Relaxed);
+            Some(core)
+        })
     }
 
-    fn unparker(&self) -> Waker {
-        Waker::noop().clone()
+    /// Takes a core back that nobody uses any more.
+    pub(crate) fn put(&self, core: &'static Shared) {
+        self.lock.with(|()| {
+            core.next_idle.set(self.top.load(Ordering::Relaxed));
+            let core = ptr::from_ref(core).cast_mut();
+            self.top.store(core, Ordering::Relaxed);
+        });
     }
 }
 
-fn during(action: impl FnOnce()) -> usize {
-    let before = count();
-    action();
-    count() - before
+/// Those of the process. Under loom, where no static outlives an execution, there are none.
+#[cfg(not(loom))]
+static IDLE: Idle = Idle::new();
+
+/// A core for an executor on the heap: a recycled one, or a new one that is never freed.
+pub(crate) fn take() -> &'static Shared {
+    #[cfg(not(loom))]
+    let idle = IDLE.take();
+    #[cfg(loom)]
+    let idle = None;
+    idle.unwrap_or_else(|| Box::leak(Box::new(Shared::new())))
 }
 
-#[test]
-fn promise_11_an_idle_poll_performs_no_atomic_read_modify_write() {
-    static POOL: TaskPool<8, 1024> = TaskPool::new();
-    let mut executor = None;
-    let claim = during(|| executor = Executor::new(&POOL, Ticking(Cell::new(0))).ok());
-    assert!(claim > 0, "the count counts");
-    let executor = executor.unwrap();
-    let spawner = executor.spawner();
-    for _ in 0..3 {
-        spawner.spawn(pending::<()>()).unwrap().detach();
-        let late = time::sleep(Duration::from_secs(3600));
-        spawner.spawn(late).unwrap().detach();
-    }
-    executor.run_until_stalled().unwrap();
-    for _ in 0..100 {
-        let idle = during(|| assert_eq!(executor.tick().unwrap(), 0));
-        assert_eq!(idle, 0);
-    }
-    // With threads to tell apart, a task that wakes itself costs none either.
-    if cfg!(feature = "std") {
-        let yielding = spawner.spawn(async {
-            loop {
-                yield_now().await;
+pub(crate) fn put(shared: &'static Shared) {
+    #[cfg(not(loom))]
+    IDLE.put(shared);
+    #[cfg(loom)]
+    let _ = shared;
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn idle_cores_are_found_by_however_many_look_at_once() {
+        const THREADS: usize = 4;
+        static IDLE: Idle = Idle::new();
+        for _ in 0..THREADS {
+            IDLE.put(Box::leak(Box::new(Shared::new())));
+        }
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    for _ in 0..if cfg!(miri) { 20 } else { 5000 } {
+                        let core = IDLE.take().expect("one for each thread");
+                        std::thread::yield_now();
+                        IDLE.put(core);
+                    }
+                });
             }
         });
-        yielding.unwrap().detach();
-        executor.tick().unwrap();
-        for _ in 0..100 {
-            let busy = during(|| assert_eq!(executor.tick().unwrap(), 1));
-            assert_eq!(busy, 0);
-        }
     }
 }

@@ -3,17 +3,15 @@
 use core::task::{RawWaker, RawWakerVTable, Waker};
 use core::time::Duration;
 
-use super::{Entered, Handle, levels};
-#[cfg(not(lean))]
-use super::{Running, core::Core};
+use super::handle::Handle;
+use super::levels;
 use crate::reactor::{Deadline, Reactor};
-use crate::task::TaskPool;
-#[cfg(lean)]
-use crate::task::{
-    ready::{Block, words},
-    run,
-};
-use crate::time::Instant;
+use crate::task::memory::pool::TaskPool;
+use crate::time::instant::Instant;
+
+#[cfg_attr(lean, path = "interrupt/single.rs")]
+#[cfg_attr(not(lean), path = "interrupt/multi.rs")]
+mod run;
 
 /// Runs tasks in the handler of an interrupt that its wakes pend, so that they preempt everything
 /// less urgent: other interrupt executors, and the one that `main` runs.
@@ -26,7 +24,15 @@ use crate::time::Instant;
 /// [shared clock](Reactor::shared_clock), has run once and has not been dropped; else a sleep panics.
 ///
 /// ```ignore
-/// static URGENT: InterruptExecutor<2> = InterruptExecutor::new(|| NVIC::pend(Irq::SWI0));
+/// struct Swi0;
+///
+/// impl Pend for Swi0 {
+///     fn pend(&self) {
+///         NVIC::pend(Irq::SWI0);
+///     }
+/// }
+///
+/// static URGENT: InterruptExecutor<2, Swi0> = InterruptExecutor::new(Swi0);
 ///
 /// #[interrupt]
 /// fn SWI0() {
@@ -36,7 +42,16 @@ use crate::time::Instant;
 /// spawn_detached!(URGENT.handle(), [motor](pins)).unwrap();
 /// ```
 ///
-/// On a host, where there are no interrupts, a test calls `run` itself, always on the same thread:
+/// # Memory
+///
+/// A type of the program's own that implements [`Pend`] keeps the whole static zero at first, so that it lies in
+/// `.bss`. A function or closure that takes nothing will do as well, `InterruptExecutor<2>` with
+/// `InterruptExecutor::new(|| NVIC::pend(Irq::SWI0))`; then its address is in the static, which the chip copies out
+/// of flash at the start, as much as it takes of RAM.
+///
+/// # On a host
+///
+/// Where there are no interrupts, a test calls `run` itself, always on the same thread:
 ///
 #[cfg_attr(feature = "std", doc = "```")]
 #[cfg_attr(not(feature = "std"), doc = "```ignore")]
@@ -56,10 +71,9 @@ use crate::time::Instant;
 /// URGENT.run();
 /// assert_eq!(TURNS.load(Relaxed), 1);
 /// ```
-#[derive(Debug)]
-pub struct InterruptExecutor<const N: usize> {
+pub struct InterruptExecutor<const N: usize, P: 'static = fn()> {
     pool: TaskPool<N>,
-    pend: fn(),
+    pend: P,
     /// Sees to it that the pool is open before anybody uses it.
     #[cfg(threads)]
     opened: std::sync::Once,
@@ -68,19 +82,54 @@ pub struct InterruptExecutor<const N: usize> {
     thread: core::sync::atomic::AtomicUsize,
 }
 
-/// No clock, nothing to wait for; the unparker pends the interrupt.
-struct Pend(&'static fn());
-
-static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, pend, pend, ignore);
-
-unsafe fn clone(data: *const ()) -> RawWaker {
-    RawWaker::new(data, &VTABLE)
+/// What pends the interrupt of an [`InterruptExecutor`].
+///
+/// A structure without fields is the cheapest: it takes no memory, and a wake calls its function directly.
+///
+/// ```
+/// # use polliwog_core as polliwog;
+/// use polliwog::{InterruptExecutor, executor::Pend};
+/// # struct NVIC;
+/// # impl NVIC { fn pend(_: u8) {} }
+/// # mod irq { pub const SWI0: u8 = 20; }
+///
+/// struct Swi0;
+///
+/// impl Pend for Swi0 {
+///     fn pend(&self) {
+///         NVIC::pend(irq::SWI0);
+///     }
+/// }
+///
+/// static URGENT: InterruptExecutor<2, Swi0> = InterruptExecutor::new(Swi0);
+/// ```
+pub trait Pend: Sync {
+    /// Sees to it that the interrupt's handler runs, at once or as soon as its priority lets it. Called on any
+    /// level, also in the handler itself, which then has to run once more.
+    fn pend(&self);
 }
 
-unsafe fn pend(data: *const ()) {
-    // SAFETY: made from a `&'static fn()` in `unparker`.
-    let pend = unsafe { *data.cast::<fn()>() };
-    pend();
+impl Pend for fn() {
+    fn pend(&self) {
+        self();
+    }
+}
+
+/// No clock, nothing to wait for; the unparker pends the interrupt.
+struct Bell<P: 'static>(&'static P);
+
+impl<P: Pend> Bell<P> {
+    const VTABLE: &'static RawWakerVTable =
+        &RawWakerVTable::new(clone::<P>, pend::<P>, pend::<P>, ignore);
+}
+
+unsafe fn clone<P: Pend + 'static>(data: *const ()) -> RawWaker {
+    RawWaker::new(data, Bell::<P>::VTABLE)
+}
+
+unsafe fn pend<P: Pend + 'static>(data: *const ()) {
+    // SAFETY: made from a `&'static P` in `unparker`.
+    unsafe { &*data.cast::<P>() }.pend();
 }
 
 unsafe fn ignore(_: *const ()) {}
@@ -108,7 +157,7 @@ impl Reactor for WithClock {
     }
 }
 
-impl Reactor for Pend {
+impl<P: Pend> Reactor for Bell<P> {
     type Error = core::convert::Infallible;
     const HAS_CLOCK: bool = false;
 
@@ -121,14 +170,14 @@ impl Reactor for Pend {
     }
 
     fn unparker(&self) -> Waker {
-        // SAFETY: the vtable's functions take a `&'static fn()` and can be called anywhere.
-        unsafe { Waker::new(core::ptr::from_ref(self.0).cast(), &VTABLE) }
+        // SAFETY: the vtable's functions take a `&'static P` and can be called anywhere, as `P` is `Sync`.
+        unsafe { Waker::new(core::ptr::from_ref(self.0).cast(), Self::VTABLE) }
     }
 }
 
-impl<const N: usize> InterruptExecutor<N> {
+impl<const N: usize, P: Pend> InterruptExecutor<N, P> {
     /// An executor of up to `N` tasks, whose interrupt `pend` pends.
-    pub const fn new(pend: fn()) -> Self {
+    pub const fn new(pend: P) -> Self {
         Self {
             pool: TaskPool::new(),
             pend,
@@ -143,20 +192,20 @@ impl<const N: usize> InterruptExecutor<N> {
     pub fn handle(&'static self) -> Handle {
         let open = || {
             // The first caller prepares the pool; for all others it is taken.
-            let opened = self.pool.open(Some(Pend(&self.pend).unparker()));
-            // From now on a wake pends the interrupt.
-            #[cfg(not(lean))]
-            if opened.is_some() {
-                self.pool.core().state.ready.announce_park();
+            if self
+                .pool
+                .open_with(Some(Bell(&self.pend).unparker()))
+                .is_some()
+            {
+                // From now on a wake pends the interrupt.
+                self.pool.shared().wait_to_be_pended();
             }
-            #[cfg(lean)]
-            let _ = opened;
         };
         #[cfg(threads)]
         self.opened.call_once(open);
         #[cfg(not(threads))]
         critical_section::with(|_| open());
-        let core = self.pool.core();
+        let core = self.pool.shared();
         Handle::new(core, core.epoch())
     }
 
@@ -170,95 +219,12 @@ impl<const N: usize> InterruptExecutor<N> {
     /// On a host, if another thread has run it before.
     pub fn run(&'static self) {
         // The handle's claim, or nothing has been spawned yet.
-        if self.pool.core().epoch() & 1 == 0 {
+        if self.pool.shared().epoch() & 1 == 0 {
             return;
         }
         #[cfg(threads)]
         self.assert_thread();
-        self.run_opened();
-    }
-
-    #[cfg(lean)]
-    fn run_opened(&'static self) {
-        let core = self.pool.core();
-        if critical_section::with(|_| core.running.replace(true)) {
-            return;
-        }
-        if let Some(clock) = levels::clock() {
-            let reactor = WithClock(clock);
-            // SAFETY: as below.
-            let entered = unsafe { Entered::new(core, &reactor, true) };
-            loop {
-                if !core.timers.is_empty() {
-                    core.timers.fire(clock());
-                }
-                if !self.sweep() {
-                    break;
-                }
-            }
-            levels::post(core, core.timers.next_deadline());
-            drop(entered);
-        } else {
-            let reactor = Pend(&self.pend);
-            // SAFETY: `running` keeps any other level out, so this is the executor's for now, and the
-            // tasks have come here by `Send`. The guard goes before the reactor.
-            let entered = unsafe { Entered::new(core, &reactor, true) };
-            while self.sweep() {}
-            drop(entered);
-        }
-        // A wake from now on, or since the last look, has pended the interrupt anew.
-        core.running.set(false);
-    }
-
-    #[cfg(lean)]
-    /// Polls all tasks that are ready, once. Within `run`.
-    fn sweep(&'static self) -> bool {
-        // SAFETY: the pool has N slots; `run` keeps any other level out and runs only once, so no task
-        // is being polled.
-        unsafe {
-            Block::sweep(self.pool.block(), words(N), |slot| {
-                run::attend(slot);
-            })
-        }
-    }
-
-    #[cfg(not(lean))]
-    fn run_opened(&'static self) {
-        match levels::clock() {
-            Some(clock) => self.run_with(&WithClock(clock)),
-            None => self.run_with(&Pend(&self.pend)),
-        }
-    }
-
-    /// With a reactor that never fails.
-    #[cfg(not(lean))]
-    fn run_with<R: Reactor>(&'static self, reactor: &R) {
-        let core = self.pool.core();
-        // Once more, should a wake have pended the interrupt while we were about to return, and another
-        // call have found us running.
-        while core.try_run() {
-            core.state.ready.unannounce_park();
-            // SAFETY: `try_run` keeps any other level out, so this is the executor's for now, and
-            // the tasks have come here by `Send`. The guard goes before the reactor.
-            let entered = unsafe { Entered::new(core, reactor, true) };
-            let mut running = Running::again(core, reactor, entered);
-            loop {
-                running.fire_due();
-                while running.counted_turn().is_ok_and(|polls| polls > 0) || core.is_pending() {}
-                if core.state.ready.announce_park() && !has_mail(core) {
-                    break;
-                }
-                core.state.ready.unannounce_park();
-            }
-            // Before the run ends: from then on the timers may be another call's.
-            if R::HAS_CLOCK {
-                levels::post(core, core.timers.next_deadline());
-            }
-            core.end_run(running);
-            if !core.is_pending() && !has_mail(core) {
-                break;
-            }
-        }
+        run::run(&self.pool, &self.pend);
     }
 
     /// A task may have left something that belongs to its executor's thread, such as a `Spawner`, with
@@ -280,8 +246,10 @@ impl<const N: usize> InterruptExecutor<N> {
     }
 }
 
-/// Whether a task waits to be started.
-#[cfg(not(lean))]
-fn has_mail(core: &Core) -> bool {
-    core.has_signal(super::core::INBOX)
+impl<const N: usize, P> core::fmt::Debug for InterruptExecutor<N, P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("InterruptExecutor")
+            .field("pool", &self.pool)
+            .finish_non_exhaustive()
+    }
 }

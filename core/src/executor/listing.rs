@@ -2,13 +2,10 @@
 
 use core::marker::PhantomData;
 
-use super::core::CoreRef;
-use crate::task::TaskId;
-use crate::task::body::Description;
-#[cfg(not(lean))]
-use crate::task::body::Op;
-use crate::task::ready::Block;
-use crate::task::slot::Tenant;
+use super::shared::SharedRef;
+use crate::task::body::describe;
+use crate::task::id::{TaskId, Tenant};
+use crate::task::state::Block;
 
 /// Counters of an executor, always on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,7 +26,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    pub(super) fn of(executor: CoreRef) -> Self {
+    pub(super) fn of(executor: SharedRef) -> Self {
         let Some(core) = executor.get() else {
             return Self::default();
         };
@@ -87,18 +84,12 @@ pub struct Tasks {
     block: *const Block,
     first: usize,
     index: usize,
-    _same_thread: PhantomData<CoreRef>,
-    executor: CoreRef,
-}
-
-impl core::fmt::Debug for CoreRef {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("CoreRef").finish_non_exhaustive()
-    }
+    _same_thread: PhantomData<SharedRef>,
+    executor: SharedRef,
 }
 
 impl Tasks {
-    pub(super) fn of(executor: CoreRef) -> Self {
+    pub(super) fn of(executor: SharedRef) -> Self {
         let block = executor
             .get()
             .map_or(core::ptr::null(), |core| core.first_block());
@@ -116,7 +107,7 @@ impl Iterator for Tasks {
     type Item = TaskInfo;
 
     fn next(&mut self) -> Option<TaskInfo> {
-        self.executor.get()?;
+        let core = self.executor.get()?;
         while !self.block.is_null() {
             // SAFETY: S1; the executor still has its blocks.
             let head = unsafe { &*self.block };
@@ -131,15 +122,8 @@ impl Iterator for Tasks {
                 if !slot.is_live() {
                     continue;
                 }
-                #[cfg(lean)]
-                let (description, _) = (Description::default(), (run, body));
-                #[cfg(not(lean))]
-                let mut description = Description::default();
-                // SAFETY: S3; describing touches nothing of the future.
-                #[cfg(not(lean))]
-                unsafe {
-                    let _ = run(slot, body, Some(&mut Op::Describe(&mut description)));
-                }
+                // SAFETY: S3: the slot is live.
+                let description = unsafe { describe(slot, run, body) };
                 return Some(TaskInfo {
                     index: self.first + index,
                     id: TaskId(Tenant {
@@ -151,7 +135,7 @@ impl Iterator for Tasks {
                     size: description.size,
                     state: if slot.is_aborting() {
                         TaskState::Aborting
-                    } else if slot.is_marked() {
+                    } else if core.is_ready(slot) {
                         TaskState::Ready
                     } else {
                         TaskState::Idle
@@ -161,14 +145,7 @@ impl Iterator for Tasks {
             }
             self.first += head.len();
             self.index = 0;
-            #[cfg(not(lean))]
-            {
-                self.block = head.next.get();
-            }
-            #[cfg(lean)]
-            {
-                self.block = core::ptr::null();
-            }
+            self.block = core.block_after(self.block);
         }
         None
     }

@@ -1,29 +1,46 @@
 //! The executor: a run loop over the tasks of a core, with a reactor to wait in.
 
-mod at_site;
+mod ambient;
+mod block_on;
+#[cfg_attr(seeded, path = "chance/seeded.rs")]
+#[cfg_attr(not(seeded), path = "chance/fixed.rs")]
+mod chance;
+mod claim;
 pub(crate) mod context;
-pub(crate) mod core;
-mod core_ref;
-#[cfg(feature = "std")]
+pub(crate) mod current;
+#[cfg_attr(feature = "std", path = "deadlock/told.rs")]
+#[cfg_attr(not(feature = "std"), path = "deadlock/none.rs")]
 pub(crate) mod deadlock;
-mod endless;
+#[cfg_attr(feature = "std", path = "deadlock/stages.rs")]
+#[cfg_attr(not(feature = "std"), path = "deadlock/no_stages.rs")]
+mod deadlock_stages;
+pub(crate) mod dice;
 mod error;
-#[cfg(feature = "std")]
-mod guest;
 mod handle;
+#[cfg(feature = "alloc")]
+#[cfg_attr(loom, allow(dead_code, reason = "no static outlives an execution"))]
+pub(crate) mod idle;
 #[cfg(all(test, not(loom)))]
-mod idle;
+mod idle_cost;
 #[cfg(feature = "std")]
 mod inbox;
-#[cfg(all(not(loom), feature = "interrupt-executors"))]
+#[cfg(levels)]
 mod interrupt;
-#[cfg(all(not(loom), feature = "interrupt-executors"))]
+#[cfg_attr(levels, path = "levels/served.rs")]
+#[cfg_attr(not(levels), path = "levels/none.rs")]
 mod levels;
+#[cfg_attr(levels, path = "levels/post.rs")]
+#[cfg_attr(not(levels), path = "levels/no_post.rs")]
+mod levels_post;
 mod listing;
 mod pace;
 mod random;
-mod root;
-mod running;
+#[cfg(feature = "std")]
+mod remote;
+mod run_forever;
+mod run_loop;
+pub(crate) mod shared;
+mod spawn_static;
 mod spawner;
 #[cfg_attr(lean, path = "state/single.rs")]
 #[cfg_attr(not(lean), path = "state/multi.rs")]
@@ -32,36 +49,33 @@ pub(crate) mod state;
 mod step;
 #[cfg(any(lean, all(test, not(loom))))]
 mod stride;
-#[cfg_attr(lean, path = "turn/single.rs")]
-#[cfg_attr(not(lean), path = "turn/multi.rs")]
-mod turn;
+mod timers;
+pub(crate) mod units;
 
-use ::core::fmt;
-use ::core::future::Future;
-use ::core::task::Waker;
+use core::fmt;
+use core::future::Future;
 
 use self::context::Entered;
-use self::core::{Core, CoreRef};
-use self::running::Running;
+use self::run_loop::Running;
+use self::shared::{Shared, SharedRef};
 use crate::reactor::{Deadline, Reactor};
-use crate::task::body::{catch_anyway, drop_quietly, go_on_with};
-use crate::task::join::Failure;
-use crate::task::ready::Block;
-use crate::task::{TaskPool, run};
+use crate::task::failure::Failure;
+use crate::task::memory::pool::TaskPool;
+use crate::task::run;
+use crate::task::state::Block;
+use crate::task::unwind::{catch_anyway, drop_quietly, go_on_with};
 
-pub use at_site::EndlessSpawner;
-#[doc(hidden)]
-pub use at_site::{spawn_site, spawn_site_detached, try_spawn_site, try_spawn_site_detached};
 pub use error::{ClaimError, RunError, SpawnError, SpawnErrorKind, TryClaimError, TrySpawnError};
 pub use handle::Handle;
-#[cfg(feature = "std")]
-pub use inbox::{RemoteFuture, RemoteHandle};
-#[cfg(all(not(loom), feature = "interrupt-executors"))]
-pub use interrupt::InterruptExecutor;
+#[cfg(levels)]
+pub use interrupt::{InterruptExecutor, Pend};
 pub use listing::{Stats, TaskInfo, TaskState, Tasks};
-#[cfg(any(feature = "std", feature = "simulation"))]
-pub(crate) use random::Dice;
 pub use random::{random, random_below};
+#[cfg(feature = "std")]
+pub use remote::{RemoteFuture, RemoteHandle};
+pub use spawn_static::EndlessSpawner;
+#[doc(hidden)]
+pub use spawn_static::{spawn_site, spawn_site_detached, try_spawn_site, try_spawn_site_detached};
 pub use spawner::{Spawner, spawn, try_spawn};
 
 /// Runs tasks on one thread (or interrupt priority), waiting in a reactor when none is ready.
@@ -92,7 +106,7 @@ pub use spawner::{Spawner, spawn, try_spawn};
 /// assert_eq!(sum, 3);
 /// ```
 pub struct Executor<R: Reactor> {
-    claim: CoreRef,
+    claim: SharedRef,
     reactor: R,
     on_heap: bool,
 }
@@ -142,7 +156,7 @@ impl<R: Reactor> Executor<R> {
         pool: &'static TaskPool<N, BYTES>,
         reactor: R,
     ) -> Result<Self, TryClaimError<R>> {
-        let Some(claim) = pool.open(unparker_of(&reactor)) else {
+        let Some(claim) = pool.open(&reactor) else {
             return Err(TryClaimError::new(reactor));
         };
         Ok(Self {
@@ -167,7 +181,7 @@ impl<R: Reactor> Executor<R> {
     pub fn with_capacity(max_tasks: usize, reactor: R) -> Self {
         let unparker = reactor.unparker();
         let (core, claim) = loop {
-            let core = crate::task::heap::idle::take();
+            let core = idle::take();
             // Always won: an idle core is nobody's.
             if let Some(claim) = core.claim() {
                 break (core, claim);
@@ -250,26 +264,25 @@ impl<R: Reactor> Executor<R> {
     /// [`SpawnErrorKind::OutOfMemory`]. There is no limit at first.
     #[cfg(feature = "alloc")]
     pub fn set_heap_limit(&self, bytes: usize) {
-        self.core().heap.set_limit(bytes);
+        self.shared().heap.set_limit(bytes);
     }
 
     /// Gives heap memory that no task uses back to the allocator.
     #[cfg(feature = "alloc")]
     pub fn shrink(&self) {
-        self.core().heap.shrink();
+        self.shared().heap.shrink();
     }
 
     /// Polls ready tasks in an order drawn from `seed` instead of that of their wakes, to find out
     /// what depends on the order; the same seed gives the same order. Zero turns it off.
     /// It is the seed of [`random`], too, and so of [`select!`](crate::select).
-    #[cfg(any(feature = "std", feature = "simulation"))]
+    #[cfg(seeded)]
     pub fn set_schedule_seed(&self, seed: u64) {
-        let core = self.core();
-        core.seed.set(seed);
-        core.dice.seed(seed);
+        let core = self.shared();
+        core.chance.seed(seed);
         match seed {
-            0 => core.clear_signal(core::SEEDED),
-            _ => core.set_signal(core::SEEDED),
+            0 => core.clear_signal(shared::SEEDED),
+            _ => core.set_signal(shared::SEEDED),
         }
     }
 
@@ -293,19 +306,19 @@ impl<R: Reactor> Executor<R> {
         f()
     }
 
-    fn core(&self) -> &'static Core {
+    fn shared(&self) -> &'static Shared {
         self.claim.shared()
     }
 
     fn entered(&self) -> Entered {
         // SAFETY: an executor stays on its thread; the guard lives within a borrow of `self`,
         // in functions of this module, none of which leaks it.
-        unsafe { Entered::new(self.core(), &self.reactor, false) }
+        unsafe { Entered::new(self.shared(), &self.reactor, false) }
     }
 
     /// Begins to run: enters the context and keeps the executor from running twice.
     fn begin(&self) -> Result<Running<'_, R>, RunError<R::Error>> {
-        Running::begin(self.core(), &self.reactor, || self.entered())
+        Running::begin(self.shared(), &self.reactor, || self.entered())
     }
 
     /// Runs until [`Handle::shutdown`] is called; waits when nothing is ready. Returns at once
@@ -352,7 +365,7 @@ impl<R: Reactor> Executor<R> {
             Ok(running) => running,
             Err(error) => panic!("block_on: {error}"),
         };
-        match root::block_on(&mut running, future) {
+        match block_on::block_on(&mut running, future) {
             Ok(output) => output,
             Err(error) => panic!("block_on: {error}"),
         }
@@ -378,7 +391,7 @@ impl<R: Reactor> Executor<R> {
     /// If the future panics.
     pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, RunError<R::Error>> {
         let mut running = self.begin()?;
-        root::block_on(&mut running, future)
+        block_on::block_on(&mut running, future)
     }
 
     /// Runs until no task is ready and the reactor, looked at without waiting, has nothing
@@ -438,7 +451,7 @@ impl<R: Reactor> Executor<R> {
 
 impl<R: Reactor> Drop for Executor<R> {
     fn drop(&mut self) {
-        let core = self.core();
+        let core = self.shared();
         core.begin_closing();
         // A destructor that panics, where no task catches it, does so once all is done.
         let mut thrown = None;
@@ -466,10 +479,11 @@ impl<R: Reactor> Drop for Executor<R> {
         }
         #[cfg(feature = "alloc")]
         core.heap.reset();
+        levels::leave(core);
         core.close();
         #[cfg(feature = "alloc")]
         if self.on_heap {
-            crate::task::heap::idle::put(core);
+            idle::put(core);
         }
         let _ = self.on_heap;
         if let Some(thrown) = thrown {
@@ -484,35 +498,5 @@ impl<R: Reactor + fmt::Debug> fmt::Debug for Executor<R> {
             .field("reactor", &self.reactor)
             .field("stats", &self.stats())
             .finish()
-    }
-}
-
-/// What ends the reactor's parks. On a lean build nothing has to: an interrupt does by itself, and
-/// what its handler does shows in the ready bytes (see also `Core::unpark`).
-#[inline]
-fn unparker_of<R: Reactor>(reactor: &R) -> Option<Waker> {
-    #[cfg(not(lean))]
-    return Some(reactor.unparker());
-    #[cfg(lean)]
-    {
-        let _ = reactor;
-        None
-    }
-}
-
-impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
-    /// Claims the pool for an executor, and prepares it.
-    #[inline]
-    fn open(&'static self, unparker: Option<Waker>) -> Option<CoreRef> {
-        let core = self.core();
-        let claim = core.claim()?;
-        core.open(N, false, unparker);
-        if BYTES > 0 {
-            core.bytes.set(self.bytes());
-        }
-        core.add_block(self.block(), N);
-        #[cfg(feature = "embassy-time")]
-        core.foreign.give_timers(self.block(), self.timers());
-        Some(claim)
     }
 }

@@ -1,48 +1,7 @@
-//! Dice: where a choice should be fair, and the same in the next run.
+//! Random numbers: where a choice should be fair, and the same in the next run.
 
-#[cfg(any(feature = "std", feature = "simulation"))]
 use super::context;
-#[cfg(any(feature = "std", feature = "simulation"))]
-use crate::shim::Cell;
-
-/// Where the dice start that no seed has set: any number but zero.
-const START: u64 = 0x9E37_79B9_7F4A_7C15;
-
-/// Dice of an executor. They are not those of the order in which tasks are polled, so that whoever
-/// throws them does not change it.
-#[cfg(any(feature = "std", feature = "simulation"))]
-pub(crate) struct Dice(Cell<u64>);
-
-#[cfg(any(feature = "std", feature = "simulation"))]
-impl Dice {
-    crate::shim::const_unless_loom! {
-        pub(crate) fn new() -> Self {
-            Self(Cell::new(START))
-        }
-    }
-
-    /// Throws from now on what belongs to `seed`.
-    pub(crate) fn seed(&self, seed: u64) {
-        // Seeds that differ little are to throw different things, from the start.
-        let mut mixed = (seed ^ seed >> 32).wrapping_mul(START) ^ START;
-        mixed = (mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        self.0.set((mixed ^ mixed >> 32) | 1);
-    }
-
-    #[inline]
-    fn throw(&self) -> u64 {
-        let thrown = next(self.0.get());
-        self.0.set(thrown);
-        thrown
-    }
-}
-
-#[inline]
-fn next(mut state: u64) -> u64 {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^ state << 17
-}
+use super::dice::{START, next};
 
 /// A pseudo-random number from the dice of the executor that runs here. Not for secrets.
 ///
@@ -57,11 +16,8 @@ fn next(mut state: u64) -> u64 {
 /// ```
 #[inline]
 pub fn random() -> u64 {
-    #[cfg(any(feature = "std", feature = "simulation"))]
-    if let Some(core) = context::current() {
-        return core.shared().dice.throw();
-    }
-    stray::throw()
+    let own = context::current().and_then(|executor| executor.shared().chance.throw());
+    own.unwrap_or_else(stray::throw)
 }
 
 /// One of the numbers below `below`, which is not zero, each about as often as the others.

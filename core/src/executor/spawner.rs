@@ -6,19 +6,20 @@ use core::marker::PhantomData;
 use core::ptr;
 
 use super::context;
-use super::core::{Core, CoreRef};
 use super::error::{SpawnError, SpawnErrorKind, TrySpawnError};
 use super::handle::Handle;
 use super::listing::{Stats, Tasks};
-use crate::task::JoinHandle;
+use super::shared::{Shared, SharedRef};
 use crate::task::body::{BodyIn, Home};
-#[cfg(feature = "alloc")]
-use crate::task::heap::Heap;
+use crate::task::join::JoinHandle;
 use crate::task::joiner::Joiner;
-use crate::task::pool::{Bytes, Refusal, TaskPool};
+use crate::task::memory::bytes::Refusal;
+#[cfg(feature = "alloc")]
+use crate::task::memory::heap::Heap;
+use crate::task::memory::pool::{ByteBody, Bytes, TaskPool};
 use crate::task::run::start;
-use crate::task::slot::SlotRef;
-use crate::time::Instant;
+use crate::task::state::SlotRef;
+use crate::time::instant::Instant;
 
 /// Starts tasks on the executor that it came from, on that executor's thread.
 ///
@@ -40,15 +41,15 @@ use crate::time::Instant;
 /// ```
 #[derive(Clone, Copy)]
 pub struct Spawner {
-    executor: CoreRef,
+    executor: SharedRef,
 }
 
 impl Spawner {
-    pub(crate) fn new(executor: CoreRef) -> Self {
+    pub(crate) fn new(executor: SharedRef) -> Self {
         Self { executor }
     }
 
-    pub(crate) fn core_ref(&self) -> CoreRef {
+    pub(crate) fn core_ref(&self) -> SharedRef {
         self.executor
     }
 
@@ -280,7 +281,7 @@ impl Spawner {
     #[inline]
     fn room_on_heap_of<F, L: Copy>(
         &self,
-        core: &'static Core,
+        core: &'static Shared,
         label: L,
     ) -> Result<Room<F, Heap<L>>, SpawnErrorKind>
     where
@@ -288,7 +289,7 @@ impl Spawner {
         Heap<L>: Home<Label = L, Joiner = Joiner>,
     {
         let slot = claim_of(core)?;
-        let Some(body) = core.heap.take::<F, Heap<L>>() else {
+        let Some(body) = core.heap.take::<BodyIn<F, Heap<L>>>() else {
             let limit = core.heap.limit();
             self.unclaim(core, slot);
             return Err(SpawnErrorKind::OutOfMemory { limit });
@@ -308,7 +309,7 @@ impl Spawner {
         pool: &'static TaskPool<N, BYTES>,
     ) -> Result<Room<F, Bytes>, SpawnErrorKind> {
         const { TaskPool::<N, BYTES>::assert_fits::<F>() };
-        if !ptr::eq(pool.core(), self.executor.shared()) {
+        if !ptr::eq(pool.shared(), self.executor.shared()) {
             return Err(SpawnErrorKind::NoBodies);
         }
         self.room_in_bytes()
@@ -318,10 +319,12 @@ impl Spawner {
         let (core, slot) = self.claim()?;
         let taken = match core.bytes.get() {
             None => Err(SpawnErrorKind::NoBodies),
-            Some(bytes) => bytes.take::<F>().map_err(|refusal| match refusal {
-                Refusal::Full { capacity } => SpawnErrorKind::BodiesFull { capacity },
-                Refusal::TooLarge { size, limit } => SpawnErrorKind::TooLarge { size, limit },
-            }),
+            Some(bytes) => bytes
+                .take::<ByteBody<F>>()
+                .map_err(|refusal| match refusal {
+                    Refusal::Full { capacity } => SpawnErrorKind::BodiesFull { capacity },
+                    Refusal::TooLarge { size, limit } => SpawnErrorKind::TooLarge { size, limit },
+                }),
         };
         match taken {
             Ok((body, label)) => Ok(Room {
@@ -341,7 +344,7 @@ impl Spawner {
 
     /// Takes a slot for a task.
     #[inline]
-    pub(crate) fn claim(&self) -> Result<(&'static Core, (SlotRef, usize)), SpawnErrorKind> {
+    pub(crate) fn claim(&self) -> Result<(&'static Shared, SlotRef), SpawnErrorKind> {
         let Some(core) = self.executor.get() else {
             return Err(SpawnErrorKind::Closed);
         };
@@ -350,9 +353,9 @@ impl Spawner {
 
     /// Gives a slot back that got no body.
     #[cold]
-    pub(super) fn unclaim(&self, core: &Core, (slot, index): (SlotRef, usize)) {
-        core.count_refusal();
-        core.release_slot(slot.block_at(index), index);
+    pub(super) fn unclaim(&self, shared: &Shared, slot: SlotRef) {
+        shared.count_refusal();
+        shared.release_slot(slot);
     }
 
     /// The same executor for other threads and interrupt handlers.
@@ -384,7 +387,7 @@ impl Spawner {
         self.executor.get()?.now()
     }
 
-    /// An instant to count from: see [`Core::start`].
+    /// An instant to count from: see [`Shared::start`].
     pub(crate) fn start(&self) -> Option<Instant> {
         self.executor.get()?.start()
     }
@@ -422,7 +425,7 @@ impl Spawner {
 
 /// Takes a slot of a living executor.
 #[inline]
-fn claim_of(core: &Core) -> Result<(SlotRef, usize), SpawnErrorKind> {
+fn claim_of(core: &Shared) -> Result<SlotRef, SpawnErrorKind> {
     if core.closing.get() {
         return Err(SpawnErrorKind::Closed);
     }
@@ -430,7 +433,7 @@ fn claim_of(core: &Core) -> Result<(SlotRef, usize), SpawnErrorKind> {
 }
 
 #[cold]
-pub(super) fn refused(core: &Core) -> SpawnErrorKind {
+pub(super) fn refused(core: &Shared) -> SpawnErrorKind {
     core.count_refusal();
     SpawnErrorKind::TasksFull {
         capacity: core.capacity(),
@@ -532,9 +535,9 @@ fn room_here<F: Future>() -> Result<Room<F, Bytes>, SpawnErrorKind> {
 /// as large as the rest of the stack. Nothing that comes in between can panic, so this is no guard.
 #[must_use = "it has been claimed"]
 struct Room<F, H: Home> {
-    executor: CoreRef,
-    core: &'static Core,
-    slot: (SlotRef, usize),
+    executor: SharedRef,
+    core: &'static Shared,
+    slot: SlotRef,
     body: *mut (),
     label: H::Label,
     _future: PhantomData<F>,
@@ -557,7 +560,8 @@ impl<F: Future, H: Home<Joiner = Joiner>> Room<F, H> {
         // SAFETY: fresh memory of the right layout; the slot was claimed just now.
         unsafe {
             BodyIn::<F, H>::write_rest(self.body, self.label);
-            start::<F, H>(self.executor, self.core, self.slot, self.body)
+            let started = start::<F, H>(self.core, self.slot, self.body);
+            JoinHandle::new(self.executor, started)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! [`Executor::step`]: an executor in a loop that is somebody else's.
 
-use super::core::{BACKLOG, INBOX};
+use super::shared::{BACKLOG, INBOX};
 use super::{Executor, RunError};
 use crate::reactor::{Deadline, Reactor};
 

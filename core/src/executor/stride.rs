@@ -7,7 +7,7 @@
 //! and at once that they are long, so that a task which is busy for a millisecond in each poll delays a
 //! timer by a poll or two and not by sixty.
 
-use crate::time::Instant;
+use crate::time::instant::Instant;
 
 /// Time between two looks in nanoseconds, at which there is to be one turn less.
 const LONG: u32 = 100_000;

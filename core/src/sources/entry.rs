@@ -50,7 +50,7 @@ impl Entry {
     pub(super) fn close(&self, next_free: u32) -> Wakeups {
         self.generation.set(self.generation().wrapping_add(1));
         self.state.set(next_free);
-        self.waiters.take(Readiness::ALL)
+        self.waiters.close()
     }
 
     /// Returns what the source is ready for, as far as is known.

@@ -1,15 +1,17 @@
 //! [`Waiters`]: who waits for a source.
 
-#[cfg(feature = "alloc")]
-use alloc::boxed::Box;
-#[cfg(feature = "alloc")]
-use alloc::vec::Vec;
 use core::cell::Cell;
 use core::fmt;
 use core::task::Waker;
 
 use super::{Direction, Readiness};
-use crate::task::wake_quietly;
+use crate::task::unwind::wake_quietly;
+
+#[cfg_attr(feature = "alloc", path = "waiters/on_heap.rs")]
+#[cfg_attr(not(feature = "alloc"), path = "waiters/without_heap.rs")]
+mod others;
+
+use others::{Others, Surplus, Taken};
 
 /// Which waiter it is, of those that wait for the same direction of a source.
 ///
@@ -64,6 +66,10 @@ impl WaiterId {
 /// The first of each direction has its place in here. All others lie on the heap, in the order in which
 /// they came.
 ///
+/// Of those without an identity, which leave their wakers behind when they give up, more than some thirty of one
+/// direction are woken now and then, for nothing: whoever still waits comes back, the others are gone. It costs those
+/// who wait a wake for as many that have given up as there are of them, and many who really wait are left in peace.
+///
 /// Without feature `alloc` there is only that one place. An [`Operation`](super::Operation) that finds it
 /// taken waits elsewhere, without a limit to their number, and looks again at every event. What is only
 /// polled takes the place in any case, and the one that had it is woken, so that nobody is left behind; but
@@ -73,11 +79,7 @@ impl WaiterId {
 /// No waker is woken, cloned or dropped in here, so it can lie in whatever is borrowed or locked.
 pub struct Waiters {
     first: [First; 2],
-    #[cfg(feature = "alloc")]
-    more: Cell<Option<Others>>,
-    /// Some operation has found the place taken.
-    #[cfg(not(feature = "alloc"))]
-    crowded: Cell<bool>,
+    others: Others,
 }
 
 struct First {
@@ -86,40 +88,44 @@ struct First {
     id: Cell<WaiterId>,
 }
 
-/// All but the first ones, in the order in which they came. In a box, since a row has room for one pointer.
-#[cfg(feature = "alloc")]
-#[allow(
-    clippy::box_collection,
-    reason = "a row has room for a single pointer, and few sources have others"
-)]
-type Others = Box<Vec<Waiter>>;
-
-#[cfg(feature = "alloc")]
-struct Waiter {
-    direction: Direction,
-    id: WaiterId,
-    waker: Waker,
-}
-
-/// The waker that was in a waiter's place before. To be [let go](Former::let_go) once nothing is
-/// borrowed any more.
-#[derive(Debug, Default)]
+/// The waker that was in a waiter's place before, and those who were too many. To be [let go](Former::let_go) once
+/// nothing is borrowed any more.
+#[derive(Default)]
 #[must_use = "to be let go outside of a borrow"]
 pub struct Former {
     waker: Option<Waker>,
     /// It is another waiter's, which has lost its place.
     displaced: bool,
+    surplus: Surplus,
 }
 
 impl Former {
+    /// The waker that was in its own waiter's place.
+    fn own(waker: Waker) -> Self {
+        Self {
+            waker: Some(waker),
+            ..Self::default()
+        }
+    }
+
     /// Drops the waker, after waking it if it has lost its place to another one.
     #[inline]
     pub fn let_go(self) {
+        self.surplus.wake();
         if let Some(waker) = self.waker {
             if self.displaced {
                 wake_quietly(waker);
             }
         }
+    }
+}
+
+impl fmt::Debug for Former {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Former")
+            .field("waker", &self.waker)
+            .field("displaced", &self.displaced)
+            .finish_non_exhaustive()
     }
 }
 
@@ -131,11 +137,7 @@ pub struct Wakeups {
     pub reader: Option<Waker>,
     /// The first that waits to write.
     pub writer: Option<Waker>,
-    #[cfg(feature = "alloc")]
-    more: Option<Others>,
-    /// Those who have found no place are to look again.
-    #[cfg(not(feature = "alloc"))]
-    crowd: bool,
+    others: Taken,
 }
 
 impl Wakeups {
@@ -149,23 +151,13 @@ impl Wakeups {
         if let Some(writer) = self.writer {
             wake_quietly(writer);
         }
-        #[cfg(feature = "alloc")]
-        if let Some(more) = self.more {
-            wake_all(*more);
-        }
-        #[cfg(not(feature = "alloc"))]
-        if self.crowd {
-            super::operation::wake_crowd();
-        }
+        self.others.wake();
     }
 
     /// Returns how many wakers there are.
     pub fn len(&self) -> usize {
         let firsts = usize::from(self.reader.is_some()) + usize::from(self.writer.is_some());
-        #[cfg(feature = "alloc")]
-        return firsts + self.more.as_ref().map_or(0, |more| more.len());
-        #[cfg(not(feature = "alloc"))]
-        return firsts;
+        firsts + self.others.len()
     }
 
     /// Returns whether there are no wakers.
@@ -180,16 +172,6 @@ impl fmt::Debug for Wakeups {
     }
 }
 
-/// Rare, and out of line for the sake of the usual case.
-#[cfg(feature = "alloc")]
-#[cold]
-#[inline(never)]
-fn wake_all(waiters: Vec<Waiter>) {
-    for waiter in waiters {
-        wake_quietly(waiter.waker);
-    }
-}
-
 impl Waiters {
     /// Makes a list in which nobody waits.
     pub const fn new() -> Self {
@@ -200,10 +182,7 @@ impl Waiters {
                     id: Cell::new(WaiterId::ANONYMOUS),
                 }
             }; 2],
-            #[cfg(feature = "alloc")]
-            more: Cell::new(None),
-            #[cfg(not(feature = "alloc"))]
-            crowded: Cell::new(false),
+            others: Others::new(),
         }
     }
 
@@ -259,51 +238,11 @@ impl Waiters {
         id: WaiterId,
         waker: Waker,
     ) -> Former {
-        let own = |waker| Former {
-            waker: Some(waker),
-            displaced: false,
-        };
         if is_same(first.id.get(), &there, id, &waker) {
             first.waker.set(Some(waker));
-            return own(there);
+            return Former::own(there);
         }
-        #[cfg(feature = "alloc")]
-        {
-            first.waker.set(Some(there));
-            let mut more = self.more.take().unwrap_or_default();
-            let known = more.iter_mut().find(|other| {
-                other.direction == direction && is_same(other.id, &other.waker, id, &waker)
-            });
-            let former = match known {
-                Some(known) => own(core::mem::replace(&mut known.waker, waker)),
-                None => {
-                    more.push(Waiter {
-                        direction,
-                        id,
-                        waker,
-                    });
-                    Former::default()
-                }
-            };
-            self.more.set(Some(more));
-            former
-        }
-        #[cfg(not(feature = "alloc"))]
-        {
-            let _ = direction;
-            if id != WaiterId::ANONYMOUS {
-                // It is an operation's, which notices and waits elsewhere.
-                first.waker.set(Some(there));
-                self.crowded.set(true);
-                return own(waker);
-            }
-            first.id.set(id);
-            first.waker.set(Some(waker));
-            Former {
-                waker: Some(there),
-                displaced: true,
-            }
-        }
+        self.others.add(first, there, (direction, id, waker))
     }
 
     /// Returns whether this waiter is among those that wait, with a waker that wakes the same task: then
@@ -317,17 +256,7 @@ impl Waiters {
             .as_ref()
             .is_some_and(|there| is(first.id.get(), there));
         first.waker.set(there);
-        #[cfg(feature = "alloc")]
-        if !is_first {
-            let more = self.more.take();
-            let known = more.as_ref().is_some_and(|more| {
-                let mut more = more.iter();
-                more.any(|other| other.direction == direction && is(other.id, &other.waker))
-            });
-            self.more.set(more);
-            return known;
-        }
-        is_first
+        is_first || self.others.have(direction, is)
     }
 
     /// Returns whether this waiter is among those that wait.
@@ -336,15 +265,7 @@ impl Waiters {
         let there = first.waker.take();
         let is_first = there.is_some() && first.id.get() == id;
         first.waker.set(there);
-        #[cfg(feature = "alloc")]
-        if !is_first {
-            let more = self.more.take();
-            let is = |other: &Waiter| other.direction == direction && other.id == id;
-            let waits = more.as_ref().is_some_and(|more| more.iter().any(is));
-            self.more.set(more);
-            return waits;
-        }
-        is_first
+        is_first || self.others.have(direction, |other, _| other == id)
     }
 
     /// Takes a waiter out, which has been given up. `None` if it does not wait, or not any more; those
@@ -362,18 +283,7 @@ impl Waiters {
                 return Some(waker);
             }
         }
-        #[cfg(feature = "alloc")]
-        {
-            let mut more = self.more.take()?;
-            let at = more
-                .iter()
-                .position(|other| other.direction == direction && other.id == id);
-            let waker = at.map(|at| more.remove(at).waker);
-            self.keep(more);
-            waker
-        }
-        #[cfg(not(feature = "alloc"))]
-        None
+        self.others.forget(direction, id)
     }
 
     /// Returns whether nobody waits for `direction`.
@@ -383,6 +293,15 @@ impl Waiters {
         let empty = waker.is_none();
         first.waker.set(waker);
         empty
+    }
+
+    /// Takes out all, and forgets how many there were: for the end of a source.
+    pub(super) fn close(&self) -> Wakeups {
+        let wakeups = self.take_firsts(Readiness::ALL);
+        Wakeups {
+            others: self.others.close(wakeups.others),
+            ..wakeups
+        }
     }
 
     /// Takes out all who wait for something that `ready` has.
@@ -395,12 +314,10 @@ impl Waiters {
     /// waiters.
     #[inline]
     pub(super) fn take_for(&self, ready: Readiness, one_reader: impl FnOnce() -> bool) -> Wakeups {
-        #[cfg(feature = "alloc")]
-        if let Some(more) = self.more.take() {
-            return self.take_of_many(more, ready, one_reader());
+        match self.others.take_crowd() {
+            Some(crowd) => self.take_of_many(crowd, ready, one_reader()),
+            None => self.take_firsts(ready),
         }
-        let _ = one_reader;
-        self.take_firsts(ready)
     }
 
     /// The same for the usual case, in which there is one to be woken at most.
@@ -414,12 +331,10 @@ impl Waiters {
         ready: Readiness,
         one_reader: impl FnOnce() -> bool,
     ) -> Result<Option<Waker>, Wakeups> {
-        #[cfg(feature = "alloc")]
-        if let Some(more) = self.more.take() {
-            return Err(self.take_of_many(more, ready, one_reader()));
+        if let Some(crowd) = self.others.take_crowd() {
+            return Err(self.take_of_many(crowd, ready, one_reader()));
         }
-        let _ = one_reader;
-        if ready.is_writable() || cfg!(not(feature = "alloc")) {
+        if ready.is_writable() || others::ASK_ALWAYS {
             return Err(self.take_firsts(ready));
         }
         Ok(match ready.is_readable() {
@@ -437,44 +352,31 @@ impl Waiters {
         Wakeups {
             reader: first(Direction::Read),
             writer: first(Direction::Write),
-            #[cfg(feature = "alloc")]
-            more: None,
-            #[cfg(not(feature = "alloc"))]
-            crowd: self.crowded.take(),
+            others: self.others.called(),
         }
     }
 
-    #[cfg(feature = "alloc")]
     #[cold]
     #[inline(never)]
-    fn take_of_many(&self, mut more: Others, ready: Readiness, one_reader: bool) -> Wakeups {
+    fn take_of_many(&self, crowd: others::Many, ready: Readiness, one_reader: bool) -> Wakeups {
         if one_reader && ready.is_readable() && !ready.is_writable() {
-            self.more.set(Some(more));
+            self.others.put_back(crowd);
             return self.take_one(Direction::Read);
         }
-        let mut wakeups = self.take_firsts(ready);
-        let is_ready = |waiter: &Waiter| ready.intersects(waiter.direction.mask());
-        if more.iter().all(is_ready) {
-            wakeups.more = Some(more);
-            return wakeups;
+        let wakeups = self.take_firsts(ready);
+        Wakeups {
+            others: self.others.take_ready(crowd, ready),
+            ..wakeups
         }
-        let (taken, left): (Vec<_>, Vec<_>) = more.drain(..).partition(is_ready);
-        *more = left;
-        self.keep(more);
-        if !taken.is_empty() {
-            wakeups.more = Some(Box::new(taken));
-        }
-        wakeups
     }
 
     /// Takes out the one that has waited longest for `direction`. Those without an identity that have
     /// waited longer come along: whether they still wait is not known.
     pub fn take_one(&self, direction: Direction) -> Wakeups {
-        let mut wakeups = Wakeups::default();
-        #[cfg(not(feature = "alloc"))]
-        {
-            wakeups.crowd = self.crowded.take();
-        }
+        let mut wakeups = Wakeups {
+            others: self.others.called(),
+            ..Wakeups::default()
+        };
         let first = self.first(direction);
         while let Some(waker) = first.waker.take() {
             let id = first.id.get();
@@ -488,25 +390,11 @@ impl Waiters {
     }
 
     /// Fills the first place, which has become free, with the one that came next.
-    #[cfg_attr(not(feature = "alloc"), allow(unused_variables))]
     fn move_up(&self, direction: Direction) {
-        #[cfg(feature = "alloc")]
-        if let Some(mut more) = self.more.take() {
-            let next = more.iter().position(|other| other.direction == direction);
-            if let Some(next) = next {
-                let next = more.remove(next);
-                let first = self.first(direction);
-                first.id.set(next.id);
-                first.waker.set(Some(next.waker));
-            }
-            self.keep(more);
-        }
-    }
-
-    #[cfg(feature = "alloc")]
-    fn keep(&self, more: Others) {
-        if !more.is_empty() {
-            self.more.set(Some(more));
+        if let Some((id, waker)) = self.others.take_next(direction) {
+            let first = self.first(direction);
+            first.id.set(id);
+            first.waker.set(Some(waker));
         }
     }
 }
@@ -521,14 +409,7 @@ impl Wakeups {
             *first = Some(waker);
             return;
         }
-        #[cfg(feature = "alloc")]
-        self.more.get_or_insert_default().push(Waiter {
-            direction,
-            id,
-            waker,
-        });
-        #[cfg(not(feature = "alloc"))]
-        let _ = (id, waker);
+        self.others.push(direction, id, waker);
     }
 }
 

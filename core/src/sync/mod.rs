@@ -16,6 +16,7 @@ mod channel;
 #[cfg(threads)]
 mod io_error;
 pub mod local;
+mod maybe;
 mod mutex;
 mod notify;
 mod once_cell;

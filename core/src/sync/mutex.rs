@@ -9,7 +9,7 @@ use core::ptr::NonNull;
 
 use super::Shared;
 use super::scope::Scope;
-use super::semaphore::Permits;
+use super::semaphore::{One, Permits};
 
 /// A value that one task has at a time, also across an `.await`.
 ///
@@ -38,7 +38,7 @@ use super::semaphore::Permits;
 /// | `lock`, `lock_owned` | yes, FIFO | no |
 /// | `try_lock`, dropping the guard | no | yes, if [`Shared`] |
 pub struct Mutex<T: ?Sized, S: Scope = Shared> {
-    permits: Permits<S>,
+    permits: Permits<S, One>,
     value: UnsafeCell<T>,
 }
 
@@ -111,14 +111,9 @@ impl<T: ?Sized, S: Scope> Mutex<T, S> {
     ///
     /// Dropped, it gives up its place in the queue; the lock goes to the next.
     #[inline]
-    pub async fn lock(&self) -> MutexGuard<'_, T, S> {
-        Permits::<S>::draw().await;
-        if let Ok(guard) = self.try_lock() {
-            return guard;
-        }
+    pub fn lock(&self) -> impl Future<Output = MutexGuard<'_, T, S>> {
         // Nobody closes it.
-        let _ = self.permits.acquire(1).await;
-        MutexGuard { mutex: self }
+        (self.permits).acquire_then(1, move |_| MutexGuard { mutex: self })
     }
 
     /// Locks the mutex, if that does not have to wait.
@@ -294,7 +289,7 @@ impl<'a, T: ?Sized, S: Scope> MutexGuard<'a, T, S> {
 pub struct MappedMutexGuard<'a, T: ?Sized, S: Scope = Shared> {
     /// Of the mutex that the permit is of.
     value: NonNull<T>,
-    permits: &'a Permits<S>,
+    permits: &'a Permits<S, One>,
     _value: PhantomData<&'a mut T>,
 }
 

@@ -5,8 +5,9 @@ use core::convert::Infallible;
 use core::fmt;
 
 use super::Shared;
+use super::maybe::Maybe;
 use super::scope::Scope;
-use super::semaphore::Permits;
+use super::semaphore::{One, Permits};
 use crate::shim::{ACQUIRE, AtomicBool, Ordering};
 use crate::task::budget::consume_budget;
 
@@ -30,10 +31,10 @@ use crate::task::budget::consume_budget;
 /// ```
 pub struct OnceCell<T, S: Scope = Shared> {
     /// One, until the value is there.
-    permits: Permits<S>,
+    permits: Permits<S, One>,
     /// Whether the value is there; then it stays.
     set: AtomicBool,
-    value: UnsafeCell<Option<T>>,
+    value: UnsafeCell<Maybe<T>>,
 }
 
 // SAFETY: references to the value are given to all threads, and it may be taken out on another one than
@@ -57,7 +58,7 @@ impl<T, S: Scope> OnceCell<T, S> {
             Self {
                 permits: Permits::new(1),
                 set: AtomicBool::new(false),
-                value: UnsafeCell::new(None),
+                value: UnsafeCell::new(Maybe::Nothing),
             }
         }
 
@@ -161,7 +162,7 @@ impl<T, S: Scope> OnceCell<T, S> {
     /// assert_eq!(cell.into_inner(), Some(7));
     /// ```
     pub fn into_inner(self) -> Option<T> {
-        self.value.into_inner()
+        self.value.into_inner().into_option()
     }
 
     /// Puts a value there.
@@ -274,10 +275,10 @@ impl<'a, T, S: Scope> Making<'a, T, S> {
         let place = cell.value.get();
         // SAFETY: we had the only permit, and there was no value: nobody else has a reference, or gets
         // one before the flag is set.
-        let value = unsafe { (*place).insert(value) };
+        unsafe { *place = Maybe::Just(value) };
         cell.set.store(true, Ordering::Release);
         cell.permits.close();
-        value
+        cell.get().expect("it has been set")
     }
 }
 

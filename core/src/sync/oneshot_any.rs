@@ -1,6 +1,5 @@
 //! A channel for one message.
 
-use core::cell::Cell as ValueCell;
 use core::fmt;
 use core::future::poll_fn;
 use core::ops::Deref;
@@ -8,6 +7,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use super::channel::RecvError;
+use super::maybe::MaybeCell;
 use super::scope::Scope;
 use super::slot::{WakerSlot, poll_slot};
 use super::wait_list::WaitList;
@@ -31,7 +31,7 @@ use crate::task::wake_quietly;
 pub struct Oneshot<T, S: Scope>(WaitList<S, State<T>, (), 0>);
 
 pub(super) struct State<T> {
-    message: ValueCell<Option<T>>,
+    message: MaybeCell<T>,
     /// Nothing will be sent any more.
     done: Cell<bool>,
     /// Nothing will be received any more.
@@ -67,7 +67,7 @@ impl<T, S: Scope> Oneshot<T, S> {
         /// ```
         pub fn new() -> Self {
             Self(WaitList::with_value(State {
-                message: ValueCell::new(None),
+                message: MaybeCell::new(),
                 done: Cell::new(false),
                 closed: Cell::new(false),
                 receiver: WakerSlot::new(),

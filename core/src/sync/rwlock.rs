@@ -10,7 +10,7 @@ use core::fmt;
 use super::Shared;
 use super::mutex::TryLockError;
 use super::scope::Scope;
-use super::semaphore::{MAX_PERMITS, Permits};
+use super::semaphore::{MAX_PERMITS, Permits, Usual};
 
 pub use guard::{RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard};
 #[cfg(feature = "alloc")]
@@ -18,6 +18,13 @@ pub use owned::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 
 /// All that there are: what a writer takes, while a reader takes one.
 const ALL: usize = MAX_PERMITS;
+
+/// Of a lock that nobody has.
+pub(super) struct All;
+
+impl Usual for All {
+    const PERMITS: usize = ALL;
+}
 
 /// A value that many tasks look at or one task changes, also across an `.await`.
 ///
@@ -45,7 +52,7 @@ const ALL: usize = MAX_PERMITS;
 /// | `read`, `write` | yes, FIFO | no |
 /// | `try_read`, `try_write`, dropping a guard | no | yes, if [`Shared`] |
 pub struct RwLock<T: ?Sized, S: Scope = Shared> {
-    permits: Permits<S>,
+    permits: Permits<S, All>,
     value: UnsafeCell<T>,
 }
 
@@ -116,14 +123,9 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
     ///
     /// Dropped, it gives up its place in the queue; the lock goes to the next.
     #[inline]
-    pub async fn read(&self) -> RwLockReadGuard<'_, T, S> {
-        Permits::<S>::draw().await;
-        if let Ok(guard) = self.try_read() {
-            return guard;
-        }
+    pub fn read(&self) -> impl Future<Output = RwLockReadGuard<'_, T, S>> {
         // Nobody closes it.
-        let _ = self.permits.acquire(1).await;
-        RwLockReadGuard::new(self)
+        (self.permits).acquire_then(1, move |_| RwLockReadGuard::new(self))
     }
 
     /// Waits until the value can be changed.
@@ -143,14 +145,9 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
     ///
     /// Dropped, it gives up its place in the queue; the lock goes to the next.
     #[inline]
-    pub async fn write(&self) -> RwLockWriteGuard<'_, T, S> {
-        Permits::<S>::draw().await;
-        if let Ok(guard) = self.try_write() {
-            return guard;
-        }
+    pub fn write(&self) -> impl Future<Output = RwLockWriteGuard<'_, T, S>> {
         // Nobody closes it.
-        let _ = self.permits.acquire(ALL).await;
-        RwLockWriteGuard::new(self)
+        (self.permits).acquire_then(ALL, move |_| RwLockWriteGuard::new(self))
     }
 
     /// Returns the value to look at, if it can be had without waiting.

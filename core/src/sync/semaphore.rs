@@ -1,8 +1,9 @@
 //! A semaphore, and the permits that locks are made of.
 
 use core::fmt;
+use core::marker::PhantomData;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
@@ -19,24 +20,56 @@ mod permit;
 pub use permit::OwnedSemaphorePermit;
 pub use permit::SemaphorePermit;
 
+/// How many permits something has while nobody has any of them.
+pub(super) trait Usual {
+    const PERMITS: usize;
+}
+
+/// What a semaphore has is known at run time only.
+pub(super) struct Zero;
+
+impl Usual for Zero {
+    const PERMITS: usize = 0;
+}
+
+/// What only one can have.
+pub(super) struct One;
+
+impl Usual for One {
+    const PERMITS: usize = 1;
+}
+
 /// How many permits there are, and who waits for how many of them.
 ///
 /// Permits go to waiters in the order in which they came; as long as somebody waits, nobody who comes
 /// later gets any.
-pub(super) struct Permits<S: Scope>(WaitList<S, State, usize>);
+///
+/// All zero bits while as many as [usual](Usual) are free, so that a static lock lies in `.bss`, whatever else is in it.
+pub(super) struct Permits<S: Scope, U: Usual>(WaitList<S, State<U>, usize>);
 
-struct State {
-    /// Not given to anybody. Not enough for the first who waits, if somebody does.
-    free: Cell<usize>,
+pub(super) struct State<U: Usual> {
+    /// How many more than usual are not given to anybody. Not enough for the first who waits, if somebody does.
+    beyond: Cell<usize>,
     closed: Cell<bool>,
+    _usual: PhantomData<fn() -> U>,
 }
 
-type View<'a> = Access<'a, State, usize, 1>;
+type View<'a, U> = Access<'a, State<U>, usize, 1>;
 
-impl State {
+impl<U: Usual> State<U> {
+    #[inline]
+    fn free(&self) -> usize {
+        self.beyond.get().wrapping_add(U::PERMITS)
+    }
+
+    #[inline]
+    fn set_free(&self, permits: usize) {
+        self.beyond.set(permits.wrapping_sub(U::PERMITS));
+    }
+
     #[inline]
     fn give(&self, permits: usize) {
-        self.free.set(self.free.get() + permits);
+        self.set_free(self.free() + permits);
     }
 
     #[inline]
@@ -44,17 +77,17 @@ impl State {
         if self.closed.get() {
             return Err(TryAcquireError::Closed);
         }
-        let free = self.free.get();
+        let free = self.free();
         if free < permits {
             return Err(TryAcquireError::NoPermits);
         }
-        self.free.set(free - permits);
+        self.set_free(free - permits);
         Ok(())
     }
 }
 
 #[inline]
-fn try_take(view: &View<'_>, permits: usize) -> Result<(), TryAcquireError> {
+fn try_take<U: Usual>(view: &View<'_, U>, permits: usize) -> Result<(), TryAcquireError> {
     if permits > 0 && !view.is_empty(0) && !view.value().closed.get() {
         return Err(TryAcquireError::NoPermits);
     }
@@ -63,29 +96,30 @@ fn try_take(view: &View<'_>, permits: usize) -> Result<(), TryAcquireError> {
 
 /// Gives what is free to the first who waits, if it is enough.
 #[inline]
-fn grant(view: &View<'_>) -> Option<core::task::Waker> {
+fn grant<U: Usual>(view: &View<'_, U>) -> Option<core::task::Waker> {
     let permits = view.first(0)?;
-    let free = view.value().free.get();
+    let free = view.value().free();
     if free < permits {
         return None;
     }
-    view.value().free.set(free - permits);
+    view.value().set_free(free - permits);
     view.take_first(0)
 }
 
-impl<S: Scope> Permits<S> {
+impl<S: Scope, U: Usual> Permits<S, U> {
     crate::shim::const_unless_loom! {
         pub(super) fn new(permits: usize) -> Self {
             Self(WaitList::with_value(State {
-                free: Cell::new(permits),
+                beyond: Cell::new(permits.wrapping_sub(U::PERMITS)),
                 closed: Cell::new(false),
+                _usual: PhantomData,
             }))
         }
     }
 
     #[inline]
     pub(super) fn free(&self) -> usize {
-        self.0.with(|view| view.value().free.get())
+        self.0.with(|view| view.value().free())
     }
 
     #[inline]
@@ -93,17 +127,22 @@ impl<S: Scope> Permits<S> {
         self.0.with(|view| try_take(view, permits))
     }
 
-    /// Draws from the budget of the poll that is under way: a lock that is free each time is one of those
-    /// things that a task could go on with for ever.
     #[inline]
-    pub(super) async fn draw() {
-        core::future::poll_fn(|cx| poll_proceed(cx).map(|permit| permit.charge(0))).await;
-    }
-
-    #[inline]
-    pub(super) fn acquire(&self, permits: usize) -> Acquire<'_, S> {
+    pub(super) fn acquire(&self, permits: usize) -> Acquire<'_, S, U> {
         Acquire {
             wait: Wait::new(&self.0, permits),
+        }
+    }
+
+    /// [`acquire`](Self::acquire), and what is made of the permits then.
+    #[inline]
+    pub(super) fn acquire_then<F, T>(&self, permits: usize, finish: F) -> AcquireThen<'_, S, U, F>
+    where
+        F: Fn(Result<(), AcquireError>) -> T,
+    {
+        AcquireThen {
+            acquire: self.acquire(permits),
+            finish,
         }
     }
 
@@ -115,7 +154,7 @@ impl<S: Scope> Permits<S> {
     pub(super) fn add(&self, permits: usize) {
         let fits = self.0.with(|view| {
             // Those that are out may be too many already; the limit leaves room for them.
-            let fits = permits <= MAX_PERMITS.saturating_sub(view.value().free.get());
+            let fits = permits <= MAX_PERMITS.saturating_sub(view.value().free());
             if fits {
                 view.value().give(permits);
             }
@@ -140,9 +179,9 @@ impl<S: Scope> Permits<S> {
     /// Takes up to so many of the free permits away for ever.
     fn forget(&self, permits: usize) -> usize {
         self.0.with(|view| {
-            let free = view.value().free.get();
+            let free = view.value().free();
             let gone = free.min(permits);
-            view.value().free.set(free - gone);
+            view.value().set_free(free - gone);
             gone
         })
     }
@@ -159,61 +198,121 @@ impl<S: Scope> Permits<S> {
 
 pin_project! {
     /// Waits for permits; they are the caller's once it has ended well.
-    pub(super) struct Acquire<'a, S: Scope> {
+    pub(super) struct Acquire<'a, S: Scope, U: Usual> {
         #[pin]
-        wait: Wait<&'a WaitList<S, State, usize>>,
+        wait: Wait<&'a WaitList<S, State<U>, usize>>,
     }
 
-    impl<S: Scope> PinnedDrop for Acquire<'_, S> {
+    impl<S: Scope, U: Usual> PinnedDrop for Acquire<'_, S, U> {
         #[inline]
         fn drop(this: Pin<&mut Self>) {
-            let mut wait = this.project().wait;
-            let next = wait.as_mut().cancel_with(|view, state, permits| {
-                if state == WaitState::Notified {
-                    view.value().give(permits);
-                }
-                // Whoever came behind it may need less than it did.
-                grant(view)
-            });
-            if let Some(Some(next)) = next {
-                go_on_granting(wait.list_ref(), next);
+            let wait = this.project().wait;
+            if wait.has_joined() {
+                give_up(wait);
             }
         }
+    }
+}
+
+/// The end of an [`Acquire`] that has waited.
+#[inline(never)]
+fn give_up<S: Scope, U: Usual>(mut wait: Pin<&mut Wait<&WaitList<S, State<U>, usize>>>) {
+    let next = wait.as_mut().cancel_with(|view, state, permits| {
+        if state == WaitState::Notified {
+            view.value().give(permits);
+        }
+        // Whoever came behind it may need less than it did.
+        grant(view)
+    });
+    if let Some(Some(next)) = next {
+        go_on_granting(wait.list_ref(), next);
     }
 }
 
 /// Wakes one who has got permits, and gives more of them to whoever can have them. Out of line: mostly
 /// nobody waits.
 #[inline(never)]
-fn go_on_granting<S: Scope>(list: &WaitList<S, State, usize>, first: core::task::Waker) {
+fn go_on_granting<S: Scope, U: Usual>(
+    list: &WaitList<S, State<U>, usize>,
+    first: core::task::Waker,
+) {
     wake_quietly(first);
     grant_more(list);
 }
 
 /// Gives permits to whoever can have them.
-fn grant_more<S: Scope>(list: &WaitList<S, State, usize>) {
+fn grant_more<S: Scope, U: Usual>(list: &WaitList<S, State<U>, usize>) {
     while let Some(next) = list.with(grant) {
         wake_quietly(next);
     }
 }
 
-impl<S: Scope> Future for Acquire<'_, S> {
+impl<S: Scope, U: Usual> Future for Acquire<'_, S, U> {
     type Output = Result<(), AcquireError>;
 
-    #[inline]
+    /// Draws from the budget of the poll that is under way: a lock that is free each time is one of those
+    /// things that a task could go on with for ever.
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let unit = ready!(poll_proceed(cx));
         let mut wait = self.project().wait;
-        let permits = wait.as_mut().data();
-        wait.poll_with(cx, |view, state| match state {
-            WaitState::New => match try_take(view, permits) {
-                Ok(()) => Some(Ok(())),
-                Err(TryAcquireError::NoPermits) => None,
-                Err(TryAcquireError::Closed) => Some(Err(AcquireError(()))),
-            },
-            WaitState::Waiting => None,
-            WaitState::Notified => Some(Ok(())),
-            WaitState::NotifiedWithAll => Some(Err(AcquireError(()))),
-        })
+        // Mostly they are free; it is no more than this then.
+        if !wait.has_joined() {
+            let permits = wait.as_mut().data();
+            let taken = wait.list_ref().with(|view| try_take(view, permits));
+            if taken != Err(TryAcquireError::NoPermits) {
+                unit.charge(0);
+                return Poll::Ready(taken.map_err(|_| AcquireError(())));
+            }
+        }
+        let acquired = poll_queue(wait, cx);
+        if acquired.is_ready() {
+            unit.charge(0);
+        }
+        acquired
+    }
+}
+
+/// The poll of an [`Acquire`] that does not find its permits free at once.
+#[inline(never)]
+fn poll_queue<S: Scope, U: Usual>(
+    mut wait: Pin<&mut Wait<&WaitList<S, State<U>, usize>>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), AcquireError>> {
+    let permits = wait.as_mut().data();
+    wait.poll_with(cx, |view, state| match state {
+        WaitState::New => match try_take(view, permits) {
+            Ok(()) => Some(Ok(())),
+            Err(TryAcquireError::NoPermits) => None,
+            Err(TryAcquireError::Closed) => Some(Err(AcquireError(()))),
+        },
+        WaitState::Waiting => None,
+        WaitState::Notified => Some(Ok(())),
+        WaitState::NotifiedWithAll => Some(Err(AcquireError(()))),
+    })
+}
+
+pin_project! {
+    /// Waits for permits and makes something of them. One future, not one in another: that is what a lock
+    /// costs most.
+    pub(super) struct AcquireThen<'a, S: Scope, U: Usual, F> {
+        #[pin]
+        acquire: Acquire<'a, S, U>,
+        finish: F,
+    }
+}
+
+impl<S: Scope, U: Usual, F, T> Future for AcquireThen<'_, S, U, F>
+where
+    F: Fn(Result<(), AcquireError>) -> T,
+{
+    type Output = T;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let this = self.project();
+        let acquired = ready!(this.acquire.poll(cx));
+        Poll::Ready((this.finish)(acquired))
     }
 }
 
@@ -241,7 +340,7 @@ pub(super) const MAX_PERMITS: usize = usize::MAX >> 3;
 /// |---|---|---|
 /// | `acquire`, `acquire_many`, `acquire_owned`, … | yes, FIFO | no |
 /// | `try_acquire`, …, `add_permits`, `close`, dropping a permit | no | yes, if [`Shared`] |
-pub struct Semaphore<S: Scope = Shared>(Permits<S>);
+pub struct Semaphore<S: Scope = Shared>(Permits<S, Zero>);
 
 impl<S: Scope> Semaphore<S> {
     /// The largest number of permits that a semaphore can have.
@@ -357,8 +456,9 @@ impl<S: Scope> Semaphore<S> {
     /// # Cancel safety
     ///
     /// Dropped, it gives up its place in the queue; no permit is lost.
-    pub async fn acquire(&self) -> Result<SemaphorePermit<'_, S>, AcquireError> {
-        self.permit(1).await
+    #[inline]
+    pub fn acquire(&self) -> impl Future<Output = Result<SemaphorePermit<'_, S>, AcquireError>> {
+        self.permit(1)
     }
 
     /// Waits for so many permits at once. Meanwhile nobody who comes later gets any.
@@ -381,22 +481,24 @@ impl<S: Scope> Semaphore<S> {
     /// # Cancel safety
     ///
     /// Dropped, it gives up its place in the queue; no permit is lost.
-    pub async fn acquire_many(&self, permits: u32) -> Result<SemaphorePermit<'_, S>, AcquireError> {
-        self.permit(permits as usize).await
+    #[inline]
+    pub fn acquire_many(
+        &self,
+        permits: u32,
+    ) -> impl Future<Output = Result<SemaphorePermit<'_, S>, AcquireError>> {
+        self.permit(permits as usize)
     }
 
     #[inline]
-    async fn permit(&self, permits: usize) -> Result<SemaphorePermit<'_, S>, AcquireError> {
-        Permits::<S>::draw().await;
-        match self.try_permit(permits) {
-            Ok(permit) => return Ok(permit),
-            Err(TryAcquireError::Closed) => return Err(AcquireError(())),
-            Err(TryAcquireError::NoPermits) => {}
-        }
-        self.0.acquire(permits).await?;
-        Ok(SemaphorePermit {
-            semaphore: self,
-            permits,
+    fn permit(
+        &self,
+        permits: usize,
+    ) -> impl Future<Output = Result<SemaphorePermit<'_, S>, AcquireError>> {
+        self.0.acquire_then(permits, move |acquired| {
+            acquired.map(|()| SemaphorePermit {
+                semaphore: self,
+                permits,
+            })
         })
     }
 

@@ -40,18 +40,18 @@ impl<T> OpenShelf<T> for core::cell::RefCell<T> {
 }
 
 /// The shelf of what is shared.
-#[cfg(all(not(loom), any(feature = "std", not(target_os = "none"))))]
+#[cfg(all(not(loom), threads))]
 pub(super) type Locked<T> = std::sync::RwLock<T>;
 #[cfg(loom)]
 pub(super) type Locked<T> = loom::sync::RwLock<T>;
 
-#[cfg(all(not(loom), any(feature = "std", not(target_os = "none"))))]
+#[cfg(all(not(loom), threads))]
 type LockedGuard<'a, T> = std::sync::RwLockReadGuard<'a, T>;
 #[cfg(loom)]
 type LockedGuard<'a, T> = loom::sync::RwLockReadGuard<'a, T>;
 
 // What is on it is as good after a panic as it was before.
-#[cfg(any(feature = "std", not(target_os = "none")))]
+#[cfg(threads)]
 impl<T> Shelf<T> for Locked<T> {
     fn new(value: T) -> Self {
         Self::new(value)
@@ -64,7 +64,7 @@ impl<T> Shelf<T> for Locked<T> {
     }
 }
 
-#[cfg(any(feature = "std", not(target_os = "none")))]
+#[cfg(threads)]
 impl<T> OpenShelf<T> for Locked<T> {
     type Guard<'a>
         = LockedGuard<'a, T>
@@ -76,11 +76,11 @@ impl<T> OpenShelf<T> for Locked<T> {
 }
 
 /// The shelf of what is shared on bare metal.
-#[cfg(not(any(feature = "std", not(target_os = "none"))))]
+#[cfg(not(threads))]
 #[doc(hidden)]
 pub struct Locked<T>(critical_section::Mutex<core::cell::RefCell<T>>);
 
-#[cfg(not(any(feature = "std", not(target_os = "none"))))]
+#[cfg(not(threads))]
 impl<T> Locked<T> {
     pub(super) const fn new(value: T) -> Self {
         Self(critical_section::Mutex::new(core::cell::RefCell::new(
@@ -89,7 +89,7 @@ impl<T> Locked<T> {
     }
 }
 
-#[cfg(not(any(feature = "std", not(target_os = "none"))))]
+#[cfg(not(threads))]
 impl<T> Shelf<T> for Locked<T> {
     fn new(value: T) -> Self {
         Self::new(value)

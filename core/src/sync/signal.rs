@@ -1,13 +1,11 @@
 //! The latest of a number of values.
 
-use core::cell::Cell as ValueCell;
 use core::fmt;
-use core::pin::pin;
 
 use super::Shared;
+use super::maybe::MaybeCell;
 use super::scope::Scope;
-use super::wait_list::{Wait, WaitList};
-use crate::task::budget::poll_within;
+use super::wait_list::{Access, Until, Wait, WaitList};
 use crate::task::wake_quietly;
 
 /// A place for one value, of which only the latest is of interest: a new one replaces one that nobody
@@ -39,7 +37,7 @@ use crate::task::wake_quietly;
 /// |---|---|---|
 /// | `wait` | yes, FIFO | no |
 /// | `signal`, `try_take`, `reset`, `signaled` | no | yes, if [`Shared`] |
-pub struct Signal<T, S: Scope = Shared>(WaitList<S, ValueCell<Option<T>>>);
+pub struct Signal<T, S: Scope = Shared>(WaitList<S, MaybeCell<T>>);
 
 impl<T, S: Scope> Signal<T, S> {
     crate::shim::const_unless_loom! {
@@ -52,7 +50,7 @@ impl<T, S: Scope> Signal<T, S> {
         /// static TEMPERATURE: Signal<i16> = Signal::new();
         /// ```
         pub fn new() -> Self {
-            Self(WaitList::with_value(ValueCell::new(None)))
+            Self(WaitList::with_value(MaybeCell::new()))
         }
     }
 
@@ -95,14 +93,10 @@ impl<T, S: Scope> Signal<T, S> {
     /// # Cancel safety
     ///
     /// Dropped before its end, it has taken nothing; the value goes to the next.
-    pub async fn wait(&self) -> T {
-        let mut wait = pin!(Wait::<_>::new(&self.0, ()));
-        core::future::poll_fn(|cx| {
-            poll_within(cx, |cx| {
-                wait.as_mut().poll_with(cx, |view, _| view.value().take())
-            })
-        })
-        .await
+    #[inline]
+    pub fn wait(&self) -> impl Future<Output = T> {
+        let take = |view: &Access<'_, MaybeCell<T>, (), 1>| view.value().take();
+        Until::<Wait<_, 0, 1>, _, _>::new(&self.0, (), take, |_, value| value)
     }
 
     /// Takes the value, if there is one.

@@ -27,7 +27,7 @@ impl WakerSlot {
 
 /// Looks whether there is something to wait for and, if so, leaves the waker in `slot`, in the same
 /// step. `attempt` may be run twice, as that of [`Wait::poll_with`](super::wait_list::Wait::poll_with).
-#[inline]
+#[inline(always)]
 pub(crate) fn poll_slot<S: Scope, T, D: Copy, const K: usize, U>(
     list: &WaitList<S, T, D, K>,
     cx: &mut Context<'_>,

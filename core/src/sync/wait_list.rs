@@ -35,6 +35,8 @@
 //!   `R` leads to, which is always the same and outlives the `Wait`; or into a ring that was split from
 //!   that one and that has a node on the stack of whoever notifies all.
 //! * **W5, waker.** A node has a waker if and only if it is linked and no such node on a stack.
+//! * **W6, made.** A `Wait` has a node while it has joined: from the first time that it is linked until
+//!   its end has been seen. Only its owner, who has it pinned, lets it join and leave.
 
 use core::fmt;
 use core::marker::{PhantomData, PhantomPinned};
@@ -46,20 +48,23 @@ use super::scope::{Scope, Shared};
 use crate::shim::Cell;
 use crate::task::wake_quietly;
 
+mod access;
+mod all;
 #[cfg(feature = "alloc")]
 mod held;
 #[cfg(all(test, not(loom), feature = "alloc"))]
 mod tests;
+mod until;
 mod wait;
 
+pub use access::Access;
+use all::AllOf;
 #[cfg(feature = "alloc")]
 pub use held::Held;
 #[cfg(feature = "alloc")]
 pub(crate) use held::held;
+pub(crate) use until::Until;
 pub use wait::Wait;
-
-/// How many wakers are taken out under one lock when all are notified.
-const BATCH: usize = 8;
 
 /// A mark in [`Node::next`]: notified, as the only one.
 const ONE: usize = 1;
@@ -484,162 +489,9 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
     }
 }
 
-/// The ring of those who are to be notified.
-struct AllOf<'a, S: Scope, T, D: Copy, const K: usize> {
-    list: &'a WaitList<S, T, D, K>,
-    queue: usize,
-    end: &'a Node<D>,
-    /// Whether `end` is in a ring with others.
-    more: bool,
-    notified: usize,
-}
-
-/// Wakers that have been taken out of a list.
-struct Batch([Option<Waker>; BATCH]);
-
-impl<S: Scope, T, D: Copy, const K: usize> AllOf<'_, S, T, D, K> {
-    fn wake(&mut self) {
-        while self.more {
-            // Dropped at the end of the turn at the latest, which wakes the rest if one panics.
-            let mut batch = self.take_some();
-            batch.wake();
-        }
-    }
-
-    /// Takes the next few out of the ring.
-    fn take_some(&mut self) -> Batch {
-        let mut batch = Batch([const { None }; BATCH]);
-        self.list.with(|access| {
-            let tail = &access.tails[self.queue];
-            for place in &mut batch.0 {
-                let first = self.end.next.get();
-                if ptr::eq(first, self.end) {
-                    break;
-                }
-                // SAFETY: W1, W3: `end` is linked and not alone; the tail is not in its ring.
-                unsafe {
-                    (*first).unlink(tail, mark(ALL));
-                    *place = (*first).waker.replace(None);
-                }
-                self.notified += 1;
-            }
-            self.more = !ptr::eq(self.end.next.get(), self.end);
-        });
-        batch
-    }
-}
-
-impl<S: Scope, T, D: Copy, const K: usize> Drop for AllOf<'_, S, T, D, K> {
-    #[inline]
-    fn drop(&mut self) {
-        // There is more only if a waker has panicked.
-        self.wake();
-    }
-}
-
-impl Batch {
-    fn wake(&mut self) {
-        while let Some(waker) = self.0.iter_mut().find_map(Option::take) {
-            wake_quietly(waker);
-        }
-    }
-}
-
-impl Drop for Batch {
-    fn drop(&mut self) {
-        self.wake();
-    }
-}
-
 impl<S: Scope, T, D, const K: usize> fmt::Debug for WaitList<S, T, D, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WaitList").finish_non_exhaustive()
-    }
-}
-
-/// A list's value and queues, under its lock.
-pub struct Access<'a, T, D, const K: usize> {
-    tails: &'a [Link<D>; K],
-    value: &'a T,
-    /// To be used where the lock was taken.
-    _one_level: PhantomData<*const ()>,
-}
-
-impl<'a, T, D: Copy, const K: usize> Access<'a, T, D, K> {
-    /// Returns the value beside the list.
-    #[inline]
-    pub fn value(&self) -> &'a T {
-        self.value
-    }
-
-    /// Returns whether nobody waits in a queue.
-    #[inline]
-    pub fn is_empty(&self, queue: usize) -> bool {
-        self.tails[queue].get().is_null()
-    }
-
-    #[inline]
-    fn first_node(&self, queue: usize) -> *const Node<D> {
-        let last = self.tails[queue].get();
-        if last.is_null() {
-            return last;
-        }
-        // SAFETY: W1, W3.
-        unsafe { (*last).next.get() }
-    }
-
-    /// Returns what the first in a queue has brought along.
-    #[inline]
-    pub fn first(&self, queue: usize) -> Option<D> {
-        let first = self.first_node(queue);
-        // SAFETY: W1; the node in a queue is a `Wait`'s, so it has data.
-        (!first.is_null()).then(|| unsafe { (*first).data.get().assume_init() })
-    }
-
-    /// Changes what the first in a queue has brought along; nothing, if nobody waits.
-    #[inline]
-    pub fn set_first(&self, queue: usize, data: D) {
-        let first = self.first_node(queue);
-        if !first.is_null() {
-            // SAFETY: W1.
-            unsafe { (*first).data.set(MaybeUninit::new(data)) };
-        }
-    }
-
-    /// Takes out the first in a queue, who has been notified then, and returns its waker, to be woken
-    /// once the lock has been let go.
-    #[inline]
-    #[must_use = "somebody waits for this waker"]
-    pub fn take_first(&self, queue: usize) -> Option<Waker> {
-        self.take(queue, self.first_node(queue))
-    }
-
-    /// Takes out the last in a queue: as [`take_first`](Self::take_first).
-    #[inline]
-    #[must_use = "somebody waits for this waker"]
-    pub fn take_last(&self, queue: usize) -> Option<Waker> {
-        self.take(queue, self.tails[queue].get())
-    }
-
-    /// Takes out a node of this queue, or none if it is null.
-    #[inline]
-    fn take(&self, queue: usize, node: *const Node<D>) -> Option<Waker> {
-        if node.is_null() {
-            return None;
-        }
-        // SAFETY: W1, W3: the first or the last of this queue's ring.
-        unsafe {
-            (*node).unlink(&self.tails[queue], mark(ONE));
-            (*node).waker.replace(None)
-        }
-    }
-}
-
-impl<T: fmt::Debug, D, const K: usize> fmt::Debug for Access<'_, T, D, K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Access")
-            .field("value", &self.value)
-            .finish_non_exhaustive()
     }
 }
 

@@ -9,113 +9,33 @@
 //! * **B3, one release.** A body is released exactly once: by the task's end if no join handle
 //!   waits for the output, else by that handle.
 
-#[cfg(not(lean))]
-use core::any::type_name;
 use core::future::Future;
 use core::mem::ManuallyDrop;
 use core::pin::Pin;
 use core::ptr::{self, NonNull};
 use core::task::{Context, Poll, Waker};
 
-use super::join::Failure;
-#[cfg(not(lean))]
-pub(crate) use super::joiner::Ended;
-use super::joiner::Place;
-use super::site::TaskFn;
-use super::slot::SlotRef;
+use super::failure::Failure;
+use super::joiner::{Joiner, Place};
+use super::state::SlotRef;
+use super::task_fn::TaskFn;
+use super::unwind::{catch, drop_quietly};
 use super::waker;
-use crate::executor::core::Core;
+use crate::executor::shared::Shared;
 
-/// What is to be done with a body, other than polling its future.
-pub(crate) enum Op<'a> {
-    /// Drop the future and settle the task with this error, which is taken. The task has ended.
-    Cancel(Option<Failure>),
-    /// Give the memory back; the stage is empty.
-    #[cfg(lean)]
-    Release(Option<&'a Core>),
-    /// Say what this is.
-    #[cfg(not(lean))]
-    Describe(&'a mut Description),
-}
+#[cfg_attr(lean, path = "body/single.rs")]
+#[cfg_attr(not(lean), path = "body/multi.rs")]
+mod ops;
 
-/// What is known of a task's type.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Description {
-    pub(crate) name: Option<&'static str>,
-    pub(crate) type_name: &'static str,
-    pub(crate) size: usize,
-}
+pub(crate) use ops::{Kind, describe, run};
 
-/// What a [`RunFn`] tells. On a lean build it finishes a task that has ended by itself, so that the run loop
-/// need not ask.
-#[cfg(lean)]
-pub(crate) type Ended = ();
-
-/// The function of a future type: the slot, its body, and what to do.
-///
-/// `None` is a poll: if the future has ended, it is dropped and the task is settled. It is
-/// no variant of [`Op`] because a null pointer is passed and tested in a register.
-///
-/// # Safety
-///
-/// Executor's thread (S5). The body fits the function (S3), and B1 holds: a poll and `Cancel`
-/// want a future, at most one of which is under way; `Release` wants an empty stage. For
-/// `Release` the slot need no longer be the task's. On a lean build the body's address may be
-/// marked for a poll of a task that has or had a handle (S7): then that is a `Cancel`.
-pub(crate) type RunFn = unsafe fn(SlotRef, *mut (), Option<&mut Op<'_>>) -> Ended;
-
-/// What a join handle keeps of its task's type: the way to give a body back.
-#[cfg(not(lean))]
-#[derive(Clone, Copy)]
-pub(crate) struct Kind(
-    /// # Safety
-    ///
-    /// As for [`Home::release`].
-    unsafe fn(Option<&Core>, *mut ()),
-);
-
-#[cfg(not(lean))]
-impl Kind {
-    #[inline]
-    pub(crate) fn of<F: Future, H: Home>() -> Self {
-        Self(H::release::<F>)
-    }
-
-    /// Gives a body back. By a function of its own, because that is shorter than the way through
-    /// [`RunFn`], and there are no builds of this kind in which the few bytes matter.
-    ///
-    /// # Safety
-    ///
-    /// B3, on the executor's thread; `core` is the body's executor, if that is still alive.
-    #[inline]
-    pub(crate) unsafe fn release(self, _: SlotRef, core: Option<&Core>, body: *mut ()) {
-        // SAFETY: the caller's promise.
-        unsafe { (self.0)(core, body) };
-    }
-}
-
-/// What a join handle keeps of its task's type.
-#[cfg(lean)]
-#[derive(Clone, Copy)]
-pub(crate) struct Kind(RunFn);
-
-#[cfg(lean)]
-impl Kind {
-    #[inline]
-    pub(crate) fn of<F: Future, H: Home>() -> Self {
-        Self(run::<F, H>)
-    }
-
-    /// Gives a body back.
-    ///
-    /// # Safety
-    ///
-    /// B3, on the executor's level; `core` is the body's executor, if that is still alive.
-    #[inline]
-    pub(crate) unsafe fn release(self, slot: SlotRef, core: Option<&Core>, body: *mut ()) {
-        // SAFETY: the caller's promise; the stage is empty.
-        unsafe { (self.0)(slot, body, Some(&mut Op::Release(core))) };
-    }
+/// A task that has been set going, for a join handle to be made of.
+pub(crate) struct Started {
+    pub(crate) slot: SlotRef,
+    pub(crate) generation: usize,
+    pub(crate) kind: Kind,
+    pub(crate) body: *mut (),
+    pub(crate) joiner: NonNull<Joiner>,
 }
 
 /// Where bodies come from and go to.
@@ -135,24 +55,28 @@ pub(crate) unsafe trait Home {
 
     /// Whether the task can be ended from outside: not if there is no handle to abort it by and
     /// its executor is never dropped.
+    #[allow(
+        dead_code,
+        reason = "only a chip with one core has tasks that cannot be ended"
+    )]
     const MORTAL: bool = true;
 
     /// The name in the label, if there is one.
-    #[cfg_attr(lean, allow(dead_code, reason = "tasks are not described"))]
+    #[allow(dead_code, reason = "a chip with one core does not describe tasks")]
     fn name(label: Self::Label) -> Option<&'static str>;
 
-    /// Takes a `BodyIn<F, Self>` back. `core` is the executor that it belonged
+    /// Takes a `BodyIn<F, Self>` back. `shared` is the executor that it belonged
     /// to, if that is still alive.
     ///
     /// # Safety
     ///
     /// B3, on the executor's thread.
-    unsafe fn release<F: Future>(core: Option<&Core>, body: *mut ());
+    unsafe fn release<F: Future>(shared: Option<&Shared>, body: *mut ());
 
     /// What to clear in order to take the body of a task back that cannot be joined: in one
     /// critical section with its slot.
     #[cfg(lean)]
-    fn bit(_body: *mut ()) -> Option<super::pool::BodyBit> {
+    fn bit(_body: *mut ()) -> Option<super::state::BodyBit> {
         None
     }
 }
@@ -167,24 +91,19 @@ union Stage<F: Future> {
     output: ManuallyDrop<Result<F::Output, Failure>>,
 }
 
-/// What lies in a body's memory. On a lean build aligned so that the lowest bit of its address is zero, where a
-/// slot marks an abort.
+/// What lies in a body's memory.
 #[repr(C)]
-#[cfg_attr(lean, repr(align(2)))]
 pub(crate) struct Body<F: Future, J, L> {
     stage: Stage<F>,
     joiner: J,
     label: L,
+    align: ops::Align,
 }
 
 /// The body of a future in memory of `H`.
 pub(crate) type BodyIn<F, H> = Body<F, <H as Home>::Joiner, <H as Home>::Label>;
 
 impl<F: Future, J: Place, L> Body<F, J, L> {
-    /// Fails to compile if a slot's mark does not fit into the address of such a body.
-    #[cfg(lean)]
-    pub(crate) const HAS_ROOM_FOR_MARK: () = assert!(align_of::<Self>() > super::lean::ABORT);
-
     /// Where the future lies. `Body` is repr(C) and starts with a union, which starts where its
     /// fields start.
     #[inline(always)]
@@ -258,94 +177,26 @@ pub(crate) fn output<T>(body: *mut ()) -> *mut Result<T, Failure> {
     body.cast()
 }
 
-/// The [`RunFn`] of `F` in bodies of `H`.
-pub(crate) unsafe fn run<F: Future, H: Home>(
-    slot: SlotRef,
-    body: *mut (),
-    op: Option<&mut Op<'_>>,
-) -> Ended {
-    // On a lean build nobody wants anything but polls of a task that cannot be ended from outside,
-    // unless it has the generation of a stale abort handle: then this poll is a spurious one.
-    if H::MORTAL || cfg!(not(lean)) {
-        if let Some(op) = op {
-            if H::MORTAL {
-                // SAFETY: the caller's promise.
-                return unsafe { run_op::<F, H>(slot, body, op) };
-            }
-            return goes_on();
-        }
-    }
-    #[cfg(lean)]
-    if H::JOINABLE && super::lean::is_marked_address(body) {
-        let mut op = Op::Cancel(Some(Failure::Aborted));
-        // SAFETY: the caller's promise, for the body without the mark.
-        return unsafe { run_op::<F, H>(slot, super::lean::unmark_address(body), &mut op) };
-    }
+/// Polls a task's future. `Some`: the task has ended and is settled; the slot still has to be retired, and then
+/// whoever joins the task to be woken, whose waker this is.
+///
+/// # Safety
+///
+/// As for a poll by the task's [`RunFn`](super::state::RunFn).
+#[inline(always)]
+unsafe fn poll<F: Future, H: Home>(slot: SlotRef, body: *mut ()) -> Option<Option<Waker>> {
     // SAFETY: the slot has been claimed (S4). Dropping a waker of ours does nothing.
     let waker = ManuallyDrop::new(unsafe { waker::waker(slot) });
     let mut cx = Context::from_waker(&waker);
     // SAFETY: B1: a future is there and nobody else uses it; B2: it is pinned.
     let future = unsafe { Pin::new_unchecked(&mut *body.cast::<F>()) };
     let output = match catch(|| future.poll(&mut cx)) {
-        Ok(Poll::Pending) => return goes_on(),
+        Ok(Poll::Pending) => return None,
         Ok(Poll::Ready(output)) => Ok(output),
         Err(panic) => Err(panic),
     };
     // SAFETY: the future is still there and no longer borrowed.
-    let joiner = unsafe { settle::<F, H>(slot, body, output) };
-    ended::<H>(slot, body, joiner)
-}
-
-/// Everything but polls. A function of its own, so that those need not save its registers.
-#[inline(never)]
-unsafe fn run_op<F: Future, H: Home>(slot: SlotRef, body: *mut (), op: &mut Op<'_>) -> Ended {
-    match op {
-        Op::Cancel(error) => {
-            let error = error.take().unwrap_or(Failure::Aborted);
-            // SAFETY: B1: a future is there.
-            let joiner = unsafe { settle::<F, H>(slot, body, Err(error)) };
-            ended::<H>(slot, body, joiner)
-        }
-        #[cfg(lean)]
-        Op::Release(core) if H::JOINABLE => {
-            // SAFETY: B3 is the caller's promise.
-            unsafe { H::release::<F>(*core, body) };
-            goes_on()
-        }
-        #[cfg(not(lean))]
-        Op::Describe(description) => {
-            // SAFETY: written, and not released while the slot or the handle has it.
-            let label = unsafe { Body::read_label(body.cast::<BodyIn<F, H>>()) };
-            **description = Description {
-                name: H::name(label),
-                type_name: type_name::<F>(),
-                size: size_of::<BodyIn<F, H>>(),
-            };
-            goes_on()
-        }
-        // Whoever has no handle does not have the body to release.
-        #[cfg(lean)]
-        Op::Release(_) => goes_on(),
-    }
-}
-
-#[inline(always)]
-fn goes_on() -> Ended {
-    #[cfg(not(lean))]
-    return Ended::not();
-}
-
-#[cfg(not(lean))]
-#[inline]
-fn ended<H: Home>(_: SlotRef, _: *mut (), joiner: Option<Waker>) -> Ended {
-    Ended::with(joiner)
-}
-
-#[cfg(lean)]
-#[inline(always)]
-fn ended<H: Home>(slot: SlotRef, body: *mut (), joiner: Option<Waker>) -> Ended {
-    // SAFETY: settled, and not yet retired.
-    unsafe { super::run::finish::<H>(slot, body, joiner) };
+    Some(unsafe { settle::<F, H>(slot, body, output) })
 }
 
 /// Ends a task: drops the future, then keeps the output for the join handle or drops it and
@@ -409,13 +260,13 @@ impl<F: Future, H: Home> Settling<F, H> {
             joiner.finish()
         } else {
             drop_quietly(result);
-            // Else `finish` does it.
-            if H::JOINABLE || cfg!(not(lean)) {
-                // SAFETY: this block's core is the executor that runs this very code. B3: no
-                // handle, hence the release is ours.
+            // Else it is given back together with the slot.
+            if H::JOINABLE || !ops::RELEASED_WITH_SLOT {
+                // SAFETY: the slot's executor is the one that runs this very code. B3: no handle, hence the
+                // release is ours.
                 unsafe {
-                    let core = crate::executor::core::of(self.slot);
-                    H::release::<F>(Some(&*core), self.body);
+                    let shared = crate::executor::shared::of(self.slot);
+                    H::release::<F>(Some(&*shared), self.body);
                 }
             }
             None
@@ -431,67 +282,7 @@ impl<F: Future, H: Home> Drop for Settling<F, H> {
         // SAFETY: once: whoever gets to the other call forgets the guard before it.
         if let Some(joiner) = unsafe { self.keep() } {
             // Before the slot is retired, as nobody else learns of it: the panic goes on.
-            super::wake_quietly(joiner);
+            super::unwind::wake_quietly(joiner);
         }
-    }
-}
-
-/// Runs foreign code; with `std` a panic becomes an error, without it passes through.
-#[inline]
-pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Failure> {
-    #[cfg(feature = "std")]
-    return std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).map_err(Failure::panicked);
-    #[cfg(not(feature = "std"))]
-    return Ok(f());
-}
-
-/// As [`catch`], wherever there is a standard library, whether feature `std` is on or not: only bare
-/// metal has none, where a panic does not unwind. The error is what the panic has thrown.
-#[inline]
-pub(crate) fn catch_anyway<T>(f: impl FnOnce() -> T) -> Result<T, Thrown> {
-    #[cfg(any(feature = "std", not(target_os = "none")))]
-    return std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
-    #[cfg(not(any(feature = "std", not(target_os = "none"))))]
-    return Ok(f());
-}
-
-#[cfg(any(feature = "std", not(target_os = "none")))]
-pub(crate) type Thrown = std::boxed::Box<dyn core::any::Any + Send>;
-#[cfg(not(any(feature = "std", not(target_os = "none"))))]
-pub(crate) type Thrown = core::convert::Infallible;
-
-/// Goes on with a panic that was held up, unless it is one too many.
-#[cold]
-pub(crate) fn go_on_with(thrown: Thrown) {
-    #[cfg(any(feature = "std", not(target_os = "none")))]
-    if !std::thread::panicking() {
-        std::panic::resume_unwind(thrown);
-    }
-    discard(thrown);
-}
-
-/// Drops a value. A panic of its destructor has been reported by the panic hook and goes no further.
-#[inline]
-pub(crate) fn drop_quietly<T>(value: T) {
-    run_quietly(|| drop(value));
-}
-
-/// Runs foreign code whose panic is nobody's to handle.
-#[inline]
-pub(crate) fn run_quietly(f: impl FnOnce()) {
-    if let Err(thrown) = catch_anyway(f) {
-        discard(thrown);
-    }
-}
-
-/// Drops the payload of a panic; what its destructor may panic with in its turn is leaked.
-#[cold]
-#[allow(
-    dropping_copy_types,
-    reason = "on bare metal nothing is ever thrown, which is a type that can be copied"
-)]
-fn discard(thrown: Thrown) {
-    if let Err(another) = catch_anyway(|| drop(thrown)) {
-        let _ = ManuallyDrop::new(another);
     }
 }

@@ -57,12 +57,8 @@ use pin_project_lite::pin_project;
 
 use super::waker::wake_last;
 use crate::executor::state;
+use crate::executor::units::{FULL, UNLIMITED};
 
-/// The units of a poll.
-pub(crate) const FULL: isize = 128;
-/// What there is outside of a poll. Not endless where a word has 32 bits; when it comes to an end, each
-/// so many refusals bring another [`FULL`], and the work goes on.
-pub(crate) const UNLIMITED: isize = isize::MAX;
 /// So many bytes cost a unit.
 const BYTES: usize = 4096;
 /// So many refusals in one poll bring a new budget: who has not ended the poll by then never will.

@@ -8,13 +8,17 @@ use core::pin::Pin;
 use core::ptr::{self, NonNull};
 use core::task::{Context, Poll, Waker};
 
-use super::body::{self, Kind};
+use super::abort::AbortHandle;
+use super::body::{self, Kind, Started};
+use super::failure::{Failure, Panic};
+use super::id::{TaskId, Tenant};
 use super::joiner::{Joiner, State};
-use super::slot::{Abort, SlotRef, Tenant};
+use super::owner::Owner;
+use super::state::SlotRef;
+use super::unwind::drop_quietly;
 use super::waker;
-use crate::executor::core::{Core, CoreRef, of as core_of};
-#[cfg(feature = "std")]
-use crate::executor::{context, deadlock};
+use crate::executor::deadlock;
+use crate::executor::shared::{Shared, SharedRef, of as shared_of};
 
 /// Why a task has no output.
 #[derive(Debug)]
@@ -29,23 +33,6 @@ pub enum JoinError {
     /// that waits for the task keeps the thread, and that has nothing else to do. The task stays as it is; its
     /// handle may be awaited again when its executor runs.
     NotRunning,
-}
-
-/// Why a task has ended without an output, as its body keeps it: a word.
-pub(crate) enum Failure {
-    Aborted,
-    Panicked(Panic),
-}
-
-impl Failure {
-    #[cfg(feature = "std")]
-    #[cold]
-    pub(crate) fn panicked(payload: alloc::boxed::Box<dyn core::any::Any + Send>) -> Self {
-        Self::Panicked(Panic::new(payload))
-    }
-
-    #[cfg(not(feature = "std"))]
-    pub(crate) const PANICKED: Self = Self::Panicked(Panic { _private: () });
 }
 
 impl From<Failure> for JoinError {
@@ -145,148 +132,6 @@ impl From<JoinError> for std::io::Error {
     }
 }
 
-/// What is known of a task's panic: with feature `std` its payload.
-pub struct Panic {
-    // The mutex makes it `Sync`, so that errors can be passed on in any way.
-    // Boxed, so that every task's output is two words smaller than it were otherwise.
-    #[cfg(feature = "std")]
-    payload: alloc::boxed::Box<std::sync::Mutex<alloc::boxed::Box<dyn core::any::Any + Send>>>,
-    #[cfg(not(feature = "std"))]
-    _private: (),
-}
-
-impl Panic {
-    /// Of what [`catch_unwind`](std::panic::catch_unwind) or a thread's join has caught.
-    #[cfg(feature = "std")]
-    pub fn new(payload: alloc::boxed::Box<dyn core::any::Any + Send>) -> Self {
-        Self {
-            payload: alloc::boxed::Box::new(std::sync::Mutex::new(payload)),
-        }
-    }
-
-    /// The payload, for `std::panic::resume_unwind`.
-    #[cfg(feature = "std")]
-    pub fn into_payload(self) -> alloc::boxed::Box<dyn core::any::Any + Send> {
-        self.payload
-            .into_inner()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    /// The message, if the payload is a string as `panic!` makes it.
-    #[cfg(feature = "std")]
-    pub fn message(&self) -> Option<alloc::string::String> {
-        let payload = self
-            .payload
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(text) = payload.downcast_ref::<&'static str>() {
-            return Some((*text).into());
-        }
-        payload.downcast_ref::<alloc::string::String>().cloned()
-    }
-
-    #[cfg(not(feature = "std"))]
-    fn message(&self) -> Option<core::convert::Infallible> {
-        None
-    }
-}
-
-impl fmt::Debug for Panic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Panic").field(&self.message()).finish()
-    }
-}
-
-/// The identity of a task, unique among all tasks of a process for as long as the generation
-/// counter of its slot does not wrap around: 2⁶² tasks in the same slot; 2³⁰ on 32-bit targets,
-/// 2¹⁶ in a single-core build, whose slots are smaller.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TaskId(pub(crate) Tenant);
-
-#[cfg(feature = "defmt")]
-impl TaskId {
-    /// What tells it from others.
-    pub(crate) fn parts(&self) -> (usize, usize) {
-        (self.0.slot.as_ptr().addr(), self.0.generation)
-    }
-}
-
-impl fmt::Debug for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "TaskId({:p}#{})",
-            self.0.slot.as_ptr(),
-            self.0.generation
-        )
-    }
-}
-
-/// Ends a task from anywhere: any thread, an interrupt handler, the task itself.
-///
-/// It keeps nothing alive and stays valid for ever; once the task has ended it does nothing. (Kept
-/// for as many more tasks in the same slot as [`TaskId`] counts, it could hit another one.)
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct AbortHandle(pub(crate) Tenant);
-
-impl AbortHandle {
-    /// Asks for the task's end. Its future is dropped on the executor's thread, in the next
-    /// turn of the run loop at the latest; whoever joins it gets [`JoinError::Aborted`].
-    ///
-    /// A task that ends by itself in the poll that is under way keeps its output. Aborting a
-    /// task that has ended does nothing, also if its slot has a new tenant.
-    ///
-    /// ```
-    /// # use polliwog_core::conformance::facade as polliwog;
-    /// polliwog::block_on(async {
-    ///     let task = polliwog::spawn(std::future::pending::<()>()).unwrap();
-    ///     let abort = task.abort_handle();
-    ///     abort.abort();
-    ///     assert!(task.await.is_err());
-    /// });
-    /// ```
-    pub fn abort(&self) {
-        if self.0.slot.request_abort(self.0.generation) == Abort::Requested {
-            // SAFETY: the slot has been claimed, else there were no handle.
-            unsafe { super::run::notice_abort(self.0.slot) };
-        }
-    }
-
-    /// Whether the task has ended. Then the caller, on whatever thread, sees all that the task did.
-    ///
-    /// ```
-    /// # use polliwog_core::conformance::facade as polliwog;
-    /// polliwog::block_on(async {
-    ///     let task = polliwog::spawn(async {}).unwrap();
-    ///     let abort = task.abort_handle();
-    ///     task.await.unwrap();
-    ///     assert!(abort.is_finished());
-    /// });
-    /// ```
-    pub fn is_finished(&self) -> bool {
-        !self.0.slot.is_tenant(self.0.generation)
-    }
-
-    /// Which task this is.
-    ///
-    /// ```
-    /// # use polliwog_core::conformance::facade as polliwog;
-    /// polliwog::block_on(async {
-    ///     let task = polliwog::spawn(async {}).unwrap();
-    ///     assert_eq!(task.abort_handle().id(), task.id());
-    /// });
-    /// ```
-    pub fn id(&self) -> TaskId {
-        TaskId(self.0)
-    }
-}
-
-impl fmt::Debug for AbortHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("AbortHandle").field(&self.id()).finish()
-    }
-}
-
 /// Owns the permission to take a task's output.
 ///
 /// Awaiting it gives the output, or a [`JoinError`]. Dropping it detaches the task, which runs
@@ -353,19 +198,15 @@ impl<T> JoinHandle<T> {
     /// `body` ends as `Result<T, Failure>`, with the joiner at `joiner`, and this is its only
     /// handle: either the slot was just published with it, or the output lies in it already.
     #[inline]
-    pub(crate) unsafe fn new(
-        executor: CoreRef,
-        slot: SlotRef,
-        generation: usize,
-        kind: Kind,
-        body: *mut (),
-        joiner: NonNull<Joiner>,
-    ) -> Self {
+    pub(crate) unsafe fn new(executor: SharedRef, task: Started) -> Self {
         Self {
-            kind,
-            body: Cell::new(body),
-            joiner,
-            tenant: Tenant { slot, generation },
+            kind: task.kind,
+            body: Cell::new(task.body),
+            joiner: task.joiner,
+            tenant: Tenant {
+                slot: task.slot,
+                generation: task.generation,
+            },
             epoch: executor.epoch(),
             _output: PhantomData,
         }
@@ -438,11 +279,11 @@ impl<T> JoinHandle<T> {
 
     /// The executor, unless it has been dropped.
     #[inline]
-    fn core(&self) -> Option<&'static Core> {
+    fn shared(&self) -> Option<&'static Shared> {
         // SAFETY: the slot has been claimed, S1; cores are permanent, too.
-        let core: &'static Core = unsafe { &*core_of(self.tenant.slot) };
-        if core.epoch() == self.epoch {
-            return Some(core);
+        let shared: &'static Shared = unsafe { &*shared_of(self.tenant.slot) };
+        if shared.epoch() == self.epoch {
+            return Some(shared);
         }
         cold();
         None
@@ -460,7 +301,7 @@ impl<T> JoinHandle<T> {
     #[inline(never)]
     fn let_go(&self) {
         if self.joiner().is_done() {
-            body::drop_quietly(self.take());
+            drop_quietly(self.take());
         } else {
             // The task's end releases the body from now on; so the joiner is not touched again.
             drop(self.joiner().set(State::Detached));
@@ -475,7 +316,6 @@ impl<T> JoinHandle<T> {
 
     /// [`wait`](Self::wait) for a task of another executor. Nothing in common with that one, in which the
     /// compiler sees whose waker it is.
-    #[cfg(feature = "std")]
     #[inline(never)]
     fn wait_abroad(&self, waker: &Waker) -> Poll<Result<T, JoinError>> {
         if self.never_ends(waker) {
@@ -501,26 +341,23 @@ impl<T> JoinHandle<T> {
     }
 
     /// Whether a wait for the task, which `waker` is for, is certain not to end: see [`deadlock`].
-    #[cfg(feature = "std")]
     #[inline(never)]
     pub(crate) fn never_ends(&self, waker: &Waker) -> bool {
-        self.core()
-            .is_some_and(|core| deadlock::is_certain(core, waker))
+        self.shared()
+            .is_some_and(|shared| deadlock::is_certain(shared, waker))
     }
 
     /// Whether the task is that of another executor than the one that runs here.
-    #[cfg(feature = "std")]
     #[inline]
     fn is_abroad(&self) -> bool {
-        !context::is_current(self.home())
+        deadlock::may_be(self.home())
     }
 
-    /// The core of the task's executor, whether or not that has been dropped.
-    #[cfg(feature = "std")]
+    /// The task's executor, whether or not that has been dropped.
     #[inline]
-    pub(crate) fn home(&self) -> *const Core {
-        // SAFETY: as in `core`.
-        unsafe { core_of(self.tenant.slot) }
+    pub(crate) fn home(&self) -> *const Owner {
+        // SAFETY: as in `shared`.
+        unsafe { (*self.tenant.slot.block()).owner() }
     }
 
     pub(crate) fn slot(&self) -> SlotRef {
@@ -530,14 +367,14 @@ impl<T> JoinHandle<T> {
     /// Takes the output of a task that has ended and gives the body back.
     #[inline]
     pub(crate) fn take(&self) -> Result<T, JoinError> {
-        let core = self.core();
+        let shared = self.shared();
         let body = self.body.replace(ptr::null_mut());
         debug_assert!(!body.is_null());
         // SAFETY: B1: the task has settled with a handle, so the output is there; the null
         // keeps us from coming here again. B3: the release is ours.
         unsafe {
             let output = body::output::<T>(body).read();
-            self.kind.release(self.tenant.slot, core, body);
+            self.kind.release(self.tenant.slot, shared, body);
             output.map_err(JoinError::from)
         }
     }
@@ -560,7 +397,6 @@ impl<T> Future for JoinHandle<T> {
             // Draws nothing from the budget: there are no more ends than tasks, each of which has had its turn.
             return Poll::Ready(self.take());
         }
-        #[cfg(feature = "std")]
         if self.is_abroad() {
             return self.wait_abroad(cx.waker());
         }

@@ -13,10 +13,12 @@ use core::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::{AbortHandle, JoinError, JoinHandle, TaskId, wake_quietly};
-use crate::executor::{SpawnError, Spawner, spawn};
 #[cfg(feature = "std")]
-use crate::executor::{context, core::Core};
+use super::owner::Owner;
+use super::{AbortHandle, JoinError, JoinHandle, TaskId, wake_quietly};
+#[cfg(feature = "std")]
+use crate::executor::deadlock;
+use crate::executor::{SpawnError, Spawner, spawn};
 use crate::sync::Local;
 use crate::sync::slot::{WakerSlot, poll_slot};
 use crate::sync::wait_list::WaitList;
@@ -60,7 +62,7 @@ pub struct JoinSet<T> {
 #[derive(Clone, Copy)]
 enum Homes {
     None,
-    One(*const Core),
+    One(*const Owner),
     Several,
 }
 
@@ -337,7 +339,7 @@ impl<T> JoinSet<T> {
     }
 
     #[cfg(feature = "std")]
-    fn note_home(&mut self, home: *const Core) {
+    fn note_home(&mut self, home: *const Owner) {
         self.homes = match self.homes {
             Homes::None => Homes::One(home),
             Homes::One(known) if ptr::eq(known, home) => Homes::One(home),
@@ -349,7 +351,7 @@ impl<T> JoinSet<T> {
     #[cfg(feature = "std")]
     fn let_go(&mut self, cx: &mut Context<'_>) -> Option<TaskId> {
         if let Homes::One(home) = self.homes {
-            if context::is_current(home) {
+            if !deadlock::may_be(home) {
                 return None;
             }
         }

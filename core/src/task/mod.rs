@@ -22,75 +22,51 @@
 //!
 //! All unsafe code of the crate is in this module, in the executor's core, in the timer queue, and
 //! in the wait list and the locks of [`sync`](crate::sync); every block of it names the invariant that it relies on: S1 to S5 (slots), R1 to R3
-//! (ready words), B1 to B3 (bodies), T1 to T5 (timers), W1 to W5 (wait lists); those of a lean build are in `lean`
-//! and `time::list`.
+//! (ready words), B1 to B3 (bodies), T1 to T5 (timers), W1 to W6 (wait lists); those of a chip with one core are in `state/single`
+//! and `time/queue/list.rs`.
 
+pub(crate) mod abort;
 mod abort_on_drop;
-#[cfg(not(lean))]
-mod block;
 pub(crate) mod body;
 pub mod budget;
+pub(crate) mod failure;
 mod fixed_join_set;
-#[cfg(feature = "alloc")]
-pub(crate) mod heap;
+pub(crate) mod id;
 pub(crate) mod join;
 #[cfg(feature = "alloc")]
 mod join_set;
 pub(crate) mod joiner;
-#[cfg(lean)]
-pub(crate) mod lean;
-pub(crate) mod pool;
-#[cfg(not(lean))]
-pub(crate) mod ready;
+pub(crate) mod memory;
+pub(crate) mod owner;
+#[cfg_attr(lean, path = "run/single.rs")]
+#[cfg_attr(not(lean), path = "run/multi.rs")]
 pub(crate) mod run;
-pub(crate) mod site;
-#[cfg(not(lean))]
-pub(crate) mod slot;
-pub(crate) mod tenant;
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr", not(loom)))]
+mod scope;
+#[cfg_attr(lean, path = "state/single/mod.rs")]
+#[cfg_attr(not(lean), path = "state/multi/mod.rs")]
+pub(crate) mod state;
+pub(crate) mod task_fn;
+pub(crate) mod unwind;
+#[cfg_attr(lean, path = "waker/single.rs")]
+#[cfg_attr(not(lean), path = "waker/multi.rs")]
 pub(crate) mod waker;
 mod yield_now;
-
-use core::task::Waker;
-
-#[cfg(lean)]
-pub(crate) use lean as ready;
-#[cfg(lean)]
-pub(crate) use lean as slot;
 
 pub use crate::executor::spawn;
 #[cfg(all(feature = "std", not(loom)))]
 pub use crate::macros::task_local::{AccessError, LocalKey, TaskLocalFuture};
+pub use abort::AbortHandle;
 pub use abort_on_drop::AbortOnDrop;
 pub use budget::{ConsumeBudget, Unconstrained, consume_budget, has_budget, unconstrained};
+pub use failure::Panic;
 pub use fixed_join_set::FixedJoinSet;
-pub use join::{AbortHandle, JoinError, JoinHandle, Panic, TaskId};
+pub use id::TaskId;
+pub use join::{JoinError, JoinHandle};
 #[cfg(feature = "alloc")]
 pub use join_set::JoinSet;
-pub use pool::TaskPool;
+pub use memory::pool::TaskPool;
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr", not(loom)))]
+pub use scope::{Scope, ScopeFuture, ScopedJoinHandle, scope};
+pub use unwind::wake_quietly;
 pub use yield_now::{YieldNow, yield_now};
-
-/// Wakes, and keeps a panic of the waker from going any further than the panic hook.
-///
-/// A waker can be foreign code, of another runtime or of the program, and its panic is not the
-/// business of whoever happens to wake it: it must not cost other tasks their wakes, nor end a run.
-/// Reactors that wake several wakers in a row, or keep wakers of their own, want this. On bare metal,
-/// where a panic does not unwind, it is [`Waker::wake`].
-///
-/// ```
-/// # use polliwog_core as polliwog;
-/// use std::sync::Arc;
-/// use std::task::Wake;
-///
-/// struct Faulty;
-/// impl Wake for Faulty {
-///     fn wake(self: Arc<Self>) {
-///         panic!("a faulty waker");
-///     }
-/// }
-///
-/// polliwog::task::wake_quietly(Arc::new(Faulty).into());
-/// ```
-#[inline]
-pub fn wake_quietly(waker: Waker) {
-    body::run_quietly(|| waker.wake());
-}

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::Instant;
+use super::instant::Instant;
 use super::rate::{self, NANOS_PER_SECOND};
 use crate::shim::Lock;
 

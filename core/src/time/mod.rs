@@ -7,20 +7,21 @@
 mod counter;
 #[cfg(feature = "embedded-hal-async")]
 mod delay;
-mod instant;
+pub(crate) mod instant;
 mod interval;
-// Tested on the host, too.
-#[cfg(any(lean, all(test, not(loom))))]
-#[cfg_attr(not(lean), allow(dead_code, reason = "only what the tests use"))]
+mod now;
+#[cfg_attr(lean, path = "queue/list.rs")]
+#[cfg_attr(not(lean), path = "queue/heap.rs")]
+pub(crate) mod queue;
+// A chip's queue is tested on the host, too.
+#[cfg(all(test, not(lean), not(loom)))]
+#[path = "queue/list.rs"]
+#[allow(dead_code, reason = "only what the tests use")]
 mod list;
-#[cfg(not(lean))]
-mod queue;
 #[cfg(not(loom))]
 pub(crate) mod rate;
 mod sleep;
 mod timeout;
-#[cfg(feature = "std")]
-mod wheel;
 
 pub use core::time::Duration;
 #[cfg(not(loom))]
@@ -31,28 +32,9 @@ pub use instant::Instant;
 #[cfg(all(feature = "embassy-time", not(target_os = "none")))]
 pub(crate) use instant::of_process;
 pub use interval::{Interval, IntervalStream, MissedTickBehavior, interval, interval_at};
-#[cfg(lean)]
-use list as queue;
-#[cfg(feature = "embassy-time")]
-pub(crate) use queue::TimerNode;
-pub(crate) use queue::TimerQueue;
+pub use now::now;
 pub use sleep::{Sleep, sleep, sleep_millis, sleep_until};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
-
-/// Returns the time on the clock of the executor that runs on this thread; `None` where none runs.
-/// [`Instant::now`] has an answer there, too.
-///
-/// ```
-/// # use polliwog_core::conformance::facade as polliwog;
-/// use polliwog::time;
-///
-/// polliwog::block_on(async {
-///     assert!(time::now() <= time::now());
-/// });
-/// ```
-pub fn now() -> Option<Instant> {
-    crate::executor::context::current()?.get()?.now()
-}
 
 /// Lends a test something for ever, and frees it afterwards: the test ends with nothing that
 /// points to it.

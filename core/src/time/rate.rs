@@ -1,7 +1,7 @@
 //! Between counts of a timer and nanoseconds, without a division where the compiler knows the frequency and
 //! it divides a second's nanoseconds, and otherwise by one of 64 bits.
 
-use super::Instant;
+use super::instant::Instant;
 
 pub(crate) const NANOS_PER_SECOND: u64 = 1_000_000_000;
 

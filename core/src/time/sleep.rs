@@ -7,9 +7,9 @@ use core::time::Duration;
 
 use pin_project_lite::pin_project;
 
-use super::Instant;
+use super::instant::Instant;
 use super::queue::TimerNode;
-use crate::executor::core::{Core, CoreRef};
+use crate::executor::shared::{Shared, SharedRef};
 use crate::executor::{Spawner, context};
 
 #[cfg_attr(lean, path = "sleep/list.rs")]
@@ -166,7 +166,7 @@ impl Spawner {
 
 impl Sleep {
     #[inline]
-    fn new(deadline: Instant, relative: bool, executor: Option<CoreRef>) -> Self {
+    fn new(deadline: Instant, relative: bool, executor: Option<SharedRef>) -> Self {
         let sleep = Self {
             node: TimerNode::new(deadline),
             executor: Home::default(),
@@ -192,7 +192,7 @@ impl Sleep {
     fn after(
         nanos: u64,
         add: fn(u64, u64) -> u64,
-        executor: Option<CoreRef>,
+        executor: Option<SharedRef>,
         now: Option<Instant>,
     ) -> Self {
         let start = now.unwrap_or(Instant::ZERO);
@@ -202,7 +202,7 @@ impl Sleep {
 
     /// The executor to wait in, from now on, unless it has been dropped.
     #[inline]
-    fn home(&self) -> Option<&'static Core> {
+    fn home(&self) -> Option<&'static Shared> {
         let Some(home) = self.seen() else {
             let current = context::current()?;
             self.wait_in(current);
@@ -292,7 +292,7 @@ impl Future for Sleep {
 
 /// The instant that is as far from now as `after` is from the start.
 #[cold]
-fn from_now(core: &Core, after: Instant) -> Instant {
+fn from_now(core: &Shared, after: Instant) -> Instant {
     let Some(now) = core.start_of(after.as_nanos()) else {
         no_clock()
     };

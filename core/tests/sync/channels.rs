@@ -54,6 +54,46 @@ both_scopes! {
         assert_eq!(receiving.woken(), None);
     }
 
+    fn the_end_of_a_closed_channel_is_seen_when_the_last_place_comes_back() {
+        // A place that somebody has got while waiting, and gives up without having sent.
+        let (sender, mut receiver) = mpsc::channel(1);
+        sender.try_send(1).unwrap();
+        let sending = waiting(sender.send(2));
+        assert_eq!(receiver.try_recv(), Ok(1));
+        receiver.close();
+        let mut receiving = waiting(receiver.recv());
+        drop(sending);
+        assert_eq!(receiving.woken(), None);
+        drop(receiving);
+
+        // One that is reserved, while several receive.
+        let (sender, receiver) = mpmc::channel::<u32>(2);
+        let others = receiver.clone();
+        let permit = ready(sender.reserve()).unwrap();
+        let mut first = waiting(receiver.recv());
+        let mut second = waiting(others.recv());
+        receiver.close();
+        assert!(first.poll().is_pending() && second.poll().is_pending());
+        let wakes = (first.wakes(), second.wakes());
+        drop(permit);
+        assert_eq!((first.wakes(), second.wakes()), (wakes.0 + 1, wakes.1 + 1));
+        assert!(first.ready().is_err() && second.ready().is_err());
+        drop((first, second));
+
+        // One that a last message came in.
+        let (sender, receiver) = mpmc::channel(2);
+        let others = receiver.clone();
+        let permit = ready(sender.reserve()).unwrap();
+        let mut first = waiting(receiver.recv());
+        let mut second = waiting(others.recv());
+        receiver.close();
+        assert!(first.poll().is_pending() && second.poll().is_pending());
+        permit.send(7);
+        assert_eq!(first.ready(), Ok(7));
+        let before = second.wakes();
+        assert!(before > 1 && second.ready().is_err());
+    }
+
     fn senders_wait_in_their_order_and_are_not_overtaken() {
         let (sender, mut receiver) = mpsc::channel(1);
         sender.try_send(0).unwrap();

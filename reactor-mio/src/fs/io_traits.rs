@@ -105,37 +105,8 @@ impl tokio::io::AsyncRead for File {
     }
 }
 
-/// As `futures_io`'s: `poll_write` takes the bytes and returns at once.
 #[cfg(feature = "tokio")]
-impl tokio::io::AsyncWrite for File {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_start_write(cx, buf, true)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_start_write_of(cx, bufs, true)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        poll_within(cx, |cx| self.poll_flush_file(cx))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush_file(cx)
-    }
-}
+tokio_writes!(File);
 
 #[cfg(feature = "tokio")]
 impl tokio::io::AsyncSeek for File {

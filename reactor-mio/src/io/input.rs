@@ -144,14 +144,26 @@ impl Stdin {
         if buf.is_empty() {
             return poll_nothing(cx);
         }
+        self.poll_fetch(cx, |bytes| {
+            let n = bytes.len().min(buf.len());
+            buf[..n].copy_from_slice(&bytes[..n]);
+            n
+        })
+    }
+
+    /// Hands what is there to `fetch`, which takes some of it and says how much.
+    fn poll_fetch(
+        &self,
+        cx: &mut Context<'_>,
+        fetch: impl FnOnce(&[u8]) -> usize,
+    ) -> Poll<io::Result<usize>> {
         let permit = ready!(poll_proceed(cx));
         // Foreign code perhaps: outside of the lock.
         let waker = cx.waker().clone();
         let mut input = input();
         let rest = &input.bytes[input.start..];
         if !rest.is_empty() {
-            let n = rest.len().min(buf.len());
-            buf[..n].copy_from_slice(&rest[..n]);
+            let n = fetch(rest);
             input.start += n;
             permit.charge(n);
             return Poll::Ready(Ok(n));
@@ -246,6 +258,22 @@ impl futures_io::AsyncRead for Stdin {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         self.poll_read_input(cx, buf)
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl tokio::io::AsyncRead for Stdin {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        polliwog_core::spare::Spare::of_tokio(buf, |spare| match spare.is_empty() {
+            true => poll_nothing(cx).map_ok(drop),
+            false => self
+                .poll_fetch(cx, |bytes| spare.put_slice(bytes))
+                .map_ok(drop),
+        })
     }
 }
 

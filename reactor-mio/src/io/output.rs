@@ -288,6 +288,9 @@ macro_rules! outputs {
             }
         }
 
+        #[cfg(feature = "tokio")]
+        tokio_writes!($name);
+
         #[cfg(unix)]
         impl std::os::fd::AsFd for $name {
             fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {

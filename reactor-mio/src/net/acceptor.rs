@@ -7,12 +7,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use mio::event::Source;
 use polliwog_core::Instant;
 use polliwog_core::sources::{Direction, Waited, WaiterId};
 use polliwog_core::time::{Sleep, now, sleep_until};
 
-use crate::source::Registered;
+use crate::source::Attached;
 use crate::sys;
 
 /// The first rest after the system ran out of something, and the longest.
@@ -25,7 +24,7 @@ pub(super) const BACKLOG: u32 = 4096;
 const MOST_BROKEN: u32 = BACKLOG + 1;
 
 /// One of mio's listening sockets.
-pub(super) trait Listener: Source + sys::Pollable {
+pub(super) trait Listener: sys::Shareable + sys::Pollable {
     /// The socket of a connection and its peer's address.
     type Connection;
 
@@ -53,7 +52,7 @@ impl Listener for mio::net::UnixListener {
 
 /// A listener that is accepted from.
 pub(super) struct Acceptor<L: Listener> {
-    pub(super) io: Registered<L>,
+    pub(super) io: Attached<L>,
     rest: Rest,
     /// The last error by which a connection broke, and how often in a row.
     broken: Cell<(i32, u32)>,
@@ -68,7 +67,7 @@ struct Rest {
 }
 
 impl<L: Listener> Acceptor<L> {
-    pub(super) fn new(io: Registered<L>) -> Self {
+    pub(super) fn new(io: Attached<L>) -> Self {
         io.set_one_reader();
         Self {
             io,

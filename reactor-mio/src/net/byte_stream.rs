@@ -41,16 +41,16 @@ pub(super) fn look<T>(
     }
 }
 
-/// The methods of a stream that is a struct with the field `io: Registered<$socket>`, where `$socket` is
+/// The methods of a stream that is a struct with the field `io: Attached<$socket>`, where `$socket` is
 /// one of mio's, `$std` the standard library's and `$addr` its addresses' type; `$peek` reads and leaves the
 /// bytes, and `$halves` is the module with its halves.
 macro_rules! byte_stream {
     ($stream:ident: $socket:ty, $std:ty, $addr:ty, $peek:expr, $halves:ident) => {
         impl $stream {
-            /// A socket that is ours alone. `tells`: a short transfer means what [`Registered::set_tells`] says.
+            /// A socket that is ours alone. `tells`: a short transfer means what [`Watched::set_tells`](crate::source::Attached) says.
             #[inline]
             pub(crate) fn attach(reactor: &MioReactor, socket: $socket, tells: bool) -> $stream {
-                let io = Registered::owning(reactor, socket);
+                let io = Attached::owning(reactor, socket);
                 io.set_tells(tells);
                 $stream { io }
             }
@@ -92,7 +92,7 @@ macro_rules! byte_stream {
                 let socket = <$socket>::from_std(stream);
                 // Somebody else may have a duplicate.
                 Ok($stream {
-                    io: Registered::with_reactor(&reactor, socket),
+                    io: Attached::with_reactor(&reactor, socket),
                 })
             }
 
@@ -567,6 +567,14 @@ macro_rules! byte_stream {
                 self.io.poll_op(id, Direction::Write, cx, write, |n| *n)
             }
 
+            /// Whether a read would not wait.
+            pub(in crate::net) fn is_read_ready(&self) -> io::Result<bool> {
+                match self.io.with(|socket| $peek(socket, &mut [0])) {
+                    Err(error) => Ok(error.kind() != io::ErrorKind::WouldBlock),
+                    Ok(_) => Ok(true),
+                }
+            }
+
             #[inline]
             fn note_read(&self, read: usize, asked: usize) {
                 if read != 0 && read < asked {
@@ -710,18 +718,6 @@ macro_rules! byte_stream {
         impl fmt::Debug for $stream {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.io.fmt(f)
-            }
-        }
-
-        #[cfg(unix)]
-        impl std::os::fd::AsRawFd for $stream {
-            /// The descriptor, or -1 if it has been taken away.
-            ///
-            /// A socket whose descriptor was asked for costs more system calls from then on: whoever has it can make
-            /// duplicates of it, and set options that change what a short read means.
-            fn as_raw_fd(&self) -> std::os::fd::RawFd {
-                self.io.expose();
-                self.io.with(|socket| Ok(socket.as_raw_fd())).unwrap_or(-1)
             }
         }
     };

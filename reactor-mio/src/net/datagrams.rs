@@ -1,6 +1,6 @@
 //! What every datagram socket has: sending and receiving.
 
-/// The methods of a datagram socket that is a struct with the field `io: Registered<$socket>`, where
+/// The methods of a datagram socket that is a struct with the field `io: Attached<$socket>`, where
 /// `$socket` is one of mio's, `$std` the standard library's and `$addr` its addresses' type; `$peek` receives
 /// a datagram and leaves it there. The type says how it is made of such a source (`of`), and has a method
 /// `unless_shut`, by which receiving is an error that would wait for ever.
@@ -9,7 +9,7 @@ macro_rules! datagrams {
         impl $type {
             /// A socket that is ours alone.
             fn attach(reactor: &MioReactor, socket: $socket) -> Self {
-                Self::of(Registered::owning(reactor, socket))
+                Self::of(Attached::owning(reactor, socket))
             }
 
             /// Takes over a socket of the standard library and makes it non-blocking.
@@ -32,7 +32,7 @@ macro_rules! datagrams {
                 socket.set_nonblocking(true)?;
                 let socket = <$socket>::from_std(socket);
                 // Somebody else may have a duplicate.
-                Ok(Self::of(Registered::with_reactor(&reactor, socket)))
+                Ok(Self::of(Attached::with_reactor(&reactor, socket)))
             }
 
             /// Gives the socket to the standard library. It stays non-blocking.
@@ -334,7 +334,8 @@ macro_rules! datagrams {
             ///
             /// When the socket cannot be registered to wait.
             pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                self.io.poll_read_ready(cx).map_ok(drop)
+                let id = WaiterId::ANONYMOUS;
+                self.io.poll_ready(id, Direction::Read, cx).map_ok(drop)
             }
 
             /// [`writable`](Self::writable) as a poll function. Any number of tasks can wait.
@@ -343,7 +344,8 @@ macro_rules! datagrams {
             ///
             /// When the socket cannot be registered to wait.
             pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                self.io.poll_write_ready(cx).map_ok(drop)
+                let id = WaiterId::ANONYMOUS;
+                self.io.poll_ready(id, Direction::Write, cx).map_ok(drop)
             }
 
             /// Returns the address that the socket is bound to.
@@ -395,15 +397,6 @@ macro_rules! datagrams {
         impl fmt::Debug for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.io.fmt(f)
-            }
-        }
-
-        #[cfg(unix)]
-        impl std::os::fd::AsRawFd for $type {
-            /// The descriptor, or -1 if it has been taken away.
-            fn as_raw_fd(&self) -> std::os::fd::RawFd {
-                self.io.expose();
-                self.io.with(|socket| Ok(socket.as_raw_fd())).unwrap_or(-1)
             }
         }
     };

@@ -265,6 +265,37 @@ macro_rules! halves {
 
         $crate::net::halves::writing_half!(WriteHalf<'_>, OwnedWriteHalf => $stream, $addr);
 
+        descriptors! {
+            ReadHalf<'_>: half => half.stream();
+            WriteHalf<'_>: half => half.stream();
+            OwnedReadHalf: half => half.stream();
+            OwnedWriteHalf: half => half.stream();
+        }
+
+        impl AsRef<$stream> for ReadHalf<'_> {
+            fn as_ref(&self) -> &$stream {
+                self.stream()
+            }
+        }
+
+        impl AsRef<$stream> for WriteHalf<'_> {
+            fn as_ref(&self) -> &$stream {
+                self.stream()
+            }
+        }
+
+        impl AsRef<$stream> for OwnedReadHalf {
+            fn as_ref(&self) -> &$stream {
+                self.stream()
+            }
+        }
+
+        impl AsRef<$stream> for OwnedWriteHalf {
+            fn as_ref(&self) -> &$stream {
+                self.stream()
+            }
+        }
+
         impl WriteHalf<'_> {
             /// Returns the stream that this is a half of.
             #[inline]

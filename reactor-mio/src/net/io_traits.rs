@@ -41,6 +41,14 @@ macro_rules! reads {
             }
         }
 
+        impl embedded_io_async::ReadReady for $type {
+            /// Asks the system.
+            fn read_ready(&mut self) -> io::Result<bool> {
+                let $this = &*self;
+                $stream.is_read_ready()
+            }
+        }
+
         #[cfg(feature = "tokio")]
         impl tokio::io::AsyncRead for $type {
             fn poll_read(
@@ -150,6 +158,15 @@ macro_rules! writes {
             #[inline]
             async fn flush(&mut self) -> io::Result<()> {
                 Ok(())
+            }
+        }
+
+        #[cfg(unix)]
+        impl embedded_io_async::WriteReady for $type {
+            /// Asks the system. Unix only.
+            fn write_ready(&mut self) -> io::Result<bool> {
+                let $this = &*self;
+                Ok(crate::sys::may_be_written(&$stream))
             }
         }
 

@@ -16,7 +16,7 @@ use super::addr::{ToSocketAddrs, first_that_works};
 use super::byte_stream::BIND;
 use crate::draw::draw;
 use crate::reactor::MioReactor;
-use crate::source::Registered;
+use crate::source::Attached;
 use crate::sys;
 
 /// A listening TCP socket.
@@ -48,7 +48,7 @@ use crate::sys;
 /// often than there can be connections in the backlog, is an error of the listener.
 pub struct TcpListener {
     acceptor: Acceptor<mio::net::TcpListener>,
-    /// Its connections are plain TCP, see [`Registered::set_tells`].
+    /// Its connections are plain TCP, see [`Watched::set_tells`](crate::source::Attached).
     plain: bool,
 }
 
@@ -124,7 +124,7 @@ impl TcpListener {
         .await
     }
 
-    fn attach(io: Registered<mio::net::TcpListener>, plain: bool) -> TcpListener {
+    fn attach(io: Attached<mio::net::TcpListener>, plain: bool) -> TcpListener {
         TcpListener {
             acceptor: Acceptor::new(io),
             plain,
@@ -140,9 +140,9 @@ impl TcpListener {
         let plain = ours || sys::is_plain_tcp(&socket);
         let listener = mio::net::TcpListener::from_std(socket);
         let io = if ours {
-            Registered::owning(reactor, listener)
+            Attached::owning(reactor, listener)
         } else {
-            Registered::with_reactor(reactor, listener)
+            Attached::with_reactor(reactor, listener)
         };
         Self::attach(io, plain)
     }
@@ -364,16 +364,6 @@ impl fmt::Debug for TcpListener {
     }
 }
 
-#[cfg(unix)]
-impl std::os::fd::AsRawFd for TcpListener {
-    /// The descriptor, or -1 if it has been taken away.
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.acceptor.io.expose();
-        let fd = self.acceptor.io.with(|listener| Ok(listener.as_raw_fd()));
-        fd.unwrap_or(-1)
-    }
-}
-
 /// The connections that a [`TcpListener`] accepts, made by [`TcpListener::incoming`].
 #[derive(Debug)]
 pub struct Incoming<'a> {
@@ -399,4 +389,16 @@ impl Stream for Incoming<'_> {
         let accepted = ready!(self.listener.poll_accept(cx));
         Poll::Ready(Some(accepted.map(|(stream, _peer)| stream)))
     }
+}
+
+descriptors! {
+    TcpListener: socket => socket.acceptor.io;
+}
+
+raw_sockets! {
+    TcpListener: socket => socket.acceptor.io;
+}
+
+std_conversions! {
+    TcpListener: std::net::TcpListener;
 }

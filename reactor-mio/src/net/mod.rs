@@ -33,7 +33,7 @@ pub use listener::{Incoming, TcpListener};
 pub use socket::TcpSocket;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;
-pub use udp::UdpSocket;
+pub use udp::{RecvBatch, UdpSocket};
 #[cfg(unix)]
 pub use unix::{datagram::UnixDatagram, listener::UnixListener, stream::UnixStream};
 

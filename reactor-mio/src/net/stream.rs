@@ -19,7 +19,7 @@ use super::race::race;
 use super::split;
 use crate::draw::{draw, poll_nothing};
 use crate::reactor::MioReactor;
-use crate::source::Registered;
+use crate::source::Attached;
 
 /// A TCP connection.
 ///
@@ -45,7 +45,7 @@ use crate::source::Registered;
 /// # .unwrap();
 /// ```
 pub struct TcpStream {
-    io: Registered<mio::net::TcpStream>,
+    io: Attached<mio::net::TcpStream>,
 }
 
 impl TcpStream {
@@ -140,7 +140,7 @@ impl TcpStream {
             Self::attach(reactor, socket, true)
         } else {
             TcpStream {
-                io: Registered::with_reactor(reactor, socket),
+                io: Attached::with_reactor(reactor, socket),
             }
         };
         stream.connected().await
@@ -199,12 +199,14 @@ byte_stream! {
 
 tcp_options!(TcpStream);
 
-#[cfg(windows)]
-impl std::os::windows::io::AsRawSocket for TcpStream {
-    /// The socket, or `INVALID_SOCKET` if it has been taken away.
-    fn as_raw_socket(&self) -> std::os::windows::io::RawSocket {
-        self.io
-            .with(|socket| Ok(socket.as_raw_socket()))
-            .unwrap_or(!0)
-    }
+descriptors! {
+    TcpStream: socket => socket.io;
+}
+
+raw_sockets! {
+    TcpStream: socket => socket.io;
+}
+
+std_conversions! {
+    TcpStream: std::net::TcpStream;
 }

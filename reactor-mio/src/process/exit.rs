@@ -10,20 +10,25 @@ pub(super) use unix::{Exit, orphan};
 #[cfg(unix)]
 mod unix {
     use std::io;
+    #[cfg(target_os = "linux")]
+    use std::os::fd::OwnedFd;
     use std::process::{Child, ExitStatus};
     use std::task::{Context, Poll};
 
     #[cfg(target_os = "linux")]
     use polliwog_core::sources::{Direction, WaiterId};
+    #[cfg(target_os = "linux")]
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
     use super::super::reaper::{self, Notice};
     use crate::reactor::MioReactor;
     #[cfg(target_os = "linux")]
-    use crate::source::Registered;
+    use crate::source::Attached;
 
     pub(in super::super) enum Exit {
         #[cfg(target_os = "linux")]
-        Descriptor(Registered<Descriptor>),
+        /// Of the process; it is readable once that has ended.
+        Descriptor(Attached<OwnedFd>),
         /// By a signal.
         Notice(Notice),
     }
@@ -33,8 +38,8 @@ mod unix {
         pub(in super::super) fn of(reactor: &MioReactor, child: &Child) -> Self {
             // The number is the child's as long as nobody has waited for it. It is refused by old kernels,
             // by sandboxes, and where no descriptor is left.
-            match Descriptor::of(child) {
-                Ok(descriptor) => Exit::Descriptor(Registered::with_reactor(reactor, descriptor)),
+            match pidfd_open(Pid::from_child(child), PidfdFlags::empty()) {
+                Ok(descriptor) => Exit::Descriptor(Attached::with_reactor(reactor, descriptor)),
                 Err(_error) => {
                     record!(
                         debug,
@@ -69,55 +74,6 @@ mod unix {
     pub(in super::super) fn orphan(child: Child) {
         reaper::adopt(child);
     }
-
-    #[cfg(target_os = "linux")]
-    mod descriptor {
-        use std::io;
-        use std::os::fd::{AsRawFd, OwnedFd};
-        use std::process::Child;
-
-        use mio::unix::SourceFd;
-        use mio::{Interest, Registry, Token};
-        use rustix::process::{Pid, PidfdFlags, pidfd_open};
-
-        /// A descriptor of a process, which is readable once the process has ended.
-        #[derive(Debug)]
-        pub(in super::super::super) struct Descriptor(OwnedFd);
-
-        impl Descriptor {
-            pub(super) fn of(child: &Child) -> io::Result<Self> {
-                let descriptor = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
-                Ok(Self(descriptor))
-            }
-        }
-
-        impl mio::event::Source for Descriptor {
-            fn register(
-                &mut self,
-                registry: &Registry,
-                token: Token,
-                interests: Interest,
-            ) -> io::Result<()> {
-                SourceFd(&self.0.as_raw_fd()).register(registry, token, interests)
-            }
-
-            fn reregister(
-                &mut self,
-                registry: &Registry,
-                token: Token,
-                interests: Interest,
-            ) -> io::Result<()> {
-                SourceFd(&self.0.as_raw_fd()).reregister(registry, token, interests)
-            }
-
-            fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-                SourceFd(&self.0.as_raw_fd()).deregister(registry)
-            }
-        }
-    }
-
-    #[cfg(target_os = "linux")]
-    pub(in super::super) use descriptor::Descriptor;
 }
 
 /// Where the standard library has no way to wait for a child and to be able to kill it at the same time.

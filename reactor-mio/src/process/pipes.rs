@@ -206,6 +206,9 @@ impl embedded_io_async::Write for ChildStdin {
     }
 }
 
+#[cfg(feature = "tokio")]
+tokio_writes!(ChildStdin);
+
 impl TryFrom<ChildStdin> for Stdio {
     type Error = io::Error;
 
@@ -337,6 +340,20 @@ macro_rules! readers {
             }
         }
 
+        #[cfg(feature = "tokio")]
+        impl tokio::io::AsyncRead for $name {
+            fn poll_read(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut tokio::io::ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                polliwog_core::spare::Spare::of_tokio(buf, |spare| match spare.is_empty() {
+                    true => poll_nothing(cx).map_ok(drop),
+                    false => self.io.poll_read_spare(cx, spare).map_ok(drop),
+                })
+            }
+        }
+
         impl TryFrom<$name> for Stdio {
             type Error = io::Error;
 
@@ -349,13 +366,6 @@ macro_rules! readers {
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_tuple(stringify!($name)).field(&self.io).finish()
-            }
-        }
-
-        #[cfg(unix)]
-        impl std::os::fd::AsRawFd for $name {
-            fn as_raw_fd(&self) -> std::os::fd::RawFd {
-                self.io.as_raw_fd()
             }
         }
 
@@ -380,12 +390,19 @@ readers! {
     ChildStderr;
 }
 
+/// Not `AsFd`, since a pipe that has been closed has no descriptor.
 #[cfg(unix)]
 impl std::os::fd::AsRawFd for ChildStdin {
     /// The descriptor, or -1 if it has been closed.
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
         self.io.as_ref().map_or(-1, Writer::as_raw_fd)
     }
+}
+
+#[cfg(unix)]
+descriptors! {
+    ChildStdout: pipe => pipe.io;
+    ChildStderr: pipe => pipe.io;
 }
 
 #[cfg(unix)]
@@ -404,26 +421,26 @@ impl ChildStdin {
 #[cfg(unix)]
 mod system {
     use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-    use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+    use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
     use std::task::{Context, Poll};
 
     use mio::unix::pipe::{Receiver, Sender};
     use polliwog_core::sources::{Direction, WaiterId};
 
     use crate::reactor::MioReactor;
-    use crate::source::Registered;
+    use crate::source::Attached;
 
     #[derive(Debug)]
-    pub(super) struct Reader(Registered<Receiver>);
+    pub(super) struct Reader(Attached<Receiver>);
 
     #[derive(Debug)]
-    pub(super) struct Writer(Registered<Sender>);
+    pub(super) struct Writer(Attached<Sender>);
 
     impl Reader {
         pub(super) fn new(reactor: &MioReactor, io: OwnedFd) -> io::Result<Self> {
             let io = Receiver::from(io);
             io.set_nonblocking(true)?;
-            Ok(Self(Registered::with_reactor(reactor, io)))
+            Ok(Self(Attached::with_reactor(reactor, io)))
         }
 
         pub(super) fn poll_read(
@@ -436,14 +453,25 @@ mod system {
                 .poll_op(WaiterId::OWNER, Direction::Read, cx, read, |n| *n)
         }
 
+        #[cfg(feature = "tokio")]
+        pub(super) fn poll_read_spare(
+            &mut self,
+            cx: &mut Context<'_>,
+            spare: &mut polliwog_core::spare::Spare<'_>,
+        ) -> Poll<io::Result<usize>> {
+            let read = |io: &Receiver| spare.read(io);
+            self.0
+                .poll_op(WaiterId::OWNER, Direction::Read, cx, read, |n| *n)
+        }
+
         pub(super) fn into_owned(self) -> io::Result<OwnedFd> {
             let io = self.0.into_inner()?;
             io.set_nonblocking(false)?;
             Ok(io.into())
         }
 
-        pub(super) fn as_raw_fd(&self) -> RawFd {
-            self.0.with(|io| Ok(io.as_raw_fd())).unwrap_or(-1)
+        pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+            self.0.as_fd()
         }
     }
 
@@ -451,7 +479,7 @@ mod system {
         pub(super) fn new(reactor: &MioReactor, io: OwnedFd) -> io::Result<Self> {
             let io = Sender::from(io);
             io.set_nonblocking(true)?;
-            Ok(Self(Registered::with_reactor(reactor, io)))
+            Ok(Self(Attached::with_reactor(reactor, io)))
         }
 
         pub(super) fn poll_write(
@@ -475,7 +503,7 @@ mod system {
         }
 
         pub(super) fn as_raw_fd(&self) -> RawFd {
-            self.0.with(|io| Ok(io.as_raw_fd())).unwrap_or(-1)
+            self.0.as_fd().as_raw_fd()
         }
     }
 }
@@ -515,6 +543,15 @@ mod system {
             bufs: &mut [IoSliceMut<'_>],
         ) -> Poll<io::Result<usize>> {
             Pin::new(&mut self.0).poll_read_vectored(cx, bufs)
+        }
+
+        #[cfg(feature = "tokio")]
+        pub(super) fn poll_read_spare(
+            &mut self,
+            cx: &mut Context<'_>,
+            spare: &mut polliwog_core::spare::Spare<'_>,
+        ) -> Poll<io::Result<usize>> {
+            spare.fill_zeroed(|buf| Pin::new(&mut self.0).poll_read(cx, buf))
         }
 
         pub(super) fn into_owned(self) -> io::Result<OwnedHandle> {

@@ -17,7 +17,7 @@ use signal_hook::low_level::{pipe, unregister};
 
 use crate::event::{Trigger, UserEvent};
 use crate::reactor::MioReactor;
-use crate::source::Registered;
+use crate::source::Attached;
 
 /// Hears of signals for all listeners of one reactor, and lives as long as one of them.
 ///
@@ -26,7 +26,7 @@ use crate::source::Registered;
 /// hear of it from nobody else.
 #[derive(Debug)]
 pub(crate) struct Driver {
-    receiver: Registered<mio::net::UnixStream>,
+    receiver: Attached<mio::net::UnixStream>,
     sender: UnixStream,
     kinds: RefCell<Vec<Kind>>,
 }
@@ -61,7 +61,7 @@ impl Driver {
         receiver.set_nonblocking(true)?;
         let receiver = mio::net::UnixStream::from_std(receiver);
         let driver = Rc::new(Driver {
-            receiver: Registered::owning(reactor, receiver),
+            receiver: Attached::owning(reactor, receiver),
             sender,
             kinds: RefCell::default(),
         });

@@ -53,6 +53,16 @@ pub(crate) fn reading(tells: bool) -> mio::Interest {
 /// Whether closing a descriptor that has no duplicate also ends its registration.
 pub(crate) const CLOSE_DEREGISTERS: bool = TRUE_EDGES;
 
+/// Whether a source has to be registered anew when an operation would have blocked: the selector for `poll(2)`
+/// takes a descriptor out of the set once it has reported it. On Windows mio does that by itself.
+pub(crate) const REARMS: bool = !TRUE_EDGES && cfg!(unix);
+
+/// What a source must be to be used by several at a time, see [`Shared`](crate::source::Attached).
+#[cfg(not(unix))]
+pub(crate) use mio::event::Source as Shareable;
+#[cfg(unix)]
+pub(crate) use std::os::fd::AsFd as Shareable;
+
 /// What [`may_be_read`] can look at.
 #[cfg(unix)]
 pub(crate) use std::os::fd::AsFd as Pollable;
@@ -66,8 +76,19 @@ impl<T> Pollable for T {}
 /// Whether something can be read from a socket right now, or accepted, as far as the system tells.
 #[cfg(unix)]
 pub(crate) fn may_be_read(socket: &impl Pollable) -> bool {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let mut fds = [PollFd::new(socket, PollFlags::IN)];
+    may_be(socket, rustix::event::PollFlags::IN)
+}
+
+/// Whether something can be written to a socket right now, as far as the system tells.
+#[cfg(unix)]
+pub(crate) fn may_be_written(socket: &impl Pollable) -> bool {
+    may_be(socket, rustix::event::PollFlags::OUT)
+}
+
+#[cfg(unix)]
+fn may_be(socket: &impl Pollable, what: rustix::event::PollFlags) -> bool {
+    use rustix::event::{PollFd, Timespec, poll};
+    let mut fds = [PollFd::new(socket, what)];
     let now = Timespec {
         tv_sec: 0,
         tv_nsec: 0,

@@ -437,7 +437,7 @@ impl Simulation {
         let Some(event) = self.world.with(|state| state.take_event()) else {
             return;
         };
-        let woken = match event.what {
+        let woken = match event {
             Happening::Arrival(packet) => self.world.with(|state| state.arrive(packet)),
             Happening::Resend(packet) => {
                 self.world.with(|state| state.start(packet));

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
-use core::cmp::Ordering;
+use core::cmp::Reverse;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::clock::{HostClock, Woken};
@@ -36,7 +36,8 @@ pub(crate) struct World {
 /// What changes.
 pub(crate) struct State {
     pub(crate) now: u64,
-    events: BinaryHeap<Event>,
+    events: BinaryHeap<Reverse<Event>>,
+    happenings: Slab<Happening>,
     events_so_far: u64,
     /// What decides about the network.
     pub(crate) chance: Rng,
@@ -92,16 +93,17 @@ pub(crate) struct Host {
     pub(crate) chance: Rng,
 }
 
-/// What is going to happen.
-pub(crate) struct Event {
-    pub(crate) at: u64,
+/// When something is going to happen: what it is lies elsewhere, since these move about in the heap.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Event {
+    at: u64,
     /// Thrown, so that what happens at one instant does so in any order.
     tie: u32,
     number: u64,
-    pub(crate) what: Happening,
+    key: Key,
 }
 
-/// What an [`Event`] is.
+/// What is going to happen.
 pub(crate) enum Happening {
     /// A message arrives.
     Arrival(Packet),
@@ -123,33 +125,13 @@ pub(crate) enum Happening {
     Command(Command),
 }
 
-impl PartialEq for Event {
-    fn eq(&self, other: &Self) -> bool {
-        self.number == other.number
-    }
-}
-
-impl Eq for Event {}
-
-impl PartialOrd for Event {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Event {
-    /// The first is the greatest, as the heap wants it.
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.at, other.tie, other.number).cmp(&(self.at, self.tie, self.number))
-    }
-}
-
 impl World {
     pub(crate) fn new(settings: Settings) -> Rc<Self> {
         let now = Rc::new(Cell::new(0));
         let state = State {
             now: 0,
             events: BinaryHeap::new(),
+            happenings: Slab::new(),
             events_so_far: 0,
             chance: Rng::new(settings.seed, 1),
             hosts: Vec::new(),
@@ -233,30 +215,34 @@ impl State {
     pub(crate) fn schedule(&mut self, at: u64, what: Happening) {
         self.events_so_far += 1;
         let tie = self.chance.next() as u32;
-        self.events.push(Event {
+        let key = self.happenings.insert(what);
+        self.events.push(Reverse(Event {
             at: at.max(self.now),
             tie,
             number: self.events_so_far,
-            what,
-        });
+            key,
+        }));
     }
 
     /// When the next event is.
     pub(crate) fn next_event(&self) -> Option<u64> {
-        self.events.peek().map(|event| event.at)
+        self.events.peek().map(|event| event.0.at)
     }
 
     /// Takes the next event, whose time has come.
-    pub(crate) fn take_event(&mut self) -> Option<Event> {
-        self.events.pop()
+    pub(crate) fn take_event(&mut self) -> Option<Happening> {
+        let event = self.events.pop()?.0;
+        self.happenings.remove(event.key)
     }
 
     /// All messages that are on their way, in no order.
     pub(crate) fn in_flight(&self) -> impl Iterator<Item = (u64, &Packet)> {
-        self.events.iter().filter_map(|event| match &event.what {
-            Happening::Arrival(packet) => Some((event.at, packet)),
-            _ => None,
-        })
+        self.events
+            .iter()
+            .filter_map(|event| match self.happenings.get(event.0.key)? {
+                Happening::Arrival(packet) => Some((event.0.at, packet)),
+                _ => None,
+            })
     }
 
     /// The host that has an address, seen from `from`.

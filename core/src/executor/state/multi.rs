@@ -5,15 +5,14 @@
 use core::cell::Cell as PlainCell;
 use core::ptr;
 
-use super::context;
-use super::core::Core;
+use super::current;
+use super::shared::Shared;
+use super::units::UNLIMITED;
 use crate::shim::{Cell, const_unless_loom};
-use crate::task::budget::UNLIMITED;
-use crate::task::ready::{Block, ReadyQueue};
-use crate::task::slot::SlotRef;
-use crate::time::Instant;
+use crate::task::state::{Block, ReadyQueue, SlotRef};
+use crate::time::instant::Instant;
 
-/// The part of a [`Core`] that chips with a single core have otherwise.
+/// The part of a [`Shared`] that chips with a single core have otherwise.
 pub(crate) struct State {
     pub(crate) ready: ReadyQueue,
     /// First block with free slots.
@@ -110,22 +109,39 @@ impl State {
     }
 }
 
+/// Whether the executor of a reactor keeps the unparker.
+pub(super) const HAS_UNPARKER: bool = true;
+
+/// Whether a context that has no clock leaves what was there as it is, as there never was one.
+pub(super) const KEEPS_NO_CLOCK: bool = false;
+
+/// Does something with the budget of the executor that runs here, if one does.
+#[inline(always)]
+fn with_budget<T>(f: impl FnOnce(&PlainCell<isize>) -> T) -> Option<T> {
+    let owner = current::get();
+    if owner.is_null() {
+        return None;
+    }
+    // SAFETY: what is current is a `Shared`, in use on this thread.
+    Some(f(unsafe { &(*owner.cast::<Shared>()).state.budget }))
+}
+
 /// What the task that is being polled may still do; unlimited outside of executors.
 #[inline]
 pub(crate) fn budget() -> isize {
-    context::with_budget(PlainCell::get).unwrap_or(UNLIMITED)
+    with_budget(PlainCell::get).unwrap_or(UNLIMITED)
 }
 
 /// Sets what the task that is being polled may still do. No effect outside of executors.
 #[inline(always)]
 pub(crate) fn set_budget(left: isize) {
-    let _ = context::with_budget(|budget| budget.set(left));
+    let _ = with_budget(|budget| budget.set(left));
 }
 
 /// Draws one unit; `false` if nothing is left. Always possible outside of executors.
 #[inline(always)]
 pub(crate) fn draw() -> bool {
-    context::with_budget(|budget| {
+    with_budget(|budget| {
         let left = budget.get();
         if left > 0 {
             budget.set(left - 1);
@@ -135,7 +151,7 @@ pub(crate) fn draw() -> bool {
     .unwrap_or(true)
 }
 
-impl Core {
+impl Shared {
     /// Part of the first duty after a claim.
     pub(super) fn open_state(&'static self, capacity: usize, may_grow: bool) {
         self.state.open(capacity, may_grow);
@@ -162,7 +178,7 @@ impl Core {
         let state = &self.state;
         // SAFETY: S1.
         let head = unsafe { &*block };
-        head.adopt(self, len);
+        head.adopt(self.owner(), len);
         // Under the lock where others may go through the list.
         #[cfg(not(feature = "std"))]
         self.locked(|| head.next.set(state.blocks.replace(block)));
@@ -176,6 +192,12 @@ impl Core {
     #[inline]
     pub(super) fn claim_unpark(&self) -> bool {
         self.state.ready.claim_unpark()
+    }
+
+    /// Has the next wake call the unparker, of an executor that no reactor waits for.
+    #[cfg(levels)]
+    pub(super) fn wait_to_be_pended(&self) {
+        self.state.ready.announce_park();
     }
 
     /// Whatever makes the run loop look again, beside the unparker: nothing here.
@@ -233,10 +255,7 @@ impl Core {
 
     /// Takes a free slot from another level or core, for the claim `epoch`.
     #[cfg(not(feature = "std"))]
-    pub(crate) fn lend_slot(
-        &self,
-        epoch: usize,
-    ) -> Result<(SlotRef, usize), super::error::SpawnErrorKind> {
+    pub(crate) fn lend_slot(&self, epoch: usize) -> Result<SlotRef, super::error::SpawnErrorKind> {
         use super::error::SpawnErrorKind;
         match self.if_open(epoch, || self.claim_slot()) {
             Some(Some(slot)) => Ok(slot),
@@ -259,7 +278,7 @@ impl Core {
 
     /// Takes a free slot, of a new block if need be.
     #[inline]
-    pub(crate) fn claim_or_grow(&self) -> Option<(SlotRef, usize)> {
+    pub(crate) fn claim_or_grow(&self) -> Option<SlotRef> {
         let claimed = self.claim_slot();
         #[cfg(feature = "alloc")]
         if claimed.is_none() && self.grow() {
@@ -271,7 +290,7 @@ impl Core {
     /// Takes a free slot.
     #[cfg(feature = "std")]
     #[inline]
-    pub(crate) fn claim_slot(&self) -> Option<(SlotRef, usize)> {
+    pub(crate) fn claim_slot(&self) -> Option<SlotRef> {
         let block = self.state.free.get();
         if block.is_null() {
             return None;
@@ -283,20 +302,20 @@ impl Core {
             self.state.free.set(head.next_free.get());
         }
         // SAFETY: the free set holds the indices of slots that exist.
-        Some((unsafe { Block::slot(block, index) }, index))
+        Some(unsafe { Block::slot(block, index) })
     }
 
     /// Takes a free slot. An interrupt handler may do the same at any time.
     #[cfg(not(feature = "std"))]
     #[inline]
-    pub(crate) fn claim_slot(&self) -> Option<(SlotRef, usize)> {
+    pub(crate) fn claim_slot(&self) -> Option<SlotRef> {
         let mut block = self.state.blocks.get();
         while !block.is_null() {
             // SAFETY: S1; blocks are added at the front, and their links are set before.
             let head = unsafe { &*block };
             if let Some((index, _)) = head.free().claim() {
                 // SAFETY: the free set holds the indices of slots that exist.
-                return Some((unsafe { Block::slot(block, index) }, index));
+                return Some(unsafe { Block::slot(block, index) });
             }
             block = head.next.get();
         }
@@ -305,7 +324,8 @@ impl Core {
 
     /// Gives a retired slot back.
     #[inline]
-    pub(crate) fn release_slot(&self, block: *const Block, index: usize) {
+    pub(crate) fn release_slot(&self, slot: SlotRef) {
+        let (block, index) = slot.place();
         // SAFETY: S1.
         let head = unsafe { &*block };
         let _was_full = head.free().release(index);
@@ -326,12 +346,12 @@ impl Core {
         }
         let mut block = state.spare.get();
         if block.is_null() {
-            block = crate::task::heap::block();
+            block = crate::task::state::block_on_heap();
         } else {
             // SAFETY: S1.
             state.spare.set(unsafe { (*block).next.get() });
         }
-        self.add_block(block, room.min(crate::task::ready::SLOTS));
+        self.add_block(block, room.min(crate::task::state::SLOTS));
         true
     }
 
@@ -350,6 +370,20 @@ impl Core {
             // SAFETY: S1.
             block = unsafe { (*block).next.get() };
         }
+    }
+
+    /// The block after this one, or null.
+    pub(super) fn block_after(&self, block: *const Block) -> *const Block {
+        // SAFETY: S1; the caller has the block from this executor.
+        unsafe { (*block).next.get() }
+    }
+
+    /// Whether a task's slot has been woken, as far as the executor's thread knows.
+    pub(super) fn is_ready(&self, slot: SlotRef) -> bool {
+        let (block, index) = slot.place();
+        // SAFETY: S1.
+        let remote = unsafe { (*block).is_remote(index) };
+        remote || !slot.next.get().is_null() || self.state.ready.is_first(slot)
     }
 
     /// To be told of every reading of the clock.

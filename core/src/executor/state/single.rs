@@ -3,13 +3,12 @@
 
 use core::ptr;
 
-use super::core::Core;
+use super::shared::Shared;
 use crate::shim::Cell;
-use crate::task::ready::Block;
-use crate::task::slot::SlotRef;
-use crate::time::Instant;
+use crate::task::state::{Block, SlotRef, words};
+use crate::time::instant::Instant;
 
-/// The part of a [`Core`] that other builds have otherwise.
+/// The part of a [`Shared`] that other builds have otherwise.
 pub(crate) struct State {
     /// The only block.
     block: Cell<*const Block>,
@@ -30,8 +29,12 @@ impl State {
 
 /// What the task that is being polled may still do, as there is one executor to a level: not in its
 /// core, so that a program without anything that draws from it does not contain it.
+///
+/// What is kept is how much less than unlimited it is: zero at first, so that it takes no flash.
 mod left {
     use core::cell::Cell;
+
+    use crate::executor::units::UNLIMITED;
 
     #[cfg(target_os = "none")]
     struct Left(Cell<isize>);
@@ -42,27 +45,30 @@ mod left {
     unsafe impl Sync for Left {}
 
     #[cfg(target_os = "none")]
-    static LEFT: Left = Left(Cell::new(crate::task::budget::UNLIMITED));
+    static LEFT: Left = Left(Cell::new(0));
 
     #[cfg(not(target_os = "none"))]
     std::thread_local! {
-        static LEFT: Cell<isize> = const { Cell::new(crate::task::budget::UNLIMITED) };
+        static LEFT: Cell<isize> = const { Cell::new(0) };
     }
 
     #[inline(always)]
-    pub(super) fn get() -> isize {
+    fn with<T>(f: impl FnOnce(&Cell<isize>) -> T) -> T {
         #[cfg(target_os = "none")]
-        return LEFT.0.get();
+        return f(&LEFT.0);
         #[cfg(not(target_os = "none"))]
-        return LEFT.with(Cell::get);
+        return LEFT.with(f);
+    }
+
+    // Wrapping: who has drawn more than there was has less than nothing.
+    #[inline(always)]
+    pub(super) fn get() -> isize {
+        UNLIMITED.wrapping_sub(with(Cell::get))
     }
 
     #[inline(always)]
     pub(super) fn set(left: isize) {
-        #[cfg(target_os = "none")]
-        LEFT.0.set(left);
-        #[cfg(not(target_os = "none"))]
-        LEFT.with(|cell| cell.set(left));
+        with(|cell| cell.set(UNLIMITED.wrapping_sub(left)));
     }
 }
 
@@ -88,7 +94,13 @@ pub(crate) fn draw() -> bool {
     left > 0
 }
 
-impl Core {
+/// Whether the executor of a reactor keeps the unparker.
+pub(super) const HAS_UNPARKER: bool = false;
+
+/// Whether a context that has no clock leaves what was there as it is, as there never was one.
+pub(super) const KEEPS_NO_CLOCK: bool = true;
+
+impl Shared {
     /// Part of the first duty after a claim: all is at the start already, or has been set so at a former
     /// executor's end, which the smallest programs never come to.
     #[inline(always)]
@@ -118,7 +130,7 @@ impl Core {
     pub(crate) fn add_block(&self, block: *const Block, len: usize) {
         // SAFETY: S1.
         let head = unsafe { &*block };
-        head.adopt(self, len);
+        head.adopt(self.owner(), len);
         self.state.block.set(block);
         #[cfg(feature = "interrupt-executors")]
         head.set_doorbell(self.has_unparker());
@@ -129,6 +141,10 @@ impl Core {
     pub(super) fn claim_unpark(&self) -> bool {
         true
     }
+
+    /// Has the next wake call the unparker, of an executor that no reactor waits for: the ready bytes say so.
+    #[cfg(feature = "interrupt-executors")]
+    pub(super) fn wait_to_be_pended(&self) {}
 
     /// Gets the run loop's attention.
     pub(super) fn ring(&self) {
@@ -148,7 +164,7 @@ impl Core {
 
     /// How many words of ready bytes there are.
     pub(crate) fn words(&self) -> usize {
-        crate::task::ready::words(self.capacity())
+        words(self.capacity())
     }
 
     /// How many tasks there can be.
@@ -181,26 +197,35 @@ impl Core {
 
     /// Takes a free slot. An interrupt handler may do the same at any time.
     #[inline]
-    pub(crate) fn claim_or_grow(&self) -> Option<(SlotRef, usize)> {
+    pub(crate) fn claim_or_grow(&self) -> Option<SlotRef> {
         self.claim_slot()
     }
 
     /// Takes a free slot. An interrupt handler may do the same at any time.
     #[inline]
-    pub(crate) fn claim_slot(&self) -> Option<(SlotRef, usize)> {
+    pub(crate) fn claim_slot(&self) -> Option<SlotRef> {
         let block = self.state.block.get();
         // SAFETY: S1; a claimed core has a block.
         let index = unsafe { (*block).claim() }?;
         // SAFETY: below the block's length.
-        Some((unsafe { Block::slot(block, index) }, index))
+        Some(unsafe { Block::slot(block, index) })
     }
 
-    /// Gives a slot back.
+    /// Gives a slot back that has never been published.
     #[inline]
-    pub(crate) fn release_slot(&self, block: *const Block, index: usize) {
+    pub(crate) fn release_slot(&self, slot: SlotRef) {
         // SAFETY: S1.
-        let head = unsafe { &*block };
-        head.unclaim(index);
+        unsafe { (*slot.block()).unclaim(slot.index()) };
+    }
+
+    /// The block after this one: there is one block.
+    pub(super) fn block_after(&self, _: *const Block) -> *const Block {
+        ptr::null()
+    }
+
+    /// Whether a task's slot has been woken.
+    pub(super) fn is_ready(&self, slot: SlotRef) -> bool {
+        slot.is_marked()
     }
 
     /// Calls `f` with the block, if there is one.

@@ -201,6 +201,111 @@ mod many {
         assert_eq!(counts.map(|count| count.get()), [1; 4]);
     }
 
+    /// Polls that are given up, each by a waker of its own, are neither kept for ever nor looked through by all that
+    /// come after them.
+    #[test]
+    fn what_is_given_up_does_not_pile_up() {
+        let waiters = Waiters::new();
+        let (live, [waker]) = tasks();
+        waiters
+            .wait(READ, WaiterId::ANONYMOUS, waker.clone())
+            .let_go();
+        let mut given_up: Vec<std::sync::Weak<Count>> = Vec::new();
+        for turn in 0..if cfg!(miri) { 300 } else { 100_000 } {
+            let ([count], [waker]) = tasks();
+            given_up.push(Arc::downgrade(&count));
+            waiters.wait(READ, WaiterId::ANONYMOUS, waker).let_go();
+            drop(count);
+            if turn % 100 == 0 {
+                let kept = given_up.iter().filter(|count| count.strong_count() > 0);
+                assert!(kept.count() <= 80, "after {turn}");
+                given_up.retain(|count| count.strong_count() > 0);
+            }
+        }
+        // Whoever was woken for nothing has not come back, and whoever waits in the first place was not woken.
+        assert_eq!(live[0].get(), 0);
+        waiters.take(Readiness::READABLE).wake();
+        assert_eq!(live[0].get(), 1);
+        // A few are kept in mind, as probes.
+        let kept = given_up.iter().filter(|count| count.strong_count() > 0);
+        assert!(kept.count() <= 4);
+    }
+
+    /// Runs tasks that wait without an identity until all of them do, and returns how often they were polled.
+    fn settle(
+        waiters: &Waiters,
+        counts: &[Arc<Count>],
+        wakers: &[Waker],
+        seen: &mut [usize],
+    ) -> usize {
+        let mut polls = 0;
+        loop {
+            let before = polls;
+            for (at, count) in counts.iter().enumerate() {
+                if seen[at] != count.get() {
+                    seen[at] = count.get();
+                    polls += 1;
+                    let waker = wakers[at].clone();
+                    waiters.wait(READ, WaiterId::ANONYMOUS, waker).let_go();
+                }
+            }
+            assert!(polls < 1_000_000, "they wake one another for ever");
+            if polls == before {
+                return polls;
+            }
+        }
+    }
+
+    /// Any number of tasks that really wait do so in peace, beside others that give up, too.
+    #[test]
+    fn many_that_wait_do_not_wake_one_another_for_ever() {
+        let sizes: &[usize] = if cfg!(miri) { &[40] } else { &[33, 100, 1000] };
+        for &size in sizes {
+            let waiters = Waiters::new();
+            let counts: Vec<_> = (0..size).map(|_| Arc::new(Count::default())).collect();
+            let wakers: Vec<_> = counts
+                .iter()
+                .map(|count| Waker::from(count.clone()).clone())
+                .collect();
+            let mut seen = std::vec![0; size];
+            for waker in &wakers {
+                waiters
+                    .wait(READ, WaiterId::ANONYMOUS, waker.clone())
+                    .let_go();
+            }
+            let polls = settle(&waiters, &counts, &wakers, &mut seen);
+            assert!(polls <= size * 16, "{size} waiters polled {polls} times");
+            // Once they are known to wait, events and others cost them little.
+            let mut polls = 0;
+            for _ in 0..10 {
+                waiters.take(Readiness::READABLE).wake();
+                polls += settle(&waiters, &counts, &wakers, &mut seen);
+            }
+            assert!(
+                polls <= size * 20,
+                "{size} waiters polled {polls} times in ten events"
+            );
+            let mut polls = 0;
+            for _ in 0..size * 20 {
+                let (_, [waker]) = tasks();
+                waiters.wait(READ, WaiterId::ANONYMOUS, waker).let_go();
+                polls += settle(&waiters, &counts, &wakers, &mut seen);
+            }
+            assert!(
+                polls <= size * 60,
+                "{size} waiters polled {polls} times beside {}",
+                size * 20
+            );
+            // Nobody is lost.
+            waiters.take(Readiness::READABLE).wake();
+            let woken = counts
+                .iter()
+                .zip(&seen)
+                .filter(|(count, seen)| count.get() > **seen);
+            assert_eq!(woken.count(), size);
+        }
+    }
+
     /// Random calls against a plain list.
     #[test]
     fn as_a_list_would() {

@@ -1,10 +1,8 @@
 //! The ends that send.
 
 use core::fmt;
-use core::pin::pin;
 
-use super::{Broadcast, BroadcastRef, CLOSED, QUEUES, Receiver, SendError, Wait};
-use crate::task::budget::poll_within;
+use super::{Broadcast, BroadcastRef, CLOSED, QUEUES, Receiver, SendError, Until, View, Wait};
 
 /// An end that sends. When the last one has gone, those who receive get what is left, then the end.
 ///
@@ -143,16 +141,9 @@ impl<P: BroadcastRef> Sender<P> {
     /// # Cancel safety
     ///
     /// Nothing is lost by dropping it.
-    pub async fn closed(&self) {
-        let mut wait = pin!(Wait::<_, CLOSED, QUEUES>::new(&self.0.0, ()));
-        core::future::poll_fn(|cx| {
-            poll_within(cx, |cx| {
-                wait.as_mut().poll_with(cx, |view, _| {
-                    (view.value().receivers.get() == 0).then_some(())
-                })
-            })
-        })
-        .await;
+    pub fn closed(&self) -> impl Future<Output = ()> {
+        let closed = |view: &View<'_, P::Slots>| (view.value().receivers.get() == 0).then_some(());
+        Until::<Wait<_, CLOSED, QUEUES>, _, _>::new(&self.0.0, (), closed, |_, ()| ())
     }
 
     /// Returns whether this end and another one send to one channel.

@@ -2,6 +2,8 @@
 
 use core::cell::Cell;
 
+use crate::sync::maybe::MaybeCell;
+
 mod sealed {
     pub trait Sealed {}
 }
@@ -24,24 +26,52 @@ pub trait Buffer: sealed::Sealed {
     fn capacity(&self) -> usize;
 }
 
+/// A place of a [`Ring`].
+#[doc(hidden)]
+pub trait Place {
+    type Item;
+    fn replace(&self, message: Option<Self::Item>) -> Option<Self::Item>;
+}
+
+/// A place in a static: all zero bits while it is empty.
+#[doc(hidden)]
+pub struct StaticPlace<T>(MaybeCell<T>);
+
+impl<T> Place for StaticPlace<T> {
+    type Item = T;
+    #[inline]
+    fn replace(&self, message: Option<T>) -> Option<T> {
+        self.0.replace(message)
+    }
+}
+
+/// A place on the heap: as small as can be.
+impl<T> Place for Cell<Option<T>> {
+    type Item = T;
+    #[inline]
+    fn replace(&self, message: Option<T>) -> Option<T> {
+        Cell::replace(self, message)
+    }
+}
+
 /// Places of a [`Ring`].
 #[doc(hidden)]
 pub trait Places {
-    type Item;
-    fn places(&self) -> &[Cell<Option<Self::Item>>];
+    type Place: Place;
+    fn places(&self) -> &[Self::Place];
 }
 
-impl<T, const N: usize> Places for [Cell<Option<T>>; N] {
-    type Item = T;
+impl<T, const N: usize> Places for [StaticPlace<T>; N] {
+    type Place = StaticPlace<T>;
     #[inline]
-    fn places(&self) -> &[Cell<Option<T>>] {
+    fn places(&self) -> &[StaticPlace<T>] {
         self
     }
 }
 
 #[cfg(feature = "alloc")]
 impl<T> Places for alloc::boxed::Box<[Cell<Option<T>>]> {
-    type Item = T;
+    type Place = Cell<Option<T>>;
     #[inline]
     fn places(&self) -> &[Cell<Option<T>>] {
         self
@@ -56,12 +86,12 @@ pub struct Ring<A> {
 }
 
 /// A [`Ring`] that has its places in itself.
-pub type Fixed<T, const N: usize> = Ring<[Cell<Option<T>>; N]>;
+pub type Fixed<T, const N: usize> = Ring<[StaticPlace<T>; N]>;
 
 impl<T, const N: usize> Fixed<T, N> {
     pub(super) const fn fixed() -> Self {
         Self {
-            places: [const { Cell::new(None) }; N],
+            places: [const { StaticPlace(MaybeCell::new()) }; N],
             head: Cell::new(0),
             len: Cell::new(0),
         }
@@ -82,10 +112,10 @@ impl<T> Ring<alloc::boxed::Box<[Cell<Option<T>>]>> {
 impl<A> sealed::Sealed for Ring<A> {}
 
 impl<A: Places> Buffer for Ring<A> {
-    type Item = A::Item;
+    type Item = <A::Place as Place>::Item;
 
     #[inline]
-    fn push(&self, message: A::Item) {
+    fn push(&self, message: Self::Item) {
         let places = self.places.places();
         let len = self.len.get();
         let mut end = self.head.get() + len;
@@ -100,14 +130,14 @@ impl<A: Places> Buffer for Ring<A> {
     }
 
     #[inline]
-    fn pop(&self) -> Option<A::Item> {
+    fn pop(&self) -> Option<Self::Item> {
         let left = self.len.get().checked_sub(1)?;
         let places = self.places.places();
         let head = self.head.get();
         self.len.set(left);
         let next = head + 1;
         self.head.set(if next < places.len() { next } else { 0 });
-        places[head].take()
+        places[head].replace(None)
     }
 
     #[inline]

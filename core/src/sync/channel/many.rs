@@ -6,7 +6,10 @@ use core::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::{Channel, ChannelRef, Item, List, QUEUES, RECEIVERS, RecvError, TryRecvError, Wait};
+use super::{
+    Channel, ChannelRef, Item, List, QUEUES, RECEIVERS, RecvError, TryRecvError, Until, Wait,
+    receive,
+};
 
 /// One of a channel's ends that receive. Each message goes to one of them; those who wait get one in
 /// the order in which they came. When the last one has gone, sending fails.
@@ -45,8 +48,13 @@ impl<P: ChannelRef> Receiver<P> {
     /// # Cancel safety
     ///
     /// Dropped before its end, it has received nothing, and the message goes to the next.
-    pub async fn recv(&self) -> Result<Item<P>, RecvError> {
-        self.0.next().await.ok_or(RecvError(()))
+    #[inline]
+    pub fn recv(&self) -> impl Future<Output = Result<Item<P>, RecvError>> {
+        Until::<Wait<_, RECEIVERS, QUEUES>, _, _>::new(&self.0.0, (), receive, |list, received| {
+            let (message, place) = received.ok_or(RecvError(()))?;
+            place.tell(list);
+            Ok(message)
+        })
     }
 
     /// Receives a message, if there is one.

@@ -7,16 +7,16 @@ mod buffer;
 mod error;
 mod many;
 mod permit;
+mod place;
+mod reference;
 mod sender;
 mod single;
+mod state;
 mod weak;
 
 use core::fmt;
-use core::ops::Deref;
-use core::pin::{Pin, pin};
-use core::task::{Context, Poll, Waker, ready};
-
-use pin_project_lite::pin_project;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
 
 #[cfg(feature = "alloc")]
 pub use buffer::Growing;
@@ -24,16 +24,22 @@ pub use buffer::{Buffer, Fixed, Ring};
 pub use error::{RecvError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 pub use many::{Receiver as ManyReceiver, RecvStream};
 pub use permit::{OwnedPermit, Permit};
+pub use reference::ChannelRef;
+pub(super) use reference::Item;
+#[cfg(feature = "alloc")]
+pub(super) use reference::{Boxed, bounded, unbounded};
 pub use sender::{Sender, UnboundedSender};
 pub use single::Receiver as SingleReceiver;
 pub use weak::{WeakSender, WeakUnboundedSender};
 
+use place::{Place, Sending};
+use state::{State, fill, give_place, receive, take_message, take_place, wake, wake_receivers};
+
 use super::scope::Scope;
 use super::slot::WakerSlot;
-use super::wait_list::{Access, Wait, WaitList, WaitState};
+use super::wait_list::{Access, Until, Wait, WaitList, WaitState};
 use crate::shim::Cell;
-use crate::task::budget::{poll_proceed, poll_within};
-use crate::task::wake_quietly;
+use crate::task::budget::poll_proceed;
 
 /// The queue of those who wait for a place in the buffer.
 const SENDERS: usize = 0;
@@ -76,22 +82,6 @@ type View<'a, B> = Access<'a, State<B>, (), QUEUES>;
 /// ```
 pub struct Channel<B: Buffer, S: Scope>(List<B, S>);
 
-pub(super) struct State<B> {
-    buffer: B,
-    /// Places that nobody has taken or been given.
-    free: Cell<usize>,
-    /// Handles that send.
-    senders: Cell<usize>,
-    /// Handles that receive.
-    receivers: Cell<usize>,
-    /// There were senders, and the last one has gone.
-    ended: Cell<bool>,
-    /// Nobody may take a place any more.
-    closed: Cell<bool>,
-    /// Whoever receives, where there is only one.
-    receiver: WakerSlot,
-}
-
 impl<T, const N: usize, S: Scope> Channel<Fixed<T, N>, S> {
     crate::shim::const_unless_loom! {
         /// Makes an empty channel for up to `N` messages.
@@ -110,7 +100,7 @@ impl<T, const N: usize, S: Scope> Channel<Fixed<T, N>, S> {
             const { assert!(N > 0, "a channel has room for at least one message") };
             Self(WaitList::with_value(State {
                 buffer: Fixed::fixed(),
-                free: Cell::new(N),
+                taken: Cell::new(0),
                 senders: Cell::new(0),
                 receivers: Cell::new(0),
                 ended: Cell::new(false),
@@ -127,69 +117,11 @@ impl<T, const N: usize, S: Scope> Default for Channel<Fixed<T, N>, S> {
     }
 }
 
-impl<B: Buffer> State<B> {
-    #[inline]
-    fn is_over(&self) -> bool {
-        self.ended.get() || (self.closed.get() && self.free.get() == self.buffer.capacity())
-    }
-}
-
-/// Whoever is to receive next.
-#[inline]
-fn wake_receiver<B: Buffer>(view: &View<'_, B>) -> Option<Waker> {
-    (view.value().receiver.take()).or_else(|| view.take_first(RECEIVERS))
-}
-
-/// Takes a place, if there is one and nobody waits for it.
-#[inline]
-fn take_place<B: Buffer>(view: &View<'_, B>) -> Result<(), TrySendError<()>> {
-    let state = view.value();
-    if state.closed.get() {
-        return Err(TrySendError::Closed(()));
-    }
-    // If somebody waits, nothing is free.
-    match state.free.get().checked_sub(1) {
-        Some(left) => {
-            state.free.set(left);
-            Ok(())
-        }
-        None => Err(TrySendError::Full(())),
-    }
-}
-
-/// Gives a place to the first who waits for one, or makes it free. Returns whoever is to be woken.
-#[inline]
-fn give_place<B: Buffer>(view: &View<'_, B>) -> Option<Waker> {
-    let first = view.take_first(SENDERS);
-    if first.is_some() {
-        return first;
-    }
-    let state = view.value();
-    state.free.set(state.free.get() + 1);
-    None
-}
-
-/// Takes a message, and whoever gets its place; or `None` in it, if there is none and none comes.
-#[inline]
-fn receive<B: Buffer>(view: &View<'_, B>) -> Option<Option<(B::Item, Option<Waker>)>> {
-    if let Some(message) = view.value().buffer.pop() {
-        return Some(Some((message, give_place(view))));
-    }
-    view.value().is_over().then_some(None)
-}
-
-#[inline]
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        wake_quietly(waker);
-    }
-}
-
 impl<B: Buffer, S: Scope> Channel<B, S> {
     #[cfg(feature = "alloc")]
     fn with_handles(buffer: B) -> Self {
         Self(WaitList::with_value(State {
-            free: Cell::new(buffer.capacity()),
+            taken: Cell::new(0),
             buffer,
             senders: Cell::new(1),
             receivers: Cell::new(1),
@@ -221,20 +153,8 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     /// Dropped before its end, it has sent nothing: the message is dropped with it. It gives up its
     /// place in the queue.
     #[inline]
-    pub async fn send(&self, message: B::Item) -> Result<(), SendError<B::Item>> {
-        crate::task::consume_budget().await;
-        let message = match self.try_send(message) {
-            Ok(()) => return Ok(()),
-            Err(TrySendError::Closed(message)) => return Err(SendError(message)),
-            Err(TrySendError::Full(message)) => message,
-        };
-        match self.place().await {
-            Ok(()) => {
-                self.fill(message);
-                Ok(())
-            }
-            Err(()) => Err(SendError(message)),
-        }
+    pub fn send(&self, message: B::Item) -> impl Future<Output = Result<(), SendError<B::Item>>> {
+        Sending::new(&self.0, message)
     }
 
     /// Sends a message, if there is room. Usable in an interrupt handler, if the channel is shared.
@@ -254,10 +174,7 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     #[inline]
     pub fn try_send(&self, message: B::Item) -> Result<(), TrySendError<B::Item>> {
         let sent = self.0.with(|view| match take_place(view) {
-            Ok(()) => {
-                view.value().buffer.push(message);
-                Ok(wake_receiver(view))
-            }
+            Ok(()) => Ok(fill(view, message)),
             Err(TrySendError::Full(())) => Err(TrySendError::Full(message)),
             Err(TrySendError::Closed(())) => Err(TrySendError::Closed(message)),
         })?;
@@ -267,29 +184,18 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
 
     /// Waits for a place in the buffer.
     fn place(&self) -> Place<'_, B, S> {
-        Place {
-            wait: Wait::new(&self.0, ()),
-        }
+        Place::new(&self.0)
     }
 
-    /// Puts a message into the place that the caller has.
+    /// Puts a message into a place that the caller.
     #[inline]
     fn fill(&self, message: B::Item) {
-        wake(self.0.with(|view| {
-            view.value().buffer.push(message);
-            wake_receiver(view)
-        }));
+        wake(self.0.with(|view| fill(view, message)));
     }
 
     /// Gives the place that the caller has back.
     fn give_back(&self) {
-        let (sender, receiver) = self.0.with(|view| {
-            let sender = give_place(view);
-            let over = view.value().closed.get() && view.value().is_over();
-            (sender, over.then(|| wake_receiver(view)).flatten())
-        });
-        wake(sender);
-        wake(receiver);
+        self.0.with(give_place).tell(&self.0);
     }
 
     /// Receives a message, once there is one. Those who wait get one in the order in which they came.
@@ -312,27 +218,18 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     /// # Cancel safety
     ///
     /// Dropped before its end, it has received nothing, and the message goes to the next.
-    pub async fn recv(&self) -> B::Item {
-        let mut wait = pin!(Wait::<_, RECEIVERS, QUEUES>::new(&self.0, ()));
-        let (message, sender) = core::future::poll_fn(|cx| {
-            let permit = ready!(poll_proceed(cx));
-            let received = (wait.as_mut()).poll_with(cx, |view, _| {
-                // That nobody sends any more may change.
-                receive(view).flatten()
-            });
-            received.map(|received| {
-                permit.charge(0);
-                received
-            })
-        })
-        .await;
-        wake(sender);
-        message
-    }
-
-    async fn next(&self) -> Option<B::Item> {
-        let mut wait = pin!(Wait::<_, RECEIVERS, QUEUES>::new(&self.0, ()));
-        core::future::poll_fn(|cx| Self::poll_next(wait.as_mut(), cx)).await
+    pub fn recv(&self) -> impl Future<Output = B::Item> {
+        // That nobody sends any more may change.
+        Until::<Wait<_, RECEIVERS, QUEUES>, _, _>::new(
+            &self.0,
+            (),
+            take_message,
+            |list, received| {
+                let (message, place) = received;
+                place.tell(list);
+                message
+            },
+        )
     }
 
     #[inline]
@@ -340,11 +237,12 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
         wait: Pin<&mut Wait<&List<B, S>, RECEIVERS, QUEUES>>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<B::Item>> {
+        let list: &List<B, S> = wait.list_ref();
         let permit = ready!(poll_proceed(cx));
         wait.poll_with(cx, |view, _| receive(view)).map(|received| {
             permit.charge(0);
-            let (message, sender) = received?;
-            wake(sender);
+            let (message, place) = received?;
+            place.tell(list);
             Some(message)
         })
     }
@@ -367,8 +265,8 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     #[inline]
     pub fn try_recv(&self) -> Result<B::Item, TryRecvError> {
         match self.0.with(receive) {
-            Some(Some((message, sender))) => {
-                wake(sender);
+            Some(Some((message, place))) => {
+                place.tell(&self.0);
                 Ok(message)
             }
             Some(None) => Err(TryRecvError::Disconnected),
@@ -507,26 +405,17 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
 
     /// Nobody may take a place from now on.
     fn close(&self) {
-        let receiver = self.0.with(|view| {
-            let state = view.value();
-            state.closed.set(true);
-            state.receiver.take()
-        });
+        self.0.with(|view| view.value().closed.set(true));
         self.0.notify_all(SENDERS);
         self.0.notify_all(CLOSED);
         // It may be over.
-        wake(receiver);
-        self.0.notify_all(RECEIVERS);
+        wake_receivers(&self.0);
     }
 
-    async fn closed(&self) {
-        let mut wait = pin!(Wait::<_, CLOSED, QUEUES>::new(&self.0, ()));
-        core::future::poll_fn(|cx| {
-            poll_within(cx, |cx| {
-                (wait.as_mut()).poll_with(cx, |view, _| view.value().closed.get().then_some(()))
-            })
-        })
-        .await;
+    #[inline]
+    fn closed(&self) -> impl Future<Output = ()> {
+        let closed = |view: &View<'_, B>| view.value().closed.get().then_some(());
+        Until::<Wait<_, CLOSED, QUEUES>, _, _>::new(&self.0, (), closed, |_, ()| ())
     }
 
     fn is_closed(&self) -> bool {
@@ -600,7 +489,10 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     /// assert_eq!(channel.capacity(), 3);
     /// ```
     pub fn capacity(&self) -> usize {
-        self.0.with(|view| view.value().free.get())
+        self.0.with(|view| {
+            let state = view.value();
+            state.buffer.capacity() - state.taken.get()
+        })
     }
 
     /// Returns how many messages there is room for altogether.
@@ -626,119 +518,3 @@ impl<B: Buffer, S: Scope> fmt::Debug for Channel<B, S> {
             .finish_non_exhaustive()
     }
 }
-
-pin_project! {
-    /// Waits for a place in the buffer, which is the caller's once it has ended well.
-    struct Place<'a, B: Buffer, S: Scope> {
-        #[pin]
-        wait: Wait<&'a List<B, S>, SENDERS, QUEUES>,
-    }
-
-    impl<B: Buffer, S: Scope> PinnedDrop for Place<'_, B, S> {
-        #[inline]
-        fn drop(this: Pin<&mut Self>) {
-            let next = this.project().wait.cancel_with(|view, state, ()| match state {
-                WaitState::Notified => give_place(view),
-                _ => None,
-            });
-            wake(next.flatten());
-        }
-    }
-}
-
-impl<B: Buffer, S: Scope> Future for Place<'_, B, S> {
-    type Output = Result<(), ()>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let wait = self.project().wait;
-        poll_within(cx, |cx| {
-            wait.poll_with(cx, |view, state| match state {
-                WaitState::New => match take_place(view) {
-                    Ok(()) => Some(Ok(())),
-                    Err(TrySendError::Full(())) => None,
-                    Err(TrySendError::Closed(())) => Some(Err(())),
-                },
-                WaitState::Waiting => None,
-                WaitState::Notified => Some(Ok(())),
-                WaitState::NotifiedWithAll => Some(Err(())),
-            })
-        })
-    }
-}
-
-/// What leads to a [`Channel`]: a reference or, with feature `alloc`, an `Rc` or `Arc`.
-pub trait ChannelRef:
-    Deref<Target = Channel<Self::Buffer, Self::Scope>> + Clone + sealed::Sealed
-{
-    /// What the messages lie in.
-    type Buffer: Buffer;
-    /// Who may use it.
-    type Scope: Scope;
-    /// What knows the channel without keeping it.
-    #[doc(hidden)]
-    type Weak: Clone;
-    #[doc(hidden)]
-    fn downgrade(&self) -> Self::Weak;
-    #[doc(hidden)]
-    fn upgrade(weak: &Self::Weak) -> Option<Self>;
-}
-
-/// The messages of the channel that `P` leads to.
-pub(super) type Item<P> = <<P as ChannelRef>::Buffer as Buffer>::Item;
-
-mod sealed {
-    pub trait Sealed {}
-}
-
-macro_rules! channel_ref {
-    ($owner:ty, $weak:ty, |$this:ident| $downgrade:expr, |$known:ident| $upgrade:expr) => {
-        impl<B: Buffer, S: Scope> sealed::Sealed for $owner {}
-        impl<B: Buffer, S: Scope> ChannelRef for $owner {
-            type Buffer = B;
-            type Scope = S;
-            type Weak = $weak;
-            fn downgrade(&self) -> Self::Weak {
-                let $this = self;
-                $downgrade
-            }
-            fn upgrade($known: &Self::Weak) -> Option<Self> {
-                $upgrade
-            }
-        }
-    };
-}
-
-channel_ref!(&Channel<B, S>, Self, |this| this, |known| Some(known));
-#[cfg(feature = "alloc")]
-channel_ref!(
-    alloc::rc::Rc<Channel<B, S>>,
-    alloc::rc::Weak<Channel<B, S>>,
-    |this| Self::downgrade(this),
-    |known| known.upgrade()
-);
-#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-channel_ref!(
-    alloc::sync::Arc<Channel<B, S>>,
-    alloc::sync::Weak<Channel<B, S>>,
-    |this| Self::downgrade(this),
-    |known| known.upgrade()
-);
-
-/// A channel on the heap for up to `capacity` messages.
-#[cfg(feature = "alloc")]
-#[track_caller]
-pub(super) fn bounded<T, S: Scope>(capacity: usize) -> S::Counted<Channel<Boxed<T>, S>> {
-    assert!(capacity > 0, "a channel has room for at least one message");
-    Channel::with_handles(Ring::boxed(capacity)).into()
-}
-
-/// A channel on the heap for any number of messages.
-#[cfg(feature = "alloc")]
-pub(super) fn unbounded<T, S: Scope>() -> S::Counted<Channel<Growing<T>, S>> {
-    Channel::with_handles(Growing::new()).into()
-}
-
-/// A buffer on the heap.
-#[cfg(feature = "alloc")]
-pub(super) type Boxed<T> = Ring<alloc::boxed::Box<[core::cell::Cell<Option<T>>]>>;

@@ -207,8 +207,8 @@ macro_rules! common {
             /// # Cancel safety
             ///
             /// Nothing is lost by dropping it.
-            pub async fn closed(&self) {
-                self.0.closed().await;
+            pub fn closed(&self) -> impl Future<Output = ()> {
+                self.0.closed()
             }
 
             /// Returns whether nobody will receive anything any more.

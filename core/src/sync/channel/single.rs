@@ -5,7 +5,7 @@ use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
-use super::{ChannelRef, Item, TryRecvError, receive, wake};
+use super::{ChannelRef, Item, TryRecvError, receive};
 use crate::sync::slot::poll_slot;
 use crate::task::budget::poll_proceed;
 
@@ -70,8 +70,8 @@ impl<P: ChannelRef> Receiver<P> {
         let permit = ready!(poll_proceed(cx));
         poll_slot(&self.0.0, cx, |state| &state.receiver, receive).map(|received| {
             permit.charge(0);
-            let (message, sender) = received?;
-            wake(sender);
+            let (message, place) = received?;
+            place.tell(&self.0.0);
             Some(message)
         })
     }

@@ -6,14 +6,14 @@ use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 
-use super::{ALL, Permits, RwLock, Scope, Shared};
+use super::{ALL, All, Permits, RwLock, Scope, Shared};
 
 /// The value of a [`RwLock`] to look at, or a [part](Self::map) of it, until it is dropped.
 #[must_use = "dropped at once, it unlocks at once"]
 pub struct RwLockReadGuard<'a, T: ?Sized, S: Scope = Shared> {
     /// Of the lock that the permit is of.
     value: NonNull<T>,
-    permits: &'a Permits<S>,
+    permits: &'a Permits<S, All>,
     _value: PhantomData<&'a T>,
 }
 
@@ -28,7 +28,7 @@ pub struct RwLockWriteGuard<'a, T: ?Sized, S: Scope = Shared> {
 pub struct RwLockMappedWriteGuard<'a, T: ?Sized, S: Scope = Shared> {
     /// Of the lock that the permits are of.
     value: NonNull<T>,
-    permits: &'a Permits<S>,
+    permits: &'a Permits<S, All>,
     _value: PhantomData<&'a mut T>,
 }
 

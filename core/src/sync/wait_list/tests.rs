@@ -1,3 +1,4 @@
+use super::all::BATCH;
 use super::*;
 use crate::sync::Local;
 

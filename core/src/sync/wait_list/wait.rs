@@ -1,4 +1,4 @@
-//! [`Wait`]: somebody who waits. The invariants are those of the list, W1 to W5.
+//! [`Wait`]: somebody who waits. The invariants are those of the list, W1 to W6.
 
 use core::cell::Cell as PlainCell;
 use core::fmt;
@@ -28,7 +28,11 @@ pub struct Wait<R: ListRef<K>, const I: usize = 0, const K: usize = 1> {
     /// The node has been linked, and whether it has been notified has not been seen. Only the owner
     /// touches it.
     joined: PlainCell<bool>,
-    node: Node<R::Data>,
+    /// What it brings along when it joins; what is in the node counts while it has joined.
+    data: PlainCell<R::Data>,
+    /// Not made before it is needed (W6): most futures of ours never have to wait, and they are moved about
+    /// until they are polled.
+    node: MaybeUninit<Node<R::Data>>,
 }
 
 // SAFETY: W2: the node is touched under the lock of a list that all threads may use; its waker is
@@ -60,24 +64,32 @@ enum Step<U> {
 impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
     /// Somebody who is going to wait, and what it brings along. It is not in the list before it has
     /// been polled.
-    #[cfg(not(loom))]
     #[inline]
     pub const fn new(list: R, data: R::Data) -> Self {
         Self {
             list,
             joined: PlainCell::new(false),
-            node: Node::new(MaybeUninit::new(data)),
+            data: PlainCell::new(data),
+            node: MaybeUninit::uninit(),
         }
     }
 
-    /// Makes a waiter that is going to wait, with what it brings along.
-    #[cfg(loom)]
-    pub fn new(list: R, data: R::Data) -> Self {
-        Self {
-            list,
-            joined: PlainCell::new(false),
-            node: Node::new(MaybeUninit::new(data)),
-        }
+    /// Whether it may be in the list: not before it has been polled, nor after its end.
+    #[inline]
+    pub(crate) fn has_joined(&self) -> bool {
+        self.joined.get()
+    }
+
+    /// The node, once it has been made.
+    #[inline]
+    fn node(&self) -> Option<&Node<R::Data>> {
+        // SAFETY: W6.
+        (self.joined.get()).then(|| unsafe { self.node.assume_init_ref() })
+    }
+
+    #[inline]
+    fn state(&self) -> WaitState {
+        self.node().map_or(WaitState::New, Node::state)
     }
 
     /// Returns what leads to the list.
@@ -104,16 +116,18 @@ impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
             // What is replaced is dropped when the lock has been let go.
             let mut old = None;
             let step = this.list.list().with(|access| {
-                let before = this.node.state();
+                let before = this.state();
                 if let Some(ready) = attempt(access, before) {
                     old = this.leave(access);
                     return Step::Ready(ready);
                 }
-                match this.node.state() {
-                    WaitState::Waiting if this.node.wakes(cx.waker()) => return Step::Pending,
-                    // By `attempt`, which has our waker.
-                    now if now != before => return Step::Pending,
-                    _ => {}
+                if let Some(node) = this.node() {
+                    match node.state() {
+                        WaitState::Waiting if node.wakes(cx.waker()) => return Step::Pending,
+                        // By `attempt`, which has our waker.
+                        now if now != before => return Step::Pending,
+                        _ => {}
+                    }
                 }
                 let Some(waker) = spare.take().or_else(|| waker::copy_ours(cx.waker())) else {
                     return Step::Clone;
@@ -142,34 +156,47 @@ impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
         access: &Access<'_, R::Value, R::Data, K>,
         waker: Waker,
     ) -> Option<Waker> {
-        let state = self.node.state();
+        let node = match self.node() {
+            Some(node) => node,
+            None => {
+                let node = Node::new(MaybeUninit::new(self.data.get()));
+                // SAFETY: W6: nobody has a reference to what is not made yet, and whoever gets one does no
+                // more than look at its cells.
+                let node = unsafe {
+                    let place = self.node.as_ptr().cast_mut();
+                    place.write(node);
+                    &*place
+                };
+                self.joined.set(true);
+                node
+            }
+        };
+        let state = node.state();
         let tail = &access.tails[I];
         if state != WaitState::Waiting {
             // SAFETY: not linked; the caller's promise.
-            unsafe { self.node.link(tail) };
+            unsafe { node.link(tail) };
             // Last and first are neighbours in the ring: which of them it is, the tail says.
             if state == WaitState::New || tail.get().is_null() {
-                tail.set(&self.node);
+                tail.set(node);
             }
-            self.joined.set(true);
         }
-        self.node.waker.replace(Some(waker))
+        node.waker.replace(Some(waker))
     }
 
     /// Leaves the list, if need be, ready to join it again; returns the waker that was there.
     #[inline]
     fn leave(&self, access: &Access<'_, R::Value, R::Data, K>) -> Option<Waker> {
-        if !self.joined.replace(false) {
-            return None;
-        }
-        if self.node.state() == WaitState::Waiting {
+        let node = self.node()?;
+        let linked = node.state() == WaitState::Waiting;
+        let waker = linked.then(|| {
             // SAFETY: linked; W4.
-            unsafe { self.node.unlink(&access.tails[I], ptr::null()) };
-            self.node.waker.replace(None)
-        } else {
-            self.node.next.set(ptr::null());
-            None
-        }
+            unsafe { node.unlink(&access.tails[I], ptr::null()) };
+            node.waker.replace(None)
+        });
+        self.data.set(data_of(node));
+        self.joined.set(false);
+        waker.flatten()
     }
 
     /// Takes the waiter out of the list, and runs `f` in the same step, under the list's lock, with
@@ -185,11 +212,9 @@ impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
         }
         let mut old = None;
         let result = this.list.list().with(|access| {
-            let state = this.node.state();
+            let state = this.state();
             old = this.leave(access);
-            // SAFETY: a `Wait`'s node always has data.
-            let data = unsafe { this.node.data.get().assume_init() };
-            f(access, state, data)
+            f(access, state, this.data.get())
         });
         drop(old);
         Some(result)
@@ -198,25 +223,30 @@ impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
     /// Returns what this waiter has brought along, as it is now.
     pub fn data(self: Pin<&mut Self>) -> R::Data {
         let this = self.into_ref().get_ref();
-        // SAFETY: a `Wait`'s node always has data.
-        let data = || unsafe { this.node.data.get().assume_init() };
-        if this.joined.get() {
-            this.list.list().with(|_| data())
-        } else {
-            data()
+        match this.node() {
+            Some(node) => this.list.list().with(|_| data_of(node)),
+            None => this.data.get(),
         }
     }
 
     /// Changes what this waiter brings along.
     pub fn set_data(self: Pin<&mut Self>, data: R::Data) {
         let this = self.into_ref().get_ref();
-        let data = MaybeUninit::new(data);
-        if this.joined.get() {
-            this.list.list().with(|_| this.node.data.set(data));
-        } else {
-            this.node.data.set(data);
+        match this.node() {
+            Some(node) => this
+                .list
+                .list()
+                .with(|_| node.data.set(MaybeUninit::new(data))),
+            None => this.data.set(data),
         }
     }
+}
+
+/// What a waiter has brought along.
+#[inline]
+fn data_of<D: Copy>(node: &Node<D>) -> D {
+    // SAFETY: a `Wait`'s node always has data.
+    unsafe { node.data.get().assume_init() }
 }
 
 impl<R: ListRef<K>, const I: usize, const K: usize> Future for Wait<R, I, K> {
@@ -234,7 +264,7 @@ impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
     fn abandon(&self) {
         let mut old = None;
         let next = self.list.list().with(|access| {
-            let state = self.node.state();
+            let state = self.state();
             old = self.leave(access);
             match state {
                 WaitState::Notified => access.take_first(I),

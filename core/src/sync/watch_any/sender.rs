@@ -1,12 +1,13 @@
 //! The ends that change the value.
 
 use core::fmt;
-use core::pin::pin;
 
 #[cfg(doc)]
 use super::super::{Local, Shared};
-use super::{CHANGED, CLOSED, OpenShelf, Receiver, Ref, SendError, Wait, Watch, WatchRef};
-use crate::task::budget::poll_within;
+use super::{
+    Access, CHANGED, CLOSED, OpenShelf, Receiver, Ref, SendError, State, Until, Wait, Watch,
+    WatchRef,
+};
 
 /// An end that changes the value. When the last one has gone, those who watch get an error once they have
 /// seen the last change.
@@ -228,16 +229,10 @@ impl<P: WatchRef> Sender<P> {
     /// # Cancel safety
     ///
     /// Nothing is lost by dropping it.
-    pub async fn closed(&self) {
-        let mut wait = pin!(Wait::<_, CLOSED, 2>::new(&self.0.list, ()));
-        core::future::poll_fn(|cx| {
-            poll_within(cx, |cx| {
-                wait.as_mut().poll_with(cx, |view, _| {
-                    (view.value().receivers.get() == 0).then_some(())
-                })
-            })
-        })
-        .await;
+    pub fn closed(&self) -> impl Future<Output = ()> {
+        let closed =
+            |view: &Access<'_, State, (), 2>| (view.value().receivers.get() == 0).then_some(());
+        Until::<Wait<_, CLOSED, 2>, _, _>::new(&self.0.list, (), closed, |_, ()| ())
     }
 
     /// Returns whether nobody watches.

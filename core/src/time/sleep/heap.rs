@@ -6,15 +6,13 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
 use super::{Instant, Sleep, from_now, no_clock};
-use crate::executor::core::{Core, CoreRef};
-#[cfg(feature = "std")]
 use crate::executor::deadlock;
+use crate::executor::shared::{Shared, SharedRef};
 use crate::task::budget::poll_proceed;
 
 /// The executor that a sleep waits in, if it has seen one.
-pub(super) type Home = Cell<Option<CoreRef>>;
+pub(super) type Home = Cell<Option<SharedRef>>;
 
-#[cfg(feature = "std")]
 #[cold]
 fn not_running() -> ! {
     panic!(
@@ -39,13 +37,13 @@ impl Sleep {
     }
 
     #[inline]
-    pub(super) fn wait_in(&self, executor: CoreRef) {
+    pub(super) fn wait_in(&self, executor: SharedRef) {
         self.executor.set(Some(executor));
     }
 
     /// The executor that the sleep waits in, if it has seen one.
     #[inline]
-    pub(super) fn seen(&self) -> Option<CoreRef> {
+    pub(super) fn seen(&self) -> Option<SharedRef> {
         self.executor.get()
     }
 
@@ -54,7 +52,6 @@ impl Sleep {
     fn poll_again(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
         let node = self.project_ref().node;
         let core = self.executor.get().and_then(|home| home.get());
-        #[cfg(feature = "std")]
         if core.is_some_and(|core| deadlock::is_certain(core, cx.waker())) {
             not_running();
         }
@@ -68,11 +65,10 @@ impl Sleep {
     /// Finds the executor, and a clock if the sleep still lacks one, and queues the sleep there unless
     /// it is due.
     #[inline]
-    fn begin(self: Pin<&Self>, _waker: &Waker) -> Poll<()> {
+    fn begin(self: Pin<&Self>, waker: &Waker) -> Poll<()> {
         let node = self.project_ref().node;
         let Some(core) = self.home() else { no_clock() };
-        #[cfg(feature = "std")]
-        if deadlock::is_certain(core, _waker) {
+        if deadlock::is_certain(core, waker) {
             not_running();
         }
         let mut deadline = node.deadline();
@@ -88,7 +84,7 @@ impl Sleep {
 
     /// Ends the sleep, which is not queued, if it is due.
     #[inline(never)]
-    fn ends_at_once(self: Pin<&Self>, core: &Core, deadline: Instant) -> bool {
+    fn ends_at_once(self: Pin<&Self>, core: &Shared, deadline: Instant) -> bool {
         if !core.may_have_clock() {
             no_clock();
         }

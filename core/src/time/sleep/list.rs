@@ -5,7 +5,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use super::{Sleep, from_now, no_clock};
-use crate::executor::core::{Core, CoreRef};
+use crate::executor::shared::{Shared, SharedRef};
 use crate::task::waker;
 
 /// The node keeps the executor that a sleep waits in.
@@ -25,20 +25,24 @@ impl Sleep {
     pub(super) fn begin_reset(&self) {}
 
     #[inline]
-    pub(super) fn wait_in(&self, executor: CoreRef) {
-        self.node.set_home(executor.shared(), executor.epoch());
+    pub(super) fn wait_in(&self, executor: SharedRef) {
+        self.node
+            .set_home(executor.shared().owner(), executor.epoch());
     }
 
     /// The executor that the sleep waits in, if it has seen one.
     #[inline]
-    pub(super) fn seen(&self) -> Option<CoreRef> {
-        (self.node.home()).map(|(core, epoch)| CoreRef::new(core, epoch))
+    pub(super) fn seen(&self) -> Option<SharedRef> {
+        let (owner, epoch) = self.node.home();
+        // SAFETY: null, or what `wait_in` has taken from an executor's permanent part.
+        let shared: Option<&'static Shared> = unsafe { owner.cast::<Shared>().as_ref() };
+        shared.map(|shared| SharedRef::new(shared, epoch))
     }
 
     /// Finds the executor, and a clock if the sleep still lacks one; ends the sleep if it is due. A
     /// function that all sleeps share.
     #[inline(never)]
-    fn settle(self: Pin<&Self>) -> &'static Core {
+    fn settle(self: Pin<&Self>) -> &'static Shared {
         let node = self.project_ref().node;
         let core = match self.home() {
             Some(core) if core.may_have_clock() => core,

@@ -3,7 +3,6 @@
 //!
 //! needs: thumbv7m thumbv7em thumbv8m.main
 //! features: http
-//! data: 32
 //! check: check-http 80
 #![no_std]
 #![no_main]

@@ -2,7 +2,6 @@
 //! example `mini-redis` compiles.
 //!
 //! needs: thumbv7m thumbv7em thumbv8m.main
-//! data: 32
 //! check: check-redis 6379
 #![no_std]
 #![no_main]

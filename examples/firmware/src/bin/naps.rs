@@ -7,12 +7,12 @@
 #![deny(unsafe_code)]
 
 use board::sync::Signal;
-use board::{chip, entry, exit, on_interrupt, println};
+use board::{Soft0, chip, entry, exit, on_interrupt, println};
 use polliwog::time::{Duration, now, sleep, timeout};
 use polliwog::{InterruptExecutor, Spawner, TaskPool, spawn_detached};
 
 static TASKS: TaskPool<2> = TaskPool::new();
-static URGENT: InterruptExecutor<2> = InterruptExecutor::new(chip::pend_soft0);
+static URGENT: InterruptExecutor<2, Soft0> = InterruptExecutor::new(Soft0);
 static AWAKE: Signal<u32> = Signal::new();
 
 on_interrupt!(SOFT0, URGENT.run());

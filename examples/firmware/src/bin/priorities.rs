@@ -7,12 +7,12 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use board::sync::Signal;
-use board::{BoardReactor, chip, entry, exit, on_interrupt, println};
+use board::{BoardReactor, Soft0, chip, entry, exit, on_interrupt, println};
 use polliwog::time::{Duration, sleep, timeout};
 use polliwog::{InterruptExecutor, Spawner, TaskPool, spawn_detached, yield_now};
 
 static TASKS: TaskPool<4> = TaskPool::new();
-static URGENT: InterruptExecutor<3> = InterruptExecutor::new(chip::pend_soft0);
+static URGENT: InterruptExecutor<3, Soft0> = InterruptExecutor::new(Soft0);
 
 static TICKED: Signal<()> = Signal::new();
 static REACTED: AtomicU32 = AtomicU32::new(0);

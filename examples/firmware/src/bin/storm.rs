@@ -2,6 +2,7 @@
 //! executor does the same. In the end every counter has to add up.
 //!
 //! qemu: -icount shift=6
+//! data: 4
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]

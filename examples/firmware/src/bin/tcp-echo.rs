@@ -2,7 +2,6 @@
 //! `async-echo` compiles.
 //!
 //! needs: thumbv7m thumbv7em thumbv8m.main
-//! data: 32
 //! check: check-echo 7
 //! wire: check-wire 7
 #![no_std]

@@ -8,7 +8,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
-use board::{BoardReactor, chip, entry, exit, on_interrupt, println};
+use board::{BoardReactor, Soft0, chip, entry, exit, on_interrupt, println};
 use polliwog::sync::mpmc::Channel;
 use polliwog::sync::{Mutex, Signal};
 use polliwog::task::FixedJoinSet;
@@ -16,7 +16,7 @@ use polliwog::time::{Instant, interval, now, sleep};
 use polliwog::{InterruptExecutor, Spawner, TaskPool, spawn, spawn_detached, yield_now};
 
 static TASKS: TaskPool<6> = TaskPool::new();
-static URGENT: InterruptExecutor<2> = InterruptExecutor::new(chip::pend_soft0);
+static URGENT: InterruptExecutor<2, Soft0> = InterruptExecutor::new(Soft0);
 
 /// From the handler to the urgent task.
 static SAMPLED: Signal<u32> = Signal::new();

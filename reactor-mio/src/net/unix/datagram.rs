@@ -17,7 +17,7 @@ use rustix::net::{RecvFlags, SocketAddrUnix, connect, recv, sendto};
 use super::{address, fds, fds::passes_descriptors};
 use crate::net::datagrams::datagrams;
 use crate::reactor::MioReactor;
-use crate::source::Registered;
+use crate::source::Attached;
 
 /// How long [`UnixDatagram::send_to`] rests at first, and at most, while the receiver's queue is full.
 const REST: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(64));
@@ -42,13 +42,13 @@ const REST: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mil
 /// # .unwrap();
 /// ```
 pub struct UnixDatagram {
-    io: Registered<mio::net::UnixDatagram>,
+    io: Attached<mio::net::UnixDatagram>,
     /// Nothing will ever come.
     shut: Cell<bool>,
 }
 
 impl UnixDatagram {
-    fn of(io: Registered<mio::net::UnixDatagram>) -> UnixDatagram {
+    fn of(io: Attached<mio::net::UnixDatagram>) -> UnixDatagram {
         UnixDatagram {
             io,
             shut: Cell::new(false),
@@ -350,4 +350,12 @@ fn to_rustix(addr: &SocketAddr) -> io::Result<SocketAddrUnix> {
         io::ErrorKind::InvalidInput,
         "nothing can be sent to an unnamed address",
     ))
+}
+
+descriptors! {
+    UnixDatagram: socket => socket.io;
+}
+
+std_conversions! {
+    UnixDatagram: std::os::unix::net::UnixDatagram;
 }

@@ -79,7 +79,7 @@ pub(super) fn receive(socket: &impl AsFd, buf: &mut [u8]) -> io::Result<(usize, 
     Ok((received.bytes, fds))
 }
 
-/// The methods for that of a socket that is a struct with the field `io: Registered<$socket>`. `$what` they
+/// The methods for that of a socket that is a struct with the field `io: Attached<$socket>`. `$what` they
 /// send, and `$empty` without any bytes is an error.
 macro_rules! passes_descriptors {
     ($type:ident: $socket:ty, $what:literal, $empty:literal) => {

@@ -13,7 +13,7 @@ use polliwog_core::sources::{Operation, WaiterId};
 use super::{UnixStream, address};
 use crate::net::acceptor::Acceptor;
 use crate::reactor::MioReactor;
-use crate::source::Registered;
+use crate::source::Attached;
 
 /// A listening Unix socket.
 ///
@@ -78,10 +78,10 @@ impl UnixListener {
         let reactor = MioReactor::current()?;
         let listener = mio::net::UnixListener::bind_addr(addr)?;
         record!(debug, "listening on {addr:?}");
-        Ok(Self::attach(Registered::owning(&reactor, listener)))
+        Ok(Self::attach(Attached::owning(&reactor, listener)))
     }
 
-    fn attach(io: Registered<mio::net::UnixListener>) -> UnixListener {
+    fn attach(io: Attached<mio::net::UnixListener>) -> UnixListener {
         UnixListener {
             acceptor: Acceptor::new(io),
         }
@@ -107,7 +107,7 @@ impl UnixListener {
         listener.set_nonblocking(true)?;
         let listener = mio::net::UnixListener::from_std(listener);
         // Somebody else may have a duplicate.
-        Ok(Self::attach(Registered::with_reactor(&reactor, listener)))
+        Ok(Self::attach(Attached::with_reactor(&reactor, listener)))
     }
 
     /// Gives the socket to the standard library. It stays non-blocking.
@@ -248,15 +248,6 @@ impl fmt::Debug for UnixListener {
     }
 }
 
-impl std::os::fd::AsRawFd for UnixListener {
-    /// The descriptor, or -1 if it has been taken away.
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.acceptor.io.expose();
-        let fd = self.acceptor.io.with(|listener| Ok(listener.as_raw_fd()));
-        fd.unwrap_or(-1)
-    }
-}
-
 /// The connections that a [`UnixListener`] accepts, made by [`UnixListener::incoming`].
 #[derive(Debug)]
 pub struct Incoming<'a> {
@@ -282,4 +273,12 @@ impl Stream for Incoming<'_> {
         let accepted = ready!(self.listener.poll_accept(cx));
         Poll::Ready(Some(accepted.map(|(stream, _peer)| stream)))
     }
+}
+
+descriptors! {
+    UnixListener: socket => socket.acceptor.io;
+}
+
+std_conversions! {
+    UnixListener: std::os::unix::net::UnixListener;
 }

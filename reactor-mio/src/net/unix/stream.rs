@@ -19,7 +19,7 @@ use super::{UCred, address, credentials, fds, fds::passes_descriptors, split};
 use crate::draw::{draw, poll_nothing};
 use crate::net::byte_stream::{self, byte_stream};
 use crate::reactor::MioReactor;
-use crate::source::Registered;
+use crate::source::Attached;
 
 /// How long a connect rests at first, and at most, while the listener's queue is full.
 const REST: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(64));
@@ -47,7 +47,7 @@ const REST: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mil
 /// # .unwrap();
 /// ```
 pub struct UnixStream {
-    io: Registered<mio::net::UnixStream>,
+    io: Attached<mio::net::UnixStream>,
 }
 
 impl UnixStream {
@@ -181,4 +181,12 @@ passes_descriptors! {
 fn peek(socket: &mio::net::UnixStream, buf: &mut [u8]) -> io::Result<usize> {
     let (read, _) = socket.try_io(|| Ok(recv(socket, buf, RecvFlags::PEEK)?))?;
     Ok(read)
+}
+
+descriptors! {
+    UnixStream: socket => socket.io;
+}
+
+std_conversions! {
+    UnixStream: std::os::unix::net::UnixStream;
 }

@@ -1,81 +1,18 @@
-//! hyper-util's client with its pool of connections: our feature `hyper`, and a connector, because the crate asks
-//! for one that is `Send`.
+//! hyper-util's client with its pool of connections: our feature `hyper-util`, which has a connector.
 
 use std::convert::Infallible;
-use std::future::Future;
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty, Full};
+use hyper::Response;
 use hyper::body::Bytes;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::service::service_fn;
-use hyper::{Response, Uri};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use polliwog::hyper::{PolliwogExecutor, PolliwogTimer};
-use polliwog::net::{TcpListener, TcpStream};
-use polliwog::{SendWrapper, spawn};
+use polliwog::hyper::{PolliwogConnector, PolliwogExecutor, PolliwogTimer};
+use polliwog::net::TcpListener;
+use polliwog::spawn;
 
 use crate::run;
-
-struct Stream(SendWrapper<TcpStream>);
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl Read for Stream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Read::poll_read(Pin::new(&mut self.0), cx, buf)
-    }
-}
-
-impl Write for Stream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Write::poll_write(Pin::new(&mut self.0), cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Write::poll_flush(Pin::new(&mut self.0), cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Write::poll_shutdown(Pin::new(&mut self.0), cx)
-    }
-}
-
-#[derive(Clone)]
-struct Connector;
-
-impl tower::Service<Uri> for Connector {
-    type Response = Stream;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Stream>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        Box::pin(SendWrapper::new(async move {
-            let host = uri.host().ok_or(io::ErrorKind::InvalidInput)?;
-            let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(80))).await?;
-            Ok(Stream(SendWrapper::new(stream)))
-        }))
-    }
-}
 
 #[test]
 fn a_pool_of_connections() {
@@ -96,7 +33,7 @@ fn a_pool_of_connections() {
         let client: Client<_, Empty<Bytes>> = Client::builder(PolliwogExecutor)
             .pool_timer(PolliwogTimer)
             .timer(PolliwogTimer)
-            .build(Connector);
+            .build(PolliwogConnector::new().nodelay(true));
         for path in ["/a", "/b", "/c"] {
             let uri = format!("http://{addr}{path}").parse().unwrap();
             let answer = client.get(uri).await.unwrap();
@@ -104,5 +41,44 @@ fn a_pool_of_connections() {
         }
         drop(client);
         server.await.unwrap().unwrap();
+    });
+}
+
+#[test]
+fn a_connector_gives_up_and_says_why() {
+    use tower::Service;
+    run(async {
+        // A backlog that is full: nobody accepts, and the next connection is not made.
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        let any: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
+        socket.bind(&any.into()).unwrap();
+        socket.listen(0).unwrap();
+        let addr = socket.local_addr().unwrap().as_socket().unwrap();
+        let patience = Some(Duration::from_millis(50));
+        let mut connector = PolliwogConnector::new().connect_timeout(patience);
+        let mut connections = Vec::new();
+        let error = loop {
+            match connector
+                .call(format!("http://{addr}/").parse().unwrap())
+                .await
+            {
+                Ok(connection) => connections.push(connection.into_inner().unwrap()),
+                Err(error) => break error,
+            }
+            assert!(connections.len() < 100);
+        };
+        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+        let error = connector
+            .call("/only/a/path".parse().unwrap())
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("names no host"), "{error}");
+        // Brackets are of the URI, not of the address; and nobody listens there.
+        let error = connector
+            .call("http://[::1]:1/".parse().unwrap())
+            .await
+            .unwrap_err();
+        assert!(error.kind() != std::io::ErrorKind::InvalidInput, "{error}");
     });
 }

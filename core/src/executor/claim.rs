@@ -1,0 +1,32 @@
+//! Taking a task pool for an executor.
+
+use core::task::Waker;
+
+use super::shared::SharedRef;
+use crate::reactor::Reactor;
+use crate::task::memory::pool::TaskPool;
+
+impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
+    /// Claims the pool for an executor with this reactor; `None` if another one has it.
+    #[inline]
+    pub(super) fn open<R: Reactor>(&'static self, reactor: &R) -> Option<SharedRef> {
+        // On one core a wake shows in the ready bytes, and nobody has to be told.
+        let unparker = super::state::HAS_UNPARKER.then(|| reactor.unparker());
+        self.open_with(unparker)
+    }
+
+    /// [`open`](Self::open) for an executor whose unparker is called even on one core.
+    #[inline]
+    pub(super) fn open_with(&'static self, unparker: Option<Waker>) -> Option<SharedRef> {
+        let shared = self.shared();
+        let claim = shared.claim()?;
+        shared.open(N, false, unparker);
+        if BYTES > 0 {
+            shared.bytes.set(self.bytes());
+        }
+        shared.add_block(self.block(), N);
+        #[cfg(feature = "embassy-time")]
+        crate::embassy::give_timers(shared, self.block(), self.timers());
+        Some(claim)
+    }
+}

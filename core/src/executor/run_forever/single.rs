@@ -1,0 +1,79 @@
+//! An executor that runs for ever: on a chip with a single core, in as little code as does it. All other builds have
+//! `multi.rs` in place of this file.
+
+use super::{EndlessSpawner, Reactor, TaskPool};
+use crate::executor::context;
+use crate::executor::stride::Stride;
+use crate::interrupt::masked;
+use crate::reactor::Deadline;
+use crate::task::run;
+use crate::task::state::{Block, words};
+
+#[inline(always)]
+pub(super) fn run_forever<R: Reactor, const N: usize, const BYTES: usize>(
+    pool: &'static TaskPool<N, BYTES>,
+    reactor: R,
+    start: impl FnOnce(EndlessSpawner),
+) -> ! {
+    let Some(claim) = pool.open(&reactor) else {
+        panic!("the task pool belongs to another executor");
+    };
+    start(EndlessSpawner::new(claim));
+    let shared = claim.shared();
+    // SAFETY: this is the executor's level from now on, and the reactor stays where it is.
+    unsafe { context::enter_for_ever(shared, &reactor) };
+    let block = pool.block();
+    let mut stride = Stride::new();
+    loop {
+        // SAFETY: as in `Running::turn`; the block has N slots.
+        let busy = unsafe {
+            let attend = |slot| {
+                run::attend(slot);
+            };
+            if words(N) == 1 {
+                Block::sweep_one(block, N, attend)
+            } else {
+                Block::sweep(block, words(N), attend)
+            }
+        };
+        if busy {
+            // Also where something is always ready, timers fire and sources are looked at.
+            if !R::HAS_CLOCK || !stride.is_due() {
+                continue;
+            }
+            check(reactor.park(Deadline::Now));
+        }
+        let mut until = Deadline::Never;
+        if R::HAS_CLOCK && (busy || shared.has_timers()) {
+            // Before the wait: what is due at once need not go through the reactor, and what
+            // an interrupt has woken comes before what the clock wakes.
+            let now = reactor.now();
+            if busy {
+                stride.measure(now);
+            }
+            if shared.fire(now) > 0 || busy {
+                continue;
+            }
+            if let Some(deadline) = shared.next_deadline() {
+                until = Deadline::At(deadline);
+            }
+        }
+        if !busy {
+            stride.pause();
+            check(masked(|| {
+                // SAFETY: the block has N slots.
+                match unsafe { Block::is_pending(block, words(N)) } {
+                    true => Ok(()),
+                    false => reactor.park(until),
+                }
+            }));
+        }
+    }
+}
+
+#[inline(always)]
+fn check<E>(parked: Result<(), E>) {
+    if parked.is_err() {
+        panic!("the reactor failed");
+    }
+}

@@ -1,0 +1,185 @@
+//! A run of the executor: turn after turn, and waits in between.
+
+use super::context::Entered;
+use super::error::RunError;
+use super::pace::Pace;
+#[cfg(feature = "std")]
+use super::shared;
+use super::shared::Shared;
+use crate::reactor::{Deadline, Reactor};
+use crate::task::id::Tenant;
+use crate::time::instant::Instant;
+
+#[cfg_attr(lean, path = "run_loop/single.rs")]
+#[cfg_attr(not(lean), path = "run_loop/multi.rs")]
+mod turn;
+
+/// A run of the executor, from [`Executor::begin`] until dropped.
+pub(super) struct Running<'a, R: Reactor> {
+    pub(super) core: &'static Shared,
+    pub(super) reactor: &'a R,
+    #[cfg_attr(not(lean), allow(dead_code, reason = "nothing is kept"))]
+    turns: turn::Turns,
+    pub(super) pace: Pace,
+    _entered: Entered,
+}
+
+impl<R: Reactor> Drop for Running<'_, R> {
+    fn drop(&mut self) {
+        self.core.running.set(false);
+    }
+}
+
+impl<'a, R: Reactor> Running<'a, R> {
+    /// Begins to run, unless there is a run already. `enter` enters the executor's context.
+    #[inline]
+    pub(super) fn begin(
+        core: &'static Shared,
+        reactor: &'a R,
+        enter: impl FnOnce() -> Entered,
+    ) -> Result<Self, RunError<R::Error>> {
+        if core.running.replace(true) {
+            return Err(RunError::Nested);
+        }
+        core.deadlocks.begin();
+        let pace = Pace::new();
+        core.look_after(pace.polls());
+        Ok(Self {
+            core,
+            reactor,
+            turns: turn::Turns::default(),
+            pace,
+            _entered: enter(),
+        })
+    }
+
+    /// A run whose beginning has been noted already.
+    #[cfg(all(not(lean), levels))]
+    pub(super) fn again(core: &'static Shared, reactor: &'a R, entered: Entered) -> Self {
+        let pace = Pace::new();
+        core.look_after(pace.polls());
+        Self {
+            core,
+            reactor,
+            turns: turn::Turns::default(),
+            pace,
+            _entered: entered,
+        }
+    }
+
+    /// Runs turn after turn until the end of the task `root` or, without one, until the shutdown;
+    /// waits when nothing is ready.
+    pub(super) fn until(&mut self, root: Option<Tenant>) -> Result<(), RunError<R::Error>> {
+        if self.is_done(root) {
+            return Ok(());
+        }
+        let core = self.core;
+        loop {
+            // Tasks that wake one another in turn stay in here.
+            while let Some(ended) = self.short_turn(core) {
+                if (ended? || root.is_none()) && self.is_done(root) {
+                    return Ok(());
+                }
+            }
+            let waited = !self.is_busy(core) && self.wait(root)?;
+            let ended = !waited && self.turn(core)?;
+            // A task's end is seen by the turn; a shutdown can come from anywhere.
+            if (ended || root.is_none()) && self.is_done(root) {
+                return Ok(());
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_done(&self, root: Option<Tenant>) -> bool {
+        match root {
+            Some(task) => !task.slot.is_tenant(task.generation),
+            None => self.core.is_shutdown(),
+        }
+    }
+
+    /// Whether there is anything to do without waiting.
+    #[inline]
+    pub(super) fn is_ready(&self, core: &Shared) -> bool {
+        #[cfg(feature = "std")]
+        return core.is_pending()
+            || core.has_signal(shared::INBOX | shared::BACKLOG) && self.has_mail();
+        #[cfg(not(feature = "std"))]
+        return core.is_pending();
+    }
+
+    /// Whether other threads, or a waker of this one, have sent tasks since the last turn, or a turn
+    /// has freed a slot that such a task waits for.
+    #[cfg(feature = "std")]
+    #[cold]
+    pub(super) fn has_mail(&self) -> bool {
+        self.core.has_signal(shared::INBOX) || self.core.has_free_slot()
+    }
+
+    /// Reads the clock and looks at the reactor, if it is time: whether it has.
+    #[cold]
+    pub(super) fn look_if_time(&mut self) -> Result<bool, RunError<R::Error>> {
+        if !R::HAS_CLOCK {
+            return self.look(Deadline::Now).map(|()| true);
+        }
+        let now = self.reactor.now();
+        // Time may have passed since the last note of it.
+        self.core.forget_time();
+        if self.pace.check(now) {
+            let parked = self.reactor.park(Deadline::Now);
+            return self.looked(parked, Some(now)).map(|()| true);
+        }
+        self.put_off_look();
+        Ok(false)
+    }
+
+    /// Looks at the reactor for at most until `until`, then at the timers.
+    #[inline]
+    pub(super) fn look(&mut self, until: Deadline) -> Result<(), RunError<R::Error>> {
+        let parked = self.reactor.park(until);
+        self.looked(parked, None)
+    }
+
+    /// What follows a look at the reactor; `now` is the time, if it is known.
+    pub(super) fn looked(
+        &mut self,
+        parked: Result<(), R::Error>,
+        mut now: Option<Instant>,
+    ) -> Result<(), RunError<R::Error>> {
+        parked.map_err(RunError::Reactor)?;
+        // Without timers nobody needs the time yet.
+        self.core.forget_time();
+        if R::HAS_CLOCK && self.core.has_timers() {
+            now = Some(self.fire());
+        }
+        self.pace.looked(now);
+        self.put_off_look();
+        Ok(())
+    }
+
+    /// Fires the timers whose time has come, before anything else is done.
+    #[cfg(all(not(lean), levels))]
+    pub(super) fn fire_due(&mut self) {
+        if R::HAS_CLOCK && self.core.has_timers() {
+            self.fire();
+        }
+    }
+
+    /// Fires the timers whose time has come. Returns the time.
+    #[inline(never)]
+    pub(super) fn fire(&mut self) -> Instant {
+        let now = self.reactor.now();
+        self.core.note_time(now, self.reactor.resolution());
+        self.core.fire(now);
+        now
+    }
+
+    /// When the next timer is due.
+    #[inline]
+    pub(super) fn deadline(&self) -> Deadline {
+        match self.core.next_deadline() {
+            Some(deadline) if R::HAS_CLOCK => Deadline::At(deadline),
+            _ => Deadline::Never,
+        }
+    }
+}

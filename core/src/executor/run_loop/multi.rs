@@ -1,0 +1,193 @@
+//! A turn of the run loop: what is due when it begins, each task polled once, in the order of their wakes; and
+//! the wait for more. Chips with a single core have `single.rs` in place of this file.
+
+use core::mem::forget;
+
+use super::Running;
+use crate::executor::deadlock_stages::BeforeWait;
+use crate::executor::error::RunError;
+#[cfg(feature = "std")]
+use crate::executor::shared::BACKLOG;
+#[cfg(seeded)]
+use crate::executor::shared::SEEDED;
+use crate::executor::shared::{INBOX, SHUTDOWN, Shared};
+use crate::interrupt::masked;
+use crate::reactor::{Deadline, Reactor};
+use crate::task::id::Tenant;
+use crate::task::run;
+use crate::task::state::Turn;
+
+/// What a run knows of its turns: nothing, the executor counts its polls.
+#[derive(Default)]
+pub(super) struct Turns;
+
+/// What makes a turn do more than to poll.
+#[cfg(feature = "std")]
+const UNUSUAL: usize = INBOX | BACKLOG | SEEDED;
+#[cfg(all(feature = "simulation", not(feature = "std")))]
+const UNUSUAL: usize = SEEDED;
+
+#[cfg(seeded)]
+#[inline]
+fn is_unusual(core: &Shared) -> bool {
+    core.has_signal(UNUSUAL)
+}
+#[cfg(all(threads, not(seeded)))]
+fn is_unusual(_: &Shared) -> bool {
+    false
+}
+
+impl<R: Reactor> Running<'_, R> {
+    /// Polls what is ready now, each task once, in the order in which they were woken; looks at the
+    /// reactor in between if it is time. Tells whether a task has ended. `core` is our own, passed
+    /// along in a register.
+    #[inline]
+    pub(in crate::executor) fn turn(
+        &mut self,
+        core: &'static Shared,
+    ) -> Result<bool, RunError<R::Error>> {
+        // One look for all that makes a turn an unusual one.
+        #[cfg(seeded)]
+        let unusual = is_unusual(core);
+        #[cfg(feature = "std")]
+        if unusual && core.has_signal(INBOX | BACKLOG) {
+            crate::executor::remote::drain(core);
+        }
+        let mut turn = core.state.ready.begin_turn();
+        #[cfg(seeded)]
+        if unusual && core.has_signal(SEEDED) {
+            let mut seed = core.chance.order.get();
+            turn.shuffle(&mut seed);
+            core.chance.order.set(seed);
+        }
+        let mut ended = false;
+        while let Some(slot) = turn.next_slot() {
+            // SAFETY: `begin` has entered the context on the executor's thread, and only one run
+            // exists, so no task is being polled. The slot came from the list of ready ones.
+            if unsafe { run::attend(core, slot, || core.count_poll()) } {
+                ended = true;
+            }
+            if core.is_time_to_look() {
+                turn = self.look_in_between(turn)?;
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Looks at the reactor, if it is time, in the middle of a turn. By value, so that the turn
+    /// can live in registers.
+    #[cold]
+    fn look_in_between<'t>(&mut self, mut turn: Turn<'t>) -> Result<Turn<'t>, RunError<R::Error>> {
+        let rest = Rest(&mut turn);
+        let looked = self.look_if_time()?;
+        forget(rest);
+        if looked {
+            turn.looked();
+        }
+        Ok(turn)
+    }
+
+    /// A turn that is a usual one and has a single task to poll: `None` if this one is not like that,
+    /// and nothing has been done.
+    #[cfg(threads)]
+    #[inline(always)]
+    pub(in crate::executor) fn short_turn(
+        &mut self,
+        core: &'static Shared,
+    ) -> Option<Result<bool, RunError<R::Error>>> {
+        let slot = core.state.ready.only(|| is_unusual(core))?;
+        // SAFETY: as in `turn`.
+        let ended = unsafe { run::attend(core, slot, || core.count_poll()) };
+        if core.is_time_to_look() {
+            if let Err(error) = self.look_if_time() {
+                return Some(Err(error));
+            }
+        }
+        Some(Ok(ended))
+    }
+
+    /// Without threads there are no turns of this kind.
+    #[cfg(not(threads))]
+    #[inline(always)]
+    pub(in crate::executor) fn short_turn(
+        &mut self,
+        _: &'static Shared,
+    ) -> Option<Result<bool, RunError<R::Error>>> {
+        None
+    }
+
+    #[inline]
+    pub(in crate::executor) fn put_off_look(&mut self) {
+        self.core.look_after(self.pace.polls());
+    }
+
+    /// Whether there is something to do for certain. What is left out, [`wait`](Self::wait) looks at.
+    #[inline]
+    pub(in crate::executor) fn is_busy(&self, core: &Shared) -> bool {
+        #[cfg(threads)]
+        return core.state.ready.has_local();
+        #[cfg(not(threads))]
+        return self.is_ready(core);
+    }
+
+    /// As [`turn`](Self::turn); returns the number of polls.
+    pub(in crate::executor) fn counted_turn(&mut self) -> Result<usize, RunError<R::Error>> {
+        let before = self.core.polls();
+        self.turn(self.core)?;
+        Ok((self.core.polls() - before) as usize)
+    }
+
+    /// Waits until there is something to do. `false`: there is already, so it has not waited.
+    pub(in crate::executor) fn wait(
+        &mut self,
+        root: Option<Tenant>,
+    ) -> Result<bool, RunError<R::Error>> {
+        let core = self.core;
+        match core.deadlocks.before_wait() {
+            BeforeWait::Wait => {}
+            BeforeWait::Look => return self.look(Deadline::Now).map(|()| true),
+            BeforeWait::GoOn => return Ok(false),
+        }
+        let until = self.deadline();
+        let reasons = match root {
+            Some(_) => INBOX,
+            None => INBOX | SHUTDOWN,
+        };
+        let _announced = Announced(core);
+        let parked = masked(|| {
+            // Announce first, then look again at everything that others can set.
+            if !core.state.ready.announce_park() || core.has_signal(reasons) {
+                return None;
+            }
+            #[cfg(feature = "std")]
+            if core.has_signal(BACKLOG) && self.has_mail() {
+                return None;
+            }
+            Some(self.reactor.park(until))
+        });
+        let Some(parked) = parked else {
+            return Ok(false);
+        };
+        self.pace.waited();
+        self.looked(parked, None)?;
+        Ok(true)
+    }
+}
+
+/// Puts back what is left of a turn when an error or the panic of a waker ends it.
+struct Rest<'a, 't>(&'a mut Turn<'t>);
+
+impl Drop for Rest<'_, '_> {
+    fn drop(&mut self) {
+        self.0.put_back();
+    }
+}
+
+/// Takes the announcement of a park back, also when a panic of a waker passes through.
+struct Announced(&'static Shared);
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        self.0.state.ready.unannounce_park();
+    }
+}

@@ -1,0 +1,183 @@
+//! Waiting for room in a channel.
+
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker, ready};
+
+use pin_project_lite::pin_project;
+
+use super::state::{fill, give_place, take_place, wake};
+use super::{Buffer, List, QUEUES, SENDERS, Scope, SendError, TrySendError, View, Wait, WaitState};
+use crate::task::budget::{poll_proceed, poll_within};
+
+type Waiting<'a, B, S> = Wait<&'a List<B, S>, SENDERS, QUEUES>;
+
+pin_project! {
+    /// Waits for a place in the buffer, which is the caller's once it has ended well.
+    pub(super) struct Place<'a, B: Buffer, S: Scope> {
+        #[pin]
+        wait: Waiting<'a, B, S>,
+    }
+
+    impl<B: Buffer, S: Scope> PinnedDrop for Place<'_, B, S> {
+        #[inline]
+        fn drop(this: Pin<&mut Self>) {
+            let wait = this.project().wait;
+            if wait.has_joined() {
+                give_up(wait);
+            }
+        }
+    }
+}
+
+/// The end of a wait for a place.
+#[inline(never)]
+fn give_up<B: Buffer, S: Scope>(mut wait: Pin<&mut Waiting<'_, B, S>>) {
+    let given = wait.as_mut().cancel_with(|view, state, ()| match state {
+        WaitState::Notified => Some(give_place(view)),
+        _ => None,
+    });
+    if let Some(place) = given.flatten() {
+        place.tell(wait.list_ref());
+    }
+}
+
+impl<'a, B: Buffer, S: Scope> Place<'a, B, S> {
+    pub(super) fn new(list: &'a List<B, S>) -> Self {
+        Self {
+            wait: Wait::new(list, ()),
+        }
+    }
+}
+
+impl<B: Buffer, S: Scope> Future for Place<'_, B, S> {
+    type Output = Result<(), ()>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let wait = self.project().wait;
+        poll_within(cx, |cx| {
+            wait.poll_with(cx, |view, state| match state {
+                WaitState::New => match take_place(view) {
+                    Ok(()) => Some(Ok(())),
+                    Err(TrySendError::Full(())) => None,
+                    Err(TrySendError::Closed(())) => Some(Err(())),
+                },
+                WaitState::Waiting => None,
+                WaitState::Notified => Some(Ok(())),
+                WaitState::NotifiedWithAll => Some(Err(())),
+            })
+        })
+    }
+}
+
+pin_project! {
+    /// Waits for a place and puts a message there, in the same step. One future, not one in another: that is
+    /// what a message costs most.
+    pub(super) struct Sending<'a, B: Buffer, S: Scope> {
+        message: Option<B::Item>,
+        #[pin]
+        wait: Waiting<'a, B, S>,
+    }
+
+    impl<B: Buffer, S: Scope> PinnedDrop for Sending<'_, B, S> {
+        #[inline]
+        fn drop(this: Pin<&mut Self>) {
+            let wait = this.project().wait;
+            if wait.has_joined() {
+                give_up(wait);
+            }
+        }
+    }
+}
+
+/// Takes a place, if there is one and nobody waits for it, and puts the message there.
+#[inline]
+fn send<B: Buffer>(
+    view: &View<'_, B>,
+    message: &mut Option<B::Item>,
+) -> Result<Option<Waker>, TrySendError<()>> {
+    take_place(view)?;
+    Ok(put(view, message))
+}
+
+/// Puts the message into a place that has been taken for it.
+#[inline]
+fn put<B: Buffer>(view: &View<'_, B>, message: &mut Option<B::Item>) -> Option<Waker> {
+    fill(view, message.take()?)
+}
+
+/// What a closed channel answers.
+#[cold]
+fn refused<T>(message: &mut Option<T>) -> SendError<T> {
+    match message.take() {
+        Some(message) => SendError(message),
+        None => unreachable!("looked at by `poll`"),
+    }
+}
+
+impl<'a, B: Buffer, S: Scope> Sending<'a, B, S> {
+    #[inline]
+    pub(super) fn new(list: &'a List<B, S>, message: B::Item) -> Self {
+        Self {
+            message: Some(message),
+            wait: Wait::new(list, ()),
+        }
+    }
+}
+
+impl<B: Buffer, S: Scope> Future for Sending<'_, B, S> {
+    type Output = Result<(), SendError<B::Item>>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let unit = ready!(poll_proceed(cx));
+        let this = self.project();
+        assert!(this.message.is_some(), "polled after its end");
+        // Mostly there is room; it is no more than this then.
+        if !this.wait.has_joined() {
+            match this.wait.list_ref().with(|view| send(view, this.message)) {
+                Ok(receiver) => {
+                    unit.charge(0);
+                    wake(receiver);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(TrySendError::Closed(())) => {
+                    unit.charge(0);
+                    return Poll::Ready(Err(refused(this.message)));
+                }
+                Err(TrySendError::Full(())) => {}
+            }
+        }
+        let sent = poll_queue(this.wait, cx, this.message);
+        if sent.is_ready() {
+            unit.charge(0);
+        }
+        sent
+    }
+}
+
+/// The poll of a [`Sending`] that does not find room at once.
+#[inline(never)]
+fn poll_queue<B: Buffer, S: Scope>(
+    wait: Pin<&mut Waiting<'_, B, S>>,
+    cx: &mut Context<'_>,
+    message: &mut Option<B::Item>,
+) -> Poll<Result<(), SendError<B::Item>>> {
+    let sent = ready!(wait.poll_with(cx, |view, state| match state {
+        WaitState::New => match send(view, message) {
+            Ok(receiver) => Some(Ok(receiver)),
+            Err(TrySendError::Full(())) => None,
+            Err(TrySendError::Closed(())) => Some(Err(())),
+        },
+        WaitState::Waiting => None,
+        WaitState::Notified => Some(Ok(put(view, message))),
+        WaitState::NotifiedWithAll => Some(Err(())),
+    }));
+    Poll::Ready(match sent {
+        Ok(receiver) => {
+            wake(receiver);
+            Ok(())
+        }
+        Err(()) => Err(refused(message)),
+    })
+}

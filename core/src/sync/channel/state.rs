@@ -1,0 +1,123 @@
+//! What lies beside the lists of those who wait for a channel, and the steps that are made of it.
+
+use core::task::Waker;
+
+use super::{Buffer, List, RECEIVERS, SENDERS, Scope, TrySendError, View};
+use crate::shim::Cell;
+use crate::sync::slot::WakerSlot;
+use crate::task::wake_quietly;
+
+pub(in crate::sync) struct State<B> {
+    pub(super) buffer: B,
+    /// Places that somebody has taken or been given, or that a message is in; so that all is zero bits at first.
+    pub(super) taken: Cell<usize>,
+    /// Handles that send.
+    pub(super) senders: Cell<usize>,
+    /// Handles that receive.
+    pub(super) receivers: Cell<usize>,
+    /// There were senders, and the last one has gone.
+    pub(super) ended: Cell<bool>,
+    /// Nobody may take a place any more.
+    pub(super) closed: Cell<bool>,
+    /// Whoever receives, where there is only one.
+    pub(super) receiver: WakerSlot,
+}
+
+impl<B: Buffer> State<B> {
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        self.ended.get() || (self.closed.get() && self.taken.get() == 0)
+    }
+}
+
+/// Whoever is to receive next.
+#[inline]
+pub(super) fn wake_receiver<B: Buffer>(view: &View<'_, B>) -> Option<Waker> {
+    (view.value().receiver.take()).or_else(|| view.take_first(RECEIVERS))
+}
+
+/// Takes a place, if there is one and nobody waits for it.
+#[inline]
+pub(super) fn take_place<B: Buffer>(view: &View<'_, B>) -> Result<(), TrySendError<()>> {
+    let state = view.value();
+    if state.closed.get() {
+        return Err(TrySendError::Closed(()));
+    }
+    // If somebody waits, nothing is free.
+    let taken = state.taken.get();
+    if taken == state.buffer.capacity() {
+        return Err(TrySendError::Full(()));
+    }
+    state.taken.set(taken + 1);
+    Ok(())
+}
+
+/// What has become of a place that was given back.
+#[must_use = "somebody waits to be told"]
+pub(super) struct Given {
+    /// Who has got it.
+    sender: Option<Waker>,
+    /// It was the last that was taken of a closed channel: those who receive are to see the end.
+    over: bool,
+}
+
+impl Given {
+    /// Tells those whom it is about, once the lock has been let go.
+    #[inline]
+    pub(super) fn tell<B: Buffer, S: Scope>(self, list: &List<B, S>) {
+        wake(self.sender);
+        if self.over {
+            wake_receivers(list);
+        }
+    }
+}
+
+/// Gives a place to the first who waits for one, or makes it free.
+#[inline]
+pub(super) fn give_place<B: Buffer>(view: &View<'_, B>) -> Given {
+    let sender = view.take_first(SENDERS);
+    let state = view.value();
+    let mut over = false;
+    if sender.is_none() {
+        state.taken.set(state.taken.get() - 1);
+        over = state.closed.get() && state.is_over();
+    }
+    Given { sender, over }
+}
+
+/// Takes a message, if there is one, and gives its place back.
+#[inline]
+pub(super) fn take_message<B: Buffer>(view: &View<'_, B>) -> Option<(B::Item, Given)> {
+    let message = view.value().buffer.pop()?;
+    Some((message, give_place(view)))
+}
+
+/// Takes a message and gives its place back; or `None` in it, if there is none and none comes.
+#[inline]
+pub(super) fn receive<B: Buffer>(view: &View<'_, B>) -> Option<Option<(B::Item, Given)>> {
+    match take_message(view) {
+        None => view.value().is_over().then_some(None),
+        received => Some(received),
+    }
+}
+
+/// Puts a message into a place that has been taken for it; returns who is to receive it.
+#[inline]
+pub(super) fn fill<B: Buffer>(view: &View<'_, B>, message: B::Item) -> Option<Waker> {
+    view.value().buffer.push(message);
+    wake_receiver(view)
+}
+
+#[inline]
+pub(super) fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        wake_quietly(waker);
+    }
+}
+
+/// Wakes all who receive: it is over.
+#[cold]
+pub(super) fn wake_receivers<B: Buffer, S: Scope>(list: &List<B, S>) {
+    wake(list.with(|view| view.value().receiver.take()));
+    list.notify_all(RECEIVERS);
+}

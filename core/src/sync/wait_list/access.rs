@@ -1,0 +1,94 @@
+//! [`Access`]: what is looked at and changed under a list's lock. The invariants are those of the list, W1 to W6.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use core::task::Waker;
+
+use super::{Link, Node, ONE, mark};
+
+/// A list's value and queues, under its lock.
+pub struct Access<'a, T, D, const K: usize> {
+    pub(super) tails: &'a [Link<D>; K],
+    pub(super) value: &'a T,
+    /// To be used where the lock was taken.
+    pub(super) _one_level: PhantomData<*const ()>,
+}
+
+impl<'a, T, D: Copy, const K: usize> Access<'a, T, D, K> {
+    /// Returns the value beside the list.
+    #[inline]
+    pub fn value(&self) -> &'a T {
+        self.value
+    }
+
+    /// Returns whether nobody waits in a queue.
+    #[inline]
+    pub fn is_empty(&self, queue: usize) -> bool {
+        self.tails[queue].get().is_null()
+    }
+
+    #[inline]
+    fn first_node(&self, queue: usize) -> *const Node<D> {
+        let last = self.tails[queue].get();
+        if last.is_null() {
+            return last;
+        }
+        // SAFETY: W1, W3.
+        unsafe { (*last).next.get() }
+    }
+
+    /// Returns what the first in a queue has brought along.
+    #[inline]
+    pub fn first(&self, queue: usize) -> Option<D> {
+        let first = self.first_node(queue);
+        // SAFETY: W1; the node in a queue is a `Wait`'s, so it has data.
+        (!first.is_null()).then(|| unsafe { (*first).data.get().assume_init() })
+    }
+
+    /// Changes what the first in a queue has brought along; nothing, if nobody waits.
+    #[inline]
+    pub fn set_first(&self, queue: usize, data: D) {
+        let first = self.first_node(queue);
+        if !first.is_null() {
+            // SAFETY: W1.
+            unsafe { (*first).data.set(MaybeUninit::new(data)) };
+        }
+    }
+
+    /// Takes out the first in a queue, who has been notified then, and returns its waker, to be woken
+    /// once the lock has been let go.
+    #[inline]
+    #[must_use = "somebody waits for this waker"]
+    pub fn take_first(&self, queue: usize) -> Option<Waker> {
+        self.take(queue, self.first_node(queue))
+    }
+
+    /// Takes out the last in a queue: as [`take_first`](Self::take_first).
+    #[inline]
+    #[must_use = "somebody waits for this waker"]
+    pub fn take_last(&self, queue: usize) -> Option<Waker> {
+        self.take(queue, self.tails[queue].get())
+    }
+
+    /// Takes out a node of this queue, or none if it is null.
+    #[inline]
+    fn take(&self, queue: usize, node: *const Node<D>) -> Option<Waker> {
+        if node.is_null() {
+            return None;
+        }
+        // SAFETY: W1, W3: the first or the last of this queue's ring.
+        unsafe {
+            (*node).unlink(&self.tails[queue], mark(ONE));
+            (*node).waker.replace(None)
+        }
+    }
+}
+
+impl<T: fmt::Debug, D, const K: usize> fmt::Debug for Access<'_, T, D, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access")
+            .field("value", &self.value)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,65 @@
+//! A static pool's bytes, as an executor finds them: [`BytePool`].
+
+use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
+
+use crate::shim::AtomicUsize;
+use crate::task::state::claim_bit;
+
+/// Memory for one body. The alignment suits every type of the core language.
+#[repr(C, align(8))]
+pub(super) struct Slab<const BYTES: usize> {
+    pub(super) bytes: UnsafeCell<MaybeUninit<[u8; BYTES]>>,
+}
+
+/// A pool's bodies without the type, for an executor to take them from.
+#[derive(Clone, Copy)]
+pub(crate) struct BytePool {
+    pub(super) used: &'static AtomicUsize,
+    pub(super) first: *mut (),
+    pub(super) layout: &'static BytesLayout,
+}
+
+/// What is the same for all pools of a type. Not part of [`BytePool`], for which every executor has
+/// room, whether it has bodies or not.
+pub(super) struct BytesLayout {
+    pub(super) len: usize,
+    /// Size of a body and distance of two.
+    pub(super) size: usize,
+    pub(super) stride: usize,
+}
+
+/// Why a [`BytePool`] has no body for a future.
+pub(crate) enum Refusal {
+    Full { capacity: usize },
+    TooLarge { size: usize, limit: usize },
+}
+
+impl BytePool {
+    /// A free body that a `B` fits into, and its label.
+    #[inline]
+    pub(crate) fn take<B>(&self) -> Result<(*mut (), BytesLabel), Refusal> {
+        let size = size_of::<B>();
+        let aligned = align_of::<B>() <= align_of::<Slab<0>>();
+        let layout = self.layout;
+        if size > layout.size || !aligned {
+            let limit = layout.size;
+            return Err(Refusal::TooLarge { size, limit });
+        }
+        let capacity = layout.len;
+        let Some(index) = claim_bit(self.used, capacity) else {
+            return Err(Refusal::Full { capacity });
+        };
+        // SAFETY: the index is within the pool's array.
+        let body = unsafe { self.first.byte_add(index * layout.stride) };
+        let used = self.used;
+        Ok((body, BytesLabel { used, index }))
+    }
+}
+
+/// How a body finds back into its pool.
+#[derive(Clone, Copy)]
+pub(crate) struct BytesLabel {
+    pub(super) used: &'static AtomicUsize,
+    pub(super) index: usize,
+}

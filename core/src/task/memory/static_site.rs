@@ -1,0 +1,495 @@
+//! Exact-size static bodies: what [`spawn!`](crate::spawn!) is made of.
+//!
+//! The macro names the size of a future by the *value* of the function that makes it, which
+//! works on stable Rust for any function item: generic ones with their arguments given,
+//! associated functions, nested ones.
+
+use core::cell::UnsafeCell;
+use core::future::Future;
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+
+use crate::executor::shared::Shared;
+use crate::shim::AtomicUsize;
+use crate::task::body::{Body, Home};
+use crate::task::joiner::{Joiner, Place};
+use crate::task::state::release_bit;
+use crate::task::task_fn::TaskFn;
+
+/// Names the types of a function's arguments, so that what is given for them coerces to these as in a
+/// call: a `&'static mut T` to a `&'static T`, an array to a slice, a value to `dyn`.
+#[derive(Debug)]
+pub struct ArgsOf<Args>(PhantomData<fn(Args)>);
+
+macro_rules! args_of {
+    ($($name:ident: $($arg:ident)*;)*) => {
+        $(
+            #[doc(hidden)]
+            #[inline(always)]
+            pub const fn $name<Func, Fut, $($arg),*>(_function: Func) -> ArgsOf<($($arg,)*)>
+            where
+                Func: Fn($($arg),*) -> Fut + Copy,
+                Fut: Future,
+            {
+                ArgsOf(PhantomData)
+            }
+
+            impl<$($arg),*> ArgsOf<($($arg,)*)> {
+                #[doc(hidden)]
+                #[inline(always)]
+                #[allow(non_snake_case, reason = "arguments are named after their types")]
+                #[allow(clippy::too_many_arguments, reason = "as many as a task's function has")]
+                pub fn $name(self, $($arg: $arg),*) -> ($($arg,)*) {
+                    ($($arg,)*)
+                }
+            }
+        )*
+    };
+}
+
+args_of! {
+    one: A;
+    two: A B;
+    three: A B C;
+    four: A B C D;
+    five: A B C D E;
+    six: A B C D E F;
+    seven: A B C D E F G;
+    eight: A B C D E F G H;
+}
+
+/// Size of the body of the futures that `f` makes, for tasks that can be joined.
+pub const fn body_size<F: TaskFn<Args>, Args>(_f: F) -> usize {
+    size_of::<Body<F::Future, Joiner, ()>>()
+}
+
+/// Alignment of the body of the futures that `f` makes, for tasks that can be joined.
+pub const fn body_align<F: TaskFn<Args>, Args>(_f: F) -> usize {
+    align_of::<Body<F::Future, Joiner, ()>>()
+}
+
+/// Size of the body of the futures that `f` makes, for tasks that cannot be joined.
+pub const fn detached_size<F: TaskFn<Args>, Args>(_f: F) -> usize {
+    size_of::<Body<F::Future, (), ()>>()
+}
+
+/// Alignment of the body of the futures that `f` makes, for tasks that cannot be joined.
+pub const fn detached_align<F: TaskFn<Args>, Args>(_f: F) -> usize {
+    align_of::<Body<F::Future, (), ()>>()
+}
+
+/// Type whose alignment is `N`.
+#[derive(Debug)]
+pub struct Align<const N: usize>;
+
+/// Maps a number to a type of that alignment.
+#[diagnostic::on_unimplemented(
+    message = "this future's alignment is too large for `spawn!`, or its function has an error",
+    label = "{Self}: the most is 256 bytes",
+    note = "if there is an error in the task's function, too, mend that one first",
+    note = "box the value that wants it, or use `spawn`, which takes a future of any alignment"
+)]
+pub trait Alignment {
+    /// A type of size zero.
+    type Unit: Copy;
+}
+
+macro_rules! alignments {
+    ($($n:literal $unit:ident),*) => {
+        $(
+            #[doc(hidden)]
+            #[derive(Clone, Copy, Debug)]
+            #[repr(align($n))]
+            pub struct $unit;
+
+            impl Alignment for Align<$n> {
+                type Unit = $unit;
+            }
+        )*
+    };
+}
+
+alignments!(1 A1, 2 A2, 4 A4, 8 A8, 16 A16, 32 A32, 64 A64, 128 A128, 256 A256);
+
+/// Memory of `N` bodies of exactly `SIZE` bytes.
+pub struct SiteMemory<const SIZE: usize, const ALIGN: usize, const N: usize>
+where
+    Align<ALIGN>: Alignment,
+{
+    used: AtomicUsize,
+    bodies: [Aligned<SIZE, ALIGN>; N],
+}
+
+#[repr(C)]
+struct Aligned<const SIZE: usize, const ALIGN: usize>
+where
+    Align<ALIGN>: Alignment,
+{
+    align: [<Align<ALIGN> as Alignment>::Unit; 0],
+    bytes: UnsafeCell<MaybeUninit<[u8; SIZE]>>,
+}
+
+// SAFETY: a body belongs to whoever has set its bit in `used`.
+unsafe impl<const SIZE: usize, const ALIGN: usize, const N: usize> Sync
+    for SiteMemory<SIZE, ALIGN, N>
+where
+    Align<ALIGN>: Alignment,
+{
+}
+
+impl<const SIZE: usize, const ALIGN: usize, const N: usize> SiteMemory<SIZE, ALIGN, N>
+where
+    Align<ALIGN>: Alignment,
+{
+    /// Memory with all bodies free.
+    #[cfg(not(loom))]
+    #[allow(clippy::new_without_default, reason = "made by a macro only")]
+    pub const fn new() -> Self {
+        const {
+            assert!(N > 0, "a spawn site has at least one body");
+            assert!(
+                N <= usize::BITS as usize,
+                "a spawn site has as many bodies as a usize has bits at most, 32 on a chip of 32 bits: spawn \
+                 further tasks of the function at another place in the source"
+            );
+        }
+        Self {
+            used: AtomicUsize::new(0),
+            bodies: [const {
+                Aligned {
+                    align: [],
+                    bytes: UnsafeCell::new(MaybeUninit::uninit()),
+                }
+            }; N],
+        }
+    }
+
+    /// The memory without its type.
+    pub const fn erased(&'static self) -> SiteBodies {
+        SiteBodies {
+            used: &raw const self.used,
+            first: UnsafeCell::raw_get(self.bodies.as_ptr().cast::<UnsafeCell<()>>()),
+            len: N,
+            size: SIZE,
+            stride: size_of::<Aligned<SIZE, ALIGN>>(),
+            align: ALIGN,
+        }
+    }
+}
+
+impl<const SIZE: usize, const ALIGN: usize, const N: usize> core::fmt::Debug
+    for SiteMemory<SIZE, ALIGN, N>
+where
+    Align<ALIGN>: Alignment,
+{
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("SiteMemory").finish_non_exhaustive()
+    }
+}
+
+/// The bodies of a spawn site. Only [`SiteMemory::erased`] makes them, from a static.
+///
+/// Pointers only, because a constant can have those to a static that changes, and no references.
+#[derive(Clone, Copy, Debug)]
+pub struct SiteBodies {
+    used: *const AtomicUsize,
+    first: *mut (),
+    len: usize,
+    size: usize,
+    stride: usize,
+    align: usize,
+}
+
+impl SiteBodies {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// A free body.
+    #[cfg(not(lean))]
+    #[inline]
+    pub(crate) fn take(&self) -> Option<*mut ()> {
+        let index = crate::task::state::claim_bit(self.used(), self.len)?;
+        // SAFETY: the index is within the array.
+        Some(unsafe { self.first.byte_add(index * self.stride) })
+    }
+
+    /// The bits of the bodies that are in use.
+    #[inline(always)]
+    pub(crate) fn used(&self) -> &'static AtomicUsize {
+        // SAFETY: made from a static.
+        unsafe { &*self.used }
+    }
+
+    /// The body at `index`, which has been claimed.
+    #[cfg(lean)]
+    #[inline(always)]
+    pub(crate) fn at(&self, index: usize) -> *mut () {
+        // A single body's address is known to the compiler.
+        let index = if self.len == 1 { 0 } else { index };
+        // SAFETY: the index is within the array.
+        unsafe { self.first.byte_add(index * self.stride) }
+    }
+
+    /// Fails to compile if the bodies are too small for futures of type `F`.
+    pub(crate) const fn assert_fits<F: Future, J>(&self) {
+        assert!(
+            size_of::<Body<F, J, ()>>() <= self.size && align_of::<Body<F, J, ()>>() <= self.align,
+            "the spawn site's memory was made for another function"
+        );
+    }
+
+    #[inline]
+    pub(crate) fn give_back(&self, body: *mut ()) {
+        if let Some((used, index)) = self.bit(body) {
+            release_bit(used, index);
+        }
+    }
+
+    /// Where the bit of a body is.
+    #[inline]
+    fn bit(&self, body: *mut ()) -> Option<(&'static AtomicUsize, usize)> {
+        let mut index = body.addr().wrapping_sub(self.first.addr());
+        // Not every chip can divide.
+        if self.len > 1 {
+            index /= self.stride;
+        }
+        (index < self.len).then_some((self.used(), index))
+    }
+}
+
+/// A place in the source where [`spawn!`](crate::spawn!) stands.
+///
+/// Anybody can implement it, so unsafe code relies on no more than the types say: a constant is the
+/// same whenever it is asked for, its making runs no code and cannot panic then, and a
+/// [`SiteBodies`] is always that of some static. In the worst case a site is another one's twin.
+pub trait Site: 'static {
+    /// The bodies of the site.
+    const BODIES: SiteBodies;
+}
+
+/// Names a [`Site`] to a function.
+pub struct SiteOf<S>(PhantomData<S>);
+
+impl<S: Site> SiteOf<S> {
+    /// The name of the site `S`.
+    #[allow(clippy::new_without_default, reason = "made by a macro only")]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<S> core::fmt::Debug for SiteOf<S> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("SiteOf").finish_non_exhaustive()
+    }
+}
+
+/// Bodies of a spawn site, for tasks that can be joined (`J` is [`Joiner`]) or not, ended from outside or not.
+pub(crate) struct SiteHome<S, J, const MORTAL: bool>(PhantomData<(S, J)>);
+
+// SAFETY: `release` clears the bit that `take` has set: the site's constant names the memory that the
+// body lies in.
+unsafe impl<S: Site, J: Place, const MORTAL: bool> Home for SiteHome<S, J, MORTAL> {
+    type Label = ();
+    type Joiner = J;
+    const MORTAL: bool = MORTAL;
+
+    fn name((): ()) -> Option<&'static str> {
+        None
+    }
+
+    #[inline]
+    unsafe fn release<F: Future>(_: Option<&Shared>, body: *mut ()) {
+        S::BODIES.give_back(body);
+    }
+
+    #[cfg(lean)]
+    #[inline]
+    fn bit(body: *mut ()) -> Option<crate::task::state::BodyBit> {
+        S::BODIES.bit(body)
+    }
+}
+
+/// Spawns a task into a static body of exactly its size.
+///
+/// `spawn!(spawner, [function; n](arguments…))` declares static memory for `n` futures of that
+/// function, at this place in the source, and spawns one of them. `[function]` alone means one.
+/// The function is any expression that names one: `blink`, `blink::<Led, 3>`, `Device::run`.
+/// No allocator, no procedural macro, no nightly compiler.
+///
+/// Evaluates to `Result<JoinHandle<T>, SpawnError>`: if all `n` bodies are in use or the executor
+/// has no free slot, the error says which, and the arguments are dropped.
+/// [`try_spawn!`](crate::try_spawn!) gives them back.
+///
+/// A static cannot depend on the generic parameters of the function that it stands in, so the
+/// task function has to be named without them.
+///
+/// ```
+/// # use polliwog_core::{Executor, TaskPool, spawn};
+/// # use polliwog_core::conformance::ThreadReactor;
+/// async fn blink(led: u32) -> u32 { led + 1 }
+///
+/// static POOL: TaskPool<4> = TaskPool::new();
+/// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+/// let spawner = executor.spawner();
+/// let handle = spawn!(spawner, [blink; 2](41)).unwrap();
+/// assert_eq!(executor.block_on(handle).unwrap(), 42);
+/// ```
+///
+/// The function has at most eight arguments; more can go into a tuple or a struct:
+///
+/// ```compile_fail,E0277
+/// # fn of(spawner: polliwog_core::Spawner) {
+/// async fn nine(_: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8) {}
+/// let _ = polliwog_core::spawn!(spawner, [nine](1, 2, 3, 4, 5, 6, 7, 8, 9));
+/// # }
+/// ```
+///
+/// The future's alignment is at most 256 bytes; what wants more can be boxed:
+///
+/// ```compile_fail,E0277
+/// # fn of(spawner: polliwog_core::Spawner) {
+/// #[repr(align(512))]
+/// struct Page([u8; 512]);
+///
+/// async fn scan(page: Page) -> u8 {
+///     polliwog_core::yield_now().await;
+///     page.0[0]
+/// }
+/// let _ = polliwog_core::spawn!(spawner, [scan](Page([0; 512])));
+/// # }
+/// ```
+#[macro_export]
+macro_rules! spawn {
+    ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
+        $crate::__spawn_at_site!(spawn_site body_size body_align, $spawner, $function, $n, ($($arg),*))
+    };
+    ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
+        $crate::spawn!($spawner, [$function; 1]($($arg),*))
+    };
+}
+
+/// Spawns a task that nobody will join: [`spawn!`](crate::spawn!) without a handle.
+///
+/// On a microcontroller it takes less flash than to spawn and detach. There (feature
+/// `single-core`, neither `std` nor `alloc`) it also takes a [`Handle`](crate::Handle), so that
+/// an interrupt handler can start a task whose future is `Send`, at any time.
+///
+/// Evaluates to `Result<(), SpawnError>`; [`try_spawn_detached!`](crate::try_spawn_detached!) gives
+/// the arguments back that could not be made a task.
+///
+/// ```
+/// # use polliwog_core::{Executor, TaskPool, spawn_detached};
+/// # use polliwog_core::conformance::ThreadReactor;
+/// async fn blink(led: u32) { }
+///
+/// static POOL: TaskPool<4> = TaskPool::new();
+/// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+/// spawn_detached!(executor.spawner(), [blink; 2](41)).unwrap();
+/// ```
+#[macro_export]
+macro_rules! spawn_detached {
+    ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
+        $crate::__spawn_at_site!(
+            spawn_site_detached detached_size detached_align, $spawner, $function, $n, ($($arg),*)
+        )
+    };
+    ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
+        $crate::spawn_detached!($spawner, [$function; 1]($($arg),*))
+    };
+}
+
+/// Spawns a task into a static body of exactly its size, or gives the arguments back:
+/// [`spawn!`](crate::spawn!) without a loss.
+///
+/// Evaluates to `Result<JoinHandle<T>, TrySpawnError<(arguments…)>>`.
+///
+/// ```
+/// # use polliwog_core::{Executor, SpawnErrorKind, TaskPool, try_spawn};
+/// # use polliwog_core::conformance::ThreadReactor;
+/// async fn blink(led: String) -> usize { led.len() }
+///
+/// static POOL: TaskPool<4> = TaskPool::new();
+/// let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+/// let start = |led| try_spawn!(executor.spawner(), [blink](led));
+/// let first = start("red".to_string()).unwrap();
+/// let refused = start("green".to_string()).unwrap_err();
+/// assert_eq!(refused.kind(), SpawnErrorKind::BodiesFull { capacity: 1 });
+/// assert_eq!(refused.into_inner().0, "green");
+/// assert_eq!(executor.block_on(first).unwrap(), 3);
+/// ```
+#[macro_export]
+macro_rules! try_spawn {
+    ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
+        $crate::__spawn_at_site!(try_spawn_site body_size body_align, $spawner, $function, $n, ($($arg),*))
+    };
+    ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
+        $crate::try_spawn!($spawner, [$function; 1]($($arg),*))
+    };
+}
+
+/// Spawns a task that nobody will join, or gives the arguments back:
+/// [`spawn_detached!`](crate::spawn_detached!) without a loss.
+///
+/// Evaluates to `Result<(), TrySpawnError<(arguments…)>>`.
+#[macro_export]
+macro_rules! try_spawn_detached {
+    ($spawner:expr, [$function:expr; $n:expr]($($arg:expr),* $(,)?)) => {
+        $crate::__spawn_at_site!(
+            try_spawn_site_detached detached_size detached_align,
+            $spawner, $function, $n, ($($arg),*)
+        )
+    };
+    ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
+        $crate::try_spawn_detached!($spawner, [$function; 1]($($arg),*))
+    };
+}
+
+/// The arguments as a tuple of what the function takes.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __args {
+    (@ $name:ident $function:expr, $($arg:expr),*) => {
+        $crate::__private::$name($function).$name($($arg),*)
+    };
+    ($f:expr, $a:expr) => { $crate::__args!(@ one $f, $a) };
+    ($f:expr, $a:expr, $b:expr) => { $crate::__args!(@ two $f, $a, $b) };
+    ($f:expr, $a:expr, $b:expr, $c:expr) => { $crate::__args!(@ three $f, $a, $b, $c) };
+    ($f:expr, $a:expr, $b:expr, $c:expr, $d:expr) => { $crate::__args!(@ four $f, $a, $b, $c, $d) };
+    ($f:expr, $a:expr, $b:expr, $c:expr, $d:expr, $e:expr) => {
+        $crate::__args!(@ five $f, $a, $b, $c, $d, $e)
+    };
+    ($f:expr, $a:expr, $b:expr, $c:expr, $d:expr, $e:expr, $g:expr) => {
+        $crate::__args!(@ six $f, $a, $b, $c, $d, $e, $g)
+    };
+    ($f:expr, $a:expr, $b:expr, $c:expr, $d:expr, $e:expr, $g:expr, $h:expr) => {
+        $crate::__args!(@ seven $f, $a, $b, $c, $d, $e, $g, $h)
+    };
+    ($f:expr, $a:expr, $b:expr, $c:expr, $d:expr, $e:expr, $g:expr, $h:expr, $i:expr) => {
+        $crate::__args!(@ eight $f, $a, $b, $c, $d, $e, $g, $h, $i)
+    };
+    // None, or too many.
+    ($f:expr, $($arg:expr),*) => { ($($arg,)*) };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __spawn_at_site {
+    ($spawn:ident $size:ident $align:ident, $spawner:expr, $function:expr, $n:expr, ($($arg:expr),*)) => {
+        // The names of items are seen by what the program has written in the same block: so there is
+        // nothing of it in there but what the memory is made for, and the names are ours.
+        $crate::__private::$spawn(&$spawner, $crate::__args!($function, $($arg),*), {
+            struct __PolliwogSite;
+            static __POLLIWOG_MEMORY: $crate::__private::SiteMemory<
+                { $crate::__private::$size($function) },
+                { $crate::__private::$align($function) },
+                { $n },
+            > = $crate::__private::SiteMemory::new();
+            impl $crate::__private::Site for __PolliwogSite {
+                const BODIES: $crate::__private::SiteBodies = __POLLIWOG_MEMORY.erased();
+            }
+            ($crate::__private::SiteOf::<__PolliwogSite>::new(), $function)
+        })
+    };
+}

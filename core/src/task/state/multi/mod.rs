@@ -1,0 +1,21 @@
+//! Slots, blocks of slots, and the queue of those that are due: what executors of servers have, and of chips with
+//! several cores. Chips with a single core have the folder `single` in place of this one.
+
+mod bits;
+mod block;
+mod op;
+mod park;
+mod ready;
+#[cfg(seeded)]
+mod shuffle;
+mod slot;
+
+pub(crate) use bits::{claim_bit, release_bit};
+pub(crate) use block::{Block, BlockOf};
+#[cfg(feature = "alloc")]
+pub(crate) use block::{SLOTS, block_on_heap};
+pub(crate) use op::{Description, Ended, Op};
+pub(crate) use ready::{Found, ReadyQueue, Turn};
+#[cfg(test)]
+pub(crate) use slot::Slot;
+pub(crate) use slot::{Due, RunFn, SlotRef};

@@ -1,0 +1,276 @@
+//! Blocks: the memory of a pool's slots, and the search for those that are due.
+
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, Ordering};
+
+use super::bits::{claim_bit, claim_bits, clear, release_bit};
+use super::slot::{NOTHING, SlotRef};
+use crate::shim::{AtomicUsize, Cell};
+use crate::task::owner::Owner;
+
+/// The task's function and memory.
+#[repr(C)]
+pub(super) struct Record {
+    pub(super) run: AtomicPtr<()>,
+    pub(super) body: AtomicPtr<()>,
+}
+
+/// Ready bytes are looked at in words of this size.
+pub(super) const WORD: usize = size_of::<u32>();
+/// Bit of a ready byte: the slot has been woken. Without feature `interrupt-executors` the byte
+/// has no other.
+pub(super) const WOKEN: u8 = 1;
+/// Bit of a ready byte: a wake has to call the executor's unparker, too.
+#[cfg(feature = "interrupt-executors")]
+pub(super) const DOORBELL: u8 = 2;
+/// The rest of a ready byte is then the slot's index, by which a wake finds the executor.
+#[cfg(feature = "interrupt-executors")]
+pub(super) const INDEX_SHIFT: u32 = 2;
+/// The bits of a word of ready bytes. Without feature `interrupt-executors` there are no others.
+pub(super) const READY: u32 = if cfg!(feature = "interrupt-executors") {
+    0x0101_0101
+} else {
+    u32::MAX
+};
+/// Whether finding the lowest bit of a word takes an instruction or two, as from ARMv7-M on.
+pub(crate) const FIND_FIRST: bool = cfg!(all(target_arch = "arm", target_has_atomic = "ptr"));
+/// Flag: the task has or had a join handle, by which it can be aborted.
+pub(super) const ABORTABLE: u8 = 1;
+
+/// The middle of a block.
+#[repr(C)]
+pub(crate) struct Block {
+    owner: Cell<*const Owner>,
+    len: Cell<usize>,
+    used: AtomicUsize,
+    /// [`DOORBELL`], or nothing.
+    #[cfg(feature = "interrupt-executors")]
+    pub(super) doorbell: Cell<u8>,
+}
+
+/// A block with `N` slots. All-zero is a valid empty one.
+#[repr(C)]
+pub(crate) struct BlockOf<const N: usize> {
+    records: [Record; N],
+    head: Block,
+    ready: [AtomicU8; N],
+    /// What fills the last word.
+    spare: [AtomicU8; WORD - 1],
+    flags: [AtomicU8; N],
+    generations: [AtomicU16; N],
+}
+
+impl<const N: usize> BlockOf<N> {
+    pub(crate) const fn new() -> Self {
+        const {
+            assert!(core::mem::offset_of!(Self, head) == N * size_of::<Record>());
+            assert!(
+                core::mem::offset_of!(Self, ready)
+                    == core::mem::offset_of!(Self, head) + size_of::<Block>()
+            );
+            assert!(
+                core::mem::offset_of!(Self, generations)
+                    == core::mem::offset_of!(Self, ready) + generations(N)
+            );
+        }
+        Self {
+            records: [const {
+                Record {
+                    run: AtomicPtr::new(ptr::null_mut()),
+                    body: AtomicPtr::new(ptr::null_mut()),
+                }
+            }; N],
+            head: Block {
+                owner: Cell::new(ptr::null()),
+                len: Cell::new(0),
+                used: AtomicUsize::new(0),
+                #[cfg(feature = "interrupt-executors")]
+                doorbell: Cell::new(0),
+            },
+            ready: [const { AtomicU8::new(0) }; N],
+            spare: [const { AtomicU8::new(0) }; WORD - 1],
+            flags: [const { AtomicU8::new(0) }; N],
+            generations: [const { AtomicU16::new(0) }; N],
+        }
+    }
+
+    /// The head, with the provenance of the whole block.
+    pub(crate) const fn head(&'static self) -> *const Block {
+        // SAFETY: within the same object.
+        unsafe {
+            ptr::from_ref(self)
+                .cast::<Block>()
+                .byte_add(core::mem::offset_of!(Self, head))
+        }
+    }
+}
+
+/// Where the generations are, counted from the ready bytes.
+pub(super) const fn generations(len: usize) -> usize {
+    (2 * len + WORD - 1).next_multiple_of(2)
+}
+
+/// How many words the ready bytes of `len` slots take.
+#[inline(always)]
+pub(crate) const fn words(len: usize) -> usize {
+    len.div_ceil(WORD)
+}
+
+impl Block {
+    /// Gives the block to an executor, all its slots free.
+    #[inline]
+    pub(crate) fn adopt(&self, owner: *const Owner, len: usize) {
+        self.owner.set(owner);
+        self.len.set(len);
+    }
+
+    /// Whether wakes have to call the executor's unparker.
+    #[cfg(feature = "interrupt-executors")]
+    pub(crate) fn set_doorbell(&self, doorbell: bool) {
+        self.doorbell.set(if doorbell { DOORBELL } else { 0 });
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len.get()
+    }
+
+    /// How many slots are taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.used.load(Ordering::Relaxed).count_ones() as usize
+    }
+
+    /// Takes a free slot and a bit of another word, or neither: see `claim_bits`.
+    ///
+    /// Without a hint to be inlined, and returning no more than registers hold: where there are
+    /// several spawn sites, they share it.
+    pub(crate) fn claim_and(&self, other: &AtomicUsize, len: usize) -> (usize, usize) {
+        claim_bits((&self.used, self.len()), (other, len))
+    }
+
+    /// Takes a free slot.
+    #[inline]
+    pub(crate) fn claim(&self) -> Option<usize> {
+        claim_bit(&self.used, self.len())
+    }
+
+    /// Gives a slot back, within a critical section.
+    #[inline(always)]
+    pub(super) fn release(&self, index: usize) {
+        clear(&self.used, index);
+    }
+
+    /// Gives a slot back that has never been published.
+    #[inline]
+    pub(crate) fn unclaim(&self, index: usize) {
+        release_bit(&self.used, index);
+    }
+
+    /// The executor that has the block, or had it last; null before its first one.
+    pub(crate) fn owner(&self) -> *const Owner {
+        self.owner.get()
+    }
+
+    /// The slot at `index`.
+    ///
+    /// # Safety
+    ///
+    /// `block` is the head of a [`BlockOf`] with at least `index` slots, with the provenance of
+    /// all of it.
+    #[inline(always)]
+    pub(crate) unsafe fn slot(block: *const Block, index: usize) -> SlotRef {
+        // SAFETY: the ready bytes follow the head.
+        let ready = unsafe { block.add(1).cast_mut().cast() };
+        SlotRef {
+            // SAFETY: not null, since it lies behind something.
+            ready: unsafe { NonNull::new_unchecked(ready) },
+            index,
+        }
+    }
+
+    /// Has the run loop begin a turn: by the ready byte of the first slot, whose task, if there is one, is
+    /// polled for no reason.
+    ///
+    /// # Safety
+    ///
+    /// As for [`slot`](Self::slot).
+    pub(crate) unsafe fn ring(block: *const Block) {
+        // SAFETY: the caller's promise; a block has at least one slot.
+        let first = unsafe { Self::slot(block, 0) };
+        // S6. Masked, lest an interrupt handler that spawns into the slot be overwritten.
+        critical_section::with(|_| {
+            let run = &first.record().run;
+            if run.load(Ordering::Relaxed).is_null() {
+                run.store(NOTHING as *mut (), Ordering::Relaxed);
+            }
+        });
+        let _bell = first.mark();
+    }
+
+    /// Whether any slot has been woken. Plain loads: an idle look writes nothing.
+    ///
+    /// # Safety
+    ///
+    /// As for [`slot`](Self::slot); `words` is [`words`] of at most the block's length.
+    #[inline(always)]
+    pub(crate) unsafe fn is_pending(block: *const Block, words: usize) -> bool {
+        // SAFETY: the caller's promise.
+        let first = unsafe { Self::slot(block, 0) };
+        // Of no use to stop at the first: as a rule there is none.
+        (0..words).fold(0, |bits, word| bits | first.word(word)) != 0
+    }
+
+    /// Calls `attend` with every slot whose ready byte is set, after clearing it. Returns whether
+    /// there was any. A slot that is woken meanwhile is attended to in this pass if its word's
+    /// turn has not come, and at most once.
+    ///
+    /// # Safety
+    ///
+    /// As for [`is_pending`](Self::is_pending).
+    #[inline(always)]
+    pub(crate) unsafe fn sweep(
+        block: *const Block,
+        words: usize,
+        mut attend: impl FnMut(SlotRef),
+    ) -> bool {
+        let mut idle = true;
+        // SAFETY: the caller's promise; the words' bytes are within the block.
+        let first = unsafe { Self::slot(block, 0) };
+        let mut from = 0;
+        while from != words * WORD {
+            let bits = SlotRef {
+                index: from,
+                ..first
+            }
+            .word(0);
+            if bits != 0 {
+                idle = false;
+                first.sweep_word(from, bits, &mut attend);
+            }
+            from += WORD;
+        }
+        !idle
+    }
+
+    /// [`sweep`](Self::sweep) over a single word, of a block with `len` slots.
+    ///
+    /// # Safety
+    ///
+    /// As for [`sweep`](Self::sweep).
+    #[inline(always)]
+    pub(crate) unsafe fn sweep_one(
+        block: *const Block,
+        len: usize,
+        mut attend: impl FnMut(SlotRef),
+    ) -> bool {
+        // SAFETY: the caller's promise.
+        let first = unsafe { Self::slot(block, 0) };
+        let bits = first.word(0);
+        if len > 1 {
+            first.sweep_word(0, bits, &mut attend);
+        } else if bits != 0 {
+            // Nothing to search for.
+            first.take(&mut attend);
+        }
+        bits != 0
+    }
+}

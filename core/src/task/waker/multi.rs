@@ -1,0 +1,127 @@
+//! Wakers: a pointer to a slot and one static vtable. Chips with a single core have `single.rs` in place of this
+//! file.
+//!
+//! There is nothing to count: slots are permanent (S1), so cloning and dropping do nothing and
+//! a waker that outlives its task is harmless.
+
+use core::task::{RawWaker, RawWakerVTable, Waker};
+
+use super::state::SlotRef;
+use crate::executor::current;
+use crate::executor::shared::{Shared, of};
+
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake_raw, wake_raw, ignore);
+
+/// The waker of the task in `slot`.
+///
+/// # Safety
+///
+/// `slot` has been claimed (S4).
+#[inline]
+pub(crate) unsafe fn waker(slot: SlotRef) -> Waker {
+    // SAFETY: the vtable's functions take a slot's pointer and are callable from any thread.
+    unsafe { Waker::new(slot.as_ptr(), &VTABLE) }
+}
+
+/// A copy of a waker, and whether making it has run foreign code.
+#[inline]
+pub(crate) fn copy(waker: &Waker) -> (Waker, bool) {
+    match copy_ours(waker) {
+        Some(copy) => (copy, false),
+        None => (waker.clone(), true),
+    }
+}
+
+/// A copy of one of our own wakers, which takes no foreign code.
+#[inline]
+pub(crate) fn copy_ours(waker: &Waker) -> Option<Waker> {
+    // SAFETY: what `clone` below would make.
+    core::ptr::eq(waker.vtable(), &VTABLE).then(|| unsafe { Waker::new(waker.data(), &VTABLE) })
+}
+
+/// The slot of one of our own wakers.
+#[inline]
+pub(crate) fn slot(waker: &Waker) -> Option<SlotRef> {
+    // SAFETY: every waker with our vtable was made by `waker` above.
+    core::ptr::eq(waker.vtable(), &VTABLE).then(|| unsafe { SlotRef::from_ptr(waker.data()) })
+}
+
+unsafe fn clone(slot: *const ()) -> RawWaker {
+    RawWaker::new(slot, &VTABLE)
+}
+
+unsafe fn wake_raw(slot: *const ()) {
+    // SAFETY: every waker with our vtable was made by `waker` above from a claimed slot.
+    unsafe { wake(SlotRef::from_ptr(slot)) };
+}
+
+unsafe fn ignore(_: *const ()) {}
+
+/// Sets the slot's ready bit and sees to it that the executor looks.
+///
+/// # Safety
+///
+/// As for [`waker`].
+#[inline]
+pub(crate) unsafe fn wake(slot: SlotRef) {
+    // Without threads to tell apart every wake takes the atomic way.
+    #[cfg(threads)]
+    {
+        // SAFETY: S1.
+        let owner = unsafe { (*slot.block()).owner() };
+        if current::is(owner) {
+            // SAFETY: an executor never goes away either; the slot is this one's, and this is its thread.
+            return unsafe { (*owner.cast::<Shared>()).state.ready.push(slot) };
+        }
+    }
+    // SAFETY: the caller's promise.
+    unsafe { wake_remote(slot) };
+}
+
+/// Wakes the task that is being polled, so that it goes on after everything else: after what is ready, and
+/// after what the next look at the reactor finds. A waker that is not its own is woken like any other.
+#[inline]
+pub(crate) fn wake_last(waker: &Waker) {
+    if let Some(slot) = slot(waker) {
+        // SAFETY: S1; S4, as there is a waker.
+        let owner = unsafe { (*slot.block()).owner() };
+        if current::is(owner) {
+            // SAFETY: as in `wake`; this is the executor's thread, or its level.
+            return unsafe { (*owner.cast::<Shared>()).state.ready.defer(slot) };
+        }
+    }
+    waker.wake_by_ref();
+}
+
+/// As [`wake`], from another thread.
+///
+/// # Safety
+///
+/// As for [`waker`].
+#[cfg_attr(threads, inline(never))]
+unsafe fn wake_remote(slot: SlotRef) {
+    // SAFETY: S1; the block belongs to this executor; only what any thread may touch is touched.
+    unsafe {
+        let shared = of(slot);
+        if (*shared).state.ready.mark_remote(slot.block(), slot.bit()) {
+            (*shared).unpark();
+        }
+    }
+}
+
+/// As [`wake`], by something that runs on the thread of the executor `here`.
+///
+/// # Safety
+///
+/// As for [`waker`], and that.
+#[inline]
+pub(crate) unsafe fn wake_from(here: &Shared, slot: SlotRef) {
+    // SAFETY: S1.
+    if core::ptr::eq(unsafe { of(slot) }, here) {
+        // SAFETY: the slot is this executor's, and this is its thread.
+        unsafe { here.state.ready.push(slot) };
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { wake(slot) };
+    }
+}

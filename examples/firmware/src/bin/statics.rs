@@ -1,0 +1,104 @@
+//! One static of each kind that a program has. None takes flash: they are all zero bits at first, whatever
+//! the types in them are, and so lie in `.bss`. `run` looks at the program's sections.
+//!
+//! features: names
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+use core::hint::black_box;
+use core::num::NonZeroU32;
+
+use board::{Soft0, entry, exit, on_interrupt, println};
+use polliwog::spin::net::StaticNetwork;
+use polliwog::spin::stack::{Buffers, DnsBuffers, Sockets, Stack, UdpBuffers};
+use polliwog::sync::{
+    CancellationFlag, Mutex, Notify, OnceCell, RwLock, SetOnce, Signal, Tracker, broadcast, mpmc,
+    mpsc, oneshot, wait_list::WaitList, watch,
+};
+use polliwog::time::Duration;
+use polliwog::unpark::Flag;
+use polliwog::{Executor, InterruptExecutor, TaskPool, spawn_detached};
+use static_cell::{ConstStaticCell, StaticCell};
+
+/// An enumeration, as events are: an `Option` of it is one byte, and `None` is not the zero.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Event {
+    Pressed,
+    Held(bool),
+}
+
+on_interrupt!(SOFT0, URGENT.run());
+#[cfg(target_arch = "arm")]
+on_interrupt!(SOFT1, ());
+on_interrupt!(TICK, ());
+#[cfg(target_arch = "arm")]
+on_interrupt!(ETHERNET, ());
+
+static TASKS: TaskPool<4> = TaskPool::new();
+static BYTES: TaskPool<4, 256> = TaskPool::new();
+static URGENT: InterruptExecutor<4, Soft0> = InterruptExecutor::new(Soft0);
+static UNPARK: Flag = Flag::new();
+
+/// Declares statics, and a function that keeps all of them in the program.
+macro_rules! statics {
+    ($($name:ident: $type:ty = $value:expr;)*) => {
+        $(static $name: $type = $value;)*
+
+        fn keep() {
+            $(black_box(&$name);)*
+            black_box((&TASKS, &BYTES, &URGENT, &UNPARK));
+        }
+    };
+}
+
+statics! {
+    SIGNAL_UNIT: Signal<()> = Signal::new();
+    SIGNAL_U32: Signal<u32> = Signal::new();
+    SIGNAL_BOOL: Signal<bool> = Signal::new();
+    SIGNAL_EVENT: Signal<Event> = Signal::new();
+    SIGNAL_DURATION: Signal<Duration> = Signal::new();
+    SIGNAL_TEXT: Signal<&'static str> = Signal::new();
+    MPMC_U8: mpmc::Channel<u8, 16> = mpmc::Channel::new();
+    MPMC_EVENT: mpmc::Channel<Event, 16> = mpmc::Channel::new();
+    MPMC_RESULT: mpmc::Channel<Result<NonZeroU32, Event>, 3> = mpmc::Channel::new();
+    MPSC_BOOL: ConstStaticCell<mpsc::Channel<bool, 1>> = ConstStaticCell::new(mpsc::Channel::new());
+    MPSC_DURATION: ConstStaticCell<mpsc::Channel<Duration, 5>> = ConstStaticCell::new(mpsc::Channel::new());
+    BROADCAST_EVENT: broadcast::Broadcast<Event, 8> = broadcast::Broadcast::new();
+    BROADCAST_OPTION: broadcast::Broadcast<Option<bool>, 8> = broadcast::Broadcast::new();
+    ONESHOT_EVENT: ConstStaticCell<oneshot::Oneshot<Event>> = ConstStaticCell::new(oneshot::Oneshot::new());
+    WATCH_U32: watch::Watch<u32> = watch::Watch::new(0);
+    MUTEX_ARRAY: Mutex<[u8; 64]> = Mutex::new([0; 64]);
+    MUTEX_OPTION: Mutex<Option<u32>> = Mutex::new(None);
+    RWLOCK_ARRAY: RwLock<[u32; 8]> = RwLock::new([0; 8]);
+    ONCE_U32: OnceCell<u32> = OnceCell::new();
+    ONCE_EVENT: OnceCell<Event> = OnceCell::new();
+    SET_ONCE_BOOL: SetOnce<bool> = SetOnce::new();
+    NOTIFY: Notify = Notify::new();
+    CANCEL: CancellationFlag = CancellationFlag::new();
+    TRACKER: Tracker = Tracker::new();
+    WAITERS: WaitList<polliwog::sync::Shared> = WaitList::new();
+    NETWORK: StaticNetwork<2, 3, 64> = StaticNetwork::new();
+    SOCKETS: ConstStaticCell<Sockets<5, 4>> = ConstStaticCell::new(Sockets::new());
+    BUFFERS: ConstStaticCell<Buffers<4, 256>> = ConstStaticCell::new(Buffers::new());
+    UDP: ConstStaticCell<UdpBuffers<4, 512>> = ConstStaticCell::new(UdpBuffers::new());
+    DNS: ConstStaticCell<DnsBuffers<2>> = ConstStaticCell::new(DnsBuffers::new());
+    STACK: StaticCell<Stack> = StaticCell::new();
+}
+
+async fn task(event: Event) {
+    black_box(event);
+}
+
+#[entry]
+fn main() -> ! {
+    keep();
+    // Bodies of a place in the source are statics, too.
+    spawn_detached!(URGENT.handle(), [task; 3](Event::Pressed)).expect("a free slot");
+    let executor = Executor::new(&TASKS, board::BoardReactor::new()).expect("a free pool");
+    spawn_detached!(executor.spawner(), [task; 2](Event::Held(true))).expect("a free slot");
+    MPMC_EVENT.try_send(Event::Held(false)).expect("room");
+    assert_eq!(MPMC_EVENT.try_recv(), Ok(Event::Held(false)));
+    println!("ok: nothing that is zero at first lies in flash");
+    exit(0)
+}
