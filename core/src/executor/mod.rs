@@ -45,6 +45,8 @@ mod spawner;
 #[cfg_attr(lean, path = "state/single.rs")]
 #[cfg_attr(not(lean), path = "state/multi.rs")]
 pub(crate) mod state;
+#[cfg(feature = "std")]
+mod step;
 #[cfg(any(lean, all(test, not(loom))))]
 mod stride;
 mod timers;
