@@ -165,6 +165,8 @@ fn is_compiled(path: &str) -> bool {
         "examples/shared/",
         "examples/blink-cortex-m/src/",
         "examples/firmware/src/bin/",
+        "examples/http-server/src/",
+        "examples/timeline/",
     ];
     let file = |place: &&str| {
         path.strip_prefix(*place)
