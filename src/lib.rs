@@ -69,7 +69,8 @@
 //! # a_slow_server_is_given_up_on();
 //! ```
 //!
-//! [`spin::net`] is TCP in memory; [`spin::test_seeds`] tries many orders of the tasks. On mio a test can
+//! [`spin::net`] is TCP in memory; [`spin::test_seeds`] tries many orders of the tasks. Many hosts, and the network
+//! between them with all its faults, are in [`sim`] (feature `sim`). On mio a test can
 //! [`pause`](time::pause) the clock, too.
 //!
 //! # A chip
@@ -132,6 +133,7 @@
 //! | `spin` | the reactor for tests and microcontrollers: virtual time, idle hook, TCP in memory |
 //! | `std` | panic isolation, spawning from other threads; implies `alloc` |
 //! | `alloc` | tasks on the heap |
+//! | `sim` | `sim`: a simulation of many hosts with their network and its faults; implies `spin` and `std` |
 //! | `log` | log records of the mio reactor through the `log` crate |
 //! | `embassy-time` | a time driver for crates written against `embassy_time` |
 //! | `embassy-hal` | a reactor by the time driver of an embassy HAL |
@@ -195,6 +197,10 @@ pub use polliwog_mio::{
 #[cfg(all(feature = "spin", not(feature = "mio")))]
 pub use polliwog_spin::{Runtime, block_on, net};
 
+/// A simulation of many hosts, for tests.
+#[cfg(feature = "sim")]
+pub use polliwog_spin::sim;
+
 #[cfg(feature = "mio")]
 #[doc(hidden)]
 pub use polliwog_mio::block_on_paused;
@@ -238,6 +244,11 @@ pub mod time {
     #[cfg(feature = "mio")]
     pub use polliwog_mio::time::{advance, pause, resume};
 }
+
+/// The programs on the page about simulations compile and run.
+#[cfg(all(doctest, feature = "sim"))]
+#[doc = include_str!("../docs/simulation.md")]
+struct Simulations;
 
 /// The programs on the crates' own pages compile.
 #[cfg(all(doctest, feature = "mio", feature = "spin"))]

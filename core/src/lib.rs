@@ -92,7 +92,7 @@ pub use executor::{
     Stats, TaskInfo, TaskState, TryClaimError, TrySpawnError, spawn, try_spawn,
 };
 #[cfg(feature = "std")]
-pub use executor::{RemoteFuture, RemoteHandle};
+pub use executor::{RemoteAbortHandle, RemoteFuture, RemoteHandle};
 pub use reactor::{Deadline, Reactor};
 #[cfg(feature = "std")]
 pub use send_wrapper::{SendWrapper, WrongThread};

@@ -61,6 +61,8 @@ pub enum Error {
     LimitReached(Limit),
     /// A write made no progress.
     WriteZero,
+    /// This network has no such thing: datagrams are between the hosts of a simulation only.
+    Unsupported,
     /// The stream ended in the middle of [`read_exact`](crate::net::TcpStream::read_exact).
     UnexpectedEof,
 }
@@ -103,6 +105,7 @@ impl fmt::Display for Error {
             Error::LimitReached(limit) => return limit.fmt(f),
             Error::WriteZero => "write made no progress",
             Error::UnexpectedEof => "stream ended early",
+            Error::Unsupported => "not supported by this network",
         })
     }
 }
@@ -145,6 +148,7 @@ impl embedded_io::Error for Error {
             Error::NameNotFound => ErrorKind::NotFound,
             Error::LimitReached(_) => ErrorKind::OutOfMemory,
             Error::WriteZero => ErrorKind::WriteZero,
+            Error::Unsupported => ErrorKind::Unsupported,
             // `embedded_io` has no names for these.
             Error::WouldBlock
             | Error::UnexpectedEof
@@ -185,6 +189,7 @@ impl From<Error> for std::io::Error {
             Error::LimitReached(_) => ErrorKind::OutOfMemory,
             Error::WriteZero => ErrorKind::WriteZero,
             Error::UnexpectedEof => ErrorKind::UnexpectedEof,
+            Error::Unsupported => ErrorKind::Unsupported,
         };
         std::io::Error::new(kind, error)
     }

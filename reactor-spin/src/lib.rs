@@ -45,6 +45,7 @@
 //! | `defmt` | `defmt::Format` for errors and settings |
 //! | `single-core` | [`spawn`](fn@spawn) and `sleep` without a handle on bare metal, where one core runs executors |
 //! | `simulation` | seeds without `std` |
+//! | `sim` | `sim`: a simulation of many hosts with their network and its faults |
 //! | `net` | `stack`: TCP and UDP on a network device, by the protocol stack `smoltcp`; needs Rust 1.91 |
 //! | `dhcp` | `net` with an address from a DHCP server |
 //! | `dns` | `net` with names looked up by a DNS server |
@@ -74,6 +75,8 @@ pub mod net;
 mod reactor;
 mod runtime;
 mod signal;
+#[cfg(feature = "sim")]
+pub mod sim;
 #[cfg(feature = "net")]
 pub mod stack;
 mod tick;

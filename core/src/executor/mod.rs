@@ -45,6 +45,8 @@ mod spawner;
 #[cfg_attr(lean, path = "state/single.rs")]
 #[cfg_attr(not(lean), path = "state/multi.rs")]
 pub(crate) mod state;
+#[cfg(feature = "std")]
+mod step;
 #[cfg(any(lean, all(test, not(loom))))]
 mod stride;
 mod timers;
@@ -70,7 +72,7 @@ pub use interrupt::{InterruptExecutor, Pend};
 pub use listing::{Stats, TaskInfo, TaskState, Tasks};
 pub use random::{random, random_below};
 #[cfg(feature = "std")]
-pub use remote::{RemoteFuture, RemoteHandle};
+pub use remote::{RemoteAbortHandle, RemoteFuture, RemoteHandle};
 pub use spawn_static::EndlessSpawner;
 #[doc(hidden)]
 pub use spawn_static::{spawn_site, spawn_site_detached, try_spawn_site, try_spawn_site_detached};

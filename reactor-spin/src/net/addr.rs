@@ -8,13 +8,15 @@ use crate::Error;
 /// [`TcpStream::connect`](super::TcpStream::connect) take: a socket address, an address and a
 /// port, or text such as `"127.0.0.1:80"`, `"[::1]:80"` and `"localhost:80"`.
 ///
-/// There is no name service in memory: `localhost` is the one name.
+/// There is no name service in memory: `localhost` is the one name. In a simulation (feature `sim`) the hosts
+/// have names, too.
 pub trait ToSocketAddrs {
     /// The address that is meant.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidAddress`] for text that is not an address.
+    /// [`Error::InvalidAddress`] for text that is not an address; [`Error::NameNotFound`] in a simulation for a
+    /// name that no host has.
     fn to_socket_addr(&self) -> Result<SocketAddr, Error>;
 }
 
@@ -88,7 +90,17 @@ fn host(name: &str) -> Result<IpAddr, Error> {
     if name.eq_ignore_ascii_case("localhost") {
         return Ok(Ipv4Addr::LOCALHOST.into());
     }
-    name.parse().map_err(|_| Error::InvalidAddress)
+    if let Ok(addr) = name.parse() {
+        return Ok(addr);
+    }
+    #[cfg(feature = "sim")]
+    if let Some(net) = super::Network::current().sim() {
+        return net
+            .world
+            .with(|state| state.lookup(name))
+            .ok_or(Error::NameNotFound);
+    }
+    Err(Error::InvalidAddress)
 }
 
 #[cfg(test)]

@@ -8,7 +8,9 @@ use core::task::{Context, Poll, ready};
 use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
 use polliwog_core::task::budget::poll_proceed;
 
-use super::network::{End, Network};
+use super::end::End;
+use super::memory::MemoryEnd;
+use super::network::Network;
 use super::stream::TcpStream;
 use super::{ToSocketAddrs, table};
 use crate::Error;
@@ -34,13 +36,33 @@ use crate::io::channel::{Step, leave};
 /// # }
 /// ```
 pub struct TcpListener {
+    place: Place,
+}
+
+enum Place {
+    Memory(MemoryListener),
+    #[cfg(feature = "sim")]
+    Sim(crate::sim::SimListener),
+}
+
+/// A row in a network's table of listeners.
+struct MemoryListener {
     network: Network,
     index: usize,
 }
 
 impl TcpListener {
     pub(crate) fn new(network: Network, index: usize) -> Self {
-        Self { network, index }
+        Self {
+            place: Place::Memory(MemoryListener { network, index }),
+        }
+    }
+
+    #[cfg(feature = "sim")]
+    pub(crate) fn from_sim(listener: crate::sim::SimListener) -> Self {
+        Self {
+            place: Place::Sim(listener),
+        }
     }
 
     /// Listens at an address of the [current network](Network::current), with a backlog of 128.
@@ -152,12 +174,11 @@ impl TcpListener {
     ///
     /// [`Error::WouldBlock`] if none does.
     pub fn try_accept(&self) -> Result<(TcpStream, SocketAddr), Error> {
-        let (conn, wakers) = self
-            .network
-            .with(|tables| table::accept(tables, self.index))
-            .ok_or(Error::WouldBlock)?;
-        wakers.wake();
-        Ok(self.accepted(conn))
+        match &self.place {
+            Place::Memory(listener) => listener.try_accept(),
+            #[cfg(feature = "sim")]
+            Place::Sim(listener) => listener.try_accept().map(from_sim),
+        }
     }
 
     /// [`accept`](Self::accept) as a poll function. Any number of tasks can wait; those of them that
@@ -174,31 +195,10 @@ impl TcpListener {
         id: WaiterId,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(TcpStream, SocketAddr), Error>> {
-        let permit = ready!(poll_proceed(cx));
-        let mut spare = None;
-        loop {
-            let step = self
-                .network
-                .with(|tables| match table::accept(tables, self.index) {
-                    Some(accepted) => {
-                        let acceptors = tables.listeners()[self.index].acceptors();
-                        // It has not waited for this one if it was polled for another reason.
-                        Step::Done((accepted, acceptors.forget(Direction::Read, id)))
-                    }
-                    None => {
-                        let acceptors = tables.listeners()[self.index].acceptors();
-                        leave(acceptors, (id, Direction::Read), cx, &mut spare)
-                    }
-                });
-            match step.settle(cx, &mut spare) {
-                Some(Poll::Ready(((conn, wakers), _mine))) => {
-                    permit.charge(0);
-                    wakers.wake();
-                    return Poll::Ready(Ok(self.accepted(conn)));
-                }
-                Some(Poll::Pending) => return Poll::Pending,
-                None => {}
-            }
+        match &self.place {
+            Place::Memory(listener) => listener.poll_accept(id, cx),
+            #[cfg(feature = "sim")]
+            Place::Sim(listener) => listener.poll_accept(id, cx).map_ok(from_sim),
         }
     }
 
@@ -241,9 +241,11 @@ impl TcpListener {
     ///
     /// None in memory.
     pub fn local_addr(&self) -> Result<SocketAddr, Error> {
-        Ok(self
-            .network
-            .with(|tables| tables.listeners()[self.index].addr()))
+        Ok(match &self.place {
+            Place::Memory(listener) => listener.local_addr(),
+            #[cfg(feature = "sim")]
+            Place::Sim(listener) => listener.local_addr(),
+        })
     }
 
     /// Returns `None`: errors are reported by the operation that meets them.
@@ -254,15 +256,67 @@ impl TcpListener {
     pub fn take_error(&self) -> Result<Option<Error>, Error> {
         Ok(None)
     }
-
-    fn accepted(&self, conn: usize) -> (TcpStream, SocketAddr) {
-        let end = End::new(self.network.clone(), conn, table::SERVER);
-        let peer = end.peer_addr();
-        (TcpStream::from_end(end), peer)
-    }
 }
 
-impl Waited for TcpListener {
+#[cfg(feature = "sim")]
+fn from_sim((end, peer): (crate::sim::SimEnd, SocketAddr)) -> (TcpStream, SocketAddr) {
+    (TcpStream::from_end(End::Sim(end)), peer)
+}
+
+impl MemoryListener {
+    fn try_accept(&self) -> Result<(TcpStream, SocketAddr), Error> {
+        let (conn, wakers) = self
+            .network
+            .with(|tables| table::accept(tables, self.index))
+            .ok_or(Error::WouldBlock)?;
+        wakers.wake();
+        Ok(self.accepted(conn))
+    }
+
+    fn poll_accept(
+        &self,
+        id: WaiterId,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(TcpStream, SocketAddr), Error>> {
+        let permit = ready!(poll_proceed(cx));
+        let mut spare = None;
+        loop {
+            let step = self
+                .network
+                .with(|tables| match table::accept(tables, self.index) {
+                    Some(accepted) => {
+                        let acceptors = tables.listeners()[self.index].acceptors();
+                        // It has not waited for this one if it was polled for another reason.
+                        Step::Done((accepted, acceptors.forget(Direction::Read, id)))
+                    }
+                    None => {
+                        let acceptors = tables.listeners()[self.index].acceptors();
+                        leave(acceptors, (id, Direction::Read), cx, &mut spare)
+                    }
+                });
+            match step.settle(cx, &mut spare) {
+                Some(Poll::Ready(((conn, wakers), _mine))) => {
+                    permit.charge(0);
+                    wakers.wake();
+                    return Poll::Ready(Ok(self.accepted(conn)));
+                }
+                Some(Poll::Pending) => return Poll::Pending,
+                None => {}
+            }
+        }
+    }
+
+    fn local_addr(&self) -> SocketAddr {
+        self.network
+            .with(|tables| tables.listeners()[self.index].addr())
+    }
+
+    fn accepted(&self, conn: usize) -> (TcpStream, SocketAddr) {
+        let end = MemoryEnd::new(self.network.clone(), conn, table::SERVER);
+        let peer = end.peer_addr();
+        (TcpStream::from_end(End::Memory(end)), peer)
+    }
+
     fn forget(&self, direction: Direction, id: WaiterId) {
         let (mine, next) = self.network.with(|tables| {
             let listener = &tables.listeners()[self.index];
@@ -283,7 +337,25 @@ impl Waited for TcpListener {
     }
 }
 
-impl Drop for TcpListener {
+impl Waited for TcpListener {
+    fn forget(&self, direction: Direction, id: WaiterId) {
+        match &self.place {
+            Place::Memory(listener) => listener.forget(direction, id),
+            #[cfg(feature = "sim")]
+            Place::Sim(listener) => listener.forget(direction, id),
+        }
+    }
+
+    fn waits(&self, direction: Direction, id: WaiterId) -> bool {
+        match &self.place {
+            Place::Memory(listener) => listener.waits(direction, id),
+            #[cfg(feature = "sim")]
+            Place::Sim(listener) => listener.waits(direction, id),
+        }
+    }
+}
+
+impl Drop for MemoryListener {
     fn drop(&mut self) {
         self.network
             .with(|tables| table::stop_listening(tables, self.index))

@@ -35,12 +35,16 @@
 //! are for one task at a time: see [`Waiters`](polliwog_core::sources::Waiters).
 
 mod addr;
+mod end;
 mod listener;
+mod memory;
 mod network;
 mod split;
 mod storage;
 mod stream;
 mod table;
+#[cfg(feature = "sim")]
+mod udp;
 
 pub use addr::ToSocketAddrs;
 pub use listener::{Incoming, TcpListener};
@@ -50,8 +54,12 @@ pub use network::Network;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 #[cfg(any(feature = "std", not(target_os = "none")))]
 pub use std::net::Shutdown;
+#[cfg(feature = "sim")]
+pub(crate) use storage::NO_ADDR;
 pub use storage::StaticNetwork;
 pub use stream::TcpStream;
+#[cfg(feature = "sim")]
+pub use udp::UdpSocket;
 
 /// Which directions of a stream to shut down.
 #[cfg(not(any(feature = "std", not(target_os = "none"))))]

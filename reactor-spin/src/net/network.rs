@@ -6,17 +6,12 @@ use core::fmt;
 use core::marker::PhantomData;
 #[cfg(any(feature = "std", not(target_os = "none")))]
 use core::mem::ManuallyDrop;
-use core::net::SocketAddr;
-use core::task::{Context, Poll};
-
-use polliwog_core::sources::{self, WaiterId};
 
 use super::listener::TcpListener;
 use super::storage::{StaticNetwork, Storage, Tables};
 use super::stream::{self, TcpStream};
 use super::{ToSocketAddrs, table};
 use crate::Error;
-use crate::io::channel::{Access, Channel, Step, leave};
 
 /// A handle to a network in memory. Clones name the same network.
 ///
@@ -45,6 +40,8 @@ enum Place {
     Static(&'static dyn Storage),
     #[cfg(feature = "alloc")]
     Heap(alloc::rc::Rc<core::cell::RefCell<super::storage::Growing>>),
+    #[cfg(feature = "sim")]
+    Sim(crate::sim::Net),
 }
 
 /// The network of whoever has entered none.
@@ -108,6 +105,35 @@ impl Network {
         Self {
             place: Place::Heap(alloc::rc::Rc::new(core::cell::RefCell::new(tables))),
             _not_send: PhantomData,
+        }
+    }
+
+    /// The network of a simulated host.
+    #[cfg(feature = "sim")]
+    pub(crate) fn from_sim(net: crate::sim::Net) -> Self {
+        Self {
+            place: Place::Sim(net),
+            _not_send: PhantomData,
+        }
+    }
+
+    /// The simulated host whose network this is, if it is one's.
+    #[cfg(feature = "sim")]
+    pub(crate) fn sim(&self) -> Option<&crate::sim::Net> {
+        match &self.place {
+            Place::Sim(net) => Some(net),
+            _ => None,
+        }
+    }
+
+    /// Whether both are handles of the same network.
+    pub(crate) fn is(&self, other: &Network) -> bool {
+        match (&self.place, &other.place) {
+            (Place::Static(one), Place::Static(other)) => core::ptr::addr_eq(*one, *other),
+            #[cfg(feature = "alloc")]
+            (Place::Heap(one), Place::Heap(other)) => alloc::rc::Rc::ptr_eq(one, other),
+            #[cfg(feature = "alloc")]
+            _ => false,
         }
     }
 
@@ -197,6 +223,10 @@ impl Network {
         backlog: u32,
     ) -> Result<TcpListener, Error> {
         let addr = addr.to_socket_addr()?;
+        #[cfg(feature = "sim")]
+        if let Place::Sim(net) = &self.place {
+            return Ok(TcpListener::from_sim(net.listen(addr, backlog)?));
+        }
         let index = self.with(|tables| table::bind(tables, addr, backlog))?;
         Ok(TcpListener::new(self.clone(), index))
     }
@@ -247,6 +277,8 @@ impl Network {
             }
             #[cfg(feature = "alloc")]
             Place::Heap(tables) => f(&mut *tables.borrow_mut()),
+            #[cfg(feature = "sim")]
+            Place::Sim(_) => unreachable!("a simulated network has no tables"),
         }
     }
 }
@@ -283,111 +315,4 @@ impl Drop for EnteredNetwork {
 #[cfg(any(feature = "std", not(target_os = "none")))]
 fn set_current(network: Option<Network>) -> Option<Network> {
     ManuallyDrop::into_inner(CURRENT.replace(ManuallyDrop::new(network)))
-}
-
-/// One handle of one end of a connection.
-pub(crate) struct End {
-    network: Network,
-    conn: usize,
-    end: usize,
-}
-
-impl End {
-    /// Takes over a handle that the tables have counted already.
-    pub(crate) fn new(network: Network, conn: usize, end: usize) -> Self {
-        Self { network, conn, end }
-    }
-
-    /// Another handle of the same end. An end has at most two: those of its halves.
-    pub(crate) fn share(&self) -> Self {
-        self.network
-            .with(|tables| tables.conn(self.conn).0.add_handle(self.end));
-        Self::new(self.network.clone(), self.conn, self.end)
-    }
-
-    /// Whether both are handles of the same end.
-    pub(crate) fn is(&self, other: &End) -> bool {
-        let same_network = match (&self.network.place, &other.network.place) {
-            (Place::Static(one), Place::Static(other)) => core::ptr::addr_eq(*one, *other),
-            #[cfg(feature = "alloc")]
-            (Place::Heap(one), Place::Heap(other)) => alloc::rc::Rc::ptr_eq(one, other),
-            #[cfg(feature = "alloc")]
-            _ => false,
-        };
-        same_network && self.conn == other.conn && self.end == other.end
-    }
-
-    pub(crate) fn incoming(&self) -> Direction<'_> {
-        Direction {
-            end: self,
-            writer: 1 - self.end,
-        }
-    }
-
-    pub(crate) fn outgoing(&self) -> Direction<'_> {
-        Direction {
-            end: self,
-            writer: self.end,
-        }
-    }
-
-    pub(crate) fn local_addr(&self) -> SocketAddr {
-        self.network
-            .with(|tables| tables.conn(self.conn).0.addr(self.end))
-    }
-
-    pub(crate) fn peer_addr(&self) -> SocketAddr {
-        self.network
-            .with(|tables| tables.conn(self.conn).0.addr(1 - self.end))
-    }
-
-    /// Ready once the connect has come to an end.
-    pub(crate) fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let mut spare = None;
-        let waiter = (WaiterId::ANONYMOUS, sources::Direction::Write);
-        loop {
-            let step = self
-                .network
-                .with(|tables| match table::connected(tables, self.conn) {
-                    Ok(true) => Step::Done(Ok(())),
-                    Err(error) => Step::Done(Err(error)),
-                    Ok(false) => {
-                        let (conn, _) = tables.conn(self.conn);
-                        leave(conn.channels[self.end].waiters(), waiter, cx, &mut spare)
-                    }
-                });
-            if let Some(poll) = step.settle(cx, &mut spare) {
-                return poll;
-            }
-        }
-    }
-}
-
-impl Drop for End {
-    fn drop(&mut self) {
-        self.network
-            .with(|tables| table::release(tables, self.conn, self.end))
-            .wake();
-    }
-}
-
-/// One direction of a connection.
-pub(crate) struct Direction<'a> {
-    end: &'a End,
-    /// The end that writes.
-    writer: usize,
-}
-
-impl Access for Direction<'_> {
-    fn with<R>(&self, f: impl FnOnce(&mut Channel, &mut [u8]) -> R) -> R {
-        self.end.network.with(|tables| {
-            let (conn, [client, server]) = tables.conn(self.end.conn);
-            let bytes = if self.writer == table::CLIENT {
-                client
-            } else {
-                server
-            };
-            f(&mut conn.channels[self.writer], bytes)
-        })
-    }
 }

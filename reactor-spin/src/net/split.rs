@@ -5,7 +5,6 @@ use core::net::SocketAddr;
 
 use super::TcpStream;
 use crate::Error;
-use crate::io::channel::Access;
 
 /// Implements the traits of `embedded_io_async` by the inherent methods of the same name.
 macro_rules! embedded_io {
@@ -306,11 +305,7 @@ impl OwnedWriteHalf {
 impl Drop for OwnedWriteHalf {
     fn drop(&mut self) {
         if self.ends_stream {
-            self.stream
-                .end()
-                .outgoing()
-                .with(|channel, _| channel.finish())
-                .wake();
+            self.stream.end().finish();
         }
     }
 }

@@ -8,11 +8,12 @@ use core::task::{Context, Poll};
 use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
 use polliwog_core::task::consume_budget;
 
-use super::network::{End, Network};
+use super::end::End;
+use super::memory::MemoryEnd;
+use super::network::Network;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::{Shutdown, ToSocketAddrs, table};
 use crate::Error;
-use crate::io::channel::{self, Access};
 
 /// A connection in memory.
 ///
@@ -48,11 +49,21 @@ pub struct TcpStream {
 pub(crate) async fn connect(network: &Network, to: SocketAddr) -> Result<TcpStream, Error> {
     // It may never have to wait.
     consume_budget().await;
-    let (conn, acceptor) = network.with(|tables| table::connect(tables, to))?;
-    let end = End::new(network.clone(), conn, table::CLIENT);
-    acceptor.wake();
+    let end = begin(network, to)?;
     poll_fn(|cx| end.poll_connected(cx)).await?;
     Ok(TcpStream { end })
+}
+
+/// Begins to connect.
+fn begin(network: &Network, to: SocketAddr) -> Result<End, Error> {
+    #[cfg(feature = "sim")]
+    if let Some(net) = network.sim() {
+        return net.connect(to).map(End::Sim);
+    }
+    let (conn, acceptor) = network.with(|tables| table::connect(tables, to))?;
+    let end = MemoryEnd::new(network.clone(), conn, table::CLIENT);
+    acceptor.wake();
+    Ok(End::Memory(end))
 }
 
 impl TcpStream {
@@ -121,7 +132,7 @@ impl TcpStream {
     /// A read that is dropped has taken no bytes.
     pub async fn read(&self, buf: &mut [u8]) -> Result<usize, Error> {
         Operation::read(self, |stream: &Self, cx, id| {
-            channel::poll_read(&stream.end.incoming(), id, cx, buf)
+            stream.end.poll_read(id, cx, buf)
         })
         .await
     }
@@ -178,7 +189,7 @@ impl TcpStream {
     /// Takes no bytes in any case.
     pub async fn peek(&self, buf: &mut [u8]) -> Result<usize, Error> {
         Operation::read(self, |stream: &Self, cx, id| {
-            channel::poll_peek(&stream.end.incoming(), id, cx, buf)
+            stream.end.poll_peek(id, cx, buf)
         })
         .await
     }
@@ -204,7 +215,7 @@ impl TcpStream {
     /// A write that is dropped has written nothing.
     pub async fn write(&self, data: &[u8]) -> Result<usize, Error> {
         Operation::write(self, |stream: &Self, cx, id| {
-            channel::poll_write(&stream.end.outgoing(), id, cx, data)
+            stream.end.poll_write(id, cx, data)
         })
         .await
     }
@@ -253,9 +264,7 @@ impl TcpStream {
     ///
     /// [`Error::WouldBlock`] if nothing is; else as for [`read`](Self::read).
     pub fn try_read(&self, buf: &mut [u8]) -> Result<usize, Error> {
-        channel::try_with(&self.end.incoming(), |channel, store, woken| {
-            channel.read(store, buf, woken)
-        })
+        self.end.try_read(buf)
     }
 
     /// Writes as much as there is room for.
@@ -273,9 +282,7 @@ impl TcpStream {
     ///
     /// [`Error::WouldBlock`] if there is none; else as for [`write`](Self::write).
     pub fn try_write(&self, data: &[u8]) -> Result<usize, Error> {
-        channel::try_with(&self.end.outgoing(), |channel, store, woken| {
-            channel.write(store, data, woken)
-        })
+        self.end.try_write(data)
     }
 
     /// Waits until a read would not wait: there are bytes, the end of the stream, or an error.
@@ -299,7 +306,7 @@ impl TcpStream {
     /// Takes nothing.
     pub async fn readable(&self) -> Result<(), Error> {
         Operation::read(self, |stream: &Self, cx, id| {
-            channel::poll_readable(&stream.end.incoming(), id, cx)
+            stream.end.poll_readable(id, cx)
         })
         .await
     }
@@ -325,19 +332,19 @@ impl TcpStream {
     /// Takes nothing.
     pub async fn writable(&self) -> Result<(), Error> {
         Operation::write(self, |stream: &Self, cx, id| {
-            channel::poll_writable(&stream.end.outgoing(), id, cx)
+            stream.end.poll_writable(id, cx)
         })
         .await
     }
 
     /// [`read`](Self::read) as a poll function.
     pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
-        channel::poll_read(&self.end.incoming(), WaiterId::ANONYMOUS, cx, buf)
+        self.end.poll_read(WaiterId::ANONYMOUS, cx, buf)
     }
 
     /// [`write`](Self::write) as a poll function.
     pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
-        channel::poll_write(&self.end.outgoing(), WaiterId::ANONYMOUS, cx, data)
+        self.end.poll_write(WaiterId::ANONYMOUS, cx, data)
     }
 
     /// Ends one direction or both. A direction that was ended before stays so.
@@ -361,16 +368,10 @@ impl TcpStream {
     /// None in memory.
     pub fn shutdown(&self, how: Shutdown) -> Result<(), Error> {
         if matches!(how, Shutdown::Read | Shutdown::Both) {
-            self.end
-                .incoming()
-                .with(|channel, _| channel.stop_reading())
-                .wake();
+            self.end.stop_reading();
         }
         if matches!(how, Shutdown::Write | Shutdown::Both) {
-            self.end
-                .outgoing()
-                .with(|channel, _| channel.finish())
-                .wake();
+            self.end.finish();
         }
         Ok(())
     }
@@ -430,7 +431,7 @@ impl TcpStream {
     ///
     /// None in memory.
     pub fn local_addr(&self) -> Result<SocketAddr, Error> {
-        Ok(self.end.local_addr())
+        self.end.local_addr()
     }
 
     /// Returns the other end's address.
@@ -453,7 +454,7 @@ impl TcpStream {
     ///
     /// None in memory.
     pub fn peer_addr(&self) -> Result<SocketAddr, Error> {
-        Ok(self.end.peer_addr())
+        self.end.peer_addr()
     }
 
     /// Returns `None`: errors are reported by the operation that meets them.
@@ -486,26 +487,21 @@ impl TcpStream {
 
 impl Waited for TcpStream {
     fn forget(&self, direction: Direction, id: WaiterId) {
-        match direction {
-            Direction::Read => channel::forget(&self.end.incoming(), direction, id),
-            Direction::Write => channel::forget(&self.end.outgoing(), direction, id),
-        }
+        self.end.forget(direction, id);
     }
 
     fn waits(&self, direction: Direction, id: WaiterId) -> bool {
-        match direction {
-            Direction::Read => channel::waits(&self.end.incoming(), direction, id),
-            Direction::Write => channel::waits(&self.end.outgoing(), direction, id),
-        }
+        self.end.waits(direction, id)
     }
 }
 
 impl fmt::Debug for TcpStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TcpStream")
-            .field("local", &self.end.local_addr())
-            .field("peer", &self.end.peer_addr())
-            .finish()
+        let mut out = f.debug_struct("TcpStream");
+        if let (Ok(local), Ok(peer)) = (self.end.local_addr(), self.end.peer_addr()) {
+            out.field("local", &local).field("peer", &peer);
+        }
+        out.finish()
     }
 }
 

@@ -1,0 +1,165 @@
+//! `Executor::step`: an executor in a loop that is somebody else's.
+#![cfg(feature = "std")]
+
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::future::{pending, poll_fn};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use polliwog_core::time::sleep;
+use polliwog_core::{Deadline, Executor, Instant, Reactor, RunError, spawn, yield_now};
+
+/// Counts how often it is called.
+#[derive(Default)]
+struct Bell(AtomicUsize);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[derive(Default)]
+struct Hand {
+    now: Cell<Instant>,
+    bell: Arc<Bell>,
+}
+
+impl Hand {
+    fn rung(&self) -> usize {
+        self.bell.0.swap(0, Ordering::SeqCst)
+    }
+}
+
+impl Reactor for Hand {
+    type Error = Infallible;
+
+    fn now(&self) -> Instant {
+        self.now.get()
+    }
+
+    fn park(&self, until: Deadline) -> Result<(), Infallible> {
+        assert_eq!(until, Deadline::Now, "a step never waits");
+        Ok(())
+    }
+
+    fn unparker(&self) -> Waker {
+        self.bell.clone().into()
+    }
+}
+
+fn executor() -> Executor<Hand> {
+    Executor::with_capacity(100, Hand::default())
+}
+
+#[test]
+fn tells_when_to_call_again() {
+    let executor = executor();
+    assert_eq!(executor.step().unwrap(), Deadline::Never);
+    let log = Rc::new(RefCell::new(Vec::new()));
+    let told = log.clone();
+    let task = executor.spawner().spawn(async move {
+        told.borrow_mut().push("begun");
+        yield_now().await;
+        told.borrow_mut().push("yielded");
+        sleep(Duration::from_secs(3)).await;
+        told.borrow_mut().push("slept");
+    });
+    assert_eq!(executor.step().unwrap(), Deadline::Now);
+    let due = Instant::from_millis(3000);
+    assert_eq!(executor.step().unwrap(), Deadline::At(due));
+    assert_eq!(executor.step().unwrap(), Deadline::At(due));
+    assert_eq!(*log.borrow(), ["begun", "yielded"]);
+    executor.reactor().now.set(due);
+    assert_eq!(executor.step().unwrap(), Deadline::Never);
+    assert_eq!(*log.borrow(), ["begun", "yielded", "slept"]);
+    assert!(task.unwrap().is_finished());
+}
+
+#[test]
+fn a_wake_from_outside_rings_once() {
+    let executor = executor();
+    let place: Rc<RefCell<Option<Waker>>> = Rc::default();
+    let polls = Rc::new(Cell::new(0));
+    let (leaves, counts) = (place.clone(), polls.clone());
+    let waits = poll_fn(move |cx| {
+        counts.set(counts.get() + 1);
+        *leaves.borrow_mut() = Some(cx.waker().clone());
+        Poll::<()>::Pending
+    });
+    let _task = executor.spawner().spawn(waits).unwrap();
+    assert_eq!(executor.step().unwrap(), Deadline::Never);
+    assert_eq!((polls.get(), executor.reactor().rung()), (1, 0));
+    let waker = place.borrow().clone().unwrap();
+    // Whoever wakes: this thread, another executor's task, another thread.
+    for who in 0..3 {
+        let waker = waker.clone();
+        match who {
+            0 => (waker.wake_by_ref(), waker.wake()).0,
+            1 => self::executor().block_on_step(async move { waker.wake() }),
+            _ => thread::spawn(move || waker.wake()).join().unwrap(),
+        }
+        assert_eq!(executor.reactor().rung(), 1, "{who}");
+        let before = polls.get();
+        assert_eq!(executor.step().unwrap(), Deadline::Never);
+        assert_eq!(
+            (polls.get(), executor.reactor().rung()),
+            (before + 1, 0),
+            "{who}"
+        );
+    }
+    // While it runs, nobody has to ring.
+    let waker = place.borrow().clone().unwrap();
+    executor
+        .spawner()
+        .spawn(async move { waker.wake() })
+        .unwrap()
+        .detach();
+    assert_eq!(executor.step().unwrap(), Deadline::Now);
+    assert_eq!(executor.reactor().rung(), 0);
+}
+
+trait BlockOnStep {
+    fn block_on_step(&self, future: impl Future<Output = ()> + 'static);
+}
+
+impl BlockOnStep for Executor<Hand> {
+    fn block_on_step(&self, future: impl Future<Output = ()> + 'static) {
+        let task = self.spawner().spawn(future).unwrap();
+        while !task.is_finished() {
+            self.step().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_task_sent_by_a_handle_rings() {
+    let executor = executor();
+    assert_eq!(executor.step().unwrap(), Deadline::Never);
+    let handle = executor.handle();
+    let task = thread::spawn(move || handle.spawn(async { 7 }).unwrap())
+        .join()
+        .unwrap();
+    assert_eq!(executor.reactor().rung(), 1);
+    executor.step().unwrap();
+    assert!(task.is_finished());
+}
+
+#[test]
+fn within_a_task_it_is_an_error() {
+    let executor = Rc::new(executor());
+    let (inner, result) = (executor.clone(), Rc::new(Cell::new(None)));
+    let told = result.clone();
+    let task = async move {
+        told.set(Some(matches!(inner.step(), Err(RunError::Nested))));
+        spawn(pending::<()>()).unwrap().detach();
+    };
+    executor.spawner().spawn(task).unwrap().detach();
+    while executor.step().unwrap() == Deadline::Now {}
+    assert_eq!(result.get(), Some(true));
+}

@@ -1,0 +1,195 @@
+//! [`End`]: an end of a connection, in memory or between simulated hosts.
+
+use core::net::SocketAddr;
+use core::task::{Context, Poll};
+
+use polliwog_core::sources::{Direction, WaiterId};
+
+use super::memory::MemoryEnd;
+use crate::Error;
+use crate::io::channel::{self, Access};
+#[cfg(feature = "sim")]
+use crate::sim::SimEnd;
+
+/// One handle of one end of a connection.
+pub(crate) enum End {
+    Memory(MemoryEnd),
+    #[cfg(feature = "sim")]
+    Sim(SimEnd),
+}
+
+impl End {
+    /// Another handle of the same end. An end has at most two: those of its halves.
+    pub(crate) fn share(&self) -> Self {
+        match self {
+            End::Memory(end) => End::Memory(end.share()),
+            #[cfg(feature = "sim")]
+            End::Sim(end) => End::Sim(end.share()),
+        }
+    }
+
+    /// Whether both are handles of the same end.
+    pub(crate) fn is(&self, other: &End) -> bool {
+        match (self, other) {
+            (End::Memory(one), End::Memory(other)) => one.is(other),
+            #[cfg(feature = "sim")]
+            (End::Sim(one), End::Sim(other)) => one.is(other),
+            #[cfg(feature = "sim")]
+            _ => false,
+        }
+    }
+
+    /// The address of this side; none once the host of this side has crashed.
+    pub(crate) fn local_addr(&self) -> Result<SocketAddr, Error> {
+        match self {
+            End::Memory(end) => Ok(end.local_addr()),
+            #[cfg(feature = "sim")]
+            End::Sim(end) => end
+                .addrs()
+                .map(|(local, _)| local)
+                .ok_or(Error::NotConnected),
+        }
+    }
+
+    /// The address of the other side; none once the host of this side has crashed.
+    pub(crate) fn peer_addr(&self) -> Result<SocketAddr, Error> {
+        match self {
+            End::Memory(end) => Ok(end.peer_addr()),
+            #[cfg(feature = "sim")]
+            End::Sim(end) => end.addrs().map(|(_, peer)| peer).ok_or(Error::NotConnected),
+        }
+    }
+
+    /// Ready once the connect has come to an end.
+    pub(crate) fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match self {
+            End::Memory(end) => end.poll_connected(cx),
+            #[cfg(feature = "sim")]
+            End::Sim(end) => end.poll_connected(cx),
+        }
+    }
+
+    pub(crate) fn poll_read(
+        &self,
+        id: WaiterId,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<Result<usize, Error>> {
+        match self {
+            End::Memory(end) => channel::poll_read(&end.incoming(), id, cx, buf),
+            #[cfg(feature = "sim")]
+            End::Sim(end) => end.poll_read(id, cx, buf),
+        }
+    }
+
+    pub(crate) fn poll_peek(
+        &self,
+        id: WaiterId,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<Result<usize, Error>> {
+        match self {
+            End::Memory(end) => channel::poll_peek(&end.incoming(), id, cx, buf),
+            #[cfg(feature = "sim")]
+            End::Sim(end) => end.poll_peek(id, cx, buf),
+        }
+    }
+
+    pub(crate) fn poll_write(
+        &self,
+        id: WaiterId,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<Result<usize, Error>> {
+        match self {
+            End::Memory(end) => channel::poll_write(&end.outgoing(), id, cx, data),
+            #[cfg(feature = "sim")]
+            End::Sim(end) => end.poll_write(id, cx, data),
+        }
+    }
+
+    pub(crate) fn poll_readable(
+        &self,
+        id: WaiterId,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        match self {
+            End::Memory(end) => channel::poll_readable(&end.incoming(), id, cx),
+            #[cfg(feature = "sim")]
+            End::Sim(end) => end.poll_readable(id, cx),
+        }
+    }
+
+    pub(crate) fn poll_writable(
+        &self,
+        id: WaiterId,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        match self {
+            End::Memory(end) => channel::poll_writable(&end.outgoing(), id, cx),
+            #[cfg(feature = "sim")]
+            End::Sim(end) => end.poll_writable(id, cx),
+        }
+    }
+
+    pub(crate) fn try_read(&self, buf: &mut [u8]) -> Result<usize, Error> {
+        match self {
+            End::Memory(end) => channel::try_with(&end.incoming(), |channel, store, woken| {
+                channel.read(store, buf, woken)
+            }),
+            #[cfg(feature = "sim")]
+            End::Sim(end) => end.try_read(buf),
+        }
+    }
+
+    pub(crate) fn try_write(&self, data: &[u8]) -> Result<usize, Error> {
+        match self {
+            End::Memory(end) => channel::try_with(&end.outgoing(), |channel, store, woken| {
+                channel.write(store, data, woken)
+            }),
+            #[cfg(feature = "sim")]
+            End::Sim(end) => end.try_write(data),
+        }
+    }
+
+    /// Reads find the end of the stream from now on.
+    pub(crate) fn stop_reading(&self) {
+        match self {
+            End::Memory(end) => end
+                .incoming()
+                .with(|channel, _| channel.stop_reading())
+                .wake(),
+            #[cfg(feature = "sim")]
+            End::Sim(end) => end.stop_reading(),
+        }
+    }
+
+    /// The peer's reads find the end of the stream after the last byte.
+    pub(crate) fn finish(&self) {
+        match self {
+            End::Memory(end) => end.outgoing().with(|channel, _| channel.finish()).wake(),
+            #[cfg(feature = "sim")]
+            End::Sim(end) => end.finish(),
+        }
+    }
+
+    pub(crate) fn forget(&self, direction: Direction, id: WaiterId) {
+        match (self, direction) {
+            (End::Memory(end), Direction::Read) => channel::forget(&end.incoming(), direction, id),
+            (End::Memory(end), Direction::Write) => {
+                channel::forget(&end.outgoing(), direction, id);
+            }
+            #[cfg(feature = "sim")]
+            (End::Sim(end), _) => end.forget(direction, id),
+        }
+    }
+
+    pub(crate) fn waits(&self, direction: Direction, id: WaiterId) -> bool {
+        match (self, direction) {
+            (End::Memory(end), Direction::Read) => channel::waits(&end.incoming(), direction, id),
+            (End::Memory(end), Direction::Write) => channel::waits(&end.outgoing(), direction, id),
+            #[cfg(feature = "sim")]
+            (End::Sim(end), _) => end.waits(direction, id),
+        }
+    }
+}

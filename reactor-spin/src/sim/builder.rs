@@ -1,0 +1,153 @@
+//! [`Builder`]: how a simulation is to be.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::Link;
+use super::nemesis::{Fault, Nemesis};
+use super::rng::nanos;
+use super::schedule::{Scheduler, Strategy};
+use super::settings::Settings;
+use super::simulation::Simulation;
+
+/// How a [`Simulation`] is to be; made by [`Simulation::builder`].
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::sim; }
+/// use polliwog::sim::{Latency, Link, Simulation};
+/// use std::time::Duration;
+///
+/// let simulation = Simulation::builder(7)
+///     .time_limit(Duration::from_secs(60))
+///     .link(Link::new(Latency::fixed(Duration::from_millis(20))).loss(0.01))
+///     .build();
+/// assert_eq!(simulation.seed(), 7);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder builds nothing by itself"]
+pub struct Builder {
+    settings: Settings,
+    strategy: Strategy,
+    nemesis: Option<Nemesis>,
+    faults: Option<Vec<Fault>>,
+}
+
+impl Builder {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            settings: Settings::new(seed),
+            strategy: Strategy::Uniform,
+            nemesis: None,
+            faults: None,
+        }
+    }
+
+    /// Sets how much virtual time a run may take; an hour, unless set. Beyond it the run fails.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.settings.time_limit = nanos(limit);
+        self
+    }
+
+    /// Sets how messages fare on all links that are not set otherwise.
+    pub fn link(mut self, link: Link) -> Self {
+        self.settings.link = link;
+        self
+    }
+
+    /// Sets how many events of the trace are kept for the [`Report`](super::Report): the last so many, or all of
+    /// them by `usize::MAX`. None, unless set; the hash is of all in any case.
+    pub fn trace(mut self, events: usize) -> Self {
+        self.settings.trace = events;
+        self
+    }
+
+    /// Sets whether a run fails when the program of a host comes to its end by an error or a panic. It does,
+    /// unless set; otherwise the host is just down from then on, and the report tells.
+    pub fn host_failures_end(mut self, end: bool) -> Self {
+        self.settings.host_failure_ends = end;
+        self
+    }
+
+    /// Sets how many tasks each host can have at a time ([`DEFAULT_MAX_TASKS`](crate::DEFAULT_MAX_TASKS)).
+    pub fn max_tasks(mut self, max_tasks: usize) -> Self {
+        self.settings.max_tasks = max_tasks.max(1);
+        self
+    }
+
+    /// Sets how many bytes a connection holds in each direction, those on their way included; then writes wait.
+    /// 64 KiB, unless set; at least one.
+    pub fn tcp_window(mut self, bytes: usize) -> Self {
+        self.settings.window = bytes.max(1);
+        self
+    }
+
+    /// Sets after how long a connect without an answer fails; 127 seconds, unless set, which is what Linux takes.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets after how long a connection fails whose segments do not arrive; 924 seconds, unless set, which is what
+    /// Linux takes.
+    pub fn tcp_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.tcp_timeout = timeout;
+        self
+    }
+
+    /// Sets for how long the port of a connection is not used again if its host closed first (TIME-WAIT); a
+    /// minute, unless set.
+    pub fn time_wait(mut self, time: Duration) -> Self {
+        self.settings.time_wait = time;
+        self
+    }
+
+    /// Sets how many ports each host has to give away, from 32 768 upwards; 28 232, unless set, as on Linux; at
+    /// least one.
+    pub fn ephemeral_ports(mut self, count: u16) -> Self {
+        self.settings.ephemeral = count.clamp(1, u16::MAX - super::tcp::FIRST_EPHEMERAL);
+        self
+    }
+
+    /// Sets the size of the largest datagram; 65 507 bytes, unless set.
+    pub fn max_datagram(mut self, bytes: usize) -> Self {
+        self.settings.max_datagram = bytes;
+        self
+    }
+
+    /// Sets how many bytes of datagrams wait at a socket before further ones are lost; 256 KiB, unless set.
+    pub fn datagram_buffer(mut self, bytes: usize) -> Self {
+        self.settings.datagram_buffer = bytes;
+        self
+    }
+
+    /// Sets how many turns all hosts together may take while no time passes; a million, unless set. Beyond it the
+    /// run fails as a livelock.
+    pub fn turns_limit(mut self, turns: u64) -> Self {
+        self.settings.turns_limit = turns;
+        self
+    }
+
+    /// Sets how the order of events is chosen.
+    pub fn strategy(mut self, strategy: Strategy) -> Self {
+        self.strategy = strategy;
+        self
+    }
+
+    /// Sets who causes faults: a schedule of them that belongs to the seed.
+    pub fn nemesis(mut self, nemesis: Nemesis) -> Self {
+        self.nemesis = Some(nemesis);
+        self
+    }
+
+    /// Sets the faults themselves, in the place of those that a [`nemesis`](Self::nemesis) would choose.
+    pub fn faults(mut self, faults: Vec<Fault>) -> Self {
+        self.faults = Some(faults);
+        self
+    }
+
+    /// Makes the simulation; hosts are added next.
+    pub fn build(self) -> Simulation {
+        let scheduler = Scheduler::new(self.settings.seed, self.strategy);
+        Simulation::of(self.settings, scheduler, self.nemesis, self.faults)
+    }
+}

@@ -1,0 +1,188 @@
+//! [`HostClock`]: a host's clock, which may go wrong, and [`HostReactor`], which shows it to the host's executor.
+
+use alloc::rc::Rc;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cell::Cell;
+use core::convert::Infallible;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::task::Waker;
+use std::sync::{Mutex, PoisonError};
+use std::task::Wake;
+use std::thread::{self, ThreadId};
+
+use polliwog_core::{Deadline, Instant, Reactor};
+
+/// A million: parts of drift.
+const MILLION: u128 = 1_000_000;
+
+/// A host's clock: the simulation's time, at a rate of its own. Nanoseconds.
+#[derive(Debug)]
+pub(crate) struct HostClock {
+    now: Rc<Cell<u64>>,
+    /// An instant of the simulation and what the clock showed then.
+    since: Cell<(u64, u64)>,
+    /// How many millionths it goes too fast.
+    ppm: Cell<i32>,
+    /// What the wall clock shows beyond that; jumps change it.
+    pub(crate) wall: Cell<i64>,
+}
+
+impl HostClock {
+    pub(crate) fn new(now: Rc<Cell<u64>>) -> Self {
+        Self {
+            now,
+            since: Cell::new((0, 0)),
+            ppm: Cell::new(0),
+            wall: Cell::new(0),
+        }
+    }
+
+    fn rate(&self) -> u128 {
+        // `set_ppm` keeps it positive.
+        (MILLION as i128 + i128::from(self.ppm.get())) as u128
+    }
+
+    /// What the clock shows.
+    pub(crate) fn local(&self) -> u64 {
+        let (base, shown) = self.since.get();
+        let passed = u128::from(self.now.get() - base) * self.rate() / MILLION;
+        shown.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX))
+    }
+
+    /// The first instant of the simulation at which the clock shows `local`.
+    pub(crate) fn global(&self, local: u64) -> u64 {
+        let (base, shown) = self.since.get();
+        let left = u128::from(local.saturating_sub(shown)) * MILLION;
+        let left = u64::try_from(left.div_ceil(self.rate())).unwrap_or(u64::MAX);
+        base.saturating_add(left)
+    }
+
+    /// Lets the clock go so many millionths too fast from now on; too slow, if negative.
+    pub(crate) fn set_ppm(&self, ppm: i32) {
+        self.since.set((self.now.get(), self.local()));
+        self.ppm.set(ppm.clamp(-900_000, 9_000_000));
+    }
+}
+
+/// Hosts that somebody has woken, since the simulation looked last.
+#[derive(Debug)]
+pub(crate) struct Woken {
+    thread: ThreadId,
+    hosts: Mutex<Vec<u32>>,
+    /// The host that another thread has woken, plus one.
+    foreign: Mutex<Option<u32>>,
+}
+
+impl Woken {
+    pub(crate) fn new() -> Self {
+        Self {
+            thread: thread::current().id(),
+            hosts: Mutex::default(),
+            foreign: Mutex::default(),
+        }
+    }
+
+    /// Moves the hosts that were woken into `into`.
+    pub(crate) fn drain(&self, into: &mut Vec<u32>) {
+        into.append(&mut self.hosts.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// A host that was woken by another thread than the simulation's.
+    pub(crate) fn foreign(&self) -> Option<u32> {
+        *self.foreign.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake(&self, host: u32) {
+        if thread::current().id() != self.thread {
+            *self.foreign.lock().unwrap_or_else(PoisonError::into_inner) = Some(host);
+        }
+        self.hosts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(host);
+    }
+}
+
+/// The unparker of a host's executor.
+pub(crate) struct HostWaker {
+    woken: Arc<Woken>,
+    host: u32,
+    /// Set while it is in the list, so that it is there once.
+    listed: AtomicBool,
+}
+
+impl HostWaker {
+    pub(crate) fn new(woken: Arc<Woken>, host: u32) -> Arc<Self> {
+        Arc::new(Self {
+            woken,
+            host,
+            listed: AtomicBool::new(false),
+        })
+    }
+
+    /// To be told when the host has been taken out of the list.
+    pub(crate) fn unlist(&self) {
+        self.listed.store(false, Ordering::Release);
+    }
+}
+
+impl Wake for HostWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.listed.swap(true, Ordering::AcqRel) {
+            self.woken.wake(self.host);
+        }
+    }
+}
+
+/// The reactor of a host's executor. It never waits: the simulation does that for all hosts.
+#[derive(Debug)]
+pub(crate) struct HostReactor {
+    pub(crate) clock: Rc<HostClock>,
+    pub(crate) waker: Waker,
+}
+
+impl Reactor for HostReactor {
+    type Error = Infallible;
+
+    fn now(&self) -> Instant {
+        Instant::from_nanos(self.clock.local())
+    }
+
+    fn park(&self, _: Deadline) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn unparker(&self) -> Waker {
+        self.waker.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_and_back() {
+        let now = Rc::new(Cell::new(0));
+        let clock = HostClock::new(now.clone());
+        for ppm in [0, 1, -1, 500, -500, 333_333, -900_000] {
+            clock.set_ppm(ppm);
+            for step in [0, 1, 2, 999, 1_000_001, 3_600_000_000_000] {
+                let local = clock.local() + step;
+                let global = clock.global(local);
+                now.set(global.max(now.get()));
+                assert!(clock.local() >= local, "{ppm} {step}");
+                if global > 0 && global == now.get() && step > 0 {
+                    now.set(global - 1);
+                    assert!(clock.local() < local, "{ppm} {step}: not the first");
+                    now.set(global);
+                }
+            }
+        }
+    }
+}

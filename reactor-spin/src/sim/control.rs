@@ -1,0 +1,345 @@
+//! [`Control`]: faults, by hand, while a simulation runs.
+
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::IpAddr;
+use core::time::Duration;
+
+use super::link::Link;
+use super::packet::{InFlight, Packet};
+use super::rng::nanos;
+use super::trace::What;
+use super::world::{Happening, HostId, State, World};
+
+/// What is to be done once no host is running.
+#[derive(Clone, Debug)]
+pub(crate) enum Command {
+    Crash(HostId),
+    Kill(HostId),
+    Start(HostId),
+    Pause(HostId),
+    Resume(HostId),
+    /// A fault of the nemesis with this number begins or ends.
+    Nemesis(usize, bool),
+}
+
+/// The faults of a simulation, to be caused by hand while it runs: by the program of a client
+/// ([`control`](super::control)) or around the run ([`Simulation::control`](super::Simulation::control)).
+///
+/// Hosts are named by their names; a `*` at the end stands for any ending, so `"node-*"` is all nodes and `"*"`
+/// is everybody.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+/// use polliwog::net::TcpStream;
+/// use polliwog::sim::{self, Simulation};
+/// use polliwog::time::{sleep, timeout};
+/// use std::time::Duration;
+///
+/// let mut simulation = Simulation::new(7);
+/// # use polliwog::net::TcpListener;
+/// simulation.host("server", || async {
+///     let listener = TcpListener::bind("0.0.0.0:80").await.unwrap();
+///     loop {
+///         let _ = listener.accept().await;
+///     }
+/// });
+/// simulation.client("client", async {
+///     sim::control().partition("client", "server");
+///     let connecting = TcpStream::connect("server:80");
+///     assert!(timeout(Duration::from_secs(1), connecting).await.is_err());
+///     sim::control().repair("client", "server");
+///     assert!(TcpStream::connect("server:80").await.is_ok());
+/// });
+/// simulation.run().unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Control {
+    pub(crate) world: Rc<World>,
+}
+
+impl Control {
+    /// The hosts that a pattern stands for.
+    fn hosts(&self, pattern: &str) -> Vec<HostId> {
+        let found = self.world.with(|state| state.matching(pattern));
+        assert!(!found.is_empty(), "no host has the name {pattern}");
+        found
+    }
+
+    fn command(&self, hosts: &str, command: impl Fn(HostId) -> Command) {
+        for host in self.hosts(hosts) {
+            self.world
+                .with(|state| state.commands.push_back(command(host)));
+        }
+    }
+
+    /// Takes the power from hosts: their tasks are dropped, at whatever await they are, nothing is sent any
+    /// more, and of their files remains what was safe. Connections are not closed; the peers find out by
+    /// silence, or when the host is there again and knows nothing of them.
+    ///
+    /// It happens as soon as the task that calls this is polled no longer, before anything else runs.
+    ///
+    /// # Panics
+    ///
+    /// If no host has such a name; so do all functions here.
+    pub fn crash(&self, hosts: &str) {
+        self.command(hosts, Command::Crash);
+    }
+
+    /// Kills the processes of hosts: their tasks are dropped, but their system goes on, closes the connections
+    /// and keeps all that was written to files.
+    pub fn kill(&self, hosts: &str) {
+        self.command(hosts, Command::Kill);
+    }
+
+    /// Starts the programs of hosts again that have crashed, were killed or have ended. Those that run crash
+    /// first. A client's program cannot be started again.
+    pub fn restart(&self, hosts: &str) {
+        self.command(hosts, Command::Start);
+    }
+
+    /// Stops the processes of hosts for now; their systems go on.
+    pub fn pause(&self, hosts: &str) {
+        self.command(hosts, Command::Pause);
+    }
+
+    /// Lets paused hosts go on.
+    pub fn resume(&self, hosts: &str) {
+        self.command(hosts, Command::Resume);
+    }
+
+    fn pairs(&self, from: &str, to: &str) -> Vec<(HostId, HostId)> {
+        let (from, to) = (self.hosts(from), self.hosts(to));
+        let each = |from| to.iter().map(move |to| (from, *to));
+        from.iter()
+            .flat_map(|from| each(*from))
+            .filter(|(from, to)| from != to)
+            .collect()
+    }
+
+    fn fault(&self, text: String) {
+        self.world
+            .with(|state| state.record_text(None, text, What::Fault));
+    }
+
+    /// Lets nothing pass between these hosts, in either direction, from now on. What is on its way is lost, too.
+    pub fn partition(&self, some: &str, others: &str) {
+        self.fault(format!("partition between {some} and {others}"));
+        let pairs = self
+            .pairs(some, others)
+            .into_iter()
+            .chain(self.pairs(others, some));
+        let pairs: Vec<_> = pairs.collect();
+        self.world.with(|state| state.links.cut.extend(pairs));
+    }
+
+    /// Lets nothing pass from these hosts to those.
+    pub fn partition_one_way(&self, from: &str, to: &str) {
+        self.fault(format!("partition from {from} to {to}"));
+        let pairs = self.pairs(from, to);
+        self.world.with(|state| state.links.cut.extend(pairs));
+    }
+
+    /// Ends partitions between these hosts.
+    pub fn repair(&self, some: &str, others: &str) {
+        self.fault(format!("no partition between {some} and {others}"));
+        let pairs: Vec<_> = self
+            .pairs(some, others)
+            .into_iter()
+            .chain(self.pairs(others, some))
+            .collect();
+        self.world.with(|state| {
+            for pair in pairs {
+                state.links.cut.remove(&pair);
+            }
+        });
+    }
+
+    /// Cuts hosts off from all others.
+    pub fn isolate(&self, hosts: &str) {
+        self.partition(hosts, "*");
+    }
+
+    /// Ends all partitions.
+    pub fn repair_all(&self) {
+        self.fault("no partition any more".into());
+        self.world.with(|state| state.links.cut.clear());
+    }
+
+    /// Holds what goes from these hosts to those, until it is released.
+    pub fn hold(&self, from: &str, to: &str) {
+        self.fault(format!("messages from {from} to {to} are held"));
+        let pairs = self.pairs(from, to);
+        self.world.with(|state| {
+            for pair in pairs {
+                state.links.held.entry(pair).or_default();
+            }
+        });
+    }
+
+    /// Sends on, in their order, what was held from these hosts to those.
+    pub fn release(&self, from: &str, to: &str) {
+        self.fault(format!("messages from {from} to {to} are released"));
+        let pairs = self.pairs(from, to);
+        self.world.with(|state| {
+            for pair in pairs {
+                for packet in state.links.held.remove(&pair).unwrap_or_default() {
+                    state.start(packet);
+                }
+            }
+        });
+    }
+
+    /// Sends on, of what is held from these hosts to those, only the message with this number, as in
+    /// [`in_flight`](Self::in_flight); `false` if there is none.
+    pub fn release_one(&self, message: u64) -> bool {
+        self.world.with(|state| {
+            let mut held = state.links.held.values_mut();
+            let found = held.find_map(|held| {
+                let at = held.iter().position(|packet| packet.number == message)?;
+                Some(held.remove(at))
+            });
+            let Some(packet) = found else { return false };
+            let pair = (packet.from, packet.to);
+            let held = state.links.held.remove(&pair);
+            state.start(packet);
+            state.links.held.extend(held.map(|held| (pair, held)));
+            true
+        })
+    }
+
+    /// Sets how messages fare between these hosts, in both directions, from now on.
+    pub fn set_link(&self, some: &str, others: &str, link: Link) {
+        self.set_link_one_way(some, others, link.clone());
+        self.set_link_one_way(others, some, link);
+    }
+
+    /// Sets how messages fare from these hosts to those.
+    pub fn set_link_one_way(&self, from: &str, to: &str, link: Link) {
+        self.fault(format!("from {from} to {to}: {link:?}"));
+        if from == "*" && to == "*" {
+            // One for all, whatever their number.
+            return self.world.with(|state| {
+                state.links.special.clear();
+                state.links.default = link;
+            });
+        }
+        let pairs = self.pairs(from, to);
+        self.world.with(|state| {
+            for pair in pairs {
+                state.links.special.insert(pair, link.clone());
+            }
+        });
+    }
+
+    /// Lets the clocks of hosts go wrong: by so many millionths too fast, or too slow if negative, which shows in
+    /// their timers, too.
+    pub fn set_drift(&self, hosts: &str, millionths: i32) {
+        self.fault(format!("the clock of {hosts} drifts by {millionths} ppm"));
+        for host in self.hosts(hosts) {
+            self.world
+                .with(|state| state.hosts[host as usize].clock.set_ppm(millionths));
+            self.world.woken_by_hand(host);
+        }
+    }
+
+    /// Sets the wall clocks of hosts forward. Timers do not notice: see [`system_time`](super::system_time).
+    pub fn clock_forward(&self, hosts: &str, by: Duration) {
+        self.jump(hosts, i64::try_from(nanos(by)).unwrap_or(i64::MAX));
+    }
+
+    /// Sets the wall clocks of hosts back.
+    pub fn clock_back(&self, hosts: &str, by: Duration) {
+        self.jump(hosts, -i64::try_from(nanos(by)).unwrap_or(i64::MAX));
+    }
+
+    fn jump(&self, hosts: &str, by: i64) {
+        self.fault(format!("the wall clock of {hosts} jumps by {by} ns"));
+        for host in self.hosts(hosts) {
+            self.world.with(|state| {
+                let wall = &state.hosts[host as usize].clock.wall;
+                wall.set(wall.get().saturating_add(by));
+            });
+        }
+    }
+
+    /// The address of a host, by its name.
+    pub fn addr(&self, host: &str) -> Option<IpAddr> {
+        self.world.with(|state| state.lookup(host))
+    }
+
+    /// The names of all hosts, in the order in which they were added.
+    pub fn names(&self) -> Vec<Rc<str>> {
+        self.world
+            .with(|state| state.hosts.iter().map(|host| host.name.clone()).collect())
+    }
+
+    /// Whether a host's program runs, be it paused.
+    pub fn is_up(&self, host: &str) -> bool {
+        self.hosts(host)
+            .iter()
+            .all(|host| self.world.with(|state| state.hosts[*host as usize].running))
+    }
+
+    /// The messages that are on their way, in the order in which they arrive, and at last those that are held.
+    pub fn in_flight(&self) -> Vec<InFlight> {
+        self.world.with(|state| {
+            let mut flying: Vec<(u64, &Packet)> = state.in_flight().collect();
+            flying.sort_by_key(|(at, packet)| (*at, packet.number));
+            let flying = flying
+                .into_iter()
+                .map(|(at, packet)| InFlight::of(state, packet, Some(at)));
+            let held = state.links.held.values().flatten();
+            let mut held: Vec<_> = held
+                .map(|packet| InFlight::of(state, packet, None))
+                .collect();
+            held.sort_by_key(|message| message.message);
+            flying.chain(held).collect()
+        })
+    }
+
+    /// The virtual time since the start, by no host's clock.
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.world.now.get())
+    }
+}
+
+impl World {
+    /// Lets a host be run, so that it looks at its clock again.
+    pub(crate) fn woken_by_hand(&self, host: HostId) {
+        self.with(|state| {
+            let now = state.now;
+            state.schedule(now, Happening::Look(host));
+        });
+    }
+}
+
+impl State {
+    /// The hosts that a pattern stands for, in their order.
+    pub(crate) fn matching(&self, pattern: &str) -> Vec<HostId> {
+        match pattern.strip_suffix('*') {
+            None => self.by_name.get(pattern).copied().into_iter().collect(),
+            Some(start) => {
+                let mut found: Vec<_> = self
+                    .by_name
+                    .iter()
+                    .filter(|(name, _)| name.starts_with(start))
+                    .map(|(_, id)| *id)
+                    .collect();
+                found.sort_unstable();
+                found
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control")
+            .field("elapsed", &self.elapsed())
+            .finish_non_exhaustive()
+    }
+}

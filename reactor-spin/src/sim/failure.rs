@@ -1,0 +1,166 @@
+//! How a run ends: [`Report`] and [`Failure`].
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use super::nemesis::Fault;
+use super::trace::TraceEvent;
+
+/// What there is to tell of a run that went well.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// The virtual time that has passed.
+    pub elapsed: Duration,
+    /// How many turns the hosts took, in each of which all tasks of one host that are ready are polled once.
+    pub turns: u64,
+    /// How many messages were sent, those that got lost included.
+    pub messages: u64,
+    /// A hash of all that happened. Runs with the same seed have the same one, also on another machine.
+    pub hash: u64,
+    /// What happened, as much as [`Builder::trace`](super::Builder::trace) keeps.
+    pub trace: Vec<TraceEvent>,
+    /// The hosts whose programs have failed, with the texts of their errors and panics, where that does not
+    /// end the run.
+    pub failed: Vec<(Rc<str>, String)>,
+    /// The faults that were scheduled: see [`Simulation::faults`](super::Simulation::faults).
+    pub faults: Vec<Fault>,
+}
+
+/// Why a run did not go well.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// A program came to its end with an error; this is its text.
+    Error(String),
+    /// A program's future panicked; this is the text.
+    Panic(String),
+    /// Nothing can happen any more, and clients are not done: these.
+    Stalled(Vec<Rc<str>>),
+    /// The [time limit](super::Builder::time_limit) has been reached, and clients are not done: these.
+    TimeLimit(Vec<Rc<str>>),
+    /// Tasks are ready again and again, and no virtual time passes.
+    Livelock,
+    /// Another thread has woken a task of the host.
+    ForeignThread,
+    /// The simulation itself is at its end: too many tasks, or a reactor that fails.
+    Executor(String),
+    /// The test that ran the simulation panicked or failed by itself.
+    Test(String),
+}
+
+/// How a run failed: see [`Simulation::run`](super::Simulation::run). Shows the seed.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Failure {
+    /// The seed that makes it happen again.
+    pub seed: u64,
+    /// The host that it happened on, if it is one's.
+    pub host: Option<Rc<str>>,
+    /// What happened.
+    pub reason: Reason,
+    /// The virtual time.
+    pub at: Duration,
+    /// What there is to tell of the run until then.
+    pub run: Box<Report>,
+}
+
+fn names(f: &mut fmt::Formatter<'_>, names: &[Rc<str>]) -> fmt::Result {
+    for (index, name) in names.iter().enumerate() {
+        let before = if index == 0 { "" } else { ", " };
+        write!(f, "{before}{name}")?;
+    }
+    Ok(())
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "seed {}, after {:?} of virtual time: ",
+            self.seed, self.at
+        )?;
+        let host = self.host.as_deref().unwrap_or("a host");
+        match &self.reason {
+            Reason::Error(error) => write!(f, "{host} failed: {error}"),
+            Reason::Panic(message) => write!(f, "{host} panicked: {message}"),
+            Reason::Stalled(waiting) => {
+                f.write_str("stalled: nothing is ready, no message is on its way, no timer is set; these wait: ")?;
+                names(f, waiting)
+            }
+            Reason::TimeLimit(waiting) => {
+                f.write_str("the time limit was reached; these are not done: ")?;
+                names(f, waiting)
+            }
+            Reason::Livelock => write!(
+                f,
+                "no time passes: {host} has tasks that are ready again and again without waiting for anything"
+            ),
+            Reason::ForeignThread => write!(
+                f,
+                "another thread has woken a task of {host}: a simulation is one thread, so something there uses a \
+                 real socket, file or timer, a pool of threads, or another runtime; look for what that task awaits"
+            ),
+            Reason::Executor(error) => write!(f, "{host} cannot go on: {error}"),
+            Reason::Test(message) => write!(f, "the test failed: {message}"),
+        }
+    }
+}
+
+// What `unwrap` shows.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl core::error::Error for Failure {}
+
+impl From<Failure> for std::io::Error {
+    fn from(failure: Failure) -> Self {
+        // The trace is not `Send`.
+        Self::other(alloc::format!("{failure}"))
+    }
+}
+
+/// What a host's or client's program may return: nothing, or a result whose error can be shown.
+pub trait Outcome {
+    /// The outcome, its error as a text.
+    fn into_result(self) -> Result<(), String>;
+}
+
+impl Outcome for () {
+    fn into_result(self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl<T, E: fmt::Display> Outcome for Result<T, E> {
+    fn into_result(self) -> Result<(), String> {
+        self.map(drop).map_err(|error| alloc::format!("{error}"))
+    }
+}
+
+/// A program without an end.
+impl Outcome for Never {
+    fn into_result(self) -> Result<(), String> {
+        self
+    }
+}
+
+/// What a function returns.
+#[doc(hidden)]
+pub trait Returns {
+    type Output;
+}
+
+impl<T> Returns for fn() -> T {
+    type Output = T;
+}
+
+/// The type `!`, which has no name in stable Rust.
+type Never = <fn() -> ! as Returns>::Output;

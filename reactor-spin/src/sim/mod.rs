@@ -1,0 +1,88 @@
+//! A simulation of many hosts: the programs of a distributed system in one thread, in virtual time and by one
+//! seed, with a network between them that loses, delays and parts, and hosts that crash.
+//!
+//! A [`Simulation`] has [hosts](Simulation::host), whose programs are the same as in production: they call
+//! [`net`](crate::net), [`time`](crate::time), [`spawn`](fn@crate::spawn) and find those of their host. Nothing
+//! waits for real: when no host has anything to do, time jumps to the next event.
+//!
+//! * **The same seed, the same run**, to the byte, on every machine. What is chosen by chance (latencies, losses, the
+//!   order of tasks and of hosts, [`random`]) is chosen by the seed. [`check`] finds programs that ask elsewhere.
+//! * **Faults** are caused by hand ([`Control`]) or by the seed ([`Nemesis`]): crashes and restarts, pauses,
+//!   partitions in both directions or in one, messages that are held, links that are slow or lose things, clocks
+//!   that drift and jump.
+//! * **Cheap**: memory grows with hosts, connections and messages on their way, time with messages.
+//!
+//! ```
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+//! use polliwog::net::{TcpListener, TcpStream};
+//! use polliwog::sim::{Latency, Link, Simulation};
+//! use polliwog::time::{sleep, timeout};
+//! use std::time::Duration;
+//!
+//! async fn serve() -> Result<(), polliwog::Error> {
+//!     let listener = TcpListener::bind("0.0.0.0:80").await?;
+//!     loop {
+//!         let (stream, _) = listener.accept().await?;
+//!         stream.write_all(b"frog").await?;
+//!     }
+//! }
+//!
+//! let slow = Link::new(Latency::fixed(Duration::from_millis(50)));
+//! let mut simulation = Simulation::builder(42).link(slow).build();
+//! simulation.host("server", serve);
+//! simulation.client("client", async {
+//!     let connecting = TcpStream::connect("server:80");
+//!     // A round trip takes a tenth of a second.
+//!     assert!(timeout(Duration::from_millis(99), connecting).await.is_err());
+//!     assert!(TcpStream::connect("server:80").await.is_ok());
+//! });
+//! simulation.run().unwrap();
+//! ```
+//!
+//! # What is simulated
+//!
+//! * **TCP**: a stream stays a stream. What is lost is sent again, each time after a longer while, as a real stack
+//!   does; so after a partition it takes until the next attempt for a connection to go on, and one that is silent for
+//!   too long fails. A port without a listener refuses, a full backlog lets connects wait, a host that has crashed is
+//!   silent, and one that is back resets what it does not know.
+//! * **UDP** (`net::UdpSocket`): datagrams are lost, doubled, and come out of order.
+//! * **Names**: each host's name is known to all.
+//! * **Clocks**: each host has its own, for timers and [`system_time`]; they are exact until somebody lets them
+//!   [drift](Control::set_drift) or [jump](Control::clock_forward).
+//! * **CPU time**: none. Tasks run in no time, so a program that only computes lets no time pass.
+//!
+//! Tasks of one host that wake one another run in an order that the seed permutes, and so do the hosts.
+
+mod ambient;
+mod builder;
+mod check;
+mod clock;
+mod control;
+mod failure;
+mod link;
+mod nemesis;
+mod net;
+mod packet;
+mod rng;
+mod runner;
+mod schedule;
+mod settings;
+mod simulation;
+mod slab;
+mod tcp;
+mod trace;
+mod udp;
+mod world;
+
+pub use ambient::{control, host_name, is_simulated, note, random, system_time};
+pub use builder::Builder;
+pub use check::check;
+pub use control::Control;
+pub use failure::{Failure, Outcome, Reason, Report};
+pub use link::{Latency, Link};
+pub use nemesis::{Fault, FaultKind, Nemesis, NoFault};
+pub(crate) use net::{Net, SimEnd, SimListener, SimSocket};
+pub use packet::InFlight;
+pub use schedule::Strategy;
+pub use simulation::Simulation;
+pub use trace::{Difference, TraceEvent, What};

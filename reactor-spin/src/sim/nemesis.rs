@@ -1,0 +1,546 @@
+//! [`Nemesis`]: who chooses faults by the seed, and [`Fault`]: one of them.
+
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
+use core::time::Duration;
+
+use super::Link;
+use super::control::{Command, Control};
+use super::rng::{Rng, nanos};
+use super::simulation::Simulation;
+use super::trace::What;
+use super::world::{Happening, State};
+
+/// A fault of a schedule: when, for how long, and what.
+///
+/// Its text is a line such as `1.5s for 300ms: partition a,b from c`, which [`FromStr`] reads again.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::sim; }
+/// use polliwog::sim::Fault;
+///
+/// let fault: Fault = "1.5s for 300ms: crash node-2".parse().unwrap();
+/// assert_eq!(fault.to_string(), "1.5s for 300ms: crash node-2");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Fault {
+    /// When it begins, in virtual time.
+    pub at: Duration,
+    /// How long it lasts.
+    pub lasts: Duration,
+    /// What it is.
+    pub kind: FaultKind,
+}
+
+/// What a [`Fault`] is. Hosts are given by their names.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// The host loses its power, and starts again in the end.
+    Crash(String),
+    /// The host's process is killed, and starts again in the end.
+    Kill(String),
+    /// The host's process stops, and goes on in the end.
+    Pause(String),
+    /// Nothing passes between these hosts and those.
+    Partition(Vec<String>, Vec<String>),
+    /// Nothing passes from these hosts to those.
+    OneWay(Vec<String>, Vec<String>),
+    /// Of all messages so many of a thousand get lost.
+    Loss(u32),
+    /// All messages take so many times as long.
+    Slow(u32),
+    /// The host's clock drifts by so many millionths.
+    Drift(String, i32),
+    /// The host's wall clock jumps by so many milliseconds, and back in the end.
+    Jump(String, i64),
+}
+
+impl Fault {
+    /// A fault from `at` on.
+    pub fn new(at: Duration, lasts: Duration, kind: FaultKind) -> Self {
+        Self { at, lasts, kind }
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FaultKind::Crash(host) => write!(f, "crash {host}"),
+            FaultKind::Kill(host) => write!(f, "kill {host}"),
+            FaultKind::Pause(host) => write!(f, "pause {host}"),
+            FaultKind::Partition(some, others) => {
+                write!(f, "partition {} from {}", some.join(","), others.join(","))
+            }
+            FaultKind::OneWay(from, to) => {
+                write!(f, "oneway {} to {}", from.join(","), to.join(","))
+            }
+            FaultKind::Loss(thousandths) => write!(f, "loss {thousandths}"),
+            FaultKind::Slow(times) => write!(f, "slow {times}"),
+            FaultKind::Drift(host, ppm) => write!(f, "drift {host} {ppm}"),
+            FaultKind::Jump(host, millis) => write!(f, "jump {host} {millis}"),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} for {:?}: {}", self.at, self.lasts, self.kind)
+    }
+}
+
+/// A text that is no [`Fault`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoFault(String);
+
+impl fmt::Display for NoFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "not a fault such as `1.5s for 300ms: crash node-2`: {}",
+            self.0
+        )
+    }
+}
+
+impl core::error::Error for NoFault {}
+
+/// Reads what `Debug` shows of a duration.
+fn duration(text: &str) -> Option<Duration> {
+    let units = [
+        ("ns", 1_u64),
+        ("µs", 1_000),
+        ("ms", 1_000_000),
+        ("s", 1_000_000_000),
+    ];
+    let (number, unit) = units
+        .iter()
+        .find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)))?;
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    let mut nanos = whole.parse::<u64>().ok()?.checked_mul(unit)?;
+    let mut digit = unit;
+    for byte in part.bytes() {
+        digit /= 10;
+        nanos =
+            nanos.checked_add(u64::from(byte.is_ascii_digit().then(|| byte - b'0')?) * digit)?;
+    }
+    Some(Duration::from_nanos(nanos))
+}
+
+fn fault(text: &str) -> Option<Fault> {
+    let (times, what) = text.split_once(": ")?;
+    let (at, lasts) = times.split_once(" for ")?;
+    let words: Vec<&str> = what.split(' ').collect();
+    let list = |names: &str| names.split(',').map(ToString::to_string).collect();
+    let kind = match *words.as_slice() {
+        ["crash", host] => FaultKind::Crash(host.into()),
+        ["kill", host] => FaultKind::Kill(host.into()),
+        ["pause", host] => FaultKind::Pause(host.into()),
+        ["partition", some, "from", others] => FaultKind::Partition(list(some), list(others)),
+        ["oneway", from, "to", to] => FaultKind::OneWay(list(from), list(to)),
+        ["loss", thousandths] => FaultKind::Loss(thousandths.parse().ok()?),
+        ["slow", times] => FaultKind::Slow(times.parse().ok()?),
+        ["drift", host, ppm] => FaultKind::Drift(host.into(), ppm.parse().ok()?),
+        ["jump", host, millis] => FaultKind::Jump(host.into(), millis.parse().ok()?),
+        _ => return None,
+    };
+    Some(Fault {
+        at: duration(at)?,
+        lasts: duration(lasts)?,
+        kind,
+    })
+}
+
+impl FromStr for Fault {
+    type Err = NoFault;
+
+    fn from_str(text: &str) -> Result<Self, NoFault> {
+        fault(text.trim()).ok_or_else(|| NoFault(text.into()))
+    }
+}
+
+/// Who causes faults: how many, of which kinds, when and to whom. The seed chooses among these; so each seed has a
+/// schedule of its own.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::sim; }
+/// use polliwog::sim::{Nemesis, Simulation};
+/// use std::time::Duration;
+///
+/// let nemesis = Nemesis::new("node-*")
+///     .faults(0, 5)
+///     .within(Duration::from_secs(20))
+///     .crashes()
+///     .partitions();
+/// let simulation = Simulation::builder(1).nemesis(nemesis).build();
+/// # drop(simulation);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Nemesis {
+    hosts: String,
+    count: (u64, u64),
+    within: Duration,
+    lasts: (Duration, Duration),
+    kinds: Vec<Kind>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Crash,
+    Kill,
+    Pause,
+    Partition,
+    OneWay,
+    Loss,
+    Slow,
+    Drift(i32),
+    Jump(Duration),
+}
+
+impl Nemesis {
+    /// One for these hosts (a name, or a pattern with a `*` at its end), which does nothing yet.
+    pub fn new(hosts: &str) -> Self {
+        Self {
+            hosts: hosts.into(),
+            count: (0, 4),
+            within: Duration::from_secs(30),
+            lasts: (Duration::from_millis(10), Duration::from_secs(5)),
+            kinds: Vec::new(),
+        }
+    }
+
+    /// Sets how many faults there are in a run; none to four, unless set.
+    pub fn faults(mut self, min: u64, max: u64) -> Self {
+        self.count = (min, max.max(min));
+        self
+    }
+
+    /// Sets in which time from the start faults begin; half a minute, unless set.
+    pub fn within(mut self, time: Duration) -> Self {
+        self.within = time;
+        self
+    }
+
+    /// Sets how long a fault lasts; ten milliseconds to five seconds, unless set.
+    pub fn lasting(mut self, min: Duration, max: Duration) -> Self {
+        self.lasts = (min, max.max(min));
+        self
+    }
+
+    fn with(mut self, kind: Kind) -> Self {
+        self.kinds.push(kind);
+        self
+    }
+
+    /// Hosts lose their power and come back.
+    pub fn crashes(self) -> Self {
+        self.with(Kind::Crash)
+    }
+
+    /// Processes are killed and start again.
+    pub fn kills(self) -> Self {
+        self.with(Kind::Kill)
+    }
+
+    /// Processes stop for a while.
+    pub fn pauses(self) -> Self {
+        self.with(Kind::Pause)
+    }
+
+    /// The hosts are parted into two groups.
+    pub fn partitions(self) -> Self {
+        self.with(Kind::Partition)
+    }
+
+    /// One host does not reach some others, which reach it.
+    pub fn one_way_partitions(self) -> Self {
+        self.with(Kind::OneWay)
+    }
+
+    /// Messages get lost.
+    pub fn losses(self) -> Self {
+        self.with(Kind::Loss)
+    }
+
+    /// The network is slow.
+    pub fn slowness(self) -> Self {
+        self.with(Kind::Slow)
+    }
+
+    /// Clocks go wrong, by up to so many millionths in either direction.
+    pub fn drifts(self, millionths: u32) -> Self {
+        self.with(Kind::Drift(i32::try_from(millionths).unwrap_or(i32::MAX)))
+    }
+
+    /// Wall clocks jump, by up to so much in either direction.
+    pub fn clock_jumps(self, by: Duration) -> Self {
+        self.with(Kind::Jump(by))
+    }
+
+    /// The schedule that belongs to a seed.
+    pub(crate) fn choose(&self, seed: u64, names: &[Rc<str>]) -> Vec<Fault> {
+        let is_ours = |name: &&Rc<str>| match self.hosts.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => ***name == *self.hosts,
+        };
+        let hosts: Vec<String> = names
+            .iter()
+            .filter(is_ours)
+            .map(|name| name.to_string())
+            .collect();
+        if hosts.is_empty() || self.kinds.is_empty() {
+            return Vec::new();
+        }
+        let mut chance = Rng::new(seed, 5);
+        let count = chance.between(self.count.0, self.count.1);
+        let mut faults: Vec<Fault> = (0..count)
+            .map(|_| self.fault(&mut chance, &hosts))
+            .collect();
+        faults.sort_by_key(|fault| fault.at);
+        faults
+    }
+
+    fn fault(&self, chance: &mut Rng, hosts: &[String]) -> Fault {
+        // Texts of whole milliseconds are easier to read.
+        let millis = |duration: Duration| Duration::from_millis(nanos(duration) / 1_000_000);
+        let at = millis(chance.duration(Duration::ZERO, self.within));
+        let lasts =
+            millis(chance.duration(self.lasts.0, self.lasts.1)).max(Duration::from_millis(1));
+        let host = hosts[chance.below(hosts.len() as u64) as usize].clone();
+        let either = |chance: &mut Rng, most: u64| {
+            let far = chance.between(1, most.max(1)) as i64;
+            if chance.chance(0.5) { far } else { -far }
+        };
+        let kind = match self.kinds[chance.below(self.kinds.len() as u64) as usize] {
+            Kind::Crash => FaultKind::Crash(host),
+            Kind::Kill => FaultKind::Kill(host),
+            Kind::Pause => FaultKind::Pause(host),
+            Kind::Partition => {
+                let (mut some, mut others): (Vec<_>, Vec<_>) =
+                    hosts.iter().cloned().partition(|_| chance.chance(0.5));
+                if some.is_empty() || others.is_empty() {
+                    some = [host.clone()].into();
+                    others = hosts
+                        .iter()
+                        .filter(|other| **other != host)
+                        .cloned()
+                        .collect();
+                }
+                if others.is_empty() {
+                    others.push(host);
+                }
+                FaultKind::Partition(some, others)
+            }
+            Kind::OneWay => {
+                let mut to: Vec<_> = hosts
+                    .iter()
+                    .filter(|other| **other != host && chance.chance(0.5))
+                    .cloned()
+                    .collect();
+                if to.is_empty() {
+                    to.push(hosts[chance.below(hosts.len() as u64) as usize].clone());
+                }
+                if chance.chance(0.5) {
+                    FaultKind::OneWay([host].into(), to)
+                } else {
+                    FaultKind::OneWay(to, [host].into())
+                }
+            }
+            Kind::Loss => FaultKind::Loss(chance.between(10, 500) as u32),
+            Kind::Slow => FaultKind::Slow(chance.between(2, 200) as u32),
+            Kind::Drift(ppm) => {
+                FaultKind::Drift(host, either(chance, ppm.unsigned_abs().into()) as i32)
+            }
+            Kind::Jump(by) => FaultKind::Jump(host, either(chance, nanos(by) / 1_000_000)),
+        };
+        Fault { at, lasts, kind }
+    }
+}
+
+impl State {
+    /// Lets the faults with these numbers begin and end at their times.
+    pub(crate) fn schedule_fault(&mut self, number: usize, fault: &Fault) {
+        let at = nanos(fault.at);
+        self.schedule(at, Happening::Command(Command::Nemesis(number, true)));
+        let until = at.saturating_add(nanos(fault.lasts));
+        self.schedule(until, Happening::Command(Command::Nemesis(number, false)));
+    }
+}
+
+/// How the network is for all faults together that last now.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Weather {
+    /// Thousandths that get lost.
+    pub(crate) loss: Vec<u32>,
+    /// Factors of slowness.
+    pub(crate) slow: Vec<u32>,
+    /// Partitions, each as often as faults ask for it.
+    pub(crate) cut: Vec<(u32, u32)>,
+}
+
+impl Weather {
+    /// A link in this weather.
+    pub(crate) fn on(&self, link: &Link) -> Link {
+        let mut link = link.clone();
+        for loss in &self.loss {
+            link.loss = 1.0 - (1.0 - link.loss) * (1.0 - f64::from(*loss) / 1000.0);
+        }
+        link
+    }
+
+    pub(crate) fn slowness(&self) -> u64 {
+        self.slow
+            .iter()
+            .fold(1, |all, slow| all.saturating_mul(u64::from(*slow)))
+    }
+}
+
+impl Simulation {
+    /// A fault begins or ends.
+    pub(crate) fn nemesis_does(&mut self, number: usize, begins: bool) {
+        let Some(fault) = self.faults().get(number).cloned() else {
+            return;
+        };
+        let control = self.control();
+        let word = if begins { "begins" } else { "ends" };
+        let text = format!("{word}: {}", fault.kind);
+        control
+            .world
+            .with(|state| state.record_text(None, text, What::Fault));
+        control.carry_out(&fault.kind, begins);
+    }
+}
+
+impl Control {
+    /// Hosts that are not there are none of a fault's business: schedules come from files.
+    fn carry_out(&self, kind: &FaultKind, begins: bool) {
+        let id = |name: &String| {
+            self.world
+                .with(|state| state.by_name.get(name.as_str()).copied())
+        };
+        let push = |name: &String, command: fn(u32) -> Command| {
+            if let Some(id) = id(name) {
+                self.world
+                    .with(|state| state.commands.push_back(command(id)));
+            }
+        };
+        let cut = |from: &[String], to: &[String]| {
+            for from in from.iter().filter_map(id) {
+                for to in to.iter().filter_map(id) {
+                    self.world
+                        .with(|state| state.weather.change(begins, (from, to)));
+                }
+            }
+        };
+        match kind {
+            FaultKind::Crash(host) => push(
+                host,
+                if begins {
+                    Command::Crash
+                } else {
+                    Command::Start
+                },
+            ),
+            FaultKind::Kill(host) => push(
+                host,
+                if begins {
+                    Command::Kill
+                } else {
+                    Command::Start
+                },
+            ),
+            FaultKind::Pause(host) => push(
+                host,
+                if begins {
+                    Command::Pause
+                } else {
+                    Command::Resume
+                },
+            ),
+            FaultKind::Partition(some, others) => {
+                cut(some, others);
+                cut(others, some);
+            }
+            FaultKind::OneWay(from, to) => cut(from, to),
+            FaultKind::Loss(loss) => self
+                .world
+                .with(|state| toggle(&mut state.weather.loss, begins, *loss)),
+            FaultKind::Slow(slow) => self
+                .world
+                .with(|state| toggle(&mut state.weather.slow, begins, *slow)),
+            FaultKind::Drift(host, ppm) => {
+                if id(host).is_some() {
+                    self.set_drift(host, if begins { *ppm } else { 0 });
+                }
+            }
+            FaultKind::Jump(host, millis) => {
+                let by = Duration::from_millis(millis.unsigned_abs());
+                match id(host) {
+                    Some(_) if (*millis > 0) == begins => self.clock_forward(host, by),
+                    Some(_) => self.clock_back(host, by),
+                    None => {}
+                }
+            }
+        }
+    }
+}
+
+fn toggle<T: PartialEq>(all: &mut Vec<T>, begins: bool, one: T) {
+    if begins {
+        all.push(one);
+    } else if let Some(at) = all.iter().position(|other| *other == one) {
+        all.swap_remove(at);
+    }
+}
+
+impl Weather {
+    fn change(&mut self, begins: bool, pair: (u32, u32)) {
+        if pair.0 != pair.1 {
+            toggle(&mut self.cut, begins, pair);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_read_again() {
+        let nemesis = Nemesis::new("n*")
+            .faults(20, 20)
+            .crashes()
+            .kills()
+            .pauses()
+            .partitions()
+            .one_way_partitions()
+            .losses()
+            .slowness()
+            .drifts(500)
+            .clock_jumps(Duration::from_secs(3));
+        let names: Vec<Rc<str>> = ["n1", "n2", "other", "n3"].map(Rc::from).into();
+        for seed in 0..100 {
+            let faults = nemesis.choose(seed, &names);
+            assert_eq!(faults.len(), 20);
+            for fault in faults {
+                let text = fault.to_string();
+                assert_eq!(text.parse(), Ok(fault), "{text}");
+                assert!(!text.contains("other"), "{text}");
+            }
+        }
+        for bad in [
+            "",
+            "1s for 1s: sing",
+            "1 for 1s: crash n1",
+            "1s for 1.xs: crash n1",
+            "1s: crash n1",
+        ] {
+            assert!(bad.parse::<Fault>().is_err(), "{bad}");
+        }
+    }
+}

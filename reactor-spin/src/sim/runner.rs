@@ -1,0 +1,196 @@
+//! [`Runner`]: a host's program and the executor that runs it.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+
+use polliwog_core::task::JoinHandle;
+use polliwog_core::{Deadline, Executor, JoinError};
+
+use super::clock::{HostReactor, HostWaker};
+use super::net::Net;
+use super::world::{HostId, World};
+use super::{Reason, tcp, udp};
+use crate::net::Network;
+
+pub(crate) type Program = Pin<Box<dyn Future<Output = Result<(), String>>>>;
+
+/// Where a host's program comes from.
+pub(crate) enum Software {
+    Host(Box<dyn FnMut() -> Program>),
+    /// Runs once.
+    Client(Option<Program>),
+}
+
+pub(crate) struct Runner {
+    id: HostId,
+    world: Rc<World>,
+    network: Network,
+    software: Software,
+    process: Option<Process>,
+    pub(crate) waker: Arc<HostWaker>,
+    /// In the list of those that are to be run.
+    pub(crate) ready: bool,
+    pub(crate) paused: bool,
+    /// When the timer that has been set last is due, and its number.
+    pub(crate) timer: (Option<u64>, u64),
+    pub(crate) turns: u64,
+}
+
+/// What a crash ends.
+struct Process {
+    executor: Executor<HostReactor>,
+    root: JoinHandle<Result<(), String>>,
+}
+
+/// What has come of a turn.
+pub(crate) enum Turn {
+    /// The host wants to run again then; by its own clock.
+    Next(Deadline),
+    /// Its program has come to an end.
+    Ended(Result<(), Reason>),
+    Failed(Reason),
+}
+
+impl Runner {
+    pub(crate) fn new(world: &Rc<World>, id: HostId, software: Software) -> Self {
+        let net = Net {
+            world: world.clone(),
+            host: id,
+        };
+        Self {
+            id,
+            world: world.clone(),
+            network: Network::from_sim(net),
+            software,
+            process: None,
+            waker: HostWaker::new(world.woken.clone(), id),
+            ready: false,
+            paused: false,
+            timer: (None, 0),
+            turns: 0,
+        }
+    }
+
+    pub(crate) fn is_client(&self) -> bool {
+        matches!(self.software, Software::Client(_))
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// Starts the program. `false`: there is none that could be started (again).
+    pub(crate) fn start(&mut self, schedule_seed: u64) -> Result<bool, Reason> {
+        let world = &self.world;
+        let reactor = HostReactor {
+            clock: world.with(|state| state.hosts[self.id as usize].clock.clone()),
+            waker: Waker::from(self.waker.clone()),
+        };
+        let program: Program = match &mut self.software {
+            Software::Client(program) => match program.take() {
+                Some(program) => program,
+                None => return Ok(false),
+            },
+            Software::Host(_) => Box::pin(core::future::ready(Ok(()))),
+        };
+        let executor = Executor::with_capacity(world.settings.max_tasks, reactor);
+        executor.set_schedule_seed(schedule_seed | 1);
+        let entered = self.network.enter();
+        // The closure runs where its future will.
+        let program = match &mut self.software {
+            Software::Host(make) => executor.enter(make),
+            Software::Client(_) => program,
+        };
+        let root = executor.spawner().spawn(program);
+        drop(entered);
+        let root = root.map_err(|error| Reason::Executor(error.to_string()))?;
+        self.process = Some(Process { executor, root });
+        self.world.with(|state| {
+            let host = &mut state.hosts[self.id as usize];
+            host.up = true;
+            host.running = true;
+        });
+        Ok(true)
+    }
+
+    /// Polls each task that is ready once.
+    pub(crate) fn turn(&mut self) -> Turn {
+        let Some(process) = &mut self.process else {
+            return Turn::Next(Deadline::Never);
+        };
+        self.turns += 1;
+        let entered = self.network.enter();
+        let stepped = process.executor.step();
+        drop(entered);
+        let next = match stepped {
+            Ok(next) => next,
+            Err(error) => return Turn::Failed(Reason::Executor(error.to_string())),
+        };
+        if !process.root.is_finished() {
+            return Turn::Next(next);
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        match Pin::new(&mut process.root).poll(&mut cx) {
+            Poll::Pending => Turn::Next(next),
+            Poll::Ready(Ok(result)) => Turn::Ended(result.map_err(Reason::Error)),
+            Poll::Ready(Err(JoinError::Panicked(panic))) => {
+                let message = panic.message().unwrap_or_else(|| "(without a text)".into());
+                Turn::Ended(Err(Reason::Panic(message)))
+            }
+            Poll::Ready(Err(error)) => Turn::Ended(Err(Reason::Error(error.to_string()))),
+        }
+    }
+
+    /// Ends the process; the system closes what it leaves open.
+    pub(crate) fn kill(&mut self) {
+        let Some(process) = self.process.take() else {
+            return;
+        };
+        {
+            let _entered = self.network.enter();
+            drop(process);
+        }
+        self.paused = false;
+        self.world
+            .with(|state| state.hosts[self.id as usize].running = false);
+    }
+
+    /// Takes the power away: the process ends, and nobody is told.
+    pub(crate) fn crash(&mut self) {
+        let gone = self.world.with(|state| {
+            let host = &mut state.hosts[self.id as usize];
+            host.up = false;
+            host.boots += 1;
+            let ends = core::mem::take(&mut host.ends);
+            let listeners = core::mem::take(&mut host.listeners);
+            let sockets = core::mem::take(&mut host.sockets);
+            host.ports.clear();
+            let ends: alloc::vec::Vec<Option<tcp::End>> =
+                ends.into_iter().map(|key| state.ends.remove(key)).collect();
+            let listeners: alloc::vec::Vec<Option<tcp::Listener>> = listeners
+                .into_iter()
+                .map(|key| state.listeners.remove(key))
+                .collect();
+            let sockets: alloc::vec::Vec<Option<udp::Socket>> = sockets
+                .into_values()
+                .flatten()
+                .map(|key| state.sockets.remove(key))
+                .collect();
+            (ends, listeners, sockets)
+        });
+        // Only now: their wakers may be anybody's.
+        drop(gone);
+        self.kill();
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        self.crash();
+    }
+}

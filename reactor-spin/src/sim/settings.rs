@@ -1,0 +1,54 @@
+//! [`Settings`]: what a simulation's builder sets.
+
+use core::time::Duration;
+
+use super::link::Link;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) seed: u64,
+    /// Nanoseconds of virtual time until the run ends with an error.
+    pub(crate) time_limit: u64,
+    pub(crate) link: Link,
+    /// How many events of the trace are kept.
+    pub(crate) trace: usize,
+    /// How many turns all hosts together may take at one instant.
+    pub(crate) turns_limit: u64,
+    pub(crate) max_tasks: usize,
+    /// Whether the end of a host by an error or a panic is the run's end.
+    pub(crate) host_failure_ends: bool,
+    /// Bytes that a connection holds in each direction.
+    pub(crate) window: usize,
+    /// The bytes of the largest datagram.
+    pub(crate) max_datagram: usize,
+    /// Bytes of datagrams that wait at a socket.
+    pub(crate) datagram_buffer: usize,
+    /// How many ports there are that nobody has asked for by number.
+    pub(crate) ephemeral: u16,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) tcp_timeout: Duration,
+    pub(crate) time_wait: Duration,
+}
+
+impl Settings {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            time_limit: 3_600_000_000_000,
+            link: Link::default(),
+            trace: 0,
+            turns_limit: 1_000_000,
+            max_tasks: crate::DEFAULT_MAX_TASKS,
+            host_failure_ends: true,
+            window: 64 * 1024,
+            max_datagram: 65_507,
+            datagram_buffer: 256 * 1024,
+            // As on Linux.
+            ephemeral: 28_232,
+            // What Linux comes to with its six retries of a connect and fifteen of a segment.
+            connect_timeout: Duration::from_secs(127),
+            tcp_timeout: Duration::from_secs(924),
+            time_wait: Duration::from_secs(60),
+        }
+    }
+}

@@ -1,0 +1,548 @@
+//! [`Simulation`]: many hosts in one thread and in virtual time.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::future::Future;
+use core::time::Duration;
+
+use polliwog_core::Deadline;
+
+use super::builder::Builder;
+use super::control::{Command, Control};
+use super::failure::{Failure, Outcome, Reason, Report};
+use super::nemesis::{Fault, Nemesis};
+use super::runner::{Program, Runner, Software, Turn};
+use super::schedule::Scheduler;
+use super::settings::Settings;
+use super::trace::What;
+use super::world::{Happening, HostId, World};
+use crate::Error;
+
+/// Hosts with programs, a network between them, and what goes wrong: all in one thread, in virtual time and by one
+/// seed.
+///
+/// Hosts run until the programs of all clients are done. What a program calls for network, time, tasks and
+/// files it finds in its host: see the [module](super).
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+/// use polliwog::net::{TcpListener, TcpStream};
+/// use polliwog::sim::Simulation;
+///
+/// let mut simulation = Simulation::new(42);
+/// simulation.host("server", || async {
+///     let listener = TcpListener::bind("0.0.0.0:80").await?;
+///     let (stream, _) = listener.accept().await?;
+///     stream.write_all(b"frog").await
+/// });
+/// simulation.client("client", async {
+///     let stream = TcpStream::connect("server:80").await?;
+///     let mut buf = [0; 4];
+///     stream.read_exact(&mut buf).await?;
+///     assert_eq!(&buf, b"frog");
+///     Ok::<(), polliwog::Error>(())
+/// });
+/// let report = simulation.run().unwrap();
+/// assert!(report.elapsed.as_millis() < 20);
+/// ```
+pub struct Simulation {
+    world: Rc<World>,
+    runners: Vec<Runner>,
+    /// Hosts that have something to do.
+    ready: Vec<HostId>,
+    woken: Vec<HostId>,
+    scheduler: Scheduler,
+    nemesis: Option<Nemesis>,
+    /// The faults of this run, as soon as they are known.
+    faults: Option<Vec<Fault>>,
+    faults_set: bool,
+    /// Clients that are not done.
+    clients: usize,
+    /// How many hosts have been started for the first time.
+    started: usize,
+    /// Turns at the present instant.
+    turns_now: u64,
+    turns: u64,
+    failed: Vec<(Rc<str>, String)>,
+}
+
+impl Simulation {
+    /// A simulation with this seed and nothing else chosen.
+    pub fn new(seed: u64) -> Self {
+        Self::builder(seed).build()
+    }
+
+    /// Returns a builder, to choose more than the seed.
+    pub fn builder(seed: u64) -> Builder {
+        Builder::new(seed)
+    }
+
+    pub(crate) fn of(
+        settings: Settings,
+        scheduler: Scheduler,
+        nemesis: Option<Nemesis>,
+        faults: Option<Vec<Fault>>,
+    ) -> Self {
+        Self {
+            world: World::new(settings),
+            runners: Vec::new(),
+            ready: Vec::new(),
+            woken: Vec::new(),
+            scheduler,
+            nemesis,
+            faults,
+            faults_set: false,
+            clients: 0,
+            started: 0,
+            turns_now: 0,
+            turns: 0,
+            failed: Vec::new(),
+        }
+    }
+
+    /// Adds a host. Its program is what `software` returns, each time that the host starts: at the beginning, and
+    /// after a crash. Files outlive it.
+    ///
+    /// The first host has the addresses 10.0.0.1 and fd00::1, the next ones follow; and its name.
+    ///
+    /// # Panics
+    ///
+    /// If there is a host with that name.
+    pub fn host<F>(&mut self, name: &str, mut software: impl FnMut() -> F + 'static)
+    where
+        F: Future<Output: Outcome> + 'static,
+    {
+        let make = move || -> Program {
+            let program = software();
+            Box::pin(async move { program.await.into_result() })
+        };
+        self.add(name, Software::Host(Box::new(make)));
+    }
+
+    /// Adds a host whose program runs once; the run lasts until all of these are done.
+    ///
+    /// # Panics
+    ///
+    /// If there is a host with that name.
+    pub fn client<F>(&mut self, name: &str, program: F)
+    where
+        F: Future<Output: Outcome> + 'static,
+    {
+        let program: Program = Box::pin(async move { program.await.into_result() });
+        self.add(name, Software::Client(Some(program)));
+        self.clients += 1;
+    }
+
+    fn add(&mut self, name: &str, software: Software) {
+        let id = self.world.add_host(name);
+        self.runners.push(Runner::new(&self.world, id, software));
+        self.scheduler.add_host();
+    }
+
+    /// The faults that were scheduled for this run; none before it has begun.
+    pub fn faults(&self) -> &[Fault] {
+        match &self.faults {
+            Some(faults) if self.faults_set => faults,
+            _ => &[],
+        }
+    }
+
+    /// The faults, to be caused by hand.
+    pub fn control(&self) -> Control {
+        Control {
+            world: self.world.clone(),
+        }
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.world.settings.seed
+    }
+
+    /// The virtual time since the start.
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.world.now.get())
+    }
+
+    /// Runs until all clients are done. Without clients, until nothing can happen any more or the
+    /// [time limit](Builder::time_limit) is reached.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`], if a client fails or panics, if a host does (unless
+    /// [`host_failures_end`](Builder::host_failures_end) says otherwise), if nothing can happen any more, and at
+    /// the time limit.
+    pub fn run(&mut self) -> Result<Report, Failure> {
+        let limit = self.world.settings.time_limit;
+        match self.until(limit, true) {
+            Ok(()) => Ok(self.report()),
+            Err((host, reason)) => Err(self.failure(host, reason)),
+        }
+    }
+
+    /// Runs for so much virtual time, whether or not clients are done; the simulation can be run further.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), except for the time limit, and for clients that wait for what cannot happen: the
+    /// time just passes.
+    pub fn run_for(&mut self, time: Duration) -> Result<(), Failure> {
+        let until = self.world.now.get().saturating_add(super::rng::nanos(time));
+        self.until(until, false)
+            .map_err(|(host, reason)| self.failure(host, reason))
+    }
+
+    fn report(&mut self) -> Report {
+        let (messages, hash, trace) = self
+            .world
+            .with(|state| (state.messages, state.trace.hash(), state.trace.take()));
+        Report {
+            elapsed: self.elapsed(),
+            turns: self.turns,
+            messages,
+            hash,
+            trace,
+            failed: core::mem::take(&mut self.failed),
+            faults: self.faults().to_vec(),
+        }
+    }
+
+    fn failure(&mut self, host: Option<HostId>, reason: Reason) -> Failure {
+        Failure {
+            seed: self.seed(),
+            host: host.map(|host| self.name(host)),
+            reason,
+            at: self.elapsed(),
+            run: Box::new(self.report()),
+        }
+    }
+
+    fn name(&self, host: HostId) -> Rc<str> {
+        self.world
+            .with(|state| state.hosts[host as usize].name.clone())
+    }
+
+    fn record(&self, host: HostId, what: What) {
+        let text = what.to_string();
+        self.world
+            .with(|state| state.record_text(Some(host), text, |_| what));
+    }
+
+    /// Runs until `limit` or, if `to_end`, until all clients are done.
+    fn until(&mut self, limit: u64, to_end: bool) -> Result<(), (Option<HostId>, Reason)> {
+        self.start_new()?;
+        loop {
+            self.obey()?;
+            if to_end && self.clients == 0 && self.runners.iter().any(Runner::is_client) {
+                return Ok(());
+            }
+            self.collect()?;
+            if let Some(at) = self.scheduler.choose(&self.ready) {
+                let host = self.ready.swap_remove(at);
+                if let Some(behind) = self.scheduler.fell_behind() {
+                    self.slow_down(behind);
+                }
+                self.run_host(host)?;
+                continue;
+            }
+            let next = self.world.with(|state| state.next_event());
+            match next {
+                Some(at) if at <= limit => {
+                    if at > self.world.now.get() {
+                        self.turns_now = 0;
+                        self.world.advance(at);
+                    }
+                    self.happen();
+                }
+                _ if !to_end => {
+                    self.turns_now = 0;
+                    self.world.advance(limit);
+                    return Ok(());
+                }
+                _ if self.clients == 0 => return Ok(()),
+                Some(_) => return Err((None, Reason::TimeLimit(self.waiting()))),
+                None => return Err((None, Reason::Stalled(self.waiting()))),
+            }
+        }
+    }
+
+    /// The clients that are not done.
+    fn waiting(&self) -> Vec<Rc<str>> {
+        let ids = 0..self.runners.len();
+        let waiting =
+            ids.filter(|id| self.runners[*id].is_client() && self.runners[*id].is_running());
+        waiting.map(|id| self.name(id as HostId)).collect()
+    }
+
+    fn start_new(&mut self) -> Result<(), (Option<HostId>, Reason)> {
+        while self.started < self.runners.len() {
+            let id = self.started as HostId;
+            self.started += 1;
+            self.start(id)?;
+        }
+        if !core::mem::replace(&mut self.faults_set, true) {
+            let names = self.control().names();
+            let chosen = self
+                .nemesis
+                .as_ref()
+                .map(|nemesis| nemesis.choose(self.seed(), &names));
+            let faults = self.faults.take().or(chosen).unwrap_or_default();
+            self.world.with(|state| {
+                for (number, fault) in faults.iter().enumerate() {
+                    state.schedule_fault(number, fault);
+                }
+            });
+            self.faults = Some(faults);
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, id: HostId) -> Result<(), (Option<HostId>, Reason)> {
+        let seed = self.scheduler.seed();
+        match self.runners[id as usize].start(seed) {
+            Ok(false) => return Ok(()),
+            Ok(true) => {}
+            Err(reason) => return Err((Some(id), reason)),
+        }
+        self.record(id, What::Started);
+        self.make_ready(id);
+        Ok(())
+    }
+
+    fn make_ready(&mut self, id: HostId) {
+        let runner = &mut self.runners[id as usize];
+        if !runner.ready && !runner.paused && runner.is_running() {
+            runner.ready = true;
+            self.ready.push(id);
+        }
+    }
+
+    /// Takes those that were woken into the list of those to be run.
+    fn collect(&mut self) -> Result<(), (Option<HostId>, Reason)> {
+        let mut woken = core::mem::take(&mut self.woken);
+        self.world.woken.drain(&mut woken);
+        if woken.is_empty() {
+            self.woken = woken;
+            return Ok(());
+        }
+        if let Some(host) = self.world.woken.foreign() {
+            return Err((Some(host), Reason::ForeignThread));
+        }
+        for id in woken.drain(..) {
+            let runner = &mut self.runners[id as usize];
+            // A paused host is run when it goes on, whoever has woken it.
+            runner.waker.unlist();
+            self.make_ready(id);
+        }
+        self.woken = woken;
+        Ok(())
+    }
+
+    fn run_host(&mut self, id: HostId) -> Result<(), (Option<HostId>, Reason)> {
+        let runner = &mut self.runners[id as usize];
+        runner.ready = false;
+        if runner.paused || !runner.is_running() {
+            return Ok(());
+        }
+        self.turns += 1;
+        self.turns_now += 1;
+        if self.turns_now > self.world.settings.turns_limit {
+            return Err((Some(id), Reason::Livelock));
+        }
+        let turned = runner.turn();
+        let (turn, timer) = (
+            runner.turns,
+            match turned {
+                Turn::Next(Deadline::At(at)) => Some(at.as_nanos()),
+                _ => None,
+            },
+        );
+        self.world.with(|state| {
+            state.record(Some(id), &[turn, timer.unwrap_or(0)], |_| What::Ran {
+                turn,
+                timer: timer.map(Duration::from_nanos),
+            });
+        });
+        match turned {
+            Turn::Next(Deadline::Now) => self.make_ready(id),
+            Turn::Next(Deadline::Never) => {}
+            Turn::Next(Deadline::At(_)) => self.set_timer(id, timer.unwrap_or(u64::MAX)),
+            Turn::Failed(reason) => return Err((Some(id), reason)),
+            Turn::Ended(outcome) => return self.end(id, outcome),
+        }
+        Ok(())
+    }
+
+    fn slow_down(&mut self, id: HostId) {
+        self.world.with(|state| {
+            let hosts = state.hosts.len();
+            state.slowness.resize(hosts, 1);
+            state.slowness[id as usize] = super::schedule::SLOW;
+        });
+    }
+
+    fn set_timer(&mut self, id: HostId, local: u64) {
+        if local == u64::MAX {
+            return;
+        }
+        let world = &self.world;
+        let at = world.with(|state| state.hosts[id as usize].clock.global(local));
+        let timer = &mut self.runners[id as usize].timer;
+        // One that is due before is left: when it is, the host is looked at anyway.
+        if timer.0.is_none_or(|set| at < set) {
+            *timer = (Some(at), timer.1 + 1);
+            let number = timer.1;
+            world.with(|state| state.schedule(at, Happening::Timer(id, number)));
+        }
+    }
+
+    /// A program has come to its end.
+    fn end(
+        &mut self,
+        id: HostId,
+        outcome: Result<(), Reason>,
+    ) -> Result<(), (Option<HostId>, Reason)> {
+        let runner = &mut self.runners[id as usize];
+        let is_client = runner.is_client();
+        runner.kill();
+        let text = match &outcome {
+            Ok(()) => None,
+            Err(Reason::Panic(text)) => Some(format!("panic: {text}")),
+            Err(Reason::Error(text)) => Some(text.clone()),
+            Err(other) => Some(format!("{other:?}")),
+        };
+        self.record(id, What::Ended(text.clone()));
+        if is_client {
+            self.clients -= 1;
+        }
+        match (outcome, text) {
+            (Err(reason), _) if is_client || self.world.settings.host_failure_ends => {
+                Err((Some(id), reason))
+            }
+            (_, Some(text)) => {
+                let name = self.name(id);
+                self.failed.push((name, text));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The next event, whose time it is.
+    fn happen(&mut self) {
+        let Some(event) = self.world.with(|state| state.take_event()) else {
+            return;
+        };
+        let woken = match event {
+            Happening::Arrival(packet) => self.world.with(|state| state.arrive(packet)),
+            Happening::Resend(packet) => {
+                self.world.with(|state| state.start(packet));
+                return;
+            }
+            Happening::Timer(id, number) => {
+                let timer = &mut self.runners[id as usize].timer;
+                if timer.1 == number {
+                    timer.0 = None;
+                    self.make_ready(id);
+                }
+                return;
+            }
+            Happening::Look(id) => return self.make_ready(id),
+            Happening::ConnectTimeout(end) => self
+                .world
+                .with(|state| super::tcp::fail_connect(state, end, Error::TimedOut)),
+            Happening::Unreachable(end) => self
+                .world
+                .with(|state| super::tcp::fail_connect(state, end, Error::HostUnreachable)),
+            Happening::TimedOut(end) => self
+                .world
+                .with(|state| super::tcp::fail(state, end, Error::TimedOut)),
+            Happening::FreePort(host, boot, port, remote) => {
+                self.world.with(|state| {
+                    let host = &mut state.hosts[host as usize];
+                    if host.boots == boot {
+                        host.ports.remove(&(port, remote));
+                    }
+                });
+                return;
+            }
+            Happening::Command(command) => {
+                self.world.with(|state| state.commands.push_back(command));
+                return;
+            }
+        };
+        woken.wake();
+    }
+
+    /// Does what was asked for while hosts ran.
+    fn obey(&mut self) -> Result<(), (Option<HostId>, Reason)> {
+        while let Some(command) = self.world.with(|state| state.commands.pop_front()) {
+            match command {
+                Command::Crash(id) => self.stop(id, What::Crashed),
+                Command::Kill(id) => self.stop(id, What::Killed),
+                Command::Start(id) => {
+                    if self.runners[id as usize].is_running() {
+                        self.stop(id, What::Crashed);
+                    }
+                    self.start(id)?;
+                }
+                Command::Pause(id) => {
+                    let runner = &mut self.runners[id as usize];
+                    if runner.is_running() && !runner.paused {
+                        runner.paused = true;
+                        self.record(id, What::Paused);
+                    }
+                }
+                Command::Resume(id) => {
+                    let runner = &mut self.runners[id as usize];
+                    if runner.paused {
+                        runner.paused = false;
+                        self.record(id, What::Resumed);
+                        self.make_ready(id);
+                    }
+                }
+                Command::Nemesis(number, begins) => self.nemesis_does(number, begins),
+            }
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, id: HostId, how: What) {
+        let runner = &mut self.runners[id as usize];
+        let was_running = runner.is_running();
+        if matches!(how, What::Crashed) {
+            runner.crash();
+        } else {
+            runner.kill();
+        }
+        let was_client = was_running && runner.is_client();
+        if was_running {
+            self.record(id, how);
+        }
+        if was_client {
+            // Its program is gone for good: nobody waits for it.
+            self.clients -= 1;
+        }
+    }
+}
+
+impl Drop for Simulation {
+    fn drop(&mut self) {
+        // One after the other, each within its own host.
+        self.runners.clear();
+    }
+}
+
+impl fmt::Debug for Simulation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulation")
+            .field("seed", &self.seed())
+            .field("elapsed", &self.elapsed())
+            .field("hosts", &self.runners.len())
+            .finish_non_exhaustive()
+    }
+}

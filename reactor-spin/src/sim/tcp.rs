@@ -1,0 +1,587 @@
+//! TCP between simulated hosts: the ends of connections, and what segments do to them.
+//!
+//! Each end has what has arrived and was not read, and counts what it has sent and the other side has not
+//! read. A segment carries bytes and its place in the order, so what comes out of order waits at the receiver.
+//! A segment that cannot arrive is sent again, later each time; so a partition is a silence, after which the
+//! connection goes on or, when it has lasted too long, fails.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use polliwog_core::sources::{Direction, Readiness, Waiters, Wakeups};
+
+use super::packet::{Body, Packet};
+use super::rng::nanos;
+use super::slab::Key;
+use super::world::{Happening, HostId, State};
+use crate::Error;
+
+/// The first of the ports that are given away when none is asked for.
+pub(crate) const FIRST_EPHEMERAL: u16 = 32_768;
+
+/// How long it takes to find out that an address is nobody's.
+const NOBODY: u64 = 3_000_000_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Connecting,
+    Open,
+    Failed(Error),
+}
+
+/// An end of a connection.
+pub(crate) struct End {
+    host: HostId,
+    local: SocketAddr,
+    remote: SocketAddr,
+    remote_host: HostId,
+    /// The other end, as soon as it is known.
+    peer: Option<Key>,
+    phase: Phase,
+    /// How many owners it has.
+    handles: u32,
+    arrived: VecDeque<u8>,
+    /// Which segment is the next one.
+    expected: u64,
+    /// Segments that have come too early; none is the stream's end.
+    early: BTreeMap<u64, Option<Vec<u8>>>,
+    ended: bool,
+    /// Nobody wants to read any more.
+    deaf: bool,
+    /// Read since the other side was told last.
+    read: usize,
+    /// Segments sent.
+    sent: u64,
+    /// Bytes sent that the other side is not known to have read.
+    outstanding: usize,
+    finished: bool,
+    waiters: Waiters,
+}
+
+/// A listener.
+pub(crate) struct Listener {
+    pub(crate) host: HostId,
+    pub(crate) addr: SocketAddr,
+    backlog: usize,
+    queue: VecDeque<Key>,
+    pub(crate) acceptors: Waiters,
+}
+
+impl End {
+    pub(crate) fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    pub(crate) fn remote(&self) -> SocketAddr {
+        self.remote
+    }
+
+    pub(crate) fn waiters(&self) -> &Waiters {
+        &self.waiters
+    }
+
+    pub(crate) fn share(&mut self) {
+        self.handles += 1;
+    }
+
+    fn here(&self) -> (HostId, SocketAddr) {
+        (self.host, self.local)
+    }
+
+    fn there(&self) -> (HostId, SocketAddr) {
+        (self.remote_host, self.remote)
+    }
+
+    fn wake_all(&self) -> Wakeups {
+        self.waiters.take(Readiness::READABLE | Readiness::WRITABLE)
+    }
+
+    fn next_segment(&mut self) -> u64 {
+        self.sent += 1;
+        self.sent
+    }
+
+    /// Whether a read has an answer.
+    pub(crate) fn readable(&self) -> Result<(), Error> {
+        match self.phase {
+            _ if !self.arrived.is_empty() => Ok(()),
+            Phase::Failed(error) => Err(error),
+            _ if self.ended || self.deaf => Ok(()),
+            _ => Err(Error::WouldBlock),
+        }
+    }
+
+    /// Whether a write has an answer.
+    pub(crate) fn writable(&self, window: usize) -> Result<(), Error> {
+        match self.phase {
+            Phase::Connecting => Err(Error::WouldBlock),
+            _ if self.finished => Err(Error::BrokenPipe),
+            Phase::Failed(error) => Err(error),
+            Phase::Open if self.outstanding < window => Ok(()),
+            Phase::Open => Err(Error::WouldBlock),
+        }
+    }
+
+    /// Whether the connect has come to its end.
+    pub(crate) fn connected(&self) -> Result<(), Error> {
+        match self.phase {
+            Phase::Connecting => Err(Error::WouldBlock),
+            Phase::Open => Ok(()),
+            Phase::Failed(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn peek(&self, buf: &mut [u8]) -> Result<usize, Error> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        self.readable()?;
+        let (one, two) = self.arrived.as_slices();
+        let first = one.len().min(buf.len());
+        buf[..first].copy_from_slice(&one[..first]);
+        let second = two.len().min(buf.len() - first);
+        buf[first..first + second].copy_from_slice(&two[..second]);
+        Ok(first + second)
+    }
+}
+
+fn end(state: &mut State, key: Key) -> Result<&mut End, Error> {
+    state.ends.get_mut(key).ok_or(Error::NotConnected)
+}
+
+/// Takes an address for a listener.
+pub(crate) fn listen(
+    state: &mut State,
+    host: HostId,
+    mut addr: SocketAddr,
+    backlog: u32,
+) -> Result<Key, Error> {
+    if !state.is_own(host, addr.ip()) {
+        return Err(Error::AddrNotAvailable);
+    }
+    let taken = |state: &State, addr: SocketAddr| {
+        state.hosts[host as usize].listeners.iter().any(|key| {
+            state.listeners.get(*key).is_some_and(|other| {
+                other.addr.port() == addr.port()
+                    && (other.addr.ip() == addr.ip()
+                        || other.addr.ip().is_unspecified()
+                        || addr.ip().is_unspecified())
+            })
+        })
+    };
+    if addr.port() == 0 {
+        let free = (0..state.settings.ephemeral).find_map(|_| {
+            addr.set_port(next_port(state, host));
+            (!taken(state, addr)).then_some(addr)
+        });
+        addr = free.ok_or(Error::AddrNotAvailable)?;
+    } else if taken(state, addr) {
+        return Err(Error::AddrInUse);
+    }
+    let key = state.listeners.insert(Listener {
+        host,
+        addr,
+        backlog: backlog.max(1) as usize,
+        queue: VecDeque::new(),
+        acceptors: Waiters::new(),
+    });
+    state.hosts[host as usize].listeners.push(key);
+    Ok(key)
+}
+
+/// Ends a listener; the connections that nobody has accepted are reset.
+pub(crate) fn unlisten(state: &mut State, key: Key) -> Wakeups {
+    let Some(listener) = state.listeners.remove(key) else {
+        return Wakeups::default();
+    };
+    state.hosts[listener.host as usize]
+        .listeners
+        .retain(|other| *other != key);
+    for end in listener.queue {
+        // Nobody waits at what nobody has.
+        let _ = reset(state, end);
+    }
+    listener.acceptors.take(Readiness::READABLE)
+}
+
+/// Takes a connection out of a listener's queue.
+pub(crate) fn accept(state: &mut State, key: Key) -> Option<Key> {
+    let listener = state.listeners.get_mut(key)?;
+    listener.queue.pop_front()
+}
+
+/// Whoever is to look for the next connection, if there is one.
+pub(crate) fn next_acceptor(state: &State, key: Key) -> Wakeups {
+    match state.listeners.get(key) {
+        Some(listener) if !listener.queue.is_empty() => {
+            listener.acceptors.take_one(Direction::Read)
+        }
+        _ => Wakeups::default(),
+    }
+}
+
+pub(crate) fn next_port(state: &mut State, host: HostId) -> u16 {
+    let count = state.settings.ephemeral;
+    let host = &mut state.hosts[host as usize];
+    let port = FIRST_EPHEMERAL + host.next_port;
+    host.next_port = (host.next_port + 1) % count;
+    port
+}
+
+/// Begins a connection, whose end belongs to the caller.
+pub(crate) fn connect(state: &mut State, host: HostId, mut to: SocketAddr) -> Result<Key, Error> {
+    if to.port() == 0 {
+        return Err(Error::ConnectionRefused);
+    }
+    if to.ip().is_unspecified() {
+        to.set_ip(match to {
+            SocketAddr::V4(_) => core::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => core::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    let port = (0..state.settings.ephemeral)
+        .find_map(|_| {
+            let port = next_port(state, host);
+            let ports = &state.hosts[host as usize].ports;
+            (!ports.contains(&(port, to))).then_some(port)
+        })
+        .ok_or(Error::AddrNotAvailable)?;
+    let local = SocketAddr::new(state.addr_of(host, to.ip()), port);
+    let remote_host = state.host_of(host, to.ip());
+    let key = new_end(state, host, local, to, remote_host.unwrap_or(host));
+    match remote_host {
+        Some(remote_host) => {
+            state.send((host, local), (remote_host, to), Body::Syn(key));
+            let at = state.now + nanos(state.settings.connect_timeout);
+            state.schedule(at, Happening::ConnectTimeout(key));
+        }
+        None => state.schedule(state.now + NOBODY, Happening::Unreachable(key)),
+    }
+    Ok(key)
+}
+
+fn new_end(
+    state: &mut State,
+    host: HostId,
+    local: SocketAddr,
+    remote: SocketAddr,
+    remote_host: HostId,
+) -> Key {
+    let key = state.ends.insert(End {
+        host,
+        local,
+        remote,
+        remote_host,
+        peer: None,
+        phase: Phase::Connecting,
+        handles: 1,
+        arrived: VecDeque::new(),
+        expected: 1,
+        early: BTreeMap::new(),
+        ended: false,
+        deaf: false,
+        read: 0,
+        sent: 0,
+        outstanding: 0,
+        finished: false,
+        waiters: Waiters::new(),
+    });
+    let host = &mut state.hosts[host as usize];
+    host.ports.insert((local.port(), remote));
+    host.ends.insert(key);
+    key
+}
+
+/// Reads what is there.
+pub(crate) fn read(state: &mut State, key: Key, buf: &mut [u8]) -> Result<usize, Error> {
+    let window = state.settings.window;
+    let end = end(state, key)?;
+    let count = end.peek(buf)?;
+    end.arrived.drain(..count);
+    if end.arrived.is_empty() && end.arrived.capacity() > 4096 {
+        // Many connections are idle most of the time.
+        end.arrived = VecDeque::new();
+    }
+    end.read += count;
+    if end.read >= window / 4 {
+        tell_window(state, key);
+    }
+    Ok(count)
+}
+
+/// Tells the other side that there is room again.
+fn tell_window(state: &mut State, key: Key) {
+    let Ok(end) = end(state, key) else { return };
+    let bytes = core::mem::take(&mut end.read);
+    let (here, there) = (end.here(), end.there());
+    if let (Some(to), true) = (end.peer, bytes > 0) {
+        state.send(here, there, Body::Window { to, bytes });
+    }
+}
+
+/// Writes as much as there is room for.
+pub(crate) fn write(state: &mut State, key: Key, data: &[u8]) -> Result<usize, Error> {
+    let window = state.settings.window;
+    let end = end(state, key)?;
+    end.writable(window)?;
+    let count = data.len().min(window - end.outstanding);
+    if count == 0 {
+        return Ok(0);
+    }
+    end.outstanding += count;
+    let order = end.next_segment();
+    let (here, there) = (end.here(), end.there());
+    if let Some(to) = end.peer {
+        let bytes = data[..count].to_vec();
+        state.send(
+            here,
+            there,
+            Body::Data {
+                to,
+                from: key,
+                order,
+                bytes,
+            },
+        );
+    }
+    Ok(count)
+}
+
+/// The reader sees the end of the stream from now on.
+pub(crate) fn stop_reading(state: &mut State, key: Key) -> Wakeups {
+    let Ok(end) = end(state, key) else {
+        return Wakeups::default();
+    };
+    end.deaf = true;
+    end.read += end.arrived.len();
+    end.arrived.clear();
+    let woken = end.wake_all();
+    tell_window(state, key);
+    woken
+}
+
+/// Sends the stream's end.
+pub(crate) fn finish(state: &mut State, key: Key) -> Wakeups {
+    let Ok(end) = end(state, key) else {
+        return Wakeups::default();
+    };
+    if end.finished {
+        return Wakeups::default();
+    }
+    end.finished = true;
+    let woken = end.wake_all();
+    if let (Some(to), Phase::Open) = (end.peer, end.phase) {
+        let order = end.next_segment();
+        let (here, there) = (end.here(), end.there());
+        state.send(
+            here,
+            there,
+            Body::Fin {
+                to,
+                from: key,
+                order,
+            },
+        );
+    }
+    woken
+}
+
+/// Gives up one handle of an end; the last one closes it.
+pub(crate) fn release(state: &mut State, key: Key) -> Wakeups {
+    let Ok(end) = end(state, key) else {
+        return Wakeups::default();
+    };
+    end.handles -= 1;
+    if end.handles > 0 {
+        return Wakeups::default();
+    }
+    let unread = !end.arrived.is_empty() || !end.early.is_empty();
+    if end.phase == Phase::Open && unread {
+        return reset(state, key);
+    }
+    let first_to_close = end.phase == Phase::Open && !end.ended;
+    let woken = finish(state, key);
+    remove(state, key, first_to_close);
+    woken
+}
+
+/// Ends a connection without ceremony.
+fn reset(state: &mut State, key: Key) -> Wakeups {
+    let Ok(end) = end(state, key) else {
+        return Wakeups::default();
+    };
+    let (here, there, peer, woken) = (end.here(), end.there(), end.peer, end.wake_all());
+    if let Some(peer) = peer {
+        state.send(here, there, Body::Reset(peer));
+    }
+    remove(state, key, false);
+    woken
+}
+
+/// Forgets an end. Its port stays taken for a while if it was the `first_to_close`.
+pub(crate) fn remove(state: &mut State, key: Key, first_to_close: bool) {
+    let Some(end) = state.ends.remove(key) else {
+        return;
+    };
+    let host = &mut state.hosts[end.host as usize];
+    let boot = host.boots;
+    host.ends.remove(&key);
+    if first_to_close {
+        let at = state.now + nanos(state.settings.time_wait);
+        state.schedule(
+            at,
+            Happening::FreePort(end.host, boot, end.local.port(), end.remote),
+        );
+    } else {
+        host.ports.remove(&(end.local.port(), end.remote));
+    }
+}
+
+/// Lets an end fail, if it is not open and well or this is about a segment that was in vain.
+pub(crate) fn fail(state: &mut State, key: Key, error: Error) -> Wakeups {
+    match end(state, key) {
+        Ok(end) if !matches!(end.phase, Phase::Failed(_)) => {
+            end.phase = Phase::Failed(error);
+            end.wake_all()
+        }
+        _ => Wakeups::default(),
+    }
+}
+
+/// Lets a connect fail that is still going on.
+pub(crate) fn fail_connect(state: &mut State, key: Key, error: Error) -> Wakeups {
+    match end(state, key) {
+        Ok(end) if end.phase == Phase::Connecting => fail(state, key, error),
+        _ => Wakeups::default(),
+    }
+}
+
+fn listener_at(state: &State, host: HostId, addr: SocketAddr) -> Option<Key> {
+    let all = &state.hosts[host as usize].listeners;
+    let at = |ip: bool| {
+        all.iter().copied().find(|key| {
+            state.listeners.get(*key).is_some_and(|listener| {
+                listener.addr.port() == addr.port()
+                    && if ip {
+                        listener.addr.ip() == addr.ip()
+                    } else {
+                        listener.addr.ip().is_unspecified()
+                    }
+            })
+        })
+    };
+    at(true).or_else(|| at(false))
+}
+
+/// Whether whoever asks for a connection gets an answer now.
+pub(crate) fn has_room(state: &State, packet: &Packet) -> bool {
+    let listener =
+        listener_at(state, packet.to, packet.to_addr).and_then(|key| state.listeners.get(key));
+    listener.is_none_or(|listener| listener.queue.len() < listener.backlog)
+}
+
+/// A segment is there.
+pub(crate) fn arrive(state: &mut State, packet: Packet) -> Wakeups {
+    let here = (packet.to, packet.to_addr);
+    let there = (packet.from, packet.from_addr);
+    match packet.body {
+        Body::Datagram(_) => Wakeups::default(),
+        Body::Syn(client) => {
+            let Some(key) = listener_at(state, packet.to, packet.to_addr) else {
+                state.send(here, there, Body::Refused(client));
+                return Wakeups::default();
+            };
+            let server = new_end(
+                state,
+                packet.to,
+                packet.to_addr,
+                packet.from_addr,
+                packet.from,
+            );
+            if let Ok(end) = end(state, server) {
+                end.phase = Phase::Open;
+                end.peer = Some(client);
+            }
+            state.send(
+                here,
+                there,
+                Body::SynAck {
+                    to: client,
+                    from: server,
+                },
+            );
+            match state.listeners.get_mut(key) {
+                Some(listener) => {
+                    listener.queue.push_back(server);
+                    listener.acceptors.take_one(Direction::Read)
+                }
+                None => Wakeups::default(),
+            }
+        }
+        Body::SynAck { to, from } => match end(state, to) {
+            Ok(end) if end.phase == Phase::Connecting => {
+                end.phase = Phase::Open;
+                end.peer = Some(from);
+                end.wake_all()
+            }
+            Ok(_) => Wakeups::default(),
+            Err(_) => {
+                state.send(here, there, Body::Reset(from));
+                Wakeups::default()
+            }
+        },
+        Body::Refused(to) => fail_connect(state, to, Error::ConnectionRefused),
+        Body::Reset(to) => fail(state, to, Error::ConnectionReset),
+        Body::Window { to, bytes } => match end(state, to) {
+            Ok(end) => {
+                end.outstanding = end.outstanding.saturating_sub(bytes);
+                end.waiters.take(Readiness::WRITABLE)
+            }
+            Err(_) => Wakeups::default(),
+        },
+        Body::Data {
+            to,
+            from,
+            order,
+            bytes,
+        } => segment(state, (here, there), (to, from), order, Some(bytes)),
+        Body::Fin { to, from, order } => segment(state, (here, there), (to, from), order, None),
+    }
+}
+
+fn segment(
+    state: &mut State,
+    (here, there): ((HostId, SocketAddr), (HostId, SocketAddr)),
+    (to, from): (Key, Key),
+    order: u64,
+    bytes: Option<Vec<u8>>,
+) -> Wakeups {
+    let Ok(end) = end(state, to) else {
+        // Nobody is there any more who could read it.
+        if bytes.is_some() {
+            state.send(here, there, Body::Reset(from));
+        }
+        return Wakeups::default();
+    };
+    end.early.insert(order, bytes);
+    let mut moved = false;
+    while let Some(bytes) = end.early.remove(&end.expected) {
+        end.expected += 1;
+        moved = true;
+        match bytes {
+            None => end.ended = true,
+            Some(bytes) if end.deaf => end.read += bytes.len(),
+            Some(bytes) if end.arrived.is_empty() => end.arrived = bytes.into(),
+            Some(bytes) => end.arrived.extend(bytes),
+        }
+    }
+    let woken = match moved {
+        true => end.waiters.take(Readiness::READABLE),
+        false => Wakeups::default(),
+    };
+    if end.deaf {
+        tell_window(state, to);
+    }
+    woken
+}

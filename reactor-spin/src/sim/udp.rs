@@ -1,0 +1,187 @@
+//! Datagrams between simulated hosts: sockets, and what arrives at them.
+
+use alloc::collections::VecDeque;
+use alloc::rc::Rc;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use polliwog_core::sources::{Direction, Readiness, Waiters, Wakeups};
+
+use super::packet::{Body, Packet};
+use super::slab::Key;
+use super::tcp::next_port;
+use super::trace::What;
+use super::world::{HostId, State};
+use crate::Error;
+
+/// A socket for datagrams.
+pub(crate) struct Socket {
+    host: HostId,
+    pub(crate) local: SocketAddr,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) broadcast: bool,
+    pub(crate) ttl: u32,
+    queue: VecDeque<(SocketAddr, Rc<[u8]>)>,
+    /// Bytes in the queue.
+    bytes: usize,
+    pub(crate) waiters: Waiters,
+}
+
+impl Socket {
+    /// Whether a datagram is there.
+    pub(crate) fn readable(&self) -> Result<(), Error> {
+        if self.queue.is_empty() {
+            Err(Error::WouldBlock)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Copies the first datagram, as much of it as there is room for.
+    pub(crate) fn peek(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
+        let (from, bytes) = self.queue.front().ok_or(Error::WouldBlock)?;
+        let count = bytes.len().min(buf.len());
+        buf[..count].copy_from_slice(&bytes[..count]);
+        Ok((count, *from))
+    }
+
+    /// Takes the first datagram; what there is no room for is lost.
+    pub(crate) fn take(&mut self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
+        let taken = self.peek(buf)?;
+        if let Some((_, bytes)) = self.queue.pop_front() {
+            self.bytes -= bytes.len();
+        }
+        Ok(taken)
+    }
+}
+
+fn is_taken(state: &State, host: HostId, addr: SocketAddr) -> bool {
+    let there = state.hosts[host as usize].sockets.get(&addr.port());
+    there.into_iter().flatten().any(|key| {
+        state.sockets.get(*key).is_some_and(|other| {
+            other.local.ip() == addr.ip()
+                || other.local.ip().is_unspecified()
+                || addr.ip().is_unspecified()
+        })
+    })
+}
+
+/// Takes an address for a socket.
+pub(crate) fn bind(state: &mut State, host: HostId, mut addr: SocketAddr) -> Result<Key, Error> {
+    if !state.is_own(host, addr.ip()) {
+        return Err(Error::AddrNotAvailable);
+    }
+    if addr.port() == 0 {
+        let free = (0..state.settings.ephemeral).find_map(|_| {
+            addr.set_port(next_port(state, host));
+            (!is_taken(state, host, addr)).then_some(addr)
+        });
+        addr = free.ok_or(Error::AddrNotAvailable)?;
+    } else if is_taken(state, host, addr) {
+        return Err(Error::AddrInUse);
+    }
+    let key = state.sockets.insert(Socket {
+        host,
+        local: addr,
+        peer: None,
+        broadcast: false,
+        ttl: 64,
+        queue: VecDeque::new(),
+        bytes: 0,
+        waiters: Waiters::new(),
+    });
+    state.hosts[host as usize]
+        .sockets
+        .entry(addr.port())
+        .or_default()
+        .push(key);
+    Ok(key)
+}
+
+/// Ends a socket.
+pub(crate) fn close(state: &mut State, key: Key) -> Wakeups {
+    let Some(socket) = state.sockets.remove(key) else {
+        return Wakeups::default();
+    };
+    let sockets = &mut state.hosts[socket.host as usize].sockets;
+    if let Some(at_port) = sockets.get_mut(&socket.local.port()) {
+        at_port.retain(|other| *other != key);
+        if at_port.is_empty() {
+            sockets.remove(&socket.local.port());
+        }
+    }
+    socket
+        .waiters
+        .take(Readiness::READABLE | Readiness::WRITABLE)
+}
+
+/// Sends a datagram, from a socket to `to` or to its peer.
+pub(crate) fn send(
+    state: &mut State,
+    key: Key,
+    data: &[u8],
+    to: Option<SocketAddr>,
+) -> Result<usize, Error> {
+    let socket = state.sockets.get(key).ok_or(Error::NotConnected)?;
+    let to = to.or(socket.peer).ok_or(Error::NotConnected)?;
+    let (host, mut local, broadcast) = (socket.host, socket.local, socket.broadcast);
+    if data.len() > state.settings.max_datagram {
+        return Err(Error::MessageTooLong);
+    }
+    if to.port() == 0 || to.is_ipv4() != local.is_ipv4() {
+        return Err(Error::InvalidInput);
+    }
+    if local.ip().is_unspecified() {
+        local.set_ip(state.addr_of(host, to.ip()));
+    }
+    let bytes: Rc<[u8]> = data.into();
+    if to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        if !broadcast {
+            return Err(Error::InvalidInput);
+        }
+        for other in 0..state.hosts.len() as HostId {
+            if other != host {
+                state.send((host, local), (other, to), Body::Datagram(bytes.clone()));
+            }
+        }
+        return Ok(data.len());
+    }
+    // What goes to nobody is lost, as it is in reality.
+    if let Some(there) = state.host_of(host, to.ip()) {
+        state.send((host, local), (there, to), Body::Datagram(bytes));
+    }
+    Ok(data.len())
+}
+
+/// A datagram is there.
+pub(crate) fn arrive(state: &mut State, packet: Packet) -> Wakeups {
+    let Body::Datagram(bytes) = packet.body else {
+        return Wakeups::default();
+    };
+    let (to, from) = (packet.to_addr, packet.from_addr);
+    let limit = state.settings.datagram_buffer;
+    let here = state.hosts[packet.to as usize].sockets.get(&to.port());
+    let key = here.into_iter().flatten().copied().find(|key| {
+        state.sockets.get(*key).is_some_and(|socket| {
+            let own = socket.local.ip() == to.ip()
+                || socket.local.ip().is_unspecified()
+                || to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST);
+            own && socket.peer.is_none_or(|peer| peer == from)
+        })
+    });
+    let socket = key.and_then(|key| state.sockets.get_mut(key));
+    let why = match socket {
+        Some(socket) if socket.bytes + bytes.len() <= limit => {
+            socket.bytes += bytes.len();
+            socket.queue.push_back((from, bytes));
+            return socket.waiters.take_one(Direction::Read);
+        }
+        Some(_) => "the socket's buffer is full",
+        None => "nobody listens there",
+    };
+    let message = packet.number;
+    state.record(Some(packet.to), &[message, 3], |_| What::Lost {
+        message,
+        why,
+    });
+    Wakeups::default()
+}

@@ -1,0 +1,312 @@
+//! [`World`]: all that the hosts of a simulation share, network and disks included.
+
+use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use core::cmp::Reverse;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::clock::{HostClock, Woken};
+use super::control::Command;
+use super::link::Link;
+use super::nemesis::Weather;
+use super::packet::Packet;
+use super::rng::Rng;
+use super::settings::Settings;
+use super::slab::{Key, Slab};
+use super::tcp::{End, Listener};
+use super::trace::{Trace, What};
+use super::udp::Socket;
+
+/// The number of a host.
+pub(crate) type HostId = u32;
+
+/// What the hosts share. One thread's.
+pub(crate) struct World {
+    pub(crate) settings: Settings,
+    /// Virtual time, in nanoseconds.
+    pub(crate) now: Rc<Cell<u64>>,
+    pub(crate) woken: Arc<Woken>,
+    state: RefCell<State>,
+}
+
+/// What changes.
+pub(crate) struct State {
+    pub(crate) now: u64,
+    events: BinaryHeap<Reverse<Event>>,
+    happenings: Slab<Happening>,
+    events_so_far: u64,
+    /// What decides about the network.
+    pub(crate) chance: Rng,
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) by_name: BTreeMap<Rc<str>, HostId>,
+    by_addr: BTreeMap<IpAddr, HostId>,
+    pub(crate) ends: Slab<End>,
+    pub(crate) listeners: Slab<Listener>,
+    pub(crate) sockets: Slab<Socket>,
+    pub(crate) links: Links,
+    pub(crate) messages: u64,
+    pub(crate) trace: Trace,
+    pub(crate) commands: VecDeque<Command>,
+    pub(crate) settings: Settings,
+    /// What the nemesis does to the network.
+    pub(crate) weather: Weather,
+    /// How many times longer what goes to each host is on its way; empty if nobody's is.
+    pub(crate) slowness: Vec<u64>,
+}
+
+/// The network, apart from what is in it.
+pub(crate) struct Links {
+    pub(crate) default: Link,
+    pub(crate) special: BTreeMap<(HostId, HostId), Link>,
+    /// Where nothing passes.
+    pub(crate) cut: BTreeSet<(HostId, HostId)>,
+    /// Where everything is held, with what is.
+    pub(crate) held: BTreeMap<(HostId, HostId), Vec<Packet>>,
+    /// Until when a link with a bandwidth is busy.
+    pub(crate) busy: BTreeMap<(HostId, HostId), u64>,
+}
+
+/// A host, apart from what runs on it.
+pub(crate) struct Host {
+    pub(crate) name: Rc<str>,
+    pub(crate) v4: Ipv4Addr,
+    pub(crate) v6: Ipv6Addr,
+    /// Whether it has power.
+    pub(crate) up: bool,
+    /// Whether a program runs on it.
+    pub(crate) running: bool,
+    /// How often it has lost its power.
+    pub(crate) boots: u32,
+    pub(crate) clock: Rc<HostClock>,
+    pub(crate) listeners: Vec<Key>,
+    pub(crate) sockets: BTreeMap<u16, Vec<Key>>,
+    /// Ports of connections, each with the other side's address.
+    pub(crate) ports: BTreeSet<(u16, SocketAddr)>,
+    pub(crate) next_port: u16,
+    /// The open connections, for a crash to find.
+    pub(crate) ends: BTreeSet<Key>,
+    /// For what happens on the host.
+    pub(crate) chance: Rng,
+}
+
+/// When something is going to happen: what it is lies elsewhere, since these move about in the heap.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Event {
+    at: u64,
+    /// Thrown, so that what happens at one instant does so in any order.
+    tie: u32,
+    number: u64,
+    key: Key,
+}
+
+/// What is going to happen.
+pub(crate) enum Happening {
+    /// A message arrives.
+    Arrival(Packet),
+    /// A segment is sent again.
+    Resend(Packet),
+    /// A host's timer is due, if it is still the one with this number.
+    Timer(HostId, u64),
+    /// A connect is given up, if it is still going on.
+    ConnectTimeout(Key),
+    /// A connection is given up whose segments do not arrive.
+    TimedOut(Key),
+    /// A connect to an address that is nobody's is given up.
+    Unreachable(Key),
+    /// A port may be used again.
+    FreePort(HostId, u32, u16, SocketAddr),
+    /// A host is run, whether or not somebody has woken it.
+    Look(HostId),
+    /// A fault begins or ends.
+    Command(Command),
+}
+
+impl World {
+    pub(crate) fn new(settings: Settings) -> Rc<Self> {
+        let now = Rc::new(Cell::new(0));
+        let state = State {
+            now: 0,
+            events: BinaryHeap::new(),
+            happenings: Slab::new(),
+            events_so_far: 0,
+            chance: Rng::new(settings.seed, 1),
+            hosts: Vec::new(),
+            by_name: BTreeMap::new(),
+            by_addr: BTreeMap::new(),
+            ends: Slab::new(),
+            listeners: Slab::new(),
+            sockets: Slab::new(),
+            links: Links {
+                default: settings.link.clone(),
+                special: BTreeMap::new(),
+                cut: BTreeSet::new(),
+                held: BTreeMap::new(),
+                busy: BTreeMap::new(),
+            },
+            messages: 0,
+            trace: Trace::new(settings.trace),
+            commands: VecDeque::new(),
+            settings: settings.clone(),
+            weather: Weather::default(),
+            slowness: Vec::new(),
+        };
+        Rc::new(Self {
+            settings,
+            now,
+            woken: Arc::new(Woken::new()),
+            state: RefCell::new(state),
+        })
+    }
+
+    /// Works on the state. `f` runs no foreign code: no waker is woken, cloned or dropped in it.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
+        f(&mut self.state.borrow_mut())
+    }
+
+    /// Lets time pass until `at`.
+    pub(crate) fn advance(&self, at: u64) {
+        self.now.set(at);
+        self.with(|state| state.now = at);
+    }
+
+    /// Adds a host, on which nothing runs yet.
+    pub(crate) fn add_host(&self, name: &str) -> HostId {
+        self.with(|state| {
+            let id = state.hosts.len() as HostId;
+            assert!(id < 1 << 22, "a simulation has at most four million hosts");
+            let name: Rc<str> = Rc::from(name);
+            let former = state.by_name.insert(name.clone(), id);
+            assert!(
+                former.is_none(),
+                "there is a host with the name {name} already"
+            );
+            // 10.0.0.1 and fd00::1 are the first host's.
+            let v4 = Ipv4Addr::from_bits((10 << 24) + id + 1);
+            let v6 = Ipv6Addr::from_bits((0xFD00 << 112) + u128::from(id) + 1);
+            state.by_addr.insert(v4.into(), id);
+            state.by_addr.insert(v6.into(), id);
+            let seed = state.settings.seed;
+            state.hosts.push(Host {
+                name,
+                v4,
+                v6,
+                up: true,
+                running: false,
+                boots: 0,
+                clock: Rc::new(HostClock::new(self.now.clone())),
+                listeners: Vec::new(),
+                sockets: BTreeMap::new(),
+                ports: BTreeSet::new(),
+                next_port: 0,
+                ends: BTreeSet::new(),
+                chance: Rng::new(seed, (u64::from(id) << 8) + 2),
+            });
+            id
+        })
+    }
+}
+
+impl State {
+    /// Lets something happen at `at`.
+    pub(crate) fn schedule(&mut self, at: u64, what: Happening) {
+        self.events_so_far += 1;
+        let tie = self.chance.next() as u32;
+        let key = self.happenings.insert(what);
+        self.events.push(Reverse(Event {
+            at: at.max(self.now),
+            tie,
+            number: self.events_so_far,
+            key,
+        }));
+    }
+
+    /// When the next event is.
+    pub(crate) fn next_event(&self) -> Option<u64> {
+        self.events.peek().map(|event| event.0.at)
+    }
+
+    /// Takes the next event, whose time has come.
+    pub(crate) fn take_event(&mut self) -> Option<Happening> {
+        let event = self.events.pop()?.0;
+        self.happenings.remove(event.key)
+    }
+
+    /// All messages that are on their way, in no order.
+    pub(crate) fn in_flight(&self) -> impl Iterator<Item = (u64, &Packet)> {
+        self.events
+            .iter()
+            .filter_map(|event| match self.happenings.get(event.0.key)? {
+                Happening::Arrival(packet) => Some((event.0.at, packet)),
+                _ => None,
+            })
+    }
+
+    /// The host that has an address, seen from `from`.
+    pub(crate) fn host_of(&self, from: HostId, addr: IpAddr) -> Option<HostId> {
+        if addr.is_loopback() {
+            return Some(from);
+        }
+        self.by_addr.get(&addr).copied()
+    }
+
+    /// The address of a host in the family of `like`.
+    pub(crate) fn addr_of(&self, host: HostId, like: IpAddr) -> IpAddr {
+        let host = &self.hosts[host as usize];
+        match like {
+            _ if like.is_loopback() => like,
+            IpAddr::V4(_) => host.v4.into(),
+            IpAddr::V6(_) => host.v6.into(),
+        }
+    }
+
+    /// Whether an address is one that `host` may listen at.
+    pub(crate) fn is_own(&self, host: HostId, addr: IpAddr) -> bool {
+        addr.is_unspecified() || self.host_of(host, addr) == Some(host)
+    }
+
+    /// The address that a name stands for.
+    pub(crate) fn lookup(&self, name: &str) -> Option<IpAddr> {
+        let host = self.by_name.get(name)?;
+        Some(self.hosts[*host as usize].v4.into())
+    }
+
+    /// The link from one host to another.
+    pub(crate) fn link(&self, from: HostId, to: HostId) -> &Link {
+        self.links
+            .special
+            .get(&(from, to))
+            .unwrap_or(&self.links.default)
+    }
+
+    /// Takes down what has happened to or on a host; `numbers` stand for it in the hash.
+    pub(crate) fn record(
+        &mut self,
+        host: Option<HostId>,
+        numbers: &[u64],
+        what: impl FnOnce(&Self) -> What,
+    ) {
+        self.trace
+            .mix(&[self.now, host.map_or(u64::MAX, u64::from)]);
+        self.trace.mix(numbers);
+        if self.trace.is_kept() {
+            let what = what(self);
+            let host = host.map(|host| &self.hosts[host as usize].name);
+            self.trace.push(self.now, host, what);
+        }
+    }
+
+    /// Takes down an event that has a text.
+    pub(crate) fn record_text(
+        &mut self,
+        host: Option<HostId>,
+        text: String,
+        what: impl FnOnce(String) -> What,
+    ) {
+        self.trace.mix_text(&text);
+        self.record(host, &[], |_| what(text));
+    }
+}
