@@ -191,7 +191,7 @@ pub use polliwog_mio::AsyncFd;
 pub use polliwog_mio::process;
 #[cfg(feature = "mio")]
 pub use polliwog_mio::{
-    BlockingError, BlockingHandle, Cluster, Registered, Runtime, Trigger, UserEvent, block_on,
+    AsyncSource, BlockingError, BlockingHandle, Cluster, Runtime, Trigger, UserEvent, block_on,
     cluster, fs, net, signal, spawn_blocking,
 };
 #[cfg(all(feature = "spin", not(feature = "mio")))]

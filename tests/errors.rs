@@ -18,8 +18,8 @@ use polliwog::sync::{
 };
 use polliwog::time::Elapsed;
 use polliwog::{
-    ClaimError, Executor, JoinError, RunError, Runtime, SpawnError, SpawnErrorKind, TaskPool,
-    TryClaimError, TrySpawnError,
+    Executor, JoinError, PoolInUseError, RunError, Runtime, SpawnError, SpawnErrorKind, TaskPool,
+    TryNewError, TrySpawnError,
 };
 
 /// Wants of an error what `anyhow::Error` wants.
@@ -128,12 +128,12 @@ fn what_cannot_be_sent_does_not_keep_an_error_from_being_passed_on() {
         assert!(size_of::<E>() <= 3 * size_of::<usize>());
     }
     is_small::<SpawnError>();
-    is_small::<ClaimError>();
+    is_small::<PoolInUseError>();
     fn converts<T, E: From<T>>() {}
     converts::<TrySpawnError<Rc<()>>, SpawnError>();
     converts::<TrySpawnError<Rc<()>>, io::Error>();
-    converts::<TryClaimError<Rc<()>>, ClaimError>();
-    converts::<TryClaimError<Rc<()>>, io::Error>();
+    converts::<TryNewError<Rc<()>>, PoolInUseError>();
+    converts::<TryNewError<Rc<()>>, io::Error>();
 }
 
 /// As a program would write it.
@@ -187,10 +187,10 @@ fn a_program_passes_on_what_a_full_runtime_says() {
 #[test]
 fn every_error_of_the_mio_reactor_passes_through_a_question_mark() {
     use polliwog::BlockingError;
-    use polliwog::mio::blocking::{Reason, Rejected};
+    use polliwog::mio::blocking::{RejectReason, Rejected};
     use polliwog::net::{TcpListener, TcpStream};
 
-    let full = || Reason::QueueFull(3);
+    let full = || RejectReason::QueueFull(3);
     assert_eq!(passes(full), io::ErrorKind::Other);
     assert_eq!(passes(|| BlockingError::from(full())), io::ErrorKind::Other);
     let panicked = || BlockingError::Panicked(polliwog::task::Panic::new(Box::new("croak")));

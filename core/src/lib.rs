@@ -88,8 +88,8 @@ pub mod unpark;
 #[cfg(levels)]
 pub use executor::InterruptExecutor;
 pub use executor::{
-    ClaimError, EndlessSpawner, Executor, Handle, RunError, SpawnError, SpawnErrorKind, Spawner,
-    Stats, TaskInfo, TaskState, TryClaimError, TrySpawnError, spawn, try_spawn,
+    Executor, Handle, PoolInUseError, RunError, SpawnError, SpawnErrorKind, Spawner, StaticSpawner,
+    Stats, TaskInfo, TaskState, TryNewError, TrySpawnError, spawn, try_spawn,
 };
 #[cfg(feature = "std")]
 pub use executor::{RemoteAbortHandle, RemoteFuture, RemoteHandle};

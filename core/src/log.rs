@@ -3,7 +3,7 @@
 
 use defmt::{Format, Formatter, write};
 
-use crate::executor::{SpawnError, TryClaimError, TrySpawnError};
+use crate::executor::{SpawnError, TryNewError, TrySpawnError};
 use crate::sync::mpmc::{RecvError, SendError, TrySendError};
 use crate::sync::mpsc::SendTimeoutError;
 use crate::sync::{AcquireError, SetError, TryLockError};
@@ -48,9 +48,9 @@ impl<T> Format for TrySpawnError<T> {
     }
 }
 
-impl<R> Format for TryClaimError<R> {
+impl<R> Format for TryNewError<R> {
     fn format(&self, f: Formatter<'_>) {
-        write!(f, "TryClaimError");
+        write!(f, "TryNewError");
     }
 }
 

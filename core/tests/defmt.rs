@@ -8,8 +8,8 @@ use polliwog_core::sync::{broadcast, local, mpmc, mpsc, oneshot, watch};
 use polliwog_core::task::Panic;
 use polliwog_core::time::{Elapsed, MissedTickBehavior};
 use polliwog_core::{
-    ClaimError, Instant, JoinError, RunError, SpawnError, SpawnErrorKind, Stats, TaskId, TaskInfo,
-    TaskState, TryClaimError, TrySpawnError,
+    Instant, JoinError, PoolInUseError, RunError, SpawnError, SpawnErrorKind, Stats, TaskId,
+    TaskInfo, TaskState, TryNewError, TrySpawnError,
 };
 
 /// What `defmt` knows nothing of: a future, a reactor, a message.
@@ -22,9 +22,9 @@ fn whatever_tells_something() {
     can_be_logged::<SpawnErrorKind>();
     can_be_logged::<SpawnError>();
     can_be_logged::<TrySpawnError<Mine>>();
-    can_be_logged::<ClaimError>();
-    can_be_logged::<TryClaimError<Mine>>();
-    can_be_logged::<RunError<ClaimError>>();
+    can_be_logged::<PoolInUseError>();
+    can_be_logged::<TryNewError<Mine>>();
+    can_be_logged::<RunError<PoolInUseError>>();
     can_be_logged::<JoinError>();
     can_be_logged::<Panic>();
     can_be_logged::<TaskId>();

@@ -56,7 +56,7 @@ fn a_pool_without_bodies_or_with_small_ones_says_so() {
     static SLOTS: TaskPool<2> = TaskPool::new();
     let executor = Executor::new(&SLOTS, Standing).expect("nobody has it");
     let error = executor.spawner().spawn(pending::<()>()).unwrap_err();
-    assert_eq!(error.kind(), SpawnErrorKind::NoBodies);
+    assert_eq!(error.kind(), SpawnErrorKind::NoStorage);
     assert_eq!(error.to_string(), "the executor has no memory for futures");
 
     static SMALL: TaskPool<2, 64> = TaskPool::new();

@@ -112,7 +112,7 @@ fn a_full_site_and_a_gone_executor_give_the_arguments_back() {
     start(handle).unwrap();
     start(handle).unwrap();
     let refused = start(handle).unwrap_err();
-    assert_eq!(refused.kind(), SpawnErrorKind::BodiesFull { capacity: 2 });
+    assert_eq!(refused.kind(), SpawnErrorKind::StorageFull { capacity: 2 });
     drop(refused);
     assert_eq!(ENDED.load(SeqCst), 1);
     executor.run_until_stalled().unwrap();

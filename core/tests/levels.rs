@@ -181,7 +181,7 @@ fn a_handler_on_its_own_thread_sleeps_by_the_clock_of_another() {
     use std::thread;
 
     /// Time jumps to the next deadline; without one, somebody else has to have something to do.
-    struct Jump(Arc<Bell>);
+    struct AutoAdvance(Arc<Bell>);
 
     #[derive(Default)]
     struct Bell(Mutex<bool>, Condvar);
@@ -199,7 +199,7 @@ fn a_handler_on_its_own_thread_sleeps_by_the_clock_of_another() {
         }
     }
 
-    impl Reactor for Jump {
+    impl Reactor for AutoAdvance {
         type Error = Infallible;
 
         fn now(&self) -> Instant {
@@ -262,7 +262,7 @@ fn a_handler_on_its_own_thread_sleeps_by_the_clock_of_another() {
         }
     });
     ready.recv().unwrap();
-    let executor = Executor::new(&POOL, Jump(Arc::default())).unwrap();
+    let executor = Executor::new(&POOL, AutoAdvance(Arc::default())).unwrap();
     executor.block_on(async {
         spawn_detached!(BELL.handle(), [start_slow]()).unwrap();
         ENDED.notified().await;

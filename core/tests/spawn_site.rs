@@ -118,7 +118,7 @@ fn a_function_that_a_static_cannot_hold_twice_still_can_be_spawned() {
     assert!(start().is_ok() && start().is_ok());
     assert_eq!(
         start().unwrap_err().kind(),
-        SpawnErrorKind::BodiesFull { capacity: 2 }
+        SpawnErrorKind::StorageFull { capacity: 2 }
     );
 }
 
@@ -146,7 +146,7 @@ fn two_sites_of_one_memory_share_its_bodies() {
     let other = || spawn_site(&executor.spawner(), (), (SiteOf::<Other>::new(), five));
     for _ in 0..3 {
         let (first, second) = (one().unwrap(), other().unwrap());
-        let full = SpawnErrorKind::BodiesFull { capacity: 2 };
+        let full = SpawnErrorKind::StorageFull { capacity: 2 };
         assert_eq!(one().unwrap_err().kind(), full);
         assert_eq!(other().unwrap_err().kind(), full);
         assert_eq!(executor.block_on(first).unwrap(), 5);

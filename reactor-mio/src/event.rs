@@ -13,7 +13,9 @@ use polliwog_core::task::budget::poll_within;
 /// An event that any thread can trigger and one task waits for.
 ///
 /// Several triggers before a wait count as one. An event takes no file descriptor and no place
-/// in the reactor: it wakes its task as any other waker does, and with that its runtime.
+/// in the reactor: it wakes its task as any other waker does, and with that its runtime. Its names are
+/// those of kqueue, where `EVFILT_USER` is such an event and `NOTE_TRIGGER` sets it off. For more than one
+/// waiter, or without mio, there is [`Notify`](polliwog_core::sync::Notify).
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }

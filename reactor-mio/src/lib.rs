@@ -37,7 +37,7 @@
 //! | standard input and output | [`io`] |
 //! | other programs | [`process`] |
 //! | Ctrl-C, signals | [`signal`] |
-//! | sources of your own | [`Registered`], [`AsyncFd`] |
+//! | sources of your own | [`AsyncSource`], [`AsyncFd`] |
 //! | virtual time in tests | [`time`] |
 //!
 //! [mio]: https://docs.rs/mio
@@ -65,7 +65,7 @@ mod source;
 mod sys;
 pub mod time;
 
-/// What the sockets are made of, for sources of your own: [`Registered`] takes any of its.
+/// What the sockets are made of, for sources of your own: [`AsyncSource`] takes any of its.
 pub use ::mio;
 pub use blocking::{BlockingError, BlockingHandle, spawn_blocking};
 pub use cluster::Cluster;
@@ -77,4 +77,4 @@ pub use runtime::block_on_paused;
 pub use runtime::{Builder, DEFAULT_MAX_TASKS, Runtime, block_on};
 #[cfg(unix)]
 pub use source::AsyncFd;
-pub use source::Registered;
+pub use source::AsyncSource;

@@ -1,4 +1,4 @@
-//! [`Registered`] and [`AsyncFd`]: I/O sources that know their reactor.
+//! [`AsyncSource`] and [`AsyncFd`]: I/O sources that know their reactor.
 
 use std::fmt;
 use std::io;
@@ -56,12 +56,12 @@ pub(crate) type Attached<S> = Watched<Shared<S>>;
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }
 /// # #[cfg(unix)] {
 /// use mio::unix::pipe;
-/// use polliwog::Registered;
+/// use polliwog::AsyncSource;
 /// use std::{future::poll_fn, io::{Read, Write}};
 ///
 /// polliwog::block_on(async {
 ///     let (mut sender, receiver) = pipe::new()?;
-///     let receiver = Registered::new(receiver)?;
+///     let receiver = AsyncSource::new(receiver)?;
 ///     sender.write_all(b"hop")?;
 ///     let mut buf = [0; 8];
 ///     let n = poll_fn(|cx| receiver.poll_read_with(cx, |mut pipe| pipe.read(&mut buf))).await?;
@@ -71,11 +71,11 @@ pub(crate) type Attached<S> = Watched<Shared<S>>;
 /// # .unwrap();
 /// # }
 /// ```
-pub struct Registered<S: Source> {
+pub struct AsyncSource<S: Source> {
     io: Watched<Exclusive<S>>,
 }
 
-impl<S: Source> Registered<S> {
+impl<S: Source> AsyncSource<S> {
     /// Attaches a source, which has to be in non-blocking mode, to the current reactor.
     ///
     /// # Errors
@@ -195,11 +195,11 @@ macro_rules! waits {
 }
 use waits;
 
-impl<S: Source> Registered<S> {
+impl<S: Source> AsyncSource<S> {
     waits!(S);
 }
 
-impl<S: Source> Waited for Registered<S> {
+impl<S: Source> Waited for AsyncSource<S> {
     #[inline]
     fn forget(&self, direction: Direction, id: WaiterId) {
         self.io.forget(direction, id);
@@ -210,7 +210,7 @@ impl<S: Source> Waited for Registered<S> {
     }
 }
 
-impl<S: Source + fmt::Debug> fmt::Debug for Registered<S> {
+impl<S: Source + fmt::Debug> fmt::Debug for AsyncSource<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.io.fmt(f)
     }

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::task::Context;
 
 use polliwog_core::conformance::{check, check_source, check_threads};
-use polliwog_mio::{MioReactor, Registered};
+use polliwog_mio::{AsyncSource, MioReactor};
 
 fn reactor() -> MioReactor {
     MioReactor::new().unwrap()
@@ -28,7 +28,7 @@ fn sockets_are_sources() {
     let (ours, _) = listener.accept().unwrap();
     ours.set_nonblocking(true).unwrap();
     let reactor = reactor();
-    let ours = Registered::with_reactor(&reactor, mio::net::TcpStream::from_std(ours));
+    let ours = AsyncSource::with_reactor(&reactor, mio::net::TcpStream::from_std(ours));
     check_source(&reactor, |_, waker| {
         let mut cx = Context::from_waker(&waker);
         let read = |mut io: &mio::net::TcpStream| std::io::Read::read(&mut io, &mut [0; 16]);

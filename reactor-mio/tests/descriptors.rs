@@ -13,7 +13,7 @@ use polliwog_mio::net::{
     TcpListener, TcpSocket, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream,
 };
 use polliwog_mio::process::Command;
-use polliwog_mio::{AsyncFd, Registered, block_on, spawn_blocking};
+use polliwog_mio::{AsyncFd, AsyncSource, block_on, spawn_blocking};
 
 /// A descriptor that is open, and the same by both names.
 fn lends(of: &(impl AsFd + AsRawFd)) {
@@ -210,7 +210,7 @@ fn what_mio_has_is_a_stream_if_its_reference_reads() {
     use futures_util::AsyncReadExt;
     block_on(async {
         let (mut sender, receiver) = mio::unix::pipe::new().unwrap();
-        let mut receiver = Registered::new(receiver).unwrap();
+        let mut receiver = AsyncSource::new(receiver).unwrap();
         let late = polliwog_mio::spawn(async move {
             sleep(Duration::from_millis(1)).await;
             sender.write_all(b"quak")
@@ -220,7 +220,7 @@ fn what_mio_has_is_a_stream_if_its_reference_reads() {
         assert_eq!(all, "quak");
         late.unwrap().await.unwrap().unwrap();
         let (a, b) = mio::net::UnixStream::pair().unwrap();
-        let (a, mut b) = (Registered::new(a).unwrap(), Registered::new(b).unwrap());
+        let (a, mut b) = (AsyncSource::new(a).unwrap(), AsyncSource::new(b).unwrap());
         futures_util::AsyncWriteExt::write_all(&mut &a, b"hop")
             .await
             .unwrap();

@@ -44,7 +44,10 @@ fn a_file_whose_job_is_refused_keeps_what_it_has_read() {
                 Err(refused) => break refused,
             }
         };
-        assert!(matches!(refused.reason, blocking::Reason::QueueFull(_)));
+        assert!(matches!(
+            refused.reason,
+            blocking::RejectReason::QueueFull(_)
+        ));
         for _ in 0..2 {
             let error = file.seek(SeekFrom::Current(2)).await.unwrap_err();
             assert!(error.to_string().contains("waiting"), "{error}");

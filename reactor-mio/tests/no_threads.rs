@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::mpsc;
 
 use futures_util::io::AsyncReadExt;
-use polliwog_mio::blocking::Reason;
+use polliwog_mio::blocking::RejectReason;
 use polliwog_mio::fs::{self, File};
 use polliwog_mio::net::lookup_host;
 use polliwog_mio::{BlockingError, block_on, spawn_blocking};
@@ -29,7 +29,7 @@ fn without_threads<T>(f: impl FnOnce() -> T) -> T {
 /// Of all that needs a thread of the pool; none of it may say "try again when you are woken".
 async fn check_that_all_fails() {
     let error = spawn_blocking(|| 5).await.unwrap_err();
-    let is_no_thread = matches!(error, BlockingError::Rejected(Reason::NoThread(_)));
+    let is_no_thread = matches!(error, BlockingError::Rejected(RejectReason::NoThread(_)));
     assert!(is_no_thread, "{error}");
     let mut file = File::from_std(std::fs::File::open("/dev/zero").unwrap());
     let mut buf = [0; 4];

@@ -82,7 +82,7 @@ impl<C: Clock + ?Sized> Clock for &C {
 }
 
 /// A clock that stands still until it is moved: by [`advance`](Self::advance), or by the
-/// [`Jump`](crate::Jump) hook, which moves it to the next deadline whenever nothing else is left
+/// [`AutoAdvance`](crate::AutoAdvance) hook, which moves it to the next deadline whenever nothing else is left
 /// to do.
 ///
 /// With feature `alloc` it can be cloned, and all clones show the same time.
@@ -224,9 +224,9 @@ impl WallClock {
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
-    /// use polliwog::spin::{Block, SpinReactor, WallClock};
+    /// use polliwog::spin::{ParkThread, SpinReactor, WallClock};
     ///
-    /// let reactor = SpinReactor::new(WallClock::new(), Block);
+    /// let reactor = SpinReactor::new(WallClock::new(), ParkThread);
     /// # drop(reactor);
     /// ```
     pub fn new() -> Self {

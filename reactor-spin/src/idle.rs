@@ -93,10 +93,10 @@ impl<C: Clock> Idle<C> for SpinLoop {
 /// Blocks the thread until the deadline or an unpark, by a clock that runs by itself.
 #[cfg(feature = "std")]
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Block;
+pub struct ParkThread;
 
 #[cfg(feature = "std")]
-impl<C: Clock> Idle<C> for Block {
+impl<C: Clock> Idle<C> for ParkThread {
     type Error = Infallible;
 
     fn idle(&self, clock: &C, until: Deadline, unpark: &Unpark<'_>) -> Result<(), Infallible> {
@@ -109,24 +109,24 @@ impl<C: Clock> Idle<C> for Block {
 ///
 /// If there is no deadline (or the clock is paused), no task is ready and none can become so:
 /// the program is [stalled](Stalled), which is an error, instead of a test that hangs. This does
-/// not hold if other threads wake tasks: then use `Jump::or_wait` (feature `std`).
+/// not hold if other threads wake tasks: then use `AutoAdvance::or_wait` (feature `std`).
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
-/// use polliwog::spin::{Jump, SpinReactor, VirtualClock};
+/// use polliwog::spin::{AutoAdvance, SpinReactor, VirtualClock};
 /// use polliwog::unpark::Flag;
 ///
 /// static FLAG: Flag = Flag::new();
-/// let reactor = SpinReactor::with_flag(VirtualClock::new(), Jump::new(), &FLAG);
+/// let reactor = SpinReactor::with_flag(VirtualClock::new(), AutoAdvance::new(), &FLAG);
 /// # drop(reactor);
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Jump {
+pub struct AutoAdvance {
     #[cfg(feature = "std")]
     wait: bool,
 }
 
-impl Jump {
+impl AutoAdvance {
     /// Jumps, and fails when the program is stalled.
     pub const fn new() -> Self {
         Self {
@@ -145,7 +145,7 @@ impl Jump {
     }
 }
 
-impl Idle<VirtualClock> for Jump {
+impl Idle<VirtualClock> for AutoAdvance {
     type Error = Stalled;
 
     fn idle(

@@ -41,16 +41,16 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `alloc` | `Runtime::new`, `io::duplex`, networks that grow, clocks that can be cloned |
-//! | `std` | `WallClock` and `Block` for real time, waiting for other threads, seeds that permute tasks |
+//! | `std` | `WallClock` and `ParkThread` for real time, waiting for other threads, seeds that permute tasks |
 //! | `defmt` | `defmt::Format` for errors and settings |
 //! | `single-core` | [`spawn`](fn@spawn) and `sleep` without a handle on bare metal, where one core runs executors |
 //! | `simulation` | seeds without `std` |
 //! | `sim` | `sim`: a simulation of many hosts with their network and its faults |
-//! | `net` | `stack`: TCP and UDP on a network device, by the protocol stack `smoltcp`; needs Rust 1.91 |
-//! | `dhcp` | `net` with an address from a DHCP server |
-//! | `dns` | `net` with names looked up by a DNS server |
-//! | `ipv6` | `net` with IPv6 |
-//! | `edge-nal`, `embedded-nal-async` | `net` for programs written against the traits of these crates |
+//! | `smoltcp` | `stack`: TCP and UDP on a network device, by the protocol stack `smoltcp`; needs Rust 1.91 |
+//! | `dhcp` | `smoltcp` with an address from a DHCP server |
+//! | `dns` | `smoltcp` with names looked up by a DNS server |
+//! | `ipv6` | `smoltcp` with IPv6 |
+//! | `edge-nal`, `embedded-nal-async` | `smoltcp` for programs written against the traits of these crates |
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -77,7 +77,7 @@ mod runtime;
 mod signal;
 #[cfg(feature = "sim")]
 pub mod sim;
-#[cfg(feature = "net")]
+#[cfg(feature = "smoltcp")]
 pub mod stack;
 mod tick;
 
@@ -89,8 +89,8 @@ pub use entry::block_on;
 pub use entry::{test, test_seeds};
 pub use error::{Error, Limit};
 #[cfg(feature = "std")]
-pub use idle::Block;
-pub use idle::{Idle, Jump, SpinLoop, Stalled};
+pub use idle::ParkThread;
+pub use idle::{AutoAdvance, Idle, SpinLoop, Stalled};
 pub use polliwog_core::unpark::Flag;
 pub use polliwog_core::{Deadline, Instant, RunError, TaskPool, spawn, time, try_spawn};
 pub use reactor::{SpinReactor, VirtualReactor};

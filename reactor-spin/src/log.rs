@@ -10,14 +10,14 @@ impl Format for ReuniteError {
     }
 }
 
-#[cfg(feature = "net")]
+#[cfg(feature = "smoltcp")]
 impl Format for crate::stack::ReuniteError {
     fn format(&self, f: Formatter<'_>) {
         write!(f, "ReuniteError");
     }
 }
 
-#[cfg(feature = "net")]
+#[cfg(feature = "smoltcp")]
 impl Format for crate::stack::Settings {
     fn format(&self, f: Formatter<'_>) {
         write!(
@@ -32,7 +32,7 @@ impl Format for crate::stack::Settings {
 }
 
 /// Durations in microseconds; for ever is [`u64::MAX`].
-#[cfg(feature = "net")]
+#[cfg(feature = "smoltcp")]
 impl Format for crate::stack::TcpSettings {
     fn format(&self, f: Formatter<'_>) {
         let micros =

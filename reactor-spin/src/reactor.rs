@@ -7,7 +7,7 @@ use polliwog_core::unpark::Flag;
 use polliwog_core::{Deadline, Instant, Reactor};
 
 use crate::clock::{Clock, VirtualClock};
-use crate::idle::{Idle, Jump};
+use crate::idle::{AutoAdvance, Idle};
 use crate::signal::{Signal, Unpark};
 use crate::tick::Tick;
 
@@ -19,17 +19,17 @@ use crate::tick::Tick;
 /// | | clock | idle hook |
 /// |---|---|---|
 /// | microcontroller | a timer peripheral | `wfi`, see [`Idle`] |
-/// | simulation | [`VirtualClock`] | [`Jump`] |
-/// | threads without I/O | `WallClock` (feature `std`) | `Block`, or [`SpinLoop`](crate::SpinLoop) |
+/// | simulation | [`VirtualClock`] | [`AutoAdvance`] |
+/// | threads without I/O | `WallClock` (feature `std`) | `ParkThread`, or [`SpinLoop`](crate::SpinLoop) |
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
-/// use polliwog::spin::{Jump, SpinReactor, VirtualClock};
+/// use polliwog::spin::{AutoAdvance, SpinReactor, VirtualClock};
 /// use polliwog::{Executor, TaskPool, time::sleep_millis, unpark::Flag};
 ///
 /// static POOL: TaskPool<4> = TaskPool::new();
 /// static FLAG: Flag = Flag::new();
-/// let reactor = SpinReactor::with_flag(VirtualClock::new(), Jump::new(), &FLAG);
+/// let reactor = SpinReactor::with_flag(VirtualClock::new(), AutoAdvance::new(), &FLAG);
 /// let executor = Executor::new(&POOL, reactor).unwrap();
 /// executor.block_on(sleep_millis(3_600_000)); // an hour in no time
 /// ```
@@ -42,16 +42,16 @@ pub struct SpinReactor<C, I> {
 }
 
 /// The reactor of a simulation: time jumps to the next deadline when nothing is ready.
-pub type VirtualReactor = SpinReactor<VirtualClock, Jump>;
+pub type VirtualReactor = SpinReactor<VirtualClock, AutoAdvance>;
 
 impl<C: Clock, I: Idle<C>> SpinReactor<C, I> {
     /// Makes a reactor with a flag of its own on the heap.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
-    /// use polliwog::spin::{Jump, SpinReactor, VirtualClock};
+    /// use polliwog::spin::{AutoAdvance, SpinReactor, VirtualClock};
     ///
-    /// let reactor = SpinReactor::new(VirtualClock::new(), Jump::new());
+    /// let reactor = SpinReactor::new(VirtualClock::new(), AutoAdvance::new());
     /// # drop(reactor);
     /// ```
     #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
@@ -69,11 +69,11 @@ impl<C: Clock, I: Idle<C>> SpinReactor<C, I> {
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
-    /// use polliwog::spin::{Jump, SpinReactor, VirtualClock};
+    /// use polliwog::spin::{AutoAdvance, SpinReactor, VirtualClock};
     /// use polliwog::unpark::Flag;
     ///
     /// static FLAG: Flag = Flag::new();
-    /// let reactor = SpinReactor::with_flag(VirtualClock::new(), Jump::new(), &FLAG);
+    /// let reactor = SpinReactor::with_flag(VirtualClock::new(), AutoAdvance::new(), &FLAG);
     /// # drop(reactor);
     /// ```
     pub fn with_flag(clock: C, idle: I, flag: &'static Flag) -> Self {
@@ -89,11 +89,11 @@ impl<C: Clock, I: Idle<C>> SpinReactor<C, I> {
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
-    /// use polliwog::spin::{Clock, Jump, SpinReactor, VirtualClock};
+    /// use polliwog::spin::{Clock, AutoAdvance, SpinReactor, VirtualClock};
     /// use polliwog::{Instant, unpark::Flag};
     ///
     /// static FLAG: Flag = Flag::new();
-    /// let reactor = SpinReactor::with_flag(VirtualClock::new(), Jump::new(), &FLAG);
+    /// let reactor = SpinReactor::with_flag(VirtualClock::new(), AutoAdvance::new(), &FLAG);
     /// assert_eq!(reactor.clock().now(), Instant::ZERO);
     /// ```
     pub fn clock(&self) -> &C {

@@ -403,7 +403,7 @@ impl Runtime {
     fn ambient(&self) -> Ambient {
         Ambient {
             #[cfg(all(feature = "alloc", not(target_os = "none")))]
-            _network: self.network.enter(),
+            _network: self.network.set_current(),
         }
     }
 }
@@ -418,7 +418,7 @@ impl Drop for Runtime {
 /// Makes what a runtime has current until it is dropped.
 struct Ambient {
     #[cfg(all(feature = "alloc", not(target_os = "none")))]
-    _network: crate::net::EnteredNetwork,
+    _network: crate::net::CurrentNetwork,
 }
 
 impl fmt::Debug for Runtime {

@@ -11,7 +11,7 @@ fn whatever_tells_something() {
     can_be_logged::<Limit>();
     can_be_logged::<RunError<Stalled>>();
     can_be_logged::<polliwog_spin::net::ReuniteError>();
-    #[cfg(feature = "net")]
+    #[cfg(feature = "smoltcp")]
     {
         can_be_logged::<polliwog_spin::stack::ReuniteError>();
         can_be_logged::<polliwog_spin::stack::Settings>();

@@ -493,7 +493,7 @@ mod ambient {
         let lab = Network::new();
         let _listener = lab.listen("10.0.0.1:80").unwrap();
         {
-            let _entered = lab.enter();
+            let _current = lab.set_current();
             assert!(now(TcpStream::connect("10.0.0.1:80")).is_ok());
         }
         assert!(now(TcpStream::connect("10.0.0.1:80")).is_err());

@@ -7,20 +7,20 @@ use std::time::Duration;
 
 use polliwog_core::{Executor, Reactor, conformance};
 use polliwog_spin::{
-    Block, Clock, Deadline, Flag, Idle, Instant, Jump, Runtime, SpinLoop, SpinReactor, Unpark,
-    VirtualClock, WallClock,
+    AutoAdvance, Clock, Deadline, Flag, Idle, Instant, ParkThread, Runtime, SpinLoop, SpinReactor,
+    Unpark, VirtualClock, WallClock,
 };
 
 #[test]
 fn virtual_time_conforms() {
-    conformance::check(|| SpinReactor::new(VirtualClock::new(), Jump::new()));
-    conformance::check_threads(|| SpinReactor::new(VirtualClock::new(), Jump::or_wait()));
+    conformance::check(|| SpinReactor::new(VirtualClock::new(), AutoAdvance::new()));
+    conformance::check_threads(|| SpinReactor::new(VirtualClock::new(), AutoAdvance::or_wait()));
 }
 
 #[test]
 fn wall_clock_conforms() {
-    conformance::check(|| SpinReactor::new(WallClock::new(), Block));
-    conformance::check_threads(|| SpinReactor::new(WallClock::new(), Block));
+    conformance::check(|| SpinReactor::new(WallClock::new(), ParkThread));
+    conformance::check_threads(|| SpinReactor::new(WallClock::new(), ParkThread));
     conformance::check(|| SpinReactor::new(WallClock::new(), SpinLoop));
 }
 
@@ -28,8 +28,8 @@ fn wall_clock_conforms() {
 fn static_flag_conforms() {
     static FLAG: Flag = Flag::new();
     conformance::check(|| SpinReactor::with_flag(WallClock::new(), SpinLoop, &FLAG));
-    conformance::check(|| SpinReactor::with_flag(WallClock::new(), Block, &FLAG));
-    conformance::check(|| SpinReactor::with_flag(VirtualClock::new(), Jump::new(), &FLAG));
+    conformance::check(|| SpinReactor::with_flag(WallClock::new(), ParkThread, &FLAG));
+    conformance::check(|| SpinReactor::with_flag(VirtualClock::new(), AutoAdvance::new(), &FLAG));
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_closure_is_a_hook() {
 
 #[test]
 fn unpark_is_sticky_and_counts_once() {
-    let reactor = SpinReactor::new(VirtualClock::new(), Jump::new());
+    let reactor = SpinReactor::new(VirtualClock::new(), AutoAdvance::new());
     let unparker = reactor.unparker();
     unparker.wake_by_ref();
     unparker.wake_by_ref();
@@ -72,7 +72,7 @@ fn an_unpark_during_a_park_ends_that_one_only() {
 
 #[test]
 fn the_end_of_time_is_no_deadline() {
-    let reactor = SpinReactor::new(VirtualClock::new(), Jump::new());
+    let reactor = SpinReactor::new(VirtualClock::new(), AutoAdvance::new());
     reactor.park(Deadline::At(Instant::MAX)).unwrap_err();
     assert_eq!(reactor.now(), Instant::ZERO);
 }
@@ -138,7 +138,7 @@ fn a_runtime_can_wait_for_threads() {
 
 #[test]
 fn block_waits_in_real_time() {
-    let executor = Executor::with_capacity(4, SpinReactor::new(WallClock::new(), Block));
+    let executor = Executor::with_capacity(4, SpinReactor::new(WallClock::new(), ParkThread));
     let start = std::time::Instant::now();
     executor.block_on(polliwog_core::time::sleep(Duration::from_millis(20)));
     assert!(start.elapsed() >= Duration::from_millis(20));

@@ -97,7 +97,7 @@ pub(crate) fn a_full_pool_gives_the_future_or_the_arguments_back<R: Reactor>(rea
     let more = |b: &str| polliwog::try_spawn!(spawner, [add; 2](Box::new(1), b.to_string()));
     let running = [more("a").unwrap(), more("bc").unwrap()];
     let refused = more("def").unwrap_err();
-    assert_eq!(refused.kind(), SpawnErrorKind::BodiesFull { capacity: 2 });
+    assert_eq!(refused.kind(), SpawnErrorKind::StorageFull { capacity: 2 });
     assert_eq!(refused.into_inner(), (Box::new(1), "def".to_string()));
 
     // The slots of the executor.

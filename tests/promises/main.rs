@@ -211,14 +211,14 @@ on!(mio_reactor, || polliwog::mio::MioReactor::new().unwrap());
 // Virtual time, in which tasks of other threads are waited for.
 #[cfg(all(feature = "spin", feature = "std"))]
 on!(spin_virtual_time, || {
-    use polliwog::spin::{Jump, SpinReactor, VirtualClock};
-    SpinReactor::new(VirtualClock::new(), Jump::or_wait())
+    use polliwog::spin::{AutoAdvance, SpinReactor, VirtualClock};
+    SpinReactor::new(VirtualClock::new(), AutoAdvance::or_wait())
 });
 
 #[cfg(all(feature = "spin", feature = "std"))]
 on!(spin_wall_clock, || {
-    use polliwog::spin::{Block, SpinReactor, WallClock};
-    SpinReactor::new(WallClock::new(), Block)
+    use polliwog::spin::{ParkThread, SpinReactor, WallClock};
+    SpinReactor::new(WallClock::new(), ParkThread)
 });
 
 /// As on a microcontroller: a clock, a flag and no allocator. It burns time instead of sleeping.

@@ -22,12 +22,12 @@ pub enum SpawnErrorKind {
         capacity: usize,
     },
     /// All bodies of the spawn site or pool are in use.
-    BodiesFull {
+    StorageFull {
         /// How many there are.
         capacity: usize,
     },
     /// The executor has no bodies: neither feature `alloc` nor a [`TaskPool`](crate::TaskPool) with bytes.
-    NoBodies,
+    NoStorage,
     /// The [`TaskPool`](crate::TaskPool) that was named is not the one that the executor was made with.
     OtherPool,
     /// The future is larger (or more strictly aligned) than the pool's bodies.
@@ -68,10 +68,10 @@ impl fmt::Display for SpawnErrorKind {
             Self::TasksFull { capacity } => {
                 write!(f, "all {capacity} tasks of the executor are in use")
             }
-            Self::BodiesFull { capacity } => {
+            Self::StorageFull { capacity } => {
                 write!(f, "all {capacity} task bodies of this pool are in use")
             }
-            Self::NoBodies => f.write_str("the executor has no memory for futures"),
+            Self::NoStorage => f.write_str("the executor has no memory for futures"),
             Self::OtherPool => {
                 f.write_str("the executor was made with another TaskPool than this one")
             }
@@ -292,29 +292,29 @@ impl<T> From<TrySpawnError<T>> for std::io::Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct ClaimError;
+pub struct PoolInUseError;
 
-impl fmt::Display for ClaimError {
+impl fmt::Display for PoolInUseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the task pool belongs to another executor")
     }
 }
 
-impl core::error::Error for ClaimError {}
+impl core::error::Error for PoolInUseError {}
 
 #[cfg(threads)]
-impl From<ClaimError> for std::io::Error {
-    fn from(error: ClaimError) -> Self {
+impl From<PoolInUseError> for std::io::Error {
+    fn from(error: PoolInUseError) -> Self {
         Self::new(std::io::ErrorKind::ResourceBusy, error)
     }
 }
 
 /// The [`TaskPool`](crate::TaskPool) has an executor already. The reactor is given back.
 ///
-/// `?` turns it into a [`ClaimError`] or an [`io::Error`](std::io::Error), whatever the reactor is.
-pub struct TryClaimError<R>(R);
+/// `?` turns it into a [`PoolInUseError`] or an [`io::Error`](std::io::Error), whatever the reactor is.
+pub struct TryNewError<R>(R);
 
-impl<R> TryClaimError<R> {
+impl<R> TryNewError<R> {
     pub(super) fn new(reactor: R) -> Self {
         Self(reactor)
     }
@@ -325,32 +325,32 @@ impl<R> TryClaimError<R> {
     }
 }
 
-impl<R> fmt::Debug for TryClaimError<R> {
+impl<R> fmt::Debug for TryNewError<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TryClaimError")
+        f.write_str("TryNewError")
     }
 }
 
-impl<R> fmt::Display for TryClaimError<R> {
+impl<R> fmt::Display for TryNewError<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        ClaimError.fmt(f)
+        PoolInUseError.fmt(f)
     }
 }
 
-impl<R> core::error::Error for TryClaimError<R> {}
+impl<R> core::error::Error for TryNewError<R> {}
 
-impl<R> From<TryClaimError<R>> for ClaimError {
+impl<R> From<TryNewError<R>> for PoolInUseError {
     /// Drops the reactor.
-    fn from(_: TryClaimError<R>) -> Self {
+    fn from(_: TryNewError<R>) -> Self {
         Self
     }
 }
 
 #[cfg(threads)]
-impl<R> From<TryClaimError<R>> for std::io::Error {
+impl<R> From<TryNewError<R>> for std::io::Error {
     /// Drops the reactor.
-    fn from(_: TryClaimError<R>) -> Self {
-        ClaimError.into()
+    fn from(_: TryNewError<R>) -> Self {
+        PoolInUseError.into()
     }
 }
 

@@ -65,7 +65,7 @@ use crate::task::run;
 use crate::task::state::Block;
 use crate::task::unwind::{catch_anyway, drop_quietly, go_on_with};
 
-pub use error::{ClaimError, RunError, SpawnError, SpawnErrorKind, TryClaimError, TrySpawnError};
+pub use error::{PoolInUseError, RunError, SpawnError, SpawnErrorKind, TryNewError, TrySpawnError};
 pub use handle::Handle;
 #[cfg(levels)]
 pub use interrupt::{InterruptExecutor, Pend};
@@ -73,7 +73,7 @@ pub use listing::{Stats, TaskInfo, TaskState, Tasks};
 pub use random::{random, random_below};
 #[cfg(feature = "std")]
 pub use remote::{RemoteAbortHandle, RemoteFuture, RemoteHandle};
-pub use spawn_static::EndlessSpawner;
+pub use spawn_static::StaticSpawner;
 #[doc(hidden)]
 pub use spawn_static::{spawn_site, spawn_site_detached, try_spawn_site, try_spawn_site_detached};
 pub use spawner::{Spawner, spawn, try_spawn};
@@ -127,12 +127,12 @@ impl<R: Reactor> Executor<R> {
     ///
     /// # Errors
     ///
-    /// [`ClaimError`] while another executor has the pool. A pool whose executor was dropped
+    /// [`PoolInUseError`] while another executor has the pool. A pool whose executor was dropped
     /// can be used again. The reactor is dropped then; [`try_new`](Self::try_new) gives it back.
     pub fn new<const N: usize, const BYTES: usize>(
         pool: &'static TaskPool<N, BYTES>,
         reactor: R,
-    ) -> Result<Self, ClaimError> {
+    ) -> Result<Self, PoolInUseError> {
         Ok(Self::try_new(pool, reactor)?)
     }
 
@@ -155,9 +155,9 @@ impl<R: Reactor> Executor<R> {
     pub fn try_new<const N: usize, const BYTES: usize>(
         pool: &'static TaskPool<N, BYTES>,
         reactor: R,
-    ) -> Result<Self, TryClaimError<R>> {
+    ) -> Result<Self, TryNewError<R>> {
         let Some(claim) = pool.open(&reactor) else {
-            return Err(TryClaimError::new(reactor));
+            return Err(TryNewError::new(reactor));
         };
         Ok(Self {
             claim,

@@ -1,6 +1,6 @@
 //! [`TaskPool::run`]: an executor that runs for ever.
 
-use super::spawn_static::EndlessSpawner;
+use super::spawn_static::StaticSpawner;
 use crate::reactor::Reactor;
 use crate::task::memory::pool::TaskPool;
 
@@ -37,7 +37,7 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
     ///
     /// If an executor has the pool already, or if the reactor fails.
     #[inline]
-    pub fn run<R: Reactor>(&'static self, reactor: R, start: impl FnOnce(EndlessSpawner)) -> ! {
+    pub fn run<R: Reactor>(&'static self, reactor: R, start: impl FnOnce(StaticSpawner)) -> ! {
         run::run_forever(self, reactor, start)
     }
 }

@@ -225,15 +225,15 @@ impl<Fut> DetachAt<Fut> for Spawner {
 /// A [detached](crate::spawn_detached) task that it spawns cannot be ended from outside, so that
 /// a microcontroller need not keep the code for that.
 #[derive(Clone, Copy, Debug)]
-pub struct EndlessSpawner(Spawner);
+pub struct StaticSpawner(Spawner);
 
-impl EndlessSpawner {
+impl StaticSpawner {
     pub(super) fn new(executor: SharedRef) -> Self {
         Self(Spawner::new(executor))
     }
 }
 
-impl core::ops::Deref for EndlessSpawner {
+impl core::ops::Deref for StaticSpawner {
     type Target = Spawner;
 
     fn deref(&self) -> &Spawner {
@@ -241,14 +241,14 @@ impl core::ops::Deref for EndlessSpawner {
     }
 }
 
-impl SpawnAt for EndlessSpawner {
+impl SpawnAt for StaticSpawner {
     #[inline]
     fn spawner(&self) -> Spawner {
         self.0
     }
 }
 
-impl<Fut> DetachAt<Fut> for EndlessSpawner {
+impl<Fut> DetachAt<Fut> for StaticSpawner {
     #[inline]
     fn detach<S, F, Args>(&self, function: F, args: Args) -> Result<(), TrySpawnError<Args>>
     where

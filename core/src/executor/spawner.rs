@@ -324,11 +324,11 @@ impl Spawner {
     fn room_in_bytes<F: Future>(&self) -> Result<Room<F, Bytes>, SpawnErrorKind> {
         let (shared, slot) = self.claim()?;
         let taken = match shared.bytes.get() {
-            None => Err(SpawnErrorKind::NoBodies),
+            None => Err(SpawnErrorKind::NoStorage),
             Some(bytes) => bytes
                 .take::<ByteBody<F>>()
                 .map_err(|refusal| match refusal {
-                    Refusal::Full { capacity } => SpawnErrorKind::BodiesFull { capacity },
+                    Refusal::Full { capacity } => SpawnErrorKind::StorageFull { capacity },
                     Refusal::TooLarge { size, limit } => SpawnErrorKind::TooLarge { size, limit },
                 }),
         };

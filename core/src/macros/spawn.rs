@@ -105,7 +105,7 @@ macro_rules! spawn_detached {
 /// let start = |led| try_spawn!(executor.spawner(), [blink](led));
 /// let first = start("red".to_string()).unwrap();
 /// let refused = start("green".to_string()).unwrap_err();
-/// assert_eq!(refused.kind(), SpawnErrorKind::BodiesFull { capacity: 1 });
+/// assert_eq!(refused.kind(), SpawnErrorKind::StorageFull { capacity: 1 });
 /// assert_eq!(refused.into_inner().0, "green");
 /// assert_eq!(executor.block_on(first).unwrap(), 3);
 /// ```

@@ -93,7 +93,7 @@ pub(crate) enum Spawned {
     #[cfg_attr(lean, allow(dead_code))]
     Queued,
     TasksFull,
-    BodiesFull,
+    StorageFull,
     InboxFull,
     Closed,
 }

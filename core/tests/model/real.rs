@@ -187,7 +187,7 @@ fn kind(kind: SpawnErrorKind) -> Spawned {
     match kind {
         SpawnErrorKind::Closed => Spawned::Closed,
         SpawnErrorKind::TasksFull { capacity: SLOTS } => Spawned::TasksFull,
-        SpawnErrorKind::BodiesFull { capacity: SLOTS } => Spawned::BodiesFull,
+        SpawnErrorKind::StorageFull { capacity: SLOTS } => Spawned::StorageFull,
         SpawnErrorKind::InboxFull { capacity: SLOTS } => Spawned::InboxFull,
         other => panic!("{other}"),
     }

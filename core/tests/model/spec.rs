@@ -324,7 +324,7 @@ impl Spec<'_> {
         let spawned = match self.free_slot() {
             _ if self.closing => Spawned::Closed,
             None => Spawned::TasksFull,
-            Some(_) if bodies_full => Spawned::BodiesFull,
+            Some(_) if bodies_full => Spawned::StorageFull,
             Some(slot) => {
                 self.settle_in(task, slot);
                 self.tasks[task].handle = true;

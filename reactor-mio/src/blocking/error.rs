@@ -25,7 +25,7 @@ pub enum BlockingError {
     /// The job panicked; this is what it panicked with.
     Panicked(Panic),
     /// The pool did not accept the job.
-    Rejected(Reason),
+    Rejected(RejectReason),
     /// The job's runtime was shut down, by
     /// [`Runtime::shutdown_timeout`](crate::Runtime::shutdown_timeout) or
     /// [`shutdown_background`](crate::Runtime::shutdown_background), before a thread had begun
@@ -35,14 +35,14 @@ pub enum BlockingError {
 
 /// Why the pool did not accept a job.
 #[derive(Debug)]
-pub enum Reason {
+pub enum RejectReason {
     /// So many jobs are waiting already.
     QueueFull(usize),
     /// The pool has no thread that is free, and this is why it does not get another one.
     ///
     /// As an [`io::Error`] by itself this one may be of the kind
     /// [`WouldBlock`](io::ErrorKind::WouldBlock), which means something else where input and output
-    /// are concerned; converted [from](io::Error#impl-From<Reason>-for-Error) the reason or the
+    /// are concerned; converted [from](io::Error#impl-From<RejectReason>-for-Error) the reason or the
     /// [`BlockingError`] it never is.
     NoThread(io::Error),
 }
@@ -52,16 +52,16 @@ pub struct Rejected<F> {
     /// The job.
     pub job: F,
     /// Why it was not accepted.
-    pub reason: Reason,
+    pub reason: RejectReason,
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for RejectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reason::QueueFull(limit) => {
+            RejectReason::QueueFull(limit) => {
                 write!(f, "the blocking pool is full: {limit} jobs are waiting")
             }
-            Reason::NoThread(error) => {
+            RejectReason::NoThread(error) => {
                 write!(f, "the blocking pool cannot start a thread: {error}")
             }
         }
@@ -92,11 +92,11 @@ impl fmt::Display for BlockingError {
     }
 }
 
-impl Error for Reason {
+impl Error for RejectReason {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Reason::QueueFull(_) => None,
-            Reason::NoThread(error) => Some(error),
+            RejectReason::QueueFull(_) => None,
+            RejectReason::NoThread(error) => Some(error),
         }
     }
 }
@@ -126,8 +126,8 @@ impl<F> fmt::Display for Rejected<F> {
 
 impl<F> Error for Rejected<F> {}
 
-impl From<Reason> for BlockingError {
-    fn from(reason: Reason) -> Self {
+impl From<RejectReason> for BlockingError {
+    fn from(reason: RejectReason) -> Self {
         BlockingError::Rejected(reason)
     }
 }
@@ -145,7 +145,7 @@ impl From<BlockingError> for io::Error {
     /// [`QuotaExceeded`](io::ErrorKind::QuotaExceeded) where the system gives no more threads.
     fn from(error: BlockingError) -> Self {
         let kind = match &error {
-            BlockingError::Rejected(Reason::NoThread(error)) => match error.kind() {
+            BlockingError::Rejected(RejectReason::NoThread(error)) => match error.kind() {
                 // What Unix says (EAGAIN) when a limit on threads has been reached. To who reads
                 // and writes it would mean that there is nothing yet, and that a wake will come.
                 io::ErrorKind::WouldBlock => io::ErrorKind::QuotaExceeded,
@@ -159,9 +159,9 @@ impl From<BlockingError> for io::Error {
     }
 }
 
-impl From<Reason> for io::Error {
+impl From<RejectReason> for io::Error {
     /// As from a [`BlockingError`].
-    fn from(reason: Reason) -> Self {
+    fn from(reason: RejectReason) -> Self {
         BlockingError::from(reason).into()
     }
 }
@@ -190,7 +190,7 @@ mod tests {
             io::ErrorKind::OutOfMemory,
         ];
         for (kind, expected) in systems.into_iter().zip(expected) {
-            let error = io::Error::from(Reason::NoThread(kind.into()));
+            let error = io::Error::from(RejectReason::NoThread(kind.into()));
             assert_eq!(error.kind(), expected);
             // Nor by its number.
             assert_eq!(error.raw_os_error(), None);
@@ -201,7 +201,7 @@ mod tests {
             let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
             assert!(matches!(
                 inner,
-                Some(BlockingError::Rejected(Reason::NoThread(_)))
+                Some(BlockingError::Rejected(RejectReason::NoThread(_)))
             ));
         }
     }

@@ -11,7 +11,7 @@ use polliwog_core::Handle;
 use polliwog_core::task::Panic;
 use polliwog_core::task::budget::poll_proceed;
 
-use super::error::{BlockingError, Reason};
+use super::error::{BlockingError, RejectReason};
 use super::pool::{Pool, is_on_pool};
 
 /// A job of the pool. Awaited, it gives the job's result.
@@ -37,7 +37,7 @@ use super::pool::{Pool, is_on_pool};
 #[must_use = "the result, and a panic, of the job would go unnoticed; `drop` it if that is meant"]
 pub struct BlockingHandle<T> {
     /// An error if the job was not accepted.
-    shared: Result<Arc<dyn Outcome<T>>, Option<Reason>>,
+    shared: Result<Arc<dyn Outcome<T>>, Option<RejectReason>>,
 }
 
 impl<T> BlockingHandle<T> {
@@ -49,7 +49,7 @@ impl<T> BlockingHandle<T> {
         Self { shared: Ok(job) }
     }
 
-    pub(super) fn refused(reason: Reason) -> Self {
+    pub(super) fn refused(reason: RejectReason) -> Self {
         Self {
             shared: Err(Some(reason)),
         }

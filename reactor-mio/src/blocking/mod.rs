@@ -7,7 +7,7 @@
 //!
 //! A job that is accepted gets a thread: one that is free, a new one, or, when there are as many
 //! as there [may be](set_max_threads), the next one that is done with another job. If a thread is
-//! wanted and the operating system gives none, the job is refused, with [`Reason::NoThread`], even
+//! wanted and the operating system gives none, the job is refused, with [`RejectReason::NoThread`], even
 //! if other threads are busy: nobody can know whether they will ever be done.
 //!
 //! # Jobs that wait for jobs
@@ -66,7 +66,7 @@ use std::time::{Duration, Instant};
 
 use polliwog_core::Handle;
 
-pub use error::{BlockingError, Reason, Rejected};
+pub use error::{BlockingError, RejectReason, Rejected};
 pub use job::BlockingHandle;
 use process::Process;
 pub(crate) use process::Stream;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use polliwog_core::Handle;
 
 use super::crew::{Crew, Next, Want};
-use super::error::{Reason, Rejected};
+use super::error::{RejectReason, Rejected};
 use super::job::{BlockingHandle, Job, Run};
 use super::{KEEP_ALIVE, MAX_QUEUED};
 
@@ -109,7 +109,7 @@ impl Pool {
         let mut state = self.lock();
         if state.crew.queued() >= MAX_QUEUED {
             drop(state);
-            let reason = Reason::QueueFull(MAX_QUEUED);
+            let reason = RejectReason::QueueFull(MAX_QUEUED);
             return Err(Rejected { job: input, reason });
         }
         match state.crew.want() {
@@ -122,7 +122,7 @@ impl Pool {
                     let _threads = state.crew.threads();
                     drop(state);
                     record!(warn, "no blocking thread beside {_threads}: {error}");
-                    let reason = Reason::NoThread(error);
+                    let reason = RejectReason::NoThread(error);
                     return Err(Rejected { job: input, reason });
                 }
             },

@@ -96,7 +96,10 @@ fn a_full_queue_gives_the_job_back() {
             Err(rejected) => break rejected,
         }
     };
-    assert!(matches!(rejected.reason, Reason::QueueFull(MAX_QUEUED)));
+    assert!(matches!(
+        rejected.reason,
+        RejectReason::QueueFull(MAX_QUEUED)
+    ));
     assert_eq!((rejected.job)(), 1);
     // The first job counts as long as the thread has not come to it.
     assert!(accepted.len() >= MAX_QUEUED - 1);

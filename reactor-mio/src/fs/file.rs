@@ -199,7 +199,7 @@ impl File {
     ///
     /// One in non-blocking mode (a pipe or a terminal) is not for this type: where it would have to
     /// wait, reading and writing fail with [`io::ErrorKind::Unsupported`]. See
-    /// [`Registered`](crate::Registered).
+    /// [`AsyncSource`](crate::AsyncSource).
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }

@@ -358,7 +358,7 @@ pub(super) fn never_would_block(error: io::Error) -> io::Error {
     }
     io::Error::new(
         io::ErrorKind::Unsupported,
-        "the file is in non-blocking mode: wait for it by `Registered`, or turn that off",
+        "the file is in non-blocking mode: wait for it by `AsyncSource`, or turn that off",
     )
 }
 

@@ -7,7 +7,7 @@
 //! An operation that was dropped goes on in the background, as far as the program lives: when `main`
 //! returns, what is under way is [cut off](crate::blocking#the-end).
 //!
-//! Where the pool refuses an operation, because [it has no thread](crate::blocking::Reason::NoThread)
+//! Where the pool refuses an operation, because [it has no thread](crate::blocking::RejectReason::NoThread)
 //! or too many jobs, the error is never one of those that a file itself would give.
 
 mod file;

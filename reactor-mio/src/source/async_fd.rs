@@ -18,7 +18,7 @@ use crate::reactor::MioReactor;
 /// has the traits of `futures-io` and `embedded-io-async`, and with the features those of tokio and hyper. For
 /// everything else there are [`read_with`](Self::read_with) and [`write_with`](Self::write_with).
 ///
-/// How it waits is said at [`Registered`](crate::Registered). A regular file cannot be waited for, and Linux
+/// How it waits is said at [`AsyncSource`](crate::AsyncSource). A regular file cannot be waited for, and Linux
 /// refuses it: see [`fs`](crate::fs). What `T` says its descriptor is must not change. Unix only.
 ///
 /// ```

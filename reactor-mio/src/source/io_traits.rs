@@ -8,7 +8,7 @@ use polliwog_core::sources::{Direction, WaiterId};
 
 #[cfg(unix)]
 use super::AsyncFd;
-use super::Registered;
+use super::AsyncSource;
 use super::hold::Hold;
 use super::watched::Watched;
 use crate::draw::poll_nothing;
@@ -220,8 +220,8 @@ macro_rules! poll_writes {
 }
 
 streams! {
-    <S: mio::event::Source> Registered<S>;
-    <'s, S: mio::event::Source> &'s Registered<S>;
+    <S: mio::event::Source> AsyncSource<S>;
+    <'s, S: mio::event::Source> &'s AsyncSource<S>;
 }
 
 #[cfg(unix)]

@@ -23,7 +23,7 @@ const TELLS: u8 = 2;
 /// An event wakes one reader only.
 const ONE_READER: u8 = 4;
 
-/// What [`Registered`](super::Registered) and the sockets of this crate are made of: the source lies in an `H`.
+/// What [`AsyncSource`](super::AsyncSource) and the sockets of this crate are made of: the source lies in an `H`.
 pub(crate) struct Watched<H: Hold> {
     reactor: MioReactor,
     /// The part of the reactor's table that has the source's row, once it is registered. The row says
@@ -478,7 +478,7 @@ impl<H: Hold> Drop for Watched<H> {
 
 impl<H: Hold + fmt::Debug> fmt::Debug for Watched<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registered")
+        f.debug_struct("AsyncSource")
             .field("source", &self.source)
             .field("interest", &self.interest.get())
             .finish_non_exhaustive()

@@ -49,7 +49,7 @@ mod udp;
 pub use addr::ToSocketAddrs;
 pub use listener::{Incoming, TcpListener};
 #[cfg(any(feature = "std", not(target_os = "none")))]
-pub use network::EnteredNetwork;
+pub use network::CurrentNetwork;
 pub use network::Network;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 #[cfg(any(feature = "std", not(target_os = "none")))]

@@ -173,14 +173,14 @@ impl Network {
     /// use polliwog::spin::net::Network;
     ///
     /// let network = Network::new();
-    /// let guard = network.enter();
+    /// let guard = network.set_current();
     /// // `TcpListener::bind` and `TcpStream::connect` use it.
     /// drop(guard);
     /// # }
     /// ```
     #[cfg(any(feature = "std", not(target_os = "none")))]
-    pub fn enter(&self) -> EnteredNetwork {
-        EnteredNetwork {
+    pub fn set_current(&self) -> CurrentNetwork {
+        CurrentNetwork {
             before: set_current(Some(self.clone())),
             _not_send: PhantomData,
         }
@@ -300,13 +300,13 @@ impl fmt::Debug for Network {
 #[cfg(any(feature = "std", not(target_os = "none")))]
 #[derive(Debug)]
 #[must_use = "the network is current only until this is dropped"]
-pub struct EnteredNetwork {
+pub struct CurrentNetwork {
     before: Option<Network>,
     _not_send: PhantomData<*const ()>,
 }
 
 #[cfg(any(feature = "std", not(target_os = "none")))]
-impl Drop for EnteredNetwork {
+impl Drop for CurrentNetwork {
     fn drop(&mut self) {
         let _ours = set_current(self.before.take());
     }

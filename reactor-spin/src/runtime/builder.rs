@@ -1,11 +1,11 @@
 //! [`Builder`]: how a runtime is to be.
 
 use polliwog_core::unpark::Flag;
-use polliwog_core::{ClaimError, Executor, TaskPool};
+use polliwog_core::{Executor, PoolInUseError, TaskPool};
 
 use super::{DEFAULT_MAX_TASKS, Runtime};
 use crate::clock::VirtualClock;
-use crate::idle::Jump;
+use crate::idle::AutoAdvance;
 #[cfg(all(feature = "alloc", not(target_os = "none")))]
 use crate::net::Network;
 use crate::reactor::{SpinReactor, VirtualReactor};
@@ -24,7 +24,7 @@ pub struct Builder {
     seed: u64,
     max_tasks: usize,
     paused: bool,
-    idle: Jump,
+    idle: AutoAdvance,
     #[cfg(all(feature = "alloc", not(target_os = "none")))]
     network: Option<Network>,
 }
@@ -84,7 +84,7 @@ impl Builder {
     }
 
     /// Sets whether to wait for other threads when nothing is left to do, instead of failing with
-    /// [`Stalled`]. See [`Jump::or_wait`].
+    /// [`Stalled`]. See [`AutoAdvance::or_wait`].
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -98,7 +98,11 @@ impl Builder {
     /// ```
     #[cfg(feature = "std")]
     pub fn wait_for_threads(mut self, wait: bool) -> Self {
-        self.idle = if wait { Jump::or_wait() } else { Jump::new() };
+        self.idle = if wait {
+            AutoAdvance::or_wait()
+        } else {
+            AutoAdvance::new()
+        };
         self
     }
 
@@ -151,12 +155,12 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`ClaimError`] while another executor has the pool.
+    /// [`PoolInUseError`] while another executor has the pool.
     pub fn build_in<const N: usize, const BYTES: usize>(
         self,
         pool: &'static TaskPool<N, BYTES>,
         flag: &'static Flag,
-    ) -> Result<Runtime, ClaimError> {
+    ) -> Result<Runtime, PoolInUseError> {
         let reactor = SpinReactor::with_flag(self.clock(), self.idle, flag);
         Executor::new(pool, reactor).map(|executor| self.finish(executor))
     }
@@ -188,7 +192,7 @@ impl Default for Builder {
             seed: 0,
             max_tasks: DEFAULT_MAX_TASKS,
             paused: false,
-            idle: Jump::new(),
+            idle: AutoAdvance::new(),
             #[cfg(all(feature = "alloc", not(target_os = "none")))]
             network: None,
         }

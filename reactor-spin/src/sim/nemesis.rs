@@ -58,7 +58,7 @@ pub enum FaultKind {
     /// The host's clock drifts by so many millionths.
     Drift(String, i32),
     /// The host's wall clock jumps by so many milliseconds, and back in the end.
-    Jump(String, i64),
+    AutoAdvance(String, i64),
 }
 
 impl Fault {
@@ -83,7 +83,7 @@ impl fmt::Display for FaultKind {
             FaultKind::Loss(thousandths) => write!(f, "loss {thousandths}"),
             FaultKind::Slow(times) => write!(f, "slow {times}"),
             FaultKind::Drift(host, ppm) => write!(f, "drift {host} {ppm}"),
-            FaultKind::Jump(host, millis) => write!(f, "jump {host} {millis}"),
+            FaultKind::AutoAdvance(host, millis) => write!(f, "jump {host} {millis}"),
         }
     }
 }
@@ -146,7 +146,7 @@ fn fault(text: &str) -> Option<Fault> {
         ["loss", thousandths] => FaultKind::Loss(thousandths.parse().ok()?),
         ["slow", times] => FaultKind::Slow(times.parse().ok()?),
         ["drift", host, ppm] => FaultKind::Drift(host.into(), ppm.parse().ok()?),
-        ["jump", host, millis] => FaultKind::Jump(host.into(), millis.parse().ok()?),
+        ["jump", host, millis] => FaultKind::AutoAdvance(host.into(), millis.parse().ok()?),
         _ => return None,
     };
     Some(Fault {
@@ -199,7 +199,7 @@ enum Kind {
     Loss,
     Slow,
     Drift(i32),
-    Jump(Duration),
+    AutoAdvance(Duration),
 }
 
 impl Nemesis {
@@ -279,7 +279,7 @@ impl Nemesis {
 
     /// Wall clocks jump, by up to so much in either direction.
     pub fn clock_jumps(self, by: Duration) -> Self {
-        self.with(Kind::Jump(by))
+        self.with(Kind::AutoAdvance(by))
     }
 
     /// The schedule that belongs to a seed.
@@ -356,7 +356,9 @@ impl Nemesis {
             Kind::Drift(ppm) => {
                 FaultKind::Drift(host, either(chance, ppm.unsigned_abs().into()) as i32)
             }
-            Kind::Jump(by) => FaultKind::Jump(host, either(chance, nanos(by) / 1_000_000)),
+            Kind::AutoAdvance(by) => {
+                FaultKind::AutoAdvance(host, either(chance, nanos(by) / 1_000_000))
+            }
         };
         Fault { at, lasts, kind }
     }
@@ -478,7 +480,7 @@ impl Control {
                     self.set_drift(host, if begins { *ppm } else { 0 });
                 }
             }
-            FaultKind::Jump(host, millis) => {
+            FaultKind::AutoAdvance(host, millis) => {
                 let by = Duration::from_millis(millis.unsigned_abs());
                 match id(host) {
                     Some(_) if (*millis > 0) == begins => self.clock_forward(host, by),

@@ -1,7 +1,7 @@
 //! An executor that runs for ever: on a chip with a single core, in as little code as does it. All other builds have
 //! `multi.rs` in place of this file.
 
-use super::{EndlessSpawner, Reactor, TaskPool};
+use super::{Reactor, StaticSpawner, TaskPool};
 use crate::executor::context;
 use crate::executor::stride::Stride;
 use crate::interrupt::masked;
@@ -13,12 +13,12 @@ use crate::task::state::{Block, words};
 pub(super) fn run_forever<R: Reactor, const N: usize, const BYTES: usize>(
     pool: &'static TaskPool<N, BYTES>,
     reactor: R,
-    start: impl FnOnce(EndlessSpawner),
+    start: impl FnOnce(StaticSpawner),
 ) -> ! {
     let Some(claim) = pool.open(&reactor) else {
         panic!("the task pool belongs to another executor");
     };
-    start(EndlessSpawner::new(claim));
+    start(StaticSpawner::new(claim));
     let shared = claim.shared();
     // SAFETY: this is the executor's level from now on, and the reactor stays where it is.
     unsafe { context::enter_for_ever(shared, &reactor) };

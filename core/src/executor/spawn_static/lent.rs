@@ -30,7 +30,7 @@ impl<Fut: Send> DetachAt<Fut> for Handle {
             shared.if_open(epoch, || shared.release_slot(slot));
             let capacity = S::BODIES.len();
             return Err(TrySpawnError::new(
-                SpawnErrorKind::BodiesFull { capacity },
+                SpawnErrorKind::StorageFull { capacity },
                 args,
             ));
         };

@@ -27,7 +27,7 @@ impl<Fut: Send> DetachAt<Fut> for Handle {
         let Some(body) = S::BODIES.take() else {
             let capacity = S::BODIES.len();
             return Err(TrySpawnError::new(
-                SpawnErrorKind::BodiesFull { capacity },
+                SpawnErrorKind::StorageFull { capacity },
                 args,
             ));
         };

@@ -37,7 +37,7 @@ where
         spawner.unclaim(shared, slot);
         let capacity = bodies.len();
         return Err(TrySpawnError::new(
-            SpawnErrorKind::BodiesFull { capacity },
+            SpawnErrorKind::StorageFull { capacity },
             args,
         ));
     };

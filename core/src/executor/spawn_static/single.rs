@@ -46,7 +46,7 @@ where
             refused(shared)
         } else {
             let capacity = bodies.len();
-            SpawnErrorKind::BodiesFull { capacity }
+            SpawnErrorKind::StorageFull { capacity }
         };
         return Err(TrySpawnError::new(kind, args));
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 
-/// What [`Registered`](crate::Registered) has.
+/// What [`AsyncSource`](crate::AsyncSource) has.
 impl<H: Hold> Watched<H> {
     fn poll_read_with<T>(
         &self,

@@ -4,7 +4,7 @@
 use core::convert::Infallible;
 use core::task::Waker;
 
-use polliwog_core::{Deadline, EndlessSpawner, Instant, Reactor, TaskPool};
+use polliwog_core::{Deadline, StaticSpawner, Instant, Reactor, TaskPool};
 
 /// Sleeps until an interrupt comes, at the latest that of an alarm.
 pub struct Timed;
@@ -47,7 +47,7 @@ polliwog_core::interrupt_level!(unsafe { polliwog_core::interrupt::machine_level
 pub fn run<R: Reactor, const N: usize>(
     pool: &'static TaskPool<N>,
     reactor: R,
-    init: impl FnOnce(EndlessSpawner),
+    init: impl FnOnce(StaticSpawner),
 ) -> ! {
     pool.run(reactor, init)
 }
