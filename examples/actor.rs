@@ -12,6 +12,7 @@
 use polliwog::sync::local::{mpsc, oneshot};
 use polliwog::{SpawnError, spawn};
 
+// ANCHOR: actor
 enum Request {
     Add(u32),
     Sum(oneshot::Sender<u32>),
@@ -54,6 +55,7 @@ impl Counter {
         receiver.await.ok()
     }
 }
+// ANCHOR_END: actor
 
 pub(crate) async fn example() -> Result<Vec<String>, Box<dyn std::error::Error>> {
     let (ended, end) = oneshot::channel();

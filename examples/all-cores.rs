@@ -77,6 +77,7 @@ fn main() -> ExitCode {
     }
 }
 
+// ANCHOR: compute
 /// Many small tasks that only compute. Whoever is idle takes over what waits.
 fn compute(cluster: &Cluster) -> io::Result<()> {
     let mut parts = Vec::new();
@@ -98,11 +99,13 @@ fn compute(cluster: &Cluster) -> io::Result<()> {
     println!("{sum} primes below {LIMIT}; parts done by each worker: {done:?}");
     Ok(())
 }
+// ANCHOR_END: compute
 
 fn is_prime(n: u32) -> bool {
     n >= 2 && (2..).take_while(|d| d * d <= n).all(|d| n % d != 0)
 }
 
+// ANCHOR: serve
 /// A listener on each worker; a connection stays where it was accepted.
 fn serve(cluster: Cluster, addr: &str) -> io::Result<()> {
     let listeners = cluster.listen(addr)?;
@@ -130,6 +133,7 @@ fn serve(cluster: Cluster, addr: &str) -> io::Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: serve
 
 async fn accept(listener: TcpListener) -> io::Result<()> {
     loop {

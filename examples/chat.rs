@@ -20,6 +20,7 @@ struct Message {
     text: String,
 }
 
+// ANCHOR: listen
 /// Listens until the room is empty; slowly, if so.
 async fn listen(name: &'static str, mut room: broadcast::Receiver<Message>, slow: bool) -> String {
     let (mut heard, mut missed) = (0, 0);
@@ -45,6 +46,7 @@ async fn listen(name: &'static str, mut room: broadcast::Receiver<Message>, slow
         _ => format!("{name} has missed some"),
     }
 }
+// ANCHOR_END: listen
 
 pub(crate) async fn example() -> Result<Vec<String>, Box<dyn std::error::Error>> {
     let (room, _) = broadcast::channel(8);

@@ -37,6 +37,7 @@ enum Step {
     Complete,
 }
 
+// ANCHOR: enum
 /// Where the coroutine has stopped. As a function with a `yield` it would read:
 ///
 /// ```text
@@ -59,8 +60,10 @@ enum Fab {
     /// Returned. Resuming again changes nothing.
     Done,
 }
+// ANCHOR_END: enum
 
 impl Fab {
+    // ANCHOR: resume
     /// Goes on from where the coroutine has stopped until it stops again.
     fn resume(&mut self) -> Step {
         let (state, step) = match *self {
@@ -74,6 +77,7 @@ impl Fab {
         *self = state;
         step
     }
+    // ANCHOR_END: resume
 }
 
 /// The coroutine as a stream that is not always ready.
@@ -94,6 +98,7 @@ impl FabStream {
     }
 }
 
+// ANCHOR: stream
 impl Stream for FabStream {
     type Item = u64;
 
@@ -111,6 +116,7 @@ impl Stream for FabStream {
         })
     }
 }
+// ANCHOR_END: stream
 
 /// All numbers of the state machine.
 fn by_hand() -> Vec<u64> {

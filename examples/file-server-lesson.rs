@@ -28,6 +28,7 @@ use polliwog::time::timeout;
 /// How long a client may take to send its name, and to take each piece of its file.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+// ANCHOR: line
 /// TCP is a stream of bytes: a line may come in pieces.
 async fn read_line(stream: &TcpStream) -> io::Result<String> {
     let (mut line, mut chunk) = (Vec::new(), [0; 512]);
@@ -44,6 +45,7 @@ async fn read_line(stream: &TcpStream) -> io::Result<String> {
     let name = String::from_utf8_lossy(&line);
     Ok(name.lines().next().unwrap_or_default().to_owned())
 }
+// ANCHOR_END: line
 
 /// Opens a file below `root`: on a thread of the blocking pool, as is each read.
 async fn open(root: &Path, name: &str) -> io::Result<File> {
@@ -58,6 +60,7 @@ async fn open(root: &Path, name: &str) -> io::Result<File> {
     Ok(file)
 }
 
+// ANCHOR: serve
 async fn serve(stream: TcpStream, root: PathBuf) -> io::Result<()> {
     stream.write_all(b"Please enter filename: ").await?;
     // Two question marks: one for the time that is up, one for what went wrong in time.
@@ -79,6 +82,7 @@ async fn serve(stream: TcpStream, root: PathBuf) -> io::Result<()> {
         }
     }
 }
+// ANCHOR_END: serve
 
 #[polliwog::main]
 async fn main() -> io::Result<()> {

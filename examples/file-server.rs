@@ -161,6 +161,7 @@ impl Server {
         }
     }
 
+    // ANCHOR: admit
     /// Starts a task for a client. Never waits.
     fn admit(self: &Rc<Self>, client: Client) {
         let (peer, client) = (client.peer(), Rc::new(client));
@@ -182,6 +183,7 @@ impl Server {
             }
         }
     }
+    // ANCHOR_END: admit
 
     /// Tells a client that there is no room. Never waits.
     fn turn_away(&self, client: Rc<Client>) {
@@ -267,6 +269,7 @@ impl Server {
     }
 }
 
+// ANCHOR: run
 async fn run(options: Options) -> io::Result<()> {
     let mut ctrl_c = polliwog::signal::ctrl_c();
     let listener = TcpListener::bind(&*options.addr)
@@ -292,6 +295,7 @@ async fn run(options: Options) -> io::Result<()> {
     futures::either(timeout(GRACE, server.clients.all_free()), ctrl_c).await;
     Ok(())
 }
+// ANCHOR_END: run
 
 fn describe(error: io::Error, what: &str) -> io::Error {
     io::Error::new(error.kind(), format!("{what}: {error}"))

@@ -85,6 +85,7 @@ impl Pool {
         self.refill();
     }
 
+    // ANCHOR: refill
     /// Moves jobs from the backlog to the queue, as many as fit, without ever waiting.
     fn refill(&mut self) {
         while let Some(job) = self.backlog.pop_front() {
@@ -96,8 +97,10 @@ impl Pool {
             }
         }
     }
+    // ANCHOR_END: refill
 }
 
+// ANCHOR: work
 fn work(queue: &Mutex<Receiver<Job>>, done: &Sender<Completion>, waker: &Waker) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -112,6 +115,7 @@ fn work(queue: &Mutex<Receiver<Job>>, done: &Sender<Completion>, waker: &Waker) 
         }
     }
 }
+// ANCHOR_END: work
 
 /// A job's panic belongs to whoever asked for the job: it goes on on the main thread.
 fn panicked(payload: Box<dyn Any + Send>) -> Completion {
@@ -204,12 +208,14 @@ fn run(files: Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
         }
         for event in &events {
             match event.token() {
+                // ANCHOR: completion
                 COMPLETION => {
                     while let Ok(callback) = pool.completions.try_recv() {
                         callback(&mut state);
                     }
                     pool.refill();
                 }
+                // ANCHOR_END: completion
                 SOCKET => state.on_readable()?,
                 Token(other) => return Err(format!("an event for unknown token {other}").into()),
             }

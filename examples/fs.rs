@@ -68,6 +68,7 @@ impl Pool {
         })
     }
 
+    // ANCHOR: submit
     /// Has `job` done by a worker, then `callback` by the main thread.
     fn submit<T: Send + 'static>(
         &mut self,
@@ -84,7 +85,9 @@ impl Pool {
             Err(_) => panic!("the workers are gone"),
         }
     }
+    // ANCHOR_END: submit
 
+    // ANCHOR: run
     /// Runs callbacks until no job is left.
     fn run(&mut self) {
         while self.pending > 0 {
@@ -95,6 +98,7 @@ impl Pool {
             callback(self);
         }
     }
+    // ANCHOR_END: run
 
     /// Lets the workers end, and waits for them.
     fn close(self) {
@@ -124,6 +128,7 @@ fn panicked(payload: Box<dyn Any + Send>) -> Completion {
     Box::new(move |_| panic::resume_unwind(payload))
 }
 
+// ANCHOR: read
 /// Asks for a file's size, then reads it: one callback starts the next job.
 fn read(pool: &mut Pool, path: PathBuf) {
     let name = path.file_name().unwrap_or(path.as_os_str());
@@ -159,6 +164,7 @@ fn read(pool: &mut Pool, path: PathBuf) {
         },
     );
 }
+// ANCHOR_END: read
 
 fn main() -> ExitCode {
     let mut files: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();

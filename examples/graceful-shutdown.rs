@@ -28,6 +28,7 @@ struct Books {
     finished: Cell<u32>,
 }
 
+// ANCHOR: work
 /// One piece of work, of several steps. Once begun it is finished; what can be left out is left out.
 async fn work(books: Rc<Books>, token: CancellationToken) {
     books.begun.set(books.begun.get() + 1);
@@ -40,7 +41,9 @@ async fn work(books: Rc<Books>, token: CancellationToken) {
     }
     books.finished.set(books.finished.get() + 1);
 }
+// ANCHOR_END: work
 
+// ANCHOR: example
 pub(crate) async fn example() -> Result<Vec<String>, Box<dyn std::error::Error>> {
     let (token, tracker) = (CancellationToken::new(), TaskTracker::new());
     let books = Rc::new(Books::default());
@@ -78,6 +81,7 @@ pub(crate) async fn example() -> Result<Vec<String>, Box<dyn std::error::Error>>
     assert!(books.begun.get() > 0);
     Ok(lines)
 }
+// ANCHOR_END: example
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     #[cfg(any(feature = "mio", feature = "spin"))]

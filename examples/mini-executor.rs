@@ -33,6 +33,7 @@ use polliwog::{Executor, TaskPool, spawn};
 
 use channel_reactor::{ChannelReactor, Event, Source};
 
+// ANCHOR: tasks
 /// The memory of the tasks: four of up to 512 bytes.
 static POOL: TaskPool<4, 512> = TaskPool::new();
 
@@ -53,7 +54,9 @@ async fn clock() -> u32 {
     }
     3
 }
+// ANCHOR_END: tasks
 
+// ANCHOR: run
 fn run() -> Result<(), Box<dyn Error>> {
     let (reactor, sender) = ChannelReactor::new();
     for (thermometer, readings) in [(1, [19, 20, 21]), (2, [-4, -5, -6])] {
@@ -80,6 +83,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         Ok(())
     })
 }
+// ANCHOR_END: run
 
 fn main() -> ExitCode {
     match run() {

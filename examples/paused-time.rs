@@ -32,6 +32,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// The longest rest after failures.
 const MOST: Duration = Duration::from_secs(24 * 3600);
 
+// ANCHOR: poller
 /// Asks once an hour; after failures it rests for longer, until the device answers again.
 async fn poll_for_ever(mut ask: impl FnMut() -> bool) {
     let mut rest = HOUR;
@@ -44,7 +45,9 @@ async fn poll_for_ever(mut ask: impl FnMut() -> bool) {
         }
     }
 }
+// ANCHOR_END: poller
 
+// ANCHOR: hours
 /// Whenever nothing is left to do, the clock jumps to the next timer.
 fn a_thousand_hours() -> Duration {
     let (asked, time) = spin::block_on(async {
@@ -62,6 +65,7 @@ fn a_thousand_hours() -> Duration {
     println!("a thousand hours: asked {asked} times");
     time
 }
+// ANCHOR_END: hours
 
 fn a_broken_device() -> Duration {
     let asked_at = RefCell::new(Vec::new());

@@ -34,6 +34,7 @@ const SHORT: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_secs(2);
 const DELAY: Duration = Duration::from_millis(50);
 
+// ANCHOR: wait
 /// Polls until an event arrives or `timeout` after `start` has come, and returns how long it is
 /// since `start`.
 ///
@@ -59,6 +60,7 @@ fn wait(
         }
     }
 }
+// ANCHOR_END: wait
 
 fn run() -> Result<(), Box<dyn Error>> {
     let mut poll = Poll::new()?;

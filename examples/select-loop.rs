@@ -24,6 +24,7 @@ async fn operation(number: u32) -> u32 {
     number * number
 }
 
+// ANCHOR: serve
 /// Squares numbers, one at a time, until it is told to stop. Returns how often it has ticked meanwhile.
 async fn serve(
     mut requests: mpsc::Receiver<u32>,
@@ -59,6 +60,7 @@ async fn serve(
     }
     count
 }
+// ANCHOR_END: serve
 
 pub(crate) async fn example() -> Result<Vec<String>, Box<dyn std::error::Error>> {
     let (sender, requests) = mpsc::channel(4);

@@ -39,6 +39,7 @@ struct Sources {
 }
 
 impl Sources {
+    // ANCHOR: open
     /// Puts a socket into the first free slot, and registers it there.
     fn open(&mut self, poll: &Poll, mut socket: UdpSocket) -> io::Result<Token> {
         let free = self.slots.iter().position(|(_, source)| source.is_none());
@@ -53,6 +54,7 @@ impl Sources {
         *source = Some(socket);
         Ok(token)
     }
+    // ANCHOR_END: open
 
     /// The slot of a token, whatever its generation.
     fn slot(token: Token) -> usize {
@@ -64,6 +66,7 @@ impl Sources {
         self.slots.get(Self::slot(token))?.1.as_ref()
     }
 
+    // ANCHOR: get
     /// The source that the token was made for, if it is still open.
     fn get(&self, token: Token) -> Option<&UdpSocket> {
         let (generation, source) = self.slots.get(Self::slot(token))?;
@@ -71,6 +74,7 @@ impl Sources {
             .then_some(source.as_ref())
             .flatten()
     }
+    // ANCHOR_END: get
 
     /// Deregisters and closes a source.
     fn close(&mut self, poll: &Poll, token: Token) -> io::Result<()> {

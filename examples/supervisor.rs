@@ -33,6 +33,7 @@ impl Backoff {
     }
 }
 
+// ANCHOR: supervise
 /// Runs what `start` makes until it ends well, or has failed `limit` times.
 async fn supervise<F>(
     mut start: impl FnMut() -> F,
@@ -59,6 +60,7 @@ where
     }
     Err("failed too often".into())
 }
+// ANCHOR_END: supervise
 
 pub(crate) async fn example() -> Result<Vec<String>, Box<dyn std::error::Error>> {
     let mut lines = Vec::new();

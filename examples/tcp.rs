@@ -50,6 +50,7 @@ impl Peer {
         }
     }
 
+    // ANCHOR: drain
     /// Reads until there is nothing left to read: `WouldBlock`, or the end of the stream.
     fn drain(&mut self) -> io::Result<()> {
         let mut chunk = [0; 1024];
@@ -64,7 +65,9 @@ impl Peer {
         }
         Ok(())
     }
+    // ANCHOR_END: drain
 
+    // ANCHOR: flush
     /// Writes until all is sent or the socket's buffer is full. What is left goes out at the next
     /// writable event.
     fn flush(&mut self) -> io::Result<()> {
@@ -79,6 +82,7 @@ impl Peer {
         }
         Ok(())
     }
+    // ANCHOR_END: flush
 
     fn send(&mut self, message: &str) -> io::Result<()> {
         self.outbox.extend_from_slice(message.as_bytes());
@@ -109,6 +113,7 @@ fn accept_all(listener: &TcpListener) -> io::Result<Option<TcpStream>> {
 }
 
 fn play(rounds: u64) -> Result<(), Box<dyn Error>> {
+    // ANCHOR: register
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(16);
 
@@ -116,6 +121,7 @@ fn play(rounds: u64) -> Result<(), Box<dyn Error>> {
         .map_err(|e| format!("cannot listen on the loopback: {e}"))?;
     poll.registry()
         .register(&mut listener, LISTENER, Interest::READABLE)?;
+    // ANCHOR_END: register
 
     // `connect` only begins: the first writable event tells how it went.
     let mut client = Some(Peer::new(TcpStream::connect(listener.local_addr()?)?));
@@ -127,6 +133,7 @@ fn play(rounds: u64) -> Result<(), Box<dyn Error>> {
     let mut server: Option<Peer> = None;
     let mut messages = 0_u64;
 
+    // ANCHOR: loop
     loop {
         if let Err(e) = poll.poll(&mut events, Some(PATIENCE)) {
             if e.kind() == ErrorKind::Interrupted {
@@ -139,6 +146,7 @@ fn play(rounds: u64) -> Result<(), Box<dyn Error>> {
         }
 
         for event in &events {
+            // ANCHOR_END: loop
             match event.token() {
                 LISTENER => {
                     if let Some(stream) = accept_all(&listener)? {
@@ -147,6 +155,7 @@ fn play(rounds: u64) -> Result<(), Box<dyn Error>> {
                         poll.registry().register(&mut peer.stream, SERVER, both)?;
                     }
                 }
+                // ANCHOR: server
                 SERVER => {
                     let Some(peer) = &mut server else { continue };
                     peer.drain()?;
@@ -162,6 +171,7 @@ fn play(rounds: u64) -> Result<(), Box<dyn Error>> {
                         return Ok(());
                     }
                 }
+                // ANCHOR_END: server
                 CLIENT => {
                     let Some(peer) = &mut client else { continue };
                     if !connected {

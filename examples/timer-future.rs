@@ -27,6 +27,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+// ANCHOR: shared
 /// Ready when its thread has slept for a while.
 struct TimerFuture {
     shared: Arc<Mutex<Shared>>,
@@ -39,6 +40,7 @@ struct Shared {
     /// Whom the thread has to wake.
     waker: Option<Waker>,
 }
+// ANCHOR_END: shared
 
 fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     // Neither side panics while it holds the lock, and a half-done change is none.
@@ -46,6 +48,7 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 }
 
 impl TimerFuture {
+    // ANCHOR: new
     /// Starts the thread.
     fn new(duration: Duration) -> io::Result<Self> {
         let shared = Arc::new(Mutex::new(Shared::default()));
@@ -64,8 +67,10 @@ impl TimerFuture {
         })?;
         Ok(Self { shared })
     }
+    // ANCHOR_END: new
 }
 
+// ANCHOR: poll
 impl Future for TimerFuture {
     type Output = ();
 
@@ -84,7 +89,9 @@ impl Future for TimerFuture {
         Poll::Pending
     }
 }
+// ANCHOR_END: poll
 
+// ANCHOR: program
 async fn program() -> io::Result<()> {
     let mut timer = pin!(TimerFuture::new(Duration::from_millis(200))?);
     println!("waiting");
@@ -97,6 +104,7 @@ async fn program() -> io::Result<()> {
     println!("done after {polls} polls");
     Ok(())
 }
+// ANCHOR_END: program
 
 fn main() -> ExitCode {
     match polliwog::block_on(program()) {

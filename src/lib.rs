@@ -112,9 +112,9 @@
 //!
 //! What is generic over its runtime works as it is: `futures`, channels and locks of other crates, drivers
 //! written against `embedded-io-async`. Streams have the traits of `futures-io` and `embedded-io-async`, with
-//! feature `tokio` those of tokio and with feature `hyper` those of hyper, which brings axum; `embassy-time`
-//! and `edge-nal` have features of their own. What asks for `Send` gets a [`SendWrapper`]. Each crate that CI
-//! tries has a program in the repository's `docs/other-crates.md`.
+//! feature `tokio` those of tokio and with feature `hyper` those of hyper, which brings axum; `embassy-time`,
+//! `edge-nal` and `embedded-nal-async` have features of their own. What asks for `Send` gets a [`SendWrapper`].
+//! Each crate that CI tries has a program in the repository's `docs/other-crates.md`.
 //!
 //! # Choosing a reactor
 //!
@@ -146,7 +146,7 @@
 //! | `dhcp` | an address from a DHCP server for that |
 //! | `dns` | names looked up for that |
 //! | `ipv6` | IPv6 for that |
-//! | `edge-nal` | the traits of `edge-nal` for that |
+//! | `edge-nal`, `embedded-nal-async` | the traits of these crates for that |
 //! | `tokio` | tokio's I/O traits for streams and files, without tokio's runtime |
 //! | `hyper` | hyper's I/O traits for streams; an executor and a timer for it, `polliwog::hyper` |
 //! | `hyper-util` | a connector for hyper-util's client |

@@ -191,6 +191,8 @@ fn links_lead_somewhere() {
     for page in pages() {
         // Joined, since a link may go over the end of a line.
         let all = prose(&page).join("\n");
+        // What is code is no link; but the text of a link may be.
+        let all: String = all.split('`').step_by(2).collect();
         let folder = page.rsplit_once('/').map_or("", |(folder, _)| folder);
         for rest in all.split("](").skip(1) {
             let link = rest.split(')').next().unwrap().trim();
@@ -311,4 +313,47 @@ fn the_workflow_runs_every_step_once() {
         }
     }
     assert_eq!(found, steps());
+}
+
+#[test]
+fn the_chips_program_of_the_readme_is_the_one_that_is_built() {
+    let page = text("README.md");
+    let (_, rest) = page.split_once("```rust,ignore\n").expect("a block");
+    let program = rest.split("```").next().unwrap();
+    assert_eq!(program, text("examples/blink-cortex-m/src/main.rs"));
+    assert!(
+        !rest.contains("```rust,ignore"),
+        "who compiles the other one?"
+    );
+}
+
+/// The figures of the README are those of the last measurement.
+#[test]
+fn the_readmes_figures_have_been_measured() {
+    const ROWS: [(&str, &str, &str); 8] = [
+        ("spawn a task and await it", "spawn-1", "ns"),
+        ("wake and poll, 1000 tasks", "yield-1000", "ns"),
+        ("round trip between two tasks", "ping-pong", "ns"),
+        ("make, poll and drop a timer", "timer", "ns"),
+        ("`sleep(100 µs)` is late by", "sleep-100us", "p50_us"),
+        ("echo of 64 B, 50 connections", "echo-50-64", "cpu_us"),
+        ("the same, 99th percentile", "echo-50-64", "p99_us"),
+        ("an idle connection", "idle", "bytes_per_connection"),
+    ];
+    let page = text("README.md");
+    let results = text("docs/benchmarks/results.tsv");
+    for (label, benchmark, figure) in ROWS {
+        let median = |runtime: &str| {
+            let begin = format!("{benchmark}\t{runtime}\t{figure}\t");
+            let row = results.lines().find_map(|line| line.strip_prefix(&begin));
+            let row = row.unwrap_or_else(|| panic!("no figure of {begin}"));
+            let median: f64 = row.split('\t').nth(1).unwrap().parse().unwrap();
+            format!("{median:.1}")
+        };
+        let measured = ["polliwog", "tokio", "smol", "monoio"].map(median);
+        let mut rows = page.lines().filter_map(cells);
+        let row = rows.find(|row| row[0].starts_with(label));
+        let row = row.unwrap_or_else(|| panic!("no row `{label}`"));
+        assert_eq!(row[1..], measured, "{label}");
+    }
 }

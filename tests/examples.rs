@@ -329,6 +329,14 @@ fn interval_ticks_in_three_ways() {
     }
 }
 
+#[cfg(feature = "sim")]
+#[test]
+fn lease() {
+    let out = run(example("lease").arg("200")).success();
+    assert!(out.contains("hold the lock"), "{out}");
+    assert!(out.contains("careful: nothing in 200 seeds"), "{out}");
+}
+
 #[cfg(feature = "spin")]
 #[test]
 fn paused_time_runs_a_thousand_hours() {

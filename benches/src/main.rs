@@ -22,6 +22,7 @@ use meter::{Figures, Plan};
 const USAGE: &str = "\
 usage: polliwog-benches run [--quick] [--only PART-OF-NAME] [--rounds N] [--out FOLDER]
        polliwog-benches sync [--counts] [--only PART-OF-NAME] [--rounds N] [--out FOLDER]
+       polliwog-benches charts FOLDER
        polliwog-benches guard FILE [--update]
        polliwog-benches fair [--only PART-OF-NAME] [--rounds N] [--millis N]
        polliwog-benches list
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         ["sync", ref options @ ..] => sync::run(options),
         #[cfg(feature = "peers")]
         ["fair", ref options @ ..] => fair::run(options),
+        ["charts", folder] => report::redraw(folder),
         ["guard", file] => guard::run(file, false),
         ["guard", file, "--update"] => guard::run(file, true),
         ["serve", runtime, buffer] => match buffer.parse() {

@@ -55,8 +55,9 @@ impl Driver for PolliwogDriver {
     }
 
     fn schedule_wake(&self, at: u64, waker: &Waker) {
-        let core = context::current().and_then(|executor| executor.get());
-        let Some((core, resolution)) = core.and_then(|core| Some((core, core.resolution()?)))
+        let shared = context::current().and_then(|executor| executor.get());
+        let Some((shared, resolution)) =
+            shared.and_then(|shared| Some((shared, shared.resolution()?)))
         else {
             // It asks for the time whenever it is polled.
             outside();
@@ -64,10 +65,10 @@ impl Driver for PolliwogDriver {
         };
         // By a coarse clock an instant that was counted from its reading is early by up to a tick.
         let at = instant(at) + resolution;
-        if core.is_due(at) {
+        if shared.is_due(at) {
             return waker.wake_by_ref();
         }
-        schedule(core, at, waker);
+        schedule(shared, at, waker);
     }
 }
 

@@ -92,10 +92,10 @@ fn a_set_of_several_executors_keeps_what_runs() {
         while let Some(end) = timeout(LONG, set.join_next()).await.expect("no wait") {
             ends.push(end);
         }
-        assert!(matches!(
-            ends[..],
-            [Err(JoinError::NotRunning), Ok(1), Ok(1)]
-        ));
+        // In which order depends on how long the machine takes to come this far.
+        let lost = |end: &&Result<i32, JoinError>| matches!(end, Err(JoinError::NotRunning));
+        assert_eq!(ends.iter().filter(lost).count(), 1);
+        assert_eq!(ends.iter().flatten().sum::<i32>(), 2);
     });
     assert_eq!(one.run_until_stalled().unwrap(), 1);
 }

@@ -33,6 +33,23 @@ fn a_spawn_outside_of_any_executor_gives_the_future_back() {
     assert_eq!(error.to_string(), "no executor runs on this thread");
 }
 
+#[test]
+fn a_body_of_another_executors_pool_is_an_error_of_its_own() {
+    static OWN: TaskPool<2, 64> = TaskPool::new();
+    static OTHER: TaskPool<1, 64> = TaskPool::new();
+    let executor = Executor::new(&OWN, Standing).expect("nobody has it");
+    let spawner = executor.spawner();
+    let refused = spawner.try_spawn_in(&OTHER, async { 7 }).unwrap_err();
+    assert_eq!(refused.kind(), SpawnErrorKind::OtherPool);
+    assert_eq!(
+        refused.to_string(),
+        "the executor was made with another TaskPool than this one"
+    );
+    // Nothing has been taken.
+    let task = spawner.spawn_in(&OWN, refused.into_inner()).unwrap();
+    assert_eq!(executor.block_on(task).unwrap(), 7);
+}
+
 #[cfg(not(feature = "alloc"))]
 #[test]
 fn a_pool_without_bodies_or_with_small_ones_says_so() {

@@ -18,6 +18,7 @@ pub(crate) enum Event {
     Unpark,
 }
 
+// ANCHOR: unpark
 struct Unpark(mpsc::Sender<Event>);
 
 impl Wake for Unpark {
@@ -25,6 +26,7 @@ impl Wake for Unpark {
         let _ = self.0.send(Event::Unpark); // Fails only when the reactor is gone.
     }
 }
+// ANCHOR_END: unpark
 
 /// The values that have come from each source and who waits for more.
 type Table = RefCell<BTreeMap<u32, (VecDeque<i64>, Option<Waker>)>>;
@@ -33,6 +35,7 @@ type Table = RefCell<BTreeMap<u32, (VecDeque<i64>, Option<Waker>)>>;
 pub(crate) struct Source(u32, Rc<Table>);
 
 impl Source {
+    // ANCHOR: source
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<i64> {
         let mut table = self.1.borrow_mut();
         let (values, waker) = table.entry(self.0).or_default();
@@ -44,6 +47,7 @@ impl Source {
             }
         }
     }
+    // ANCHOR_END: source
 }
 
 pub(crate) struct ChannelReactor {
@@ -70,6 +74,7 @@ impl ChannelReactor {
         Source(number, Rc::clone(&self.table))
     }
 
+    // ANCHOR: dispatch
     fn dispatch(&self, event: Event) {
         if let Event::Value(source, value) = event {
             let mut table = self.table.borrow_mut();
@@ -80,8 +85,10 @@ impl ChannelReactor {
             waker.into_iter().for_each(Waker::wake);
         }
     }
+    // ANCHOR_END: dispatch
 }
 
+// ANCHOR: reactor
 impl Reactor for ChannelReactor {
     type Error = Infallible;
 
@@ -105,3 +112,4 @@ impl Reactor for ChannelReactor {
         self.unparker.clone()
     }
 }
+// ANCHOR_END: reactor

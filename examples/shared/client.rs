@@ -76,6 +76,7 @@ impl Client {
         let _ = self.stream.try_write(line);
     }
 
+    // ANCHOR: send
     /// Sends all of `bytes`. The client may take its time, within our patience.
     ///
     /// The system calls a socket writable only when a good part of its buffer is free again, and
@@ -102,7 +103,9 @@ impl Client {
         }
         Ok(())
     }
+    // ANCHOR_END: send
 
+    // ANCHOR: judge
     /// How much longer we may wait before the client's pace is judged.
     fn judge(&self) -> io::Result<Duration> {
         let Patience { stall, least_rate } = self.patience;
@@ -120,6 +123,7 @@ impl Client {
         }
         Ok(stall)
     }
+    // ANCHOR_END: judge
 
     /// Reads the line with the name. What comes after it is nobody's.
     pub(crate) async fn read_name(&self) -> Result<String, Trouble> {
@@ -147,6 +151,7 @@ impl Client {
         }
     }
 
+    // ANCHOR: part
     /// Ends a connection so that what was sent arrives. To close while the client still sends
     /// would reset it, so we let the client close first, for a while.
     pub(crate) async fn part(&self) -> io::Result<()> {
@@ -160,6 +165,7 @@ impl Client {
         };
         timeout(FAREWELL, drain).await.unwrap_or(Ok(()))
     }
+    // ANCHOR_END: part
 
     /// From now on the connection ends with a reset, for whatever reason it ends.
     pub(crate) fn reset_on_drop(&self) -> ResetOnDrop<'_> {
@@ -183,6 +189,7 @@ impl ResetOnDrop<'_> {
     }
 }
 
+// ANCHOR: reset
 impl Drop for ResetOnDrop<'_> {
     fn drop(&mut self) {
         if self.armed {
@@ -191,3 +198,4 @@ impl Drop for ResetOnDrop<'_> {
         }
     }
 }
+// ANCHOR_END: reset

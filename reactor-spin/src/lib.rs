@@ -50,7 +50,7 @@
 //! | `dhcp` | `net` with an address from a DHCP server |
 //! | `dns` | `net` with names looked up by a DNS server |
 //! | `ipv6` | `net` with IPv6 |
-//! | `edge-nal` | `net` for programs written against the traits of `edge-nal` |
+//! | `edge-nal`, `embedded-nal-async` | `net` for programs written against the traits of these crates |
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

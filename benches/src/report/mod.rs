@@ -151,11 +151,30 @@ fn measure(job: &Job, runtime: &str, quick: bool) -> io::Result<BTreeMap<String,
     Ok(pairs.collect())
 }
 
-fn write(folder: &Path, results: &Results, report: &table::Report) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    fs::write(folder.join("results.tsv"), results.to_tsv())?;
+/// Draws the charts of a report anew, from its figures.
+pub fn redraw(folder: &str) -> Result<(), String> {
+    let folder = Path::new(folder);
+    let file = folder.join("results.tsv");
+    let text = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let results =
+        Results::from_tsv(&text).ok_or_else(|| format!("{}: no report", file.display()))?;
+    draw(folder, &results).map_err(|e| format!("{}: {e}", folder.display()))
+}
+
+fn draw(folder: &Path, results: &Results) -> io::Result<()> {
     for (file, svg) in chart::charts(results) {
         fs::write(folder.join(file), svg)?;
+    }
+    Ok(())
+}
+
+fn write(folder: &Path, results: &Results, report: &table::Report) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let figures = results.to_tsv();
+    fs::write(folder.join("results.tsv"), &figures)?;
+    // From what has been written, so that they are the same when they are drawn anew.
+    if let Some(results) = Results::from_tsv(&figures) {
+        draw(folder, &results)?;
     }
     fs::write(folder.join("README.md"), table::markdown(report))
 }

@@ -34,6 +34,22 @@ impl Results {
         summary(self.0.get(&key)?)
     }
 
+    /// What [`Self::to_tsv`] has written, as far as that goes: of all rounds the median, the least and the most.
+    pub fn from_tsv(text: &str) -> Option<Self> {
+        let mut results = Self::default();
+        for line in text.lines().skip(1) {
+            let [benchmark, runtime, figure, _, median, least, most] =
+                line.split('\t').collect::<Vec<_>>().try_into().ok()?;
+            let values = [least, median, most].map(|value| value.parse().ok());
+            let [Some(least), Some(median), Some(most)] = values else {
+                return None;
+            };
+            let key = [benchmark, runtime, figure].map(str::to_string);
+            results.0.insert(key.into(), vec![least, median, most]);
+        }
+        Some(results)
+    }
+
     /// All of it, for other programs.
     pub fn to_tsv(&self) -> String {
         let mut text = "benchmark\truntime\tfigure\trounds\tmedian\tleast\tmost\n".to_string();

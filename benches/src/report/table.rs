@@ -107,14 +107,17 @@ fn specs() -> Vec<Spec> {
                 micro_rows(is_timer),
             )
         },
-        spec(
-            "Precision",
-            "How much too late `sleep(100 µs)` ends, in microseconds: the median.",
-            "p50_us",
-            1,
-            NET,
-            pairs(&[("sleep-100us", "median")]),
-        ),
+        Spec {
+            chart: Some("precision.svg"),
+            ..spec(
+                "Precision",
+                "How much too late `sleep(100 µs)` ends, in microseconds: the median.",
+                "p50_us",
+                1,
+                NET,
+                pairs(&[("sleep-100us", "median")]),
+            )
+        },
         spec(
             "Precision, the worst of a hundred",
             "The same: the 99th percentile.",
@@ -188,7 +191,11 @@ fn specs() -> Vec<Spec> {
         ("Echo: latency, 99.9 %", "p999_us"),
     ] {
         let note = "Microseconds from request to response, under full load.";
-        specs.push(spec(title, note, figure, 0, NET, with_churn()));
+        specs.push(Spec {
+            // One for all three.
+            chart: (figure == "p50_us").then_some("latency.svg"),
+            ..spec(title, note, figure, 0, NET, with_churn())
+        });
     }
     specs.push(spec(
         "Exact counts of an echo server",

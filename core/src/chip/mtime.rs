@@ -71,7 +71,7 @@ impl Mtime {
             STARTED
                 .0
                 .store(ptr::without_provenance_mut(mtime), Ordering::Relaxed);
-            STARTED.1.store(hz, Ordering::Relaxed);
+            STARTED.1.store(hz - 1, Ordering::Relaxed);
         }
         Self {
             time: ptr::without_provenance(mtime),
@@ -119,16 +119,19 @@ fn instant(count: u64, hz: u32) -> Instant {
     Instant::from_nanos(count / hz * 1_000_000_000 + count % hz * 1_000_000_000 / hz)
 }
 
-/// What the timer was started with, for other levels.
+/// What the timer was started with, for other levels; the frequency less one, so that it is all zero at first.
 #[cfg(feature = "interrupt-executors")]
-static STARTED: (AtomicPtr<u32>, AtomicU32) = (AtomicPtr::new(ptr::null_mut()), AtomicU32::new(1));
+static STARTED: (AtomicPtr<u32>, AtomicU32) = (AtomicPtr::new(ptr::null_mut()), AtomicU32::new(0));
 
 /// The time, for any level.
 #[cfg(feature = "interrupt-executors")]
 fn shared() -> Instant {
     let time = STARTED.0.load(Ordering::Relaxed);
     // SAFETY: what `start` was promised: it has made the reactor that gives this function away.
-    instant(unsafe { count(time) }, STARTED.1.load(Ordering::Relaxed))
+    instant(
+        unsafe { count(time) },
+        STARTED.1.load(Ordering::Relaxed) + 1,
+    )
 }
 
 impl Reactor for Mtime {

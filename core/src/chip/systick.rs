@@ -80,8 +80,8 @@ impl SysTick {
         write(CSR, RUN);
         #[cfg(feature = "interrupt-executors")]
         {
-            STARTED.0.store(period, Ordering::Relaxed);
-            STARTED.1.store(clock_hz, Ordering::Relaxed);
+            STARTED.0.store(period - 1, Ordering::Relaxed);
+            STARTED.1.store(clock_hz - 1, Ordering::Relaxed);
         }
         Self {
             period,
@@ -142,16 +142,16 @@ fn time(period: u32, hz: u32) -> Instant {
     Instant::from_nanos(seconds * 1_000_000_000 + rest * 1_000_000_000 / hz)
 }
 
-/// What the timer was started with, for other levels.
+/// What the timer was started with, for other levels: each less one, so that it is all zero at first.
 #[cfg(feature = "interrupt-executors")]
-static STARTED: (AtomicU32, AtomicU32) = (AtomicU32::new(1), AtomicU32::new(1));
+static STARTED: (AtomicU32, AtomicU32) = (AtomicU32::new(0), AtomicU32::new(0));
 
 /// The time, for any level: one that runs while the timer is started anew may see a wrong one.
 #[cfg(feature = "interrupt-executors")]
 fn shared() -> Instant {
     time(
-        STARTED.0.load(Ordering::Relaxed),
-        STARTED.1.load(Ordering::Relaxed),
+        STARTED.0.load(Ordering::Relaxed) + 1,
+        STARTED.1.load(Ordering::Relaxed) + 1,
     )
 }
 

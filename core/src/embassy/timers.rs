@@ -79,7 +79,7 @@ impl ForeignTimers {
 }
 
 impl Group {
-    /// More timers, for as long as the executor's core lives: for ever.
+    /// More timers, for ever, as an executor's permanent part lives.
     #[cfg(feature = "alloc")]
     pub(super) fn grow(&self) -> Option<&'static TaskTimer> {
         let group: &'static Group = alloc::boxed::Box::leak(alloc::boxed::Box::new(Group::new()));

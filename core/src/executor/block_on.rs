@@ -33,7 +33,7 @@ unsafe impl Home for Root {
 
 /// Ends the task before its body goes away.
 struct Guard<'a, T> {
-    core: &'a Shared,
+    shared: &'a Shared,
     handle: JoinHandle<T>,
 }
 
@@ -42,7 +42,7 @@ impl<T> Drop for Guard<'_, T> {
         if !self.handle.is_finished() {
             // SAFETY: our thread, within a run; an error or a panic has ended the turn, so
             // nothing is being polled. The handle takes and drops the output afterwards.
-            unsafe { cancel(self.core, self.handle.slot(), Failure::Aborted) };
+            unsafe { cancel(self.shared, self.handle.slot(), Failure::Aborted) };
         }
     }
 }
@@ -51,10 +51,10 @@ pub(super) fn block_on<R: Reactor, F: Future>(
     running: &mut Running<'_, R>,
     future: F,
 ) -> Result<F::Output, RunError<R::Error>> {
-    let core = running.core;
-    let executor = core.as_current();
-    let Some(slot) = core.claim_or_grow() else {
-        let capacity = core.capacity();
+    let shared = running.shared;
+    let executor = shared.as_current();
+    let Some(slot) = shared.claim_or_grow() else {
+        let capacity = shared.capacity();
         return Err(RunError::TasksFull { capacity });
     };
     let mut body = MaybeUninit::<BodyIn<F, Root>>::uninit();
@@ -64,9 +64,9 @@ pub(super) fn block_on<R: Reactor, F: Future>(
     let handle = unsafe {
         ptr::write(BodyIn::<F, Root>::future(memory), future);
         BodyIn::<F, Root>::write_rest(memory, ());
-        JoinHandle::new(executor, start::<F, Root>(core, slot, memory))
+        JoinHandle::new(executor, start::<F, Root>(shared, slot, memory))
     };
-    let guard = Guard { core, handle };
+    let guard = Guard { shared, handle };
     running.until(Some(guard.handle.id().0))?;
     match guard.handle.take() {
         Ok(output) => Ok(output),

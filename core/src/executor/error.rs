@@ -28,6 +28,8 @@ pub enum SpawnErrorKind {
     },
     /// The executor has no bodies: neither feature `alloc` nor a [`TaskPool`](crate::TaskPool) with bytes.
     NoBodies,
+    /// The [`TaskPool`](crate::TaskPool) that was named is not the one that the executor was made with.
+    OtherPool,
     /// The future is larger (or more strictly aligned) than the pool's bodies.
     TooLarge {
         /// Size of the future's body, in bytes.
@@ -70,6 +72,9 @@ impl fmt::Display for SpawnErrorKind {
                 write!(f, "all {capacity} task bodies of this pool are in use")
             }
             Self::NoBodies => f.write_str("the executor has no memory for futures"),
+            Self::OtherPool => {
+                f.write_str("the executor was made with another TaskPool than this one")
+            }
             Self::TooLarge { size, limit } => {
                 write!(f, "the future takes {size} bytes, the pool has {limit}")
             }

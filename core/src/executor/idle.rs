@@ -33,19 +33,19 @@ impl Idle {
             let top = self.top.load(Ordering::Relaxed);
             // SAFETY: cores are permanent; those in the stack are nobody's, and the lock keeps
             // everybody else from their links.
-            let core: &'static Shared = unsafe { top.as_ref() }?;
-            let next = core.next_idle.replace(ptr::null());
+            let shared: &'static Shared = unsafe { top.as_ref() }?;
+            let next = shared.next_idle.replace(ptr::null());
             self.top.store(next.cast_mut(), Ordering::Relaxed);
-            Some(core)
+            Some(shared)
         })
     }
 
-    /// Takes a core back that nobody uses any more.
-    pub(crate) fn put(&self, core: &'static Shared) {
+    /// Takes back the permanent part of an executor that has been dropped.
+    pub(crate) fn put(&self, shared: &'static Shared) {
         self.lock.with(|()| {
-            core.next_idle.set(self.top.load(Ordering::Relaxed));
-            let core = ptr::from_ref(core).cast_mut();
-            self.top.store(core, Ordering::Relaxed);
+            shared.next_idle.set(self.top.load(Ordering::Relaxed));
+            let shared = ptr::from_ref(shared).cast_mut();
+            self.top.store(shared, Ordering::Relaxed);
         });
     }
 }
@@ -54,7 +54,7 @@ impl Idle {
 #[cfg(not(loom))]
 static IDLE: Idle = Idle::new();
 
-/// A core for an executor on the heap: a recycled one, or a new one that is never freed.
+/// The permanent part of an executor on the heap: a recycled one, or a new one that is never freed.
 pub(crate) fn take() -> &'static Shared {
     #[cfg(not(loom))]
     let idle = IDLE.take();
@@ -85,9 +85,9 @@ mod tests {
             for _ in 0..THREADS {
                 scope.spawn(|| {
                     for _ in 0..if cfg!(miri) { 20 } else { 5000 } {
-                        let core = IDLE.take().expect("one for each thread");
+                        let shared = IDLE.take().expect("one for each thread");
                         std::thread::yield_now();
-                        IDLE.put(core);
+                        IDLE.put(shared);
                     }
                 });
             }

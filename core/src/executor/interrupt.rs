@@ -205,8 +205,8 @@ impl<const N: usize, P: Pend> InterruptExecutor<N, P> {
         self.opened.call_once(open);
         #[cfg(not(threads))]
         critical_section::with(|_| open());
-        let core = self.pool.shared();
-        Handle::new(core, core.epoch())
+        let shared = self.pool.shared();
+        Handle::new(shared, shared.epoch())
     }
 
     /// Polls all tasks that are ready, until none is: the interrupt's handler.

@@ -27,16 +27,16 @@ pub struct Stats {
 
 impl Stats {
     pub(super) fn of(executor: SharedRef) -> Self {
-        let Some(core) = executor.get() else {
+        let Some(shared) = executor.get() else {
             return Self::default();
         };
         Self {
-            live: core.live(),
-            capacity: core.capacity(),
-            polls: core.polls(),
-            refused: core.refused(),
+            live: shared.live(),
+            capacity: shared.capacity(),
+            polls: shared.polls(),
+            refused: shared.refused(),
             #[cfg(feature = "alloc")]
-            heap_bytes: core.heap.held(),
+            heap_bytes: shared.heap.held(),
             #[cfg(not(feature = "alloc"))]
             heap_bytes: 0,
         }
@@ -92,7 +92,7 @@ impl Tasks {
     pub(super) fn of(executor: SharedRef) -> Self {
         let block = executor
             .get()
-            .map_or(core::ptr::null(), |core| core.first_block());
+            .map_or(core::ptr::null(), |shared| shared.first_block());
         Self {
             block,
             first: 0,
@@ -107,7 +107,7 @@ impl Iterator for Tasks {
     type Item = TaskInfo;
 
     fn next(&mut self) -> Option<TaskInfo> {
-        let core = self.executor.get()?;
+        let shared = self.executor.get()?;
         while !self.block.is_null() {
             // SAFETY: S1; the executor still has its blocks.
             let head = unsafe { &*self.block };
@@ -135,7 +135,7 @@ impl Iterator for Tasks {
                     size: description.size,
                     state: if slot.is_aborting() {
                         TaskState::Aborting
-                    } else if core.is_ready(slot) {
+                    } else if shared.is_ready(slot) {
                         TaskState::Ready
                     } else {
                         TaskState::Idle
@@ -145,7 +145,7 @@ impl Iterator for Tasks {
             }
             self.first += head.len();
             self.index = 0;
-            self.block = core.block_after(self.block);
+            self.block = shared.block_after(self.block);
         }
         None
     }

@@ -1,4 +1,4 @@
-//! The executor: a run loop over the tasks of a core, with a reactor to wait in.
+//! The executor: a run loop over tasks, with a reactor to wait in.
 
 mod ambient;
 mod block_on;
@@ -80,7 +80,7 @@ pub use spawner::{Spawner, spawn, try_spawn};
 
 /// Runs tasks on one thread (or interrupt priority), waiting in a reactor when none is ready.
 ///
-/// An executor owns its reactor and the claim on a core: a fixed number of task slots in
+/// An executor owns its reactor and room for tasks: a fixed number of task slots in
 /// static memory ([`Executor::new`]) or blocks of slots on the heap
 /// ([`Executor::with_capacity`]). It stays on the thread that made it; other threads reach it
 /// through a [`Handle`]. A process may have any number of executors, also several on one
@@ -180,14 +180,14 @@ impl<R: Reactor> Executor<R> {
     #[cfg(feature = "alloc")]
     pub fn with_capacity(max_tasks: usize, reactor: R) -> Self {
         let unparker = reactor.unparker();
-        let (core, claim) = loop {
-            let core = idle::take();
+        let (shared, claim) = loop {
+            let shared = idle::take();
             // Always won: an idle core is nobody's.
-            if let Some(claim) = core.claim() {
-                break (core, claim);
+            if let Some(claim) = shared.claim() {
+                break (shared, claim);
             }
         };
-        core.open(max_tasks, true, Some(unparker));
+        shared.open(max_tasks, true, Some(unparker));
         Self {
             claim,
             reactor,
@@ -278,11 +278,11 @@ impl<R: Reactor> Executor<R> {
     /// It is the seed of [`random`], too, and so of [`select!`](crate::select).
     #[cfg(seeded)]
     pub fn set_schedule_seed(&self, seed: u64) {
-        let core = self.shared();
-        core.chance.seed(seed);
+        let shared = self.shared();
+        shared.chance.seed(seed);
         match seed {
-            0 => core.clear_signal(shared::SEEDED),
-            _ => core.set_signal(shared::SEEDED),
+            0 => shared.clear_signal(shared::SEEDED),
+            _ => shared.set_signal(shared::SEEDED),
         }
     }
 
@@ -419,7 +419,7 @@ impl<R: Reactor> Executor<R> {
             polls += polled;
             if polled == 0 {
                 running.look(Deadline::Now)?;
-                if !running.is_ready(running.core) {
+                if !running.is_ready(running.shared) {
                     return Ok(polls);
                 }
             }
@@ -451,13 +451,13 @@ impl<R: Reactor> Executor<R> {
 
 impl<R: Reactor> Drop for Executor<R> {
     fn drop(&mut self) {
-        let core = self.shared();
-        core.begin_closing();
+        let shared = self.shared();
+        shared.begin_closing();
         // A destructor that panics, where no task catches it, does so once all is done.
         let mut thrown = None;
         {
             let _entered = self.entered();
-            core.for_each_block(|block| {
+            shared.for_each_block(|block| {
                 // SAFETY: S1.
                 for index in 0..unsafe { (*block).len() } {
                     // SAFETY: below the block's length.
@@ -465,7 +465,7 @@ impl<R: Reactor> Drop for Executor<R> {
                     if slot.is_live() {
                         // SAFETY: our thread, context entered; nothing is being polled, since
                         // running borrows the executor.
-                        let cancel = || unsafe { run::cancel(core, slot, Failure::Aborted) };
+                        let cancel = || unsafe { run::cancel(shared, slot, Failure::Aborted) };
                         if let Err(panic) = catch_anyway(cancel) {
                             match thrown {
                                 None => thrown = Some(panic),
@@ -475,15 +475,15 @@ impl<R: Reactor> Drop for Executor<R> {
                     }
                 }
             });
-            core.timers.close();
+            shared.timers.close();
         }
         #[cfg(feature = "alloc")]
-        core.heap.reset();
-        levels::leave(core);
-        core.close();
+        shared.heap.reset();
+        levels::leave(shared);
+        shared.close();
         #[cfg(feature = "alloc")]
         if self.on_heap {
-            idle::put(core);
+            idle::put(shared);
         }
         let _ = self.on_heap;
         if let Some(thrown) = thrown {

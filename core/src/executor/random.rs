@@ -32,11 +32,15 @@ pub fn random_below(below: u32) -> u32 {
 mod stray {
     use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-    /// Two who throw at the same time may throw the same; that takes no read-modify-write.
-    static STATE: AtomicUsize = AtomicUsize::new(super::START as usize);
+    /// Two who throw at the same time may throw the same; that takes no read-modify-write. Zero at first, so that
+    /// it takes no flash, and never again.
+    static STATE: AtomicUsize = AtomicUsize::new(0);
 
     pub(super) fn throw() -> u64 {
-        let mut state = STATE.load(Relaxed) as u64;
+        let mut state = match STATE.load(Relaxed) {
+            0 => super::START as usize,
+            state => state,
+        } as u64;
         // Where a word has 32 bits, the upper half is made of the lower.
         if usize::BITS < 64 {
             state |= state << 32;

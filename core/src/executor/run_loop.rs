@@ -16,7 +16,7 @@ mod turn;
 
 /// A run of the executor, from [`Executor::begin`] until dropped.
 pub(super) struct Running<'a, R: Reactor> {
-    pub(super) core: &'static Shared,
+    pub(super) shared: &'static Shared,
     pub(super) reactor: &'a R,
     #[cfg_attr(not(lean), allow(dead_code, reason = "nothing is kept"))]
     turns: turn::Turns,
@@ -26,7 +26,7 @@ pub(super) struct Running<'a, R: Reactor> {
 
 impl<R: Reactor> Drop for Running<'_, R> {
     fn drop(&mut self) {
-        self.core.running.set(false);
+        self.shared.running.set(false);
     }
 }
 
@@ -34,20 +34,20 @@ impl<'a, R: Reactor> Running<'a, R> {
     /// Begins to run, unless there is a run already. `enter` enters the executor's context.
     #[inline]
     pub(super) fn begin(
-        core: &'static Shared,
+        shared: &'static Shared,
         reactor: &'a R,
         enter: impl FnOnce() -> Entered,
     ) -> Result<Self, RunError<R::Error>> {
-        if core.running.replace(true) {
+        if shared.running.replace(true) {
             return Err(RunError::Nested);
         }
-        core.deadlocks.begin();
+        shared.deadlocks.begin();
         let pace = Pace::new();
-        core.look_after(pace.polls());
+        shared.look_after(pace.polls());
         Ok(Self {
-            core,
+            shared,
             reactor,
-            turns: turn::Turns::default(),
+            turns: turn::Turns::new(),
             pace,
             _entered: enter(),
         })
@@ -55,13 +55,13 @@ impl<'a, R: Reactor> Running<'a, R> {
 
     /// A run whose beginning has been noted already.
     #[cfg(all(not(lean), levels))]
-    pub(super) fn again(core: &'static Shared, reactor: &'a R, entered: Entered) -> Self {
+    pub(super) fn again(shared: &'static Shared, reactor: &'a R, entered: Entered) -> Self {
         let pace = Pace::new();
-        core.look_after(pace.polls());
+        shared.look_after(pace.polls());
         Self {
-            core,
+            shared,
             reactor,
-            turns: turn::Turns::default(),
+            turns: turn::Turns::new(),
             pace,
             _entered: entered,
         }
@@ -73,16 +73,16 @@ impl<'a, R: Reactor> Running<'a, R> {
         if self.is_done(root) {
             return Ok(());
         }
-        let core = self.core;
+        let shared = self.shared;
         loop {
             // Tasks that wake one another in turn stay in here.
-            while let Some(ended) = self.short_turn(core) {
+            while let Some(ended) = self.short_turn(shared) {
                 if (ended? || root.is_none()) && self.is_done(root) {
                     return Ok(());
                 }
             }
-            let waited = !self.is_busy(core) && self.wait(root)?;
-            let ended = !waited && self.turn(core)?;
+            let waited = !self.is_busy(shared) && self.wait(root)?;
+            let ended = !waited && self.turn(shared)?;
             // A task's end is seen by the turn; a shutdown can come from anywhere.
             if (ended || root.is_none()) && self.is_done(root) {
                 return Ok(());
@@ -94,18 +94,18 @@ impl<'a, R: Reactor> Running<'a, R> {
     pub(super) fn is_done(&self, root: Option<Tenant>) -> bool {
         match root {
             Some(task) => !task.slot.is_tenant(task.generation),
-            None => self.core.is_shutdown(),
+            None => self.shared.is_shutdown(),
         }
     }
 
     /// Whether there is anything to do without waiting.
     #[inline]
-    pub(super) fn is_ready(&self, core: &Shared) -> bool {
+    pub(super) fn is_ready(&self, shared: &Shared) -> bool {
         #[cfg(feature = "std")]
-        return core.is_pending()
-            || core.has_signal(shared::INBOX | shared::BACKLOG) && self.has_mail();
+        return shared.is_pending()
+            || shared.has_signal(shared::INBOX | shared::BACKLOG) && self.has_mail();
         #[cfg(not(feature = "std"))]
-        return core.is_pending();
+        return shared.is_pending();
     }
 
     /// Whether other threads, or a waker of this one, have sent tasks since the last turn, or a turn
@@ -113,7 +113,7 @@ impl<'a, R: Reactor> Running<'a, R> {
     #[cfg(feature = "std")]
     #[cold]
     pub(super) fn has_mail(&self) -> bool {
-        self.core.has_signal(shared::INBOX) || self.core.has_free_slot()
+        self.shared.has_signal(shared::INBOX) || self.shared.has_free_slot()
     }
 
     /// Reads the clock and looks at the reactor, if it is time: whether it has.
@@ -124,7 +124,7 @@ impl<'a, R: Reactor> Running<'a, R> {
         }
         let now = self.reactor.now();
         // Time may have passed since the last note of it.
-        self.core.forget_time();
+        self.shared.forget_time();
         if self.pace.check(now) {
             let parked = self.reactor.park(Deadline::Now);
             return self.looked(parked, Some(now)).map(|()| true);
@@ -148,8 +148,8 @@ impl<'a, R: Reactor> Running<'a, R> {
     ) -> Result<(), RunError<R::Error>> {
         parked.map_err(RunError::Reactor)?;
         // Without timers nobody needs the time yet.
-        self.core.forget_time();
-        if R::HAS_CLOCK && self.core.has_timers() {
+        self.shared.forget_time();
+        if R::HAS_CLOCK && self.shared.has_timers() {
             now = Some(self.fire());
         }
         self.pace.looked(now);
@@ -160,7 +160,7 @@ impl<'a, R: Reactor> Running<'a, R> {
     /// Fires the timers whose time has come, before anything else is done.
     #[cfg(all(not(lean), levels))]
     pub(super) fn fire_due(&mut self) {
-        if R::HAS_CLOCK && self.core.has_timers() {
+        if R::HAS_CLOCK && self.shared.has_timers() {
             self.fire();
         }
     }
@@ -169,15 +169,15 @@ impl<'a, R: Reactor> Running<'a, R> {
     #[inline(never)]
     pub(super) fn fire(&mut self) -> Instant {
         let now = self.reactor.now();
-        self.core.note_time(now, self.reactor.resolution());
-        self.core.fire(now);
+        self.shared.note_time(now, self.reactor.resolution());
+        self.shared.fire(now);
         now
     }
 
     /// When the next timer is due.
     #[inline]
     pub(super) fn deadline(&self) -> Deadline {
-        match self.core.next_deadline() {
+        match self.shared.next_deadline() {
             Some(deadline) if R::HAS_CLOCK => Deadline::At(deadline),
             _ => Deadline::Never,
         }

@@ -85,7 +85,7 @@ pub(crate) struct Clock {
     pub(crate) reactor: *const (),
     /// # Safety
     ///
-    /// To be called with `reactor` and the core that has this clock, on the executor's thread,
+    /// To be called with `reactor` and the executor that has this clock, on the executor's thread,
     /// while the context that set the clock is entered.
     pub(crate) now: unsafe fn(*const (), &Shared, Reading) -> Instant,
 }
@@ -133,7 +133,7 @@ impl Shared {
         }
     }
 
-    /// Makes this thread the executor's, unless another executor has the core.
+    /// Makes this thread the executor's, unless another executor has this part.
     pub(crate) fn claim(&'static self) -> Option<SharedRef> {
         // Acquire: what the former executor did to the cells comes before what we do.
         let epoch = set_bits(&self.epoch, 1, ACQUIRE);
@@ -180,7 +180,7 @@ impl Shared {
         self.outside.with(|outside| outside.unparker.is_some())
     }
 
-    /// Last duty of an executor: from here on no handle of it reaches the core.
+    /// Last duty of an executor: from here on no handle of it reaches this part.
     pub(crate) fn close(&self) {
         self.state.close();
         self.bytes.set(None);
@@ -362,7 +362,7 @@ impl Shared {
     }
 }
 
-/// The core that runs the task in `slot`.
+/// The executor that runs the task in `slot`.
 ///
 /// # Safety
 ///
@@ -373,7 +373,7 @@ pub(crate) unsafe fn of(slot: SlotRef) -> *const Shared {
     unsafe { (*slot.block()).owner().cast() }
 }
 
-/// A core and the claim that it was seen in: how everything on the executor's thread refers to
+/// The permanent part and the claim that it was seen in: how everything on the executor's thread refers to
 /// its executor. Neither `Send` nor `Sync`, so whoever has one is on that thread.
 #[derive(Clone, Copy)]
 pub(crate) struct SharedRef {
@@ -382,7 +382,7 @@ pub(crate) struct SharedRef {
 }
 
 impl SharedRef {
-    /// The core, unless the executor has been dropped.
+    /// The permanent part, unless the executor has been dropped.
     #[inline]
     pub(crate) fn get(&self) -> Option<&'static Shared> {
         // Equal: the claim is still ours, and this is its thread.
@@ -400,7 +400,7 @@ impl SharedRef {
         Self { shared, epoch }
     }
 
-    /// The core whether claimed or not: for what any thread may do.
+    /// The permanent part, whether claimed or not: for what any thread may do.
     pub(crate) fn shared(&self) -> &'static Shared {
         self.shared
     }

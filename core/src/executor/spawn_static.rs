@@ -73,11 +73,11 @@ where
         // SAFETY: the body was written and the slot claimed just now.
         Prepared::Filled(shared, slot, body) => Ok(unsafe {
             let started = start::<F::Future, SiteHome<S, Joiner, true>>(shared, slot, body);
-            JoinHandle::new(spawner.core_ref(), started)
+            JoinHandle::new(spawner.shared_ref(), started)
         }),
-        // SAFETY: the body holds the future and is ours, and no slot knows of it.
         Prepared::Gone(block, body) => {
-            Ok(unsafe { never_start::<F::Future, S>(spawner.core_ref(), block, body) })
+            // SAFETY: the body holds the future and is ours, and no slot knows of it.
+            Ok(unsafe { never_start::<F::Future, S>(spawner.shared_ref(), block, body) })
         }
     }
 }

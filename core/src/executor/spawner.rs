@@ -49,7 +49,7 @@ impl Spawner {
         Self { executor }
     }
 
-    pub(crate) fn core_ref(&self) -> SharedRef {
+    pub(crate) fn shared_ref(&self) -> SharedRef {
         self.executor
     }
 
@@ -206,7 +206,7 @@ impl Spawner {
     ///
     /// # Errors
     ///
-    /// As [`spawn`](Self::spawn). [`SpawnErrorKind::NoBodies`] if the pool is not the one that
+    /// As [`spawn`](Self::spawn). [`SpawnErrorKind::OtherPool`] if the pool is not the one that
     /// this executor was made with.
     pub fn spawn_in<F, const N: usize, const BYTES: usize>(
         &self,
@@ -271,7 +271,7 @@ impl Spawner {
         Heap<L>: Home<Label = L, Joiner = Joiner>,
     {
         match self.executor.get() {
-            Some(core) => self.room_on_heap_of(core, label),
+            Some(shared) => self.room_on_heap_of(shared, label),
             None => Err(SpawnErrorKind::Closed),
         }
     }
@@ -281,22 +281,22 @@ impl Spawner {
     #[inline]
     fn room_on_heap_of<F, L: Copy>(
         &self,
-        core: &'static Shared,
+        shared: &'static Shared,
         label: L,
     ) -> Result<Room<F, Heap<L>>, SpawnErrorKind>
     where
         F: Future,
         Heap<L>: Home<Label = L, Joiner = Joiner>,
     {
-        let slot = claim_of(core)?;
-        let Some(body) = core.heap.take::<BodyIn<F, Heap<L>>>() else {
-            let limit = core.heap.limit();
-            self.unclaim(core, slot);
+        let slot = claim_of(shared)?;
+        let Some(body) = shared.heap.take::<BodyIn<F, Heap<L>>>() else {
+            let limit = shared.heap.limit();
+            self.unclaim(shared, slot);
             return Err(SpawnErrorKind::OutOfMemory { limit });
         };
         Ok(Room {
             executor: self.executor,
-            core,
+            shared,
             slot,
             body: body.as_ptr(),
             label,
@@ -310,14 +310,14 @@ impl Spawner {
     ) -> Result<Room<F, Bytes>, SpawnErrorKind> {
         const { TaskPool::<N, BYTES>::assert_fits::<F>() };
         if !ptr::eq(pool.shared(), self.executor.shared()) {
-            return Err(SpawnErrorKind::NoBodies);
+            return Err(SpawnErrorKind::OtherPool);
         }
         self.room_in_bytes()
     }
 
     fn room_in_bytes<F: Future>(&self) -> Result<Room<F, Bytes>, SpawnErrorKind> {
-        let (core, slot) = self.claim()?;
-        let taken = match core.bytes.get() {
+        let (shared, slot) = self.claim()?;
+        let taken = match shared.bytes.get() {
             None => Err(SpawnErrorKind::NoBodies),
             Some(bytes) => bytes
                 .take::<ByteBody<F>>()
@@ -329,14 +329,14 @@ impl Spawner {
         match taken {
             Ok((body, label)) => Ok(Room {
                 executor: self.executor,
-                core,
+                shared,
                 slot,
                 body,
                 label,
                 _future: PhantomData,
             }),
             Err(kind) => {
-                self.unclaim(core, slot);
+                self.unclaim(shared, slot);
                 Err(kind)
             }
         }
@@ -345,10 +345,10 @@ impl Spawner {
     /// Takes a slot for a task.
     #[inline]
     pub(crate) fn claim(&self) -> Result<(&'static Shared, SlotRef), SpawnErrorKind> {
-        let Some(core) = self.executor.get() else {
+        let Some(shared) = self.executor.get() else {
             return Err(SpawnErrorKind::Closed);
         };
-        Ok((core, claim_of(core)?))
+        Ok((shared, claim_of(shared)?))
     }
 
     /// Gives a slot back that got no body.
@@ -425,18 +425,18 @@ impl Spawner {
 
 /// Takes a slot of a living executor.
 #[inline]
-fn claim_of(core: &Shared) -> Result<SlotRef, SpawnErrorKind> {
-    if core.closing.get() {
+fn claim_of(shared: &Shared) -> Result<SlotRef, SpawnErrorKind> {
+    if shared.closing.get() {
         return Err(SpawnErrorKind::Closed);
     }
-    core.claim_or_grow().ok_or_else(|| refused(core))
+    shared.claim_or_grow().ok_or_else(|| refused(shared))
 }
 
 #[cold]
-pub(super) fn refused(core: &Shared) -> SpawnErrorKind {
-    core.count_refusal();
+pub(super) fn refused(shared: &Shared) -> SpawnErrorKind {
+    shared.count_refusal();
     SpawnErrorKind::TasksFull {
-        capacity: core.capacity(),
+        capacity: shared.capacity(),
     }
 }
 
@@ -536,7 +536,7 @@ fn room_here<F: Future>() -> Result<Room<F, Bytes>, SpawnErrorKind> {
 #[must_use = "it has been claimed"]
 struct Room<F, H: Home> {
     executor: SharedRef,
-    core: &'static Shared,
+    shared: &'static Shared,
     slot: SlotRef,
     body: *mut (),
     label: H::Label,
@@ -560,7 +560,7 @@ impl<F: Future, H: Home<Joiner = Joiner>> Room<F, H> {
         // SAFETY: fresh memory of the right layout; the slot was claimed just now.
         unsafe {
             BodyIn::<F, H>::write_rest(self.body, self.label);
-            let started = start::<F, H>(self.core, self.slot, self.body);
+            let started = start::<F, H>(self.shared, self.slot, self.body);
             JoinHandle::new(self.executor, started)
         }
     }

@@ -35,7 +35,7 @@ impl<R: Reactor> Executor<R> {
     /// fails.
     pub fn step(&self) -> Result<Deadline, RunError<R::Error>> {
         let mut running = self.begin()?;
-        let core = running.core;
+        let core = running.shared;
         core.state.ready.unannounce_park();
         running.look(Deadline::Now)?;
         running.turn(core)?;

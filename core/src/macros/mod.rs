@@ -2,6 +2,7 @@
 
 mod join;
 mod select;
+mod spawn;
 #[cfg(all(feature = "std", not(loom)))]
 pub(crate) mod task_local;
 

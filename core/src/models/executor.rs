@@ -313,22 +313,22 @@ fn a_joiner_on_another_thread_is_woken() {
 #[cfg(feature = "alloc")]
 fn a_core_belongs_to_one_executor_at_a_time() {
     loom::model(|| {
-        let core = leak(crate::executor::shared::Shared::new());
+        let shared = leak(crate::executor::shared::Shared::new());
         let uses = Arc::new(AtomicUsize::new(0));
         let claims: Vec<_> = (0..2)
             .map(|_| {
                 let uses = uses.clone();
                 move || {
-                    let Some(claim) = core.get().claim() else {
+                    let Some(claim) = shared.get().claim() else {
                         return;
                     };
                     assert!(claim.get().is_some());
-                    core.get().open(2, true, Some(Waker::noop().clone()));
+                    shared.get().open(2, true, Some(Waker::noop().clone()));
                     let used = uses.fetch_add(1, Ordering::Relaxed);
-                    (0..used).for_each(|_| core.get().count_poll());
-                    let slot = core.get().claim_or_grow().unwrap();
-                    core.get().release_slot(slot);
-                    core.get().close();
+                    (0..used).for_each(|_| shared.get().count_poll());
+                    let slot = shared.get().claim_or_grow().unwrap();
+                    shared.get().release_slot(slot);
+                    shared.get().close();
                     assert!(claim.get().is_none());
                 }
             })
@@ -353,14 +353,14 @@ fn an_idle_core_is_taken_once() {
     model.check(|| {
         let idle = leak(Idle::new());
         let cores = [leak(Shared::new()), leak(Shared::new())];
-        for core in cores {
-            idle.get().put(core.get());
+        for shared in cores {
+            idle.get().put(shared.get());
         }
         let use_one = move || {
-            let core = idle.get().take().expect("two for two");
+            let shared = idle.get().take().expect("two for two");
             // Loom's cells notice if two have the same.
-            core.count_poll();
-            idle.get().put(core);
+            shared.count_poll();
+            idle.get().put(shared);
         };
         let other = thread::spawn(use_one);
         use_one();

@@ -47,38 +47,41 @@ pub mod scoped {
         Sender as BroadcastSender, WeakSender as BroadcastWeakSender,
     };
     pub use super::cancel::{CancellationFlag, Cancelled};
-    #[cfg(feature = "alloc")]
-    pub use super::cancel::{CancellationToken, CancelledOwned, DropGuard, DropGuardRef};
-    #[cfg(feature = "alloc")]
-    pub use super::channel::Growing;
     pub use super::channel::{
         Buffer, Channel, ChannelRef, Fixed, ManyReceiver, OwnedPermit, Permit, RecvStream, Ring,
         Sender, SingleReceiver, UnboundedSender, WeakSender, WeakUnboundedSender,
     };
-    #[cfg(feature = "alloc")]
-    pub use super::mutex::OwnedMutexGuard;
     pub use super::mutex::{MappedMutexGuard, Mutex, MutexGuard};
-    #[cfg(feature = "alloc")]
-    pub use super::notify::OwnedNotified;
     pub use super::notify::{Notified, Notify};
     pub use super::once_cell::{LazyCell, OnceCell};
     pub use super::oneshot_any::{
         Oneshot, OneshotRef, Receiver as OneshotReceiver, Sender as OneshotSender,
     };
-    #[cfg(feature = "alloc")]
-    pub use super::rwlock::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
     pub use super::rwlock::{RwLock, RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard};
-    #[cfg(feature = "alloc")]
-    pub use super::semaphore::OwnedSemaphorePermit;
     pub use super::semaphore::{Semaphore, SemaphorePermit};
     pub use super::set_once::SetOnce;
     pub use super::signal::Signal;
-    #[cfg(feature = "alloc")]
-    pub use super::tracker::TaskTracker;
     pub use super::tracker::{TaskTrackerToken, TrackedFuture, Tracker, TrackerRef};
     pub use super::watch_any::{
         Receiver as WatchReceiver, Ref as WatchRefGuard, Sender as WatchSender, Watch, WatchRef,
     };
+
+    #[cfg(feature = "alloc")]
+    pub use owned::*;
+
+    /// What is on the heap, or owns a part of it.
+    #[cfg(feature = "alloc")]
+    mod owned {
+        pub use super::super::cancel::{
+            CancellationToken, CancelledOwned, DropGuard, DropGuardRef,
+        };
+        pub use super::super::channel::Growing;
+        pub use super::super::mutex::OwnedMutexGuard;
+        pub use super::super::notify::OwnedNotified;
+        pub use super::super::rwlock::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
+        pub use super::super::semaphore::OwnedSemaphorePermit;
+        pub use super::super::tracker::TaskTracker;
+    }
 }
 
 /// Names for the types of one scope.
@@ -102,25 +105,11 @@ macro_rules! all_names {
             Barrier;
             CancellationFlag;
             Cancelled<'a>;
-            #[cfg(feature = "alloc")]
-            CancellationToken;
-            #[cfg(feature = "alloc")]
-            CancelledOwned;
-            #[cfg(feature = "alloc")]
-            DropGuard;
-            #[cfg(feature = "alloc")]
-            DropGuardRef<'a>;
             Notify;
             Notified<'a>;
-            #[cfg(feature = "alloc")]
-            OwnedNotified;
             Tracker;
-            #[cfg(feature = "alloc")]
-            TaskTracker;
             Semaphore;
             SemaphorePermit<'a>;
-            #[cfg(feature = "alloc")]
-            OwnedSemaphorePermit;
         }
         /// [`scoped::Signal`](crate::sync::scoped::Signal) with the scope of this module.
         pub type Signal<T> = $crate::sync::scoped::Signal<T, $scope>;
@@ -134,10 +123,6 @@ macro_rules! all_names {
         pub type Mutex<T> = $crate::sync::scoped::Mutex<T, $scope>;
         /// [`scoped::MutexGuard`](crate::sync::scoped::MutexGuard) with the scope of this module.
         pub type MutexGuard<'a, T> = $crate::sync::scoped::MutexGuard<'a, T, $scope>;
-        /// [`scoped::OwnedMutexGuard`](crate::sync::scoped::OwnedMutexGuard) with the scope of this
-        /// module.
-        #[cfg(feature = "alloc")]
-        pub type OwnedMutexGuard<T> = $crate::sync::scoped::OwnedMutexGuard<T, $scope>;
         /// [`scoped::MappedMutexGuard`](crate::sync::scoped::MappedMutexGuard) with the scope of this
         /// module.
         pub type MappedMutexGuard<'a, T> = $crate::sync::scoped::MappedMutexGuard<'a, T, $scope>;
@@ -153,14 +138,34 @@ macro_rules! all_names {
         /// scope of this module.
         pub type RwLockMappedWriteGuard<'a, T> =
             $crate::sync::scoped::RwLockMappedWriteGuard<'a, T, $scope>;
-        /// [`scoped::OwnedRwLockReadGuard`](crate::sync::scoped::OwnedRwLockReadGuard) with the scope
-        /// of this module.
+
         #[cfg(feature = "alloc")]
-        pub type OwnedRwLockReadGuard<T> = $crate::sync::scoped::OwnedRwLockReadGuard<T, $scope>;
-        /// [`scoped::OwnedRwLockWriteGuard`](crate::sync::scoped::OwnedRwLockWriteGuard) with the scope
-        /// of this module.
+        pub use owned::*;
+
+        /// What owns a part of something on the heap.
         #[cfg(feature = "alloc")]
-        pub type OwnedRwLockWriteGuard<T> = $crate::sync::scoped::OwnedRwLockWriteGuard<T, $scope>;
+        mod owned {
+            $crate::sync::names! { $scope;
+                CancellationToken;
+                CancelledOwned;
+                DropGuard;
+                DropGuardRef<'a>;
+                OwnedNotified;
+                TaskTracker;
+                OwnedSemaphorePermit;
+            }
+            /// [`scoped::OwnedMutexGuard`](crate::sync::scoped::OwnedMutexGuard) with the scope of this
+            /// module.
+            pub type OwnedMutexGuard<T> = $crate::sync::scoped::OwnedMutexGuard<T, $scope>;
+            /// [`scoped::OwnedRwLockReadGuard`](crate::sync::scoped::OwnedRwLockReadGuard) with the scope
+            /// of this module.
+            pub type OwnedRwLockReadGuard<T> =
+                $crate::sync::scoped::OwnedRwLockReadGuard<T, $scope>;
+            /// [`scoped::OwnedRwLockWriteGuard`](crate::sync::scoped::OwnedRwLockWriteGuard) with the scope
+            /// of this module.
+            pub type OwnedRwLockWriteGuard<T> =
+                $crate::sync::scoped::OwnedRwLockWriteGuard<T, $scope>;
+        }
     };
 }
 use all_names;
@@ -191,83 +196,79 @@ macro_rules! channel_names {
             pub type Channel<T, const N: usize> = any::Channel<any::Fixed<T, N>, $scope>;
 
             #[cfg(feature = "alloc")]
-            use $owner as Owner;
+            pub use on_heap::*;
 
+            /// What is on the heap.
             #[cfg(feature = "alloc")]
-            type Bounded<T> = Owner<any::Channel<any::Boxed<T>, $scope>>;
-            #[cfg(feature = "alloc")]
-            type Unbounded<T> = Owner<any::Channel<any::Growing<T>, $scope>>;
+            mod on_heap {
+                use super::any;
 
-            /// An end that sends, of a [`channel`].
-            #[cfg(feature = "alloc")]
-            pub type Sender<T> = any::Sender<Bounded<T>>;
-            /// The end that receives, of a [`channel`].
-            #[cfg(feature = "alloc")]
-            pub type Receiver<T> = any::SingleReceiver<Bounded<T>>;
-            /// Room for a message in a [`channel`].
-            #[cfg(feature = "alloc")]
-            pub type Permit<'a, T> = any::Permit<'a, Bounded<T>>;
-            /// Room for a message in a [`channel`], and the end that sends it.
-            #[cfg(feature = "alloc")]
-            pub type OwnedPermit<T> = any::OwnedPermit<Bounded<T>>;
-            /// What an end that sends leaves behind, of a [`channel`].
-            #[cfg(feature = "alloc")]
-            pub type WeakSender<T> = any::WeakSender<Bounded<T>>;
-            /// What an end that sends leaves behind, of an [`unbounded_channel`].
-            #[cfg(feature = "alloc")]
-            pub type WeakUnboundedSender<T> = any::WeakUnboundedSender<Unbounded<T>>;
-            /// An end that sends, of an [`unbounded_channel`].
-            #[cfg(feature = "alloc")]
-            pub type UnboundedSender<T> = any::UnboundedSender<Unbounded<T>>;
-            /// The end that receives, of an [`unbounded_channel`].
-            #[cfg(feature = "alloc")]
-            pub type UnboundedReceiver<T> = any::SingleReceiver<Unbounded<T>>;
+                use $owner as Owner;
 
-            /// Makes a channel for up to `capacity` messages, whose memory is allocated at once.
-            ///
-            /// ```
-            /// # use polliwog_core::conformance::facade as polliwog;
-            /// use polliwog::sync::mpsc;
-            ///
-            /// polliwog::block_on(async {
-            ///     let (sender, mut receiver) = mpsc::channel(16);
-            ///     sender.send("quak").await.unwrap();
-            ///     assert_eq!(receiver.recv().await, Some("quak"));
-            /// });
-            /// ```
-            ///
-            /// # Panics
-            ///
-            /// If `capacity` is zero.
-            #[cfg(feature = "alloc")]
-            #[track_caller]
-            pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-                let channel = any::bounded::<T, $scope>(capacity);
-                (
-                    any::Sender::new(channel.clone()),
-                    any::SingleReceiver::new(channel),
-                )
-            }
+                type Bounded<T> = Owner<any::Channel<any::Boxed<T>, $scope>>;
+                type Unbounded<T> = Owner<any::Channel<any::Growing<T>, $scope>>;
 
-            /// Makes a channel for any number of messages.
-            ///
-            /// ```
-            /// # use polliwog_core::conformance::facade as polliwog;
-            /// use polliwog::sync::mpsc;
-            ///
-            /// polliwog::block_on(async {
-            ///     let (sender, mut receiver) = mpsc::unbounded_channel();
-            ///     sender.send("quak").unwrap();
-            ///     assert_eq!(receiver.recv().await, Some("quak"));
-            /// });
-            /// ```
-            #[cfg(feature = "alloc")]
-            pub fn unbounded_channel<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
-                let channel = any::unbounded::<T, $scope>();
-                (
-                    any::UnboundedSender::new(channel.clone()),
-                    any::SingleReceiver::new(channel),
-                )
+                /// An end that sends, of a [`channel`].
+                pub type Sender<T> = any::Sender<Bounded<T>>;
+                /// The end that receives, of a [`channel`].
+                pub type Receiver<T> = any::SingleReceiver<Bounded<T>>;
+                /// Room for a message in a [`channel`].
+                pub type Permit<'a, T> = any::Permit<'a, Bounded<T>>;
+                /// Room for a message in a [`channel`], and the end that sends it.
+                pub type OwnedPermit<T> = any::OwnedPermit<Bounded<T>>;
+                /// What an end that sends leaves behind, of a [`channel`].
+                pub type WeakSender<T> = any::WeakSender<Bounded<T>>;
+                /// What an end that sends leaves behind, of an [`unbounded_channel`].
+                pub type WeakUnboundedSender<T> = any::WeakUnboundedSender<Unbounded<T>>;
+                /// An end that sends, of an [`unbounded_channel`].
+                pub type UnboundedSender<T> = any::UnboundedSender<Unbounded<T>>;
+                /// The end that receives, of an [`unbounded_channel`].
+                pub type UnboundedReceiver<T> = any::SingleReceiver<Unbounded<T>>;
+
+                /// Makes a channel for up to `capacity` messages, whose memory is allocated at once.
+                ///
+                /// ```
+                /// # use polliwog_core::conformance::facade as polliwog;
+                /// use polliwog::sync::mpsc;
+                ///
+                /// polliwog::block_on(async {
+                ///     let (sender, mut receiver) = mpsc::channel(16);
+                ///     sender.send("quak").await.unwrap();
+                ///     assert_eq!(receiver.recv().await, Some("quak"));
+                /// });
+                /// ```
+                ///
+                /// # Panics
+                ///
+                /// If `capacity` is zero.
+                #[track_caller]
+                pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+                    let channel = any::bounded::<T, $scope>(capacity);
+                    (
+                        any::Sender::new(channel.clone()),
+                        any::SingleReceiver::new(channel),
+                    )
+                }
+
+                /// Makes a channel for any number of messages.
+                ///
+                /// ```
+                /// # use polliwog_core::conformance::facade as polliwog;
+                /// use polliwog::sync::mpsc;
+                ///
+                /// polliwog::block_on(async {
+                ///     let (sender, mut receiver) = mpsc::unbounded_channel();
+                ///     sender.send("quak").unwrap();
+                ///     assert_eq!(receiver.recv().await, Some("quak"));
+                /// });
+                /// ```
+                pub fn unbounded_channel<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
+                    let channel = any::unbounded::<T, $scope>();
+                    (
+                        any::UnboundedSender::new(channel.clone()),
+                        any::SingleReceiver::new(channel),
+                    )
+                }
             }
         }
 
@@ -281,83 +282,79 @@ macro_rules! channel_names {
             pub type Channel<T, const N: usize> = any::Channel<any::Fixed<T, N>, $scope>;
 
             #[cfg(feature = "alloc")]
-            use $owner as Owner;
+            pub use on_heap::*;
 
+            /// What is on the heap.
             #[cfg(feature = "alloc")]
-            type Bounded<T> = Owner<any::Channel<any::Boxed<T>, $scope>>;
-            #[cfg(feature = "alloc")]
-            type Unbounded<T> = Owner<any::Channel<any::Growing<T>, $scope>>;
+            mod on_heap {
+                use super::any;
 
-            /// An end that sends, of a [`channel`].
-            #[cfg(feature = "alloc")]
-            pub type Sender<T> = any::Sender<Bounded<T>>;
-            /// An end that receives, of a [`channel`].
-            #[cfg(feature = "alloc")]
-            pub type Receiver<T> = any::ManyReceiver<Bounded<T>>;
-            /// Room for a message in a [`channel`].
-            #[cfg(feature = "alloc")]
-            pub type Permit<'a, T> = any::Permit<'a, Bounded<T>>;
-            /// Room for a message in a [`channel`], and the end that sends it.
-            #[cfg(feature = "alloc")]
-            pub type OwnedPermit<T> = any::OwnedPermit<Bounded<T>>;
-            /// What an end that sends leaves behind, of a [`channel`].
-            #[cfg(feature = "alloc")]
-            pub type WeakSender<T> = any::WeakSender<Bounded<T>>;
-            /// What an end that sends leaves behind, of an [`unbounded_channel`].
-            #[cfg(feature = "alloc")]
-            pub type WeakUnboundedSender<T> = any::WeakUnboundedSender<Unbounded<T>>;
-            /// An end that sends, of an [`unbounded_channel`].
-            #[cfg(feature = "alloc")]
-            pub type UnboundedSender<T> = any::UnboundedSender<Unbounded<T>>;
-            /// An end that receives, of an [`unbounded_channel`].
-            #[cfg(feature = "alloc")]
-            pub type UnboundedReceiver<T> = any::ManyReceiver<Unbounded<T>>;
+                use $owner as Owner;
 
-            /// Makes a channel for up to `capacity` messages, whose memory is allocated at once.
-            ///
-            /// ```
-            /// # use polliwog_core::conformance::facade as polliwog;
-            /// use polliwog::sync::mpmc;
-            ///
-            /// polliwog::block_on(async {
-            ///     let (sender, receiver) = mpmc::channel(16);
-            ///     sender.send("quak").await.unwrap();
-            ///     assert_eq!(receiver.recv().await, Ok("quak"));
-            /// });
-            /// ```
-            ///
-            /// # Panics
-            ///
-            /// If `capacity` is zero.
-            #[cfg(feature = "alloc")]
-            #[track_caller]
-            pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-                let channel = any::bounded::<T, $scope>(capacity);
-                (
-                    any::Sender::new(channel.clone()),
-                    any::ManyReceiver::new(channel),
-                )
-            }
+                type Bounded<T> = Owner<any::Channel<any::Boxed<T>, $scope>>;
+                type Unbounded<T> = Owner<any::Channel<any::Growing<T>, $scope>>;
 
-            /// Makes a channel for any number of messages.
-            ///
-            /// ```
-            /// # use polliwog_core::conformance::facade as polliwog;
-            /// use polliwog::sync::mpmc;
-            ///
-            /// polliwog::block_on(async {
-            ///     let (sender, receiver) = mpmc::unbounded_channel();
-            ///     sender.send("quak").unwrap();
-            ///     assert_eq!(receiver.recv().await, Ok("quak"));
-            /// });
-            /// ```
-            #[cfg(feature = "alloc")]
-            pub fn unbounded_channel<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
-                let channel = any::unbounded::<T, $scope>();
-                (
-                    any::UnboundedSender::new(channel.clone()),
-                    any::ManyReceiver::new(channel),
-                )
+                /// An end that sends, of a [`channel`].
+                pub type Sender<T> = any::Sender<Bounded<T>>;
+                /// An end that receives, of a [`channel`].
+                pub type Receiver<T> = any::ManyReceiver<Bounded<T>>;
+                /// Room for a message in a [`channel`].
+                pub type Permit<'a, T> = any::Permit<'a, Bounded<T>>;
+                /// Room for a message in a [`channel`], and the end that sends it.
+                pub type OwnedPermit<T> = any::OwnedPermit<Bounded<T>>;
+                /// What an end that sends leaves behind, of a [`channel`].
+                pub type WeakSender<T> = any::WeakSender<Bounded<T>>;
+                /// What an end that sends leaves behind, of an [`unbounded_channel`].
+                pub type WeakUnboundedSender<T> = any::WeakUnboundedSender<Unbounded<T>>;
+                /// An end that sends, of an [`unbounded_channel`].
+                pub type UnboundedSender<T> = any::UnboundedSender<Unbounded<T>>;
+                /// An end that receives, of an [`unbounded_channel`].
+                pub type UnboundedReceiver<T> = any::ManyReceiver<Unbounded<T>>;
+
+                /// Makes a channel for up to `capacity` messages, whose memory is allocated at once.
+                ///
+                /// ```
+                /// # use polliwog_core::conformance::facade as polliwog;
+                /// use polliwog::sync::mpmc;
+                ///
+                /// polliwog::block_on(async {
+                ///     let (sender, receiver) = mpmc::channel(16);
+                ///     sender.send("quak").await.unwrap();
+                ///     assert_eq!(receiver.recv().await, Ok("quak"));
+                /// });
+                /// ```
+                ///
+                /// # Panics
+                ///
+                /// If `capacity` is zero.
+                #[track_caller]
+                pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+                    let channel = any::bounded::<T, $scope>(capacity);
+                    (
+                        any::Sender::new(channel.clone()),
+                        any::ManyReceiver::new(channel),
+                    )
+                }
+
+                /// Makes a channel for any number of messages.
+                ///
+                /// ```
+                /// # use polliwog_core::conformance::facade as polliwog;
+                /// use polliwog::sync::mpmc;
+                ///
+                /// polliwog::block_on(async {
+                ///     let (sender, receiver) = mpmc::unbounded_channel();
+                ///     sender.send("quak").unwrap();
+                ///     assert_eq!(receiver.recv().await, Ok("quak"));
+                /// });
+                /// ```
+                pub fn unbounded_channel<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
+                    let channel = any::unbounded::<T, $scope>();
+                    (
+                        any::UnboundedSender::new(channel.clone()),
+                        any::ManyReceiver::new(channel),
+                    )
+                }
             }
         }
 
@@ -376,61 +373,64 @@ macro_rules! channel_names {
             pub type Broadcast<T, const N: usize> = any::Broadcast<T, [any::Slot<T>; N], $scope>;
 
             #[cfg(feature = "alloc")]
-            use $owner as Owner;
+            pub use on_heap::*;
 
-            /// An end that sends, of a [`channel`].
+            /// What is on the heap.
             #[cfg(feature = "alloc")]
-            pub type Sender<T> = any::Sender<Owner<any::Boxed<T, $scope>>>;
-            /// An end that receives, of a [`channel`].
-            #[cfg(feature = "alloc")]
-            pub type Receiver<T> = any::Receiver<Owner<any::Boxed<T, $scope>>>;
-            /// What an end that sends leaves behind, of a [`channel`].
-            #[cfg(feature = "alloc")]
-            pub type WeakSender<T> = any::WeakSender<Owner<any::Boxed<T, $scope>>>;
+            mod on_heap {
+                use super::any;
 
-            /// Makes a channel that keeps the latest `capacity` messages, whose memory is allocated at once.
-            ///
-            /// ```
-            /// # use polliwog_core::conformance::facade as polliwog;
-            /// use polliwog::sync::broadcast;
-            ///
-            /// polliwog::block_on(async {
-            ///     let (sender, mut one) = broadcast::channel(16);
-            ///     let mut two = sender.subscribe();
-            ///     sender.send("quak").unwrap();
-            ///     assert_eq!((one.recv().await, two.recv().await), (Ok("quak"), Ok("quak")));
-            /// });
-            /// ```
-            ///
-            /// # Panics
-            ///
-            /// If `capacity` is zero.
-            #[cfg(feature = "alloc")]
-            #[track_caller]
-            pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-                any::channel::<T, $scope>(capacity)
-            }
+                use $owner as Owner;
 
-            #[cfg(feature = "alloc")]
-            impl<T> Sender<T> {
-                /// Makes an end that sends, of a [`channel`](channel()) that nobody receives from yet.
+                /// An end that sends, of a [`channel`].
+                pub type Sender<T> = any::Sender<Owner<any::Boxed<T, $scope>>>;
+                /// An end that receives, of a [`channel`].
+                pub type Receiver<T> = any::Receiver<Owner<any::Boxed<T, $scope>>>;
+                /// What an end that sends leaves behind, of a [`channel`].
+                pub type WeakSender<T> = any::WeakSender<Owner<any::Boxed<T, $scope>>>;
+
+                /// Makes a channel that keeps the latest `capacity` messages, whose memory is allocated at once.
                 ///
                 /// ```
                 /// # use polliwog_core::conformance::facade as polliwog;
-                /// use polliwog::sync::broadcast::Sender;
+                /// use polliwog::sync::broadcast;
                 ///
-                /// let sender = Sender::new(16);
-                /// let mut receiver = sender.subscribe();
-                /// sender.send("quak").unwrap();
-                /// assert_eq!(receiver.try_recv(), Ok("quak"));
+                /// polliwog::block_on(async {
+                ///     let (sender, mut one) = broadcast::channel(16);
+                ///     let mut two = sender.subscribe();
+                ///     sender.send("quak").unwrap();
+                ///     assert_eq!((one.recv().await, two.recv().await), (Ok("quak"), Ok("quak")));
+                /// });
                 /// ```
                 ///
                 /// # Panics
                 ///
                 /// If `capacity` is zero.
                 #[track_caller]
-                pub fn new(capacity: usize) -> Self {
-                    channel(capacity).0
+                pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+                    any::channel::<T, $scope>(capacity)
+                }
+
+                impl<T> Sender<T> {
+                    /// Makes an end that sends, of a [`channel`](channel()) that nobody receives from yet.
+                    ///
+                    /// ```
+                    /// # use polliwog_core::conformance::facade as polliwog;
+                    /// use polliwog::sync::broadcast::Sender;
+                    ///
+                    /// let sender = Sender::new(16);
+                    /// let mut receiver = sender.subscribe();
+                    /// sender.send("quak").unwrap();
+                    /// assert_eq!(receiver.try_recv(), Ok("quak"));
+                    /// ```
+                    ///
+                    /// # Panics
+                    ///
+                    /// If `capacity` is zero.
+                    #[track_caller]
+                    pub fn new(capacity: usize) -> Self {
+                        channel(capacity).0
+                    }
                 }
             }
         }
@@ -449,54 +449,57 @@ macro_rules! channel_names {
             pub type Watch<T> = any::Watch<T, $scope>;
 
             #[cfg(feature = "alloc")]
-            use $owner as Owner;
+            pub use on_heap::*;
 
-            /// An end that changes the value, of a [`channel`].
+            /// What is on the heap.
             #[cfg(feature = "alloc")]
-            pub type Sender<T> = any::Sender<Owner<any::Watch<T, $scope>>>;
-            /// An end that watches, of a [`channel`].
-            #[cfg(feature = "alloc")]
-            pub type Receiver<T> = any::Receiver<Owner<any::Watch<T, $scope>>>;
+            mod on_heap {
+                use super::any;
 
-            /// Makes a value on the heap.
-            ///
-            /// ```
-            /// # use polliwog_core::conformance::facade as polliwog;
-            /// use polliwog::sync::watch;
-            ///
-            /// polliwog::block_on(async {
-            ///     let (sender, mut receiver) = watch::channel("tadpole");
-            ///     sender.send("frog").unwrap();
-            ///     receiver.changed().await.unwrap();
-            ///     assert_eq!(receiver.get(), "frog");
-            /// });
-            /// ```
-            #[cfg(feature = "alloc")]
-            pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
-                any::channel::<T, $scope>(value)
-            }
+                use $owner as Owner;
 
-            #[cfg(feature = "alloc")]
-            impl<T> Sender<T> {
-                /// Makes an end that changes a value that nobody watches yet.
+                /// An end that changes the value, of a [`channel`].
+                pub type Sender<T> = any::Sender<Owner<any::Watch<T, $scope>>>;
+                /// An end that watches, of a [`channel`].
+                pub type Receiver<T> = any::Receiver<Owner<any::Watch<T, $scope>>>;
+
+                /// Makes a value on the heap.
                 ///
                 /// ```
                 /// # use polliwog_core::conformance::facade as polliwog;
-                /// use polliwog::sync::watch::Sender;
+                /// use polliwog::sync::watch;
                 ///
-                /// let sender = Sender::new("tadpole");
-                /// assert_eq!(sender.subscribe().get(), "tadpole");
+                /// polliwog::block_on(async {
+                ///     let (sender, mut receiver) = watch::channel("tadpole");
+                ///     sender.send("frog").unwrap();
+                ///     receiver.changed().await.unwrap();
+                ///     assert_eq!(receiver.get(), "frog");
+                /// });
                 /// ```
-                pub fn new(value: T) -> Self {
-                    channel(value).0
+                pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
+                    any::channel::<T, $scope>(value)
                 }
-            }
 
-            #[cfg(feature = "alloc")]
-            impl<T: Default> Default for Sender<T> {
-                /// An end that changes a value that nobody watches yet.
-                fn default() -> Self {
-                    channel(T::default()).0
+                impl<T> Sender<T> {
+                    /// Makes an end that changes a value that nobody watches yet.
+                    ///
+                    /// ```
+                    /// # use polliwog_core::conformance::facade as polliwog;
+                    /// use polliwog::sync::watch::Sender;
+                    ///
+                    /// let sender = Sender::new("tadpole");
+                    /// assert_eq!(sender.subscribe().get(), "tadpole");
+                    /// ```
+                    pub fn new(value: T) -> Self {
+                        channel(value).0
+                    }
+                }
+
+                impl<T: Default> Default for Sender<T> {
+                    /// An end that changes a value that nobody watches yet.
+                    fn default() -> Self {
+                        channel(T::default()).0
+                    }
                 }
             }
         }
@@ -517,30 +520,35 @@ macro_rules! channel_names {
             pub type Oneshot<T> = any::Oneshot<T, $scope>;
 
             #[cfg(feature = "alloc")]
-            use $owner as Owner;
+            pub use on_heap::*;
 
-            /// The end that sends, of a [`channel`].
+            /// What is on the heap.
             #[cfg(feature = "alloc")]
-            pub type Sender<T> = any::Sender<Owner<any::Oneshot<T, $scope>>>;
-            /// The end that receives, of a [`channel`].
-            #[cfg(feature = "alloc")]
-            pub type Receiver<T> = any::Receiver<Owner<any::Oneshot<T, $scope>>>;
+            mod on_heap {
+                use super::any;
 
-            /// Makes a channel on the heap.
-            ///
-            /// ```
-            /// # use polliwog_core::conformance::facade as polliwog;
-            /// use polliwog::sync::oneshot;
-            ///
-            /// polliwog::block_on(async {
-            ///     let (sender, receiver) = oneshot::channel();
-            ///     polliwog::spawn(async { sender.send("done") }).unwrap().detach();
-            ///     assert_eq!(receiver.await, Ok("done"));
-            /// });
-            /// ```
-            #[cfg(feature = "alloc")]
-            pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
-                any::channel::<T, $scope>()
+                use $owner as Owner;
+
+                /// The end that sends, of a [`channel`].
+                pub type Sender<T> = any::Sender<Owner<any::Oneshot<T, $scope>>>;
+                /// The end that receives, of a [`channel`].
+                pub type Receiver<T> = any::Receiver<Owner<any::Oneshot<T, $scope>>>;
+
+                /// Makes a channel on the heap.
+                ///
+                /// ```
+                /// # use polliwog_core::conformance::facade as polliwog;
+                /// use polliwog::sync::oneshot;
+                ///
+                /// polliwog::block_on(async {
+                ///     let (sender, receiver) = oneshot::channel();
+                ///     polliwog::spawn(async { sender.send("done") }).unwrap().detach();
+                ///     assert_eq!(receiver.await, Ok("done"));
+                /// });
+                /// ```
+                pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
+                    any::channel::<T, $scope>()
+                }
             }
         }
     };

@@ -13,7 +13,7 @@ pub struct AbortHandle(pub(crate) Tenant);
 
 impl AbortHandle {
     /// Asks for the task's end. Its future is dropped on the executor's thread, in the next
-    /// turn of the run loop at the latest; whoever joins it gets [`JoinError::Aborted`].
+    /// turn of the run loop at the latest; whoever joins it gets [`JoinError::Aborted`](crate::JoinError::Aborted).
     ///
     /// A task that ends by itself in the poll that is under way keeps its output. Aborting a
     /// task that has ended does nothing, also if its slot has a new tenant.

@@ -57,12 +57,12 @@ pub(crate) unsafe trait Home {
     /// its executor is never dropped.
     #[allow(
         dead_code,
-        reason = "only a chip with one core has tasks that cannot be ended"
+        reason = "only a chip with one shared has tasks that cannot be ended"
     )]
     const MORTAL: bool = true;
 
     /// The name in the label, if there is one.
-    #[allow(dead_code, reason = "a chip with one core does not describe tasks")]
+    #[allow(dead_code, reason = "a chip with one shared does not describe tasks")]
     fn name(label: Self::Label) -> Option<&'static str>;
 
     /// Takes a `BodyIn<F, Self>` back. `shared` is the executor that it belonged

@@ -184,7 +184,7 @@ pub struct JoinHandle<T> {
     /// In the body.
     joiner: NonNull<Joiner>,
     tenant: Tenant,
-    /// The claim of the executor that the task belongs to; its core is the slot's.
+    /// The claim of the executor that the task belongs to; its permanent part is the slot's owner.
     epoch: usize,
     _output: PhantomData<T>,
 }

@@ -144,8 +144,10 @@ impl Spawner {
         Sleep::after(
             nanos,
             u64::saturating_add,
-            Some(self.core_ref()),
-            self.core_ref().get().and_then(|core| core.start_of(nanos)),
+            Some(self.shared_ref()),
+            self.shared_ref()
+                .get()
+                .and_then(|shared| shared.start_of(nanos)),
         )
     }
 
@@ -160,7 +162,7 @@ impl Spawner {
     /// });
     /// ```
     pub fn sleep_until(&self, deadline: Instant) -> Sleep {
-        Sleep::new(deadline, false, Some(self.core_ref()))
+        Sleep::new(deadline, false, Some(self.shared_ref()))
     }
 }
 
@@ -214,8 +216,8 @@ impl Sleep {
     /// Whether the clock shows the deadline, as far as there is a clock.
     fn is_due(&self) -> bool {
         let home = self.seen().or_else(context::current);
-        let core = home.and_then(|home| home.get());
-        core.is_some_and(|core| core.shows(self.node.deadline()))
+        let shared = home.and_then(|home| home.get());
+        shared.is_some_and(|shared| shared.shows(self.node.deadline()))
     }
 
     /// Returns the deadline; `None` while it is a duration and no clock has been seen yet.
@@ -271,8 +273,8 @@ impl Sleep {
         self.begin_reset();
         if this.node.is_linked() {
             // The waker stays in the node. It has a home, since it is linked.
-            if let Some(core) = self.home() {
-                core.timers.schedule(this.node, deadline);
+            if let Some(shared) = self.home() {
+                shared.timers.schedule(this.node, deadline);
             }
         } else {
             this.node.cancel();
@@ -292,8 +294,8 @@ impl Future for Sleep {
 
 /// The instant that is as far from now as `after` is from the start.
 #[cold]
-fn from_now(core: &Shared, after: Instant) -> Instant {
-    let Some(now) = core.start_of(after.as_nanos()) else {
+fn from_now(shared: &Shared, after: Instant) -> Instant {
+    let Some(now) = shared.start_of(after.as_nanos()) else {
         no_clock()
     };
     now.saturating_add_nanos(after.as_nanos())

@@ -36,17 +36,6 @@ pub use semihosting::exit;
 
 use core::panic::PanicInfo;
 
-use polliwog::executor::Pend;
-
-/// Pends the interrupt `SOFT0`, which an `InterruptExecutor` has.
-pub struct Soft0;
-
-impl Pend for Soft0 {
-    fn pend(&self) {
-        chip::pend_soft0();
-    }
-}
-
 /// Says what happens when an interrupt comes: `SOFT0` and, on Arm, `SOFT1` (pended by
 /// [`chip::pend_soft0`], [`chip::pend_soft1`]), `TICK` (after [`chip::start_tick`]) or, where
 /// there is a network, `ETHERNET`.

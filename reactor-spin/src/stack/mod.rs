@@ -31,7 +31,7 @@
 //! `dhcp` gets an address from the network (`Stack::start_dhcp`), `dns` looks up names
 //! (`Stack::start_dns`, `lookup_host`), `ipv6` adds IPv6: a link-local address, and those
 //! that the program adds ([`Stack::add_address`]); what routers announce is not heard. `edge-nal`
-//! implements the traits of that crate (`EdgeStack`).
+//! and `embedded-nal-async` implement the traits of these crates (`EdgeStack`, `NalStack`).
 //!
 //! # Cancel safety
 //!
@@ -49,6 +49,8 @@ mod ending;
 mod io_traits;
 mod listener;
 mod memory;
+#[cfg(feature = "embedded-nal-async")]
+mod nal;
 mod neighbors;
 mod peer;
 mod run;
@@ -83,6 +85,8 @@ pub use dns::{DnsBuffers, lookup_host};
 pub use edge::EdgeStack;
 pub use listener::{Incoming, TcpListener};
 pub use memory::{Buffers, Sockets};
+#[cfg(feature = "embedded-nal-async")]
+pub use nal::NalStack;
 pub use settings::{
     CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, KEEP_ALIVE, LINGER, Settings, TIMEOUT, TcpSettings,
 };

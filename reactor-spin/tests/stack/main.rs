@@ -7,6 +7,7 @@ mod edge;
 mod endings;
 mod fire;
 mod long;
+mod nal;
 mod names;
 mod waiting;
 

@@ -22,7 +22,7 @@ impl Deadlocks {
     pub(super) fn begin(&self) {}
 
     #[inline(always)]
-    #[allow(dead_code, reason = "a chip with one core does not ask")]
+    #[allow(dead_code, reason = "a chip with one shared does not ask")]
     pub(super) fn before_wait(&self) -> BeforeWait {
         BeforeWait::Wait
     }

@@ -18,8 +18,13 @@ use crate::task::run;
 use crate::task::state::Turn;
 
 /// What a run knows of its turns: nothing, the executor counts its polls.
-#[derive(Default)]
 pub(super) struct Turns;
+
+impl Turns {
+    pub(super) const fn new() -> Self {
+        Self
+    }
+}
 
 /// What makes a turn do more than to poll.
 #[cfg(feature = "std")]
@@ -29,8 +34,8 @@ const UNUSUAL: usize = SEEDED;
 
 #[cfg(seeded)]
 #[inline]
-fn is_unusual(core: &Shared) -> bool {
-    core.has_signal(UNUSUAL)
+fn is_unusual(shared: &Shared) -> bool {
+    shared.has_signal(UNUSUAL)
 }
 #[cfg(all(threads, not(seeded)))]
 fn is_unusual(_: &Shared) -> bool {
@@ -44,30 +49,30 @@ impl<R: Reactor> Running<'_, R> {
     #[inline]
     pub(in crate::executor) fn turn(
         &mut self,
-        core: &'static Shared,
+        shared: &'static Shared,
     ) -> Result<bool, RunError<R::Error>> {
         // One look for all that makes a turn an unusual one.
         #[cfg(seeded)]
-        let unusual = is_unusual(core);
+        let unusual = is_unusual(shared);
         #[cfg(feature = "std")]
-        if unusual && core.has_signal(INBOX | BACKLOG) {
-            crate::executor::remote::drain(core);
+        if unusual && shared.has_signal(INBOX | BACKLOG) {
+            crate::executor::remote::drain(shared);
         }
-        let mut turn = core.state.ready.begin_turn();
+        let mut turn = shared.state.ready.begin_turn();
         #[cfg(seeded)]
-        if unusual && core.has_signal(SEEDED) {
-            let mut seed = core.chance.order.get();
+        if unusual && shared.has_signal(SEEDED) {
+            let mut seed = shared.chance.order.get();
             turn.shuffle(&mut seed);
-            core.chance.order.set(seed);
+            shared.chance.order.set(seed);
         }
         let mut ended = false;
         while let Some(slot) = turn.next_slot() {
             // SAFETY: `begin` has entered the context on the executor's thread, and only one run
             // exists, so no task is being polled. The slot came from the list of ready ones.
-            if unsafe { run::attend(core, slot, || core.count_poll()) } {
+            if unsafe { run::attend(shared, slot, || shared.count_poll()) } {
                 ended = true;
             }
-            if core.is_time_to_look() {
+            if shared.is_time_to_look() {
                 turn = self.look_in_between(turn)?;
             }
         }
@@ -93,12 +98,12 @@ impl<R: Reactor> Running<'_, R> {
     #[inline(always)]
     pub(in crate::executor) fn short_turn(
         &mut self,
-        core: &'static Shared,
+        shared: &'static Shared,
     ) -> Option<Result<bool, RunError<R::Error>>> {
-        let slot = core.state.ready.only(|| is_unusual(core))?;
+        let slot = shared.state.ready.only(|| is_unusual(shared))?;
         // SAFETY: as in `turn`.
-        let ended = unsafe { run::attend(core, slot, || core.count_poll()) };
-        if core.is_time_to_look() {
+        let ended = unsafe { run::attend(shared, slot, || shared.count_poll()) };
+        if shared.is_time_to_look() {
             if let Err(error) = self.look_if_time() {
                 return Some(Err(error));
             }
@@ -118,23 +123,23 @@ impl<R: Reactor> Running<'_, R> {
 
     #[inline]
     pub(in crate::executor) fn put_off_look(&mut self) {
-        self.core.look_after(self.pace.polls());
+        self.shared.look_after(self.pace.polls());
     }
 
     /// Whether there is something to do for certain. What is left out, [`wait`](Self::wait) looks at.
     #[inline]
-    pub(in crate::executor) fn is_busy(&self, core: &Shared) -> bool {
+    pub(in crate::executor) fn is_busy(&self, shared: &Shared) -> bool {
         #[cfg(threads)]
-        return core.state.ready.has_local();
+        return shared.state.ready.has_local();
         #[cfg(not(threads))]
-        return self.is_ready(core);
+        return self.is_ready(shared);
     }
 
     /// As [`turn`](Self::turn); returns the number of polls.
     pub(in crate::executor) fn counted_turn(&mut self) -> Result<usize, RunError<R::Error>> {
-        let before = self.core.polls();
-        self.turn(self.core)?;
-        Ok((self.core.polls() - before) as usize)
+        let before = self.shared.polls();
+        self.turn(self.shared)?;
+        Ok((self.shared.polls() - before) as usize)
     }
 
     /// Waits until there is something to do. `false`: there is already, so it has not waited.
@@ -142,8 +147,8 @@ impl<R: Reactor> Running<'_, R> {
         &mut self,
         root: Option<Tenant>,
     ) -> Result<bool, RunError<R::Error>> {
-        let core = self.core;
-        match core.deadlocks.before_wait() {
+        let shared = self.shared;
+        match shared.deadlocks.before_wait() {
             BeforeWait::Wait => {}
             BeforeWait::Look => return self.look(Deadline::Now).map(|()| true),
             BeforeWait::GoOn => return Ok(false),
@@ -153,14 +158,14 @@ impl<R: Reactor> Running<'_, R> {
             Some(_) => INBOX,
             None => INBOX | SHUTDOWN,
         };
-        let _announced = Announced(core);
+        let _announced = Announced(shared);
         let parked = masked(|| {
             // Announce first, then look again at everything that others can set.
-            if !core.state.ready.announce_park() || core.has_signal(reasons) {
+            if !shared.state.ready.announce_park() || shared.has_signal(reasons) {
                 return None;
             }
             #[cfg(feature = "std")]
-            if core.has_signal(BACKLOG) && self.has_mail() {
+            if shared.has_signal(BACKLOG) && self.has_mail() {
                 return None;
             }
             Some(self.reactor.park(until))

@@ -11,10 +11,15 @@ use crate::task::run;
 use crate::task::state::Block;
 
 /// What a run knows of its turns.
-#[derive(Default)]
 pub(super) struct Turns {
     /// The polls since the clock was looked at.
     polled: u32,
+}
+
+impl Turns {
+    pub(super) const fn new() -> Self {
+        Self { polled: 0 }
+    }
 }
 
 impl<R: Reactor> Running<'_, R> {
@@ -29,13 +34,13 @@ impl<R: Reactor> Running<'_, R> {
     /// As [`turn`](Self::turn); returns the number of polls.
     #[inline]
     pub(in crate::executor) fn counted_turn(&mut self) -> Result<usize, RunError<R::Error>> {
-        let core = self.core;
-        let block = core.first_block();
+        let shared = self.shared;
+        let block = shared.first_block();
         let mut polls = 0_u32;
         // SAFETY: the executor's own block. `begin` has entered the context on the executor's
         // level, and only one run exists, so no task is being polled.
         unsafe {
-            Block::sweep(block, core.words(), |slot| {
+            Block::sweep(block, shared.words(), |slot| {
                 polls += u32::from(run::attend(slot));
             });
         }
@@ -53,8 +58,8 @@ impl<R: Reactor> Running<'_, R> {
 
     /// Whether there is something to do.
     #[inline]
-    pub(in crate::executor) fn is_busy(&self, core: &Shared) -> bool {
-        self.is_ready(core)
+    pub(in crate::executor) fn is_busy(&self, shared: &Shared) -> bool {
+        self.is_ready(shared)
     }
 
     /// There are no turns of this kind.
@@ -71,13 +76,13 @@ impl<R: Reactor> Running<'_, R> {
         &mut self,
         root: Option<Tenant>,
     ) -> Result<bool, RunError<R::Error>> {
-        let core = self.core;
+        let shared = self.shared;
         let until = self.deadline();
         if self.is_done(root) {
             return Ok(false);
         }
         // What a handler can do shows in the ready bytes, so nothing has to be announced.
-        let parked = masked(|| match core.is_pending() {
+        let parked = masked(|| match shared.is_pending() {
             true => Ok(()),
             false => self.reactor.park(until),
         });

@@ -45,7 +45,7 @@ where
     struct Claimed<'a>(&'a Spawner, &'a Shared, SlotRef, &'a dyn Fn());
     impl Drop for Claimed<'_> {
         fn drop(&mut self) {
-            if self.0.core_ref().get().is_some() {
+            if self.0.shared_ref().get().is_some() {
                 self.0.unclaim(self.1, self.2);
             }
             (self.3)();
@@ -56,7 +56,7 @@ where
     // SAFETY: fresh memory of the right layout.
     unsafe { Body::<F::Future, J, ()>::make(body, function, args) };
     core::mem::forget(claimed);
-    if spawner.core_ref().get().is_none() {
+    if spawner.shared_ref().get().is_none() {
         // The user's function has dropped the executor; the slot is no longer ours.
         return Ok(Prepared::Gone(slot.block(), body));
     }

@@ -27,10 +27,10 @@ where
     J: Place,
 {
     const { S::BODIES.assert_fits::<F::Future, J>() };
-    let mut shared = Some(spawner.core_ref().shared());
+    let mut shared = Some(spawner.shared_ref().shared());
     if MORTAL {
         shared = spawner
-            .core_ref()
+            .shared_ref()
             .get()
             .filter(|shared| !shared.closing.get());
     }
@@ -56,7 +56,7 @@ where
     // A panic here keeps both for ever; but a lean build aborts on panics.
     // SAFETY: fresh memory of the right layout.
     unsafe { Body::<F::Future, J, ()>::make(body, function, args) };
-    if MORTAL && spawner.core_ref().get().is_none() {
+    if MORTAL && spawner.shared_ref().get().is_none() {
         shared.release_slot(slot);
         return Ok(Prepared::Gone(slot.block(), body));
     }

@@ -23,7 +23,7 @@ pub(crate) struct State {
     slots: Cell<usize>,
     /// How many slots there may be.
     capacity: Cell<usize>,
-    /// Blocks of a former executor, for a core on the heap.
+    /// Blocks of a former executor on the heap.
     #[cfg(feature = "alloc")]
     spare: Cell<*const Block>,
     #[cfg(feature = "alloc")]

@@ -170,7 +170,7 @@ impl<P: WatchRef> Receiver<P> {
     /// Waits until the value is one for which `f` says yes, and borrows it; it is seen now. The present
     /// one may be it. While it is borrowed it cannot be changed: see [`borrow`](Self::borrow).
     ///
-    /// Where the value cannot be borrowed, as in the scope [`Shared`] on bare metal, there is
+    /// Where the value cannot be borrowed, as in the scope [`Shared`](crate::sync::Shared) on bare metal, there is
     /// [`wait_until`](Self::wait_until).
     ///
     /// ```
@@ -267,7 +267,7 @@ impl<P: WatchRef> Receiver<P> {
     }
 
     /// Returns the value, which is not taken as seen. While it is borrowed it cannot be
-    /// [changed](Sender::send), so not for long, and not across an `.await`. (Not for what is shared on
+    /// [changed](super::Sender::send), so not for long, and not across an `.await`. (Not for what is shared on
     /// bare metal: there are [`with`](Self::with) and [`get`](Self::get).)
     ///
     /// ```

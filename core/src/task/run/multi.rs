@@ -63,7 +63,7 @@ where
 ///
 /// Executor's thread, context entered, and no task of this executor is being polled.
 #[inline(always)]
-pub(crate) unsafe fn attend(core: &Shared, found: Found, count: impl FnOnce()) -> bool {
+pub(crate) unsafe fn attend(shared: &Shared, found: Found, count: impl FnOnce()) -> bool {
     let (name, slot) = (found.name, found.slot);
     match slot.due() {
         Due::Nothing => false,
@@ -74,8 +74,8 @@ pub(crate) unsafe fn attend(core: &Shared, found: Found, count: impl FnOnce()) -
             let (run, body) = slot.task();
             // SAFETY: S3: live, and settled only within this very call.
             let run = unsafe { run.unwrap_unchecked() };
-            core.state.budget.set(FULL);
-            let bomb = Bomb { core, slot: name };
+            shared.state.budget.set(FULL);
+            let bomb = Bomb { shared, slot: name };
             // SAFETY: S3, and B1: the task is live and not settled.
             let ended = unsafe { run(name, body, None) };
             forget(bomb);
@@ -83,12 +83,12 @@ pub(crate) unsafe fn attend(core: &Shared, found: Found, count: impl FnOnce()) -
                 return false;
             }
             // SAFETY: settled, by the poll.
-            unsafe { finish(core, name, ended.into_joiner()) };
+            unsafe { finish(shared, name, ended.into_joiner()) };
             true
         }
         Due::Abort => {
             // SAFETY: live, and nobody polls it.
-            unsafe { cancel(core, name, Failure::Aborted) };
+            unsafe { cancel(shared, name, Failure::Aborted) };
             true
         }
     }
@@ -100,18 +100,18 @@ pub(crate) unsafe fn attend(core: &Shared, found: Found, count: impl FnOnce()) -
 ///
 /// Executor's thread, context entered; the slot is live and its future not being polled.
 #[cold]
-pub(crate) unsafe fn cancel(core: &Shared, slot: SlotRef, error: Failure) {
+pub(crate) unsafe fn cancel(shared: &Shared, slot: SlotRef, error: Failure) {
     let (run, body) = slot.task();
     let mut joiner = None;
     if let Some(run) = run {
-        let bomb = Bomb { core, slot };
+        let bomb = Bomb { shared, slot };
         // SAFETY: S3, B1.
         let ended = unsafe { run(slot, body, Some(&mut Op::Cancel(Some(error)))) };
         forget(bomb);
         joiner = ended.into_joiner();
     }
     // SAFETY: settled now.
-    unsafe { finish(core, slot, joiner) };
+    unsafe { finish(shared, slot, joiner) };
 }
 
 /// Frees the slot of a settled task and wakes its joiner.
@@ -120,14 +120,14 @@ pub(crate) unsafe fn cancel(core: &Shared, slot: SlotRef, error: Failure) {
 ///
 /// Executor's thread; the task is settled and the slot not yet retired.
 #[inline]
-unsafe fn finish(core: &Shared, slot: SlotRef, joiner: Option<Waker>) {
+unsafe fn finish(shared: &Shared, slot: SlotRef, joiner: Option<Waker>) {
     slot.retire();
-    core.release_slot(slot);
+    shared.release_slot(slot);
     // Foreign code, so at the very end.
     if let Some(joiner) = joiner {
         match waker::slot(&joiner) {
             // SAFETY: this is the thread of the executor `core`.
-            Some(slot) => unsafe { waker::wake_from(core, slot) },
+            Some(slot) => unsafe { waker::wake_from(shared, slot) },
             None => wake_quietly(joiner),
         }
     }
@@ -136,7 +136,7 @@ unsafe fn finish(core: &Shared, slot: SlotRef, joiner: Option<Waker>) {
 /// Settles and frees a task whose poll or destructor panics: for builds without `std`, where a
 /// panic passes through the run loop.
 struct Bomb<'a> {
-    core: &'a Shared,
+    shared: &'a Shared,
     slot: SlotRef,
 }
 
@@ -154,9 +154,9 @@ impl Drop for Bomb<'_> {
                 joiner = ended.into_joiner();
             }
             // SAFETY: settled now.
-            unsafe { finish(self.core, self.slot, joiner) };
+            unsafe { finish(self.shared, self.slot, joiner) };
         }
         #[cfg(feature = "std")]
-        let _ = (self.core, self.slot);
+        let _ = (self.shared, self.slot);
     }
 }

@@ -124,7 +124,7 @@ impl Wheel {
             while !next.is_null() {
                 // SAFETY: T1, T4.
                 let node = unsafe { &*next };
-                fetch(&node);
+                fetch(node);
                 next = node.next.replace(ptr::null());
                 node.prev.set(ptr::null());
                 node.list.0.set(0);

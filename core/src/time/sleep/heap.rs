@@ -51,11 +51,11 @@ impl Sleep {
     #[inline(never)]
     fn poll_again(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
         let node = self.project_ref().node;
-        let core = self.executor.get().and_then(|home| home.get());
-        if core.is_some_and(|core| deadlock::is_certain(core, cx.waker())) {
+        let shared = self.executor.get().and_then(|home| home.get());
+        if shared.is_some_and(|shared| deadlock::is_certain(shared, cx.waker())) {
             not_running();
         }
-        if core.is_some_and(|core| core.is_due_by_now(node.deadline())) {
+        if shared.is_some_and(|shared| shared.is_due_by_now(node.deadline())) {
             node.finish();
             return Poll::Ready(());
         }
@@ -67,28 +67,30 @@ impl Sleep {
     #[inline]
     fn begin(self: Pin<&Self>, waker: &Waker) -> Poll<()> {
         let node = self.project_ref().node;
-        let Some(core) = self.home() else { no_clock() };
-        if deadlock::is_certain(core, waker) {
+        let Some(shared) = self.home() else {
+            no_clock()
+        };
+        if deadlock::is_certain(shared, waker) {
             not_running();
         }
         let mut deadline = node.deadline();
         if node.mark.replace(false) {
-            deadline = from_now(core, deadline);
+            deadline = from_now(shared, deadline);
         }
-        if !core.is_far(deadline) && self.ends_at_once(core, deadline) {
+        if !shared.is_far(deadline) && self.ends_at_once(shared, deadline) {
             return Poll::Ready(());
         }
-        core.timers.insert(node, deadline);
+        shared.timers.insert(node, deadline);
         Poll::Pending
     }
 
     /// Ends the sleep, which is not queued, if it is due.
     #[inline(never)]
-    fn ends_at_once(self: Pin<&Self>, core: &Shared, deadline: Instant) -> bool {
-        if !core.may_have_clock() {
+    fn ends_at_once(self: Pin<&Self>, shared: &Shared, deadline: Instant) -> bool {
+        if !shared.may_have_clock() {
             no_clock();
         }
-        let is_due = core.is_due(deadline);
+        let is_due = shared.is_due(deadline);
         if is_due {
             let node = self.project_ref().node;
             node.set_deadline(deadline);

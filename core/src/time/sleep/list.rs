@@ -44,19 +44,19 @@ impl Sleep {
     #[inline(never)]
     fn settle(self: Pin<&Self>) -> &'static Shared {
         let node = self.project_ref().node;
-        let core = match self.home() {
-            Some(core) if core.may_have_clock() => core,
+        let shared = match self.home() {
+            Some(shared) if shared.may_have_clock() => shared,
             _ => no_clock(),
         };
         if !node.is_linked() && node.lacks_clock() {
-            let deadline = from_now(core, node.deadline());
+            let deadline = from_now(shared, node.deadline());
             node.set_deadline(deadline);
             node.set_relative(false);
         }
-        if core.is_due(node.deadline()) {
+        if shared.is_due(node.deadline()) {
             node.finish();
         }
-        core
+        shared
     }
 
     #[inline]
@@ -65,7 +65,7 @@ impl Sleep {
         if node.has_fired() {
             return Poll::Ready(());
         }
-        let core = self.settle();
+        let shared = self.settle();
         if node.has_fired() {
             return Poll::Ready(());
         }
@@ -85,7 +85,7 @@ impl Sleep {
         if linked {
             node.replace_waker(waker);
         } else {
-            core.timers.insert(node, node.deadline(), waker);
+            shared.timers.insert(node, node.deadline(), waker);
         }
         Poll::Pending
     }

@@ -7,6 +7,7 @@
 #![deny(unsafe_code)]
 
 use board::{BoardReactor, entry, exit, on_interrupt, println};
+use polliwog::executor::Pend;
 use polliwog::sync::Signal;
 use polliwog::sync::mpmc::Channel;
 use polliwog::time::{Duration, now, sleep};
@@ -17,8 +18,17 @@ const FIRST: usize = 32;
 /// The others.
 const MORE: usize = 28;
 
+/// Wakes the task that runs the others.
+struct Ring;
+
+impl Pend for Ring {
+    fn pend(&self) {
+        BELL.signal(());
+    }
+}
+
 static TASKS: TaskPool<FIRST> = TaskPool::new();
-static OTHERS: InterruptExecutor<MORE> = InterruptExecutor::new(|| BELL.signal(()));
+static OTHERS: InterruptExecutor<MORE, Ring> = InterruptExecutor::new(Ring);
 static BELL: Signal<()> = Signal::new();
 /// Who has ended, with room for fewer than there are.
 static DONE: Channel<usize, 8> = Channel::new();

@@ -7,9 +7,19 @@
 #![deny(unsafe_code)]
 
 use board::sync::Signal;
-use board::{Soft0, chip, entry, exit, on_interrupt, println};
+use board::{chip, entry, exit, on_interrupt, println};
+use polliwog::executor::Pend;
 use polliwog::time::{Duration, now, sleep, timeout};
 use polliwog::{InterruptExecutor, Spawner, TaskPool, spawn_detached};
+
+/// Pends the executor's interrupt.
+struct Soft0;
+
+impl Pend for Soft0 {
+    fn pend(&self) {
+        chip::pend_soft0();
+    }
+}
 
 static TASKS: TaskPool<2> = TaskPool::new();
 static URGENT: InterruptExecutor<2, Soft0> = InterruptExecutor::new(Soft0);

@@ -7,9 +7,19 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use board::sync::Signal;
-use board::{BoardReactor, Soft0, chip, entry, exit, on_interrupt, println};
+use board::{BoardReactor, chip, entry, exit, on_interrupt, println};
+use polliwog::executor::Pend;
 use polliwog::time::{Duration, sleep, timeout};
 use polliwog::{InterruptExecutor, Spawner, TaskPool, spawn_detached, yield_now};
+
+/// Pends the executor's interrupt.
+struct Soft0;
+
+impl Pend for Soft0 {
+    fn pend(&self) {
+        chip::pend_soft0();
+    }
+}
 
 static TASKS: TaskPool<4> = TaskPool::new();
 static URGENT: InterruptExecutor<3, Soft0> = InterruptExecutor::new(Soft0);

@@ -23,15 +23,18 @@ use static_cell::{ConstStaticCell, StaticCell};
 const CONNECTIONS: usize = 6;
 const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 
+// ANCHOR: statics
 static TASKS: TaskPool<{ CONNECTIONS + 2 }> = TaskPool::new();
 static SOCKETS: ConstStaticCell<Sockets<CONNECTIONS, CONNECTIONS>> =
     ConstStaticCell::new(Sockets::new());
 static BUFFERS: ConstStaticCell<Buffers<CONNECTIONS, 2048>> = ConstStaticCell::new(Buffers::new());
 static DEVICE: ConstStaticCell<Ethernet> = ConstStaticCell::new(Ethernet::new());
 static STACK: StaticCell<Stack> = StaticCell::new();
+// ANCHOR_END: statics
 
 on_interrupt!(ETHERNET, ethernet::on_interrupt());
 
+// ANCHOR: tasks
 async fn network(stack: &'static Stack, device: &'static mut Ethernet) {
     stack.run(device).await;
 }
@@ -55,7 +58,9 @@ async fn handle(stream: TcpStream) {
     // A lost connection is its client's business.
     let _ = echo::echo::<512, _>(stream).await;
 }
+// ANCHOR_END: tasks
 
+// ANCHOR: main
 #[entry]
 fn main() -> ! {
     let reactor = BoardReactor::new();
@@ -76,3 +81,4 @@ fn main() -> ! {
         spawn_detached!(spawner, [serve](stack)).expect("a free slot");
     })
 }
+// ANCHOR_END: main

@@ -8,12 +8,22 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
-use board::{BoardReactor, Soft0, chip, entry, exit, on_interrupt, println};
+use board::{BoardReactor, chip, entry, exit, on_interrupt, println};
+use polliwog::executor::Pend;
 use polliwog::sync::mpmc::Channel;
 use polliwog::sync::{Mutex, Signal};
 use polliwog::task::FixedJoinSet;
 use polliwog::time::{Instant, interval, now, sleep};
 use polliwog::{InterruptExecutor, Spawner, TaskPool, spawn, spawn_detached, yield_now};
+
+/// Pends the executor's interrupt.
+struct Soft0;
+
+impl Pend for Soft0 {
+    fn pend(&self) {
+        chip::pend_soft0();
+    }
+}
 
 static TASKS: TaskPool<6> = TaskPool::new();
 static URGENT: InterruptExecutor<2, Soft0> = InterruptExecutor::new(Soft0);

@@ -1,11 +1,11 @@
 //! HTTP without an allocator, over the protocol stack of chips, in virtual time: edge-http as server and client
 //! needs feature `edge-nal` (and `embassy-time`, for its time-outs), and takes an `EdgeStack` as it is; reqwless
-//! wants the traits of `embedded-nal-async`, which a type of one's own gets in thirty lines: `Net` below.
+//! needs feature `embedded-nal-async`, and takes a `NalStack`.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt::{Debug, Display};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::task::Waker;
 
@@ -14,10 +14,9 @@ use edge_http::io::client::Connection as ClientConnection;
 use edge_http::io::server::{Connection, Handler, Server};
 use edge_nal::{TcpBind, TcpSplit};
 use embedded_io_async::{Read, Write};
-use polliwog::spin::Error;
 use polliwog::spin::stack::smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use polliwog::spin::stack::smoltcp::time::Instant;
-use polliwog::spin::stack::{Buffers, Driver, EdgeStack, Settings, Sockets, Stack, TcpStream};
+use polliwog::spin::stack::{Buffers, Driver, EdgeStack, NalStack, Settings, Sockets, Stack};
 use reqwless::client::HttpClient;
 use reqwless::request::Method as RequestMethod;
 
@@ -25,41 +24,12 @@ const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 const PAGE: &str = "<h1>polliwog</h1>";
 
-/// The stack for what is written against `embedded-nal-async`.
-struct Net(&'static Stack);
-
-impl embedded_nal_async::TcpConnect for Net {
-    type Error = Error;
-    type Connection<'a> = TcpStream;
-
-    async fn connect<'a>(&'a self, remote: SocketAddr) -> Result<TcpStream, Error> {
-        TcpStream::connect(self.0, remote).await
-    }
-}
-
-impl embedded_nal_async::Dns for Net {
-    type Error = Error;
-
-    async fn get_host_by_name(
-        &self,
-        host: &str,
-        _: embedded_nal_async::AddrType,
-    ) -> Result<IpAddr, Error> {
-        // With feature `dns` this can be a question to the network: `stack::lookup_host`.
-        host.parse().map_err(|_| Error::NameNotFound)
-    }
-
-    async fn get_host_by_address(&self, _: IpAddr, _: &mut [u8]) -> Result<usize, Error> {
-        Err(Error::NameNotFound)
-    }
-}
-
 /// Frames on their way to each end, and who waits for them.
-type Cable = Rc<[(RefCell<VecDeque<Vec<u8>>>, RefCell<Option<Waker>>); 2]>;
+pub type Cable = Rc<[(RefCell<VecDeque<Vec<u8>>>, RefCell<Option<Waker>>); 2]>;
 
-struct End(Cable, usize);
+pub struct End(Cable, usize);
 
-struct Frame(Vec<u8>);
+pub struct Frame(Vec<u8>);
 
 impl RxToken for Frame {
     fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
@@ -67,7 +37,7 @@ impl RxToken for Frame {
     }
 }
 
-struct Room<'a>(&'a End);
+pub struct Room<'a>(&'a End);
 
 impl TxToken for Room<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, f: F) -> R {
@@ -109,7 +79,7 @@ impl Driver for End {
     }
 }
 
-fn stack(cable: &Cable, side: usize, address: Ipv4Addr) -> &'static Stack {
+pub fn stack(cable: &Cable, side: usize, address: Ipv4Addr) -> &'static Stack {
     let settings = Settings {
         mac: [2, 0, 0, 0, 0, side as u8],
         address,
@@ -187,7 +157,7 @@ fn http_clients_without_an_allocator() {
         }
         drop(connection);
 
-        let (net, mut buf) = (Net(client), [0; 1024]);
+        let (net, mut buf) = (NalStack::new(client), [0; 1024]);
         let mut http = HttpClient::new(&net, &net);
         for (url, status) in [("http://10.0.0.1/", 200), ("http://10.0.0.1/nowhere", 404)] {
             let mut request = http.request(RequestMethod::GET, url).await.unwrap();

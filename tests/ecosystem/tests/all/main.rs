@@ -7,6 +7,7 @@ mod edge;
 mod futures;
 mod hyper;
 mod hyper_client;
+mod picoserve;
 mod redis;
 mod tls;
 mod tokio;

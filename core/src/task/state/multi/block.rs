@@ -2,6 +2,7 @@
 
 use core::ptr;
 
+use super::free_set::FreeSet;
 use super::slot::{Slot, SlotRef};
 use crate::shim::{AtomicPtr, AtomicUsize, Cell, Ordering, const_unless_loom};
 use crate::task::owner::Owner;
@@ -162,85 +163,4 @@ pub(crate) fn block_on_heap() -> *const Block {
     let block: &'static BlockOf<SLOTS> =
         alloc::boxed::Box::leak(alloc::boxed::Box::new(BlockOf::new()));
     ptr::from_ref(block).cast()
-}
-
-/// The free slots of a block. With `std` only the executor's thread claims and frees; without,
-/// an interrupt handler may claim at any time.
-pub(crate) struct FreeSet {
-    #[cfg(feature = "std")]
-    bits: Cell<usize>,
-    #[cfg(not(feature = "std"))]
-    bits: AtomicUsize,
-}
-
-impl FreeSet {
-    const_unless_loom! {
-        fn new() -> Self {
-            #[cfg(feature = "std")]
-            return Self { bits: Cell::new(0) };
-            #[cfg(not(feature = "std"))]
-            return Self { bits: AtomicUsize::new(0) };
-        }
-    }
-
-    fn fill(&self, bits: usize) {
-        #[cfg(feature = "std")]
-        self.bits.set(bits);
-        #[cfg(not(feature = "std"))]
-        self.bits.store(bits, Ordering::Relaxed);
-    }
-
-    fn count(&self) -> usize {
-        #[cfg(feature = "std")]
-        return self.bits.get().count_ones() as usize;
-        #[cfg(not(feature = "std"))]
-        return self.bits.load(Ordering::Relaxed).count_ones() as usize;
-    }
-
-    /// Takes the lowest free slot; also tells whether it was the last one.
-    #[cfg(feature = "std")]
-    #[inline]
-    pub(crate) fn claim(&self) -> Option<(usize, bool)> {
-        let bits = self.bits.get();
-        if bits == 0 {
-            return None;
-        }
-        let rest = bits & (bits - 1);
-        self.bits.set(rest);
-        Some((bits.trailing_zeros() as usize, rest == 0))
-    }
-
-    /// Takes a free slot; also tells whether it was the last one.
-    #[cfg(not(feature = "std"))]
-    #[inline]
-    pub(crate) fn claim(&self) -> Option<(usize, bool)> {
-        let mut bits = self.bits.load(Ordering::Relaxed);
-        while bits != 0 {
-            let rest = bits & (bits - 1);
-            // Acquire: what the former tenant's end did to `run` and `body` comes before our use.
-            match self
-                .bits
-                .compare_exchange_weak(bits, rest, Ordering::Acquire, Ordering::Relaxed)
-            {
-                Ok(_) => return Some((bits.trailing_zeros() as usize, rest == 0)),
-                Err(now) => bits = now,
-            }
-        }
-        None
-    }
-
-    /// Gives a slot back; tells whether there was none free before.
-    #[inline]
-    pub(crate) fn release(&self, index: usize) -> bool {
-        #[cfg(feature = "std")]
-        {
-            let bits = self.bits.get();
-            self.bits.set(bits | 1 << index);
-            bits == 0
-        }
-        #[cfg(not(feature = "std"))]
-        {
-            self.bits.fetch_or(1 << index, Ordering::Release) == 0
-        }
-    }
 }

@@ -3,6 +3,9 @@
 
 mod bits;
 mod block;
+#[cfg_attr(feature = "std", path = "free_set/own_thread.rs")]
+#[cfg_attr(not(feature = "std"), path = "free_set/any_level.rs")]
+mod free_set;
 mod op;
 mod park;
 mod ready;

@@ -13,10 +13,10 @@
 //! * **S3, live.** While a slot is live, `run` and `body` fit each other: `body` points to
 //!   memory that holds what `run` expects and that is not moved or freed.
 //! * **S4, index.** The index in a [`SlotRef`] is below the number of its block's slots; and no
-//!   waker or handle exists before the slot's first claim, from when on the block has a core.
+//!   waker or handle exists before the slot's first claim, from when on the block has an owner.
 //! * **S5, one owner.** Everything in a `Cell` is touched by the executor's thread only (for
 //!   `run` and `body`: by the claimer, see S2). The executor's thread is the one that claimed
-//!   its core; tasks, join handles, spawners and sleeps of the executor cannot leave it.
+//!   its permanent part; tasks, join handles, spawners and sleeps of the executor cannot leave it.
 
 use core::ptr::NonNull;
 

@@ -1,0 +1,416 @@
+//! The book's sources say what is so: each include is there, each block of Rust is a piece of a file that is
+//! compiled, each output is what the program prints, each link leads somewhere.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+    root.canonicalize().expect("the repository")
+}
+
+fn source() -> PathBuf {
+    root().join("docs/guide/src")
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A block of code.
+struct Block {
+    page: String,
+    line: usize,
+    language: String,
+    /// What a comment above it says about where its output comes from.
+    output_of: Option<String>,
+    lines: Vec<String>,
+}
+
+struct Page {
+    name: String,
+    prose: Vec<String>,
+    blocks: Vec<Block>,
+}
+
+fn pages() -> Vec<Page> {
+    let mut names: Vec<_> = fs::read_dir(source())
+        .expect("the book's sources")
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("UTF-8")
+        })
+        .filter(|name| name.ends_with(".md"))
+        .collect();
+    names.sort();
+    assert!(names.len() > 16, "{names:?}");
+    names
+        .into_iter()
+        .map(|name| parse(&text(&source().join(&name)), name))
+        .collect()
+}
+
+fn parse(text: &str, name: String) -> Page {
+    let mut page = Page {
+        name,
+        prose: Vec::new(),
+        blocks: Vec::new(),
+    };
+    let mut block: Option<(Block, usize)> = None;
+    let mut output_of = None;
+    for (index, line) in text.lines().enumerate() {
+        let begun = line.trim_start();
+        let indent = line.len() - begun.len();
+        if let Some(info) = begun.strip_prefix("```") {
+            match block.take() {
+                Some((block, _)) => page.blocks.push(block),
+                None => {
+                    let new = Block {
+                        page: page.name.clone(),
+                        line: index + 1,
+                        language: info.to_owned(),
+                        output_of: output_of.take(),
+                        lines: Vec::new(),
+                    };
+                    block = Some((new, indent));
+                }
+            }
+        } else if let Some((block, indent)) = &mut block {
+            block
+                .lines
+                .push(line.get(*indent..).unwrap_or_default().to_owned());
+        } else if let Some(rest) = begun.strip_prefix("<!-- output: ") {
+            output_of = rest.strip_suffix(" -->").map(str::to_owned);
+            assert!(output_of.is_some(), "{}: {line}", page.name);
+        } else {
+            page.prose.push(line.to_owned());
+        }
+    }
+    assert!(block.is_none(), "{}: a block without an end", page.name);
+    assert!(
+        output_of.is_none(),
+        "{}: an output that is not shown",
+        page.name
+    );
+    page
+}
+
+/// The path and the anchor of an include.
+fn include(line: &str) -> Option<(&str, Option<&str>)> {
+    let inner = line
+        .trim()
+        .strip_prefix("{{#include ")?
+        .strip_suffix("}}")?;
+    Some(match inner.split_once(':') {
+        Some((path, anchor)) => (path, Some(anchor)),
+        None => (inner, None),
+    })
+}
+
+/// The path from the root of the repository, without `..`.
+fn from_root(path: &str) -> String {
+    let mut parts: Vec<_> = vec!["docs", "guide", "src"];
+    for part in Path::new(path).components() {
+        match part {
+            Component::ParentDir => drop(parts.pop().expect("inside of the repository")),
+            Component::Normal(name) => parts.push(name.to_str().expect("UTF-8")),
+            _ => panic!("{path}: not a relative path"),
+        }
+    }
+    parts.join("/")
+}
+
+/// The lines of an anchor, or all.
+fn included(path: &str, anchor: Option<&str>) -> Vec<String> {
+    let text = text(&root().join(from_root(path)));
+    let Some(anchor) = anchor else {
+        assert!(
+            !text.contains("ANCHOR"),
+            "{path}: mdBook would show its anchors"
+        );
+        return text.lines().map(str::to_owned).collect();
+    };
+    let mark = |line: &str, kind: &str| {
+        let (_, rest) = line.split_once(kind).unwrap_or_default();
+        rest.trim() == anchor
+    };
+    let mut lines = text.lines();
+    assert!(
+        lines.any(|line| mark(line, "ANCHOR: ")),
+        "{path}: no anchor `{anchor}`"
+    );
+    let mut found = Vec::new();
+    for line in lines {
+        if mark(line, "ANCHOR_END: ") {
+            assert!(!found.is_empty(), "{path}: nothing in `{anchor}`");
+            return found;
+        }
+        found.push(line.to_owned());
+    }
+    panic!("{path}: no end of `{anchor}`");
+}
+
+/// Whether CI compiles a file: what cargo finds by itself in a package that a step of CI builds, and the
+/// modules beside it.
+fn is_compiled(path: &str) -> bool {
+    let places = [
+        "docs/guide/code/src/bin/",
+        "docs/guide/firmware/src/",
+        "examples/",
+        "examples/shared/",
+        "examples/blink-cortex-m/src/",
+        "examples/firmware/src/bin/",
+    ];
+    let file = |place: &&str| {
+        path.strip_prefix(*place)
+            .is_some_and(|name| !name.contains('/'))
+    };
+    path.ends_with(".rs") && places.iter().any(file)
+}
+
+#[test]
+fn every_block_of_rust_is_a_piece_of_a_program() {
+    let mut used = BTreeSet::new();
+    for block in pages().iter().flat_map(|page| &page.blocks) {
+        let place = format!("{}:{}", block.page, block.line);
+        match block.language.as_str() {
+            "rust" => {
+                let [line] = &block.lines[..] else {
+                    panic!("{place}: Rust that nobody compiles; include it from a program");
+                };
+                let (path, anchor) = include(line).unwrap_or_else(|| panic!("{place}: {line}"));
+                assert!(!included(path, anchor).is_empty());
+                let path = from_root(path);
+                assert!(is_compiled(&path), "{place}: who compiles {path}?");
+                used.insert(path);
+            }
+            "toml" => match include(&block.lines[0]) {
+                Some((path, anchor)) => assert!(!included(path, anchor).is_empty()),
+                None => check_dependency(&place, &block.lines),
+            },
+            "sh" => block
+                .lines
+                .iter()
+                .for_each(|line| check_command(&place, line)),
+            "text" => {}
+            other => panic!("{place}: a block of `{other}`"),
+        }
+    }
+    // A program that is shown nowhere is one that nobody mends.
+    for entry in fs::read_dir(root().join("docs/guide/code/src/bin")).expect("the programs") {
+        let name = entry
+            .expect("an entry")
+            .file_name()
+            .into_string()
+            .expect("UTF-8");
+        let path = format!("docs/guide/code/src/bin/{name}");
+        assert!(
+            name == "diagrams.rs" || used.contains(&path),
+            "{path} is not in the book"
+        );
+    }
+}
+
+/// The features and the version that a reader is told to take.
+fn check_dependency(place: &str, lines: &[String]) {
+    let manifest = text(&root().join("Cargo.toml"));
+    let line = lines.iter().find(|line| line.starts_with("polliwog ="));
+    let line = line.unwrap_or_else(|| panic!("{place}: of what?"));
+    let between = |before: &str, after: &str| {
+        let (_, rest) = line.split_once(before)?;
+        rest.split_once(after).map(|(found, _)| found)
+    };
+    let version = between("version = \"", "\"").unwrap_or_else(|| panic!("{place}: {line}"));
+    assert!(
+        manifest.contains(&format!("\nversion = \"{version}.")),
+        "{place}: {line}"
+    );
+    for feature in between("features = [", "]").unwrap_or_default().split(',') {
+        let feature = feature.trim().trim_matches('"');
+        assert!(
+            manifest.contains(&format!("\n{feature} = [")),
+            "{place}: `{feature}`"
+        );
+    }
+}
+
+/// A command names a program that is there.
+fn check_command(place: &str, line: &str) {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let after = |option: &str| {
+        let at = words.iter().position(|word| *word == option)?;
+        words.get(at + 1).copied()
+    };
+    let manifest = after("--manifest-path").unwrap_or("Cargo.toml");
+    let folder = manifest.trim_end_matches("Cargo.toml");
+    assert!(root().join(manifest).is_file(), "{place}: {line}");
+    if let Some(name) = after("--example") {
+        let file = root().join(format!("{folder}examples/{name}.rs"));
+        assert!(file.is_file(), "{place}: {line}");
+    }
+    if let Some(name) = after("--bin") {
+        assert!(
+            root().join(format!("{folder}src/bin/{name}.rs")).is_file(),
+            "{place}: {line}"
+        );
+    }
+    if let Some(name) = after("examples/firmware/run") {
+        let file = root().join(format!("examples/firmware/src/bin/{name}.rs"));
+        assert!(file.is_file(), "{place}: {line}");
+    }
+}
+
+/// Whether a line is as shown, where `…` stands for anything.
+fn is_like(line: &str, shown: &str) -> bool {
+    let mut pieces = shown.split('…');
+    let first = pieces.next().unwrap_or_default();
+    let Some(mut rest) = line.strip_prefix(first) else {
+        return false;
+    };
+    let pieces: Vec<&str> = pieces.collect();
+    let Some((last, middle)) = pieces.split_last() else {
+        return rest.is_empty();
+    };
+    for piece in middle {
+        match rest.find(piece) {
+            Some(at) => rest = &rest[at + piece.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+/// As above for all lines; a line `…` stands for any number of them.
+fn are_like(lines: &[&str], shown: &[String]) -> bool {
+    match shown.split_first() {
+        None => lines.is_empty(),
+        Some((first, rest)) if first == "…" => {
+            (0..=lines.len()).any(|skipped| are_like(&lines[skipped..], rest))
+        }
+        Some((first, rest)) => match lines.split_first() {
+            Some((line, others)) => is_like(line, first) && are_like(others, rest),
+            None => false,
+        },
+    }
+}
+
+#[test]
+fn an_ellipsis_stands_for_anything() {
+    assert!(is_like("after 203 ms, ok", "after … ms, ok"));
+    assert!(!is_like("after 203 s, ok", "after … ms, ok"));
+    assert!(!is_like("after", "after that"));
+    let shown = ["a".to_owned(), "…".to_owned(), "d".to_owned()];
+    assert!(are_like(&["a", "b", "c", "d"], &shown));
+    assert!(!are_like(&["a", "b", "c"], &shown));
+}
+
+#[test]
+fn programs_print_what_is_shown() {
+    let test = std::env::current_exe().expect("the test's own path");
+    let folder = test.ancestors().nth(2).expect("a target folder");
+    let mut count = 0;
+    for block in pages().iter().flat_map(|page| &page.blocks) {
+        let Some(command) = &block.output_of else {
+            continue;
+        };
+        let mut words = command.split_whitespace();
+        let name = words.next().expect("a program");
+        let program = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        let output = Command::new(&program)
+            .args(words)
+            .current_dir(root())
+            .output();
+        let output = output.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        let printed = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(
+            output.status.success(),
+            "{command}: {}\n{printed}",
+            output.status
+        );
+        let lines: Vec<&str> = printed.lines().collect();
+        assert!(
+            are_like(&lines, &block.lines),
+            "{}:{}: `{command}` prints\n{printed}",
+            block.page,
+            block.line
+        );
+        count += 1;
+    }
+    assert!(count > 12, "only {count} programs");
+}
+
+/// The name by which mdBook finds a heading.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text
+        .chars()
+        .filter(|&c| c.is_alphanumeric() || "-_ ".contains(c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let pages = pages();
+    for page in &pages {
+        // Joined, since a link may go over the end of a line.
+        let prose = page.prose.join("\n");
+        // What is code is no link.
+        let prose: String = prose.split('`').step_by(2).collect();
+        for rest in prose.split("](").skip(1) {
+            let link = rest.split(')').next().expect("a piece").trim();
+            if link.starts_with("https://") {
+                continue;
+            }
+            let (file, section) = link.split_once('#').unwrap_or((link, ""));
+            let file = if file.is_empty() { &page.name } else { file };
+            let target = pages.iter().find(|page| page.name == file);
+            let target = target.unwrap_or_else(|| panic!("{}: no page `{link}`", page.name));
+            let mut headings = target.prose.iter().filter(|line| line.starts_with('#'));
+            let found = section.is_empty() || headings.any(|line| anchor(line) == section);
+            assert!(found, "{}: no heading for `{link}`", page.name);
+        }
+    }
+}
+
+#[test]
+fn every_page_is_in_the_summary_and_every_picture_on_a_page() {
+    let pages = pages();
+    let summary = pages
+        .iter()
+        .find(|page| page.name == "SUMMARY.md")
+        .expect("a summary");
+    let summary = summary.prose.join("\n");
+    let mut pictures = BTreeSet::new();
+    for page in &pages {
+        if page.name != "SUMMARY.md" {
+            let entry = format!("]({})", page.name);
+            assert_eq!(summary.matches(&entry).count(), 1, "{}", page.name);
+        }
+        for (path, _) in page.prose.iter().filter_map(|line| include(line)) {
+            assert!(source().join(path).is_file(), "{}: no {path}", page.name);
+            // A blank line would end the block of HTML.
+            assert!(!text(&source().join(path)).contains("\n\n"), "{path}");
+            pictures.insert(path.to_owned());
+        }
+    }
+    for entry in fs::read_dir(source().join("img")).expect("the pictures") {
+        let name = entry
+            .expect("an entry")
+            .file_name()
+            .into_string()
+            .expect("UTF-8");
+        assert!(
+            pictures.contains(&format!("img/{name}")),
+            "{name} is on no page"
+        );
+        let drawn_from = root()
+            .join("docs/guide/diagrams")
+            .join(name.replace(".svg", ".txt"));
+        assert!(drawn_from.is_file(), "{name} was not drawn from a text");
+    }
+}
