@@ -200,6 +200,9 @@ pub use polliwog_spin::{Runtime, block_on, net};
 /// A simulation of many hosts, for tests.
 #[cfg(feature = "sim")]
 pub use polliwog_spin::sim;
+/// Files of simulated hosts.
+#[cfg(all(feature = "sim", not(feature = "mio")))]
+pub use polliwog_spin::sim::fs;
 
 #[cfg(feature = "mio")]
 #[doc(hidden)]

@@ -329,6 +329,18 @@ fn interval_ticks_in_three_ways() {
     }
 }
 
+#[cfg(feature = "sim")]
+#[test]
+fn lease() {
+    let out = run(example("lease").arg("200")).success();
+    let lines = out.lines();
+    let has = |text: &str| lines.iter().any(|line| line.contains(text));
+    assert!(
+        has("hold the lock") && has("careful: nothing in 200 seeds"),
+        "{lines:?}"
+    );
+}
+
 #[cfg(feature = "spin")]
 #[test]
 fn paused_time_runs_a_thousand_hours() {

@@ -30,6 +30,8 @@ pub struct Builder {
     strategy: Strategy,
     nemesis: Option<Nemesis>,
     faults: Option<Vec<Fault>>,
+    /// Those of a schedule that is shrunk or replayed.
+    only: Option<Vec<Fault>>,
 }
 
 impl Builder {
@@ -39,6 +41,7 @@ impl Builder {
             strategy: Strategy::Uniform,
             nemesis: None,
             faults: None,
+            only: None,
         }
     }
 
@@ -55,9 +58,9 @@ impl Builder {
     }
 
     /// Sets how many events of the trace are kept for the [`Report`](super::Report): the last so many, or all of
-    /// them by `usize::MAX`. None, unless set; the hash is of all in any case.
+    /// them by `usize::MAX`. None, unless set; the hash is of all in any case. Of several settings the largest counts.
     pub fn trace(mut self, events: usize) -> Self {
-        self.settings.trace = events;
+        self.settings.trace = self.settings.trace.max(events);
         self
     }
 
@@ -145,9 +148,25 @@ impl Builder {
         self
     }
 
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.settings.seed
+    }
+
+    /// These faults and no others, whatever is set later.
+    pub(crate) fn faults_only(mut self, faults: Vec<Fault>) -> Self {
+        self.only = Some(faults);
+        self
+    }
+
     /// Makes the simulation; hosts are added next.
     pub fn build(self) -> Simulation {
         let scheduler = Scheduler::new(self.settings.seed, self.strategy);
-        Simulation::of(self.settings, scheduler, self.nemesis, self.faults)
+        Simulation::of(
+            self.settings,
+            scheduler,
+            self.nemesis,
+            self.only.or(self.faults),
+        )
     }
 }

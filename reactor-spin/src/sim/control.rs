@@ -266,6 +266,24 @@ impl Control {
         }
     }
 
+    /// Sets how many bytes there is room for on the disks of hosts.
+    pub fn set_disk_capacity(&self, hosts: &str, bytes: u64) {
+        self.fault(format!("the disk of {hosts} has room for {bytes} bytes"));
+        for host in self.hosts(hosts) {
+            self.world
+                .with(|state| state.hosts[host as usize].disk.capacity = bytes);
+        }
+    }
+
+    /// Sets the probability, from 0 to 1, that an operation of the disks of hosts fails.
+    pub fn set_disk_errors(&self, hosts: &str, probability: f64) {
+        self.fault(format!("the disk of {hosts} fails by {probability}"));
+        for host in self.hosts(hosts) {
+            self.world
+                .with(|state| state.hosts[host as usize].disk.errors = probability);
+        }
+    }
+
     /// The address of a host, by its name.
     pub fn addr(&self, host: &str) -> Option<IpAddr> {
         self.world.with(|state| state.lookup(host))

@@ -11,7 +11,7 @@ use super::nemesis::Fault;
 use super::trace::TraceEvent;
 
 /// What there is to tell of a run that went well.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
     /// The virtual time that has passed.

@@ -49,6 +49,7 @@
 //! * **Names**: each host's name is known to all.
 //! * **Clocks**: each host has its own, for timers and [`system_time`]; they are exact until somebody lets them
 //!   [drift](Control::set_drift) or [jump](Control::clock_forward).
+//! * **Files** ([`fs`]): a disk for each host, of which a crash leaves what was synced, and of the rest something.
 //! * **CPU time**: none. Tasks run in no time, so a program that only computes lets no time pass.
 //!
 //! Tasks of one host that wake one another run in an order that the seed permutes, and so do the hosts.
@@ -58,11 +59,16 @@ mod builder;
 mod check;
 mod clock;
 mod control;
+mod disk;
+mod explore;
 mod failure;
+pub mod fs;
+mod history;
 mod link;
 mod nemesis;
 mod net;
 mod packet;
+mod page;
 mod rng;
 mod runner;
 mod schedule;
@@ -78,7 +84,9 @@ pub use ambient::{control, host_name, is_simulated, note, random, system_time};
 pub use builder::Builder;
 pub use check::check;
 pub use control::Control;
+pub use explore::{Exploration, Found, REPLAY_VARIABLE, SEED_VARIABLE, explore};
 pub use failure::{Failure, Outcome, Reason, Report};
+pub use history::{History, NotLinearizable, Reading, Writing};
 pub use link::{Latency, Link};
 pub use nemesis::{Fault, FaultKind, Nemesis, NoFault};
 pub(crate) use net::{Net, SimEnd, SimListener, SimSocket};

@@ -170,6 +170,7 @@ impl Runner {
             let listeners = core::mem::take(&mut host.listeners);
             let sockets = core::mem::take(&mut host.sockets);
             host.ports.clear();
+            host.disk.crash();
             let ends: alloc::vec::Vec<Option<tcp::End>> =
                 ends.into_iter().map(|key| state.ends.remove(key)).collect();
             let listeners: alloc::vec::Vec<Option<tcp::Listener>> = listeners

@@ -73,8 +73,6 @@ pub enum What {
     },
     /// A fault or its end: partitions, links, clocks, disks.
     Fault(String),
-    /// The host did something with its disk.
-    Disk(String),
     /// What the program said by [`note`](super::note).
     Note(String),
 }
@@ -111,7 +109,6 @@ impl fmt::Display for What {
             What::Arrived { message } => write!(f, "receives #{message}"),
             What::Lost { message, why } => write!(f, "does not receive #{message}: {why}"),
             What::Fault(what) => write!(f, "fault: {what}"),
-            What::Disk(what) => write!(f, "disk: {what}"),
             What::Note(text) => write!(f, "notes: {text}"),
         }
     }

@@ -11,6 +11,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::clock::{HostClock, Woken};
 use super::control::Command;
+use super::disk::Disk;
 use super::link::Link;
 use super::nemesis::Weather;
 use super::packet::Packet;
@@ -89,6 +90,7 @@ pub(crate) struct Host {
     pub(crate) next_port: u16,
     /// The open connections, for a crash to find.
     pub(crate) ends: BTreeSet<Key>,
+    pub(crate) disk: Disk,
     /// For what happens on the host.
     pub(crate) chance: Rng,
 }
@@ -203,6 +205,7 @@ impl World {
                 ports: BTreeSet::new(),
                 next_port: 0,
                 ends: BTreeSet::new(),
+                disk: Disk::new(Rng::new(seed, (u64::from(id) << 8) + 3)),
                 chance: Rng::new(seed, (u64::from(id) << 8) + 2),
             });
             id

@@ -1,9 +1,11 @@
 //! Simulations of many hosts.
 
 mod faults;
+mod files;
 mod hosts;
 mod network;
 mod repeatable;
+mod search;
 
 use std::fmt::Display;
 use std::time::Duration;

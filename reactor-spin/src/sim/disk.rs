@@ -1,0 +1,363 @@
+//! [`Disk`]: a host's files, and what of them outlives a crash.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use std::io::{Error, ErrorKind, Result};
+use std::path::{Component, Path, PathBuf};
+
+use super::rng::Rng;
+
+/// Writes are torn between blocks of so many bytes.
+const SECTOR: usize = 512;
+
+/// A file's number; its names may change.
+pub(crate) type Inode = u64;
+
+/// A host's disk. What programs see is `now`; a crash leaves what is safe, and by chance some of the rest.
+pub(crate) struct Disk {
+    names: BTreeMap<PathBuf, Inode>,
+    folders: BTreeSet<PathBuf>,
+    files: BTreeMap<Inode, Contents>,
+    /// The names that outlive a crash for certain, and what has been done to them since, in order.
+    safe_names: BTreeMap<PathBuf, Inode>,
+    journal: Vec<Change>,
+    next: Inode,
+    chance: Rng,
+    /// Bytes that there is room for.
+    pub(crate) capacity: u64,
+    /// The probability that an operation fails.
+    pub(crate) errors: f64,
+}
+
+#[derive(Clone)]
+enum Change {
+    Name(PathBuf, Inode),
+    Remove(PathBuf),
+    Rename(PathBuf, PathBuf),
+}
+
+#[derive(Default)]
+struct Contents {
+    now: Vec<u8>,
+    safe: Vec<u8>,
+    /// What has been done since the last sync, in order.
+    since: Vec<Edit>,
+}
+
+enum Edit {
+    Write(u64, Vec<u8>),
+    Len(u64),
+}
+
+impl Edit {
+    fn apply(&self, data: &mut Vec<u8>) {
+        match self {
+            Edit::Len(len) => data.resize(*len as usize, 0),
+            Edit::Write(at, bytes) => {
+                let end = *at as usize + bytes.len();
+                if data.len() < end {
+                    data.resize(end, 0);
+                }
+                data[*at as usize..end].copy_from_slice(bytes);
+            }
+        }
+    }
+}
+
+/// A path from the root, without `.` and `..`.
+fn whole(path: &Path) -> PathBuf {
+    let mut whole = PathBuf::from("/");
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => whole.push(name),
+            Component::ParentDir => {
+                whole.pop();
+            }
+            _ => {}
+        }
+    }
+    whole
+}
+
+fn not_found(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        alloc::format!("no such file or folder: {}", path.display()),
+    )
+}
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct How {
+    pub(crate) write: bool,
+    pub(crate) truncate: bool,
+    pub(crate) create: bool,
+    pub(crate) create_new: bool,
+}
+
+impl Disk {
+    pub(crate) fn new(chance: Rng) -> Self {
+        Self {
+            names: BTreeMap::new(),
+            folders: BTreeSet::from([PathBuf::from("/")]),
+            files: BTreeMap::new(),
+            safe_names: BTreeMap::new(),
+            journal: Vec::new(),
+            next: 0,
+            chance,
+            capacity: u64::MAX,
+            errors: 0.0,
+        }
+    }
+
+    /// Nanoseconds that an operation takes, and whether it fails.
+    pub(crate) fn operation(&mut self, syncs: bool) -> (u64, bool) {
+        let takes = match syncs {
+            true => self.chance.between(500_000, 5_000_000),
+            false => self.chance.between(20_000, 200_000),
+        };
+        (takes, self.chance.chance(self.errors))
+    }
+
+    fn used(&self) -> u64 {
+        self.files.values().map(|file| file.now.len() as u64).sum()
+    }
+
+    fn has_folder(&self, path: &Path) -> Result<()> {
+        match path.parent() {
+            Some(folder) if !self.folders.contains(folder) => Err(not_found(folder)),
+            _ => Ok(()),
+        }
+    }
+
+    fn change(&mut self, change: Change) {
+        apply(&change, &mut self.names);
+        self.journal.push(change);
+    }
+
+    pub(crate) fn open(&mut self, path: &Path, how: How) -> Result<Inode> {
+        let path = whole(path);
+        if self.folders.contains(&path) {
+            return Err(Error::new(ErrorKind::IsADirectory, "this is a folder"));
+        }
+        if let Some(inode) = self.names.get(&path).copied() {
+            if how.create_new {
+                return Err(ErrorKind::AlreadyExists.into());
+            }
+            if how.truncate {
+                self.set_len(inode, 0)?;
+            }
+            return Ok(inode);
+        }
+        if !how.create && !how.create_new {
+            return Err(not_found(&path));
+        }
+        self.has_folder(&path)?;
+        self.next += 1;
+        let inode = self.next;
+        self.files.insert(inode, Contents::default());
+        self.change(Change::Name(path, inode));
+        Ok(inode)
+    }
+
+    fn file(&mut self, inode: Inode) -> Result<&mut Contents> {
+        self.files
+            .get_mut(&inode)
+            .ok_or_else(|| ErrorKind::NotFound.into())
+    }
+
+    pub(crate) fn len(&mut self, inode: Inode) -> Result<u64> {
+        Ok(self.file(inode)?.now.len() as u64)
+    }
+
+    pub(crate) fn read(&mut self, inode: Inode, at: u64, buf: &mut [u8]) -> Result<usize> {
+        let data = &self.file(inode)?.now;
+        let from = usize::try_from(at).unwrap_or(usize::MAX).min(data.len());
+        let count = buf.len().min(data.len() - from);
+        buf[..count].copy_from_slice(&data[from..from + count]);
+        Ok(count)
+    }
+
+    fn edit(&mut self, inode: Inode, edit: Edit, end: u64) -> Result<()> {
+        let grows = end.saturating_sub(self.len(inode)?);
+        if grows > 0 && self.used().saturating_add(grows) > self.capacity {
+            return Err(ErrorKind::StorageFull.into());
+        }
+        let file = self.file(inode)?;
+        edit.apply(&mut file.now);
+        file.since.push(edit);
+        Ok(())
+    }
+
+    pub(crate) fn write(&mut self, inode: Inode, at: u64, data: &[u8]) -> Result<usize> {
+        let end = at
+            .checked_add(data.len() as u64)
+            .filter(|end| *end <= isize::MAX as u64);
+        let end = end.ok_or(ErrorKind::FileTooLarge)?;
+        self.edit(inode, Edit::Write(at, data.into()), end)?;
+        Ok(data.len())
+    }
+
+    pub(crate) fn set_len(&mut self, inode: Inode, len: u64) -> Result<()> {
+        if len > isize::MAX as u64 {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
+        self.edit(inode, Edit::Len(len), len)
+    }
+
+    /// What the file holds is safe from now on, and so is its name, with all that was done to names before.
+    pub(crate) fn sync(&mut self, inode: Inode) -> Result<()> {
+        let file = self.file(inode)?;
+        for edit in core::mem::take(&mut file.since) {
+            edit.apply(&mut file.safe);
+        }
+        for change in core::mem::take(&mut self.journal) {
+            apply(&change, &mut self.safe_names);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn rename(&mut self, from: &Path, to: &Path) -> Result<()> {
+        let (from, to) = (whole(from), whole(to));
+        if !self.names.contains_key(&from) {
+            return Err(not_found(&from));
+        }
+        if self.folders.contains(&to) {
+            return Err(Error::new(ErrorKind::IsADirectory, "this is a folder"));
+        }
+        self.has_folder(&to)?;
+        self.change(Change::Rename(from, to));
+        Ok(())
+    }
+
+    pub(crate) fn remove(&mut self, path: &Path) -> Result<()> {
+        let path = whole(path);
+        if !self.names.contains_key(&path) {
+            return Err(not_found(&path));
+        }
+        self.change(Change::Remove(path));
+        Ok(())
+    }
+
+    pub(crate) fn create_folder(&mut self, path: &Path, all: bool) -> Result<()> {
+        let path = whole(path);
+        if self.names.contains_key(&path) || (!all && self.folders.contains(&path)) {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+        match all {
+            // Folders are safe at once: no program was found that depends on it.
+            true => self.folders.extend(path.ancestors().map(Path::to_path_buf)),
+            false => {
+                self.has_folder(&path)?;
+                self.folders.insert(path);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn exists(&self, path: &Path) -> bool {
+        let path = whole(path);
+        self.names.contains_key(&path) || self.folders.contains(&path)
+    }
+
+    /// The power is gone. Of what is not safe an operation on names is there if all before it are; each write is
+    /// there, or not, or the first part of it.
+    pub(crate) fn crash(&mut self) {
+        let kept = self.chance.below(self.journal.len() as u64 + 1);
+        for change in self.journal.drain(..).take(kept as usize) {
+            apply(&change, &mut self.safe_names);
+        }
+        self.names.clone_from(&self.safe_names);
+        let live: BTreeSet<Inode> = self.names.values().copied().collect();
+        self.files.retain(|inode, _| live.contains(inode));
+        for file in self.files.values_mut() {
+            for edit in core::mem::take(&mut file.since) {
+                match (self.chance.below(3), edit) {
+                    (0, _) => {}
+                    (1, Edit::Write(at, mut bytes)) => {
+                        let sectors = bytes.len().div_ceil(SECTOR) as u64;
+                        bytes.truncate(self.chance.below(sectors) as usize * SECTOR);
+                        if !bytes.is_empty() {
+                            Edit::Write(at, bytes).apply(&mut file.safe);
+                        }
+                    }
+                    (_, edit) => edit.apply(&mut file.safe),
+                }
+            }
+            file.now.clone_from(&file.safe);
+        }
+    }
+}
+
+fn apply(change: &Change, names: &mut BTreeMap<PathBuf, Inode>) {
+    match change {
+        Change::Name(path, inode) => {
+            names.insert(path.clone(), *inode);
+        }
+        Change::Remove(path) => {
+            names.remove(path);
+        }
+        Change::Rename(from, to) => {
+            if let Some(inode) = names.remove(from) {
+                names.insert(to.clone(), inode);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEW: How = How {
+        write: true,
+        truncate: false,
+        create: true,
+        create_new: false,
+    };
+
+    #[test]
+    fn what_is_synced_outlives_a_crash_and_the_rest_by_chance() {
+        let mut outcomes = BTreeSet::new();
+        for seed in 0..100 {
+            let mut disk = Disk::new(Rng::new(seed, 0));
+            let path = Path::new("log");
+            let inode = disk.open(path, NEW).unwrap();
+            disk.write(inode, 0, &[1; 2000]).unwrap();
+            disk.sync(inode).unwrap();
+            disk.write(inode, 2000, &[2; 2000]).unwrap();
+            disk.open(Path::new("other"), NEW).unwrap();
+            disk.crash();
+            let inode = disk.open(path, How::default()).unwrap();
+            let mut data = [0; 5000];
+            let count = disk.read(inode, 0, &mut data).unwrap();
+            assert!(data[..2000].iter().all(|byte| *byte == 1));
+            assert!(data[2000..count].iter().all(|byte| *byte == 2));
+            outcomes.insert((count, disk.exists(Path::new("other"))));
+        }
+        let lengths: BTreeSet<usize> = outcomes.iter().map(|(length, _)| *length).collect();
+        assert_eq!(lengths, BTreeSet::from([2000, 2512, 3024, 3536, 4000]));
+        assert_eq!(outcomes.len(), 10);
+    }
+
+    #[test]
+    fn a_rename_is_there_or_not() {
+        let mut seen = BTreeSet::new();
+        for seed in 0..50 {
+            let mut disk = Disk::new(Rng::new(seed, 0));
+            for (name, byte) in [("a", b"1"), ("b", b"2")] {
+                let inode = disk.open(Path::new(name), NEW).unwrap();
+                disk.write(inode, 0, byte).unwrap();
+                disk.sync(inode).unwrap();
+            }
+            disk.rename(Path::new("b"), Path::new("/x/../a")).unwrap();
+            disk.crash();
+            let inode = disk.open(Path::new("./a"), How::default()).unwrap();
+            let mut byte = [0];
+            disk.read(inode, 0, &mut byte).unwrap();
+            assert_eq!(disk.exists(Path::new("b")), byte == *b"1");
+            seen.insert(byte);
+        }
+        assert_eq!(seen.len(), 2);
+    }
+}

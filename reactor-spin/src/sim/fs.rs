@@ -1,0 +1,389 @@
+//! Files of a simulated host, with the interface of real ones.
+//!
+//! Operations take virtual time. What was written is there for everybody at once, but outlives a
+//! [crash](super::Control::crash) for certain only if [`File::sync_all`] has come back since: else each write is kept,
+//! lost or torn by chance, and of renames, removals and new names as many as the seed says, in their order. A
+//! [kill](super::Control::kill) loses nothing.
+//!
+//! ```
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; pub use polliwog_spin::sim::fs; }
+//! use polliwog::fs::{self, File};
+//! use polliwog::sim::{self, Simulation};
+//! use polliwog::time::sleep_millis;
+//!
+//! let mut simulation = Simulation::new(7);
+//! simulation.host("store", || async {
+//!     if let Ok(text) = fs::read_to_string("log").await {
+//!         sim::note(text);
+//!     }
+//!     let mut file = File::create("log").await.unwrap();
+//!     file.write_all(b"frog").await.unwrap();
+//!     file.sync_all().await.unwrap();
+//!     std::future::pending::<()>().await;
+//! });
+//! simulation.client("hand", async {
+//!     sleep_millis(100).await;
+//!     sim::control().restart("store");
+//!     sleep_millis(100).await;
+//! });
+//! simulation.run().unwrap();
+//! ```
+//!
+//! All operations fail with [`ErrorKind::Unsupported`] outside of a simulation, and by chance if
+//! [`Control::set_disk_errors`](super::Control::set_disk_errors) says so.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+use std::io::{Error, ErrorKind, Result, SeekFrom};
+use std::path::Path;
+
+use polliwog_core::time::sleep;
+
+use super::disk::{Disk, How, Inode};
+use super::net::Net;
+use crate::net::Network;
+
+/// Lets an operation take its time; returns the host that it is on.
+async fn operation(syncs: bool) -> Result<Net> {
+    let net = Network::current()
+        .sim()
+        .cloned()
+        .ok_or(ErrorKind::Unsupported)?;
+    let (takes, fails) = on(&net, |disk| Ok(disk.operation(syncs)))?;
+    sleep(Duration::from_nanos(takes)).await;
+    match fails {
+        true => Err(Error::other("the disk has failed")),
+        false => Ok(net),
+    }
+}
+
+fn on<T>(net: &Net, f: impl FnOnce(&mut Disk) -> Result<T>) -> Result<T> {
+    net.world
+        .with(|state| f(&mut state.hosts[net.host as usize].disk))
+}
+
+/// A file of the host that opened it.
+///
+/// Dropped operations have done nothing, unless they say otherwise.
+#[derive(Debug)]
+pub struct File {
+    inode: Inode,
+    position: u64,
+    writable: bool,
+}
+
+impl File {
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`], [`ErrorKind::IsADirectory`].
+    pub async fn open(path: impl AsRef<Path>) -> Result<File> {
+        OpenOptions::new().read(true).open(path).await
+    }
+
+    /// Opens a file for writing, empty; makes it if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); [`ErrorKind::NotFound`] also without its folder.
+    pub async fn create(path: impl AsRef<Path>) -> Result<File> {
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path)
+            .await
+    }
+
+    /// Makes a file, for reading and writing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::AlreadyExists`]; as [`create`](Self::create).
+    pub async fn create_new(path: impl AsRef<Path>) -> Result<File> {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(path)
+            .await
+    }
+
+    /// Returns options, to open a file in another way.
+    pub fn options() -> OpenOptions {
+        OpenOptions::new()
+    }
+
+    /// Reads from the position on, as much as there is room for; nothing at the end.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails.
+    pub async fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+        let net = operation(false).await?;
+        let count = on(&net, |disk| disk.read(self.inode, self.position, buf))?;
+        self.position += count as u64;
+        Ok(count)
+    }
+
+    /// Reads until `buf` is full. Dropped, it has read some of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::UnexpectedEof`].
+    pub async fn read_exact(&mut self, mut buf: &mut [u8]) -> Result<()> {
+        while !buf.is_empty() {
+            match self.read(buf).await? {
+                0 => return Err(ErrorKind::UnexpectedEof.into()),
+                count => buf = &mut buf[count..],
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads all that is left.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails.
+    pub async fn read_to_end(&mut self, buf: &mut Vec<u8>) -> Result<usize> {
+        let net = operation(false).await?;
+        let count = on(&net, |disk| {
+            let left = disk.len(self.inode)?.saturating_sub(self.position) as usize;
+            let start = buf.len();
+            buf.resize(start + left, 0);
+            disk.read(self.inode, self.position, &mut buf[start..])
+        })?;
+        self.position += count as u64;
+        Ok(count)
+    }
+
+    /// Writes at the position, all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StorageFull`]; [`ErrorKind::PermissionDenied`] for a file that was opened for reading.
+    pub async fn write(&mut self, buf: &[u8]) -> Result<usize> {
+        if !self.writable {
+            return Err(ErrorKind::PermissionDenied.into());
+        }
+        let net = operation(false).await?;
+        let count = on(&net, |disk| disk.write(self.inode, self.position, buf))?;
+        self.position += count as u64;
+        Ok(count)
+    }
+
+    /// Writes all of `buf`.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn write_all(&mut self, buf: &[u8]) -> Result<()> {
+        self.write(buf).await.map(drop)
+    }
+
+    /// Does nothing: what is written is with the system. It is not safe; see [`sync_all`](Self::sync_all).
+    ///
+    /// # Errors
+    ///
+    /// None.
+    pub async fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Sets the position; returns it, from the beginning.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] before the beginning.
+    pub async fn seek(&mut self, to: SeekFrom) -> Result<u64> {
+        let net = operation(false).await?;
+        let len = on(&net, |disk| disk.len(self.inode))?;
+        let position = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => len.checked_add_signed(by),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+        };
+        self.position = position.ok_or(ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+
+    /// Cuts the file off, or fills it up with zeros.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn set_len(&self, size: u64) -> Result<()> {
+        let net = operation(false).await?;
+        on(&net, |disk| disk.set_len(self.inode, size))
+    }
+
+    /// Waits until what was written is safe: once this has come back, a crash takes nothing of it, nor of the file's
+    /// name.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails; then nothing is known to be safe.
+    pub async fn sync_all(&self) -> Result<()> {
+        let net = operation(true).await?;
+        on(&net, |disk| disk.sync(self.inode))
+    }
+
+    /// As [`sync_all`](Self::sync_all).
+    ///
+    /// # Errors
+    ///
+    /// As [`sync_all`](Self::sync_all).
+    pub async fn sync_data(&self) -> Result<()> {
+        self.sync_all().await
+    }
+}
+
+/// How to open a [`File`].
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    how: How,
+    append: bool,
+}
+
+impl OpenOptions {
+    /// Options of which none is set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets whether to read; every file can be.
+    pub fn read(&mut self, _read: bool) -> &mut Self {
+        self
+    }
+
+    /// Sets whether to write.
+    pub fn write(&mut self, write: bool) -> &mut Self {
+        self.how.write = write;
+        self
+    }
+
+    /// Sets whether to begin at the end, for writing.
+    pub fn append(&mut self, append: bool) -> &mut Self {
+        self.append = append;
+        self
+    }
+
+    /// Sets whether the file is emptied.
+    pub fn truncate(&mut self, truncate: bool) -> &mut Self {
+        self.how.truncate = truncate;
+        self
+    }
+
+    /// Sets whether the file is made if it is not there.
+    pub fn create(&mut self, create: bool) -> &mut Self {
+        self.how.create = create;
+        self
+    }
+
+    /// Sets whether the file must not be there, and is made.
+    pub fn create_new(&mut self, create_new: bool) -> &mut Self {
+        self.how.create_new = create_new;
+        self
+    }
+
+    /// Opens the file.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`], [`ErrorKind::AlreadyExists`], [`ErrorKind::IsADirectory`].
+    pub async fn open(&self, path: impl AsRef<Path>) -> Result<File> {
+        let net = operation(false).await?;
+        let (inode, position) = on(&net, |disk| {
+            let inode = disk.open(path.as_ref(), self.how)?;
+            let position = if self.append { disk.len(inode)? } else { 0 };
+            Ok((inode, position))
+        })?;
+        Ok(File {
+            inode,
+            position,
+            writable: self.how.write || self.append,
+        })
+    }
+}
+
+/// Reads a whole file.
+///
+/// # Errors
+///
+/// As [`File::open`].
+pub async fn read(path: impl AsRef<Path>) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path).await?.read_to_end(&mut bytes).await?;
+    Ok(bytes)
+}
+
+/// Reads a whole file that is text.
+///
+/// # Errors
+///
+/// As [`File::open`]; [`ErrorKind::InvalidData`] if it is no text.
+pub async fn read_to_string(path: impl AsRef<Path>) -> Result<String> {
+    String::from_utf8(read(path).await?).map_err(|error| Error::new(ErrorKind::InvalidData, error))
+}
+
+/// Writes a whole file, which is made or emptied first. It is not synced.
+///
+/// # Errors
+///
+/// As [`File::create`] and [`File::write`].
+pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> Result<()> {
+    File::create(path).await?.write_all(contents.as_ref()).await
+}
+
+/// Gives a file another name; a file with that name is gone.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`].
+pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
+    let net = operation(false).await?;
+    on(&net, |disk| disk.rename(from.as_ref(), to.as_ref()))
+}
+
+/// Removes a file's name.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`].
+pub async fn remove_file(path: impl AsRef<Path>) -> Result<()> {
+    let net = operation(false).await?;
+    on(&net, |disk| disk.remove(path.as_ref()))
+}
+
+/// Makes a folder.
+///
+/// # Errors
+///
+/// [`ErrorKind::AlreadyExists`], [`ErrorKind::NotFound`] without the one that it is in.
+pub async fn create_dir(path: impl AsRef<Path>) -> Result<()> {
+    let net = operation(false).await?;
+    on(&net, |disk| disk.create_folder(path.as_ref(), false))
+}
+
+/// Makes a folder and those that it is in, as far as they are not there.
+///
+/// # Errors
+///
+/// [`ErrorKind::AlreadyExists`] if it is a file.
+pub async fn create_dir_all(path: impl AsRef<Path>) -> Result<()> {
+    let net = operation(false).await?;
+    on(&net, |disk| disk.create_folder(path.as_ref(), true))
+}
+
+/// Returns whether there is a file or a folder with that name.
+///
+/// # Errors
+///
+/// When the disk fails.
+pub async fn try_exists(path: impl AsRef<Path>) -> Result<bool> {
+    let net = operation(false).await?;
+    on(&net, |disk| Ok(disk.exists(path.as_ref())))
+}

@@ -1,0 +1,366 @@
+//! [`History`]: whether what clients saw of a register could have happened one after the other.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::ambient::control;
+
+/// More operations than that at once are not looked through.
+const MOST: usize = 1 << 20;
+
+/// What clients did with one register (one key of a store) and when: a checker for linearizability.
+///
+/// A history is linearizable if there is an order of all operations in which each takes effect at one instant between its
+/// call and its return, and each read sees the write before it. An operation whose answer never came may have taken
+/// effect at any time after its call, or not at all.
+///
+/// Clones are the same history: each client has one.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+/// use polliwog::sim::{History, Simulation};
+/// use polliwog::time::sleep_millis;
+/// use std::{cell::Cell, rc::Rc};
+///
+/// let history = History::new(0);
+/// let register = Rc::new(Cell::new(0));
+/// let mut simulation = Simulation::new(1);
+/// let (mine, place) = (history.clone(), register.clone());
+/// simulation.client("writer", async move {
+///     let write = mine.write(7);
+///     sleep_millis(5).await;
+///     place.set(7);
+///     write.done();
+/// });
+/// let mine = history.clone();
+/// simulation.client("reader", async move {
+///     sleep_millis(10).await;
+///     let read = mine.read();
+///     read.saw(register.get());
+/// });
+/// simulation.run().unwrap();
+/// history.check().unwrap();
+/// ```
+#[derive(Clone, Debug)]
+pub struct History<T> {
+    first: T,
+    calls: Rc<RefCell<Vec<Call<T>>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Call<T> {
+    called: Duration,
+    returned: Option<Duration>,
+    what: Op<T>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Op<T> {
+    Read(Option<T>),
+    Write(T),
+}
+
+/// A write whose answer has not come yet. Dropped, it never does.
+#[derive(Debug)]
+#[must_use = "without an answer the write may have taken effect or not"]
+pub struct Writing<T>(History<T>, usize);
+
+/// A read whose answer has not come yet. Dropped, it never does, and says nothing.
+#[derive(Debug)]
+#[must_use = "without an answer the read says nothing"]
+pub struct Reading<T>(History<T>, usize);
+
+impl<T: Clone + PartialEq + fmt::Debug> History<T> {
+    /// The history of a register that holds `first`.
+    pub fn new(first: T) -> Self {
+        Self {
+            first,
+            calls: Rc::default(),
+        }
+    }
+
+    fn call(&self, what: Op<T>) -> usize {
+        let mut calls = self.calls.borrow_mut();
+        calls.push(Call {
+            called: control().elapsed(),
+            returned: None,
+            what,
+        });
+        calls.len() - 1
+    }
+
+    /// A client asks for a value to be written, now.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a simulation.
+    pub fn write(&self, value: T) -> Writing<T> {
+        Writing(self.clone(), self.call(Op::Write(value)))
+    }
+
+    /// A client asks for the value, now.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a simulation.
+    pub fn read(&self) -> Reading<T> {
+        Reading(self.clone(), self.call(Op::Read(None)))
+    }
+
+    /// How many operations there are.
+    pub fn len(&self) -> usize {
+        self.calls.borrow().len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Looks for an order.
+    ///
+    /// # Errors
+    ///
+    /// [`NotLinearizable`] if there is none. Histories in which very many operations go on at once may take too long
+    /// to look through; then it is an error, too, and says so.
+    pub fn check(&self) -> Result<(), NotLinearizable> {
+        let calls: Vec<Call<T>> = self.calls.borrow().clone();
+        // A read without an answer says nothing.
+        let mut calls: Vec<Call<T>> = calls
+            .into_iter()
+            .filter(|call| call.what != Op::Read(None))
+            .collect();
+        calls.sort_by_key(|call| call.called);
+        search(&self.first, &calls)
+    }
+}
+
+/// The states that were seen already: which operations are done, and the last write among them.
+type Seen = BTreeSet<(Vec<u64>, usize)>;
+
+/// Depth first through all orders (Wing and Gong), each state once (Lowe).
+fn search<T: Clone + PartialEq + fmt::Debug>(
+    first: &T,
+    calls: &[Call<T>],
+) -> Result<(), NotLinearizable> {
+    let mut done = alloc::vec![0_u64; calls.len() / 64 + 1];
+    let mut seen = Seen::new();
+    let mut stack: Vec<(usize, usize)> = Vec::new();
+    // The value is that of the last write, or the first.
+    let mut last = usize::MAX;
+    let mut next = 0;
+    let mut best = 0;
+    loop {
+        let open = |at: usize, done: &[u64]| done[at / 64] >> (at % 64) & 1 == 0;
+        let left = (0..calls.len()).filter(|at| open(*at, &done) && calls[*at].returned.is_some());
+        let Some(first_return) = left.filter_map(|at| calls[at].returned).min() else {
+            return Ok(());
+        };
+        let value = if last == usize::MAX {
+            first
+        } else {
+            written(&calls[last]).unwrap_or(first)
+        };
+        // What was called before anything that is left had returned may be the next.
+        let candidate = (next..calls.len()).find(|at| {
+            let call = &calls[*at];
+            open(*at, &done)
+                && call.called <= first_return
+                && match &call.what {
+                    Op::Read(saw) => saw.as_ref() == Some(value),
+                    Op::Write(_) => true,
+                }
+        });
+        match candidate {
+            Some(at) => {
+                done[at / 64] |= 1 << (at % 64);
+                let after = if matches!(calls[at].what, Op::Write(_)) {
+                    at
+                } else {
+                    last
+                };
+                if seen.insert((done.clone(), after)) {
+                    stack.push((at, last));
+                    best = best.max(stack.len());
+                    (last, next) = (after, 0);
+                } else {
+                    done[at / 64] &= !(1 << (at % 64));
+                    next = at + 1;
+                }
+                if seen.len() > MOST {
+                    return Err(NotLinearizable::new(calls, best, true));
+                }
+            }
+            None => match stack.pop() {
+                Some((at, before)) => {
+                    done[at / 64] &= !(1 << (at % 64));
+                    (last, next) = (before, at + 1);
+                }
+                None => return Err(NotLinearizable::new(calls, best, false)),
+            },
+        }
+    }
+}
+
+fn written<T>(call: &Call<T>) -> Option<&T> {
+    match &call.what {
+        Op::Write(value) => Some(value),
+        Op::Read(_) => None,
+    }
+}
+
+impl<T> Writing<T> {
+    /// The answer is there: the value was written.
+    pub fn done(self) {
+        self.0.calls.borrow_mut()[self.1].returned = Some(control().elapsed());
+    }
+}
+
+impl<T> Reading<T> {
+    /// The answer is there: this was the value.
+    pub fn saw(self, value: T) {
+        let call = &mut self.0.calls.borrow_mut()[self.1];
+        call.returned = Some(control().elapsed());
+        call.what = Op::Read(Some(value));
+    }
+}
+
+/// There is no order in which a [`History`] could have happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NotLinearizable {
+    /// The longest part for which there is an order: so many operations.
+    pub longest: usize,
+    /// Whether the search was given up.
+    pub given_up: bool,
+    /// The history, a line for each operation, in the order in which they were called.
+    pub history: alloc::string::String,
+}
+
+impl NotLinearizable {
+    fn new<T: fmt::Debug>(calls: &[Call<T>], longest: usize, given_up: bool) -> Self {
+        let mut history = alloc::string::String::new();
+        for call in calls {
+            let returned = match call.returned {
+                Some(at) => alloc::format!("{at:?}"),
+                None => "…".into(),
+            };
+            history += &alloc::format!("  {:?} to {returned}: {:?}\n", call.called, call.what);
+        }
+        Self {
+            longest,
+            given_up,
+            history,
+        }
+    }
+}
+
+impl fmt::Display for NotLinearizable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = if self.given_up {
+            "too many orders to look through"
+        } else {
+            "not linearizable"
+        };
+        write!(
+            f,
+            "{what}: at most {} of these operations can be put in order:\n{}",
+            self.longest, self.history
+        )
+    }
+}
+
+impl core::error::Error for NotLinearizable {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn read(from: u64, to: u64, saw: u32) -> Call<u32> {
+        Call {
+            called: at(from),
+            returned: Some(at(to)),
+            what: Op::Read(Some(saw)),
+        }
+    }
+
+    fn write(from: u64, to: Option<u64>, value: u32) -> Call<u32> {
+        Call {
+            called: at(from),
+            returned: to.map(at),
+            what: Op::Write(value),
+        }
+    }
+
+    #[test]
+    fn known_histories() {
+        let good: &[&[Call<u32>]] = &[
+            &[],
+            &[read(0, 1, 0)],
+            &[
+                write(0, Some(10), 1),
+                read(2, 3, 0),
+                read(4, 5, 1),
+                read(11, 12, 1),
+            ],
+            // It may take effect late, or never.
+            &[write(0, None, 1), read(5, 6, 0), read(7, 8, 1)],
+            &[write(0, None, 1), read(5, 6, 0)],
+            &[
+                write(0, Some(10), 1),
+                write(0, Some(10), 2),
+                read(11, 12, 1),
+                read(13, 14, 1),
+            ],
+        ];
+        for (number, calls) in good.iter().enumerate() {
+            assert_eq!(search(&0, calls), Ok(()), "{number}");
+        }
+        let bad: &[&[Call<u32>]] = &[
+            &[read(0, 1, 7)],
+            // A stale read.
+            &[write(0, Some(1), 1), read(2, 3, 0)],
+            // Seen, and then not.
+            &[write(0, Some(10), 1), read(2, 3, 1), read(4, 5, 0)],
+            &[write(0, None, 1), read(2, 3, 1), read(4, 5, 0)],
+            // Two readers that disagree about the order.
+            &[
+                write(0, Some(10), 1),
+                write(0, Some(10), 2),
+                read(11, 12, 1),
+                read(13, 14, 2),
+            ],
+            // Lost.
+            &[write(0, Some(1), 1), write(2, Some(3), 2), read(4, 5, 1)],
+        ];
+        for (number, calls) in bad.iter().enumerate() {
+            let error = search(&0, calls).unwrap_err();
+            assert!(!error.given_up && error.longest < calls.len(), "{number}");
+        }
+    }
+
+    #[test]
+    fn long_histories_are_no_problem() {
+        let mut calls = Vec::new();
+        for round in 0..100_u32 {
+            let start = u64::from(round) * 100;
+            calls.push(write(start, Some(start + 90), 2 * round + 1));
+            calls.push(write(start + 1, None, 2 * round + 2));
+            calls.push(read(start + 2, start + 95, 2 * round + 1));
+            calls.push(read(start + 3, start + 95, 2 * round + 2));
+        }
+        calls.sort_by_key(|call| call.called);
+        assert_eq!(search(&0, &calls), Ok(()));
+        let end = 100 * 100 + 1;
+        calls.push(read(end, end + 1, 1));
+        assert!(search(&0, &calls).is_err());
+    }
+}

@@ -1,0 +1,184 @@
+//! A page of HTML that shows a run.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::trace::{TraceEvent, What};
+
+/// More arrows than that are no picture any more: the last ones are drawn.
+const MOST: usize = 4000;
+/// Pixels from lane to lane and from event to event, and above the first.
+const LANE: usize = 140;
+const ROW: usize = 9;
+const TOP: usize = 40;
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        match c {
+            '<' => escaped += "&lt;",
+            '>' => escaped += "&gt;",
+            '&' => escaped += "&amp;",
+            '"' => escaped += "&quot;",
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// Whether there is something to see of an event.
+fn is_shown(event: &TraceEvent) -> bool {
+    !matches!(event.what, What::Ran { .. })
+}
+
+/// The page: hosts are lanes, time goes down (a row an event, so that nothing is squeezed), messages are arrows,
+/// red and dashed if they got lost; while a host is down its lane is shaded, and so is everything while a
+/// partition lasts.
+pub(crate) fn page(title: &str, trace: &[TraceEvent]) -> String {
+    let shown: Vec<&TraceEvent> = trace.iter().filter(|event| is_shown(event)).collect();
+    let shown = &shown[shown.len().saturating_sub(MOST)..];
+    let mut lanes: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut names: Vec<&str> = Vec::new();
+    for event in shown {
+        if let Some(host) = &event.host {
+            lanes.entry(host).or_insert_with(|| {
+                names.push(host);
+                names.len() - 1
+            });
+        }
+    }
+    let x = |lane: usize| 130 + lane * LANE;
+    let (width, height) = (x(names.len()) + 400, TOP + shown.len() * ROW + 60);
+    let mut arrows = String::new();
+    let mut shades = String::new();
+    let mut marks = String::new();
+    // Where messages were sent, and since when hosts are down and faults last.
+    let mut sent: BTreeMap<u64, (usize, usize, &TraceEvent)> = BTreeMap::new();
+    let mut down: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut faults: BTreeMap<&str, usize> = BTreeMap::new();
+    let shade = |shades: &mut String, lane: usize, from: usize, to: usize| {
+        *shades += &format!(
+            "<rect class=down x={} y={from} width=60 height={}></rect>",
+            x(lane) - 30,
+            to.saturating_sub(from)
+        );
+    };
+    let fault_shade = |shades: &mut String, what: &str, from: usize, to: usize| {
+        let class = if what.contains("partition") || what.contains("oneway") {
+            "cut"
+        } else {
+            "fault"
+        };
+        *shades += &format!(
+            "<rect class={class} x=100 y={from} width={} height={}><title>{}</title></rect>",
+            width - 120,
+            to.saturating_sub(from),
+            escape(what)
+        );
+    };
+    let mut last = None;
+    for (row, event) in shown.iter().enumerate() {
+        let y = TOP + row * ROW;
+        let lane = event
+            .host
+            .as_deref()
+            .and_then(|host| lanes.get(host).copied());
+        if last.is_none_or(|last| row >= last + 4) {
+            last = Some(row);
+            marks += &format!(
+                "<text class=time x=8 y={}>{:.6} s</text>",
+                y + 4,
+                event.at.as_secs_f64()
+            );
+        }
+        let at = lane.map_or(100, x);
+        let mut mark = |class: &str| {
+            let text = escape(&format!("{}", event.what));
+            marks += &format!(
+                "<circle class={class} cx={at} cy={y} r=4></circle><text class={class} x={} y={}>{text}</text>",
+                at + 8,
+                y + 4
+            );
+        };
+        match (&event.what, lane) {
+            (What::Sent { message, .. }, Some(lane)) => {
+                sent.insert(*message, (lane, y, event));
+            }
+            (What::Arrived { message } | What::Lost { message, .. }, Some(lane)) => {
+                if let Some((from, start, send)) = sent.get(message) {
+                    let class = if matches!(event.what, What::Lost { .. }) {
+                        "lost"
+                    } else {
+                        "sent"
+                    };
+                    arrows += &format!(
+                        "<line class={class} data-hosts=\"{} {}\" x1={} y1={start} x2={} y2={y} marker-end=\"url(#tip)\"><title>{}\n{}</title></line>",
+                        from,
+                        lane,
+                        x(*from),
+                        x(lane),
+                        escape(&format!("{send}")),
+                        escape(&format!("{event}"))
+                    );
+                }
+            }
+            (What::Crashed | What::Killed, Some(lane)) => {
+                down.insert(lane, y);
+                mark("bad");
+            }
+            (What::Started, Some(lane)) => {
+                if let Some(from) = down.remove(&lane) {
+                    shade(&mut shades, lane, from, y);
+                }
+                mark("good");
+            }
+            (What::Ended(Some(_)), _) => mark("bad"),
+            (What::Fault(text), _) => {
+                if let Some(what) = text.strip_prefix("begins: ") {
+                    faults.insert(what, y);
+                } else if let Some((what, from)) = text
+                    .strip_prefix("ends: ")
+                    .and_then(|what| faults.remove_entry(what))
+                {
+                    fault_shade(&mut shades, what, from, y);
+                }
+                mark("fault");
+            }
+            _ => mark("note"),
+        }
+    }
+    for (lane, from) in down {
+        shade(&mut shades, lane, from, height);
+    }
+    for (what, from) in faults {
+        fault_shade(&mut shades, what, from, height);
+    }
+    let mut heads = String::new();
+    let mut boxes = String::new();
+    for (lane, name) in names.iter().enumerate() {
+        let (x, name) = (x(lane), escape(name));
+        heads += &format!(
+            "<line class=lane x1={x} y1={TOP} x2={x} y2={height}></line><text class=head x={x} y=20>{name}</text>"
+        );
+        boxes += &format!("<label><input type=checkbox checked data-host={lane}> {name}</label> ");
+    }
+    format!(
+        "<!doctype html><meta charset=utf-8><title>A simulated run</title><style>{STYLE}</style>\
+         <h1>{}</h1><p>Show messages of: {boxes}</p>\
+         <svg width={width} height={height} xmlns=\"http://www.w3.org/2000/svg\"><defs><marker id=tip viewBox=\"0 0 8 8\" \
+         refX=8 refY=4 markerWidth=6 markerHeight=6 orient=auto><path d=\"M0 0 8 4 0 8Z\"/></marker></defs>\
+         {shades}{heads}{arrows}{marks}</svg><script>{SCRIPT}</script>\n",
+        escape(title),
+    )
+}
+
+const STYLE: &str = "body{font:13px sans-serif}h1{font-size:15px;white-space:pre-wrap}svg text{font-size:11px}\
+.head{font-weight:bold;text-anchor:middle}.lane{stroke:#999}.sent{stroke:#36c}.lost{stroke:#c33;stroke-dasharray:4}\
+.down{fill:#ccc}.cut{fill:#f0a030;opacity:.18}.fault{fill:#8060c0;opacity:.12}text.fault{opacity:1}circle.fault{opacity:1}\
+.bad{fill:#c00}.good{fill:#080}.note{fill:#555}.time{fill:#777}line:hover{stroke-width:3}";
+
+const SCRIPT: &str = "const boxes=[...document.querySelectorAll('[data-host]')];const show=()=>{const on=new Set(boxes\
+.filter(b=>b.checked).map(b=>b.dataset.host));for(const l of document.querySelectorAll('[data-hosts]'))l.style.display=\
+l.dataset.hosts.split(' ').some(h=>on.has(h))?'':'none'};boxes.forEach(b=>b.onchange=show);";
