@@ -380,3 +380,82 @@ fn without_a_reactor_the_portable_examples_say_so() {
         assert!(out.stderr.contains("built without a reactor"), "{out:#?}");
     }
 }
+
+#[cfg(feature = "mio")]
+#[test]
+fn metrics_are_served_to_prometheus() {
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpStream};
+
+    let mut program = Running::start(example("metrics").args(["--addr", "127.0.0.1:0"]));
+    let line = program.first_line();
+    let addr = line.strip_prefix("listening on ").map(str::parse);
+    let Some(Ok(addr)) = addr else {
+        panic!("the first line is `{line}`")
+    };
+    let ask = |addr: SocketAddr, path: &str| {
+        let mut stream = TcpStream::connect(addr).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: here\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let answer = ask(addr, "/metrics");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(
+        head.contains(&format!("content-length: {}\r\n", body.len())),
+        "{head}"
+    );
+    let value = |name: &str| {
+        let line = body.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("no {name}: {body}"))
+            .trim()
+            .parse::<f64>()
+            .unwrap()
+    };
+    // `block_on`'s own, the worker, and the one that serves.
+    assert_eq!(value("polliwog_tasks "), 3.0);
+    assert!(value("polliwog_polls_total ") >= 3.0);
+    assert_eq!(value("polliwog_spawns_refused_total "), 0.0);
+    assert!(value("polliwog_task_polls_total{task=\"worker\"} ") >= 1.0);
+    for line in body.lines().filter(|line| !line.starts_with('#')) {
+        let name = line.split(['{', ' ']).next().unwrap();
+        assert!(body.contains(&format!("# TYPE {name} ")), "{line}");
+    }
+    assert!(ask(addr, "/").starts_with("HTTP/1.1 404 "));
+    program.end();
+}
+
+/// Feature `trace` is not among those of the other tests, so `.ci/run guide` runs this one.
+#[cfg(feature = "trace")]
+#[test]
+fn timeline_draws_what_the_executor_did() {
+    let folder = std::env::temp_dir().join(format!("polliwog-timeline-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let out = run(example("timeline").arg(&folder)).success();
+    let lines = out.lines();
+    assert!(lines[0].starts_with("5 tasks, "), "{out:#?}");
+    assert_eq!(lines[1], "the longest poll is one of `greedy`");
+    assert_eq!(lines[2], "written: timeline.json, timeline.html");
+    let json = std::fs::read_to_string(folder.join("timeline.json")).unwrap();
+    for name in [
+        "server",
+        "client",
+        "ticker",
+        "greedy",
+        "woken by a timer",
+        "woken by the reactor",
+    ] {
+        assert!(json.contains(name), "no {name}: {json}");
+    }
+    assert_eq!(json.matches('{').count(), json.matches('}').count());
+    assert!(
+        json.contains(concat!(file!(), ":")) || json.contains("timeline/main.rs:"),
+        "{json}"
+    );
+    let page = std::fs::read_to_string(folder.join("timeline.html")).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
+    assert!(!page.contains("http"), "it needs nothing else");
+    std::fs::remove_dir_all(&folder).unwrap();
+}

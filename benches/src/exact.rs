@@ -68,12 +68,16 @@ pub fn io_uring() -> io::Result<()> {
     Ok(())
 }
 
-/// User instructions per operation of a benchmark that runs in one process.
-pub fn instructions(runtime: &str, name: &str, ops: u64) -> io::Result<f64> {
+/// User instructions per operation of a benchmark that runs in one process. `without` is a function, by a
+/// pattern, what happens inside of which is not counted.
+pub fn instructions(runtime: &str, name: &str, ops: u64, without: Option<&str>) -> io::Result<f64> {
     let run = |rounds: u32| {
         let out = Scratch::new();
         let done = Command::new("valgrind")
             .args(["--tool=callgrind", &out.option("--callgrind-out-file=")])
+            // The option for a function turns the collection off at the start.
+            .args(without.map(|pattern| format!("--toggle-collect={pattern}")))
+            .args(without.map(|_| "--collect-atstart=yes"))
             .arg(std::env::current_exe()?)
             .args(["one", runtime, name, "--warmup", "1"])
             .args(["--rounds", &rounds.to_string(), "--ops", &ops.to_string()])

@@ -113,7 +113,7 @@ fn count(tools: Tools) -> Result<BTreeMap<String, f64>, String> {
     let mut counts = BTreeMap::new();
     if tools.valgrind {
         for (name, ops) in INSTRUCTIONS {
-            let count = exact::instructions("polliwog-still", name, ops);
+            let count = exact::instructions("polliwog-still", name, ops, None);
             let count = count.map_err(|error| error.to_string())?;
             counts.insert(format!("{name} instructions"), count);
         }

@@ -22,6 +22,7 @@
 //! | `futures-io` | its traits for [`SendWrapper`], and [`io`] for streams that have them |
 //! | `tokio` | its I/O traits for [`SendWrapper`] |
 //! | `hyper` | the same of hyper's, and an executor and a timer for it: `hyper` |
+//! | `trace` | events of tasks, a list of them from any thread, polls that take too long: `trace` |
 //! | `test-kit` | the conformance suite for reactors |
 //!
 //! # How it works
@@ -77,6 +78,11 @@ pub mod spare;
 pub mod sync;
 pub mod task;
 pub mod time;
+#[cfg(feature = "trace")]
+pub mod trace;
+#[cfg(not(feature = "trace"))]
+#[cfg_attr(lean, allow(dead_code, reason = "the least executor has less to tell"))]
+mod trace;
 pub mod unpark;
 
 #[cfg(levels)]
@@ -86,7 +92,7 @@ pub use executor::{
     Stats, TaskInfo, TaskState, TryClaimError, TrySpawnError, spawn, try_spawn,
 };
 #[cfg(feature = "std")]
-pub use executor::{RemoteFuture, RemoteHandle};
+pub use executor::{RemoteAbortHandle, RemoteFuture, RemoteHandle};
 pub use reactor::{Deadline, Reactor};
 #[cfg(feature = "std")]
 pub use send_wrapper::{SendWrapper, WrongThread};

@@ -325,6 +325,48 @@ fn what_is_to_be_killed_when_dropped_is_killed_and_no_zombie_is_left() {
 
 /// They go on, and once they end nothing is left of them, whether a runtime is there or not.
 #[cfg(target_os = "linux")]
+/// One that does not listen to a polite signal and closes none of its pipes: it holds up neither those who wait beside
+/// it nor the end of the runtime, and a kill ends it.
+#[test]
+fn a_child_that_never_ends() {
+    let runtime = polliwog_mio::Runtime::new().unwrap();
+    let (mut child, id) = runtime.block_on(async {
+        let mut child = shell("trap '' TERM; echo ready; while :; do sleep 1; done")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let id = child.id().unwrap();
+        let mut output = child.stdout.take().unwrap();
+        let mut ready = [0; 6];
+        output.read_exact(&mut ready).await.unwrap();
+        let pid = rustix::process::Pid::from_raw(id as i32).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let soon = Duration::from_millis(20);
+        assert!(timeout(soon, child.wait()).await.is_err());
+        assert!(timeout(soon, output.read(&mut ready)).await.is_err());
+        assert!(child.try_wait().unwrap().is_none());
+        // Others go on beside it.
+        let other = shell("echo quak").output().await.unwrap();
+        assert_eq!(other.stdout, b"quak\n");
+        (child, id)
+    });
+    // The runtime that waited for it has gone.
+    drop(runtime);
+    child.start_kill().unwrap();
+    let status = block_on(child.wait()).or_else(|_| {
+        // It belonged to that runtime.
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok::<_, io::Error>(status);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+    assert_eq!(signal(status.unwrap()), Some(9));
+    drop(child);
+    gone(id);
+}
+
 #[test]
 fn children_that_are_left_alone_end_without_a_zombie() {
     let ids = block_on(async {

@@ -118,7 +118,7 @@ fn collect(jobs: &[Job], runtimes: &[&str], rounds: u32, quick: bool) -> Results
 /// One benchmark of one runtime, in a process of its own.
 fn measure(job: &Job, runtime: &str, quick: bool) -> io::Result<BTreeMap<String, f64>> {
     if let Kind::Instructions { benchmark, ops } = job.kind {
-        let count = exact::instructions(runtime, benchmark, ops)?;
+        let count = exact::instructions(runtime, benchmark, ops, None)?;
         return Ok([("instructions".to_string(), count)].into());
     }
     let (rounds, millis) = if quick { ("2", "200") } else { ("3", "800") };

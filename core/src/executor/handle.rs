@@ -35,6 +35,24 @@ impl Handle {
         Self { shared, epoch }
     }
 
+    /// The executor's tasks, from any thread, also while one of them keeps it busy: what they do, how often and how
+    /// long they have been polled, how old they are, and where they were spawned.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Handle;
+    ///
+    /// polliwog::block_on(async {
+    ///     let dump = Handle::current().unwrap().dump();
+    ///     println!("{dump}");
+    ///     assert_eq!(dump.tasks().len(), 1); // this one
+    /// });
+    /// ```
+    #[cfg(feature = "trace")]
+    pub fn dump(&self) -> crate::trace::Dump {
+        crate::trace::dump(core::ptr::from_ref(self.shared).addr())
+    }
+
     /// Asks the executor to return from [`run`](super::Executor::run), at the end of the turn
     /// that is under way; ends a park. Tasks are not dropped by this.
     ///

@@ -72,7 +72,7 @@ pub use interrupt::{InterruptExecutor, Pend};
 pub use listing::{Stats, TaskInfo, TaskState, Tasks};
 pub use random::{random, random_below};
 #[cfg(feature = "std")]
-pub use remote::{RemoteFuture, RemoteHandle};
+pub use remote::{RemoteAbortHandle, RemoteFuture, RemoteHandle};
 pub use spawn_static::EndlessSpawner;
 #[doc(hidden)]
 pub use spawn_static::{spawn_site, spawn_site_detached, try_spawn_site, try_spawn_site_detached};

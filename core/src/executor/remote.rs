@@ -301,6 +301,17 @@ struct State<T> {
 }
 
 impl<T> Outcome<T> {
+    /// Asks for the task's end.
+    fn abort(&self) {
+        let mut state = self.lock();
+        state.aborted = true;
+        let abort = state.abort;
+        drop(state);
+        if let Some(abort) = abort {
+            abort.abort();
+        }
+    }
+
     fn new() -> Self {
         Self(Mutex::new(State {
             outcome: None,
@@ -426,14 +437,45 @@ impl<T> RemoteHandle<T> {
     /// });
     /// ```
     pub fn abort(&self) {
-        let mut state = self.outcome.lock();
-        state.aborted = true;
-        let abort = state.abort;
-        drop(state);
-        if let Some(abort) = abort {
-            abort.abort();
-        }
+        self.outcome.abort();
     }
+
+    /// Returns a handle that aborts the task and knows whether it has ended, and nothing else.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Handle;
+    ///
+    /// polliwog::block_on(async {
+    ///     let task = Handle::current().unwrap().spawn(std::future::pending::<()>()).unwrap();
+    ///     let abort = task.abort_handle();
+    ///     std::thread::spawn(move || abort.abort());
+    ///     assert!(task.await.unwrap_err().is_aborted());
+    /// });
+    /// ```
+    pub fn abort_handle(&self) -> RemoteAbortHandle
+    where
+        T: Send + 'static,
+    {
+        RemoteAbortHandle(self.outcome.clone())
+    }
+
+    /// Lets the task run on, and its output go: what dropping the handle does, by a name.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::Handle;
+    /// use std::sync::mpsc;
+    ///
+    /// polliwog::block_on(async {
+    ///     let (sender, receiver) = mpsc::channel();
+    ///     let task = Handle::current().unwrap().spawn(async move { sender.send(7) }).unwrap();
+    ///     task.detach();
+    ///     polliwog::yield_now().await;
+    ///     assert_eq!(receiver.recv(), Ok(7));
+    /// });
+    /// ```
+    pub fn detach(self) {}
 
     /// Whether the task has ended.
     ///
@@ -448,6 +490,47 @@ impl<T> RemoteHandle<T> {
     /// ```
     pub fn is_finished(&self) -> bool {
         self.outcome.lock().done
+    }
+}
+
+/// Aborts a task that another thread may have spawned, wherever it is on its way: see
+/// [`RemoteHandle::abort_handle`]. It keeps the task's output in memory, if nobody has taken it.
+#[derive(Clone)]
+pub struct RemoteAbortHandle(Arc<dyn Ending + Send + Sync>);
+
+/// What there is of an [`Outcome`] whatever the output.
+trait Ending {
+    fn abort(&self);
+    fn is_finished(&self) -> bool;
+}
+
+impl<T> Ending for Outcome<T> {
+    fn abort(&self) {
+        Outcome::abort(self);
+    }
+
+    fn is_finished(&self) -> bool {
+        self.lock().done
+    }
+}
+
+impl RemoteAbortHandle {
+    /// Asks for the task's end: see [`RemoteHandle::abort`].
+    pub fn abort(&self) {
+        self.0.abort();
+    }
+
+    /// Returns whether the task has ended.
+    pub fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl fmt::Debug for RemoteAbortHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteAbortHandle")
+            .field("is_finished", &self.is_finished())
+            .finish()
     }
 }
 

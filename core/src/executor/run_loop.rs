@@ -9,6 +9,7 @@ use super::shared::Shared;
 use crate::reactor::{Deadline, Reactor};
 use crate::task::id::Tenant;
 use crate::time::instant::Instant;
+use crate::trace;
 
 #[cfg_attr(lean, path = "run_loop/single.rs")]
 #[cfg_attr(not(lean), path = "run_loop/multi.rs")]
@@ -126,7 +127,7 @@ impl<'a, R: Reactor> Running<'a, R> {
         // Time may have passed since the last note of it.
         self.shared.forget_time();
         if self.pace.check(now) {
-            let parked = self.reactor.park(Deadline::Now);
+            let parked = trace::park(false, || self.reactor.park(Deadline::Now));
             return self.looked(parked, Some(now)).map(|()| true);
         }
         self.put_off_look();
@@ -136,7 +137,7 @@ impl<'a, R: Reactor> Running<'a, R> {
     /// Looks at the reactor for at most until `until`, then at the timers.
     #[inline]
     pub(super) fn look(&mut self, until: Deadline) -> Result<(), RunError<R::Error>> {
-        let parked = self.reactor.park(until);
+        let parked = trace::park(false, || self.reactor.park(until));
         self.looked(parked, None)
     }
 
@@ -170,7 +171,7 @@ impl<'a, R: Reactor> Running<'a, R> {
     pub(super) fn fire(&mut self) -> Instant {
         let now = self.reactor.now();
         self.shared.note_time(now, self.reactor.resolution());
-        self.shared.fire(now);
+        trace::timers(|| self.shared.fire(now));
         now
     }
 

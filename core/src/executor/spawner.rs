@@ -88,6 +88,7 @@ impl Spawner {
     /// A [`SpawnError`] that names the limit; the future is dropped then.
     /// [`try_spawn`](Self::try_spawn) gives it back.
     #[inline]
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
     where
         F: Future + 'static,
@@ -117,6 +118,7 @@ impl Spawner {
     ///
     /// A [`TrySpawnError`] that names the limit and holds the future.
     #[inline]
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn try_spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, TrySpawnError<F>>
     where
         F: Future + 'static,
@@ -149,6 +151,7 @@ impl Spawner {
     ///
     /// As [`spawn`](Self::spawn).
     #[cfg(feature = "alloc")]
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn spawn_named<F>(
         &self,
         name: &'static str,
@@ -172,6 +175,7 @@ impl Spawner {
     ///
     /// As [`try_spawn`](Self::try_spawn).
     #[cfg(feature = "alloc")]
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn try_spawn_named<F>(
         &self,
         name: &'static str,
@@ -208,6 +212,7 @@ impl Spawner {
     ///
     /// As [`spawn`](Self::spawn). [`SpawnErrorKind::OtherPool`] if the pool is not the one that
     /// this executor was made with.
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn spawn_in<F, const N: usize, const BYTES: usize>(
         &self,
         pool: &'static TaskPool<N, BYTES>,
@@ -230,6 +235,7 @@ impl Spawner {
     /// # Errors
     ///
     /// As [`try_spawn`](Self::try_spawn) and [`spawn_in`](Self::spawn_in).
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn try_spawn_in<F, const N: usize, const BYTES: usize>(
         &self,
         pool: &'static TaskPool<N, BYTES>,
@@ -461,6 +467,7 @@ impl fmt::Debug for Spawner {
 /// A [`SpawnError`] that names the limit; [`SpawnErrorKind::NoExecutor`] outside of any executor.
 /// The future is dropped then; [`try_spawn`] gives it back.
 #[inline]
+#[cfg_attr(feature = "trace", track_caller)]
 pub fn spawn<F>(future: F) -> Result<JoinHandle<F::Output>, SpawnError>
 where
     F: Future + 'static,
@@ -492,6 +499,7 @@ where
 /// A [`TrySpawnError`] that names the limit and holds the future;
 /// [`SpawnErrorKind::NoExecutor`] outside of any executor.
 #[inline]
+#[cfg_attr(feature = "trace", track_caller)]
 pub fn try_spawn<F>(future: F) -> Result<JoinHandle<F::Output>, TrySpawnError<F>>
 where
     F: Future + 'static,
@@ -556,6 +564,7 @@ impl<F: Future, H: Home<Joiner = Joiner>> Room<F, H> {
     ///
     /// The future has been written.
     #[inline]
+    #[cfg_attr(feature = "trace", track_caller)]
     unsafe fn start(self) -> JoinHandle<F::Output> {
         // SAFETY: fresh memory of the right layout; the slot was claimed just now.
         unsafe {

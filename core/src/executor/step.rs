@@ -1,7 +1,8 @@
 //! [`Executor::step`]: an executor in a loop that is somebody else's.
 
+use super::Executor;
+use super::error::RunError;
 use super::shared::{BACKLOG, INBOX};
-use super::{Executor, RunError};
 use crate::reactor::{Deadline, Reactor};
 
 impl<R: Reactor> Executor<R> {
@@ -35,16 +36,17 @@ impl<R: Reactor> Executor<R> {
     /// fails.
     pub fn step(&self) -> Result<Deadline, RunError<R::Error>> {
         let mut running = self.begin()?;
-        let core = running.shared;
-        core.state.ready.unannounce_park();
+        let shared = running.shared;
+        shared.state.ready.unannounce_park();
         running.look(Deadline::Now)?;
-        running.turn(core)?;
+        running.turn(shared)?;
         // As before a wait: first the announcement, then a look at everything that others can set.
-        let idle = !running.is_ready(core) && core.state.ready.announce_park();
-        if idle && !core.has_signal(INBOX) && !(core.has_signal(BACKLOG) && running.has_mail()) {
+        let idle = !running.is_ready(shared) && shared.state.ready.announce_park();
+        if idle && !shared.has_signal(INBOX) && !(shared.has_signal(BACKLOG) && running.has_mail())
+        {
             return Ok(running.deadline());
         }
-        core.state.ready.unannounce_park();
+        shared.state.ready.unannounce_park();
         Ok(Deadline::Now)
     }
 }

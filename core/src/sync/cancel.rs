@@ -52,6 +52,9 @@ struct State<S: Scope> {
     /// Tokens that are cancelled with this one; some may be gone.
     #[cfg(feature = "alloc")]
     children: tree::Children<S>,
+    /// What this one is cancelled with.
+    #[cfg(feature = "alloc")]
+    parent: tree::Parent<S>,
     _scope: core::marker::PhantomData<fn(S)>,
 }
 
@@ -71,6 +74,8 @@ impl<S: Scope> CancellationFlag<S> {
                 cancelled: Cell::new(false),
                 #[cfg(feature = "alloc")]
                 children: tree::Children::new(),
+                #[cfg(feature = "alloc")]
+                parent: tree::Parent::NONE,
                 _scope: core::marker::PhantomData,
             }))
         }

@@ -91,7 +91,7 @@ impl<T, S: Scope> Oneshot<T, S> {
     /// ```
     pub fn split(&mut self) -> (Sender<&Self>, Receiver<&Self>) {
         *self = Self::new();
-        (Sender(self), Receiver(self))
+        (Sender::of(self), Receiver::of(self))
     }
 
     fn receive(&self) -> Result<T, TryRecvError> {
@@ -166,7 +166,7 @@ where
     S::Counted<Oneshot<T, S>>: OneshotRef,
 {
     let channel = S::Counted::from(Oneshot::new());
-    (Sender(channel.clone()), Receiver(channel))
+    (Sender::of(channel.clone()), Receiver::of(channel))
 }
 
 /// The end that sends the message. Dropped without having sent it, it ends the wait of the receiver,
@@ -174,9 +174,23 @@ where
 ///
 /// Nothing but [`closed`](Self::closed) waits, so that it is for interrupt handlers, too, if the channel
 /// is shared.
-pub struct Sender<P: OneshotRef>(P);
+pub struct Sender<P: OneshotRef>(
+    /// Until the message has been sent.
+    Option<P>,
+);
 
 impl<P: OneshotRef> Sender<P> {
+    fn of(channel: P) -> Self {
+        Self(Some(channel))
+    }
+
+    fn channel(&self) -> &P {
+        match &self.0 {
+            Some(channel) => channel,
+            None => unreachable!("`send` takes the sender"),
+        }
+    }
+
     /// Sends the message.
     ///
     /// ```
@@ -192,18 +206,25 @@ impl<P: OneshotRef> Sender<P> {
     /// # Errors
     ///
     /// The message, if nobody will receive it. That it was sent does not mean that it will be received.
-    pub fn send(self, message: P::Message) -> Result<(), P::Message> {
-        // What there was: nothing.
-        let sent = self.0.0.with(|view| {
+    pub fn send(mut self, message: P::Message) -> Result<(), P::Message> {
+        let Some(channel) = self.0.take() else {
+            return Err(message);
+        };
+        // All in one step: there is nothing left to do when the sender is dropped.
+        let receiver = channel.0.with(|view| {
             let state = view.value();
+            state.done.set(true);
             if state.closed.get() {
                 return Err(message);
             }
+            // What there was: nothing.
             core::mem::forget(state.message.replace(Some(message)));
-            Ok(())
-        });
-        // Dropping the sender wakes the receiver.
-        sent
+            Ok(state.receiver.take())
+        })?;
+        if let Some(receiver) = receiver {
+            wake_quietly(receiver);
+        }
+        Ok(())
     }
 
     /// Waits until nobody will receive the message any more.
@@ -231,7 +252,7 @@ impl<P: OneshotRef> Sender<P> {
     pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         poll_within(cx, |cx| {
             poll_slot(
-                &self.0.0,
+                &self.channel().0,
                 cx,
                 |state| &state.sender,
                 |view| view.value().closed.get().then_some(()),
@@ -252,14 +273,17 @@ impl<P: OneshotRef> Sender<P> {
     /// assert!(sender.is_closed());
     /// ```
     pub fn is_closed(&self) -> bool {
-        self.0.is_closed()
+        self.channel().is_closed()
     }
 }
 
 impl<P: OneshotRef> Drop for Sender<P> {
     #[inline]
     fn drop(&mut self) {
-        let receiver = self.0.0.with(|view| {
+        let Some(channel) = &self.0 else {
+            return;
+        };
+        let receiver = channel.0.with(|view| {
             view.value().done.set(true);
             view.value().receiver.take()
         });
@@ -287,9 +311,20 @@ impl<P: OneshotRef> fmt::Debug for Sender<P> {
 ///
 /// The future's output is [`RecvError`] if no message comes. So it is when polled after its end.
 #[must_use = "a future does nothing unless it is awaited"]
-pub struct Receiver<P: OneshotRef>(P);
+pub struct Receiver<P: OneshotRef> {
+    channel: P,
+    /// The message or the end has been received.
+    over: bool,
+}
 
 impl<P: OneshotRef> Receiver<P> {
+    fn of(channel: P) -> Self {
+        Self {
+            channel,
+            over: false,
+        }
+    }
+
     /// Receives the message, if it is there.
     ///
     /// ```
@@ -307,7 +342,9 @@ impl<P: OneshotRef> Receiver<P> {
     ///
     /// If it is not there yet, or will not come.
     pub fn try_recv(&mut self) -> Result<P::Message, TryRecvError> {
-        self.0.receive()
+        let received = self.channel.receive();
+        self.over |= received.is_ok();
+        received
     }
 
     /// Receives the message, on a thread that is no executor's; it blocks.
@@ -342,7 +379,7 @@ impl<P: OneshotRef> Receiver<P> {
 
     /// Returns whether there is no message at this moment.
     pub fn is_empty(&self) -> bool {
-        self.0.0.with(|view| {
+        self.channel.0.with(|view| {
             let state = view.value();
             let message = state.message.take();
             let none = message.is_none();
@@ -355,7 +392,7 @@ impl<P: OneshotRef> Receiver<P> {
     /// Returns whether there is nothing to wait for any more: the message has been received, or none will
     /// come.
     pub fn is_terminated(&self) -> bool {
-        let over = self.0.0.with(|view| {
+        let over = self.channel.0.with(|view| {
             let state = view.value();
             state.done.get() || state.closed.get()
         });
@@ -364,7 +401,7 @@ impl<P: OneshotRef> Receiver<P> {
 
     /// Lets nobody send any more. A message that has been sent can still be received.
     pub fn close(&mut self) {
-        self.0.close();
+        self.channel.close();
     }
 }
 
@@ -375,23 +412,35 @@ impl<P: OneshotRef> Future for Receiver<P> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        poll_within(cx, |cx| {
+        let this = self.get_mut();
+        let received = poll_within(cx, |cx| {
             poll_slot(
-                &self.0.0,
+                &this.channel.0,
                 cx,
                 |state| &state.receiver,
                 |view| view.value().receive(),
             )
-        })
+        });
+        this.over |= received.is_ready();
+        received
     }
 }
 
 impl<P: OneshotRef> Drop for Receiver<P> {
     #[inline]
     fn drop(&mut self) {
-        self.0.close();
-        // A message that nobody receives is dropped here, not with the channel.
-        let _message = self.0.receive();
+        if self.over {
+            return;
+        }
+        let (sender, _message) = self.channel.0.with(|view| {
+            let state = view.value();
+            state.closed.set(true);
+            // A message that nobody receives is dropped here, not with the channel.
+            (state.sender.take(), state.message.take())
+        });
+        if let Some(sender) = sender {
+            wake_quietly(sender);
+        }
     }
 }
 

@@ -54,6 +54,11 @@ pub unsafe trait Scope: sealed::Sealed + 'static {
     #[cfg(feature = "alloc")]
     fn upgrade<T>(weak: &Self::Weak<T>) -> Option<Self::Counted<T>>;
 
+    /// The value, if nobody else owns it.
+    #[doc(hidden)]
+    #[cfg(feature = "alloc")]
+    fn into_inner<T>(owner: Self::Counted<T>) -> Option<T>;
+
     /// Whether it has an owner.
     #[doc(hidden)]
     #[cfg(feature = "alloc")]
@@ -103,6 +108,11 @@ unsafe impl Scope for Local {
     }
 
     #[cfg(feature = "alloc")]
+    fn into_inner<T>(owner: Self::Counted<T>) -> Option<T> {
+        alloc::rc::Rc::into_inner(owner)
+    }
+
+    #[cfg(feature = "alloc")]
     fn is_owned<T>(weak: &Self::Weak<T>) -> bool {
         weak.strong_count() > 0
     }
@@ -137,6 +147,11 @@ unsafe impl Scope for Shared {
     #[cfg(feature = "alloc")]
     fn upgrade<T>(weak: &Self::Weak<T>) -> Option<Self::Counted<T>> {
         weak.upgrade()
+    }
+
+    #[cfg(feature = "alloc")]
+    fn into_inner<T>(owner: Self::Counted<T>) -> Option<T> {
+        crate::shim::Arc::into_inner(owner)
     }
 
     #[cfg(feature = "alloc")]

@@ -461,6 +461,7 @@ mod owned {
         /// # Errors
         ///
         /// As there.
+        #[cfg_attr(feature = "trace", track_caller)]
         pub fn spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
         where
             F: Future + 'static,
@@ -486,6 +487,7 @@ mod owned {
         /// # Errors
         ///
         /// As [`Spawner::spawn`].
+        #[cfg_attr(feature = "trace", track_caller)]
         pub fn spawn_on<F>(
             &self,
             future: F,

@@ -160,6 +160,7 @@ impl<T, const N: usize> FixedJoinSet<T, N> {
     ///
     /// As [`spawn`](fn@crate::spawn); and [`TasksFull`](crate::SpawnErrorKind::TasksFull), with the set's
     /// capacity, if the set has no room.
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn spawn<F>(&mut self, future: F) -> Result<AbortHandle, SpawnError>
     where
         F: Future<Output = T> + 'static,
@@ -173,6 +174,7 @@ impl<T, const N: usize> FixedJoinSet<T, N> {
     /// # Errors
     ///
     /// As [`Spawner::spawn`], and if the set has no room.
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn spawn_on<F>(&mut self, future: F, spawner: &Spawner) -> Result<AbortHandle, SpawnError>
     where
         F: Future<Output = T> + 'static,

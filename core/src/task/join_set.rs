@@ -223,6 +223,7 @@ impl<T> JoinSet<T> {
     /// # Errors
     ///
     /// As [`spawn`](fn@crate::spawn).
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn spawn<F>(&mut self, future: F) -> Result<AbortHandle, SpawnError>
     where
         F: Future<Output = T> + 'static,
@@ -247,6 +248,7 @@ impl<T> JoinSet<T> {
     /// # Errors
     ///
     /// As [`Spawner::spawn`].
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn spawn_on<F>(&mut self, future: F, spawner: &Spawner) -> Result<AbortHandle, SpawnError>
     where
         F: Future<Output = T> + 'static,

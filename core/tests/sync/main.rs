@@ -7,6 +7,7 @@ mod channels;
 mod greedy;
 mod locks;
 mod notify;
+mod reports;
 mod surface;
 mod values;
 

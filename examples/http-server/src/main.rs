@@ -16,6 +16,9 @@
 //!     -keyout key.pem -out cert.pem
 //! ```
 //!
+//! With feature `trace` it prints its tasks at each `kill -USR1`: what they do, how long they were polled, and where
+//! they were spawned; and it tells of polls that take longer than a tenth of a second.
+//!
 //! Ctrl-C ends the server: idle connections at once, others when their answer has gone, after three seconds in
 //! any case. A client gets 30 seconds to send the head of a request or to take a piece of its answer.
 
@@ -190,8 +193,24 @@ impl Server {
     }
 }
 
+// ANCHOR: dump
+/// Prints the tasks whenever somebody sends SIGUSR1, until the server ends.
+#[cfg(all(unix, feature = "trace"))]
+async fn print_tasks() -> io::Result<()> {
+    use polliwog::signal::unix::{SignalKind, signal};
+    let handle = polliwog::Handle::try_current()?;
+    let mut asked = signal(SignalKind::user_defined1())?;
+    while asked.recv().await.is_some() {
+        eprint!("{}", handle.dump());
+    }
+    Ok(())
+}
+// ANCHOR_END: dump
+
 async fn run(options: Options) -> io::Result<()> {
     let mut ctrl_c = polliwog::signal::ctrl_c();
+    #[cfg(all(unix, feature = "trace"))]
+    spawn(print_tasks())?.detach();
     #[cfg(feature = "tls")]
     let tls = options.tls.as_deref().map(tls::acceptor).transpose()?;
     #[cfg(not(feature = "tls"))]
@@ -242,9 +261,14 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // One more task: the one that accepts.
+    #[cfg(feature = "trace")]
+    polliwog::trace::set_stall_limit(Some(Duration::from_millis(100)), |stall| {
+        eprintln!("http-server: {stall}");
+    });
+    // More tasks: the one that accepts, and with feature `trace` the one that waits for SIGUSR1.
+    let more = if cfg!(feature = "trace") { 2 } else { 1 };
     let runtime = Runtime::builder()
-        .max_tasks(options.max_clients + 1)
+        .max_tasks(options.max_clients + more)
         .build();
     match runtime.and_then(|runtime| runtime.block_on(run(options))) {
         Ok(()) => ExitCode::SUCCESS,

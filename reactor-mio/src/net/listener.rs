@@ -13,7 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::TcpStream;
 use super::acceptor::{Acceptor, BACKLOG};
 use super::addr::{ToSocketAddrs, first_that_works};
-use super::byte_stream::BIND;
+use super::connection::BIND;
 use crate::draw::draw;
 use crate::reactor::MioReactor;
 use crate::source::Attached;

@@ -15,11 +15,13 @@
 mod acceptor;
 mod addr;
 mod byte_stream;
+mod connection;
 mod datagrams;
 mod halves;
 mod io_traits;
 mod listener;
 mod options;
+mod quiet;
 mod race;
 mod socket;
 mod split;

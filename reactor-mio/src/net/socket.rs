@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-use super::byte_stream::CONNECT;
+use super::connection::CONNECT;
 use super::options::tcp_options;
 use super::{TcpListener, TcpStream};
 use crate::draw::draw;

@@ -9,12 +9,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
+use polliwog_core::task::consume_budget;
 use polliwog_core::time::timeout;
 use socket2::{SockRef, TcpKeepalive};
 
 use super::addr::ToSocketAddrs;
 use super::byte_stream::{self, byte_stream};
+use super::connection::{self, connection};
 use super::options::tcp_options;
+use super::quiet;
 use super::race::race;
 use super::split;
 use crate::draw::{draw, poll_nothing};
@@ -122,7 +125,7 @@ impl TcpStream {
 
     async fn connect_to(reactor: &MioReactor, addr: SocketAddr) -> io::Result<TcpStream> {
         // On the loopback device it may never have to wait.
-        draw(byte_stream::CONNECT).await;
+        draw(connection::CONNECT).await;
         let socket = mio::net::TcpStream::connect(addr)?;
         let stream = Self::attach(reactor, socket, true).connected().await?;
         record!(debug, "connected to {addr}");
@@ -194,7 +197,16 @@ impl TcpStream {
 }
 
 byte_stream! {
-    TcpStream: mio::net::TcpStream, std::net::TcpStream, SocketAddr, mio::net::TcpStream::peek, split
+    TcpStream: mio::net::TcpStream, std::net::TcpStream, SocketAddr, mio::net::TcpStream::peek, write
+}
+
+connection! {
+    TcpStream: mio::net::TcpStream, std::net::TcpStream, SocketAddr, split
+}
+
+#[inline]
+fn write(mut socket: &mio::net::TcpStream, buf: &[u8]) -> io::Result<usize> {
+    socket.write(buf)
 }
 
 tcp_options!(TcpStream);

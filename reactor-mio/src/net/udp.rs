@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use polliwog_core::sources::{Direction, Operation, WaiterId};
 
 use super::addr::{ToSocketAddrs, first_that_works};
-use super::byte_stream::BIND;
+use super::connection::BIND;
 use super::datagrams::datagrams;
 use crate::draw::draw;
 use crate::reactor::MioReactor;

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 
 use polliwog_core::sources::{Direction, Waited, WaiterId};
 use signal_hook::SigId;
-use signal_hook::consts::FORBIDDEN;
+use signal_hook::consts::{FORBIDDEN, SIGPIPE};
 use signal_hook::flag;
 use signal_hook::low_level::{pipe, unregister};
 
@@ -155,7 +155,16 @@ static TAKEN: Mutex<Vec<(c_int, Option<Arc<AtomicBool>>)>> = Mutex::new(Vec::new
 
 /// A signal no longer does what it does by default.
 fn take_over(signal: c_int) -> io::Result<()> {
-    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    take_over_in(
+        &mut TAKEN.lock().unwrap_or_else(PoisonError::into_inner),
+        signal,
+    )
+}
+
+fn take_over_in(
+    taken: &mut Vec<(c_int, Option<Arc<AtomicBool>>)>,
+    signal: c_int,
+) -> io::Result<()> {
     if let Some((_, restored)) = taken.iter().find(|(taken, _)| *taken == signal) {
         if let Some(restored) = restored {
             restored.store(false, Ordering::SeqCst);
@@ -174,7 +183,11 @@ fn take_over(signal: c_int) -> io::Result<()> {
 
 /// A signal does again what it does by default.
 pub(super) fn restore(signal: c_int) -> io::Result<()> {
-    let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if signal == SIGPIPE {
+        // The standard library has it ignored, although nobody listens.
+        take_over_in(&mut taken, signal)?;
+    }
     match taken.iter().find(|(taken, _)| *taken == signal) {
         Some((_, Some(restored))) => {
             restored.store(true, Ordering::SeqCst);

@@ -142,6 +142,10 @@ impl SignalKind {
     }
 
     /// `SIGPIPE`: nobody reads what has been written. Rust programs ignore it unless they listen to it.
+    ///
+    /// In a program that [restores its default](restore_default), which is to end the process, writes to sockets of
+    /// [`net`](crate::net) still give the error instead. Writes to pipes, which are those to a child's input and
+    /// perhaps to the program's own output, do not: the systems have no way to say so for a single write.
     pub const fn pipe() -> Self {
         Self(consts::SIGPIPE)
     }

@@ -6,6 +6,7 @@ use std::io;
 
 use mio::event::Source;
 
+#[cfg(unix)]
 use crate::sys::Shareable;
 
 /// A place for a source, by which it gets into the selector.

@@ -13,6 +13,7 @@ impl Folder {
         Self(path)
     }
 
+    #[allow(dead_code, reason = "not all tests need it")]
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }

@@ -168,7 +168,7 @@ impl<R: Reactor> Running<'_, R> {
             if shared.has_signal(BACKLOG) && self.has_mail() {
                 return None;
             }
-            Some(self.reactor.park(until))
+            Some(crate::trace::park(true, || self.reactor.park(until)))
         });
         let Some(parked) = parked else {
             return Ok(false);

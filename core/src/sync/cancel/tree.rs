@@ -21,6 +21,23 @@ impl<S: Scope> Children<S> {
     }
 }
 
+/// What a child keeps alive, lest it be cut off from those further up whose clones have all gone.
+pub(super) struct Parent<S: Scope>(Option<S::Counted<CancellationFlag<S>>>);
+
+impl<S: Scope> Parent<S> {
+    pub(super) const NONE: Self = Self(None);
+}
+
+impl<S: Scope> Drop for Parent<S> {
+    fn drop(&mut self) {
+        // Not by recursion, either.
+        let mut next = self.0.take();
+        while let Some(parent) = next {
+            next = S::into_inner(parent).and_then(|flag| flag.0.into_inner().parent.0.take());
+        }
+    }
+}
+
 /// Marks this one and all its descendants, and wakes those who wait for a descendant.
 pub(super) fn cancel<S: Scope>(flag: &CancellationFlag<S>) {
     let mark = |flag: &CancellationFlag<S>| {
@@ -43,7 +60,8 @@ pub(super) fn cancel<S: Scope>(flag: &CancellationFlag<S>) {
 ///
 /// As that of `tokio-util`. Clones are the same token: all are cancelled together. A
 /// [child](Self::child_token) is cancelled with its parent, and by itself without it. A token that
-/// is dropped cancels nothing; for that there is [`drop_guard`](Self::drop_guard).
+/// is dropped cancels nothing; for that there is [`drop_guard`](Self::drop_guard). A child keeps the memory of
+/// its parent, so that it hears of it also when the parent's clones have all gone.
 ///
 /// ```
 /// # use polliwog_core as polliwog;
@@ -89,7 +107,9 @@ impl<S: Scope> CancellationToken<S> {
     /// assert!(other_connection.is_cancelled());
     /// ```
     pub fn child_token(&self) -> Self {
-        let child = Self::new();
+        let mut flag = CancellationFlag::new();
+        flag.0.get_mut().parent = Parent(Some(self.0.clone()));
+        let child = Self(flag.into());
         let mut entry = Some(S::downgrade(&child.0));
         let (cancelled, gone) = self.0.0.with(|view| {
             let state = view.value();

@@ -33,7 +33,9 @@ pub use single::Receiver as SingleReceiver;
 pub use weak::{WeakSender, WeakUnboundedSender};
 
 use place::{Place, Sending};
-use state::{State, fill, give_place, receive, take_message, take_place, wake, wake_receivers};
+use state::{
+    State, fill, fill_reserved, give_place, receive, take_message, take_place, wake, wake_receivers,
+};
 
 use super::scope::Scope;
 use super::slot::WakerSlot;
@@ -190,7 +192,10 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     /// Puts a message into a place that the caller.
     #[inline]
     fn fill(&self, message: B::Item) {
-        wake(self.0.with(|view| fill(view, message)));
+        match self.0.with(|view| fill_reserved(view, message)) {
+            Ok(receiver) => wake(receiver),
+            Err(message) => drop(message),
+        }
     }
 
     /// Gives the place that the caller has back.

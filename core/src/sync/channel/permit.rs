@@ -120,7 +120,7 @@ impl<P: ChannelRef> Sender<P> {
 pub struct Permit<'a, P: ChannelRef>(&'a P);
 
 impl<P: ChannelRef> Permit<'_, P> {
-    /// Sends the message, which may find that nobody receives it any more.
+    /// Sends the message, which is dropped if nobody receives it any more.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -160,7 +160,7 @@ where
 pub struct OwnedPermit<P: ChannelRef>(Option<Sender<P>>);
 
 impl<P: ChannelRef> OwnedPermit<P> {
-    /// Sends the message, which may find that nobody receives it any more, and returns the sender.
+    /// Sends the message, which is dropped if nobody receives it any more. and returns the sender.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

@@ -5,7 +5,7 @@ use core::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
 
-use super::state::{fill, give_place, take_place, wake};
+use super::state::{fill, fill_reserved, give_place, take_place, wake};
 use super::{Buffer, List, QUEUES, SENDERS, Scope, SendError, TrySendError, View, Wait, WaitState};
 use crate::task::budget::{poll_proceed, poll_within};
 
@@ -170,7 +170,16 @@ fn poll_queue<B: Buffer, S: Scope>(
             Err(TrySendError::Closed(())) => Some(Err(())),
         },
         WaitState::Waiting => None,
-        WaitState::Notified => Some(Ok(put(view, message))),
+        // What nobody receives any more comes back.
+        WaitState::Notified => Some(match message.take().map(|own| fill_reserved(view, own)) {
+            Some(Ok(receiver)) => Ok(receiver),
+            Some(Err(own)) => {
+                // There is none in it, so there is nothing to drop.
+                *message = Some(own);
+                Err(())
+            }
+            None => Ok(None),
+        }),
         WaitState::NotifiedWithAll => Some(Err(())),
     }));
     Poll::Ready(match sent {

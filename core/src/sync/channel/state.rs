@@ -101,6 +101,22 @@ pub(super) fn receive<B: Buffer>(view: &View<'_, B>) -> Option<Option<(B::Item, 
     }
 }
 
+/// Puts a message into a place that was taken for it some time ago; returns who is to receive it, or the
+/// message, if nobody will.
+#[inline]
+pub(super) fn fill_reserved<B: Buffer>(
+    view: &View<'_, B>,
+    message: B::Item,
+) -> Result<Option<Waker>, B::Item> {
+    let state = view.value();
+    if state.closed.get() && state.receivers.get() == 0 {
+        // Who waits for a place is told of the end, and nobody needs it.
+        state.taken.set(state.taken.get() - 1);
+        return Err(message);
+    }
+    Ok(fill(view, message))
+}
+
 /// Puts a message into a place that has been taken for it; returns who is to receive it.
 #[inline]
 pub(super) fn fill<B: Buffer>(view: &View<'_, B>, message: B::Item) -> Option<Waker> {

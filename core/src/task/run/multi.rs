@@ -5,7 +5,7 @@ use core::future::Future;
 use core::mem::forget;
 use core::task::Waker;
 
-use super::body::{BodyIn, Home, Kind, Started, run};
+use super::body::{BodyIn, Home, Kind, Started, describe, run};
 use super::failure::Failure;
 use super::joiner::Joiner;
 use super::state::{Due, Found, Op, SlotRef};
@@ -13,6 +13,7 @@ use super::unwind::wake_quietly;
 use super::waker;
 use crate::executor::shared::Shared;
 use crate::executor::units::FULL;
+use crate::trace;
 
 /// Fills a claimed slot with a body that nobody will join and sets it going.
 ///
@@ -20,12 +21,17 @@ use crate::executor::units::FULL;
 ///
 /// As for [`start`].
 #[inline]
+#[cfg_attr(feature = "trace", track_caller)]
 pub(crate) unsafe fn start_detached<F: Future, H: Home>(
     shared: &Shared,
     slot: SlotRef,
     body: *mut (),
 ) {
     slot.publish(run::<F, H>, body);
+    // SAFETY: the task is live, on its executor's thread.
+    trace::spawned(shared, slot, || unsafe {
+        describe(slot, run::<F, H>, body)
+    });
     // SAFETY: the caller's promise.
     unsafe { shared.state.ready.push(slot) };
 }
@@ -37,6 +43,7 @@ pub(crate) unsafe fn start_detached<F: Future, H: Home>(
 /// Executor's thread. The slot was claimed for this call from the living executor `shared`; `body`
 /// holds a `BodyIn<F, H>` that is ours and stays where it is until `H` takes it back.
 #[inline]
+#[cfg_attr(feature = "trace", track_caller)]
 pub(crate) unsafe fn start<F, H>(shared: &Shared, slot: SlotRef, body: *mut ()) -> Started
 where
     F: Future,
@@ -45,6 +52,7 @@ where
     // SAFETY: S2 makes us the one to publish; S3 by the caller's promise.
     unsafe {
         slot.publish(run::<F, H>, body);
+        trace::spawned(shared, slot, || describe(slot, run::<F, H>, body));
         shared.state.ready.push(slot);
         Started {
             slot,
@@ -77,7 +85,7 @@ pub(crate) unsafe fn attend(shared: &Shared, found: Found, count: impl FnOnce())
             shared.state.budget.set(FULL);
             let bomb = Bomb { shared, slot: name };
             // SAFETY: S3, and B1: the task is live and not settled.
-            let ended = unsafe { run(name, body, None) };
+            let ended = trace::poll(name, || unsafe { run(name, body, None) });
             forget(bomb);
             if ended.is_not() {
                 return false;
@@ -121,6 +129,7 @@ pub(crate) unsafe fn cancel(shared: &Shared, slot: SlotRef, error: Failure) {
 /// Executor's thread; the task is settled and the slot not yet retired.
 #[inline]
 unsafe fn finish(shared: &Shared, slot: SlotRef, joiner: Option<Waker>) {
+    trace::ended(slot);
     slot.retire();
     shared.release_slot(slot);
     // Foreign code, so at the very end.

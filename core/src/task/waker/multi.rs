@@ -9,6 +9,7 @@ use core::task::{RawWaker, RawWakerVTable, Waker};
 use super::state::SlotRef;
 use crate::executor::current;
 use crate::executor::shared::{Shared, of};
+use crate::trace;
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake_raw, wake_raw, ignore);
 
@@ -64,6 +65,7 @@ unsafe fn ignore(_: *const ()) {}
 /// As for [`waker`].
 #[inline]
 pub(crate) unsafe fn wake(slot: SlotRef) {
+    trace::woken(slot);
     // Without threads to tell apart every wake takes the atomic way.
     #[cfg(threads)]
     {
@@ -86,6 +88,7 @@ pub(crate) fn wake_last(waker: &Waker) {
         // SAFETY: S1; S4, as there is a waker.
         let owner = unsafe { (*slot.block()).owner() };
         if current::is(owner) {
+            trace::woken(slot);
             // SAFETY: as in `wake`; this is the executor's thread, or its level.
             return unsafe { (*owner.cast::<Shared>()).state.ready.defer(slot) };
         }
@@ -118,6 +121,7 @@ unsafe fn wake_remote(slot: SlotRef) {
 pub(crate) unsafe fn wake_from(here: &Shared, slot: SlotRef) {
     // SAFETY: S1.
     if core::ptr::eq(unsafe { of(slot) }, here) {
+        trace::woken(slot);
         // SAFETY: the slot is this executor's, and this is its thread.
         unsafe { here.state.ready.push(slot) };
     } else {

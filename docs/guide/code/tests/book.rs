@@ -165,6 +165,8 @@ fn is_compiled(path: &str) -> bool {
         "examples/shared/",
         "examples/blink-cortex-m/src/",
         "examples/firmware/src/bin/",
+        "examples/http-server/src/",
+        "examples/timeline/",
     ];
     let file = |place: &&str| {
         path.strip_prefix(*place)
@@ -250,8 +252,11 @@ fn check_command(place: &str, line: &str) {
     let folder = manifest.trim_end_matches("Cargo.toml");
     assert!(root().join(manifest).is_file(), "{place}: {line}");
     if let Some(name) = after("--example") {
-        let file = root().join(format!("{folder}examples/{name}.rs"));
-        assert!(file.is_file(), "{place}: {line}");
+        let places = [format!("{name}.rs"), format!("{name}/main.rs")];
+        let mut places = places
+            .iter()
+            .map(|file| root().join(format!("{folder}examples/{file}")));
+        assert!(places.any(|file| file.is_file()), "{place}: {line}");
     }
     if let Some(name) = after("--bin") {
         assert!(

@@ -16,6 +16,7 @@ use rustix::net::{RecvFlags, SocketAddrUnix, connect, recv, sendto};
 
 use super::{address, fds, fds::passes_descriptors};
 use crate::net::datagrams::datagrams;
+use crate::net::quiet::WITHOUT_SIGNAL;
 use crate::reactor::MioReactor;
 use crate::source::Attached;
 
@@ -329,7 +330,7 @@ fn send_to(
     buf: &[u8],
     addr: &SocketAddrUnix,
 ) -> io::Result<usize> {
-    socket.try_io(|| Ok(sendto(socket, buf, fds::without_signal(), addr)?))
+    socket.try_io(|| Ok(sendto(socket, buf, WITHOUT_SIGNAL, addr)?))
 }
 
 fn to_rustix(addr: &SocketAddr) -> io::Result<SocketAddrUnix> {

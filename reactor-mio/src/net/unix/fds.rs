@@ -6,20 +6,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+    SendAncillaryMessage, recvmsg, sendmsg,
 };
+
+use crate::net::quiet::WITHOUT_SIGNAL;
 
 /// No more go with one message on Linux (`SCM_MAX_FD`), and none more have room here.
 const MOST: usize = 253;
 const SPACE: usize = rustix::cmsg_space!(ScmRights(MOST));
-
-/// A peer that has gone is an error, not a signal that ends the process.
-pub(super) fn without_signal() -> SendFlags {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    return SendFlags::NOSIGNAL;
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    SendFlags::empty()
-}
 
 /// Sends descriptors with some bytes.
 pub(super) fn send(socket: &impl AsFd, buf: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
@@ -31,7 +25,7 @@ pub(super) fn send(socket: &impl AsFd, buf: &[u8], fds: &[BorrowedFd<'_>]) -> io
             "more descriptors than go with one message",
         ));
     }
-    let sent = sendmsg(socket, &[IoSlice::new(buf)], &mut control, without_signal())?;
+    let sent = sendmsg(socket, &[IoSlice::new(buf)], &mut control, WITHOUT_SIGNAL)?;
     Ok(sent)
 }
 

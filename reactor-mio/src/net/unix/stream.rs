@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::net::Shutdown;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::SocketAddr;
@@ -12,12 +12,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
+use polliwog_core::task::consume_budget;
 use polliwog_core::time::{now, sleep};
 use rustix::net::{RecvFlags, recv};
 
 use super::{UCred, address, credentials, fds, fds::passes_descriptors, split};
 use crate::draw::{draw, poll_nothing};
 use crate::net::byte_stream::{self, byte_stream};
+use crate::net::connection::{self, connection};
+use crate::net::quiet;
 use crate::reactor::MioReactor;
 use crate::source::Attached;
 
@@ -98,7 +101,7 @@ impl UnixStream {
         let reactor = MioReactor::current()?;
         let mut rest = REST.0;
         loop {
-            draw(byte_stream::CONNECT).await;
+            draw(connection::CONNECT).await;
             match mio::net::UnixStream::connect_addr(addr) {
                 Ok(socket) => return Self::ours(&reactor, socket).connected().await,
                 // The queue is full. Without a clock there is nothing to be done about it.
@@ -171,7 +174,11 @@ impl UnixStream {
 }
 
 byte_stream! {
-    UnixStream: mio::net::UnixStream, std::os::unix::net::UnixStream, SocketAddr, peek, split
+    UnixStream: mio::net::UnixStream, std::os::unix::net::UnixStream, SocketAddr, peek, quiet::write
+}
+
+connection! {
+    UnixStream: mio::net::UnixStream, std::os::unix::net::UnixStream, SocketAddr, split
 }
 
 passes_descriptors! {

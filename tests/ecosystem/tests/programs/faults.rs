@@ -16,18 +16,20 @@ const BODY: &str = "a frog in a pond";
 
 /// What is under fire.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
+pub(super) enum Kind {
     Http,
     Redis,
     /// The reverse proxy, in front of the HTTP server.
     Proxy,
+    /// The echo server.
+    Echo,
 }
 
 const KINDS: [Kind; 3] = [Kind::Http, Kind::Redis, Kind::Proxy];
 
-struct Target {
+pub(super) struct Target {
     kind: Kind,
-    server: Arc<Server>,
+    pub(super) server: Arc<Server>,
     before: usize,
     folder: Folder,
     /// What is behind the proxy.
@@ -36,10 +38,11 @@ struct Target {
 
 impl Kind {
     /// A question with a short answer; the connection goes on.
-    fn question(self) -> &'static [u8] {
+    pub(super) fn question(self) -> &'static [u8] {
         match self {
             Kind::Http | Kind::Proxy => b"GET /hello.txt HTTP/1.1\r\nHost: a\r\n\r\n",
             Kind::Redis => b"*2\r\n$3\r\nGET\r\n$5\r\nhello\r\n",
+            Kind::Echo => b"a frog in a pond",
         }
     }
 
@@ -48,42 +51,44 @@ impl Kind {
         match self {
             Kind::Http | Kind::Proxy => b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
             Kind::Redis => b"GET large\n".repeat(10_000),
+            Kind::Echo => vec![b'x'; 40_000_000],
         }
     }
 
     /// Reads an answer, which has to be the right one.
-    fn read_answer(self, stream: &mut TcpStream) -> std::io::Result<()> {
+    pub(super) fn read_answer(self, stream: &mut TcpStream) -> std::io::Result<()> {
         let mut answer = String::new();
-        let end = if self != Kind::Redis {
-            BODY.to_owned()
-        } else {
-            format!("{BODY}\r\n")
+        let (start, end) = match self {
+            Kind::Http | Kind::Proxy => ("HTTP/1.1 200 OK\r\n", BODY.to_owned()),
+            Kind::Redis => ("$16\r\n", format!("{BODY}\r\n")),
+            Kind::Echo => ("", BODY.to_owned()),
         };
         while !answer.ends_with(&end) {
             let mut byte = [0];
             stream.read_exact(&mut byte)?;
             answer.push(byte[0].into());
         }
-        let start = if self != Kind::Redis {
-            "HTTP/1.1 200 OK\r\n"
-        } else {
-            "$16\r\n"
-        };
         assert!(answer.starts_with(start), "{self:?}: {answer}");
         Ok(())
     }
 
-    /// Starts the server, with so many descriptors if that is said.
-    fn start(self, descriptors: Option<usize>) -> Target {
+    fn start(self) -> Target {
+        self.start_with(None, &[])
+    }
+
+    /// Starts the server with options of its own, and in a shell that has run a command before if that is said.
+    pub(super) fn start_with(self, before: Option<&str>, options: &[&str]) -> Target {
         let large = vec![b'x'; 40_000_000];
         let files = [("hello.txt", BODY.as_bytes()), ("large", &large)];
-        let folder = Folder::new(if self == Kind::Redis { &[] } else { &files });
+        let has_files = matches!(self, Kind::Http | Kind::Proxy);
+        let folder = Folder::new(if has_files { &files } else { &[] });
         let stall = ["--stall-timeout", "2"];
         let upstream = (self == Kind::Proxy).then(|| Server::http(&folder.0, &stall));
         let mut command = match self {
             Kind::Http => package("http-server"),
             Kind::Redis => example("mini-redis"),
             Kind::Proxy => example("reverse-proxy"),
+            Kind::Echo => example("async-echo"),
         };
         if self == Kind::Http {
             command.args(stall).arg("--root").arg(&folder.0);
@@ -91,10 +96,10 @@ impl Kind {
         if let Some(upstream) = &upstream {
             command.args(["--upstream", &upstream.addr.to_string()]);
         }
-        command.args(["--addr", "127.0.0.1:0"]);
-        if let Some(number) = descriptors {
+        command.args(["--addr", "127.0.0.1:0"]).args(options);
+        if let Some(before) = before {
             let mut limited = Command::new("sh");
-            let script = format!("ulimit -n {number}; exec \"$0\" \"$@\"");
+            let script = format!("{before}; exec \"$0\" \"$@\"");
             limited.args(["-c", &script]).arg(command.get_program());
             limited.args(command.get_args());
             command = limited;
@@ -126,14 +131,14 @@ impl Kind {
 }
 
 /// Good clients, who go on asking: one over one connection, one over a new one each time.
-struct Witness {
+pub(super) struct Witness {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<u64>>,
 }
 
 impl Witness {
     /// Ends it, and asserts that all of its questions were answered.
-    fn check_out(self) {
+    pub(super) fn check_out(self) {
         self.stop.store(true, Ordering::SeqCst);
         for thread in self.threads {
             assert!(thread.join().expect("nobody is disturbed") > 0);
@@ -142,7 +147,7 @@ impl Witness {
 }
 
 impl Target {
-    fn witness(&self) -> Witness {
+    pub(super) fn witness(&self) -> Witness {
         let stop = Arc::new(AtomicBool::new(false));
         let threads = [false, true].map(|anew| {
             let (server, kind, stop) = (Arc::clone(&self.server), self.kind, Arc::clone(&stop));
@@ -179,9 +184,17 @@ impl Target {
         std::fs::read_dir(folder).map_or(0, Iterator::count)
     }
 
+    /// How much memory the server has in use, where the system tells.
+    pub(super) fn memory(&self) -> Option<usize> {
+        let path = format!("/proc/{}/statm", self.server.program.id());
+        let pages = std::fs::read_to_string(path).ok()?;
+        let resident: usize = pages.split(' ').nth(1)?.parse().ok()?;
+        Some(resident * 4096)
+    }
+
     /// Asserts that it is well, and that nothing is left of all who are gone.
     #[track_caller]
-    fn is_clean(&self) {
+    pub(super) fn is_clean(&self) {
         self.is_well();
         let start = Instant::now();
         while self.descriptors() > self.before {
@@ -199,7 +212,7 @@ impl Target {
 /// Does something to each kind of server while good clients are at work.
 fn under_fire(fire: impl Fn(&Target)) {
     for kind in KINDS {
-        let target = kind.start(None);
+        let target = kind.start();
         let witness = target.witness();
         fire(&target);
         witness.check_out();
@@ -215,7 +228,7 @@ fn reset(stream: TcpStream) {
 
 /// Reads to the end, whatever kind of end that is.
 #[track_caller]
-fn read_to_any_end(stream: &mut TcpStream) -> Vec<u8> {
+pub(super) fn read_to_any_end(stream: &mut TcpStream) -> Vec<u8> {
     let mut all = Vec::new();
     match stream.read_to_end(&mut all) {
         Ok(_) => {}
@@ -371,7 +384,7 @@ fn peers_that_stall() {
 #[test]
 fn no_descriptors() {
     for kind in KINDS {
-        let target = kind.start(Some(64));
+        let target = kind.start_with(Some("ulimit -n 64"), &[]);
         let mut inside = target.server.connect();
         let mut ask = || {
             inside.write_all(kind.question()).unwrap();
@@ -408,7 +421,7 @@ fn no_descriptors() {
         // and closes what it cannot pass on; the HTTP server needs one for the file, and says so.
         for mut stream in many {
             match kind {
-                Kind::Redis => kind.read_answer(&mut stream).unwrap(),
+                Kind::Redis | Kind::Echo => kind.read_answer(&mut stream).unwrap(),
                 Kind::Http => stream.read_exact(&mut [0]).unwrap(),
                 Kind::Proxy => match stream.read_exact(&mut [0]) {
                     Ok(()) => {}
@@ -425,7 +438,7 @@ fn no_descriptors() {
 #[test]
 fn files_that_change_meanwhile() {
     for kind in [Kind::Http, Kind::Proxy] {
-        let target = kind.start(None);
+        let target = kind.start();
         let witness = target.witness();
         let path = target.folder.0.join("large");
         let length = std::fs::metadata(&path).unwrap().len();

@@ -2,6 +2,7 @@
 //! what they should not.
 #![cfg(unix)]
 
+mod crowds;
 mod faults;
 mod fetch;
 mod mini_redis;
@@ -28,7 +29,10 @@ impl Server {
         let mut program = Running::start(command);
         let line = program.first_line();
         let addr = line.strip_prefix("listening on ").unwrap_or(&line);
-        let addr = addr.trim_start_matches("http://").trim_end_matches('/');
+        let addr = addr
+            .trim_start_matches("https://")
+            .trim_start_matches("http://")
+            .trim_end_matches('/');
         let addr = addr
             .parse()
             .unwrap_or_else(|_| panic!("the first line is `{line}`"));

@@ -1,0 +1,5 @@
+//! None.
+#![no_std]
+#![no_main]
+
+sync_size::program!(nothing);

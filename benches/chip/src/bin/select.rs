@@ -1,0 +1,5 @@
+//! The first of two channels.
+#![no_std]
+#![no_main]
+
+sync_size::program!(select);

@@ -1,0 +1,5 @@
+//! The latest value.
+#![no_std]
+#![no_main]
+
+sync_size::program!(signal);

@@ -1,0 +1,502 @@
+//! The tasks of all executors of the program, and who is to be told of them.
+
+use core::cell::Cell;
+use core::fmt;
+use core::panic::Location;
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::string::{String, ToString};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Instant;
+use std::vec::Vec;
+use std::{format, thread_local};
+
+use crate::task::state::Description;
+
+/// What has happened. Tasks have numbers: that of a task is never another one's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A task is there.
+    #[non_exhaustive]
+    Spawned {
+        /// Its number.
+        task: u64,
+        /// The name that it was spawned by.
+        name: Option<&'static str>,
+        /// The type of its future.
+        type_name: &'static str,
+        /// Where it was spawned; `None` if that was on another thread, or by a macro of static tasks.
+        place: Option<&'static Location<'static>>,
+    },
+    /// A waker of the task has been used.
+    #[non_exhaustive]
+    Woken {
+        /// Its number.
+        task: u64,
+        /// By whom.
+        by: Cause,
+    },
+    /// The task is being polled, until the `PollEnd` of the same task.
+    #[non_exhaustive]
+    PollBegin {
+        /// Its number.
+        task: u64,
+    },
+    /// The poll is over.
+    #[non_exhaustive]
+    PollEnd {
+        /// Its number.
+        task: u64,
+        /// How long the poll has taken.
+        took: Duration,
+    },
+    /// The task has ended, by itself, by an abort or with its executor. If that was in a poll, this comes after
+    /// the end of the poll.
+    #[non_exhaustive]
+    Ended {
+        /// Its number.
+        task: u64,
+    },
+    /// The executor of this thread has nothing to do, and waits.
+    #[non_exhaustive]
+    Parked {},
+    /// It goes on.
+    #[non_exhaustive]
+    Unparked {},
+}
+
+/// Who has woken a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The task of this number, while it was polled: itself, perhaps.
+    Task(u64),
+    /// A timer that was due.
+    Timer,
+    /// The reactor: a socket that became ready, or another source of it.
+    Reactor,
+    /// Code outside of any executor: another thread, or whoever runs it.
+    Elsewhere,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::Task(task) => write!(f, "task {task}"),
+            Cause::Timer => f.write_str("a timer"),
+            Cause::Reactor => f.write_str("the reactor"),
+            Cause::Elsewhere => f.write_str("elsewhere"),
+        }
+    }
+}
+
+/// Is told what happens: see [`set_tracer`].
+pub trait Tracer: Send + Sync {
+    /// Something has happened, on this thread, just now. It is called in the middle of the executor: it must not
+    /// spawn, wake, or wait for long. A panic of it is caught.
+    fn event(&self, event: &Event);
+}
+
+/// A poll that took longer than the limit of [`set_stall_limit`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Stall {
+    /// The task: its number, name, type and place.
+    pub task: TaskDump,
+    /// How long the poll has taken.
+    pub took: Duration,
+}
+
+impl fmt::Display for Stall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} kept its executor busy for {:.1?}{}",
+            self.task.label(),
+            self.took,
+            self.task.spawned_at()
+        )
+    }
+}
+
+/// What a task is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// It waits to be woken.
+    Waiting,
+    /// It has been woken and waits for its turn, or is new.
+    Ready,
+    /// It is being polled.
+    Polled,
+}
+
+/// A task, as [`Handle::dump`](crate::Handle::dump) lists it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TaskDump {
+    /// Its number, in the order of spawns.
+    pub number: u64,
+    /// The name that it was spawned by.
+    pub name: Option<&'static str>,
+    /// The type of its future.
+    pub type_name: &'static str,
+    /// Where it was spawned; `None` if that was on another thread, or by a macro of static tasks.
+    pub place: Option<&'static Location<'static>>,
+    /// What it is doing.
+    pub state: State,
+    /// Who has woken it last.
+    pub woken_by: Option<Cause>,
+    /// How often it has been polled.
+    pub polls: u64,
+    /// How long it has been polled, in all; with the poll that goes on.
+    pub in_polls: Duration,
+    /// Its longest poll.
+    pub longest: Duration,
+    /// How long ago it was spawned.
+    pub age: Duration,
+}
+
+impl TaskDump {
+    fn label(&self) -> String {
+        match self.name {
+            Some(name) => format!("task {} ({name})", self.number),
+            None => format!("task {} ({})", self.number, self.type_name),
+        }
+    }
+
+    fn spawned_at(&self) -> String {
+        self.place
+            .map(|place| format!(", spawned at {place}"))
+            .unwrap_or_default()
+    }
+}
+
+/// The tasks of an executor: see [`Handle::dump`](crate::Handle::dump). Its `Display` has a line for each.
+#[derive(Clone, Debug)]
+pub struct Dump(Vec<TaskDump>);
+
+impl Dump {
+    /// The tasks, in the order in which they were spawned.
+    pub fn tasks(&self) -> &[TaskDump] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Dump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} tasks", self.0.len())?;
+        for task in &self.0 {
+            let state = match (task.state, task.woken_by) {
+                (State::Waiting, None) => "waits".to_string(),
+                (State::Waiting, Some(by)) => format!("waits, last woken by {by}"),
+                (State::Ready, _) => "is ready".to_string(),
+                (State::Polled, _) => "is being polled".to_string(),
+            };
+            writeln!(
+                f,
+                "{}: {state}; {} polls, {:.1?} in all, {:.1?} at most; {:.1?} old{}",
+                task.label(),
+                task.polls,
+                task.in_polls,
+                task.longest,
+                task.age,
+                task.spawned_at()
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// A live task.
+struct Record {
+    number: u64,
+    executor: usize,
+    what: Description,
+    place: Option<&'static Location<'static>>,
+    spawned: Instant,
+    woken: bool,
+    woken_by: Option<Cause>,
+    polls: u64,
+    in_polls: Duration,
+    longest: Duration,
+    polled_since: Option<Instant>,
+}
+
+impl Record {
+    fn dump(&self, now: Instant) -> TaskDump {
+        let current = self
+            .polled_since
+            .map_or(Duration::ZERO, |since| now - since);
+        TaskDump {
+            number: self.number,
+            name: self.what.name,
+            type_name: self.what.type_name,
+            place: self.place,
+            state: match self.polled_since {
+                Some(_) => State::Polled,
+                None if self.woken => State::Ready,
+                None => State::Waiting,
+            },
+            woken_by: self.woken_by,
+            polls: self.polls,
+            in_polls: self.in_polls + current,
+            longest: self.longest.max(current),
+            age: now - self.spawned,
+        }
+    }
+}
+
+/// The live tasks by the addresses of their slots, and the next number.
+static TABLE: Mutex<(BTreeMap<usize, Record>, u64)> = Mutex::new((BTreeMap::new(), 1));
+static TRACER: RwLock<Option<&'static dyn Tracer>> = RwLock::new(None);
+static STALLS: RwLock<Option<Limit>> = RwLock::new(None);
+
+/// How long a poll may take, and who is told of one that takes longer.
+type Limit = (Duration, fn(&Stall));
+
+thread_local! {
+    /// Who would be the one to wake somebody on this thread now.
+    static ACTING: Cell<Cause> = const { Cell::new(Cause::Elsewhere) };
+}
+
+fn table() -> MutexGuard<'static, (BTreeMap<usize, Record>, u64)> {
+    // Nothing panics while it is locked.
+    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tells the tracer. Never while the table is locked.
+fn tell(event: &Event) {
+    let tracer = *TRACER.read().unwrap_or_else(PoisonError::into_inner);
+    if let Some(tracer) = tracer {
+        let _ = catch_unwind(AssertUnwindSafe(|| tracer.event(event)));
+    }
+}
+
+/// Gives what happens from now on, in all executors of the program, to a tracer, or with `None` to nobody.
+///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// use polliwog::trace::{Event, Tracer, set_tracer};
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+///
+/// struct CountPolls(AtomicUsize);
+///
+/// impl Tracer for CountPolls {
+///     fn event(&self, event: &Event) {
+///         if let Event::PollBegin { .. } = event {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// static POLLS: CountPolls = CountPolls(AtomicUsize::new(0));
+/// set_tracer(Some(&POLLS));
+/// polliwog::block_on(polliwog::yield_now());
+/// set_tracer(None);
+/// assert!(POLLS.0.load(Ordering::Relaxed) >= 2);
+/// ```
+pub fn set_tracer(tracer: Option<&'static dyn Tracer>) {
+    *TRACER.write().unwrap_or_else(PoisonError::into_inner) = tracer;
+}
+
+/// Has `report` called, at its end and on its thread, for each poll that takes longer than `limit`; with `None` no
+/// more. What has not come to an end is seen in a [`Handle::dump`](crate::Handle::dump) by another thread.
+///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// use polliwog::trace::set_stall_limit;
+/// use std::time::Duration;
+///
+/// set_stall_limit(Some(Duration::from_millis(10)), |stall| eprintln!("{stall}"));
+/// polliwog::block_on(async { std::thread::sleep(Duration::from_millis(15)) });
+/// ```
+pub fn set_stall_limit(limit: Option<Duration>, report: fn(&Stall)) {
+    let limit = limit.map(|limit| (limit, report));
+    *STALLS.write().unwrap_or_else(PoisonError::into_inner) = limit;
+}
+
+/// The tasks of an executor.
+pub(crate) fn dump(executor: usize) -> Dump {
+    let now = Instant::now();
+    let table = table();
+    let own = table
+        .0
+        .values()
+        .filter(|record| record.executor == executor);
+    let mut tasks: Vec<_> = own.map(|record| record.dump(now)).collect();
+    drop(table);
+    tasks.sort_by_key(|task| task.number);
+    Dump(tasks)
+}
+
+/// Whether a place lies in this crate: then somebody else's call was passed on, and nobody knows whose.
+fn is_own(place: &Location<'_>) -> bool {
+    file!()
+        .strip_suffix("table.rs")
+        .and_then(|folder| folder.get(..folder.len() - "trace/".len()))
+        .is_some_and(|folder| place.file().starts_with(folder))
+}
+
+pub(super) fn spawned(
+    executor: usize,
+    slot: usize,
+    what: Description,
+    place: &'static Location<'static>,
+) {
+    let place = (!is_own(place)).then_some(place);
+    let number = {
+        let (tasks, next) = &mut *table();
+        let number = *next;
+        *next += 1;
+        let record = Record {
+            number,
+            executor,
+            what,
+            place,
+            spawned: Instant::now(),
+            woken: true,
+            woken_by: None,
+            polls: 0,
+            in_polls: Duration::ZERO,
+            longest: Duration::ZERO,
+            polled_since: None,
+        };
+        tasks.insert(slot, record);
+        number
+    };
+    tell(&Event::Spawned {
+        task: number,
+        name: what.name,
+        type_name: what.type_name,
+        place,
+    });
+}
+
+pub(super) fn ended(slot: usize) {
+    let record = table().0.remove(&slot);
+    if let Some(record) = record {
+        tell(&Event::Ended {
+            task: record.number,
+        });
+    }
+}
+
+pub(super) fn woken(slot: usize) {
+    // In a destructor of a thread there may be nobody any more.
+    let by = ACTING.try_with(Cell::get).unwrap_or(Cause::Elsewhere);
+    let task = {
+        let (tasks, _) = &mut *table();
+        // A stale wake is nobody's.
+        let Some(record) = tasks.get_mut(&slot) else {
+            return;
+        };
+        record.woken = true;
+        record.woken_by = Some(by);
+        record.number
+    };
+    tell(&Event::Woken { task, by });
+}
+
+/// On whose behalf this thread acts, until it is dropped.
+pub(super) struct Acting(Cause);
+
+impl Acting {
+    pub(super) fn begin(cause: Cause) -> Self {
+        Self(
+            ACTING
+                .try_with(|acting| acting.replace(cause))
+                .unwrap_or(cause),
+        )
+    }
+}
+
+impl Drop for Acting {
+    fn drop(&mut self) {
+        let _ = ACTING.try_with(|acting| acting.set(self.0));
+    }
+}
+
+/// A poll, until it is dropped.
+pub(super) struct Poll {
+    slot: usize,
+    number: u64,
+    since: Instant,
+    _acting: Acting,
+}
+
+impl Poll {
+    pub(super) fn begin(slot: usize) -> Self {
+        let since = Instant::now();
+        let number = {
+            let (tasks, _) = &mut *table();
+            tasks.get_mut(&slot).map_or(0, |record| {
+                record.woken = false;
+                record.polls += 1;
+                record.polled_since = Some(since);
+                record.number
+            })
+        };
+        tell(&Event::PollBegin { task: number });
+        Self {
+            slot,
+            number,
+            since,
+            _acting: Acting::begin(Cause::Task(number)),
+        }
+    }
+}
+
+impl Drop for Poll {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        let took = now - self.since;
+        let dump = {
+            let (tasks, _) = &mut *table();
+            tasks.get_mut(&self.slot).map(|record| {
+                record.polled_since = None;
+                record.in_polls += took;
+                record.longest = record.longest.max(took);
+                record.dump(now)
+            })
+        };
+        tell(&Event::PollEnd {
+            task: self.number,
+            took,
+        });
+        let stalls = *STALLS.read().unwrap_or_else(PoisonError::into_inner);
+        if let (Some((limit, report)), Some(task)) = (stalls, dump) {
+            if took > limit {
+                let _ = catch_unwind(AssertUnwindSafe(|| report(&Stall { task, took })));
+            }
+        }
+    }
+}
+
+/// A call of the reactor, until it is dropped.
+pub(super) struct Park {
+    waits: bool,
+    _acting: Acting,
+}
+
+impl Park {
+    pub(super) fn begin(waits: bool) -> Self {
+        if waits {
+            tell(&Event::Parked {});
+        }
+        Self {
+            waits,
+            _acting: Acting::begin(Cause::Reactor),
+        }
+    }
+}
+
+impl Drop for Park {
+    fn drop(&mut self) {
+        if self.waits {
+            tell(&Event::Unparked {});
+        }
+    }
+}
