@@ -16,6 +16,7 @@ use crate::task::state::{
 };
 use crate::unpark::Flag;
 
+#[cfg(feature = "alloc")]
 mod executor;
 mod primitives;
 mod wait_list;

@@ -40,6 +40,12 @@ mod remote;
 mod run_forever;
 mod run_loop;
 pub(crate) mod shared;
+#[cfg(all(not(lean), feature = "std"))]
+#[path = "slots/own_thread.rs"]
+mod slots;
+#[cfg(all(not(lean), not(feature = "std")))]
+#[path = "slots/any_level.rs"]
+mod slots;
 mod spawn_static;
 mod spawner;
 #[cfg_attr(lean, path = "state/single.rs")]

@@ -41,7 +41,6 @@ impl Reactor for LoomReactor {
     }
 }
 
-#[cfg(feature = "alloc")]
 fn executor() -> Executor<LoomReactor> {
     Executor::with_capacity(2, LoomReactor(Arc::new(Parker::new())))
 }
@@ -49,7 +48,6 @@ fn executor() -> Executor<LoomReactor> {
 /// The whole: a task that two other threads wake is polled after each wake; an executor that
 /// sleeps wakes up.
 #[test]
-#[cfg(feature = "alloc")]
 fn an_executor_sees_the_wakes_of_other_threads() {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
@@ -84,7 +82,6 @@ fn an_executor_sees_the_wakes_of_other_threads() {
 /// Promise 10 and the abort half of 5, with a whole executor: aborted from another thread while
 /// it runs, the task ends, its future is dropped here, and the joiner is woken.
 #[test]
-#[cfg(feature = "alloc")]
 fn an_abort_from_another_thread_ends_the_task() {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(6);
@@ -182,7 +179,6 @@ fn an_abort_reaches_a_task_that_is_being_started() {
 
 /// Shutting down from another thread ends a run, wherever in its park the executor is.
 #[test]
-#[cfg(feature = "alloc")]
 fn a_shutdown_from_another_thread_ends_a_run() {
     loom::model(|| {
         let executor = executor();
@@ -197,7 +193,6 @@ fn a_shutdown_from_another_thread_ends_a_run() {
 /// slot gets another task. The bits are never lost: whoever has the slot by then is polled and
 /// sees what the threads did before.
 #[test]
-#[cfg(feature = "alloc")]
 fn a_stale_wake_polls_the_next_tenant() {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(2);
@@ -310,7 +305,6 @@ fn a_joiner_on_another_thread_is_woken() {
 /// One executor after the other: of two threads that want the same core at most one has it at a
 /// time, and it finds what the former one left.
 #[test]
-#[cfg(feature = "alloc")]
 fn a_core_belongs_to_one_executor_at_a_time() {
     loom::model(|| {
         let shared = leak(crate::executor::shared::Shared::new());
@@ -344,7 +338,6 @@ fn a_core_belongs_to_one_executor_at_a_time() {
 /// The stack of idle cores gives each of them to one taker, and there is one for each taker, whatever
 /// the order of takes and puts.
 #[test]
-#[cfg(feature = "alloc")]
 fn an_idle_core_is_taken_once() {
     use crate::executor::idle::Idle;
     use crate::executor::shared::Shared;

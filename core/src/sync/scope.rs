@@ -2,6 +2,11 @@
 
 use crate::shim::RawLock;
 
+#[cfg_attr(not(feature = "alloc"), path = "scope/no_owners.rs")]
+mod owners;
+
+use owners::Owners;
+
 mod sealed {
     pub trait Sealed {}
 }
@@ -13,7 +18,7 @@ mod sealed {
 ///
 /// Sealed; [`locked`](Self::locked) runs at most one of the functions given to it with one and the
 /// same lock at a time, but for one that is called by another.
-pub unsafe trait Scope: sealed::Sealed + 'static {
+pub unsafe trait Scope: Owners + sealed::Sealed + 'static {
     /// The lock.
     #[doc(hidden)]
     type Raw;
@@ -35,34 +40,6 @@ pub unsafe trait Scope: sealed::Sealed + 'static {
     /// Where a value lies that foreign code looks at.
     #[doc(hidden)]
     type Shelf<T>: super::shelf::Shelf<T>;
-
-    /// An owner that counts, as many threads or one can share it.
-    #[doc(hidden)]
-    #[cfg(feature = "alloc")]
-    type Counted<T>: core::ops::Deref<Target = T> + Clone + From<T>;
-
-    /// What knows such an owner's value without owning it.
-    #[doc(hidden)]
-    #[cfg(feature = "alloc")]
-    type Weak<T>;
-
-    #[doc(hidden)]
-    #[cfg(feature = "alloc")]
-    fn downgrade<T>(owner: &Self::Counted<T>) -> Self::Weak<T>;
-
-    #[doc(hidden)]
-    #[cfg(feature = "alloc")]
-    fn upgrade<T>(weak: &Self::Weak<T>) -> Option<Self::Counted<T>>;
-
-    /// The value, if nobody else owns it.
-    #[doc(hidden)]
-    #[cfg(feature = "alloc")]
-    fn into_inner<T>(owner: Self::Counted<T>) -> Option<T>;
-
-    /// Whether it has an owner.
-    #[doc(hidden)]
-    #[cfg(feature = "alloc")]
-    fn is_owned<T>(weak: &Self::Weak<T>) -> bool;
 
     /// Runs `f`, alone.
     #[doc(hidden)]
@@ -92,30 +69,6 @@ unsafe impl Scope for Local {
     type Raw = ();
     const LOCKS: bool = false;
     type Shelf<T> = core::cell::RefCell<T>;
-    #[cfg(feature = "alloc")]
-    type Counted<T> = alloc::rc::Rc<T>;
-    #[cfg(feature = "alloc")]
-    type Weak<T> = alloc::rc::Weak<T>;
-
-    #[cfg(feature = "alloc")]
-    fn downgrade<T>(owner: &Self::Counted<T>) -> Self::Weak<T> {
-        alloc::rc::Rc::downgrade(owner)
-    }
-
-    #[cfg(feature = "alloc")]
-    fn upgrade<T>(weak: &Self::Weak<T>) -> Option<Self::Counted<T>> {
-        weak.upgrade()
-    }
-
-    #[cfg(feature = "alloc")]
-    fn into_inner<T>(owner: Self::Counted<T>) -> Option<T> {
-        alloc::rc::Rc::into_inner(owner)
-    }
-
-    #[cfg(feature = "alloc")]
-    fn is_owned<T>(weak: &Self::Weak<T>) -> bool {
-        weak.strong_count() > 0
-    }
 
     #[cfg(not(loom))]
     const RAW: () = ();
@@ -134,30 +87,6 @@ unsafe impl Scope for Shared {
     type Raw = RawLock;
     const LOCKS: bool = true;
     type Shelf<T> = super::shelf::Locked<T>;
-    #[cfg(feature = "alloc")]
-    type Counted<T> = crate::shim::Arc<T>;
-    #[cfg(feature = "alloc")]
-    type Weak<T> = crate::shim::WeakArc<T>;
-
-    #[cfg(feature = "alloc")]
-    fn downgrade<T>(owner: &Self::Counted<T>) -> Self::Weak<T> {
-        crate::shim::Arc::downgrade(owner)
-    }
-
-    #[cfg(feature = "alloc")]
-    fn upgrade<T>(weak: &Self::Weak<T>) -> Option<Self::Counted<T>> {
-        weak.upgrade()
-    }
-
-    #[cfg(feature = "alloc")]
-    fn into_inner<T>(owner: Self::Counted<T>) -> Option<T> {
-        crate::shim::Arc::into_inner(owner)
-    }
-
-    #[cfg(feature = "alloc")]
-    fn is_owned<T>(weak: &Self::Weak<T>) -> bool {
-        weak.strong_count() > 0
-    }
 
     #[cfg(not(loom))]
     const RAW: RawLock = RawLock::new();

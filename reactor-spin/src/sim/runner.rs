@@ -100,7 +100,7 @@ impl Runner {
         };
         let executor = Executor::with_capacity(world.settings.max_tasks, reactor);
         executor.set_schedule_seed(schedule_seed | 1);
-        let entered = self.network.enter();
+        let entered = self.network.set_current();
         // The closure runs where its future will.
         let program = match &mut self.software {
             Software::Host(make) => executor.enter(make),
@@ -124,7 +124,7 @@ impl Runner {
             return Turn::Next(Deadline::Never);
         };
         self.turns += 1;
-        let entered = self.network.enter();
+        let entered = self.network.set_current();
         let stepped = process.executor.step();
         drop(entered);
         let next = match stepped {
@@ -152,7 +152,7 @@ impl Runner {
             return;
         };
         {
-            let _entered = self.network.enter();
+            let _entered = self.network.set_current();
             drop(process);
         }
         self.paused = false;

@@ -16,13 +16,13 @@ use crate::time::instant::Instant;
 pub(crate) struct State {
     pub(crate) ready: ReadyQueue,
     /// First block with free slots.
-    free: Cell<*const Block>,
+    pub(super) free: Cell<*const Block>,
     /// All blocks.
-    blocks: Cell<*const Block>,
+    pub(super) blocks: Cell<*const Block>,
     /// Slots in all blocks.
-    slots: Cell<usize>,
+    pub(super) slots: Cell<usize>,
     /// How many slots there may be.
-    capacity: Cell<usize>,
+    pub(super) capacity: Cell<usize>,
     /// Blocks of a former executor on the heap.
     #[cfg(feature = "alloc")]
     spare: Cell<*const Block>,
@@ -179,11 +179,7 @@ impl Shared {
         // SAFETY: S1.
         let head = unsafe { &*block };
         head.adopt(self.owner(), len);
-        // Under the lock where others may go through the list.
-        #[cfg(not(feature = "std"))]
-        self.locked(|| head.next.set(state.blocks.replace(block)));
-        #[cfg(feature = "std")]
-        head.next.set(state.blocks.replace(block));
+        self.alone(|| head.next.set(state.blocks.replace(block)));
         head.next_free.set(state.free.replace(block));
         state.slots.set(state.slots.get() + len);
     }
@@ -247,33 +243,6 @@ impl Shared {
         self.state.left.set(i64::from(polls));
     }
 
-    /// Does something for the claim `epoch` before its executor's end, which waits for that.
-    #[cfg(not(feature = "std"))]
-    pub(crate) fn if_open<T>(&self, epoch: usize, f: impl FnOnce() -> T) -> Option<T> {
-        self.locked(|| (self.epoch() == epoch && !self.closing.get()).then(f))
-    }
-
-    /// Takes a free slot from another level or core, for the claim `epoch`.
-    #[cfg(not(feature = "std"))]
-    pub(crate) fn lend_slot(&self, epoch: usize) -> Result<SlotRef, super::error::SpawnErrorKind> {
-        use super::error::SpawnErrorKind;
-        match self.if_open(epoch, || self.claim_slot()) {
-            Some(Some(slot)) => Ok(slot),
-            Some(None) => Err(SpawnErrorKind::TasksFull {
-                capacity: self.capacity(),
-            }),
-            None => Err(SpawnErrorKind::Closed),
-        }
-    }
-
-    /// Begins the executor's end: nobody starts tasks from now on.
-    pub(crate) fn begin_closing(&self) {
-        #[cfg(not(feature = "std"))]
-        self.locked(|| self.closing.set(true));
-        #[cfg(feature = "std")]
-        self.closing.set(true);
-    }
-
     // From here on: the executor's thread only (S5), but for `claim_slot` without `std`.
 
     /// Takes a free slot, of a new block if need be.
@@ -285,54 +254,6 @@ impl Shared {
             return self.claim_slot();
         }
         claimed
-    }
-
-    /// Takes a free slot.
-    #[cfg(feature = "std")]
-    #[inline]
-    pub(crate) fn claim_slot(&self) -> Option<SlotRef> {
-        let block = self.state.free.get();
-        if block.is_null() {
-            return None;
-        }
-        // SAFETY: S1; `free` lists blocks of ours that have a free slot.
-        let head = unsafe { &*block };
-        let (index, last) = head.free().claim()?;
-        if last {
-            self.state.free.set(head.next_free.get());
-        }
-        // SAFETY: the free set holds the indices of slots that exist.
-        Some(unsafe { Block::slot(block, index) })
-    }
-
-    /// Takes a free slot. An interrupt handler may do the same at any time.
-    #[cfg(not(feature = "std"))]
-    #[inline]
-    pub(crate) fn claim_slot(&self) -> Option<SlotRef> {
-        let mut block = self.state.blocks.get();
-        while !block.is_null() {
-            // SAFETY: S1; blocks are added at the front, and their links are set before.
-            let head = unsafe { &*block };
-            if let Some((index, _)) = head.free().claim() {
-                // SAFETY: the free set holds the indices of slots that exist.
-                return Some(unsafe { Block::slot(block, index) });
-            }
-            block = head.next.get();
-        }
-        None
-    }
-
-    /// Gives a retired slot back.
-    #[inline]
-    pub(crate) fn release_slot(&self, slot: SlotRef) {
-        let (block, index) = slot.place();
-        // SAFETY: S1.
-        let head = unsafe { &*block };
-        let _was_full = head.free().release(index);
-        #[cfg(feature = "std")]
-        if _was_full {
-            head.next_free.set(self.state.free.replace(block));
-        }
     }
 
     /// Adds a block, if the limit allows.
@@ -355,12 +276,6 @@ impl Shared {
         true
     }
 
-    /// Whether another task would find a slot.
-    #[cfg(feature = "std")]
-    pub(crate) fn has_free_slot(&self) -> bool {
-        !self.state.free.get().is_null() || self.state.slots.get() < self.state.capacity.get()
-    }
-
     /// Calls `f` with every block: with the pointer, as a reference to the head would not reach
     /// the slots behind it.
     pub(crate) fn for_each_block(&self, mut f: impl FnMut(*const Block)) {
@@ -370,6 +285,11 @@ impl Shared {
             // SAFETY: S1.
             block = unsafe { (*block).next.get() };
         }
+    }
+
+    /// Begins the executor's end: nobody starts tasks from now on.
+    pub(crate) fn begin_closing(&self) {
+        self.alone(|| self.closing.set(true));
     }
 
     /// The block after this one, or null.
