@@ -57,6 +57,7 @@ pub mod chip;
 pub mod conformance;
 #[cfg(feature = "embassy-time")]
 mod embassy;
+pub mod exact;
 pub mod executor;
 #[cfg(feature = "hyper")]
 pub mod hyper;

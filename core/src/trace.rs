@@ -25,79 +25,14 @@
 //! # }
 //! ```
 
-use crate::executor::shared::Shared;
-use crate::task::state::{Description, SlotRef};
-
+#[cfg_attr(feature = "trace", path = "trace/on.rs")]
+#[cfg_attr(not(feature = "trace"), path = "trace/off.rs")]
+mod hooks;
 #[cfg(feature = "trace")]
 mod table;
+
+pub(crate) use hooks::*;
 #[cfg(feature = "trace")]
 pub(crate) use table::dump;
 #[cfg(feature = "trace")]
 pub use table::{Cause, Dump, Event, Stall, State, TaskDump, Tracer, set_stall_limit, set_tracer};
-
-/// A task has been published in a slot of an executor.
-#[inline(always)]
-#[cfg_attr(feature = "trace", track_caller)]
-pub(crate) fn spawned(executor: &Shared, slot: SlotRef, what: impl FnOnce() -> Description) {
-    #[cfg(feature = "trace")]
-    table::spawned(
-        core::ptr::from_ref(executor).addr(),
-        key(slot),
-        what(),
-        core::panic::Location::caller(),
-    );
-    #[cfg(not(feature = "trace"))]
-    let _ = (executor, slot, what);
-}
-
-/// The task in a slot has ended.
-#[inline(always)]
-pub(crate) fn ended(slot: SlotRef) {
-    #[cfg(feature = "trace")]
-    table::ended(key(slot));
-    #[cfg(not(feature = "trace"))]
-    let _ = slot;
-}
-
-/// A waker of a slot has been used.
-#[inline(always)]
-pub(crate) fn woken(slot: SlotRef) {
-    #[cfg(feature = "trace")]
-    table::woken(key(slot));
-    #[cfg(not(feature = "trace"))]
-    let _ = slot;
-}
-
-/// Polls the task in a slot.
-#[inline(always)]
-pub(crate) fn poll<T>(slot: SlotRef, poll: impl FnOnce() -> T) -> T {
-    #[cfg(feature = "trace")]
-    let _poll = table::Poll::begin(key(slot));
-    #[cfg(not(feature = "trace"))]
-    let _ = slot;
-    poll()
-}
-
-/// Calls the reactor, which wakes whoever waits for it; `waits` says whether it may wait itself.
-#[inline(always)]
-pub(crate) fn park<T>(waits: bool, park: impl FnOnce() -> T) -> T {
-    #[cfg(feature = "trace")]
-    let _park = table::Park::begin(waits);
-    #[cfg(not(feature = "trace"))]
-    let _ = waits;
-    park()
-}
-
-/// Fires timers, which wake whoever waits for them.
-#[inline(always)]
-pub(crate) fn timers<T>(fire: impl FnOnce() -> T) -> T {
-    #[cfg(feature = "trace")]
-    let _timers = table::Acting::begin(table::Cause::Timer);
-    fire()
-}
-
-/// What names a slot.
-#[cfg(feature = "trace")]
-fn key(slot: SlotRef) -> usize {
-    slot.as_ptr().addr()
-}

@@ -6,6 +6,9 @@
 
 use core::fmt;
 
+#[cfg(threads)]
+mod io;
+
 /// Which limit was hit, or what was missing, when a task could not be spawned:
 /// [`SpawnError::kind`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -257,35 +260,6 @@ impl<T> From<TrySpawnError<T>> for SpawnError {
     }
 }
 
-#[cfg(threads)]
-impl From<SpawnErrorKind> for std::io::Error {
-    /// An error that wraps the [`SpawnError`]: [`get_ref`](std::io::Error::get_ref) finds it.
-    fn from(kind: SpawnErrorKind) -> Self {
-        SpawnError(kind).into()
-    }
-}
-
-#[cfg(threads)]
-impl From<SpawnError> for std::io::Error {
-    /// An error that wraps this one: [`get_ref`](std::io::Error::get_ref) finds it.
-    fn from(error: SpawnError) -> Self {
-        use std::io::ErrorKind;
-        let kind = match error.0 {
-            SpawnErrorKind::NoExecutor | SpawnErrorKind::Closed => ErrorKind::NotConnected,
-            _ => ErrorKind::OutOfMemory,
-        };
-        std::io::Error::new(kind, error)
-    }
-}
-
-#[cfg(threads)]
-impl<T> From<TrySpawnError<T>> for std::io::Error {
-    /// Drops the future, keeps the reason.
-    fn from(error: TrySpawnError<T>) -> Self {
-        error.error().into()
-    }
-}
-
 /// The [`TaskPool`](crate::TaskPool) has an executor already.
 ///
 /// `Copy`, `Send` and `Sync`, whatever the reactor is, so that `?` passes it on anywhere.
@@ -301,13 +275,6 @@ impl fmt::Display for PoolInUseError {
 }
 
 impl core::error::Error for PoolInUseError {}
-
-#[cfg(threads)]
-impl From<PoolInUseError> for std::io::Error {
-    fn from(error: PoolInUseError) -> Self {
-        Self::new(std::io::ErrorKind::ResourceBusy, error)
-    }
-}
 
 /// The [`TaskPool`](crate::TaskPool) has an executor already. The reactor is given back.
 ///
@@ -346,14 +313,6 @@ impl<R> From<TryNewError<R>> for PoolInUseError {
     }
 }
 
-#[cfg(threads)]
-impl<R> From<TryNewError<R>> for std::io::Error {
-    /// Drops the reactor.
-    fn from(_: TryNewError<R>) -> Self {
-        PoolInUseError.into()
-    }
-}
-
 /// Why an executor stopped.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -383,24 +342,3 @@ impl<E: fmt::Debug> fmt::Display for RunError<E> {
 }
 
 impl<E: fmt::Debug> core::error::Error for RunError<E> {}
-
-#[cfg(threads)]
-impl<E: fmt::Debug + 'static> From<RunError<E>> for std::io::Error {
-    /// The reactor's own error if it is an [`io::Error`](std::io::Error), else one that says the
-    /// same as this one.
-    fn from(error: RunError<E>) -> Self {
-        let text = std::string::ToString::to_string(&error);
-        let kind = match &error {
-            RunError::TasksFull { .. } => std::io::ErrorKind::OutOfMemory,
-            _ => std::io::ErrorKind::Other,
-        };
-        if let RunError::Reactor(error) = error {
-            let mut error = Some(error);
-            let error: &mut dyn core::any::Any = &mut error;
-            if let Some(Some(error)) = error.downcast_mut().map(Option::<Self>::take) {
-                return error;
-            }
-        }
-        Self::new(kind, text)
-    }
-}

@@ -115,9 +115,8 @@ impl fmt::Display for JoinError {
                 "the task's executor cannot run while another one of its thread waits for the task",
             ),
             Self::Panicked(panic) => match panic.message() {
-                #[cfg(feature = "std")]
                 Some(message) => write!(f, "the task panicked: {message}"),
-                _ => f.write_str("the task panicked"),
+                None => f.write_str("the task panicked"),
             },
         }
     }

@@ -7,16 +7,13 @@ use core::cell::Cell;
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::Pin;
-#[cfg(feature = "std")]
 use core::ptr;
 use core::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-#[cfg(feature = "std")]
 use super::owner::Owner;
 use super::{AbortHandle, JoinError, JoinHandle, TaskId, wake_quietly};
-#[cfg(feature = "std")]
 use crate::executor::deadlock;
 use crate::executor::{SpawnError, Spawner, spawn};
 use crate::sync::Local;
@@ -51,14 +48,12 @@ pub struct JoinSet<T> {
     free: Vec<usize>,
     /// How many places are neither a task's nor free: those of tasks that were let go and have not ended.
     left: usize,
-    #[cfg(feature = "std")]
     homes: Homes,
     ends: Rc<Ends>,
 }
 
 /// The executors that a set's tasks have had: as a rule there is one, and nobody need look at each task to know
 /// that it is not another one than the one that runs here.
-#[cfg(feature = "std")]
 #[derive(Clone, Copy)]
 enum Homes {
     None,
@@ -136,7 +131,6 @@ impl<T> JoinSet<T> {
             tasks: Vec::new(),
             free: Vec::new(),
             left: 0,
-            #[cfg(feature = "std")]
             homes: Homes::None,
             ends: Rc::new(Ends::new()),
         }
@@ -190,7 +184,6 @@ impl<T> JoinSet<T> {
         match spawn(Member { future, report }) {
             Ok(handle) => {
                 let abort = handle.abort_handle();
-                #[cfg(feature = "std")]
                 self.note_home(handle.home());
                 self.tasks[place] = Some(handle);
                 Ok(abort)
@@ -323,7 +316,6 @@ impl<T> JoinSet<T> {
             )
         });
         let Poll::Ready(place) = first else {
-            #[cfg(feature = "std")]
             if let Some(task) = self.let_go(cx) {
                 return Poll::Ready(Some((task, Err(JoinError::NotRunning))));
             }
@@ -340,7 +332,6 @@ impl<T> JoinSet<T> {
         }
     }
 
-    #[cfg(feature = "std")]
     fn note_home(&mut self, home: *const Owner) {
         self.homes = match self.homes {
             Homes::None => Homes::One(home),
@@ -350,7 +341,6 @@ impl<T> JoinSet<T> {
     }
 
     /// Lets a task go, for which a wait is certain not to end.
-    #[cfg(feature = "std")]
     fn let_go(&mut self, cx: &mut Context<'_>) -> Option<TaskId> {
         if let Homes::One(home) = self.homes {
             if !deadlock::may_be(home) {
@@ -503,10 +493,7 @@ impl<T> JoinSet<T> {
         self.ends = Rc::new(Ends::new());
         self.free.clear();
         self.left = 0;
-        #[cfg(feature = "std")]
-        {
-            self.homes = Homes::None;
-        }
+        self.homes = Homes::None;
         self.tasks.clear();
     }
 }

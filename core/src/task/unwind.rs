@@ -3,41 +3,11 @@
 use core::mem::ManuallyDrop;
 use core::task::Waker;
 
-use super::failure::Failure;
+#[cfg_attr(threads, path = "unwind/caught.rs")]
+#[cfg_attr(not(threads), path = "unwind/never.rs")]
+mod thrown;
 
-/// Runs foreign code; with `std` a panic becomes an error, without it passes through.
-#[inline]
-pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Failure> {
-    #[cfg(feature = "std")]
-    return std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).map_err(Failure::panicked);
-    #[cfg(not(feature = "std"))]
-    return Ok(f());
-}
-
-/// As [`catch`], wherever there is a standard library, whether feature `std` is on or not: only bare
-/// metal has none, where a panic does not unwind. The error is what the panic has thrown.
-#[inline]
-pub(crate) fn catch_anyway<T>(f: impl FnOnce() -> T) -> Result<T, Thrown> {
-    #[cfg(threads)]
-    return std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
-    #[cfg(not(threads))]
-    return Ok(f());
-}
-
-#[cfg(threads)]
-pub(crate) type Thrown = std::boxed::Box<dyn core::any::Any + Send>;
-#[cfg(not(threads))]
-pub(crate) type Thrown = core::convert::Infallible;
-
-/// Goes on with a panic that was held up, unless it is one too many.
-#[cold]
-pub(crate) fn go_on_with(thrown: Thrown) {
-    #[cfg(threads)]
-    if !std::thread::panicking() {
-        std::panic::resume_unwind(thrown);
-    }
-    discard(thrown);
-}
+pub(crate) use thrown::{Thrown, catch, catch_anyway, go_on_with};
 
 /// Drops a value. A panic of its destructor has been reported by the panic hook and goes no further.
 #[inline]

@@ -10,6 +10,7 @@ use std::task::{Poll, ready};
 use super::late::Shared;
 use super::machine::{Buffer, Done, State, lost};
 use super::options::OpenOptions;
+use polliwog_core::exact::{read_exact, write_all};
 use polliwog_core::task::budget::poll_within;
 use polliwog_core::task::consume_budget;
 
@@ -331,14 +332,8 @@ impl File {
     ///
     /// None: what has been put into `buf` is not read again.
     pub async fn read_exact(&mut self, buf: &mut [u8]) -> io::Result<()> {
-        let mut filled = 0;
-        while filled < buf.len() {
-            match self.read(&mut buf[filled..]).await? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                n => filled += n,
-            }
-        }
-        Ok(())
+        let ended = || io::ErrorKind::UnexpectedEof.into();
+        read_exact(buf, ended, async |rest| self.read(rest).await).await
     }
 
     /// Reads from the position to the end of the file, all in one trip to the pool, and appends it to
@@ -436,14 +431,8 @@ impl File {
     ///
     /// None: some part may have been written.
     pub async fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
-        let mut rest = buf;
-        while !rest.is_empty() {
-            match self.write(rest).await? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                written => rest = &rest[written..],
-            }
-        }
-        Ok(())
+        let none = || io::ErrorKind::WriteZero.into();
+        write_all(buf, none, async |rest| self.write(rest).await).await
     }
 
     /// Waits for an operation that is under way, and says whether all that was written has arrived

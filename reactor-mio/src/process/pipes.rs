@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use crate::draw::poll_nothing;
 use crate::reactor::MioReactor;
+use polliwog_core::exact::{read_exact, write_all};
 use polliwog_core::task::budget::poll_within;
 use system::{Reader, Writer};
 
@@ -107,13 +108,8 @@ impl ChildStdin {
     ///
     /// None: some part may have been written.
     pub async fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
-        let mut rest = buf;
-        while !rest.is_empty() {
-            match self.write(rest).await? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                written => rest = &rest[written..],
-            }
-        }
+        let none = || io::ErrorKind::WriteZero.into();
+        write_all(buf, none, async |rest| self.write(rest).await).await?;
         self.flush().await
     }
 
@@ -270,14 +266,8 @@ macro_rules! readers {
             ///
             /// None: what has been put into `buf` is not read again.
             pub async fn read_exact(&mut self, buf: &mut [u8]) -> io::Result<()> {
-                let mut filled = 0;
-                while filled < buf.len() {
-                    match self.read(&mut buf[filled..]).await? {
-                        0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                        n => filled += n,
-                    }
-                }
-                Ok(())
+                let ended = || io::ErrorKind::UnexpectedEof.into();
+                read_exact(buf, ended, async |rest| self.read(rest).await).await
             }
 
             /// Reads until the end, and appends it to `buf`. Returns how many bytes these are.

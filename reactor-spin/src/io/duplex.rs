@@ -7,6 +7,7 @@ use core::cell::RefCell;
 use core::fmt;
 use core::task::{Context, Poll};
 
+use polliwog_core::exact;
 use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
 
 use super::channel::{self, Access, Channel};
@@ -159,12 +160,9 @@ impl DuplexStream {
     /// # Cancel safety
     ///
     /// None: if it is dropped, some of the data may have been written.
-    pub async fn write_all(&self, mut data: &[u8]) -> Result<(), Error> {
-        while !data.is_empty() {
-            let count = self.write(data).await?;
-            data = &data[count..];
-        }
-        Ok(())
+    pub async fn write_all(&self, data: &[u8]) -> Result<(), Error> {
+        let none = || Error::WriteZero;
+        exact::write_all(data, none, async |rest| self.write(rest).await).await
     }
 
     /// Moves into `buf` what is there.

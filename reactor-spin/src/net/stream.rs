@@ -5,6 +5,7 @@ use core::future::poll_fn;
 use core::net::SocketAddr;
 use core::task::{Context, Poll};
 
+use polliwog_core::exact;
 use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
 use polliwog_core::task::consume_budget;
 
@@ -158,14 +159,9 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// None: if it is dropped, the bytes that had arrived are lost.
-    pub async fn read_exact(&self, mut buf: &mut [u8]) -> Result<(), Error> {
-        while !buf.is_empty() {
-            match self.read(buf).await? {
-                0 => return Err(Error::UnexpectedEof),
-                count => buf = &mut buf[count..],
-            }
-        }
-        Ok(())
+    pub async fn read_exact(&self, buf: &mut [u8]) -> Result<(), Error> {
+        let ended = || Error::UnexpectedEof;
+        exact::read_exact(buf, ended, async |rest| self.read(rest).await).await
     }
 
     /// Waits for bytes and copies them into `buf`, where the next read finds them again.
@@ -238,12 +234,9 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// None: if it is dropped, some of the data may have been written.
-    pub async fn write_all(&self, mut data: &[u8]) -> Result<(), Error> {
-        while !data.is_empty() {
-            let count = self.write(data).await?;
-            data = &data[count..];
-        }
-        Ok(())
+    pub async fn write_all(&self, data: &[u8]) -> Result<(), Error> {
+        let none = || Error::WriteZero;
+        exact::write_all(data, none, async |rest| self.write(rest).await).await
     }
 
     /// Moves into `buf` what is there.

@@ -14,6 +14,7 @@ use super::{Inner, Stack, endpoint, time};
 use crate::Error;
 pub use crate::net::Shutdown;
 use crate::net::ToSocketAddrs;
+use polliwog_core::exact;
 use polliwog_core::task::budget::poll_within;
 
 /// A connection.
@@ -215,14 +216,9 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// If the wait is given up, what was read so far is lost.
-    pub async fn read_exact(&self, mut buf: &mut [u8]) -> Result<(), Error> {
-        while !buf.is_empty() {
-            match self.read(buf).await? {
-                0 => return Err(Error::UnexpectedEof),
-                count => buf = &mut buf[count..],
-            }
-        }
-        Ok(())
+    pub async fn read_exact(&self, buf: &mut [u8]) -> Result<(), Error> {
+        let ended = || Error::UnexpectedEof;
+        exact::read_exact(buf, ended, async |rest| self.read(rest).await).await
     }
 
     /// Waits for bytes and copies them, where the next read finds them again; zero at the end, or if
@@ -289,12 +285,9 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// If the wait is given up, part of it may have been written.
-    pub async fn write_all(&self, mut buf: &[u8]) -> Result<(), Error> {
-        while !buf.is_empty() {
-            let count = self.write(buf).await?;
-            buf = &buf[count..];
-        }
-        Ok(())
+    pub async fn write_all(&self, buf: &[u8]) -> Result<(), Error> {
+        let none = || Error::WriteZero;
+        exact::write_all(buf, none, async |rest| self.write(rest).await).await
     }
 
     /// Waits until the peer's stack has acknowledged everything that was written. That its program has
