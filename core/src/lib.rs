@@ -66,13 +66,13 @@ pub mod interrupt;
 pub mod io;
 #[cfg(all(feature = "defmt", not(loom)))]
 mod log;
+mod loom;
 mod macros;
 #[cfg(all(test, loom))]
 mod models;
 pub mod reactor;
 #[cfg(feature = "std")]
 mod send_wrapper;
-mod shim;
 pub mod sources;
 #[cfg(any(feature = "tokio", feature = "hyper"))]
 pub mod spare;

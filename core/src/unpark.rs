@@ -2,7 +2,7 @@
 
 use core::task::{RawWaker, RawWakerVTable, Waker};
 
-use crate::shim::{AtomicBool, Ordering};
+use crate::loom::{AtomicBool, Ordering};
 
 /// A sticky flag that a [`Waker`] sets: what a reactor without an operating system hands out
 /// as its [unparker](crate::Reactor::unparker).
@@ -28,7 +28,7 @@ pub struct Flag {
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, set, set, ignore);
 
 impl Flag {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         /// Makes a flag that is not set.
         ///
         /// ```

@@ -6,7 +6,7 @@ use core::fmt;
 use polliwog_core::{Deadline, Instant};
 
 use crate::clock::{Clock, VirtualClock};
-use crate::signal::Unpark;
+use crate::unpark::Unpark;
 
 /// What to do while no task is ready.
 ///

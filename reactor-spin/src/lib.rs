@@ -61,8 +61,8 @@ extern crate alloc;
 #[cfg(any(feature = "std", not(target_os = "none")))]
 extern crate std;
 
+mod block_on;
 mod clock;
-mod entry;
 mod error;
 #[cfg(feature = "std")]
 mod foreign;
@@ -74,19 +74,19 @@ mod log;
 pub mod net;
 mod reactor;
 mod runtime;
-mod signal;
 #[cfg(feature = "sim")]
 pub mod sim;
 #[cfg(feature = "smoltcp")]
 pub mod stack;
 mod tick;
+mod unpark;
 
+pub use block_on::block_on;
+#[cfg(any(feature = "std", not(target_os = "none")))]
+pub use block_on::{test, test_seeds};
 #[cfg(feature = "std")]
 pub use clock::WallClock;
 pub use clock::{Clock, VirtualClock};
-pub use entry::block_on;
-#[cfg(any(feature = "std", not(target_os = "none")))]
-pub use entry::{test, test_seeds};
 pub use error::{Error, Limit};
 #[cfg(feature = "std")]
 pub use idle::ParkThread;
@@ -95,4 +95,4 @@ pub use polliwog_core::unpark::Flag;
 pub use polliwog_core::{Deadline, Instant, RunError, TaskPool, spawn, time, try_spawn};
 pub use reactor::{SpinReactor, VirtualReactor};
 pub use runtime::{Builder, DEFAULT_MAX_TASKS, Runtime};
-pub use signal::Unpark;
+pub use unpark::Unpark;

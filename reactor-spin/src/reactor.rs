@@ -8,8 +8,8 @@ use polliwog_core::{Deadline, Instant, Reactor};
 
 use crate::clock::{Clock, VirtualClock};
 use crate::idle::{AutoAdvance, Idle};
-use crate::signal::{Signal, Unpark};
 use crate::tick::Tick;
+use crate::unpark::{Signal, Unpark};
 
 /// A reactor without input and output: it knows the [time](Clock), and what to do
 /// [when nothing is ready](Idle).

@@ -5,7 +5,7 @@ use core::mem::MaybeUninit;
 use core::pin::Pin;
 use core::ptr;
 
-use crate::shim::Cell;
+use crate::loom::Cell;
 use crate::time::instant::Instant;
 use crate::time::queue::TimerNode;
 

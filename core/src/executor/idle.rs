@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::ptr;
 
 use super::shared::Shared;
-use crate::shim::{AtomicPtr, Lock, Ordering, const_unless_loom};
+use crate::loom::{AtomicPtr, Lock, Ordering, const_unless_loom};
 
 /// Shareds on the heap whose executors have been dropped: a stack.
 ///

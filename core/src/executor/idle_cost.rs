@@ -6,7 +6,7 @@ use core::future::pending;
 use core::task::Waker;
 use core::time::Duration;
 
-use crate::shim::count;
+use crate::loom::count;
 use crate::{Deadline, Executor, Instant, Reactor, TaskPool, time, yield_now};
 
 /// Time that passes by one microsecond with each reading; a wait is over at once.

@@ -13,7 +13,7 @@ use super::deadlock_stages::Deadlocks;
 use super::inbox::Inbox;
 use super::levels_post::Post;
 use super::state::State;
-use crate::shim::{ACQUIRE, AtomicUsize, Cell, Lock, Ordering, const_unless_loom, set_bits};
+use crate::loom::{ACQUIRE, AtomicUsize, Cell, Lock, Ordering, const_unless_loom, set_bits};
 use crate::task::memory::bytes::BytePool;
 #[cfg(feature = "alloc")]
 use crate::task::memory::size_classes::SizeClasses;

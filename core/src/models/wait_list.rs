@@ -10,7 +10,7 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::Parker;
-use crate::shim::Cell;
+use crate::loom::Cell;
 use crate::sync::Shared;
 use crate::sync::wait_list::{ListRef, Wait, WaitList, WaitState};
 

@@ -6,7 +6,7 @@ use core::pin::pin;
 use super::Shared;
 use super::scope::Scope;
 use super::wait_list::{Wait, WaitList};
-use crate::shim::Cell;
+use crate::loom::Cell;
 use crate::task::budget::consume_budget;
 
 /// Lets a number of tasks wait for one another: when as many have come, all go on.
@@ -36,7 +36,7 @@ struct State {
 }
 
 impl<S: Scope> Barrier<S> {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         /// Makes a barrier for so many tasks; with zero or one, nobody waits.
         ///
         /// ```

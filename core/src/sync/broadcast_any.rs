@@ -16,7 +16,7 @@ use super::channel::SendError;
 use super::maybe::MaybeCell;
 use super::scope::Scope;
 use super::wait_list::{Access, Until, Wait, WaitList};
-use crate::shim::Cell;
+use crate::loom::Cell;
 
 /// The queue of those who wait for a message.
 const RECEIVERS: usize = 0;
@@ -123,7 +123,7 @@ pub(super) struct State<A> {
 }
 
 impl<A> State<A> {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         fn new(slots: A, ends: usize) -> Self {
             Self {
                 slots,
@@ -146,7 +146,7 @@ impl<A> State<A> {
 }
 
 impl<T, const N: usize, S: Scope> Broadcast<T, [Slot<T>; N], S> {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         /// Makes a channel that keeps the latest `N` messages.
         ///
         /// ```

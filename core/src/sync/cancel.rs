@@ -14,7 +14,7 @@ pub use tree::{CancellationToken, CancelledOwned, DropGuard, DropGuardRef};
 use super::Shared;
 use super::scope::Scope;
 use super::wait_list::{Wait, WaitList};
-use crate::shim::Cell;
+use crate::loom::Cell;
 use crate::task::budget::poll_within;
 
 /// Something that has been cancelled, or not yet: for a static, or for a structure.
@@ -59,7 +59,7 @@ struct State<S: Scope> {
 }
 
 impl<S: Scope> CancellationFlag<S> {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         /// Makes a flag that is not cancelled.
         ///
         /// ```

@@ -555,4 +555,4 @@ macro_rules! channel_names {
 }
 use channel_names;
 
-all_names!(crate::sync::Shared, crate::shim::Arc);
+all_names!(crate::sync::Shared, crate::loom::Arc);

@@ -48,7 +48,7 @@ unsafe impl<T: ?Sized + Send> Sync for Mutex<T, Shared> {}
 unsafe impl<T: ?Sized + Send> Send for Mutex<T, Shared> {}
 
 impl<T, S: Scope> Mutex<T, S> {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         /// Makes a mutex that nobody has locked, with a value in it.
         ///
         /// ```
@@ -448,13 +448,13 @@ impl<T> Mutex<T, Shared> {
     ///
     /// Inside of an executor, which could not go on.
     #[track_caller]
-    pub fn blocking_lock_owned(self: crate::shim::Arc<Self>) -> OwnedMutexGuard<T, Shared> {
+    pub fn blocking_lock_owned(self: crate::loom::Arc<Self>) -> OwnedMutexGuard<T, Shared> {
         super::blocking::block_on(self.lock_owned())
     }
 }
 
 #[cfg(feature = "alloc")]
-owned!(Shared, crate::shim::Arc<Self>);
+owned!(Shared, crate::loom::Arc<Self>);
 #[cfg(feature = "alloc")]
 owned!(super::Local, alloc::rc::Rc<Self>);
 

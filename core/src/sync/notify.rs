@@ -11,7 +11,7 @@ use super::scope::Scope;
 use super::wait_list::{Access, Wait, WaitList, WaitState};
 #[cfg(feature = "alloc")]
 use super::wait_list::{Held, held};
-use crate::shim::Cell;
+use crate::loom::Cell;
 use crate::task::budget::poll_within;
 use crate::task::wake_quietly;
 
@@ -65,7 +65,7 @@ fn or_keep(view: &Access<'_, State, (), 1>, waiter: Option<Waker>) -> Option<Wak
 }
 
 impl<S: Scope> Notify<S> {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         /// Makes a `Notify` without a permit.
         ///
         /// ```
@@ -348,6 +348,6 @@ macro_rules! owned {
 }
 
 #[cfg(feature = "alloc")]
-owned!(Shared, crate::shim::Arc<Self>);
+owned!(Shared, crate::loom::Arc<Self>);
 #[cfg(feature = "alloc")]
 owned!(super::Local, alloc::rc::Rc<Self>);

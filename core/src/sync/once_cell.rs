@@ -8,7 +8,7 @@ use super::Shared;
 use super::maybe::Maybe;
 use super::scope::Scope;
 use super::semaphore::{One, Permits};
-use crate::shim::{ACQUIRE, AtomicBool, Ordering};
+use crate::loom::{ACQUIRE, AtomicBool, Ordering};
 use crate::task::budget::consume_budget;
 
 /// A value that is made once, by a future, when it is first asked for.
@@ -44,7 +44,7 @@ unsafe impl<T: Send + Sync> Sync for OnceCell<T, Shared> {}
 unsafe impl<T: Send> Send for OnceCell<T, Shared> {}
 
 impl<T, S: Scope> OnceCell<T, S> {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         /// Makes a cell without a value.
         ///
         /// ```
@@ -389,7 +389,7 @@ pub struct LazyCell<T, F, S: Scope = Shared> {
 }
 
 impl<T, F, S: Scope> LazyCell<T, F, S> {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         /// Makes a value that the future of `init` is going to make.
         pub fn new(init: F) -> Self {
             Self {

@@ -11,7 +11,7 @@ use super::maybe::MaybeCell;
 use super::scope::Scope;
 use super::slot::{WakerSlot, poll_slot};
 use super::wait_list::WaitList;
-use crate::shim::Cell;
+use crate::loom::Cell;
 use crate::task::budget::poll_within;
 use crate::task::wake_quietly;
 
@@ -54,7 +54,7 @@ impl<T> State<T> {
 }
 
 impl<T, S: Scope> Oneshot<T, S> {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         /// Makes a channel without ends.
         ///
         /// ```

@@ -62,7 +62,7 @@ unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T, Shared> {}
 unsafe impl<T: ?Sized + Send> Send for RwLock<T, Shared> {}
 
 impl<T, S: Scope> RwLock<T, S> {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         /// Makes a lock that nobody has, with a value in it.
         ///
         /// ```

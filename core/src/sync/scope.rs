@@ -1,6 +1,6 @@
 //! The two scopes: one thread, or all of them.
 
-use crate::shim::RawLock;
+use crate::loom::RawLock;
 
 #[cfg_attr(not(feature = "alloc"), path = "scope/no_owners.rs")]
 mod owners;

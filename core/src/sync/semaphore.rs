@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use super::Shared;
 use super::scope::Scope;
 use super::wait_list::{Access, Wait, WaitList};
-use crate::shim::Cell;
+use crate::loom::Cell;
 use crate::task::wake_quietly;
 
 mod acquire;
@@ -105,7 +105,7 @@ fn grant<U: Usual>(view: &View<'_, U>) -> Option<core::task::Waker> {
 }
 
 impl<S: Scope, U: Usual> Permits<S, U> {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         pub(super) fn new(permits: usize) -> Self {
             Self(WaitList::with_value(State {
                 beyond: Cell::new(permits.wrapping_sub(U::PERMITS)),
@@ -242,7 +242,7 @@ impl<S: Scope> Semaphore<S> {
     /// The largest number of permits that a semaphore can have.
     pub const MAX_PERMITS: usize = MAX_PERMITS;
 
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         /// Makes a semaphore with so many permits.
         ///
         /// ```

@@ -39,7 +39,7 @@ pub struct SetOnce<T, S: Scope = Shared> {
 }
 
 impl<T, S: Scope> SetOnce<T, S> {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         /// Makes a place without a value.
         ///
         /// ```

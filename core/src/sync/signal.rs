@@ -40,7 +40,7 @@ use crate::task::wake_quietly;
 pub struct Signal<T, S: Scope = Shared>(WaitList<S, MaybeCell<T>>);
 
 impl<T, S: Scope> Signal<T, S> {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         /// Makes a signal without a value.
         ///
         /// ```

@@ -4,14 +4,14 @@ use core::task::{Context, Poll, Waker};
 
 use super::scope::Scope;
 use super::wait_list::{Access, WaitList};
-use crate::shim::Cell;
+use crate::loom::Cell;
 use crate::task::waker;
 
 /// The waker of the one who waits. Touched under the lock of the list that it lies beside.
 pub(crate) struct WakerSlot(Cell<Option<Waker>>);
 
 impl WakerSlot {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         pub(crate) fn new() -> Self {
             Self(Cell::new(None))
         }

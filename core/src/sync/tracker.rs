@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use super::Shared;
 use super::scope::Scope;
 use super::wait_list::{Wait, WaitList};
-use crate::shim::Cell;
+use crate::loom::Cell;
 use crate::task::budget::poll_within;
 
 /// Counts tasks, and waits until none is left: for a static, or for a structure.
@@ -43,7 +43,7 @@ struct State {
 }
 
 impl<S: Scope> Tracker<S> {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         /// Makes a tracker that counts nothing yet, and is open.
         ///
         /// ```

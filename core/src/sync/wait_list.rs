@@ -45,7 +45,7 @@ use core::ptr;
 use core::task::Waker;
 
 use super::scope::{Scope, Shared};
-use crate::shim::Cell;
+use crate::loom::Cell;
 use crate::task::wake_quietly;
 
 mod access;
@@ -89,7 +89,7 @@ fn mark<D>(mark: usize) -> *const Node<D> {
 }
 
 impl<D: Copy> Node<D> {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         fn new(data: MaybeUninit<D>) -> Self {
             Self {
                 next: Cell::new(ptr::null()),

@@ -15,7 +15,7 @@ use super::channel::{RecvError, SendError};
 use super::scope::{Local, Scope, Shared};
 use super::shelf::{OpenShelf, Shelf};
 use super::wait_list::{Access, Until, Wait, WaitList};
-use crate::shim::Cell;
+use crate::loom::Cell;
 
 /// The queue of those who wait for a change.
 const CHANGED: usize = 0;
@@ -60,7 +60,7 @@ struct State {
 }
 
 impl State {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         fn new(ends: usize) -> Self {
             Self {
                 version: Cell::new(0),
@@ -73,7 +73,7 @@ impl State {
 }
 
 impl<T> Watch<T, Local> {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         /// Makes a watched value.
         ///
         /// ```
@@ -93,7 +93,7 @@ impl<T> Watch<T, Local> {
 }
 
 impl<T> Watch<T, Shared> {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         /// Makes a watched value.
         ///
         /// ```

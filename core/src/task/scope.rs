@@ -17,7 +17,7 @@ use pin_project_lite::pin_project;
 use super::budget::poll_proceed;
 use super::waker::wake_last;
 use super::{JoinError, wake_quietly};
-use crate::shim::Lock;
+use crate::loom::Lock;
 use crate::sync::local::oneshot;
 
 /// Runs `body` and all that it spawns into its [`Scope`], and is ready with the output of `body` once all of

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::instant::Instant;
 use super::rate::{self, NANOS_PER_SECOND};
-use crate::shim::Lock;
+use crate::loom::Lock;
 
 /// Extends a counter of hardware that wraps around after 16, 24 or 32 bits, or any other number of
 /// them up to 32, to a count of 64 bits and to an [`Instant`].

@@ -10,7 +10,7 @@ use core::task::{Context, Poll};
 use polliwog_core::exact;
 use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
 
-use super::channel::{self, Access, Channel};
+use super::flow::{self, Access, Flow};
 use crate::Error;
 
 /// Makes two connected streams: what is written to one can be read from the other. Each direction
@@ -33,7 +33,7 @@ use crate::Error;
 pub fn duplex(capacity: usize) -> (DuplexStream, DuplexStream) {
     let [one, other] = [(); 2].map(|()| {
         Rc::new(RefCell::new(Line {
-            channel: Channel::new(),
+            flow: Flow::new(),
             bytes: vec![0; capacity.max(1)].into_boxed_slice(),
         }))
     });
@@ -49,26 +49,26 @@ pub fn duplex(capacity: usize) -> (DuplexStream, DuplexStream) {
 }
 
 struct Line {
-    channel: Channel,
+    flow: Flow,
     bytes: Box<[u8]>,
 }
 
 struct Half(Rc<RefCell<Line>>);
 
 impl Access for Half {
-    fn with<R>(&self, f: impl FnOnce(&mut Channel, &mut [u8]) -> R) -> R {
+    fn with<R>(&self, f: impl FnOnce(&mut Flow, &mut [u8]) -> R) -> R {
         let line = &mut *self.0.borrow_mut();
-        f(&mut line.channel, &mut line.bytes)
+        f(&mut line.flow, &mut line.bytes)
     }
 }
 
 impl Waited for Half {
     fn forget(&self, direction: Direction, id: WaiterId) {
-        channel::forget(self, direction, id);
+        flow::forget(self, direction, id);
     }
 
     fn waits(&self, direction: Direction, id: WaiterId) -> bool {
-        channel::waits(self, direction, id)
+        flow::waits(self, direction, id)
     }
 }
 
@@ -103,7 +103,7 @@ impl DuplexStream {
     /// A read that is dropped has taken no bytes.
     pub async fn read(&self, buf: &mut [u8]) -> Result<usize, Error> {
         Operation::read(&self.incoming, |end: &Half, cx, id| {
-            channel::poll_read(end, id, cx, buf)
+            flow::poll_read(end, id, cx, buf)
         })
         .await
     }
@@ -132,7 +132,7 @@ impl DuplexStream {
     /// A write that is dropped has written nothing.
     pub async fn write(&self, data: &[u8]) -> Result<usize, Error> {
         Operation::write(&self.outgoing, |end: &Half, cx, id| {
-            channel::poll_write(end, id, cx, data)
+            flow::poll_write(end, id, cx, data)
         })
         .await
     }
@@ -186,8 +186,8 @@ impl DuplexStream {
     ///
     /// [`Error::WouldBlock`] if nothing is.
     pub fn try_read(&self, buf: &mut [u8]) -> Result<usize, Error> {
-        channel::try_with(&self.incoming, |channel, store, woken| {
-            channel.read(store, buf, woken)
+        flow::try_with(&self.incoming, |flow, store, woken| {
+            flow.read(store, buf, woken)
         })
     }
 
@@ -211,19 +211,19 @@ impl DuplexStream {
     ///
     /// [`Error::WouldBlock`] if there is none, [`Error::BrokenPipe`] as for [`write`](Self::write).
     pub fn try_write(&self, data: &[u8]) -> Result<usize, Error> {
-        channel::try_with(&self.outgoing, |channel, store, woken| {
-            channel.write(store, data, woken)
+        flow::try_with(&self.outgoing, |flow, store, woken| {
+            flow.write(store, data, woken)
         })
     }
 
     /// [`read`](Self::read) as a poll function.
     pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
-        channel::poll_read(&self.incoming, WaiterId::ANONYMOUS, cx, buf)
+        flow::poll_read(&self.incoming, WaiterId::ANONYMOUS, cx, buf)
     }
 
     /// [`write`](Self::write) as a poll function.
     pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
-        channel::poll_write(&self.outgoing, WaiterId::ANONYMOUS, cx, data)
+        flow::poll_write(&self.outgoing, WaiterId::ANONYMOUS, cx, data)
     }
 
     /// Ends the outgoing direction: the other end sees the end of the stream after the last byte.
@@ -242,14 +242,14 @@ impl DuplexStream {
     /// # }
     /// ```
     pub fn close(&self) {
-        self.outgoing.with(|channel, _| channel.finish()).wake();
+        self.outgoing.with(|flow, _| flow.finish()).wake();
     }
 }
 
 impl Drop for DuplexStream {
     fn drop(&mut self) {
-        let (_, readers) = self.incoming.with(|channel, _| channel.abandon());
-        let writers = self.outgoing.with(|channel, _| channel.finish());
+        let (_, readers) = self.incoming.with(|flow, _| flow.abandon());
+        let writers = self.outgoing.with(|flow, _| flow.finish());
         readers.wake();
         writers.wake();
     }

@@ -12,9 +12,9 @@
 //! Any number of tasks can wait to read and to write; all that wait in a direction are woken. Without feature
 //! `alloc` the poll functions are for one task at a time: see [`Waiters`](polliwog_core::sources::Waiters).
 
-pub(crate) mod channel;
 #[cfg(feature = "alloc")]
 mod duplex;
+pub(crate) mod flow;
 #[cfg(feature = "std")]
 mod futures;
 mod pipe;

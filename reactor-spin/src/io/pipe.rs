@@ -7,7 +7,7 @@ use core::task::{Context, Poll};
 use polliwog_core::exact;
 use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
 
-use super::channel::{self, Access, Channel};
+use super::flow::{self, Access, Flow};
 use crate::Error;
 
 /// A pipe whose `N` bytes of buffer lie in the value itself.
@@ -37,7 +37,7 @@ pub struct Pipe<const N: usize> {
 }
 
 struct Inner<const N: usize> {
-    channel: Channel,
+    flow: Flow,
     bytes: [u8; N],
 }
 
@@ -56,7 +56,7 @@ impl<const N: usize> Pipe<N> {
         const { assert!(N > 0, "a pipe without a buffer can never pass a byte on") }
         Self {
             inner: RefCell::new(Inner {
-                channel: Channel::new(),
+                flow: Flow::new(),
                 bytes: [0; N],
             }),
         }
@@ -79,7 +79,7 @@ impl<const N: usize> Pipe<N> {
     /// # }
     /// ```
     pub fn split(&mut self) -> (PipeReader<'_, N>, PipeWriter<'_, N>) {
-        self.inner.get_mut().channel = Channel::new();
+        self.inner.get_mut().flow = Flow::new();
         let pipe = &*self;
         (PipeReader { pipe }, PipeWriter { pipe })
     }
@@ -95,26 +95,26 @@ impl<const N: usize> fmt::Debug for Pipe<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Pipe");
         if let Ok(inner) = self.inner.try_borrow() {
-            out.field("len", &inner.channel.len());
+            out.field("len", &inner.flow.len());
         }
         out.field("capacity", &N).finish()
     }
 }
 
 impl<const N: usize> Access for Pipe<N> {
-    fn with<R>(&self, f: impl FnOnce(&mut Channel, &mut [u8]) -> R) -> R {
+    fn with<R>(&self, f: impl FnOnce(&mut Flow, &mut [u8]) -> R) -> R {
         let inner = &mut *self.inner.borrow_mut();
-        f(&mut inner.channel, &mut inner.bytes)
+        f(&mut inner.flow, &mut inner.bytes)
     }
 }
 
 impl<const N: usize> Waited for Pipe<N> {
     fn forget(&self, direction: Direction, id: WaiterId) {
-        channel::forget(self, direction, id);
+        flow::forget(self, direction, id);
     }
 
     fn waits(&self, direction: Direction, id: WaiterId) -> bool {
-        channel::waits(self, direction, id)
+        flow::waits(self, direction, id)
     }
 }
 
@@ -154,7 +154,7 @@ impl<const N: usize> PipeReader<'_, N> {
     /// A read that is dropped has taken no bytes.
     pub async fn read(&self, buf: &mut [u8]) -> Result<usize, Error> {
         Operation::read(self.pipe, |end: &Pipe<N>, cx, id| {
-            channel::poll_read(end, id, cx, buf)
+            flow::poll_read(end, id, cx, buf)
         })
         .await
     }
@@ -179,14 +179,12 @@ impl<const N: usize> PipeReader<'_, N> {
     ///
     /// [`Error::WouldBlock`] if nothing is.
     pub fn try_read(&self, buf: &mut [u8]) -> Result<usize, Error> {
-        channel::try_with(self.pipe, |channel, store, woken| {
-            channel.read(store, buf, woken)
-        })
+        flow::try_with(self.pipe, |flow, store, woken| flow.read(store, buf, woken))
     }
 
     /// [`read`](Self::read) as a poll function.
     pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
-        channel::poll_read(self.pipe, WaiterId::ANONYMOUS, cx, buf)
+        flow::poll_read(self.pipe, WaiterId::ANONYMOUS, cx, buf)
     }
 
     /// Returns how many bytes can be read without waiting.
@@ -206,7 +204,7 @@ impl<const N: usize> PipeReader<'_, N> {
     /// # }
     /// ```
     pub fn len(&self) -> usize {
-        self.pipe.with(|channel, _| channel.len())
+        self.pipe.with(|flow, _| flow.len())
     }
 
     /// Returns whether a read that asks for bytes would wait, or find the end of the stream.
@@ -255,7 +253,7 @@ impl<const N: usize> PipeWriter<'_, N> {
     /// A write that is dropped has written nothing.
     pub async fn write(&self, data: &[u8]) -> Result<usize, Error> {
         Operation::write(self.pipe, |end: &Pipe<N>, cx, id| {
-            channel::poll_write(end, id, cx, data)
+            flow::poll_write(end, id, cx, data)
         })
         .await
     }
@@ -309,27 +307,27 @@ impl<const N: usize> PipeWriter<'_, N> {
     ///
     /// [`Error::WouldBlock`] if there is none, [`Error::BrokenPipe`] once the reader is gone.
     pub fn try_write(&self, data: &[u8]) -> Result<usize, Error> {
-        channel::try_with(self.pipe, |channel, store, woken| {
-            channel.write(store, data, woken)
+        flow::try_with(self.pipe, |flow, store, woken| {
+            flow.write(store, data, woken)
         })
     }
 
     /// [`write`](Self::write) as a poll function.
     pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
-        channel::poll_write(self.pipe, WaiterId::ANONYMOUS, cx, data)
+        flow::poll_write(self.pipe, WaiterId::ANONYMOUS, cx, data)
     }
 }
 
 impl<const N: usize> Drop for PipeReader<'_, N> {
     fn drop(&mut self) {
-        let (_, woken) = self.pipe.with(|channel, _| channel.abandon());
+        let (_, woken) = self.pipe.with(|flow, _| flow.abandon());
         woken.wake();
     }
 }
 
 impl<const N: usize> Drop for PipeWriter<'_, N> {
     fn drop(&mut self) {
-        self.pipe.with(|channel, _| channel.finish()).wake();
+        self.pipe.with(|flow, _| flow.finish()).wake();
     }
 }
 

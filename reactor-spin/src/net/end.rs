@@ -7,7 +7,7 @@ use polliwog_core::sources::{Direction, WaiterId};
 
 use super::memory::MemoryEnd;
 use crate::Error;
-use crate::io::channel::{self, Access};
+use crate::io::flow::{self, Access};
 #[cfg(feature = "sim")]
 use crate::sim::SimEnd;
 
@@ -76,7 +76,7 @@ impl End {
         buf: &mut [u8],
     ) -> Poll<Result<usize, Error>> {
         match self {
-            End::Memory(end) => channel::poll_read(&end.incoming(), id, cx, buf),
+            End::Memory(end) => flow::poll_read(&end.incoming(), id, cx, buf),
             #[cfg(feature = "sim")]
             End::Sim(end) => end.poll_read(id, cx, buf),
         }
@@ -89,7 +89,7 @@ impl End {
         buf: &mut [u8],
     ) -> Poll<Result<usize, Error>> {
         match self {
-            End::Memory(end) => channel::poll_peek(&end.incoming(), id, cx, buf),
+            End::Memory(end) => flow::poll_peek(&end.incoming(), id, cx, buf),
             #[cfg(feature = "sim")]
             End::Sim(end) => end.poll_peek(id, cx, buf),
         }
@@ -102,7 +102,7 @@ impl End {
         data: &[u8],
     ) -> Poll<Result<usize, Error>> {
         match self {
-            End::Memory(end) => channel::poll_write(&end.outgoing(), id, cx, data),
+            End::Memory(end) => flow::poll_write(&end.outgoing(), id, cx, data),
             #[cfg(feature = "sim")]
             End::Sim(end) => end.poll_write(id, cx, data),
         }
@@ -114,7 +114,7 @@ impl End {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         match self {
-            End::Memory(end) => channel::poll_readable(&end.incoming(), id, cx),
+            End::Memory(end) => flow::poll_readable(&end.incoming(), id, cx),
             #[cfg(feature = "sim")]
             End::Sim(end) => end.poll_readable(id, cx),
         }
@@ -126,7 +126,7 @@ impl End {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         match self {
-            End::Memory(end) => channel::poll_writable(&end.outgoing(), id, cx),
+            End::Memory(end) => flow::poll_writable(&end.outgoing(), id, cx),
             #[cfg(feature = "sim")]
             End::Sim(end) => end.poll_writable(id, cx),
         }
@@ -134,8 +134,8 @@ impl End {
 
     pub(crate) fn try_read(&self, buf: &mut [u8]) -> Result<usize, Error> {
         match self {
-            End::Memory(end) => channel::try_with(&end.incoming(), |channel, store, woken| {
-                channel.read(store, buf, woken)
+            End::Memory(end) => flow::try_with(&end.incoming(), |flow, store, woken| {
+                flow.read(store, buf, woken)
             }),
             #[cfg(feature = "sim")]
             End::Sim(end) => end.try_read(buf),
@@ -144,8 +144,8 @@ impl End {
 
     pub(crate) fn try_write(&self, data: &[u8]) -> Result<usize, Error> {
         match self {
-            End::Memory(end) => channel::try_with(&end.outgoing(), |channel, store, woken| {
-                channel.write(store, data, woken)
+            End::Memory(end) => flow::try_with(&end.outgoing(), |flow, store, woken| {
+                flow.write(store, data, woken)
             }),
             #[cfg(feature = "sim")]
             End::Sim(end) => end.try_write(data),
@@ -155,10 +155,7 @@ impl End {
     /// Reads find the end of the stream from now on.
     pub(crate) fn stop_reading(&self) {
         match self {
-            End::Memory(end) => end
-                .incoming()
-                .with(|channel, _| channel.stop_reading())
-                .wake(),
+            End::Memory(end) => end.incoming().with(|flow, _| flow.stop_reading()).wake(),
             #[cfg(feature = "sim")]
             End::Sim(end) => end.stop_reading(),
         }
@@ -167,7 +164,7 @@ impl End {
     /// The peer's reads find the end of the stream after the last byte.
     pub(crate) fn finish(&self) {
         match self {
-            End::Memory(end) => end.outgoing().with(|channel, _| channel.finish()).wake(),
+            End::Memory(end) => end.outgoing().with(|flow, _| flow.finish()).wake(),
             #[cfg(feature = "sim")]
             End::Sim(end) => end.finish(),
         }
@@ -175,9 +172,9 @@ impl End {
 
     pub(crate) fn forget(&self, direction: Direction, id: WaiterId) {
         match (self, direction) {
-            (End::Memory(end), Direction::Read) => channel::forget(&end.incoming(), direction, id),
+            (End::Memory(end), Direction::Read) => flow::forget(&end.incoming(), direction, id),
             (End::Memory(end), Direction::Write) => {
-                channel::forget(&end.outgoing(), direction, id);
+                flow::forget(&end.outgoing(), direction, id);
             }
             #[cfg(feature = "sim")]
             (End::Sim(end), _) => end.forget(direction, id),
@@ -186,8 +183,8 @@ impl End {
 
     pub(crate) fn waits(&self, direction: Direction, id: WaiterId) -> bool {
         match (self, direction) {
-            (End::Memory(end), Direction::Read) => channel::waits(&end.incoming(), direction, id),
-            (End::Memory(end), Direction::Write) => channel::waits(&end.outgoing(), direction, id),
+            (End::Memory(end), Direction::Read) => flow::waits(&end.incoming(), direction, id),
+            (End::Memory(end), Direction::Write) => flow::waits(&end.outgoing(), direction, id),
             #[cfg(feature = "sim")]
             (End::Sim(end), _) => end.waits(direction, id),
         }

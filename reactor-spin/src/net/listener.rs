@@ -14,7 +14,7 @@ use super::network::Network;
 use super::stream::TcpStream;
 use super::{ToSocketAddrs, table};
 use crate::Error;
-use crate::io::channel::{Step, leave};
+use crate::io::flow::{Step, leave};
 
 /// A listener in memory.
 ///

@@ -8,7 +8,7 @@ use polliwog_core::sources::{self, WaiterId};
 use super::network::Network;
 use super::table;
 use crate::Error;
-use crate::io::channel::{Access, Channel, Step, leave};
+use crate::io::flow::{Access, Flow, Step, leave};
 
 /// One handle of one end of a connection in memory.
 pub(crate) struct MemoryEnd {
@@ -71,7 +71,7 @@ impl MemoryEnd {
                     Err(error) => Step::Done(Err(error)),
                     Ok(false) => {
                         let (conn, _) = tables.conn(self.conn);
-                        leave(conn.channels[self.end].waiters(), waiter, cx, &mut spare)
+                        leave(conn.flows[self.end].waiters(), waiter, cx, &mut spare)
                     }
                 });
             if let Some(poll) = step.settle(cx, &mut spare) {
@@ -97,7 +97,7 @@ pub(crate) struct Direction<'a> {
 }
 
 impl Access for Direction<'_> {
-    fn with<R>(&self, f: impl FnOnce(&mut Channel, &mut [u8]) -> R) -> R {
+    fn with<R>(&self, f: impl FnOnce(&mut Flow, &mut [u8]) -> R) -> R {
         self.end.network.with(|tables| {
             let (conn, [client, server]) = tables.conn(self.end.conn);
             let bytes = if self.writer == table::CLIENT {
@@ -105,7 +105,7 @@ impl Access for Direction<'_> {
             } else {
                 server
             };
-            f(&mut conn.channels[self.writer], bytes)
+            f(&mut conn.flows[self.writer], bytes)
         })
     }
 }

@@ -20,7 +20,7 @@ use polliwog_core::sources::{Direction, Readiness, Waiters, Wakeups};
 
 use super::storage::{NO_ADDR, Tables, Wakers};
 use crate::error::{Error, Limit};
-use crate::io::channel::Channel;
+use crate::io::flow::Flow;
 
 /// The end of a connection that connected.
 pub(crate) const CLIENT: usize = 0;
@@ -51,7 +51,7 @@ pub(crate) struct Conn {
     /// How many handles each end has. A queued connection's server end counts as held.
     handles: [u8; 2],
     /// What each end writes.
-    pub(crate) channels: [Channel; 2],
+    pub(crate) flows: [Flow; 2],
     /// Where each end is.
     addr: [SocketAddr; 2],
 }
@@ -62,7 +62,7 @@ impl Conn {
             phase: Phase::Free,
             next: 0,
             handles: [0; 2],
-            channels: [Channel::new(), Channel::new()],
+            flows: [Flow::new(), Flow::new()],
             addr: [NO_ADDR; 2],
         }
     }
@@ -77,11 +77,11 @@ impl Conn {
 
     /// Closes `end` for good, as its owner's drop does.
     fn close(&mut self, end: usize) -> Wakers {
-        let (unread, peer_writer) = self.channels[1 - end].abandon();
+        let (unread, peer_writer) = self.flows[1 - end].abandon();
         if unread {
-            self.channels[end].reset();
+            self.flows[end].reset();
         }
-        Wakers([peer_writer, self.channels[end].finish()])
+        Wakers([peer_writer, self.flows[end].finish()])
     }
 }
 
@@ -195,7 +195,7 @@ pub(crate) fn refuse_next(tables: &mut dyn Tables, listener: usize) -> Option<Wa
     let (conn, _) = tables.conn(index);
     let was = conn.phase;
     // Whatever the client has sent, nobody will ever read it.
-    conn.channels[SERVER].reset();
+    conn.flows[SERVER].reset();
     let wakers = conn.close(SERVER);
     conn.phase = if matches!(was, Phase::Waiting(_)) {
         Phase::Refused
@@ -289,7 +289,7 @@ pub(crate) fn accept(tables: &mut dyn Tables, listener: usize) -> Option<(usize,
     if at != 0 {
         let (conn, _) = tables.conn(at as usize - 1);
         conn.phase = Phase::Queued(listener as u32);
-        let client = conn.channels[CLIENT].wake_writer();
+        let client = conn.flows[CLIENT].wake_writer();
         let row = &mut tables.listeners()[listener];
         row.queued += 1;
         woken = Wakers([client, row.acceptors.take_one(Direction::Read)]);

@@ -11,7 +11,7 @@ use super::slab::Key;
 use super::world::{HostId, State, World};
 use super::{tcp, udp};
 use crate::Error;
-use crate::io::channel::{Step, leave};
+use crate::io::flow::{Step, leave};
 
 /// The network of a simulation, as one of its hosts sees it.
 #[derive(Clone)]

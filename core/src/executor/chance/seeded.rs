@@ -2,7 +2,7 @@
 //! this file.
 
 use super::dice::{START, next};
-use crate::shim::Cell;
+use crate::loom::Cell;
 
 /// Dice of an executor. They are not those of the order in which tasks are polled, so that whoever
 /// throws them does not change it.
@@ -13,7 +13,7 @@ pub(crate) struct Chance {
 }
 
 impl Chance {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         pub(crate) fn new() -> Self {
             // The executor's beginning sets a seed; till then all is zero.
             Self { order: Cell::new(0), dice: Cell::new(0) }

@@ -13,8 +13,8 @@
 use core::time::Duration;
 
 use super::shared::Shared;
+use crate::loom::Lock;
 use crate::reactor::Reactor;
-use crate::shim::Lock;
 use crate::time::instant::Instant;
 
 struct Levels {

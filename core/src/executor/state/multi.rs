@@ -8,7 +8,7 @@ use core::ptr;
 use super::current;
 use super::shared::Shared;
 use super::units::UNLIMITED;
-use crate::shim::{Cell, const_unless_loom};
+use crate::loom::{Cell, const_unless_loom};
 use crate::task::state::{Block, ReadyQueue, SlotRef};
 use crate::time::instant::Instant;
 

@@ -4,7 +4,7 @@
 use core::ptr;
 
 use super::shared::Shared;
-use crate::shim::Cell;
+use crate::loom::Cell;
 use crate::task::state::{Block, SlotRef, words};
 use crate::time::instant::Instant;
 

@@ -40,7 +40,7 @@ use state::{
 use super::scope::Scope;
 use super::slot::WakerSlot;
 use super::wait_list::{Access, Until, Wait, WaitList, WaitState};
-use crate::shim::Cell;
+use crate::loom::Cell;
 use crate::task::budget::poll_proceed;
 
 /// The queue of those who wait for a place in the buffer.
@@ -85,7 +85,7 @@ type View<'a, B> = Access<'a, State<B>, (), QUEUES>;
 pub struct Channel<B: Buffer, S: Scope>(List<B, S>);
 
 impl<T, const N: usize, S: Scope> Channel<Fixed<T, N>, S> {
-    crate::shim::const_unless_loom! {
+    crate::loom::const_unless_loom! {
         /// Makes an empty channel for up to `N` messages.
         ///
         /// ```

@@ -3,7 +3,7 @@
 use core::task::Waker;
 
 use super::{Buffer, List, RECEIVERS, SENDERS, Scope, TrySendError, View};
-use crate::shim::Cell;
+use crate::loom::Cell;
 use crate::sync::slot::WakerSlot;
 use crate::task::wake_quietly;
 

@@ -109,7 +109,7 @@ macro_rules! owned {
     };
 }
 
-owned!(Shared, crate::shim::Arc<Self>);
+owned!(Shared, crate::loom::Arc<Self>);
 owned!(crate::sync::Local, alloc::rc::Rc<Self>);
 
 impl<T, S: Scope> OwnedRwLockWriteGuard<T, S> {

@@ -4,7 +4,7 @@ use alloc::rc::{Rc, Weak};
 use core::ops::Deref;
 
 use super::{Local, Shared};
-use crate::shim::{Arc, WeakArc};
+use crate::loom::{Arc, WeakArc};
 
 /// The owners of a scope.
 #[doc(hidden)]

@@ -8,7 +8,7 @@ use super::Semaphore;
 #[cfg(feature = "alloc")]
 use super::{AcquireError, TryAcquireError};
 #[cfg(feature = "alloc")]
-use crate::shim::Arc;
+use crate::loom::Arc;
 use crate::sync::Shared;
 use crate::sync::scope::Scope;
 

@@ -3,7 +3,7 @@
 use alloc::rc::Rc;
 use core::fmt;
 
-use crate::shim::Arc;
+use crate::loom::Arc;
 
 use super::{ListRef, Scope, Shared, WaitList};
 

@@ -3,7 +3,7 @@
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 
-use crate::shim::AtomicUsize;
+use crate::loom::AtomicUsize;
 use crate::task::state::claim_bit;
 
 /// Memory for one body. The alignment suits every type of the core language.

@@ -7,7 +7,7 @@ use core::mem::MaybeUninit;
 
 use super::bytes::{BytePool, BytesLabel, BytesLayout, Slab};
 use crate::executor::shared::Shared;
-use crate::shim::AtomicUsize;
+use crate::loom::AtomicUsize;
 use crate::task::body::{Body, Home};
 use crate::task::joiner::Joiner;
 use crate::task::state::{Block, BlockOf, release_bit};

@@ -4,7 +4,7 @@ use alloc::alloc::{alloc, dealloc};
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
-use crate::shim::Cell;
+use crate::loom::Cell;
 
 /// Alignment of every recycled chunk; a body that needs more is allocated by itself.
 const ALIGN: usize = 16;

@@ -10,7 +10,7 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
 use crate::executor::shared::Shared;
-use crate::shim::AtomicUsize;
+use crate::loom::AtomicUsize;
 use crate::task::body::{Body, Home};
 use crate::task::joiner::{Joiner, Place};
 use crate::task::state::release_bit;

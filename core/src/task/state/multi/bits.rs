@@ -1,6 +1,6 @@
 //! Words of bits, each of which says of a piece of memory that it is taken.
 
-use crate::shim::{AtomicUsize, Ordering};
+use crate::loom::{AtomicUsize, Ordering};
 
 /// Sets the lowest clear bit below `len`.
 pub(crate) fn claim_bit(used: &AtomicUsize, len: usize) -> Option<usize> {

@@ -4,7 +4,7 @@ use core::ptr;
 
 use super::free_set::FreeSet;
 use super::slot::{Slot, SlotRef};
-use crate::shim::{AtomicPtr, AtomicUsize, Cell, Ordering, const_unless_loom};
+use crate::loom::{AtomicPtr, AtomicUsize, Cell, Ordering, const_unless_loom};
 use crate::task::owner::Owner;
 
 /// Slots of a full block.

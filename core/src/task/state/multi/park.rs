@@ -8,7 +8,7 @@
 //!   one of the two sees what the other did.
 
 use super::ready::ReadyQueue;
-use crate::shim::Ordering;
+use crate::loom::Ordering;
 
 impl ReadyQueue {
     /// Whether the executor has announced that it parks; whoever is told so must unpark it.

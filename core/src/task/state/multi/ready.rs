@@ -31,7 +31,7 @@ use core::ptr;
 
 use super::block::Block;
 use super::slot::{Slot, SlotRef};
-use crate::shim::{AtomicBool, AtomicPtr, Cell, Ordering, const_unless_loom};
+use crate::loom::{AtomicBool, AtomicPtr, Cell, Ordering, const_unless_loom};
 
 /// What [`Slot::next`] of the last slot in the list is, instead of a slot's name.
 pub(super) const LAST: *const () = ptr::without_provenance(1);

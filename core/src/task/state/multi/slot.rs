@@ -22,7 +22,7 @@ use core::ptr::NonNull;
 
 use super::block::{Block, SLOTS};
 use super::op::{Ended, Op};
-use crate::shim::{AtomicUsize, Cell, Ordering, const_unless_loom};
+use crate::loom::{AtomicUsize, Cell, Ordering, const_unless_loom};
 
 /// The function of a future type: the slot, its body, and what to do.
 ///

@@ -1,7 +1,7 @@
 //! Words of bits, each of which says of a piece of memory that it is taken.
 
 use super::block::FIND_FIRST;
-use crate::shim::{AtomicUsize, Ordering};
+use crate::loom::{AtomicUsize, Ordering};
 
 /// Sets the lowest clear bit below `len`. A critical section is all it takes on one core.
 pub(crate) fn claim_bit(used: &AtomicUsize, len: usize) -> Option<usize> {

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, Ordering};
 
 use super::bits::{claim_bit, claim_bits, clear, release_bit};
 use super::slot::{NOTHING, SlotRef};
-use crate::shim::{AtomicUsize, Cell};
+use crate::loom::{AtomicUsize, Cell};
 use crate::task::owner::Owner;
 
 /// The task's function and memory.

@@ -1,7 +1,7 @@
 //! The free slots of a block, without `std`: an interrupt handler may claim at any time. Builds with `std` have
 //! `own_thread.rs` in place of this file.
 
-use crate::shim::{AtomicUsize, Ordering, const_unless_loom};
+use crate::loom::{AtomicUsize, Ordering, const_unless_loom};
 
 pub(crate) struct FreeSet {
     bits: AtomicUsize,

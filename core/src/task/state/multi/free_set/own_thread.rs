@@ -1,7 +1,7 @@
 //! The free slots of a block, with `std`: only the executor's thread claims and frees. Builds without have
 //! `any_level.rs` in place of this file.
 
-use crate::shim::{Cell, const_unless_loom};
+use crate::loom::{Cell, const_unless_loom};
 
 pub(crate) struct FreeSet {
     bits: Cell<usize>,

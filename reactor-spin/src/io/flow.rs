@@ -1,7 +1,7 @@
-//! [`Channel`]: one direction of a stream, from one writer to one reader, and how to wait on it.
+//! [`Flow`]: one direction of a stream, from one writer to one reader, and how to wait on it.
 //!
-//! Channels lie in a `RefCell`, behind a lock or in a critical section, whatever their owner
-//! needs; [`Access`] hides which. No waker is cloned, dropped or woken while the channel is
+//! Flows lie in a `RefCell`, behind a lock or in a critical section, whatever their owner
+//! needs; [`Access`] hides which. No waker is cloned, dropped or woken while the flow is
 //! borrowed: each of these may run foreign code, and that code may use the same stream.
 
 use core::task::{Context, Poll, Waker, ready};
@@ -14,7 +14,7 @@ use crate::Error;
 
 /// Bytes on their way from a writer to a reader, and who waits for them.
 #[derive(Debug)]
-pub(crate) struct Channel {
+pub(crate) struct Flow {
     ring: Ring,
     waiters: Waiters,
     /// The writer sends nothing more: end of stream once the ring is empty.
@@ -27,7 +27,7 @@ pub(crate) struct Channel {
     reset: bool,
 }
 
-impl Channel {
+impl Flow {
     pub(crate) const fn new() -> Self {
         Self {
             ring: Ring::new(),
@@ -136,7 +136,7 @@ impl Channel {
         self.reset = true;
     }
 
-    /// Whoever waits to write, to be woken for a reason that is not the channel's own.
+    /// Whoever waits to write, to be woken for a reason that is not the flow's own.
     pub(crate) fn wake_writer(&mut self) -> Wakeups {
         self.waiters.take(Readiness::WRITABLE)
     }
@@ -151,27 +151,27 @@ impl Channel {
     }
 }
 
-/// The way to a channel and its bytes.
+/// The way to a flow and its bytes.
 pub(crate) trait Access {
-    /// Runs `f` with the channel borrowed. `f` runs no foreign code.
-    fn with<R>(&self, f: impl FnOnce(&mut Channel, &mut [u8]) -> R) -> R;
+    /// Runs `f` with the flow borrowed. `f` runs no foreign code.
+    fn with<R>(&self, f: impl FnOnce(&mut Flow, &mut [u8]) -> R) -> R;
 }
 
 /// Tries `attempt`, within the task's budget, and, for as long as it says [`Error::WouldBlock`], leaves the
-/// task's waker in the channel, beside those of all others. `bytes` tells how many of them it has moved.
+/// task's waker in the flow, beside those of all others. `bytes` tells how many of them it has moved.
 pub(crate) fn poll_with<A: Access, T>(
     access: &A,
     (id, direction): (WaiterId, Direction),
     cx: &mut Context<'_>,
-    mut attempt: impl FnMut(&mut Channel, &mut [u8], &mut Wakeups) -> Result<T, Error>,
+    mut attempt: impl FnMut(&mut Flow, &mut [u8], &mut Wakeups) -> Result<T, Error>,
     bytes: impl FnOnce(&T) -> usize,
 ) -> Poll<Result<T, Error>> {
     let permit = ready!(poll_proceed(cx));
     let mut spare = None;
     loop {
         let mut woken = Wakeups::default();
-        let step = access.with(|channel, store| match attempt(channel, store, &mut woken) {
-            Err(Error::WouldBlock) => leave(channel.waiters(), (id, direction), cx, &mut spare),
+        let step = access.with(|flow, store| match attempt(flow, store, &mut woken) {
+            Err(Error::WouldBlock) => leave(flow.waiters(), (id, direction), cx, &mut spare),
             done => Step::Done(done),
         });
         woken.wake();
@@ -229,22 +229,22 @@ pub(crate) fn leave<T>(
 
 /// Takes out a waiter that has been given up.
 pub(crate) fn forget<A: Access>(access: &A, direction: Direction, id: WaiterId) {
-    let waker = access.with(|channel, _| channel.waiters().forget(direction, id));
+    let waker = access.with(|flow, _| flow.waiters().forget(direction, id));
     drop(waker);
 }
 
 /// Whether a waiter is among those that wait.
 pub(crate) fn waits<A: Access>(access: &A, direction: Direction, id: WaiterId) -> bool {
-    access.with(|channel, _| channel.waiters().waits(direction, id))
+    access.with(|flow, _| flow.waiters().waits(direction, id))
 }
 
 /// One attempt, without waiting.
 pub(crate) fn try_with<A: Access, T>(
     access: &A,
-    attempt: impl FnOnce(&mut Channel, &mut [u8], &mut Wakeups) -> Result<T, Error>,
+    attempt: impl FnOnce(&mut Flow, &mut [u8], &mut Wakeups) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let mut woken = Wakeups::default();
-    let result = access.with(|channel, store| attempt(channel, store, &mut woken));
+    let result = access.with(|flow, store| attempt(flow, store, &mut woken));
     woken.wake();
     result
 }
@@ -255,9 +255,8 @@ pub(crate) fn poll_read<A: Access>(
     cx: &mut Context<'_>,
     buf: &mut [u8],
 ) -> Poll<Result<usize, Error>> {
-    let read = |channel: &mut Channel, store: &mut [u8], woken: &mut Wakeups| {
-        channel.read(store, buf, woken)
-    };
+    let read =
+        |flow: &mut Flow, store: &mut [u8], woken: &mut Wakeups| flow.read(store, buf, woken);
     poll_with(access, (id, Direction::Read), cx, read, |n| *n)
 }
 
@@ -267,7 +266,7 @@ pub(crate) fn poll_peek<A: Access>(
     cx: &mut Context<'_>,
     buf: &mut [u8],
 ) -> Poll<Result<usize, Error>> {
-    let peek = |channel: &mut Channel, store: &mut [u8], _: &mut Wakeups| channel.peek(store, buf);
+    let peek = |flow: &mut Flow, store: &mut [u8], _: &mut Wakeups| flow.peek(store, buf);
     poll_with(access, (id, Direction::Read), cx, peek, |n| *n)
 }
 
@@ -277,9 +276,8 @@ pub(crate) fn poll_write<A: Access>(
     cx: &mut Context<'_>,
     data: &[u8],
 ) -> Poll<Result<usize, Error>> {
-    let write = |channel: &mut Channel, store: &mut [u8], woken: &mut Wakeups| {
-        channel.write(store, data, woken)
-    };
+    let write =
+        |flow: &mut Flow, store: &mut [u8], woken: &mut Wakeups| flow.write(store, data, woken);
     poll_with(access, (id, Direction::Write), cx, write, |n| *n)
 }
 
@@ -288,8 +286,7 @@ pub(crate) fn poll_readable<A: Access>(
     id: WaiterId,
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), Error>> {
-    let look =
-        |channel: &mut Channel, _: &mut [u8], _: &mut Wakeups| is_ready(channel.is_readable());
+    let look = |flow: &mut Flow, _: &mut [u8], _: &mut Wakeups| is_ready(flow.is_readable());
     poll_with(access, (id, Direction::Read), cx, look, |()| 0)
 }
 
@@ -298,9 +295,8 @@ pub(crate) fn poll_writable<A: Access>(
     id: WaiterId,
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), Error>> {
-    let look = |channel: &mut Channel, store: &mut [u8], _: &mut Wakeups| {
-        is_ready(channel.is_writable(store))
-    };
+    let look =
+        |flow: &mut Flow, store: &mut [u8], _: &mut Wakeups| is_ready(flow.is_writable(store));
     poll_with(access, (id, Direction::Write), cx, look, |()| 0)
 }
 

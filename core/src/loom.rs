@@ -1,24 +1,24 @@
 //! Atomics, cells and locks: the machine's own, emulated where it has no compare-and-swap, or loom's
 //! while a model is being checked.
 
-#[cfg_attr(loom, path = "shim/atomics/modelled.rs")]
-#[cfg_attr(all(test, not(loom)), path = "shim/atomics/counted.rs")]
+#[cfg_attr(loom, path = "loom/atomics/modelled.rs")]
+#[cfg_attr(all(test, not(loom)), path = "loom/atomics/counted.rs")]
 #[cfg_attr(
     all(not(test), not(loom), target_has_atomic = "ptr"),
-    path = "shim/atomics/native.rs"
+    path = "loom/atomics/native.rs"
 )]
 #[cfg_attr(
     all(not(test), not(loom), not(target_has_atomic = "ptr"), lean),
-    path = "shim/atomics/loads_and_stores.rs"
+    path = "loom/atomics/loads_and_stores.rs"
 )]
 #[cfg_attr(
     all(not(test), not(loom), not(target_has_atomic = "ptr"), not(lean)),
-    path = "shim/atomics/emulated.rs"
+    path = "loom/atomics/emulated.rs"
 )]
 mod atomics;
-#[cfg_attr(loom, path = "shim/lock/modelled.rs")]
-#[cfg_attr(all(not(loom), threads), path = "shim/lock/threads.rs")]
-#[cfg_attr(not(threads), path = "shim/lock/critical_section.rs")]
+#[cfg_attr(loom, path = "loom/lock/modelled.rs")]
+#[cfg_attr(all(not(loom), threads), path = "loom/lock/threads.rs")]
+#[cfg_attr(not(threads), path = "loom/lock/critical_section.rs")]
 mod lock;
 
 #[cfg(not(lean))]
