@@ -285,7 +285,8 @@ impl UdpSocket {
     /// Receives as many datagrams as there are and `batch` has room for, at least one, and returns how many. On Linux
     /// it is one system call, elsewhere one for each.
     ///
-    /// What is longer than a buffer of the batch is cut off, as in [`recv_from`](Self::recv_from).
+    /// What is longer than a buffer of the batch is cut off, as in [`recv_from`](Self::recv_from). Windows drops it
+    /// instead and says so by an error, which is returned if nothing has been received before.
     ///
     /// # Errors
     ///
@@ -460,8 +461,13 @@ mod tests {
             let from = there.local_addr().unwrap();
             let all: Vec<_> = batch.iter().collect();
             assert_eq!(all, [(&b""[..], from), (b"hop", from)]);
-            fill(&mut batch).unwrap();
-            assert_eq!(batch.iter().next().unwrap(), (&b"spla"[..], from));
+            // Windows does not hand out what it has cut off.
+            if cfg!(windows) {
+                fill(&mut batch).unwrap_err();
+            } else {
+                fill(&mut batch).unwrap();
+                assert_eq!(batch.iter().next().unwrap(), (&b"spla"[..], from));
+            }
             let error = fill(&mut batch).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
             assert!(batch.is_empty());
