@@ -256,7 +256,9 @@ fn many_datagrams_come_at_once() {
         assert!(soon.is_err());
         let error = one.try_recv_many(&mut batch).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
-        let lengths = [3, 0, 100, 250, 1];
+        // Windows hands out nothing of what has no room.
+        let long = if cfg!(windows) { 99 } else { 250 };
+        let lengths = [3, 0, 100, long, 1];
         for length in lengths {
             two.send_to(&vec![length as u8; length], at_one)
                 .await
@@ -289,6 +291,9 @@ fn many_datagrams_come_at_once() {
             all.extend(small.iter().map(|(bytes, _)| bytes[0]));
         }
         assert_eq!(all, [0, 1, 2, 3, 4]);
+        if cfg!(windows) {
+            return;
+        }
         // A batch without any room still takes one, and says that it was there.
         let mut none = RecvBatch::new(0, 0);
         two.send_to(b"x", at_one).await.unwrap();
