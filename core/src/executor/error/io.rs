@@ -45,7 +45,7 @@ impl<R> From<TryNewError<R>> for io::Error {
 }
 
 impl<E: fmt::Debug + 'static> From<RunError<E>> for io::Error {
-    /// The reactor's own error if it is an [`io::Error`](std::io::Error), else one that says the
+    /// The reactor's own error if it is an [`io::Error`], else one that says the
     /// same as this one.
     fn from(error: RunError<E>) -> Self {
         let text = std::string::ToString::to_string(&error);
