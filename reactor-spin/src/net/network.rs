@@ -296,7 +296,7 @@ impl fmt::Debug for Network {
     }
 }
 
-/// What [`Network::enter`] returns: dropping it makes the earlier network current again.
+/// What [`Network::set_current`] returns: dropping it makes the earlier network current again.
 #[cfg(any(feature = "std", not(target_os = "none")))]
 #[derive(Debug)]
 #[must_use = "the network is current only until this is dropped"]

@@ -84,7 +84,7 @@ impl Builder {
     }
 
     /// Sets whether to wait for other threads when nothing is left to do, instead of failing with
-    /// [`Stalled`]. See [`AutoAdvance::or_wait`].
+    /// [`Stalled`](crate::Stalled). See [`AutoAdvance::or_wait`].
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }

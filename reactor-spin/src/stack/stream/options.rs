@@ -83,7 +83,7 @@ impl TcpStream {
     }
 
     /// Sets how long the connection may be silent before the peer is asked whether it is still there:
-    /// see [`TcpSettings::keep_alive`](super::TcpSettings::keep_alive).
+    /// see [`TcpSettings::keep_alive`](crate::stack::TcpSettings::keep_alive).
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -105,7 +105,7 @@ impl TcpStream {
     }
 
     /// Sets how long the peer may leave something unanswered: see
-    /// [`TcpSettings::timeout`](super::TcpSettings::timeout).
+    /// [`TcpSettings::timeout`](crate::stack::TcpSettings::timeout).
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
@@ -134,7 +134,7 @@ impl TcpStream {
     }
 
     /// Sets how long the peer may take nothing of what is left when the stream is dropped, after which
-    /// the connection is reset; `None`: as the [settings](super::TcpSettings::linger) say. With zero,
+    /// the connection is reset; `None`: as the [settings](crate::stack::TcpSettings::linger) say. With zero,
     /// dropping the stream resets the connection at once.
     ///
     /// ```
