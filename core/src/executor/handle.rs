@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::shared::{SHUTDOWN, Shared, SharedRef};
+use super::shared::{SHUTDOWN, Shared};
 
 /// The executor as other threads and interrupt handlers see it.
 ///
@@ -125,9 +125,9 @@ impl Handle {
         self.is_alive() && self.shared.state.ready.is_parked()
     }
 
-    /// The executor, as its own thread would refer to it.
-    pub(super) fn executor(&self) -> SharedRef {
-        SharedRef::new(self.shared, self.epoch)
+    /// The executor's permanent part, and the number of the claim that the handle is of.
+    pub(super) fn parts(&self) -> (&'static Shared, usize) {
+        (self.shared, self.epoch)
     }
 }
 

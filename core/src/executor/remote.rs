@@ -213,8 +213,7 @@ impl Handle {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        let executor = self.executor();
-        let (shared, epoch) = (executor.shared(), executor.epoch());
+        let (shared, epoch) = self.parts();
         let mut value = Some(value);
         let outcome = Arc::new(Outcome::new());
         let home = *self;
@@ -249,8 +248,7 @@ impl Handle {
 impl Handle {
     /// Whether there is room in the inbox.
     pub(super) fn has_room(&self) -> Result<(), SpawnErrorKind> {
-        let executor = self.executor();
-        let (shared, epoch) = (executor.shared(), executor.epoch());
+        let (shared, epoch) = self.parts();
         shared
             .with_inbox(epoch, |inbox| match inbox.capacity {
                 capacity if inbox.jobs.len() >= capacity => {
@@ -263,8 +261,7 @@ impl Handle {
 
     /// Leaves a job in the inbox, whether there is room or not; drops it if the executor is gone.
     pub(super) fn submit_job(&self, job: impl FnOnce(SharedRef) + Send + 'static) {
-        let executor = self.executor();
-        let (shared, epoch) = (executor.shared(), executor.epoch());
+        let (shared, epoch) = self.parts();
         let mut job: Option<Job> = Some(Box::new(job));
         shared.with_inbox(epoch, |inbox| inbox.jobs.extend(job.take()));
         // Not under the lock: it is foreign code's destructor.
@@ -277,8 +274,7 @@ impl Handle {
     /// Drops a value on the executor's thread, in its next turn or with the executor; here if the executor
     /// is gone.
     pub(crate) fn send_home<T: Send + 'static>(&self, value: T) {
-        let executor = self.executor();
-        let (shared, epoch) = (executor.shared(), executor.epoch());
+        let (shared, epoch) = self.parts();
         let mut value: Option<Box<dyn Any + Send>> = Some(Box::new(value));
         shared.with_inbox(epoch, |inbox| inbox.returned.extend(value.take()));
         // Not under the lock: it is foreign code's destructor.
@@ -540,8 +536,7 @@ impl<T> Future for RemoteHandle<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // Wakers are cloned and dropped outside of the lock: they can be foreign code.
         let waker = cx.waker().clone();
-        let executor = self.home.executor();
-        let (home, epoch) = (executor.shared(), executor.epoch());
+        let (home, epoch) = self.home.parts();
         let never = !self.is_finished()
             && home.epoch() == epoch
             && deadlock::is_certain_from_anywhere(home, &waker);

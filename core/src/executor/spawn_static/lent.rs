@@ -20,8 +20,7 @@ impl<Fut: Send> DetachAt<Fut> for Handle {
         Fut: Future + 'static,
     {
         const { S::BODIES.assert_fits::<Fut, ()>() };
-        let executor = self.executor();
-        let (shared, epoch) = (executor.shared(), executor.epoch());
+        let (shared, epoch) = self.parts();
         let slot = match shared.lend_slot(epoch) {
             Ok(lent) => lent,
             Err(kind) => return Err(TrySpawnError::new(kind, args)),

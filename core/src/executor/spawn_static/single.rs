@@ -4,6 +4,7 @@
 use super::{DetachAt, Prepared, detach_here};
 use crate::executor::error::{SpawnErrorKind, TrySpawnError};
 use crate::executor::handle::Handle;
+use crate::executor::shared::SharedRef;
 use crate::executor::spawner::{Spawner, refused};
 use crate::task::body::Body;
 use crate::task::joiner::Place;
@@ -73,6 +74,8 @@ impl<Fut: Send> DetachAt<Fut> for Handle {
         F: TaskFn<Args, Future = Fut>,
         Fut: Future + 'static,
     {
-        detach_here::<S, F, Args>(&Spawner::new(self.executor()), true, function, args)
+        let (shared, epoch) = self.parts();
+        let spawner = Spawner::new(SharedRef::new(shared, epoch));
+        detach_here::<S, F, Args>(&spawner, true, function, args)
     }
 }
