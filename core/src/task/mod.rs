@@ -48,8 +48,6 @@ mod scope;
 pub(crate) mod state;
 pub(crate) mod task_fn;
 pub(crate) mod unwind;
-#[cfg_attr(lean, path = "waker/single.rs")]
-#[cfg_attr(not(lean), path = "waker/multi.rs")]
 pub(crate) mod waker;
 mod yield_now;
 

@@ -1,68 +1,29 @@
-//! Wakers: a pointer to a slot and one static vtable. Chips with a single core have `single.rs` in place of this
-//! file.
-//!
-//! There is nothing to count: slots are permanent (S1), so cloning and dropping do nothing and
-//! a waker that outlives its task is harmless.
+//! Wakes on servers, and on chips with several cores. Chips with a single core have `single.rs` in place of this file.
 
-use core::task::{RawWaker, RawWakerVTable, Waker};
+use core::task::Waker;
 
-use super::state::SlotRef;
+use super::{SlotRef, is_ours};
 use crate::executor::current;
 use crate::executor::shared::{Shared, of};
 use crate::trace;
 
-static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake_raw, wake_raw, ignore);
-
-/// The waker of the task in `slot`.
-///
-/// # Safety
-///
-/// `slot` has been claimed (S4).
-#[inline]
-pub(crate) unsafe fn waker(slot: SlotRef) -> Waker {
-    // SAFETY: the vtable's functions take a slot's pointer and are callable from any thread.
-    unsafe { Waker::new(slot.as_ptr(), &VTABLE) }
-}
-
-/// A copy of a waker, and whether making it has run foreign code.
-#[inline]
-pub(crate) fn copy(waker: &Waker) -> (Waker, bool) {
-    match copy_ours(waker) {
-        Some(copy) => (copy, false),
-        None => (waker.clone(), true),
-    }
-}
-
-/// A copy of one of our own wakers, which takes no foreign code.
-#[inline]
-pub(crate) fn copy_ours(waker: &Waker) -> Option<Waker> {
-    // SAFETY: what `clone` below would make.
-    core::ptr::eq(waker.vtable(), &VTABLE).then(|| unsafe { Waker::new(waker.data(), &VTABLE) })
-}
-
 /// The slot of one of our own wakers.
 #[inline]
 pub(crate) fn slot(waker: &Waker) -> Option<SlotRef> {
-    // SAFETY: every waker with our vtable was made by `waker` above.
-    core::ptr::eq(waker.vtable(), &VTABLE).then(|| unsafe { SlotRef::from_ptr(waker.data()) })
+    // SAFETY: every waker with our vtable was made by `waker`.
+    is_ours(waker).then(|| unsafe { SlotRef::from_ptr(waker.data()) })
 }
 
-unsafe fn clone(slot: *const ()) -> RawWaker {
-    RawWaker::new(slot, &VTABLE)
-}
-
-unsafe fn wake_raw(slot: *const ()) {
-    // SAFETY: every waker with our vtable was made by `waker` above from a claimed slot.
+pub(super) unsafe fn wake_raw(slot: *const ()) {
+    // SAFETY: every waker with our vtable was made by `waker` from a claimed slot.
     unsafe { wake(SlotRef::from_ptr(slot)) };
 }
-
-unsafe fn ignore(_: *const ()) {}
 
 /// Sets the slot's ready bit and sees to it that the executor looks.
 ///
 /// # Safety
 ///
-/// As for [`waker`].
+/// As for [`waker`](super::waker).
 #[inline]
 pub(crate) unsafe fn wake(slot: SlotRef) {
     trace::woken(slot);
@@ -100,7 +61,7 @@ pub(crate) fn wake_last(waker: &Waker) {
 ///
 /// # Safety
 ///
-/// As for [`waker`].
+/// As for [`waker`](super::waker).
 #[cfg_attr(threads, inline(never))]
 unsafe fn wake_remote(slot: SlotRef) {
     // SAFETY: S1; the block belongs to this executor; only what any thread may touch is touched.
@@ -116,7 +77,7 @@ unsafe fn wake_remote(slot: SlotRef) {
 ///
 /// # Safety
 ///
-/// As for [`waker`], and that.
+/// As for [`waker`](super::waker), and that.
 #[inline]
 pub(crate) unsafe fn wake_from(here: &Shared, slot: SlotRef) {
     // SAFETY: S1.

@@ -1,50 +1,20 @@
-//! Wakers of a chip with a single core: a pointer to a slot's ready byte and one static vtable; a wake is a store to
+//! Wakes on a chip with a single core: a waker's data is the address of its slot's ready byte, and a wake is a store to
 //! that byte. All other builds have `multi.rs` in place of this file.
-//!
-//! There is nothing to count: slots are permanent (S1), so cloning and dropping do nothing and
-//! a waker that outlives its task is harmless.
 
-use core::task::{RawWaker, RawWakerVTable, Waker};
+use core::task::Waker;
 
+use super::SlotRef;
 #[cfg(feature = "embassy-time")]
-use super::state::Block;
-use super::state::SlotRef;
+use super::is_ours;
 #[cfg(feature = "interrupt-executors")]
 use crate::executor::shared::Shared;
-
-static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake_raw, wake_raw, ignore);
-
-/// The waker of the task in `slot`.
-///
-/// # Safety
-///
-/// `slot` has been claimed (S4).
-#[inline]
-pub(crate) unsafe fn waker(slot: SlotRef) -> Waker {
-    // SAFETY: the vtable's functions take a slot's pointer and are callable from any level.
-    unsafe { Waker::new(slot.as_ptr(), &VTABLE) }
-}
-
-/// A copy of a waker, and whether making it has run foreign code.
-#[inline]
-pub(crate) fn copy(waker: &Waker) -> (Waker, bool) {
-    match copy_ours(waker) {
-        Some(copy) => (copy, false),
-        None => (waker.clone(), true),
-    }
-}
-
-/// A copy of one of our own wakers, which takes no foreign code.
-#[inline]
-pub(crate) fn copy_ours(waker: &Waker) -> Option<Waker> {
-    // SAFETY: what `clone` below would make.
-    core::ptr::eq(waker.vtable(), &VTABLE).then(|| unsafe { Waker::new(waker.data(), &VTABLE) })
-}
+#[cfg(feature = "embassy-time")]
+use crate::task::state::Block;
 
 /// The index of one of our own wakers' slot, if it belongs to `block`.
 #[cfg(feature = "embassy-time")]
 pub(crate) fn index_in(block: *const Block, waker: &Waker) -> Option<usize> {
-    if !core::ptr::eq(waker.vtable(), &VTABLE) {
+    if !is_ours(waker) {
         return None;
     }
     // SAFETY: S1; a block has a first slot.
@@ -57,26 +27,20 @@ pub(crate) fn index_in(block: *const Block, waker: &Waker) -> Option<usize> {
     (index < len).then_some(index)
 }
 
-unsafe fn clone(slot: *const ()) -> RawWaker {
-    RawWaker::new(slot, &VTABLE)
-}
-
 #[inline(always)]
-unsafe fn wake_raw(data: *const ()) {
-    // SAFETY: every waker with our vtable was made by `waker` above from a claimed slot.
+pub(super) unsafe fn wake_raw(data: *const ()) {
+    // SAFETY: every waker with our vtable was made by `waker` from a claimed slot.
     unsafe {
         let bell = SlotRef::mark_ptr(data);
         ring(data, bell);
     }
 }
 
-unsafe fn ignore(_: *const ()) {}
-
 /// Sets the slot's ready byte and sees to it that the executor looks.
 ///
 /// # Safety
 ///
-/// As for [`waker`].
+/// As for [`waker`](super::waker).
 #[inline(always)]
 pub(crate) unsafe fn wake(slot: SlotRef) {
     let bell = slot.mark();
