@@ -52,6 +52,7 @@ mod dispatch;
 mod draw;
 mod event;
 pub mod fs;
+mod hooks;
 #[cfg(feature = "hyper-util")]
 pub mod hyper;
 pub mod io;

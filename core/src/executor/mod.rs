@@ -33,6 +33,9 @@ mod levels;
 #[cfg_attr(not(levels), path = "levels/no_post.rs")]
 mod levels_post;
 mod listing;
+#[cfg(feature = "std")]
+#[doc(hidden)]
+pub mod outcome;
 mod pace;
 mod random;
 #[cfg(feature = "std")]
@@ -76,9 +79,11 @@ pub use handle::Handle;
 #[cfg(levels)]
 pub use interrupt::{InterruptExecutor, Pend};
 pub use listing::{Stats, TaskInfo, TaskState, Tasks};
+#[cfg(feature = "std")]
+pub use outcome::{RemoteAbortHandle, RemoteHandle};
 pub use random::{random, random_below};
 #[cfg(feature = "std")]
-pub use remote::{RemoteAbortHandle, RemoteFuture, RemoteHandle};
+pub use remote::RemoteFuture;
 pub use spawn_static::StaticSpawner;
 #[doc(hidden)]
 pub use spawn_static::{spawn_site, spawn_site_detached, try_spawn_site, try_spawn_site_detached};

@@ -37,9 +37,8 @@
 //! # Connections
 //!
 //! [`listen`](ClusterHandle::listen) gives each worker a listener of its own. A connection that is to go on
-//! elsewhere goes by [`TcpStream::into_std`](crate::net::TcpStream::into_std), a closure for
-//! [`spawn_on_with`](ClusterHandle::spawn_on_with), and
-//! [`TcpStream::from_std`](crate::net::TcpStream::from_std) there. Nothing is lost, for a stream has no
+//! elsewhere, or any other socket, goes there by [`hand_over`](ClusterHandle::hand_over) or
+//! [`hand_over_to`](ClusterHandle::hand_over_to). Nothing is lost, for a stream has no
 //! buffer of its own; what was read already has to go along.
 //!
 //! # The end
@@ -53,10 +52,13 @@
 
 mod builder;
 mod cpus;
+mod hand_over;
 mod listeners;
 mod per_worker;
 mod report;
+mod serve;
 mod shared;
+mod spawn;
 mod task;
 mod worker;
 
@@ -71,11 +73,13 @@ use polliwog_core::{RemoteFuture, SpawnError};
 pub use builder::Builder;
 pub use listeners::Listeners;
 pub use per_worker::{NotOnWorker, PerWorker};
+#[doc(inline)]
+pub use polliwog_core::RemoteHandle;
 pub use report::{BlockOnError, Outcome, PanicPolicy, WorkerReport};
-pub use task::RemoteHandle;
+pub use serve::Accepting;
 pub use worker::Worker;
 
-use shared::{Kind, Shared};
+use shared::Shared;
 
 /// Workers, each a thread with a [`Runtime`](crate::Runtime) of its own: see [the module](self).
 ///
@@ -313,169 +317,6 @@ impl ClusterHandle {
     {
         let root = Arc::new(move |worker| Box::pin(root(worker)) as _);
         Ok(self.shared.add_root(root)?)
-    }
-
-    /// Spawns a future on any worker.
-    ///
-    /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
-    /// use polliwog::Cluster;
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let cluster = Cluster::builder().workers(2).build()?;
-    /// let task = cluster.handle().spawn(async { 7 })?;
-    /// assert_eq!(task.wait()?, 7);
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Closed`](polliwog_core::SpawnErrorKind::Closed) once the cluster is shut down,
-    /// [`InboxFull`](polliwog_core::SpawnErrorKind::InboxFull) if all queues are full. The future is dropped
-    /// then.
-    pub fn spawn<F>(&self, future: F) -> Result<RemoteHandle<F::Output>, SpawnError>
-    where
-        F: RemoteFuture + 'static, // Not `Send`? Then `cluster.spawn_with(|| future)`.
-        F::Output: Send + 'static,
-    {
-        self.spawn_with(move || future)
-    }
-
-    /// Makes a future on any worker and runs it there. The closure has to be `Send`, the future need not
-    /// be.
-    ///
-    /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
-    /// use polliwog::Cluster;
-    /// use std::rc::Rc;
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let cluster = Cluster::builder().workers(1).build()?;
-    /// let task = cluster.handle().spawn_with(|| {
-    ///     let local = Rc::new(7); // never leaves its worker
-    ///     async move { *local }
-    /// })?;
-    /// assert_eq!(task.wait()?, 7);
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`spawn`](Self::spawn).
-    pub fn spawn_with<M, F>(&self, make: M) -> Result<RemoteHandle<F::Output>, SpawnError>
-    where
-        M: FnOnce() -> F + Send + 'static,
-        F: Future + 'static,
-        F::Output: Send + 'static,
-    {
-        let (task, handle) = task::task(make);
-        self.shared.push_anywhere(self.shared.choose(), &task)?;
-        Ok(handle)
-    }
-
-    /// Spawns a future on one worker.
-    ///
-    /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
-    /// use polliwog::{Cluster, cluster::Worker};
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let cluster = Cluster::builder().workers(2).build()?;
-    /// let task = cluster.handle().spawn_on(1, async { Worker::current().map(|w| w.index()) })?;
-    /// assert_eq!(task.wait()?, Some(1));
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Closed`](polliwog_core::SpawnErrorKind::Closed) once the cluster is shut down,
-    /// [`InboxFull`](polliwog_core::SpawnErrorKind::InboxFull) if the worker's queue is full. The future is
-    /// dropped then.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such worker.
-    pub fn spawn_on<F>(
-        &self,
-        worker: usize,
-        future: F,
-    ) -> Result<RemoteHandle<F::Output>, SpawnError>
-    where
-        F: RemoteFuture + 'static, // Not `Send`? Then `cluster.spawn_on_with(worker, || future)`.
-        F::Output: Send + 'static,
-    {
-        self.spawn_on_with(worker, move || future)
-    }
-
-    /// Makes a future on one worker and runs it there. The closure has to be `Send`, the future need not
-    /// be.
-    ///
-    /// # Errors
-    ///
-    /// As [`spawn_on`](Self::spawn_on).
-    ///
-    /// # Panics
-    ///
-    /// If there is no such worker.
-    pub fn spawn_on_with<M, F>(
-        &self,
-        worker: usize,
-        make: M,
-    ) -> Result<RemoteHandle<F::Output>, SpawnError>
-    where
-        M: FnOnce() -> F + Send + 'static,
-        F: Future + 'static,
-        F::Output: Send + 'static,
-    {
-        let workers = self.workers();
-        assert!(worker < workers, "worker {worker} of {workers}");
-        let (task, handle) = task::task(make);
-        self.shared.push(worker, Kind::Keyed, &task)?;
-        Ok(handle)
-    }
-
-    /// Spawns a future on [the worker of a key](Self::worker_of), of which `key` is a hash.
-    ///
-    /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
-    /// use polliwog::Cluster;
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let cluster = Cluster::builder().workers(2).build()?;
-    /// let user = 17;
-    /// // What is one user's runs on one worker.
-    /// cluster.handle().spawn_keyed(user, async {})?.wait()?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`spawn_on`](Self::spawn_on).
-    pub fn spawn_keyed<F>(&self, key: u64, future: F) -> Result<RemoteHandle<F::Output>, SpawnError>
-    where
-        F: RemoteFuture + 'static, // Not `Send`? Then `cluster.spawn_keyed_with(key, || future)`.
-        F::Output: Send + 'static,
-    {
-        self.spawn_on(self.worker_of(key), future)
-    }
-
-    /// Makes a future on [the worker of a key](Self::worker_of), of which `key` is a hash, and runs it
-    /// there. The closure has to be `Send`, the future need not be.
-    ///
-    /// # Errors
-    ///
-    /// As [`spawn_on`](Self::spawn_on).
-    pub fn spawn_keyed_with<M, F>(
-        &self,
-        key: u64,
-        make: M,
-    ) -> Result<RemoteHandle<F::Output>, SpawnError>
-    where
-        M: FnOnce() -> F + Send + 'static,
-        F: Future + 'static,
-        F::Output: Send + 'static,
-    {
-        self.spawn_on_with(self.worker_of(key), make)
     }
 
     /// Returns the worker of a key: the same for the same key as long as the cluster lives. Keys need not be

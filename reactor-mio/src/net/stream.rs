@@ -16,6 +16,7 @@ use socket2::{SockRef, TcpKeepalive};
 use super::addr::ToSocketAddrs;
 use super::byte_stream::{self, byte_stream};
 use super::connection::{self, connection};
+use super::moving::movable;
 use super::options::tcp_options;
 use super::quiet;
 use super::race::race;
@@ -217,6 +218,12 @@ descriptors! {
 
 raw_sockets! {
     TcpStream: socket => socket.io;
+}
+
+movable! {
+    TcpStream: mio::net::TcpStream, ();
+    stream => stream.io, ();
+    (io, ()) => TcpStream { io }
 }
 
 std_conversions! {
