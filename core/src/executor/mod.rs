@@ -34,8 +34,7 @@ mod levels;
 mod levels_post;
 mod listing;
 #[cfg(feature = "std")]
-#[doc(hidden)]
-pub mod outcome;
+mod outcome;
 mod pace;
 mod random;
 #[cfg(feature = "std")]
@@ -88,6 +87,13 @@ pub use spawn_static::StaticSpawner;
 #[doc(hidden)]
 pub use spawn_static::{spawn_site, spawn_site_detached, try_spawn_site, try_spawn_site_detached};
 pub use spawner::{Spawner, spawn, try_spawn};
+
+/// For crates that bring tasks to executors in ways of their own.
+#[cfg(feature = "std")]
+#[doc(hidden)]
+pub mod remote_task {
+    pub use super::outcome::{Ending, Outcome, RemoteTask, discard, run};
+}
 
 /// Runs tasks on one thread (or interrupt priority), waiting in a reactor when none is ready.
 ///

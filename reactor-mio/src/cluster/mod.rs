@@ -62,13 +62,14 @@ mod spawn;
 mod task;
 mod worker;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use polliwog_core::{RemoteFuture, SpawnError};
+use polliwog_core::{RemoteFuture, SpawnError, SpawnErrorKind};
 
 pub use builder::Builder;
 pub use listeners::Listeners;
@@ -261,6 +262,53 @@ impl ClusterHandle {
         Self { shared }
     }
 
+    /// Returns the cluster of the worker on whose thread this is called, or the one that was
+    /// [entered](Self::enter) there last.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
+    /// use polliwog::cluster::ClusterHandle;
+    ///
+    /// async fn count_workers() -> usize {
+    ///     ClusterHandle::current().map_or(1, |cluster| cluster.workers())
+    /// }
+    /// assert_eq!(polliwog::block_on(count_workers()), 1); // this thread is no worker
+    /// ```
+    pub fn current() -> Option<ClusterHandle> {
+        let entered = ENTERED.try_with(|entered| entered.borrow().clone());
+        let worker = || Worker::current().map(|worker| worker.cluster().clone());
+        entered.ok().flatten().or_else(worker)
+    }
+
+    /// Calls `f` with this as the thread's [current](Self::current) cluster, though the thread is no worker.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
+    /// use polliwog::{Cluster, cluster};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let four = Cluster::builder().workers(4).build()?;
+    /// four.enter(|| {
+    ///     polliwog::block_on(async {
+    ///         assert_eq!(cluster::spawn(async { 7 })?.await?, 7);
+    ///         Ok(())
+    ///     })
+    /// })
+    /// # }
+    /// ```
+    pub fn enter<T>(&self, f: impl FnOnce() -> T) -> T {
+        /// Whose turn it is again afterwards, also when a panic passes by.
+        struct Before(Option<ClusterHandle>);
+        impl Drop for Before {
+            fn drop(&mut self) {
+                let mine = ENTERED.replace(self.0.take());
+                drop(mine);
+            }
+        }
+        let _before = Before(ENTERED.replace(Some(self.clone())));
+        f()
+    }
+
     /// Returns how many workers there are.
     ///
     /// ```
@@ -412,6 +460,61 @@ impl ClusterHandle {
             is_ours.then_some(current.index)
         });
         own.flatten()
+    }
+}
+
+thread_local! {
+    static ENTERED: RefCell<Option<ClusterHandle>> = const { RefCell::new(None) };
+}
+
+/// Spawns a future on any worker of the [current](ClusterHandle::current) cluster:
+/// [`ClusterHandle::spawn`] for those who have no handle of it.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
+/// use polliwog::{Cluster, cluster};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let four = Cluster::builder().workers(4).build()?;
+/// let sum = four.spawn(async {
+///     let parts: Vec<_> = (0..4).map(|n| cluster::spawn(async move { n })).collect();
+///     let mut sum = 0;
+///     for part in parts {
+///         sum += part?.await?;
+///     }
+///     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(sum)
+/// })?;
+/// assert_eq!(sum.wait()?.map_err(|error| error.to_string())?, 6);
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// [`NoExecutor`](polliwog_core::SpawnErrorKind::NoExecutor) where there is no such cluster; else as
+/// [`ClusterHandle::spawn`].
+pub fn spawn<F>(future: F) -> Result<RemoteHandle<F::Output>, SpawnError>
+where
+    F: RemoteFuture + 'static,
+    F::Output: Send + 'static,
+{
+    match ClusterHandle::current() {
+        Some(cluster) => cluster.spawn(future),
+        None => Err(SpawnErrorKind::NoExecutor.into()),
+    }
+}
+
+/// [`block_on`](crate::block_on) beside a cluster of so many workers, which is the current one there and ends with
+/// the future: what `#[polliwog::main(workers = 4)]` runs.
+///
+/// # Panics
+///
+/// As [`block_on`](crate::block_on); also when the operating system gives out no thread.
+#[doc(hidden)]
+#[track_caller]
+pub fn block_on_beside<F: Future>(workers: usize, future: F) -> F::Output {
+    match Cluster::builder().workers(workers).build() {
+        Ok(cluster) => cluster.enter(|| crate::block_on(future)),
+        Err(error) => panic!("no cluster: {error}"),
     }
 }
 

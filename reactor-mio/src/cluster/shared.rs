@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use polliwog_core::executor::outcome;
+use polliwog_core::executor::remote_task;
 use polliwog_core::{Handle, SpawnErrorKind};
 
 use super::report::{Outcome, WorkerReport};
@@ -373,7 +373,7 @@ impl Shared {
         self.seats.iter().for_each(Seat::ring);
         // The program's, so outside of the locks and when all else is done. A panic of theirs is nobody's: this may
         // be any thread that shuts down, and the one of a worker that has yet to say how it has ended.
-        outcome::discard(roots);
+        remote_task::discard(roots);
     }
 
     pub(super) fn report(&self, worker: usize, outcome: Outcome, restarts: usize) {

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use polliwog_core::executor::outcome::{self, Ending, Outcome, RemoteTask};
+use polliwog_core::executor::remote_task::{self, Ending, Outcome, RemoteTask};
 use polliwog_core::{Handle, JoinError, RemoteHandle, SpawnErrorKind, TrySpawnError};
 
 use super::shared::{Kind, Load};
@@ -113,7 +113,7 @@ impl<M: Make> Task<M> {
         let is_unstarted = make.is_some();
         if is_unstarted {
             // A destructor's panic is nobody's here: neither the aborting thread's nor the queue's.
-            outcome::discard(make);
+            remote_task::discard(make);
             self.outcome.complete(Err(JoinError::Aborted));
         }
         is_unstarted
@@ -143,7 +143,7 @@ impl<M: Make> Work for Task<M> {
             let (started, load) = (started, load);
             let make = started.0.lock().take();
             if let Some(make) = make {
-                let outcome = outcome::run(|| make.make()).await;
+                let outcome = remote_task::run(|| make.make()).await;
                 drop(load);
                 started.0.outcome.complete(outcome);
             }

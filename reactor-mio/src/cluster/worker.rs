@@ -13,7 +13,7 @@ use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::time::Duration;
 
-use polliwog_core::executor::outcome;
+use polliwog_core::executor::remote_task;
 use polliwog_core::task::Panic;
 use polliwog_core::time::sleep;
 use polliwog_core::{Handle, JoinError, SpawnError, yield_now};
@@ -140,7 +140,7 @@ fn lives(
             PanicPolicy::Restart { limit } if restarts.get() < limit && !shared.is_closed() => {
                 restarts.set(restarts.get() + 1);
                 record!(warn, "worker {index} panicked and starts again: {panic:?}");
-                outcome::discard(panic);
+                remote_task::discard(panic);
             }
             _ => return Some(Outcome::Panicked(panic)),
         }
@@ -183,7 +183,7 @@ impl<'a> Life<'a> {
             let stopped = catch(|| settings.stopped(runtime, index)).err();
             match (lived.unwrap_or_else(Some), stopped) {
                 (Some(first), later) => {
-                    outcome::discard(later);
+                    remote_task::discard(later);
                     Some(first)
                 }
                 (None, stopped) => stopped,
@@ -207,7 +207,7 @@ impl<'a> Life<'a> {
         .into_iter()
         .flatten();
         let first = panics.next();
-        panics.for_each(outcome::discard);
+        panics.for_each(remote_task::discard);
         first
     }
 
@@ -276,7 +276,7 @@ impl<'a> Life<'a> {
         };
         let failed = Rc::clone(failed);
         let task = polliwog_core::spawn(async move {
-            if let Err(JoinError::Panicked(panic)) = outcome::run(|| root(worker)).await {
+            if let Err(JoinError::Panicked(panic)) = remote_task::run(|| root(worker)).await {
                 let mut failed = failed.borrow_mut();
                 let later = match *failed {
                     None => {
@@ -286,7 +286,7 @@ impl<'a> Life<'a> {
                     Some(_) => Some(panic),
                 };
                 drop(failed);
-                outcome::discard(later);
+                remote_task::discard(later);
                 shared.seats[index].ring();
             }
         })?;
