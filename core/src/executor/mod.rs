@@ -135,8 +135,8 @@ impl<R: Reactor> Executor<R> {
     ///
     /// [`PoolInUseError`] while another executor has the pool. A pool whose executor was dropped
     /// can be used again. The reactor is dropped then; [`try_new`](Self::try_new) gives it back.
-    pub fn new<const N: usize, const BYTES: usize>(
-        pool: &'static TaskPool<N, BYTES>,
+    pub fn new<const N: usize, const BYTES: usize, const BLOCKS: usize>(
+        pool: &'static TaskPool<N, BYTES, BLOCKS>,
         reactor: R,
     ) -> Result<Self, PoolInUseError> {
         Ok(Self::try_new(pool, reactor)?)
@@ -158,8 +158,8 @@ impl<R: Reactor> Executor<R> {
     /// # Errors
     ///
     /// As [`new`](Self::new), with the reactor.
-    pub fn try_new<const N: usize, const BYTES: usize>(
-        pool: &'static TaskPool<N, BYTES>,
+    pub fn try_new<const N: usize, const BYTES: usize, const BLOCKS: usize>(
+        pool: &'static TaskPool<N, BYTES, BLOCKS>,
         reactor: R,
     ) -> Result<Self, TryNewError<R>> {
         let Some(claim) = pool.open(&reactor) else {

@@ -207,6 +207,26 @@ impl SpawnAt for Spawner {
     }
 }
 
+/// Functions are given a spawner by reference.
+impl<K: SpawnAt> SpawnAt for &K {
+    #[inline]
+    fn spawner(&self) -> Spawner {
+        (**self).spawner()
+    }
+}
+
+impl<Fut, K: DetachAt<Fut>> DetachAt<Fut> for &K {
+    #[inline]
+    fn detach<S, F, Args>(&self, function: F, args: Args) -> Result<(), TrySpawnError<Args>>
+    where
+        S: Site,
+        F: TaskFn<Args, Future = Fut>,
+        Fut: Future + 'static,
+    {
+        (**self).detach::<S, F, Args>(function, args)
+    }
+}
+
 impl<Fut> DetachAt<Fut> for Spawner {
     #[inline]
     fn detach<S, F, Args>(&self, function: F, args: Args) -> Result<(), TrySpawnError<Args>>

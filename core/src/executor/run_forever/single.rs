@@ -10,8 +10,8 @@ use crate::task::run;
 use crate::task::state::{Block, words};
 
 #[inline(always)]
-pub(super) fn run_forever<R: Reactor, const N: usize, const BYTES: usize>(
-    pool: &'static TaskPool<N, BYTES>,
+pub(super) fn run_forever<R: Reactor, const N: usize, const BYTES: usize, const BLOCKS: usize>(
+    pool: &'static TaskPool<N, BYTES, BLOCKS>,
     reactor: R,
     start: impl FnOnce(StaticSpawner),
 ) -> ! {
