@@ -6,6 +6,22 @@ use crate::task::state::{Description, SlotRef};
 #[inline(always)]
 pub(crate) fn spawned(_: &Shared, _: SlotRef, _: impl FnOnce() -> Description) {}
 
+/// What a task is called that somebody else starts: nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin;
+
+impl Origin {
+    #[inline(always)]
+    pub fn here<F>() -> Self {
+        Self
+    }
+
+    #[inline(always)]
+    pub fn of<T>(self, start: impl FnOnce() -> T) -> T {
+        start()
+    }
+}
+
 #[inline(always)]
 pub(crate) fn ended(_: SlotRef) {}
 
