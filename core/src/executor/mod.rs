@@ -366,6 +366,7 @@ impl<R: Reactor> Executor<R> {
     /// # Panics
     ///
     /// If the future panics, and where [`try_block_on`](Self::try_block_on) has an error.
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let mut running = match self.begin() {
             Ok(running) => running,
@@ -395,6 +396,7 @@ impl<R: Reactor> Executor<R> {
     /// # Panics
     ///
     /// If the future panics.
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, RunError<R::Error>> {
         let mut running = self.begin()?;
         block_on::block_on(&mut running, future)
