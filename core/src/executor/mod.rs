@@ -2,20 +2,17 @@
 
 mod ambient;
 mod block_on;
-#[cfg_attr(seeded, path = "chance/seeded.rs")]
-#[cfg_attr(not(seeded), path = "chance/fixed.rs")]
-mod chance;
-mod claim;
+pub(crate) mod budget;
 pub(crate) mod context;
 pub(crate) mod current;
-#[cfg_attr(feature = "std", path = "deadlock/told.rs")]
-#[cfg_attr(not(feature = "std"), path = "deadlock/none.rs")]
+#[cfg_attr(feature = "std", path = "deadlock/report.rs")]
+#[cfg_attr(not(feature = "std"), path = "deadlock/no_report.rs")]
 pub(crate) mod deadlock;
-#[cfg_attr(feature = "std", path = "deadlock/stages.rs")]
-#[cfg_attr(not(feature = "std"), path = "deadlock/no_stages.rs")]
-mod deadlock_stages;
-pub(crate) mod dice;
+#[cfg_attr(feature = "std", path = "deadlock/detection.rs")]
+#[cfg_attr(not(feature = "std"), path = "deadlock/no_detection.rs")]
+mod deadlock_detection;
 mod error;
+mod event_interval;
 mod handle;
 #[cfg(feature = "alloc")]
 #[cfg_attr(loom, allow(dead_code, reason = "no static outlives an execution"))]
@@ -33,8 +30,8 @@ mod levels;
 #[cfg_attr(not(levels), path = "levels/no_post.rs")]
 mod levels_post;
 mod listing;
-mod pace;
-mod random;
+mod open_pool;
+pub(crate) mod random;
 #[cfg(feature = "std")]
 mod remote;
 mod run_forever;
@@ -53,10 +50,7 @@ mod spawner;
 pub(crate) mod state;
 #[cfg(feature = "std")]
 mod step;
-#[cfg(any(lean, all(test, not(loom))))]
-mod stride;
 mod timers;
-pub(crate) mod units;
 
 use core::fmt;
 use core::future::Future;

@@ -4,6 +4,8 @@ use super::spawn_static::StaticSpawner;
 use crate::reactor::Reactor;
 use crate::task::memory::pool::TaskPool;
 
+#[cfg(any(lean, all(test, not(loom))))]
+mod event_interval;
 #[cfg_attr(lean, path = "run_forever/single.rs")]
 #[cfg_attr(not(lean), path = "run_forever/multi.rs")]
 mod run;

@@ -6,12 +6,12 @@ use core::cell::UnsafeCell;
 use core::ptr;
 use core::task::Waker;
 
-use super::chance::Chance;
 use super::current;
-use super::deadlock_stages::Deadlocks;
+use super::deadlock_detection::Deadlocks;
 #[cfg(feature = "std")]
 use super::inbox::Inbox;
 use super::levels_post::Post;
+use super::random::Chance;
 use super::state::State;
 use crate::loom::{ACQUIRE, AtomicUsize, Cell, Lock, Ordering, const_unless_loom, set_bits};
 use crate::task::memory::bytes::BytePool;

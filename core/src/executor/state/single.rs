@@ -34,7 +34,7 @@ impl State {
 mod left {
     use core::cell::Cell;
 
-    use crate::executor::units::UNLIMITED;
+    use crate::executor::budget::UNLIMITED;
 
     #[cfg(target_os = "none")]
     struct Left(Cell<isize>);

@@ -8,8 +8,8 @@ use super::failure::Failure;
 use super::joiner::Joiner;
 use super::state::{ABORT, Op, RunFn, SlotRef, is_task};
 use super::waker;
+use crate::executor::budget::FULL;
 use crate::executor::shared::Shared;
-use crate::executor::units::FULL;
 
 /// Fills a claimed slot with a body that nobody will join and sets it going.
 ///
