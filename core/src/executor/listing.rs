@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 
 use super::shared::SharedRef;
 use crate::task::body::describe;
-use crate::task::id::{TaskId, Tenant};
+use crate::task::id::{TaskId, TaskKey};
 use crate::task::state::Block;
 
 /// Counters of an executor, always on.
@@ -126,7 +126,7 @@ impl Iterator for Tasks {
                 let description = unsafe { describe(slot, run, body) };
                 return Some(TaskInfo {
                     index: self.first + index,
-                    id: TaskId(Tenant {
+                    id: TaskId(TaskKey {
                         slot,
                         generation: slot.generation(),
                     }),

@@ -420,7 +420,7 @@ impl<R: Reactor> Executor<R> {
             let polled = running.counted_turn()?;
             polls += polled;
             if polled == 0 {
-                running.look(Deadline::Now)?;
+                running.poll_reactor(Deadline::Now)?;
                 if !running.is_ready(running.shared) {
                     return Ok(polls);
                 }
@@ -446,7 +446,7 @@ impl<R: Reactor> Executor<R> {
     /// As [`run`](Self::run).
     pub fn tick(&self) -> Result<usize, RunError<R::Error>> {
         let mut running = self.begin()?;
-        running.look(Deadline::Now)?;
+        running.poll_reactor(Deadline::Now)?;
         running.counted_turn()
     }
 }

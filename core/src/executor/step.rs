@@ -38,7 +38,7 @@ impl<R: Reactor> Executor<R> {
         let mut running = self.begin()?;
         let shared = running.shared;
         shared.state.ready.unannounce_park();
-        running.look(Deadline::Now)?;
+        running.poll_reactor(Deadline::Now)?;
         running.turn(shared)?;
         // As before a wait: first the announcement, then a look at everything that others can set.
         let idle = !running.is_ready(shared) && shared.state.ready.announce_park();

@@ -29,7 +29,7 @@ pub(crate) struct State {
     #[cfg(feature = "alloc")]
     may_grow: Cell<bool>,
     /// The count of polls at which the run loop looks at its clock.
-    look_at: Cell<u64>,
+    reactor_due: Cell<u64>,
     /// How many polls there are until then.
     left: Cell<i64>,
     refused: Cell<usize>,
@@ -63,7 +63,7 @@ impl State {
                 spare: Cell::new(ptr::null()),
                 #[cfg(feature = "alloc")]
                 may_grow: Cell::new(false),
-                look_at: Cell::new(0),
+                reactor_due: Cell::new(0),
                 left: Cell::new(0),
                 refused: Cell::new(0),
                 budget: PlainCell::new(0),
@@ -80,7 +80,7 @@ impl State {
         self.slots.set(0);
         self.capacity.set(capacity);
         self.refused.set(0);
-        self.look_at.set(0);
+        self.reactor_due.set(0);
         self.left.set(0);
         self.budget.set(UNLIMITED);
         self.near.set(Instant::MAX);
@@ -214,7 +214,7 @@ impl Shared {
     #[inline]
     pub(crate) fn polls(&self) -> u64 {
         let left = self.state.left.get() as u64;
-        self.state.look_at.get().wrapping_sub(left)
+        self.state.reactor_due.get().wrapping_sub(left)
     }
 
     /// Counts a spawn that found no room.
@@ -232,14 +232,14 @@ impl Shared {
     }
 
     #[inline]
-    pub(crate) fn is_time_to_look(&self) -> bool {
+    pub(crate) fn is_reactor_due(&self) -> bool {
         self.state.left.get() <= 0
     }
 
     /// Makes it time to look at the clock after so many more polls.
     #[inline]
-    pub(crate) fn look_after(&self, polls: u32) {
-        self.state.look_at.set(self.polls() + u64::from(polls));
+    pub(crate) fn poll_reactor_after(&self, polls: u32) {
+        self.state.reactor_due.set(self.polls() + u64::from(polls));
         self.state.left.set(i64::from(polls));
     }
 

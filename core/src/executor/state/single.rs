@@ -188,7 +188,7 @@ impl Shared {
 
     /// The run counts by itself.
     #[inline(always)]
-    pub(crate) fn look_after(&self, _polls: u32) {}
+    pub(crate) fn poll_reactor_after(&self, _polls: u32) {}
 
     /// Begins the executor's end: nobody starts tasks from now on.
     pub(crate) fn begin_closing(&self) {
@@ -225,7 +225,7 @@ impl Shared {
 
     /// Whether a task's slot has been woken.
     pub(super) fn is_ready(&self, slot: SlotRef) -> bool {
-        slot.is_marked()
+        slot.is_ready()
     }
 
     /// Calls `f` with the block, if there is one.

@@ -71,7 +71,7 @@ where
 ///
 /// Executor's thread, context entered, and no task of this executor is being polled.
 #[inline(always)]
-pub(crate) unsafe fn attend(shared: &Shared, found: Found, count: impl FnOnce()) -> bool {
+pub(crate) unsafe fn poll_slot(shared: &Shared, found: Found, count: impl FnOnce()) -> bool {
     let (name, slot) = (found.name, found.slot);
     match slot.due() {
         Due::Nothing => false,

@@ -64,7 +64,7 @@ where
 ///
 /// Executor's level, context entered, and no task of this executor is being polled.
 #[inline(always)]
-pub(crate) unsafe fn attend(slot: SlotRef) -> bool {
+pub(crate) unsafe fn poll_slot(slot: SlotRef) -> bool {
     let (run, body) = slot.due();
     crate::executor::state::set_budget(FULL);
     // SAFETY: S3, and B1: the task is live and not settled. Or else it is the function of a free

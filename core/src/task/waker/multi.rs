@@ -67,7 +67,11 @@ unsafe fn wake_remote(slot: SlotRef) {
     // SAFETY: S1; the block belongs to this executor; only what any thread may touch is touched.
     unsafe {
         let shared = of(slot);
-        if (*shared).state.ready.mark_remote(slot.block(), slot.bit()) {
+        if (*shared)
+            .state
+            .ready
+            .set_ready_remote(slot.block(), slot.bit())
+        {
             (*shared).unpark();
         }
     }

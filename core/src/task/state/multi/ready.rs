@@ -215,7 +215,7 @@ impl ReadyQueue {
     ///
     /// `block` belongs to this queue's executor.
     #[inline]
-    pub(crate) unsafe fn mark_remote(&self, block: *const Block, bit: usize) -> bool {
+    pub(crate) unsafe fn set_ready_remote(&self, block: *const Block, bit: usize) -> bool {
         // SAFETY: S1; only atomics are touched.
         let head = unsafe { &*block };
         // Even if the bit is set already: the release makes what the waking thread did before
@@ -466,7 +466,7 @@ impl Turn<'_> {
     /// To be told of a look at the reactor in the middle of the turn: if what is left are tasks that have
     /// yielded, what has been woken by now goes before them, in the next turn.
     #[inline]
-    pub(crate) fn looked(&mut self) {
+    pub(crate) fn reactor_polled(&mut self) {
         let yielded = self.yielded.next.is_null() && !is_end(self.rest.next);
         if yielded && self.queue.has_woken() {
             self.put_back();

@@ -232,7 +232,7 @@ impl Slot {
     }
 
     /// Whether the task of this generation is still there.
-    pub(crate) fn is_tenant(&self, generation: usize) -> bool {
+    pub(crate) fn holds(&self, generation: usize) -> bool {
         let meta = self.meta.load(Ordering::Acquire);
         meta & LIVE != 0 && meta / GENERATION == generation
     }
@@ -293,10 +293,10 @@ mod tests {
 
         slot.retire();
         assert_eq!((slot.due(), slot.generation()), (Due::Nothing, 1));
-        assert!(!slot.is_tenant(0) && !slot.is_tenant(1));
+        assert!(!slot.holds(0) && !slot.holds(1));
 
         slot.publish(never, body);
-        assert!(slot.is_tenant(1));
+        assert!(slot.holds(1));
         assert!(!slot.request_abort(0), "the former tenant's handle");
         assert_eq!(slot.due(), Due::Poll);
     }

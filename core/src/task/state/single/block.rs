@@ -289,7 +289,7 @@ impl Block {
                 run.store(NOTHING as *mut (), Ordering::Relaxed);
             }
         });
-        let _bell = first.mark();
+        let _bell = first.set_ready();
     }
 
     /// Whether any slot has been woken. Plain loads: an idle look writes nothing.
@@ -305,7 +305,7 @@ impl Block {
         (0..words).fold(0, |bits, word| bits | first.word(word)) != 0
     }
 
-    /// Calls `attend` with every slot whose ready byte is set, after clearing it. Returns whether
+    /// Calls `poll` with every slot whose ready byte is set, after clearing it. Returns whether
     /// there was any. A slot that is woken meanwhile is attended to in this pass if its word's
     /// turn has not come, and at most once.
     ///
@@ -316,7 +316,7 @@ impl Block {
     pub(crate) unsafe fn sweep(
         block: *const Block,
         words: usize,
-        mut attend: impl FnMut(SlotRef),
+        mut poll: impl FnMut(SlotRef),
     ) -> bool {
         let mut idle = true;
         // SAFETY: the caller's promise; the words' bytes are within the block.
@@ -330,7 +330,7 @@ impl Block {
             .word(0);
             if bits != 0 {
                 idle = false;
-                first.sweep_word(from, bits, &mut attend);
+                first.sweep_word(from, bits, &mut poll);
             }
             from += WORD;
         }
@@ -346,16 +346,16 @@ impl Block {
     pub(crate) unsafe fn sweep_one(
         block: *const Block,
         len: usize,
-        mut attend: impl FnMut(SlotRef),
+        mut poll: impl FnMut(SlotRef),
     ) -> bool {
         // SAFETY: the caller's promise.
         let first = unsafe { Self::slot(block, 0) };
         let bits = first.word(0);
         if len > 1 {
-            first.sweep_word(0, bits, &mut attend);
+            first.sweep_word(0, bits, &mut poll);
         } else if bits != 0 {
             // Nothing to search for.
-            first.take(&mut attend);
+            first.take(&mut poll);
         }
         bits != 0
     }
