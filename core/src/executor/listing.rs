@@ -48,11 +48,11 @@ impl Stats {
 #[non_exhaustive]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum TaskState {
-    /// It waits to be woken.
+    /// The task waits to be woken.
     Idle,
-    /// It has been woken and waits for its turn.
+    /// The task has been woken and waits for its turn.
     Ready,
-    /// It has been aborted and will be dropped in its turn.
+    /// The task has been aborted and will be dropped in its turn.
     Aborting,
 }
 

@@ -275,7 +275,7 @@ impl<R: Reactor> Executor<R> {
 
     /// Polls ready tasks in an order drawn from `seed` instead of that of their wakes, to find out
     /// what depends on the order; the same seed gives the same order. Zero turns it off.
-    /// It is the seed of [`random`], too, and so of [`select!`](crate::select).
+    /// The seed is that of [`random`], too, and so of [`select!`](crate::select).
     #[cfg(seeded)]
     pub fn set_schedule_seed(&self, seed: u64) {
         let shared = self.shared();
@@ -289,7 +289,7 @@ impl<R: Reactor> Executor<R> {
     /// Runs `f` in this executor's context, so that [`spawn`], [`sleep`](crate::time::sleep)
     /// and the like mean this executor.
     ///
-    /// It does not run meanwhile: what waits for one of its tasks or timers in `f`, by another library's
+    /// The executor does not run meanwhile: what waits for one of its tasks or timers in `f`, by another library's
     /// `block_on`, waits for ever. [`block_on`](Self::block_on) runs it.
     ///
     /// ```

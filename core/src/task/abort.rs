@@ -6,7 +6,7 @@ use super::id::{TaskId, TaskKey};
 
 /// Ends a task from anywhere: any thread, an interrupt handler, the task itself.
 ///
-/// It keeps nothing alive and stays valid for ever; once the task has ended it does nothing. (Kept
+/// The handle keeps nothing alive and stays valid for ever; once the task has ended it does nothing. (Kept
 /// for as many more tasks in the same slot as [`TaskId`] counts, it could hit another one.)
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AbortHandle(pub(crate) TaskKey);
@@ -49,7 +49,7 @@ impl AbortHandle {
         !self.0.slot.holds(self.0.generation)
     }
 
-    /// Which task this is.
+    /// Returns the identity of the task.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

@@ -263,7 +263,7 @@ impl<T> JoinHandle<T> {
         self.body.get().is_null() || self.joiner().is_done()
     }
 
-    /// Which task this is.
+    /// Returns the identity of the task.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

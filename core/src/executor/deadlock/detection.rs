@@ -23,7 +23,7 @@ enum Stage {
     Waiting,
     /// The reactor has been looked at since.
     Looked,
-    /// They have been woken, and this is the last call.
+    /// The waiting tasks have been woken, and this is the last call.
     LastCall,
 }
 

@@ -87,7 +87,7 @@ impl TimerNode {
         !self.is_linked() && !self.has_fired() && self.lacks_clock()
     }
 
-    /// The same, of a timer that is not linked and has not fired.
+    /// Whether the deadline of a timer that is not linked and has not fired is a duration.
     #[inline]
     pub(crate) fn lacks_clock(&self) -> bool {
         !self.next.get().is_null()

@@ -61,7 +61,7 @@ pub(crate) struct Slot {
 
 /// A pointer to a slot: how everything refers to a task.
 ///
-/// It is the address of the block, whose lowest bits are zero, and in these bits the index of the
+/// The pointer is the address of the block, whose lowest bits are zero, and in these bits the index of the
 /// slot there: so a wake finds both without looking at the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(transparent)]

@@ -37,7 +37,7 @@ pub(crate) fn is_task(run: *mut ()) -> bool {
     !run.is_null() && run != NOTHING as *mut ()
 }
 
-/// Which slot: how everything refers to a task.
+/// The address of a slot: how everything refers to a task.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct SlotRef {
     /// The first ready byte of the block.
