@@ -460,7 +460,7 @@ impl<R: Reactor> Drop for Executor<R> {
         {
             let _entered = self.entered();
             shared.for_each_block(|block| {
-                // SAFETY: S1.
+                // SAFETY: S1: a slot and its block are never moved or freed.
                 for index in 0..unsafe { (*block).len() } {
                     // SAFETY: below the block's length.
                     let slot = unsafe { Block::slot(block, index) };

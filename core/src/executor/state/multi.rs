@@ -99,7 +99,7 @@ impl State {
             // All blocks that there are were in use or are still in the list of spare ones.
             let mut block = _blocks;
             while !block.is_null() {
-                // SAFETY: S1.
+                // SAFETY: S1: a slot and its block are never moved or freed.
                 let head = unsafe { &*block };
                 let next = head.next.get();
                 head.next.set(self.spare.replace(block));
@@ -176,7 +176,7 @@ impl Shared {
     /// Adds a block's slots. The block is permanent and nobody else's.
     pub(crate) fn add_block(&self, block: *const Block, len: usize) {
         let state = &self.state;
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         let head = unsafe { &*block };
         head.adopt(self.owner(), len);
         self.alone(|| head.next.set(state.blocks.replace(block)));
@@ -269,7 +269,7 @@ impl Shared {
         if block.is_null() {
             block = crate::task::state::block_on_heap();
         } else {
-            // SAFETY: S1.
+            // SAFETY: S1: a slot and its block are never moved or freed.
             state.spare.set(unsafe { (*block).next.get() });
         }
         self.add_block(block, room.min(crate::task::state::SLOTS));
@@ -282,7 +282,7 @@ impl Shared {
         let mut block = self.state.blocks.get();
         while !block.is_null() {
             f(block);
-            // SAFETY: S1.
+            // SAFETY: S1: a slot and its block are never moved or freed.
             block = unsafe { (*block).next.get() };
         }
     }
@@ -301,7 +301,7 @@ impl Shared {
     /// Whether a task's slot has been woken, as far as the executor's thread knows.
     pub(super) fn is_ready(&self, slot: SlotRef) -> bool {
         let (block, index) = slot.place();
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         let remote = unsafe { (*block).is_remote(index) };
         remote || !slot.next.get().is_null() || self.state.ready.is_first(slot)
     }

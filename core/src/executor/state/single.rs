@@ -128,7 +128,7 @@ impl Shared {
 
     /// Sets the block. It is permanent and nobody else's.
     pub(crate) fn add_block(&self, block: *const Block, len: usize) {
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         let head = unsafe { &*block };
         head.adopt(self.owner(), len);
         self.state.block.set(block);
@@ -214,7 +214,7 @@ impl Shared {
     /// Gives a slot back that has never been published.
     #[inline]
     pub(crate) fn release_slot(&self, slot: SlotRef) {
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         unsafe { (*slot.block()).unclaim(slot) };
     }
 

@@ -113,7 +113,7 @@ pub(crate) unsafe fn cancel(shared: &Shared, slot: SlotRef, error: Failure) {
     let mut joiner = None;
     if let Some(run) = run {
         let bomb = Bomb { shared, slot };
-        // SAFETY: S3, B1.
+        // SAFETY: S3: the function fits the body; B1: a future is there.
         let ended = unsafe { run(slot, body, Some(&mut Op::Cancel(Some(error)))) };
         forget(bomb);
         joiner = ended.into_joiner();

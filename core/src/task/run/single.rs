@@ -82,7 +82,7 @@ pub(crate) unsafe fn poll_slot(slot: SlotRef) -> bool {
 pub(crate) unsafe fn cancel(_: &Shared, slot: SlotRef, error: Failure) {
     let (run, body) = slot.task();
     if let Some(run) = run {
-        // SAFETY: S3, B1.
+        // SAFETY: S3: the function fits the body; B1: a future is there.
         unsafe { run(slot, body, Some(&mut Op::Cancel(Some(error)))) };
     }
 }

@@ -176,7 +176,7 @@ impl TimerQueue {
         if root.is_null() {
             return None;
         }
-        // SAFETY: T1.
+        // SAFETY: T1: a linked node is alive and does not move.
         let deadline = unsafe { (*root).deadline.get() };
         (deadline != Instant::MAX).then_some(deadline)
     }

@@ -216,7 +216,7 @@ impl TimerQueue {
         if first.is_null() {
             return None;
         }
-        // SAFETY: T1.
+        // SAFETY: T1: a linked node is alive and does not move.
         let deadline = unsafe { (*first).deadline.get() };
         (deadline != Instant::MAX).then_some(deadline)
     }
@@ -291,7 +291,7 @@ impl TimerQueue {
         let next = first.next.get();
         self.first.set(next);
         if !next.is_null() {
-            // SAFETY: T1.
+            // SAFETY: T1: a linked node is alive and does not move.
             unsafe { (*next).place.set(&self.first) };
         }
         first.place.set(ptr::null());

@@ -364,7 +364,7 @@ impl ReadyQueue {
         }
         #[cfg(threads)]
         if self.yielded.head.get() == LAST {
-            // SAFETY: R1.
+            // SAFETY: R1: what is in a list is the name of a slot.
             let found = unsafe { Self::find(head) };
             if found.slot.next.get() == LAST {
                 found.slot.next.set(ptr::null());
@@ -457,7 +457,7 @@ impl Turn<'_> {
             self.rest = self.yielded;
             self.yielded.next = ptr::null();
         }
-        // SAFETY: R1.
+        // SAFETY: R1: what is in a list is the name of a slot.
         let found = unsafe { ReadyQueue::find(self.rest.next) };
         self.rest.next = found.slot.next.replace(ptr::null());
         Some(found)

@@ -128,7 +128,7 @@ impl core::ops::Deref for SlotRef {
     #[inline]
     fn deref(&self) -> &Slot {
         let (block, index) = self.place();
-        // SAFETY: S1, S4.
+        // SAFETY: S1: the block is never freed; S4: it has this slot.
         unsafe { &*Block::slot_at(block, index) }
     }
 }

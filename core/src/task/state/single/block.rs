@@ -162,7 +162,7 @@ impl Block {
     /// As for [`slot`](Self::slot).
     pub(crate) unsafe fn taken(block: *const Block) -> usize {
         critical_section::with(|_| {
-            // SAFETY: S1.
+            // SAFETY: S1: a slot and its block are never moved or freed.
             let head = unsafe { &*block };
             let mut taken = head.len();
             let mut free = head.free.load(Ordering::Relaxed);
@@ -199,7 +199,7 @@ impl Block {
                 return (FULL, bit);
             }
             word.store(bits, Ordering::Relaxed);
-            // SAFETY: S1.
+            // SAFETY: S1: a slot and its block are never moved or freed.
             unsafe { &(*block).free }.store(rest, Ordering::Relaxed);
             (index, bit)
         })
@@ -215,7 +215,7 @@ impl Block {
         critical_section::with(|_| {
             // SAFETY: the caller's promise.
             let (index, rest) = unsafe { Self::first_free(block) }?;
-            // SAFETY: S1.
+            // SAFETY: S1: a slot and its block are never moved or freed.
             unsafe { &(*block).free }.store(rest, Ordering::Relaxed);
             Some(index)
         })
@@ -228,7 +228,7 @@ impl Block {
     /// As for [`slot`](Self::slot).
     #[inline(always)]
     unsafe fn first_free(block: *const Block) -> Option<(usize, usize)> {
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         let head = unsafe { &*block };
         let index = head.free.load(Ordering::Relaxed);
         if index >= head.len() {

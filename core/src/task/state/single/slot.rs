@@ -48,7 +48,7 @@ pub(crate) struct SlotRef {
 impl SlotRef {
     #[inline(always)]
     fn byte(&self) -> &'static AtomicU8 {
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         unsafe { self.ready.cast::<AtomicU8>().add(self.index).as_ref() }
     }
 
@@ -104,7 +104,7 @@ impl SlotRef {
     }
 
     fn flags(&self) -> &'static AtomicU8 {
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         unsafe {
             let len = (*self.block()).len();
             let flags = self.ready.cast::<AtomicU8>().add(len + WORD - 1);
@@ -113,7 +113,7 @@ impl SlotRef {
     }
 
     fn generation_word(&self) -> &'static AtomicU16 {
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         unsafe {
             let len = (*self.block()).len();
             let first = self.ready.byte_add(generations(len)).cast::<AtomicU16>();
@@ -200,7 +200,7 @@ impl SlotRef {
     pub(crate) fn set_ready(self) -> Option<u8> {
         #[cfg(feature = "interrupt-executors")]
         {
-            // SAFETY: S1.
+            // SAFETY: S1: a slot and its block are never moved or freed.
             let doorbell = unsafe { (*self.block()).doorbell.get() };
             let byte = (self.index << INDEX_SHIFT) as u8 | doorbell;
             let woken = self.byte().load(Ordering::Relaxed) & WOKEN;
@@ -282,7 +282,7 @@ impl SlotRef {
             if let Some((used, bit)) = body {
                 clear(used, bit);
             }
-            // SAFETY: S1.
+            // SAFETY: S1: a slot and its block are never moved or freed.
             unsafe { &*self.block() }.release(self);
         });
     }
