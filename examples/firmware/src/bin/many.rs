@@ -34,7 +34,6 @@ static BELL: Signal<()> = Signal::new();
 static DONE: Channel<usize, 8> = Channel::new();
 
 on_interrupt!(SOFT0, ());
-#[cfg(target_arch = "arm")]
 on_interrupt!(SOFT1, ());
 on_interrupt!(TICK, ());
 #[cfg(target_arch = "arm")]
