@@ -2,20 +2,17 @@
 
 mod ambient;
 mod block_on;
-#[cfg_attr(seeded, path = "chance/seeded.rs")]
-#[cfg_attr(not(seeded), path = "chance/fixed.rs")]
-mod chance;
-mod claim;
+pub(crate) mod budget;
 pub(crate) mod context;
 pub(crate) mod current;
-#[cfg_attr(feature = "std", path = "deadlock/told.rs")]
-#[cfg_attr(not(feature = "std"), path = "deadlock/none.rs")]
+#[cfg_attr(feature = "std", path = "deadlock/report.rs")]
+#[cfg_attr(not(feature = "std"), path = "deadlock/no_report.rs")]
 pub(crate) mod deadlock;
-#[cfg_attr(feature = "std", path = "deadlock/stages.rs")]
-#[cfg_attr(not(feature = "std"), path = "deadlock/no_stages.rs")]
-mod deadlock_stages;
-pub(crate) mod dice;
+#[cfg_attr(feature = "std", path = "deadlock/detection.rs")]
+#[cfg_attr(not(feature = "std"), path = "deadlock/no_detection.rs")]
+mod deadlock_detection;
 mod error;
+mod event_interval;
 mod handle;
 #[cfg(feature = "alloc")]
 #[cfg_attr(loom, allow(dead_code, reason = "no static outlives an execution"))]
@@ -33,8 +30,8 @@ mod levels;
 #[cfg_attr(not(levels), path = "levels/no_post.rs")]
 mod levels_post;
 mod listing;
-mod pace;
-mod random;
+mod open_pool;
+pub(crate) mod random;
 #[cfg(feature = "std")]
 mod remote;
 mod run_forever;
@@ -53,10 +50,7 @@ mod spawner;
 pub(crate) mod state;
 #[cfg(feature = "std")]
 mod step;
-#[cfg(any(lean, all(test, not(loom))))]
-mod stride;
 mod timers;
-pub(crate) mod units;
 
 use core::fmt;
 use core::future::Future;
@@ -135,8 +129,8 @@ impl<R: Reactor> Executor<R> {
     ///
     /// [`PoolInUseError`] while another executor has the pool. A pool whose executor was dropped
     /// can be used again. The reactor is dropped then; [`try_new`](Self::try_new) gives it back.
-    pub fn new<const N: usize, const BYTES: usize>(
-        pool: &'static TaskPool<N, BYTES>,
+    pub fn new<const N: usize, const BYTES: usize, const BLOCKS: usize>(
+        pool: &'static TaskPool<N, BYTES, BLOCKS>,
         reactor: R,
     ) -> Result<Self, PoolInUseError> {
         Ok(Self::try_new(pool, reactor)?)
@@ -158,8 +152,8 @@ impl<R: Reactor> Executor<R> {
     /// # Errors
     ///
     /// As [`new`](Self::new), with the reactor.
-    pub fn try_new<const N: usize, const BYTES: usize>(
-        pool: &'static TaskPool<N, BYTES>,
+    pub fn try_new<const N: usize, const BYTES: usize, const BLOCKS: usize>(
+        pool: &'static TaskPool<N, BYTES, BLOCKS>,
         reactor: R,
     ) -> Result<Self, TryNewError<R>> {
         let Some(claim) = pool.open(&reactor) else {
@@ -366,6 +360,7 @@ impl<R: Reactor> Executor<R> {
     /// # Panics
     ///
     /// If the future panics, and where [`try_block_on`](Self::try_block_on) has an error.
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let mut running = match self.begin() {
             Ok(running) => running,
@@ -395,6 +390,7 @@ impl<R: Reactor> Executor<R> {
     /// # Panics
     ///
     /// If the future panics.
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, RunError<R::Error>> {
         let mut running = self.begin()?;
         block_on::block_on(&mut running, future)

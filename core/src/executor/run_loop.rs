@@ -2,7 +2,7 @@
 
 use super::context::Entered;
 use super::error::RunError;
-use super::pace::Pace;
+use super::event_interval::EventInterval;
 #[cfg(feature = "std")]
 use super::shared;
 use super::shared::Shared;
@@ -21,7 +21,7 @@ pub(super) struct Running<'a, R: Reactor> {
     pub(super) reactor: &'a R,
     #[cfg_attr(not(lean), allow(dead_code, reason = "nothing is kept"))]
     turns: turn::Turns,
-    pub(super) pace: Pace,
+    pub(super) event_interval: EventInterval,
     _entered: Entered,
 }
 
@@ -43,13 +43,13 @@ impl<'a, R: Reactor> Running<'a, R> {
             return Err(RunError::Nested);
         }
         shared.deadlocks.begin();
-        let pace = Pace::new();
-        shared.look_after(pace.polls());
+        let event_interval = EventInterval::new();
+        shared.look_after(event_interval.polls());
         Ok(Self {
             shared,
             reactor,
             turns: turn::Turns::new(),
-            pace,
+            event_interval,
             _entered: enter(),
         })
     }
@@ -57,13 +57,13 @@ impl<'a, R: Reactor> Running<'a, R> {
     /// A run whose beginning has been noted already.
     #[cfg(all(not(lean), levels))]
     pub(super) fn again(shared: &'static Shared, reactor: &'a R, entered: Entered) -> Self {
-        let pace = Pace::new();
-        shared.look_after(pace.polls());
+        let event_interval = EventInterval::new();
+        shared.look_after(event_interval.polls());
         Self {
             shared,
             reactor,
             turns: turn::Turns::new(),
-            pace,
+            event_interval,
             _entered: entered,
         }
     }
@@ -126,7 +126,7 @@ impl<'a, R: Reactor> Running<'a, R> {
         let now = self.reactor.now();
         // Time may have passed since the last note of it.
         self.shared.forget_time();
-        if self.pace.check(now) {
+        if self.event_interval.check(now) {
             let parked = trace::park(false, || self.reactor.park(Deadline::Now));
             return self.looked(parked, Some(now)).map(|()| true);
         }
@@ -153,7 +153,7 @@ impl<'a, R: Reactor> Running<'a, R> {
         if R::HAS_CLOCK && self.shared.has_timers() {
             now = Some(self.fire());
         }
-        self.pace.looked(now);
+        self.event_interval.looked(now);
         self.put_off_look();
         Ok(())
     }

@@ -56,8 +56,8 @@ use core::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::waker::wake_last;
+use crate::executor::budget::{FULL, UNLIMITED};
 use crate::executor::state;
-use crate::executor::units::{FULL, UNLIMITED};
 
 /// So many bytes cost a unit.
 const BYTES: usize = 4096;

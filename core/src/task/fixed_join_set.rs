@@ -7,6 +7,7 @@ use core::task::{Context, Poll};
 
 use super::{AbortHandle, JoinError, JoinHandle, TaskId};
 use crate::executor::{SpawnError, Spawner, spawn};
+use crate::trace::Origin;
 
 /// Up to `N` tasks with the same type of output, which are waited for as they end: a `JoinSet` that has
 /// its places in itself.
@@ -166,7 +167,8 @@ impl<T, const N: usize> FixedJoinSet<T, N> {
         F: Future<Output = T> + 'static,
         T: 'static,
     {
-        self.add(|| spawn(future))
+        let origin = Origin::here::<F>();
+        self.add(|| origin.of(|| spawn(future)))
     }
 
     /// Spawns a task of the set on the executor of `spawner`.
@@ -180,7 +182,8 @@ impl<T, const N: usize> FixedJoinSet<T, N> {
         F: Future<Output = T> + 'static,
         T: 'static,
     {
-        self.add(|| spawner.spawn(future))
+        let origin = Origin::here::<F>();
+        self.add(|| origin.of(|| spawner.spawn(future)))
     }
 
     fn add(

@@ -4,7 +4,7 @@
 use core::mem::forget;
 
 use super::Running;
-use crate::executor::deadlock_stages::BeforeWait;
+use crate::executor::deadlock_detection::BeforeWait;
 use crate::executor::error::RunError;
 #[cfg(feature = "std")]
 use crate::executor::shared::BACKLOG;
@@ -123,7 +123,7 @@ impl<R: Reactor> Running<'_, R> {
 
     #[inline]
     pub(in crate::executor) fn put_off_look(&mut self) {
-        self.shared.look_after(self.pace.polls());
+        self.shared.look_after(self.event_interval.polls());
     }
 
     /// Whether there is something to do for certain. What is left out, [`wait`](Self::wait) looks at.
@@ -173,7 +173,7 @@ impl<R: Reactor> Running<'_, R> {
         let Some(parked) = parked else {
             return Ok(false);
         };
-        self.pace.waited();
+        self.event_interval.waited();
         self.looked(parked, None)?;
         Ok(true)
     }

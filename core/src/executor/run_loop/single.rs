@@ -45,7 +45,7 @@ impl<R: Reactor> Running<'_, R> {
             });
         }
         self.turns.polled += polls;
-        if R::HAS_CLOCK && self.turns.polled >= self.pace.polls() {
+        if R::HAS_CLOCK && self.turns.polled >= self.event_interval.polls() {
             self.look_if_time()?;
         }
         Ok(polls as usize)
@@ -86,7 +86,7 @@ impl<R: Reactor> Running<'_, R> {
             true => Ok(()),
             false => self.reactor.park(until),
         });
-        self.pace.waited();
+        self.event_interval.waited();
         self.looked(parked, None)?;
         Ok(true)
     }

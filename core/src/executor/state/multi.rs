@@ -5,9 +5,9 @@
 use core::cell::Cell as PlainCell;
 use core::ptr;
 
+use super::budget::UNLIMITED;
 use super::current;
 use super::shared::Shared;
-use super::units::UNLIMITED;
 use crate::loom::{Cell, const_unless_loom};
 use crate::task::state::{Block, ReadyQueue, SlotRef};
 use crate::time::instant::Instant;

@@ -34,7 +34,7 @@ impl State {
 mod left {
     use core::cell::Cell;
 
-    use crate::executor::units::UNLIMITED;
+    use crate::executor::budget::UNLIMITED;
 
     #[cfg(target_os = "none")]
     struct Left(Cell<isize>);
@@ -206,7 +206,7 @@ impl Shared {
     pub(crate) fn claim_slot(&self) -> Option<SlotRef> {
         let block = self.state.block.get();
         // SAFETY: S1; a claimed core has a block.
-        let index = unsafe { (*block).claim() }?;
+        let index = unsafe { Block::claim(block) }?;
         // SAFETY: below the block's length.
         Some(unsafe { Block::slot(block, index) })
     }
@@ -215,7 +215,7 @@ impl Shared {
     #[inline]
     pub(crate) fn release_slot(&self, slot: SlotRef) {
         // SAFETY: S1.
-        unsafe { (*slot.block()).unclaim(slot.index()) };
+        unsafe { (*slot.block()).unclaim(slot) };
     }
 
     /// The block after this one: there is one block.

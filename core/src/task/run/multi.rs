@@ -11,8 +11,8 @@ use super::joiner::Joiner;
 use super::state::{Due, Found, Op, SlotRef};
 use super::unwind::wake_quietly;
 use super::waker;
+use crate::executor::budget::FULL;
 use crate::executor::shared::Shared;
-use crate::executor::units::FULL;
 use crate::trace;
 
 /// Fills a claimed slot with a body that nobody will join and sets it going.

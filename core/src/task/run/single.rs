@@ -6,10 +6,10 @@ use core::future::Future;
 use super::body::{BodyIn, Home, Kind, Started, run};
 use super::failure::Failure;
 use super::joiner::Joiner;
-use super::state::{ABORT, Op, RunFn, SlotRef};
+use super::state::{ABORT, Op, RunFn, SlotRef, is_task};
 use super::waker;
+use crate::executor::budget::FULL;
 use crate::executor::shared::Shared;
-use crate::executor::units::FULL;
 
 /// Fills a claimed slot with a body that nobody will join and sets it going.
 ///
@@ -70,7 +70,7 @@ pub(crate) unsafe fn attend(slot: SlotRef) -> bool {
     // SAFETY: S3, and B1: the task is live and not settled. Or else it is the function of a free
     // slot, which wants nothing.
     unsafe { run(slot, body, None) };
-    !body.is_null()
+    is_task(run as *mut ())
 }
 
 /// Ends a live task from outside.

@@ -204,7 +204,7 @@ fn fetch(node: &TimerNode) {
 mod tests {
     use super::super::TimerQueue;
     use super::*;
-    use crate::executor::dice::next as next_random;
+    use crate::executor::random::generator::next as next_random;
     use crate::time::with_static;
     use std::boxed::Box;
     use std::collections::BTreeMap;

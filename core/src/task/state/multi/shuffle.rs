@@ -2,7 +2,7 @@
 
 use super::ready::{Chain, LAST, ReadyQueue, Turn, is_end};
 use super::slot::Slot;
-use crate::executor::dice::next;
+use crate::executor::random::generator::next;
 
 impl Turn<'_> {
     /// Puts the slots in an order drawn from `seed`, those that have yielded among the others.

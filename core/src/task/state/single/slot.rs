@@ -27,7 +27,15 @@ pub(crate) type RunFn = unsafe fn(SlotRef, *mut (), Option<&mut Op>) -> Ended;
 /// The function of a free slot.
 pub(super) const NOTHING: RunFn = nothing;
 
+// Not inlined, so that there is one of it, with one address.
+#[inline(never)]
 unsafe fn nothing(_: SlotRef, _: *mut (), _: Option<&mut Op>) {}
+
+/// Whether this is the function of a task, and not of a free slot, or null, as in one that has never been taken.
+#[inline(always)]
+pub(crate) fn is_task(run: *mut ()) -> bool {
+    !run.is_null() && run != NOTHING as *mut ()
+}
 
 /// Which slot: how everything refers to a task.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -213,7 +221,22 @@ impl SlotRef {
     }
 
     pub(crate) fn is_live(self) -> bool {
-        !self.record().body.load(Ordering::Relaxed).is_null()
+        is_task(self.record().run.load(Ordering::Relaxed))
+    }
+
+    /// The free slot after this one, which is free.
+    #[inline(always)]
+    pub(super) fn next_free(self) -> usize {
+        let skipped = self.record().body.load(Ordering::Relaxed).addr();
+        self.index.wrapping_add(1).wrapping_add(skipped)
+    }
+
+    /// Notes which free slot comes after this one, which is free.
+    #[inline(always)]
+    pub(super) fn set_next_free(self, next: usize) {
+        let skipped = next.wrapping_sub(1).wrapping_sub(self.index);
+        let body = ptr::without_provenance_mut(skipped);
+        self.record().body.store(body, Ordering::Relaxed);
     }
 
     pub(crate) fn is_aborting(self) -> bool {
@@ -252,17 +275,15 @@ impl SlotRef {
     pub(crate) fn retire(self, body: Option<BodyBit>) {
         let record = self.record();
         record.run.store(NOTHING as *mut (), Ordering::Relaxed);
-        record.body.store(ptr::null_mut(), Ordering::Relaxed);
         let word = self.generation_word();
         let former = word.load(Ordering::Relaxed);
         word.store(former.wrapping_add(1), Ordering::Relaxed);
-        // SAFETY: S1.
-        let block = unsafe { &*self.block() };
         critical_section::with(|_| {
             if let Some((used, bit)) = body {
                 clear(used, bit);
             }
-            block.release(self.index);
+            // SAFETY: S1.
+            unsafe { &*self.block() }.release(self);
         });
     }
 
