@@ -8,8 +8,8 @@
 
 use board::{BoardReactor, entry, exit, on_interrupt, println};
 use polliwog::sync::mpmc::Channel;
-use polliwog::time::{Duration, now, sleep};
 use polliwog::task::yield_now;
+use polliwog::time::{Duration, now, sleep};
 use polliwog::{SpawnError, SpawnErrorKind, Spawner, TaskPool, spawn_detached};
 
 /// How many tasks sleep at the same time.
