@@ -42,7 +42,7 @@ pub(super) struct EventInterval {
     /// When the clock was read last.
     checked: Instant,
     /// When the reactor was looked at last.
-    looked: Instant,
+    polled: Instant,
 }
 
 impl EventInterval {
@@ -54,7 +54,7 @@ impl EventInterval {
             new: true,
             known: false,
             checked: Instant::ZERO,
-            looked: Instant::ZERO,
+            polled: Instant::ZERO,
         }
     }
 
@@ -67,10 +67,10 @@ impl EventInterval {
     /// Notes that the reactor has been looked at, and at what time it was afterwards, if the clock
     /// was read.
     #[inline]
-    pub(super) fn looked(&mut self, now: Option<Instant>) {
+    pub(super) fn reactor_polled(&mut self, now: Option<Instant>) {
         self.known = now.is_some();
         if let Some(now) = now {
-            (self.checked, self.looked) = (now, now);
+            (self.checked, self.polled) = (now, now);
         }
     }
 
@@ -115,7 +115,7 @@ impl EventInterval {
         } else if took < BETWEEN_LOOKS / 2 && self.caution == 0 && !probed {
             self.every = (self.every + self.every.div_ceil(2)).min(MOST);
         }
-        since(self.looked) >= BETWEEN_LOOKS
+        since(self.polled) >= BETWEEN_LOOKS
     }
 }
 
@@ -155,7 +155,7 @@ mod tests {
                     let now = Instant::from_nanos(self.now);
                     if self.event_interval.check(now) {
                         looks.push(std::mem::take(&mut self.unlooked));
-                        self.event_interval.looked(Some(now));
+                        self.event_interval.reactor_polled(Some(now));
                     }
                     self.left = self.event_interval.polls();
                 }
@@ -166,7 +166,7 @@ mod tests {
         /// Waits, without a timer that would want to know the time afterwards.
         fn wait(&mut self) {
             self.event_interval.waited();
-            self.event_interval.looked(None);
+            self.event_interval.reactor_polled(None);
             self.left = self.event_interval.polls();
             self.unlooked = 0;
         }

@@ -275,7 +275,7 @@ impl<R: Reactor> Executor<R> {
 
     /// Polls ready tasks in an order drawn from `seed` instead of that of their wakes, to find out
     /// what depends on the order; the same seed gives the same order. Zero turns it off.
-    /// It is the seed of [`random`], too, and so of [`select!`](crate::select).
+    /// The seed is that of [`random`], too, and so of [`select!`](crate::select).
     #[cfg(seeded)]
     pub fn set_schedule_seed(&self, seed: u64) {
         let shared = self.shared();
@@ -289,7 +289,7 @@ impl<R: Reactor> Executor<R> {
     /// Runs `f` in this executor's context, so that [`spawn`], [`sleep`](crate::time::sleep)
     /// and the like mean this executor.
     ///
-    /// It does not run meanwhile: what waits for one of its tasks or timers in `f`, by another library's
+    /// The executor does not run meanwhile: what waits for one of its tasks or timers in `f`, by another library's
     /// `block_on`, waits for ever. [`block_on`](Self::block_on) runs it.
     ///
     /// ```
@@ -420,7 +420,7 @@ impl<R: Reactor> Executor<R> {
             let polled = running.counted_turn()?;
             polls += polled;
             if polled == 0 {
-                running.look(Deadline::Now)?;
+                running.poll_reactor(Deadline::Now)?;
                 if !running.is_ready(running.shared) {
                     return Ok(polls);
                 }
@@ -446,7 +446,7 @@ impl<R: Reactor> Executor<R> {
     /// As [`run`](Self::run).
     pub fn tick(&self) -> Result<usize, RunError<R::Error>> {
         let mut running = self.begin()?;
-        running.look(Deadline::Now)?;
+        running.poll_reactor(Deadline::Now)?;
         running.counted_turn()
     }
 }
@@ -460,7 +460,7 @@ impl<R: Reactor> Drop for Executor<R> {
         {
             let _entered = self.entered();
             shared.for_each_block(|block| {
-                // SAFETY: S1.
+                // SAFETY: S1: a slot and its block are never moved or freed.
                 for index in 0..unsafe { (*block).len() } {
                     // SAFETY: below the block's length.
                     let slot = unsafe { Block::slot(block, index) };

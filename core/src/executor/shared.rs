@@ -294,7 +294,7 @@ impl Shared {
     /// How many tasks there are.
     pub(crate) fn live(&self) -> usize {
         let mut live = 0;
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         self.for_each_block(|block| live += unsafe { Block::taken(block) });
         live
     }
@@ -371,7 +371,7 @@ impl Shared {
 /// The slot has been claimed (S4).
 #[inline]
 pub(crate) unsafe fn of(slot: SlotRef) -> *const Shared {
-    // SAFETY: S1, S4.
+    // SAFETY: S1: the block is never freed; S4: it has this slot.
     unsafe { (*slot.block()).owner().cast() }
 }
 

@@ -165,7 +165,7 @@ where
 enum Prepared {
     /// The future lies in the body.
     Filled(&'static Shared, SlotRef, *mut ()),
-    /// It does, but the function has dropped the executor. The slot is no longer ours, the body is.
+    /// The future is there, but its function has dropped the executor. The slot is no longer ours, the body is.
     Gone(*const Block, *mut ()),
 }
 

@@ -282,7 +282,7 @@ impl Spawner {
         }
     }
 
-    /// The same when it is known that the executor lives.
+    /// Makes room for a future on the heap when it is known that the executor lives.
     #[cfg(feature = "alloc")]
     #[inline]
     fn room_on_heap_of<F, L: Copy>(
@@ -364,7 +364,7 @@ impl Spawner {
         shared.release_slot(slot);
     }
 
-    /// The same executor for other threads and interrupt handlers.
+    /// Returns a handle of the executor for other threads and interrupt handlers.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

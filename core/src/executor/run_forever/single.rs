@@ -27,13 +27,13 @@ pub(super) fn run_forever<R: Reactor, const N: usize, const BYTES: usize, const 
     loop {
         // SAFETY: as in `Running::turn`; the block has N slots.
         let busy = unsafe {
-            let attend = |slot| {
-                run::attend(slot);
+            let poll = |slot| {
+                run::poll_slot(slot);
             };
             if words(N) == 1 {
-                Block::sweep_one(block, N, attend)
+                Block::sweep_one(block, N, poll)
             } else {
-                Block::sweep(block, words(N), attend)
+                Block::sweep(block, words(N), poll)
             }
         };
         if busy {

@@ -128,7 +128,7 @@ impl Shared {
 
     /// Sets the block. It is permanent and nobody else's.
     pub(crate) fn add_block(&self, block: *const Block, len: usize) {
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         let head = unsafe { &*block };
         head.adopt(self.owner(), len);
         self.state.block.set(block);
@@ -188,7 +188,7 @@ impl Shared {
 
     /// The run counts by itself.
     #[inline(always)]
-    pub(crate) fn look_after(&self, _polls: u32) {}
+    pub(crate) fn poll_reactor_after(&self, _polls: u32) {}
 
     /// Begins the executor's end: nobody starts tasks from now on.
     pub(crate) fn begin_closing(&self) {
@@ -214,7 +214,7 @@ impl Shared {
     /// Gives a slot back that has never been published.
     #[inline]
     pub(crate) fn release_slot(&self, slot: SlotRef) {
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         unsafe { (*slot.block()).unclaim(slot) };
     }
 
@@ -225,7 +225,7 @@ impl Shared {
 
     /// Whether a task's slot has been woken.
     pub(super) fn is_ready(&self, slot: SlotRef) -> bool {
-        slot.is_marked()
+        slot.is_ready()
     }
 
     /// Calls `f` with the block, if there is one.

@@ -162,7 +162,7 @@ impl Block {
     /// As for [`slot`](Self::slot).
     pub(crate) unsafe fn taken(block: *const Block) -> usize {
         critical_section::with(|_| {
-            // SAFETY: S1.
+            // SAFETY: S1: a slot and its block are never moved or freed.
             let head = unsafe { &*block };
             let mut taken = head.len();
             let mut free = head.free.load(Ordering::Relaxed);
@@ -199,7 +199,7 @@ impl Block {
                 return (FULL, bit);
             }
             word.store(bits, Ordering::Relaxed);
-            // SAFETY: S1.
+            // SAFETY: S1: a slot and its block are never moved or freed.
             unsafe { &(*block).free }.store(rest, Ordering::Relaxed);
             (index, bit)
         })
@@ -215,7 +215,7 @@ impl Block {
         critical_section::with(|_| {
             // SAFETY: the caller's promise.
             let (index, rest) = unsafe { Self::first_free(block) }?;
-            // SAFETY: S1.
+            // SAFETY: S1: a slot and its block are never moved or freed.
             unsafe { &(*block).free }.store(rest, Ordering::Relaxed);
             Some(index)
         })
@@ -228,7 +228,7 @@ impl Block {
     /// As for [`slot`](Self::slot).
     #[inline(always)]
     unsafe fn first_free(block: *const Block) -> Option<(usize, usize)> {
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         let head = unsafe { &*block };
         let index = head.free.load(Ordering::Relaxed);
         if index >= head.len() {
@@ -289,7 +289,7 @@ impl Block {
                 run.store(NOTHING as *mut (), Ordering::Relaxed);
             }
         });
-        let _bell = first.mark();
+        let _bell = first.set_ready();
     }
 
     /// Whether any slot has been woken. Plain loads: an idle look writes nothing.
@@ -305,7 +305,7 @@ impl Block {
         (0..words).fold(0, |bits, word| bits | first.word(word)) != 0
     }
 
-    /// Calls `attend` with every slot whose ready byte is set, after clearing it. Returns whether
+    /// Calls `poll` with every slot whose ready byte is set, after clearing it. Returns whether
     /// there was any. A slot that is woken meanwhile is attended to in this pass if its word's
     /// turn has not come, and at most once.
     ///
@@ -316,7 +316,7 @@ impl Block {
     pub(crate) unsafe fn sweep(
         block: *const Block,
         words: usize,
-        mut attend: impl FnMut(SlotRef),
+        mut poll: impl FnMut(SlotRef),
     ) -> bool {
         let mut idle = true;
         // SAFETY: the caller's promise; the words' bytes are within the block.
@@ -330,7 +330,7 @@ impl Block {
             .word(0);
             if bits != 0 {
                 idle = false;
-                first.sweep_word(from, bits, &mut attend);
+                first.sweep_word(from, bits, &mut poll);
             }
             from += WORD;
         }
@@ -346,16 +346,16 @@ impl Block {
     pub(crate) unsafe fn sweep_one(
         block: *const Block,
         len: usize,
-        mut attend: impl FnMut(SlotRef),
+        mut poll: impl FnMut(SlotRef),
     ) -> bool {
         // SAFETY: the caller's promise.
         let first = unsafe { Self::slot(block, 0) };
         let bits = first.word(0);
         if len > 1 {
-            first.sweep_word(0, bits, &mut attend);
+            first.sweep_word(0, bits, &mut poll);
         } else if bits != 0 {
             // Nothing to search for.
-            first.take(&mut attend);
+            first.take(&mut poll);
         }
         bits != 0
     }

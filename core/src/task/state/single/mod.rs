@@ -42,14 +42,14 @@
 //!   an abort: its function is one that looks at it, and its body and node are aligned so that the
 //!   bit is free. The mark is set and kept with interrupts masked.
 
+mod abort_bit;
 mod bits;
 mod block;
-mod mark;
 mod op;
 mod slot;
 
+pub(crate) use abort_bit::{ABORT, has_abort_bit, without_abort_bit};
 pub(crate) use bits::{BodyBit, FULL, claim_bit, release_bit};
 pub(crate) use block::{Block, Blocks, words};
-pub(crate) use mark::{ABORT, is_marked_address, unmark_address};
 pub(crate) use op::{Description, Op};
 pub(crate) use slot::{RunFn, SlotRef, is_task};
