@@ -108,6 +108,7 @@ impl Runtime {
     /// When the program is [`Stalled`]. When it is called by a task of this runtime: `await`
     /// there instead, or spawn. When there are as many tasks as there may be, for the future is
     /// one more. When the future panics.
+    #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _ambient = self.ambient();
         self.executor.block_on(future)
@@ -123,6 +124,7 @@ impl Runtime {
     /// # Panics
     ///
     /// When the future panics.
+    #[track_caller]
     pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, RunError<Stalled>> {
         let _ambient = self.ambient();
         self.executor.try_block_on(future)
@@ -209,6 +211,7 @@ impl Runtime {
     ///
     /// [`SpawnError`] if there is no room for the task. The future is dropped then;
     /// [`try_spawn`](Self::try_spawn) gives it back.
+    #[track_caller]
     pub fn spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
     where
         F: Future + 'static,
@@ -234,6 +237,7 @@ impl Runtime {
     /// # Errors
     ///
     /// As [`spawn`](Self::spawn), with the future.
+    #[track_caller]
     pub fn try_spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, TrySpawnError<F>>
     where
         F: Future + 'static,

@@ -39,6 +39,7 @@ impl ClusterHandle {
     /// [`MoveError`], which has the socket as it was, in its runtime: when the cluster does not take the task (as
     /// [`spawn`](Self::spawn)), or the system does not take the socket out of its selector. A task that has been
     /// taken closes the socket when it is aborted, and so when the cluster ends before it begins.
+    #[track_caller]
     pub fn hand_over<S, M, F>(
         &self,
         socket: S,
@@ -122,6 +123,7 @@ where
     }
 }
 
+#[track_caller]
 fn moved<S: Movable, M, H>(
     socket: S,
     serve: M,

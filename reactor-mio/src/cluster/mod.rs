@@ -31,8 +31,7 @@
 //! worker need no atomic operation, and why its sockets and timers are its worker's. So a worker with a few
 //! heavy tasks that have started keeps them, also while others have nothing to do.
 //!
-//! A worker's load is the number of the cluster's tasks in its queue and on it. What tasks spawn by
-//! [`polliwog_core::spawn()`] does not count.
+//! A worker's load: the cluster's tasks in its queue and on it, without what they [spawn](polliwog_core::spawn()).
 //!
 //! # Connections
 //!
@@ -404,6 +403,7 @@ impl ClusterHandle {
     /// # Errors
     ///
     /// [`BlockOnError`], if it cannot be spawned, if it panics, and on a worker of this cluster.
+    #[track_caller]
     pub fn block_on<F>(&self, future: F) -> Result<F::Output, BlockOnError>
     where
         F: RemoteFuture + 'static,
@@ -455,11 +455,10 @@ impl ClusterHandle {
 
     /// Which worker of this cluster runs on this thread.
     fn own_index(&self) -> Option<usize> {
-        let own = worker::with_current(|current| {
-            let is_ours = Arc::ptr_eq(&current.shared, &self.shared);
-            is_ours.then_some(current.index)
-        });
-        own.flatten()
+        worker::with_current(|current| {
+            Arc::ptr_eq(&current.shared, &self.shared).then_some(current.index)
+        })
+        .flatten()
     }
 }
 
@@ -492,6 +491,7 @@ thread_local! {
 ///
 /// [`NoExecutor`](polliwog_core::SpawnErrorKind::NoExecutor) where there is no such cluster; else as
 /// [`ClusterHandle::spawn`].
+#[track_caller]
 pub fn spawn<F>(future: F) -> Result<RemoteHandle<F::Output>, SpawnError>
 where
     F: RemoteFuture + 'static,

@@ -10,6 +10,7 @@ type Handle<M> = RemoteHandle<<<M as Make>::Future as Future>::Output>;
 
 impl ClusterHandle {
     /// Queues a task for any worker, the less loaded of two first.
+    #[track_caller]
     pub(super) fn submit<M: Make>(&self, make: M) -> Result<Handle<M>, TrySpawnError<M>> {
         let task = Task::new(make, self.shared.id, 0, Kind::Open);
         let queued = self
@@ -54,6 +55,7 @@ impl ClusterHandle {
     /// [`Closed`](polliwog_core::SpawnErrorKind::Closed) once the cluster is shut down,
     /// [`InboxFull`](polliwog_core::SpawnErrorKind::InboxFull) if all queues are full. The future is dropped
     /// then; [`try_spawn`](Self::try_spawn) gives it back.
+    #[track_caller]
     pub fn spawn<F>(&self, future: F) -> Result<RemoteHandle<F::Output>, SpawnError>
     where
         F: RemoteFuture + 'static, // Not `Send`? Then `cluster.spawn_with(|| future)`.
@@ -83,6 +85,7 @@ impl ClusterHandle {
     /// # Errors
     ///
     /// As [`spawn`](Self::spawn), with the future.
+    #[track_caller]
     pub fn try_spawn<F>(&self, future: F) -> Result<RemoteHandle<F::Output>, TrySpawnError<F>>
     where
         F: RemoteFuture + 'static, // Not `Send`? Then `cluster.try_spawn_with(|| future)`.
@@ -117,6 +120,7 @@ impl ClusterHandle {
     /// # Errors
     ///
     /// As [`spawn`](Self::spawn). The closure is dropped then; [`try_spawn_with`](Self::try_spawn_with) gives it back.
+    #[track_caller]
     pub fn spawn_with<M, F>(&self, make: M) -> Result<RemoteHandle<F::Output>, SpawnError>
     where
         M: FnOnce() -> F + Send + 'static,
@@ -131,6 +135,7 @@ impl ClusterHandle {
     /// # Errors
     ///
     /// As [`spawn`](Self::spawn), with the closure.
+    #[track_caller]
     pub fn try_spawn_with<M, F>(&self, make: M) -> Result<RemoteHandle<F::Output>, TrySpawnError<M>>
     where
         M: FnOnce() -> F + Send + 'static,
@@ -272,6 +277,7 @@ impl ClusterHandle {
     /// # Errors
     ///
     /// As [`spawn_on`](Self::spawn_on); `try_spawn_on(cluster.worker_of(key), future)` gives the future back.
+    #[track_caller]
     pub fn spawn_keyed<F>(&self, key: u64, future: F) -> Result<RemoteHandle<F::Output>, SpawnError>
     where
         F: RemoteFuture + 'static, // Not `Send`? Then `cluster.spawn_keyed_with(key, || future)`.
@@ -286,6 +292,7 @@ impl ClusterHandle {
     /// # Errors
     ///
     /// As [`spawn_on`](Self::spawn_on).
+    #[track_caller]
     pub fn spawn_keyed_with<M, F>(
         &self,
         key: u64,

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use polliwog_core::__private::Origin;
 use polliwog_core::executor::remote_task::{self, Ending, Outcome, RemoteTask};
 use polliwog_core::{Handle, JoinError, RemoteHandle, SpawnErrorKind, TrySpawnError};
 
@@ -67,6 +68,7 @@ pub(super) struct Task<M: Make> {
     /// There until the task starts or ends.
     make: Mutex<Option<M>>,
     outcome: Outcome<OutputOf<M>>,
+    origin: Origin,
     /// Which cluster it belongs to, by number.
     cluster: u64,
     /// The worker on which it has started, or which it is for; or [`ANY`].
@@ -75,10 +77,12 @@ pub(super) struct Task<M: Make> {
 
 impl<M: Make> Task<M> {
     /// A task for any worker of a cluster, or for one.
+    #[track_caller]
     pub(super) fn new(make: M, cluster: u64, worker: usize, kind: Kind) -> Arc<Self> {
         Arc::new(Self {
             make: Mutex::new(Some(make)),
             outcome: Outcome::default(),
+            origin: Origin::here::<M::Future>(),
             cluster,
             worker: AtomicUsize::new(match kind {
                 Kind::Keyed => worker,
@@ -138,7 +142,7 @@ impl<M: Make> Work for Task<M> {
             return Ok(()); // Aborted in the queue.
         }
         let started = Started(Arc::clone(&self));
-        let spawned = polliwog_core::try_spawn(async move {
+        let task = async move {
             // The load counts a task until all of it is gone, and no longer than anybody waits for it.
             let (started, load) = (started, load);
             let make = started.0.lock().take();
@@ -147,8 +151,8 @@ impl<M: Make> Work for Task<M> {
                 drop(load);
                 started.0.outcome.complete(outcome);
             }
-        });
-        match spawned {
+        };
+        match self.origin.of(|| polliwog_core::try_spawn(task)) {
             Ok(handle) => {
                 self.worker.store(worker, Ordering::Relaxed);
                 self.outcome.begin(handle.abort_handle());

@@ -11,7 +11,7 @@ use super::addr::{ToSocketAddrs, first_that_works};
 use super::connection::BIND;
 use super::datagrams::datagrams;
 use super::moving::movable;
-use crate::draw::draw;
+use crate::budget::draw;
 use crate::reactor::MioReactor;
 use crate::source::Attached;
 use polliwog_core::task::consume_budget;
