@@ -52,7 +52,7 @@ impl UdpSocket {
     /// Binds to an address of the host. Port 0 means a free one.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
     /// use polliwog::{net::UdpSocket, spin::Error};
     ///
     /// async fn on_any_port() -> Result<UdpSocket, Error> {
@@ -82,7 +82,7 @@ impl UdpSocket {
     /// Sets the peer: [`send`](Self::send) goes there, and only its datagrams are received.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
     /// use polliwog::{net::UdpSocket, spin::Error};
     ///
     /// async fn to_the_clock() -> Result<UdpSocket, Error> {
@@ -110,7 +110,7 @@ impl UdpSocket {
     /// Sends a datagram; returns how many bytes it has. That it was sent does not mean that it arrives.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
     /// use polliwog::{net::UdpSocket, spin::Error};
     ///
     /// async fn tell(socket: &UdpSocket, host: &str) -> Result<(), Error> {
@@ -136,7 +136,7 @@ impl UdpSocket {
     /// Sends a datagram to the peer.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
     /// use polliwog::{net::UdpSocket, spin::Error};
     ///
     /// async fn tell_the_peer(socket: &UdpSocket) -> Result<(), Error> {
@@ -160,7 +160,7 @@ impl UdpSocket {
     /// [`send_to`](Self::send_to) without waiting.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
     /// use polliwog::{net::UdpSocket, spin::Error};
     ///
     /// fn tell(socket: &UdpSocket, all: &[std::net::SocketAddr]) -> Result<(), Error> {
@@ -181,7 +181,7 @@ impl UdpSocket {
     /// [`send`](Self::send) without waiting.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
     /// use polliwog::{net::UdpSocket, spin::Error};
     ///
     /// fn beat(socket: &UdpSocket) -> Result<usize, Error> {
@@ -215,7 +215,7 @@ impl UdpSocket {
     /// lost.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
     /// use polliwog::{net::UdpSocket, spin::Error};
     ///
     /// async fn echo(socket: &UdpSocket) -> Result<(), Error> {
@@ -240,7 +240,7 @@ impl UdpSocket {
     /// [`recv_from`](Self::recv_from), without the address.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
     /// use polliwog::{net::UdpSocket, spin::Error};
     ///
     /// async fn answer(socket: &UdpSocket) -> Result<Vec<u8>, Error> {
@@ -265,7 +265,7 @@ impl UdpSocket {
     /// Like [`recv_from`](Self::recv_from), but the datagram stays.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
     /// use polliwog::{net::UdpSocket, spin::Error};
     ///
     /// async fn who_is_first(socket: &UdpSocket) -> Result<std::net::SocketAddr, Error> {
@@ -300,7 +300,7 @@ impl UdpSocket {
     /// [`recv_from`](Self::recv_from) without waiting.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
     /// use polliwog::{net::UdpSocket, spin::Error};
     ///
     /// fn forget_what_is_there(socket: &UdpSocket) -> Result<(), Error> {
@@ -374,7 +374,7 @@ impl UdpSocket {
     /// Waits until there is a datagram.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
     /// use polliwog::{net::UdpSocket, spin::Error};
     ///
     /// async fn drain(socket: &UdpSocket, buf: &mut [u8]) -> Result<usize, Error> {
@@ -417,7 +417,7 @@ impl UdpSocket {
     /// Returns the address that the socket is bound to.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
     /// use polliwog::{net::UdpSocket, spin::Error};
     ///
     /// fn port(socket: &UdpSocket) -> Result<u16, Error> {
@@ -435,7 +435,7 @@ impl UdpSocket {
     /// Returns the address of the peer.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
     /// use polliwog::{net::UdpSocket, spin::Error};
     ///
     /// fn is_connected(socket: &UdpSocket) -> bool {
@@ -463,7 +463,7 @@ impl UdpSocket {
     /// Sets whether datagrams may go to the broadcast address; at first they may not.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
     /// use polliwog::{net::UdpSocket, spin::Error};
     ///
     /// async fn call_everybody(socket: &UdpSocket) -> Result<(), Error> {
