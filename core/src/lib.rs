@@ -113,6 +113,7 @@ pub mod __private {
         ArgsOf, Site, SiteBodies, SiteMemory, SiteOf, body_align, body_size, detached_align,
         detached_size, eight, five, four, one, seven, six, three, two,
     };
+    pub use crate::task::memory::words::words_of;
     pub use crate::trace::Origin;
     pub use core::cell::RefCell;
     pub use core::future::{Future, IntoFuture, poll_fn};

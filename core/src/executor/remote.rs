@@ -30,7 +30,7 @@ use crate::trace::Origin;
 /// side.
 const LARGE: usize = 1 << 10;
 
-/// So many tasks are taken over in one turn: who sends them without a pause must not keep the executor from
+/// Most tasks that are taken over in one turn: who sends them without a pause must not keep the executor from
 /// its tasks, timers and sockets.
 const BATCH: usize = 64;
 
@@ -104,7 +104,7 @@ impl<F: Future + Send> RemoteFuture for F {}
 impl Handle {
     /// Spawns a future on the executor, from any thread.
     ///
-    /// It is taken over by the executor in its next turn; if all its tasks are in use then, it
+    /// The executor takes the task over in its next turn; if all its slots are in use then, the task
     /// waits for a free one. A future that is not `Send` can be made on the executor's thread:
     /// see [`spawn_with`](Self::spawn_with).
     ///

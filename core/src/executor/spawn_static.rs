@@ -165,7 +165,7 @@ where
 enum Prepared {
     /// The future lies in the body.
     Filled(&'static Shared, SlotRef, *mut ()),
-    /// It does, but the function has dropped the executor. The slot is no longer ours, the body is.
+    /// The future is there, but its function has dropped the executor. The slot is no longer ours, the body is.
     Gone(*const Block, *mut ()),
 }
 
@@ -210,6 +210,27 @@ impl SpawnAt for Spawner {
     #[inline]
     fn spawner(&self) -> Spawner {
         *self
+    }
+}
+
+/// Functions are given a spawner by reference.
+impl<K: SpawnAt> SpawnAt for &K {
+    #[inline]
+    fn spawner(&self) -> Spawner {
+        (**self).spawner()
+    }
+}
+
+impl<Fut, K: DetachAt<Fut>> DetachAt<Fut> for &K {
+    #[inline]
+    #[cfg_attr(feature = "trace", track_caller)]
+    fn detach<S, F, Args>(&self, function: F, args: Args) -> Result<(), TrySpawnError<Args>>
+    where
+        S: Site,
+        F: TaskFn<Args, Future = Fut>,
+        Fut: Future + 'static,
+    {
+        (**self).detach::<S, F, Args>(function, args)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::trace::Origin;
 /// Up to `N` tasks with the same type of output, which are waited for as they end: a `JoinSet` that has
 /// its places in itself.
 ///
-/// It needs no allocator, and its tasks can lie anywhere: [`insert`](Self::insert) takes the handle that
+/// The set needs no allocator, and its tasks can lie anywhere: [`insert`](Self::insert) takes the handle that
 /// [`spawn!`](crate::spawn!) gives, whose task has a place in a static. Dropping the set aborts its tasks. It
 /// belongs to the thread of the executor that its tasks run on.
 ///

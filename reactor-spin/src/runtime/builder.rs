@@ -156,9 +156,9 @@ impl Builder {
     /// # Errors
     ///
     /// [`PoolInUseError`] while another executor has the pool.
-    pub fn build_in<const N: usize, const BYTES: usize>(
+    pub fn build_in<const N: usize, const BYTES: usize, const BLOCKS: usize>(
         self,
-        pool: &'static TaskPool<N, BYTES>,
+        pool: &'static TaskPool<N, BYTES, BLOCKS>,
         flag: &'static Flag,
     ) -> Result<Runtime, PoolInUseError> {
         let reactor = SpinReactor::with_flag(self.clock(), self.idle, flag);

@@ -61,7 +61,7 @@ struct Parcel<S: Site, F: Future> {
 unsafe impl<S: Site, F: Future + Send> Send for Parcel<S, F> {}
 
 impl<S: Site, F: Future + 'static> Parcel<S, F> {
-    /// The same with a future in it.
+    /// The parcel with a future in it.
     fn filled(mut self) -> Self {
         self.full = true;
         self
