@@ -47,6 +47,7 @@ fn methods_are_there() {
         Spawner::tasks,
         Cluster::builder,
         Cluster::join,
+        polliwog::cluster::ClusterHandle::current,
         JoinError::is_panic,
         JoinError::is_cancelled,
         Interval::tick,
