@@ -149,13 +149,18 @@ fn a_server_goes_on_when_its_worker_starts_again() {
             client.read_exact(&mut byte).unwrap();
         };
         (0..20).for_each(|_| ask());
-        let panics = AtomicUsize::new(0);
+        let lives = Arc::new(AtomicUsize::new(0));
+        let begun = Arc::clone(&lives);
         cluster
             .run(move |worker| {
-                let first = worker.index() == 0 && panics.fetch_add(1, Ordering::SeqCst) == 0;
+                let first = worker.index() == 0 && begun.fetch_add(1, Ordering::SeqCst) == 0;
                 async move { assert!(!first, "quak") }
             })
             .unwrap();
+        // A connection that the worker has when it panics ends with it.
+        while lives.load(Ordering::SeqCst) < 2 {
+            std::thread::yield_now();
+        }
         (0..20).for_each(|_| ask());
         cluster.shutdown();
         let reports = cluster.join();
