@@ -21,6 +21,19 @@ use polliwog_core::task::budget::poll_within;
 ///
 /// Any number of tasks may wait in its methods. Dropping the socket sends what it was given, and gives
 /// its place in the stack back, and its memory: see [`Stack::take_buffers`].
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// use polliwog::spin::{Error, stack::UdpSocket};
+///
+/// async fn echo(socket: &UdpSocket) -> Result<(), Error> {
+///     let mut buf = [0; 512];
+///     loop {
+///         let (count, from) = socket.recv_from(&mut buf).await?;
+///         socket.send_to(&buf[..count], from).await?;
+///     }
+/// }
+/// ```
 pub struct UdpSocket {
     stack: &'static Stack,
     index: usize,
@@ -166,6 +179,18 @@ impl UdpSocket {
 
     /// Sends a datagram if there is room.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// fn tell(socket: &UdpSocket, all: &[std::net::SocketAddr]) -> Result<(), Error> {
+    ///     for addr in all {
+    ///         socket.try_send_to(b"quak", *addr)?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if there is none; otherwise as [`send_to`](Self::send_to).
@@ -192,6 +217,15 @@ impl UdpSocket {
     }
 
     /// Sends a datagram to the peer if there is room.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// fn beat(socket: &UdpSocket) -> Result<usize, Error> {
+    ///     socket.try_send(&[0])
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -251,6 +285,21 @@ impl UdpSocket {
 
     /// Receives a datagram if there is one.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// fn forget_what_is_there(socket: &UdpSocket) -> Result<(), Error> {
+    ///     loop {
+    ///         match socket.try_recv_from(&mut []) {
+    ///             Ok(_) => {}
+    ///             Err(Error::WouldBlock) => return Ok(()),
+    ///             Err(error) => return Err(error),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if there is none.
@@ -269,6 +318,15 @@ impl UdpSocket {
 
     /// Waits for a datagram and copies it, as far as it fits into the buffer; the next receive finds it
     /// again.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// async fn who_is_first(socket: &UdpSocket) -> Result<std::net::SocketAddr, Error> {
+    ///     Ok(socket.peek_from(&mut []).await?.1)
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -296,6 +354,16 @@ impl UdpSocket {
     }
 
     /// Waits until there is a datagram. It may be gone when it is asked for.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// async fn drain(socket: &UdpSocket, buf: &mut [u8]) -> Result<usize, Error> {
+    ///     socket.readable().await?;
+    ///     socket.try_recv(buf)
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -407,6 +475,15 @@ impl UdpSocket {
 
     /// Returns the address of the peer that the socket [talks](Self::connect) to.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// fn is_connected(socket: &UdpSocket) -> bool {
+    ///     socket.peer_addr().is_ok()
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::NotConnected`] if that is everybody.
@@ -456,6 +533,17 @@ impl UdpSocket {
     }
 
     /// Does nothing: datagrams may always go to broadcast addresses.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// async fn call_everybody(socket: &UdpSocket) -> Result<(), Error> {
+    ///     socket.set_broadcast(true)?;
+    ///     socket.send_to(b"who is there?", "255.255.255.255:7").await?;
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     ///

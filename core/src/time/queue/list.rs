@@ -241,7 +241,7 @@ impl TimerQueue {
     }
 
     /// Puts a node that has a waker into its place.
-    #[inline]
+    #[inline(never)]
     fn link(&'static self, node: Pin<&TimerNode>, deadline: Instant) {
         let node = node.get_ref();
         node.deadline.set(deadline);

@@ -8,8 +8,8 @@
 
 use board::{BoardReactor, entry, exit, on_interrupt, println};
 use polliwog::sync::mpmc::Channel;
-use polliwog::time::{Duration, now, sleep};
 use polliwog::task::yield_now;
+use polliwog::time::{Duration, now, sleep};
 use polliwog::{SpawnError, SpawnErrorKind, Spawner, TaskPool, spawn_detached};
 
 /// How many tasks sleep at the same time.
@@ -23,7 +23,6 @@ static TASKS: TaskPool<{ NAPS + 1 }, 0, 3> = TaskPool::new();
 static DONE: Channel<usize, 8> = Channel::new();
 
 on_interrupt!(SOFT0, ());
-#[cfg(target_arch = "arm")]
 on_interrupt!(SOFT1, ());
 on_interrupt!(TICK, ());
 #[cfg(target_arch = "arm")]
