@@ -42,7 +42,7 @@ macro_rules! reading {
         /// Reads from the stream into `buf`: see [`TcpStream::read`].
         ///
         /// ```
-        /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+        /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
         /// use polliwog::{net::TcpStream, spin::Error};
         ///
         /// async fn first_bytes(stream: &TcpStream, buf: &mut [u8]) -> Result<usize, Error> {
@@ -65,7 +65,7 @@ macro_rules! reading {
         /// Fills `buf` from the stream: see [`TcpStream::read_exact`].
         ///
         /// ```
-        /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+        /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
         /// use polliwog::{net::TcpStream, spin::Error};
         ///
         /// async fn header(stream: &TcpStream) -> Result<[u8; 4], Error> {
@@ -90,7 +90,7 @@ macro_rules! reading {
         /// Reads without taking the bytes away: see [`TcpStream::peek`].
         ///
         /// ```
-        /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+        /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
         /// use polliwog::{net::TcpStream, spin::Error};
         ///
         /// async fn is_tls(stream: &TcpStream) -> Result<bool, Error> {
@@ -154,7 +154,7 @@ macro_rules! writing {
         /// Writes all of it to the stream: see [`TcpStream::write_all`].
         ///
         /// ```
-        /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+        /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
         /// use polliwog::{net::TcpStream, spin::Error};
         ///
         /// async fn greet(stream: &TcpStream) -> Result<(), Error> {
@@ -213,7 +213,7 @@ macro_rules! addresses {
         /// Returns the stream that this is a half of.
         ///
         /// ```
-        /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+        /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
         /// use polliwog::{net::TcpStream, spin::Error};
         ///
         /// async fn peer(stream: &TcpStream) -> Result<std::net::SocketAddr, Error> {
@@ -248,7 +248,7 @@ macro_rules! addresses {
 /// The half that reads, lent by [`TcpStream::split`].
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
 /// use polliwog::{net::TcpStream, spin::Error};
 ///
 /// async fn echo(stream: TcpStream) -> Result<(), Error> {
@@ -291,7 +291,7 @@ pub(crate) fn borrowed(stream: &TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
 /// connection as long as the other half lives.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
 /// use polliwog::{net::TcpStream, spin::Error};
 ///
 /// async fn two_tasks(stream: TcpStream) -> Result<(), Error> {
@@ -321,7 +321,7 @@ impl OwnedReadHalf {
     /// Makes one stream of the halves again.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::net::TcpStream;
     ///
     /// fn join_again(stream: TcpStream) -> TcpStream {
@@ -350,7 +350,7 @@ impl OwnedWriteHalf {
     /// other half.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::net::TcpStream;
     ///
     /// /// Reads on, without telling the peer that nothing more will be sent.
@@ -366,7 +366,7 @@ impl OwnedWriteHalf {
     /// Makes one stream of the halves again.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::net::TcpStream;
     ///
     /// fn join_again(stream: TcpStream) -> TcpStream {
@@ -402,7 +402,7 @@ pub(crate) fn owned(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
 /// The halves are not of the same stream; here they are.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; pub use polliwog_spin::net; }
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
 /// use polliwog::{net::TcpStream, spin::Error};
 ///
 /// fn mixed(one: TcpStream, other: TcpStream) {

@@ -9,7 +9,7 @@ use crate::Error;
 /// The half that reads, lent by [`TcpStream::split`].
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
 /// use polliwog::spin::{Error, stack::TcpStream};
 ///
 /// async fn echo(stream: TcpStream) -> Result<(), Error> {
@@ -34,7 +34,7 @@ pub struct WriteHalf<'a>(&'a TcpStream);
 /// long as the other half lives.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
 /// use polliwog::spin::{Error, stack::TcpStream};
 ///
 /// async fn at_once(stream: TcpStream) -> Result<(), Error> {
@@ -59,7 +59,7 @@ pub struct OwnedWriteHalf {
 /// The halves are not of the same stream; here they are.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
 /// use polliwog::spin::{Error, stack::TcpStream};
 ///
 /// fn mixed(one: TcpStream, other: TcpStream) {
@@ -96,7 +96,7 @@ impl ReadHalf<'_> {
     /// Returns the stream that this is a half of.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpStream};
     ///
     /// async fn peer(stream: &TcpStream) -> Result<std::net::SocketAddr, Error> {
@@ -113,7 +113,7 @@ impl WriteHalf<'_> {
     /// Returns the stream that this is a half of.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpStream};
     ///
     /// async fn peer(stream: &TcpStream) -> Result<std::net::SocketAddr, Error> {
@@ -130,7 +130,7 @@ impl OwnedReadHalf {
     /// Returns the stream that this is a half of.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpStream};
     ///
     /// async fn peer(stream: &TcpStream) -> Result<std::net::SocketAddr, Error> {
@@ -160,7 +160,7 @@ impl OwnedWriteHalf {
     /// Returns the stream that this is a half of.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpStream};
     ///
     /// async fn peer(stream: &TcpStream) -> Result<std::net::SocketAddr, Error> {
@@ -203,7 +203,7 @@ macro_rules! reading {
             /// Reads from the stream into `buf`: see [`TcpStream::read`].
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+            /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
             /// use polliwog::spin::{Error, stack::TcpStream};
             ///
             /// async fn first_bytes(stream: &TcpStream, buf: &mut [u8]) -> Result<usize, Error> {
@@ -226,7 +226,7 @@ macro_rules! reading {
             /// Fills `buf` from the stream: see [`TcpStream::read_exact`].
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+            /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
             /// use polliwog::spin::{Error, stack::TcpStream};
             ///
             /// async fn header(stream: &TcpStream) -> Result<[u8; 4], Error> {
@@ -251,7 +251,7 @@ macro_rules! reading {
             /// Reads without taking the bytes away: see [`TcpStream::peek`].
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+            /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
             /// use polliwog::spin::{Error, stack::TcpStream};
             ///
             /// async fn is_tls(stream: &TcpStream) -> Result<bool, Error> {
@@ -316,7 +316,7 @@ macro_rules! writing {
             /// Writes all of it to the stream: see [`TcpStream::write_all`].
             ///
             /// ```
-            /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+            /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
             /// use polliwog::spin::{Error, stack::TcpStream};
             ///
             /// async fn greet(stream: &TcpStream) -> Result<(), Error> {

@@ -23,7 +23,7 @@ use polliwog_core::task::budget::poll_within;
 /// its place in the stack back, and its memory: see [`Stack::take_buffers`].
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
 /// use polliwog::spin::{Error, stack::UdpSocket};
 ///
 /// async fn echo(socket: &UdpSocket) -> Result<(), Error> {
@@ -45,7 +45,7 @@ impl UdpSocket {
     /// that is not for TCP.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::{Stack, UdpBuffers, UdpSocket}};
     ///
     /// async fn bind(
@@ -97,7 +97,7 @@ impl UdpSocket {
     /// received.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::UdpSocket};
     ///
     /// async fn report(socket: &UdpSocket) -> Result<(), Error> {
@@ -129,7 +129,7 @@ impl UdpSocket {
     /// Sends a datagram; waits while there is no room for it.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::UdpSocket};
     ///
     /// async fn report(socket: &UdpSocket) -> Result<(), Error> {
@@ -156,7 +156,7 @@ impl UdpSocket {
     /// Sends a datagram to the peer.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::UdpSocket};
     ///
     /// async fn report(connected: &UdpSocket) -> Result<(), Error> {
@@ -180,7 +180,7 @@ impl UdpSocket {
     /// Sends a datagram if there is room.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::UdpSocket};
     ///
     /// fn tell(socket: &UdpSocket, all: &[std::net::SocketAddr]) -> Result<(), Error> {
@@ -219,7 +219,7 @@ impl UdpSocket {
     /// Sends a datagram to the peer if there is room.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::UdpSocket};
     ///
     /// fn beat(socket: &UdpSocket) -> Result<usize, Error> {
@@ -238,7 +238,7 @@ impl UdpSocket {
     /// where it came from.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::UdpSocket};
     ///
     /// async fn echo(socket: &UdpSocket) -> Result<(), Error> {
@@ -264,7 +264,7 @@ impl UdpSocket {
     /// into the buffer is lost.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::UdpSocket};
     ///
     /// async fn next(connected: &UdpSocket, buf: &mut [u8]) -> Result<usize, Error> {
@@ -286,7 +286,7 @@ impl UdpSocket {
     /// Receives a datagram if there is one.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::UdpSocket};
     ///
     /// fn forget_what_is_there(socket: &UdpSocket) -> Result<(), Error> {
@@ -320,7 +320,7 @@ impl UdpSocket {
     /// again.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::UdpSocket};
     ///
     /// async fn who_is_first(socket: &UdpSocket) -> Result<std::net::SocketAddr, Error> {
@@ -356,7 +356,7 @@ impl UdpSocket {
     /// Waits until there is a datagram. It may be gone when it is asked for.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::UdpSocket};
     ///
     /// async fn drain(socket: &UdpSocket, buf: &mut [u8]) -> Result<usize, Error> {
@@ -458,7 +458,7 @@ impl UdpSocket {
     /// Returns the address that the socket is bound to.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::UdpSocket};
     ///
     /// fn port(socket: &UdpSocket) -> Result<u16, Error> {
@@ -476,7 +476,7 @@ impl UdpSocket {
     /// Returns the address of the peer that the socket [talks](Self::connect) to.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::UdpSocket};
     ///
     /// fn is_connected(socket: &UdpSocket) -> bool {
@@ -535,7 +535,7 @@ impl UdpSocket {
     /// Does nothing: datagrams may always go to broadcast addresses.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::UdpSocket};
     ///
     /// async fn call_everybody(socket: &UdpSocket) -> Result<(), Error> {
