@@ -21,7 +21,9 @@ mod run;
 /// come from another level.
 ///
 /// Timers of this level are fired by the executor that waits in a reactor, if that has a
-/// [shared clock](Reactor::shared_clock), has run once and has not been dropped; else a sleep panics.
+/// [shared clock](Reactor::shared_clock) and has not been dropped; else a sleep panics. It need not run yet, but must
+/// have been made: tasks that sleep are started after `Executor::new`, or in the closure that
+/// [`TaskPool::run`](crate::TaskPool::run) calls.
 ///
 /// ```ignore
 /// struct Swi0;
