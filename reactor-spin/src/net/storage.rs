@@ -7,7 +7,7 @@ use polliwog_core::sources::Wakeups;
 
 use super::table::{Conn, Listener};
 use crate::error::Limit;
-use crate::lock::Lock;
+use polliwog_core::__reactor::Lock;
 
 /// Rows of listeners and connections. Row numbers stay valid until the row is freed.
 pub(crate) trait Tables {
