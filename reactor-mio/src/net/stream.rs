@@ -17,6 +17,7 @@ use super::addr::ToSocketAddrs;
 use super::byte_stream::{self, byte_stream};
 use super::connection::{self, connection};
 use super::happy_eyeballs::race;
+use super::moving::movable;
 use super::no_sigpipe;
 use super::options::tcp_options;
 use super::split;
@@ -217,6 +218,12 @@ descriptors! {
 
 raw_sockets! {
     TcpStream: socket => socket.io;
+}
+
+movable! {
+    TcpStream: mio::net::TcpStream, ();
+    stream => stream.io, ();
+    (io, ()) => TcpStream { io }
 }
 
 std_conversions! {
