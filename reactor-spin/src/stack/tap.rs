@@ -27,9 +27,9 @@ impl Ears<'_> {
             return self.udp.receive(&datagram, self.now);
         }
         if let Some(segment) = self.identity.segment(frame) {
-            let peers = self.rows.iter_mut().map(|row| &mut row.peer);
+            let mut peers = self.rows.iter_mut().map(|row| &mut row.peer);
             // One of them, at most, has this connection.
-            return peers.fold(false, |done, peer| peer.hear(&segment) || done);
+            return peers.any(|peer| peer.hear(&segment));
         }
         if let Some((addr, mac)) = self.identity.neighbor(frame) {
             self.neighbors.heard(addr, mac, self.now);
