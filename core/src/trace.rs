@@ -2,6 +2,7 @@
 //! polled and for how long, and ended; and when the executor waits.
 //!
 //! * [`set_tracer`] gives each [`Event`] to a [`Tracer`] of yours: the example `timeline` makes a picture of them.
+//! * `Spans` (feature `tracing`) is a tracer that makes spans and events of the crate `tracing` of them.
 //! * [`Handle::dump`](crate::Handle::dump) lists an executor's tasks, from any thread, also while one of them keeps
 //!   the executor busy.
 //! * [`set_stall_limit`] tells of each poll that took too long, by the name of the task and the place where it was
@@ -28,10 +29,16 @@
 #[cfg_attr(feature = "trace", path = "trace/on.rs")]
 #[cfg_attr(not(feature = "trace"), path = "trace/off.rs")]
 mod hooks;
+#[cfg(feature = "tracing")]
+mod spans;
 #[cfg(feature = "trace")]
 mod table;
 
+#[doc(hidden)]
+pub use hooks::Origin;
 pub(crate) use hooks::*;
+#[cfg(feature = "tracing")]
+pub use spans::Spans;
 #[cfg(feature = "trace")]
 pub(crate) use table::dump;
 #[cfg(feature = "trace")]

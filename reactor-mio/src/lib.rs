@@ -47,9 +47,9 @@
 mod macros;
 
 pub mod blocking;
+mod budget;
 pub mod cluster;
 mod dispatch;
-mod draw;
 mod event;
 pub mod fs;
 #[cfg(feature = "hyper-util")]

@@ -9,7 +9,7 @@ use core::fmt;
 #[cfg(threads)]
 mod io;
 
-/// Which limit was hit, or what was missing, when a task could not be spawned:
+/// The limit that was hit, or what was missing, when a task could not be spawned:
 /// [`SpawnError::kind`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -123,7 +123,7 @@ impl fmt::Display for SpawnErrorKind {
 pub struct SpawnError(SpawnErrorKind);
 
 impl SpawnError {
-    /// Which limit was hit.
+    /// Returns the limit that was hit.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -194,7 +194,7 @@ impl<T> TrySpawnError<T> {
         Self { kind, value }
     }
 
-    /// Which limit was hit.
+    /// Returns the limit that was hit.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

@@ -24,12 +24,13 @@ use super::spawner::Spawner;
 use crate::task::abort::AbortHandle;
 use crate::task::join::JoinError;
 use crate::task::unwind::{catch, drop_quietly, run_quietly, wake_quietly};
+use crate::trace::Origin;
 
 /// Futures above this size travel in a box of their own, so that they are moved but once on either
 /// side.
 const LARGE: usize = 1 << 10;
 
-/// So many tasks are taken over in one turn: who sends them without a pause must not keep the executor from
+/// Most tasks that are taken over in one turn: who sends them without a pause must not keep the executor from
 /// its tasks, timers and sockets.
 const BATCH: usize = 64;
 
@@ -103,7 +104,7 @@ impl<F: Future + Send> RemoteFuture for F {}
 impl Handle {
     /// Spawns a future on the executor, from any thread.
     ///
-    /// It is taken over by the executor in its next turn; if all its tasks are in use then, it
+    /// The executor takes the task over in its next turn; if all its slots are in use then, the task
     /// waits for a free one. A future that is not `Send` can be made on the executor's thread:
     /// see [`spawn_with`](Self::spawn_with).
     ///
@@ -123,6 +124,7 @@ impl Handle {
     /// [`SpawnErrorKind::Closed`] if the executor is gone, [`SpawnErrorKind::InboxFull`] if as
     /// many tasks wait as the executor can have. The future is dropped then;
     /// [`try_spawn`](Self::try_spawn) gives it back.
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn spawn<F>(&self, future: F) -> Result<RemoteHandle<F::Output>, SpawnError>
     where
         F: RemoteFuture + 'static, // Not `Send`? Then `handle.spawn_with(|| future)`.
@@ -139,6 +141,7 @@ impl Handle {
     /// # Errors
     ///
     /// As [`spawn`](Self::spawn), with the future.
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn try_spawn<F>(&self, future: F) -> Result<RemoteHandle<F::Output>, TrySpawnError<F>>
     where
         F: RemoteFuture + 'static, // Not `Send`? Then `handle.spawn_with(|| future)`.
@@ -177,6 +180,7 @@ impl Handle {
     ///
     /// As [`spawn`](Self::spawn). The closure is dropped then;
     /// [`try_spawn_with`](Self::try_spawn_with) gives it back.
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn spawn_with<M, F>(&self, make: M) -> Result<RemoteHandle<F::Output>, SpawnError>
     where
         M: FnOnce() -> F + Send + 'static,
@@ -191,6 +195,7 @@ impl Handle {
     /// # Errors
     ///
     /// As [`spawn`](Self::spawn), with the closure.
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn try_spawn_with<M, F>(&self, make: M) -> Result<RemoteHandle<F::Output>, TrySpawnError<M>>
     where
         M: FnOnce() -> F + Send + 'static,
@@ -203,6 +208,7 @@ impl Handle {
         self.submit(make, |make| make())
     }
 
+    #[cfg_attr(feature = "trace", track_caller)]
     fn submit<V, F>(
         &self,
         value: V,
@@ -217,6 +223,7 @@ impl Handle {
         let mut value = Some(value);
         let outcome = Arc::new(Outcome::new());
         let home = *self;
+        let origin = Origin::here::<F>();
         let queued = shared.with_inbox(epoch, |inbox| {
             let capacity = inbox.capacity;
             if inbox.jobs.len() >= capacity {
@@ -227,7 +234,7 @@ impl Handle {
                     outcome: outcome.clone(),
                 };
                 inbox.jobs.push_back(Box::new(move |executor: SharedRef| {
-                    task.begin(&Spawner::new(executor), move || make(value));
+                    origin.of(|| task.begin(&Spawner::new(executor), move || make(value)));
                 }));
             }
             Ok(())

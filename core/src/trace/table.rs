@@ -27,7 +27,7 @@ pub enum Event {
         name: Option<&'static str>,
         /// The type of its future.
         type_name: &'static str,
-        /// Where it was spawned; `None` if that was on another thread, or by a macro of static tasks.
+        /// Where it was spawned; `None` if that is not known, as nobody of the program has spawned it.
         place: Option<&'static Location<'static>>,
     },
     /// A waker of the task has been used.
@@ -95,7 +95,7 @@ impl fmt::Display for Cause {
 /// Is told what happens: see [`set_tracer`].
 pub trait Tracer: Send + Sync {
     /// Something has happened, on this thread, just now. It is called in the middle of the executor: it must not
-    /// spawn, wake, or wait for long. A panic of it is caught.
+    /// spawn, or wait for long. What it causes itself, say by a wake, is not told. A panic of it is caught.
     fn event(&self, event: &Event);
 }
 
@@ -143,7 +143,7 @@ pub struct TaskDump {
     pub name: Option<&'static str>,
     /// The type of its future.
     pub type_name: &'static str,
-    /// Where it was spawned; `None` if that was on another thread, or by a macro of static tasks.
+    /// Where it was spawned; `None` if that is not known, as nobody of the program has spawned it.
     pub place: Option<&'static Location<'static>>,
     /// What it is doing.
     pub state: State,
@@ -260,6 +260,10 @@ type Limit = (Duration, fn(&Stall));
 thread_local! {
     /// Who would be the one to wake somebody on this thread now.
     static ACTING: Cell<Cause> = const { Cell::new(Cause::Elsewhere) };
+    /// Whether a tracer is being told something on this thread.
+    static TELLING: Cell<bool> = const { Cell::new(false) };
+    /// Of the next task that is spawned on this thread, if somebody else has spawned it.
+    static ORIGIN: Cell<Option<(&'static Location<'static>, &'static str)>> = const { Cell::new(None) };
 }
 
 fn table() -> MutexGuard<'static, (BTreeMap<usize, Record>, u64)> {
@@ -270,8 +274,11 @@ fn table() -> MutexGuard<'static, (BTreeMap<usize, Record>, u64)> {
 /// Tells the tracer. Never while the table is locked.
 fn tell(event: &Event) {
     let tracer = *TRACER.read().unwrap_or_else(PoisonError::into_inner);
-    if let Some(tracer) = tracer {
+    let Some(tracer) = tracer else { return };
+    // Or a tracer that wakes somebody would hear of that, and wake again, without an end.
+    if TELLING.try_with(|telling| telling.replace(true)) == Ok(false) {
         let _ = catch_unwind(AssertUnwindSafe(|| tracer.event(event)));
+        let _ = TELLING.try_with(|telling| telling.set(false));
     }
 }
 
@@ -343,9 +350,12 @@ fn is_own(place: &Location<'_>) -> bool {
 pub(super) fn spawned(
     executor: usize,
     slot: usize,
-    what: Description,
-    place: &'static Location<'static>,
+    mut what: Description,
+    mut place: &'static Location<'static>,
 ) {
+    if let Ok(Some(origin)) = ORIGIN.try_with(Cell::take) {
+        (place, what.type_name) = origin;
+    }
     let place = (!is_own(place)).then_some(place);
     let number = {
         let (tasks, next) = &mut *table();
@@ -398,6 +408,22 @@ pub(super) fn woken(slot: usize) {
         record.number
     };
     tell(&Event::Woken { task, by });
+}
+
+/// Says of the next task that is spawned on this thread where it was and of which type, until it is dropped.
+pub(super) struct Origin(());
+
+impl Origin {
+    pub(super) fn begin(place: &'static Location<'static>, type_name: &'static str) -> Self {
+        let _ = ORIGIN.try_with(|origin| origin.set(Some((place, type_name))));
+        Self(())
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        let _ = ORIGIN.try_with(Cell::take);
+    }
 }
 
 /// On whose behalf this thread acts, until it is dropped.

@@ -31,8 +31,7 @@
 //! worker need no atomic operation, and why its sockets and timers are its worker's. So a worker with a few
 //! heavy tasks that have started keeps them, also while others have nothing to do.
 //!
-//! A worker's load is the number of the cluster's tasks in its queue and on it. What tasks spawn by
-//! [`polliwog_core::spawn()`] does not count.
+//! A worker's load: the cluster's tasks in its queue and on it, without what they [spawn](polliwog_core::spawn()).
 //!
 //! # Connections
 //!
@@ -331,8 +330,8 @@ impl ClusterHandle {
     /// # Errors
     ///
     /// [`Closed`](polliwog_core::SpawnErrorKind::Closed) once the cluster is shut down,
-    /// [`InboxFull`](polliwog_core::SpawnErrorKind::InboxFull) if all queues are full. The future is dropped
-    /// then.
+    /// [`InboxFull`](polliwog_core::SpawnErrorKind::InboxFull) if all queues are full. The future is dropped then.
+    #[track_caller]
     pub fn spawn<F>(&self, future: F) -> Result<RemoteHandle<F::Output>, SpawnError>
     where
         F: RemoteFuture + 'static, // Not `Send`? Then `cluster.spawn_with(|| future)`.
@@ -362,6 +361,7 @@ impl ClusterHandle {
     /// # Errors
     ///
     /// As [`spawn`](Self::spawn).
+    #[track_caller]
     pub fn spawn_with<M, F>(&self, make: M) -> Result<RemoteHandle<F::Output>, SpawnError>
     where
         M: FnOnce() -> F + Send + 'static,
@@ -389,12 +389,12 @@ impl ClusterHandle {
     /// # Errors
     ///
     /// [`Closed`](polliwog_core::SpawnErrorKind::Closed) once the cluster is shut down,
-    /// [`InboxFull`](polliwog_core::SpawnErrorKind::InboxFull) if the worker's queue is full. The future is
-    /// dropped then.
+    /// [`InboxFull`](polliwog_core::SpawnErrorKind::InboxFull) if that one's queue is full. It drops the future.
     ///
     /// # Panics
     ///
     /// If there is no such worker.
+    #[track_caller]
     pub fn spawn_on<F>(
         &self,
         worker: usize,
@@ -417,6 +417,7 @@ impl ClusterHandle {
     /// # Panics
     ///
     /// If there is no such worker.
+    #[track_caller]
     pub fn spawn_on_with<M, F>(
         &self,
         worker: usize,
@@ -451,6 +452,7 @@ impl ClusterHandle {
     /// # Errors
     ///
     /// As [`spawn_on`](Self::spawn_on).
+    #[track_caller]
     pub fn spawn_keyed<F>(&self, key: u64, future: F) -> Result<RemoteHandle<F::Output>, SpawnError>
     where
         F: RemoteFuture + 'static, // Not `Send`? Then `cluster.spawn_keyed_with(key, || future)`.
@@ -465,6 +467,7 @@ impl ClusterHandle {
     /// # Errors
     ///
     /// As [`spawn_on`](Self::spawn_on).
+    #[track_caller]
     pub fn spawn_keyed_with<M, F>(
         &self,
         key: u64,
@@ -515,6 +518,7 @@ impl ClusterHandle {
     /// # Errors
     ///
     /// [`BlockOnError`], if it cannot be spawned, if it panics, and on a worker of this cluster.
+    #[track_caller]
     pub fn block_on<F>(&self, future: F) -> Result<F::Output, BlockOnError>
     where
         F: RemoteFuture + 'static,
@@ -566,11 +570,10 @@ impl ClusterHandle {
 
     /// Which worker of this cluster runs on this thread.
     fn own_index(&self) -> Option<usize> {
-        let own = worker::with_current(|current| {
-            let is_ours = Arc::ptr_eq(&current.shared, &self.shared);
-            is_ours.then_some(current.index)
-        });
-        own.flatten()
+        worker::with_current(|current| {
+            Arc::ptr_eq(&current.shared, &self.shared).then_some(current.index)
+        })
+        .flatten()
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
+use polliwog_core::__private::Origin;
 use polliwog_core::task::{Panic, wake_quietly};
 use polliwog_core::{AbortHandle, JoinError, SpawnErrorKind};
 
@@ -35,6 +36,8 @@ trait Join<T>: Send + Sync {
 struct Task<M, T>(Mutex<State<M, T>>);
 
 struct State<M, T> {
+    /// Who has spawned it, for whoever looks at a list of tasks.
+    origin: Origin,
     /// There until the task starts or ends.
     make: Option<M>,
     outcome: Option<Result<T, JoinError>>,
@@ -46,6 +49,7 @@ struct State<M, T> {
 }
 
 /// A task to queue, and its handle.
+#[track_caller]
 pub(super) fn task<M, F>(make: M) -> (Queued, RemoteHandle<F::Output>)
 where
     M: FnOnce() -> F + Send + 'static,
@@ -53,6 +57,7 @@ where
     F::Output: Send + 'static,
 {
     let task = Arc::new(Task(Mutex::new(State {
+        origin: Origin::here::<F>(),
         make: Some(make),
         outcome: None,
         done: false,
@@ -119,11 +124,12 @@ where
     F::Output: Send + 'static,
 {
     fn start(self: Arc<Self>, load: Load) -> Result<(), SpawnErrorKind> {
-        if self.lock().make.is_none() {
-            return Ok(()); // Aborted in the queue.
-        }
+        let origin = match &*self.lock() {
+            State { make: None, .. } => return Ok(()), // Aborted in the queue.
+            state => state.origin,
+        };
         let ending = Ending(Arc::clone(&self));
-        let spawned = polliwog_core::try_spawn(async move {
+        let task = async move {
             // The load counts a task until all of it is gone, and no longer than anybody waits for it.
             let (ending, load) = (ending, load);
             let make = ending.0.lock().make.take();
@@ -132,8 +138,8 @@ where
                 drop(load);
                 ending.0.complete(outcome);
             }
-        });
-        match spawned {
+        };
+        match origin.of(|| polliwog_core::try_spawn(task)) {
             Ok(handle) => {
                 let abort = handle.abort_handle();
                 handle.detach();

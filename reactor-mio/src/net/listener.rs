@@ -14,7 +14,7 @@ use super::TcpStream;
 use super::acceptor::{Acceptor, BACKLOG};
 use super::addr::{ToSocketAddrs, first_that_works};
 use super::connection::BIND;
-use crate::draw::draw;
+use crate::budget::draw;
 use crate::reactor::MioReactor;
 use crate::source::Attached;
 use crate::sys;

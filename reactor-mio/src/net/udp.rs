@@ -10,7 +10,7 @@ use polliwog_core::sources::{Direction, Operation, WaiterId};
 use super::addr::{ToSocketAddrs, first_that_works};
 use super::connection::BIND;
 use super::datagrams::datagrams;
-use crate::draw::draw;
+use crate::budget::draw;
 use crate::reactor::MioReactor;
 use crate::source::Attached;
 use polliwog_core::task::consume_budget;

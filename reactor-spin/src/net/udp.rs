@@ -51,6 +51,15 @@ pub struct UdpSocket {
 impl UdpSocket {
     /// Binds to an address of the host. Port 0 means a free one.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+    /// use polliwog::{net::UdpSocket, spin::Error};
+    ///
+    /// async fn on_any_port() -> Result<UdpSocket, Error> {
+    ///     UdpSocket::bind("0.0.0.0:0").await
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Unsupported`] outside of a simulation; [`Error::AddrInUse`]; [`Error::AddrNotAvailable`] for an
@@ -72,6 +81,17 @@ impl UdpSocket {
 
     /// Sets the peer: [`send`](Self::send) goes there, and only its datagrams are received.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+    /// use polliwog::{net::UdpSocket, spin::Error};
+    ///
+    /// async fn to_the_clock() -> Result<UdpSocket, Error> {
+    ///     let socket = UdpSocket::bind("0.0.0.0:0").await?;
+    ///     socket.connect("clock:123").await?;
+    ///     Ok(socket)
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for text in [`bind`](Self::bind).
@@ -89,6 +109,16 @@ impl UdpSocket {
 
     /// Sends a datagram; returns how many bytes it has. That it was sent does not mean that it arrives.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+    /// use polliwog::{net::UdpSocket, spin::Error};
+    ///
+    /// async fn tell(socket: &UdpSocket, host: &str) -> Result<(), Error> {
+    ///     socket.send_to(b"quak", (host, 7)).await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::MessageTooLong`]; [`Error::InvalidInput`] for port 0, the other family, and the broadcast address
@@ -105,6 +135,16 @@ impl UdpSocket {
 
     /// Sends a datagram to the peer.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+    /// use polliwog::{net::UdpSocket, spin::Error};
+    ///
+    /// async fn tell_the_peer(socket: &UdpSocket) -> Result<(), Error> {
+    ///     assert_eq!(socket.send(b"quak").await?, 4);
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::NotConnected`] without one; as [`send_to`](Self::send_to).
@@ -119,6 +159,18 @@ impl UdpSocket {
 
     /// [`send_to`](Self::send_to) without waiting.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+    /// use polliwog::{net::UdpSocket, spin::Error};
+    ///
+    /// fn tell(socket: &UdpSocket, all: &[std::net::SocketAddr]) -> Result<(), Error> {
+    ///     for addr in all {
+    ///         socket.try_send_to(b"quak", *addr)?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`send_to`](Self::send_to).
@@ -127,6 +179,15 @@ impl UdpSocket {
     }
 
     /// [`send`](Self::send) without waiting.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+    /// use polliwog::{net::UdpSocket, spin::Error};
+    ///
+    /// fn beat(socket: &UdpSocket) -> Result<usize, Error> {
+    ///     socket.try_send(&[0])
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -153,6 +214,18 @@ impl UdpSocket {
     /// Waits for a datagram; returns how much of it was copied into `buf`, and where it comes from. The rest is
     /// lost.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+    /// use polliwog::{net::UdpSocket, spin::Error};
+    ///
+    /// async fn echo(socket: &UdpSocket) -> Result<(), Error> {
+    ///     let mut buf = [0; 1500];
+    ///     let (count, from) = socket.recv_from(&mut buf).await?;
+    ///     socket.send_to(&buf[..count], from).await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::NotConnected`] once the host has crashed.
@@ -166,6 +239,18 @@ impl UdpSocket {
 
     /// [`recv_from`](Self::recv_from), without the address.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+    /// use polliwog::{net::UdpSocket, spin::Error};
+    ///
+    /// async fn answer(socket: &UdpSocket) -> Result<Vec<u8>, Error> {
+    ///     let mut buf = vec![0; 1500];
+    ///     let count = socket.recv(&mut buf).await?;
+    ///     buf.truncate(count);
+    ///     Ok(buf)
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`recv_from`](Self::recv_from).
@@ -178,6 +263,15 @@ impl UdpSocket {
     }
 
     /// Like [`recv_from`](Self::recv_from), but the datagram stays.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+    /// use polliwog::{net::UdpSocket, spin::Error};
+    ///
+    /// async fn who_is_first(socket: &UdpSocket) -> Result<std::net::SocketAddr, Error> {
+    ///     Ok(socket.peek_from(&mut []).await?.1)
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -204,6 +298,21 @@ impl UdpSocket {
     }
 
     /// [`recv_from`](Self::recv_from) without waiting.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+    /// use polliwog::{net::UdpSocket, spin::Error};
+    ///
+    /// fn forget_what_is_there(socket: &UdpSocket) -> Result<(), Error> {
+    ///     loop {
+    ///         match socket.try_recv_from(&mut []) {
+    ///             Ok(_) => {}
+    ///             Err(Error::WouldBlock) => return Ok(()),
+    ///             Err(error) => return Err(error),
+    ///         }
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -264,6 +373,16 @@ impl UdpSocket {
 
     /// Waits until there is a datagram.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+    /// use polliwog::{net::UdpSocket, spin::Error};
+    ///
+    /// async fn drain(socket: &UdpSocket, buf: &mut [u8]) -> Result<usize, Error> {
+    ///     socket.readable().await?;
+    ///     socket.try_recv(buf)
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`recv_from`](Self::recv_from).
@@ -297,6 +416,15 @@ impl UdpSocket {
 
     /// Returns the address that the socket is bound to.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+    /// use polliwog::{net::UdpSocket, spin::Error};
+    ///
+    /// fn port(socket: &UdpSocket) -> Result<u16, Error> {
+    ///     Ok(socket.local_addr()?.port())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::NotConnected`] once the host has crashed.
@@ -305,6 +433,15 @@ impl UdpSocket {
     }
 
     /// Returns the address of the peer.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+    /// use polliwog::{net::UdpSocket, spin::Error};
+    ///
+    /// fn is_connected(socket: &UdpSocket) -> bool {
+    ///     socket.peer_addr().is_ok()
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -324,6 +461,17 @@ impl UdpSocket {
     }
 
     /// Sets whether datagrams may go to the broadcast address; at first they may not.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+    /// use polliwog::{net::UdpSocket, spin::Error};
+    ///
+    /// async fn call_everybody(socket: &UdpSocket) -> Result<(), Error> {
+    ///     socket.set_broadcast(true)?;
+    ///     socket.send_to(b"who is there?", "255.255.255.255:7").await?;
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     ///

@@ -16,7 +16,7 @@ use rustix::net::{RecvFlags, SocketAddrUnix, connect, recv, sendto};
 
 use super::{address, fds, fds::passes_descriptors};
 use crate::net::datagrams::datagrams;
-use crate::net::quiet::WITHOUT_SIGNAL;
+use crate::net::no_sigpipe::WITHOUT_SIGNAL;
 use crate::reactor::MioReactor;
 use crate::source::Attached;
 

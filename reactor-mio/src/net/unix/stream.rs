@@ -17,10 +17,10 @@ use polliwog_core::time::{now, sleep};
 use rustix::net::{RecvFlags, recv};
 
 use super::{UCred, address, credentials, fds, fds::passes_descriptors, split};
-use crate::draw::{draw, poll_nothing};
+use crate::budget::{draw, poll_nothing};
 use crate::net::byte_stream::{self, byte_stream};
 use crate::net::connection::{self, connection};
-use crate::net::quiet;
+use crate::net::no_sigpipe;
 use crate::reactor::MioReactor;
 use crate::source::Attached;
 
@@ -174,7 +174,7 @@ impl UnixStream {
 }
 
 byte_stream! {
-    UnixStream: mio::net::UnixStream, std::os::unix::net::UnixStream, SocketAddr, peek, quiet::write
+    UnixStream: mio::net::UnixStream, std::os::unix::net::UnixStream, SocketAddr, peek, no_sigpipe::write
 }
 
 connection! {
