@@ -11,6 +11,8 @@ mod rt;
 mod steps;
 // Not in the guard, whose counts would depend on what is built beside it.
 #[cfg(feature = "peers")]
+mod cluster;
+#[cfg(feature = "peers")]
 mod fair;
 #[cfg(feature = "peers")]
 mod sync;
@@ -24,6 +26,7 @@ usage: polliwog-benches run [--quick] [--only PART-OF-NAME] [--rounds N] [--out 
        polliwog-benches sync [--counts] [--only PART-OF-NAME] [--rounds N] [--out FOLDER]
        polliwog-benches charts FOLDER
        polliwog-benches guard FILE [--update]
+       polliwog-benches cluster [--only PART-OF-NAME] [--rounds N]
        polliwog-benches fair [--only PART-OF-NAME] [--rounds N] [--millis N]
        polliwog-benches list
        polliwog-benches one RUNTIME BENCHMARK [--rounds N] [--warmup N] [--ops N] [--millis N]
@@ -43,6 +46,8 @@ fn main() -> ExitCode {
         ["run", ref options @ ..] => report::run(options),
         #[cfg(feature = "peers")]
         ["sync", ref options @ ..] => sync::run(options),
+        #[cfg(feature = "peers")]
+        ["cluster", ref options @ ..] => cluster::run(options),
         #[cfg(feature = "peers")]
         ["fair", ref options @ ..] => fair::run(options),
         ["charts", folder] => report::redraw(folder),
