@@ -3,7 +3,9 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::echo::Server;
 use crate::meter::{Figures, percentile};
@@ -32,6 +34,66 @@ fn output(command: &mut Command) -> io::Result<String> {
 
 fn bad(text: &str) -> io::Error {
     io::Error::other(format!("not understood: {text}"))
+}
+
+/// Counts the system calls of a process without slowing it down much, by perf. (strace takes so long for each that a
+/// runtime which goes by the time does other things under it.)
+pub struct Calls {
+    perf: Child,
+    out: Scratch,
+}
+
+const EVENT: &str = "raw_syscalls:sys_enter";
+
+/// Whether perf is there and is allowed to count.
+pub fn can_count_calls() -> bool {
+    let run = Command::new("perf")
+        .args(["stat", "-e", EVENT, "true"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    run.is_ok_and(|status| status.success())
+}
+
+impl Calls {
+    pub fn of(process: u32) -> io::Result<Self> {
+        let out = Scratch::new("perf");
+        let perf = Command::new("perf")
+            .args(["stat", "-x,", "-e", EVENT, "-p", &process.to_string(), "-o"])
+            .arg(&out.0)
+            .stdin(Stdio::null())
+            .spawn()?;
+        let calls = Self { perf, out };
+        // Until it has attached itself, which takes its time on a busy machine.
+        let start = Instant::now();
+        while !calls.is_attached() {
+            if start.elapsed() > Duration::from_secs(10) {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "perf hangs"));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(calls)
+    }
+
+    fn is_attached(&self) -> bool {
+        let files = fs::read_dir(format!("/proc/{}/fd", self.perf.id()));
+        let mut files = files.into_iter().flatten().flatten();
+        files.any(|file| {
+            let target = fs::read_link(file.path());
+            target.is_ok_and(|target| target.to_string_lossy().contains("perf_event"))
+        })
+    }
+
+    pub fn finish(mut self) -> io::Result<f64> {
+        // SAFETY: a child of ours that has not been waited for.
+        unsafe { libc::kill(self.perf.id() as libc::pid_t, libc::SIGINT) };
+        self.perf.wait()?;
+        let text = fs::read_to_string(&self.out.0)?;
+        let line = text.lines().find(|line| line.contains(EVENT));
+        let count = line.and_then(|line| line.split(',').next()?.parse().ok());
+        count.ok_or_else(|| bad(&text))
+    }
 }
 
 /// A file with a name of its own, which is removed in the end.

@@ -117,7 +117,7 @@ pub enum Work {
     Udp(usize),
     /// Connect, one request, close.
     Churn,
-    /// A count per request, by its name without the server's.
+    /// User instructions per request, by the name of that count without the server's.
     Exact(Kind, &'static str),
     Idle,
     /// Of files and processes.
@@ -164,13 +164,8 @@ pub const JOBS: &[Job] = &[
     job("copy-1mb", "copy a file of 1 MB", Work::Local, false),
     job("process", "run a program, wait for its end", Work::Local, true),
     job("http-idle", "idle connection", Work::Idle, false),
-    job("http-syscalls-1", "HTTP: system calls, 1 connection", Work::Exact(Kind::Http, "syscalls-1"), false),
-    job("http-syscalls-50", "HTTP: system calls, 50 connections", Work::Exact(Kind::Http, "syscalls-50"), true),
-    job("http-syscalls-churn", "HTTP: system calls per short connection", Work::Exact(Kind::Http, "syscalls-churn"), false),
-    job("http-instructions-1", "HTTP: instructions, 1 connection", Work::Exact(Kind::Http, "instructions-1"), false),
-    job("http-instructions-50", "HTTP: instructions, 50 connections", Work::Exact(Kind::Http, "instructions-50"), false),
-    job("redis-syscalls-50", "redis: system calls, 50 connections", Work::Exact(Kind::Redis, "syscalls-50"), false),
-    job("redis-instructions-50", "redis: instructions, 50 connections", Work::Exact(Kind::Redis, "instructions-50"), false),
+    job("http-instructions-1", "HTTP/1.1, 13 B, 1 connection", Work::Exact(Kind::Http, "instructions-1"), false),
+    job("redis-instructions-1", "redis SET, 1 connection", Work::Exact(Kind::Redis, "instructions-1"), false),
 ];
 
 impl Job {
@@ -200,7 +195,6 @@ impl Job {
             Work::Wrk(..) => Some("wrk"),
             Work::H2load => Some("h2load"),
             Work::Redis(..) => Some("redis-benchmark"),
-            Work::Exact(_, name) if name.starts_with("syscalls") => Some("strace"),
             Work::Exact(..) => Some("ptrace"),
             _ => None,
         }
@@ -304,6 +298,12 @@ fn under_load(work: Work, arguments: &[&str], seconds: f64) -> io::Result<Figure
     let cpu = server.cpu_nanos() - before;
     let requests = figures.remove("requests").unwrap_or(f64::NAN);
     figures.insert("cpu_us", cpu as f64 / requests / 1000.0);
+    if clients::can_count_calls() {
+        // Apart, as counting costs a little at each.
+        let counter = clients::Calls::of(server.process)?;
+        let requests = load(0.3)?.remove("requests").unwrap_or(f64::NAN);
+        figures.insert("syscalls", counter.finish()? / requests);
+    }
     Ok(figures)
 }
 

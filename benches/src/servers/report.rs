@@ -8,7 +8,7 @@ use super::{JOBS, Job, RUNTIMES, Work, clients};
 use crate::report::results::Results;
 use crate::report::table::{self, Report, Spec};
 use crate::report::{command, in_a_process, write_files};
-use crate::{exact, steps};
+use crate::steps;
 
 const HEAD: &str = "\
 # Servers
@@ -16,7 +16,7 @@ const HEAD: &str = "\
 This page, its charts and `servers.tsv` are written by `benches/run servers`; nothing in them is edited by
 hand. A cell is the median of the rounds; ± is half the distance from the least to the most, in percent. Where
 that is more than a quarter, the least and the most stand in brackets. In a round the runtimes take turns at
-each benchmark, each in a process of its own. Counts (instructions, system calls) and memory are taken once.
+each benchmark, each in a process of its own. Instructions and memory are counted once.
 
 All of them serve the same protocols by the same code: HTTP by hyper with the same service, TLS by rustls, Redis'
 commands by the example mini-redis. What differs are the runtime and its streams: polliwog's are passed to
@@ -63,7 +63,7 @@ pub fn run(options: &[&str]) -> Result<(), String> {
         ("wrk", clients::has("wrk")),
         ("h2load", clients::has("h2load")),
         ("redis-benchmark", clients::has("redis-benchmark")),
-        ("strace", exact::can_trace()),
+        ("perf", clients::can_count_calls()),
         ("ptrace", steps::are_allowed()),
     ];
     let mut jobs: Vec<&Job> = JOBS
@@ -72,6 +72,9 @@ pub fn run(options: &[&str]) -> Result<(), String> {
         .filter(|job| only.as_ref().is_none_or(|only| job.name.contains(only)))
         .collect();
     let mut skipped = Vec::new();
+    if tools.contains(&("perf", false)) {
+        skipped.push("system calls: perf does not work here".to_string());
+    }
     jobs.retain(|job| {
         let missing = job.tool().filter(|tool| tools.contains(&(tool, false)));
         if let Some(tool) = missing {
@@ -199,11 +202,18 @@ fn specs() -> Vec<Spec> {
             Job::is_timed,
         ),
         spec(
-            "Exact counts",
-            "System calls by strace, user instructions by single steps, per request; hyper's, or mini-redis', are \
-             in it. Fifty connections ask at once.",
-            "per_request",
+            "System calls",
+            "Per request, under full load, by perf: how many there are depends on how much is there when the server \
+             looks.",
+            "syscalls",
             2,
+            Job::is_timed,
+        ),
+        spec(
+            "Instructions",
+            "User instructions per request by single steps; hyper's, or mini-redis', are in it.",
+            "per_request",
+            0,
             |job| matches!(job.work, Work::Exact(..)),
         ),
         spec(
@@ -227,7 +237,8 @@ fn behind(results: &Results) -> String {
             ("p50_us", "median, µs", true),
             ("p99_us", "99 %, µs", true),
             ("p999_us", "99.9 %, µs", true),
-            ("per_request", "per request", true),
+            ("syscalls", "system calls", true),
+            ("per_request", "instructions", true),
             ("bytes_per_connection", "bytes", true),
         ] {
             let get = |runtime| results.get(job.name, runtime, figure);
