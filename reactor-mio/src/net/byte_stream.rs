@@ -225,7 +225,7 @@ macro_rules! byte_stream {
                     return Ok(0);
                 };
                 let written = self.io.try_with(Direction::Write, |socket| {
-                    quiet::write_vectored(socket, &bufs[span])
+                    no_sigpipe::write_vectored(socket, &bufs[span])
                 })?;
                 if bufs.len() <= byte_stream::BUFFERS {
                     self.note_written(written, asked);
@@ -472,7 +472,7 @@ macro_rules! byte_stream {
                 let Some(span) = byte_stream::span(bufs) else {
                     return poll_nothing(cx);
                 };
-                let write = |socket: &$socket| quiet::write_vectored(socket, &bufs[span.clone()]);
+                let write = |socket: &$socket| no_sigpipe::write_vectored(socket, &bufs[span.clone()]);
                 let id = WaiterId::ANONYMOUS;
                 let written = ready!(self.io.poll_op(id, Direction::Write, cx, write, |n| *n))?;
                 // As for reads: of more buffers, their number may have been the limit.
