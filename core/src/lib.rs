@@ -22,7 +22,7 @@
 //! | `futures-io` | its traits for [`SendWrapper`], and [`io`] for streams that have them |
 //! | `tokio` | its I/O traits for [`SendWrapper`] |
 //! | `hyper` | the same of hyper's, and an executor and a timer for it: `hyper` |
-//! | `trace` | events of tasks, a list of them from any thread, polls that take too long: `trace` |
+//! | `trace` | events of tasks; with `std` a list of them from any thread, polls that take too long: `trace` |
 //! | `tracing` | spans and events of the crate `tracing` for that: `trace::Spans` |
 //! | `test-kit` | the conformance suite for reactors |
 //!

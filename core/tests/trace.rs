@@ -1,5 +1,5 @@
 //! What an executor tells of itself with feature `trace`.
-#![cfg(feature = "trace")]
+#![cfg(all(feature = "trace", feature = "std"))]
 
 use polliwog_core::conformance::facade as polliwog;
 

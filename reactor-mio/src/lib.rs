@@ -52,6 +52,7 @@ pub mod cluster;
 mod dispatch;
 mod event;
 pub mod fs;
+mod hooks;
 #[cfg(feature = "hyper-util")]
 pub mod hyper;
 pub mod io;

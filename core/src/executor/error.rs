@@ -190,7 +190,8 @@ pub struct TrySpawnError<T> {
 }
 
 impl<T> TrySpawnError<T> {
-    pub(crate) fn new(kind: SpawnErrorKind, value: T) -> Self {
+    #[doc(hidden)]
+    pub fn new(kind: SpawnErrorKind, value: T) -> Self {
         Self { kind, value }
     }
 
@@ -217,8 +218,8 @@ impl<T> TrySpawnError<T> {
         SpawnError(self.kind)
     }
 
-    #[cfg(feature = "std")]
-    pub(super) fn map<U>(self, f: impl FnOnce(T) -> U) -> TrySpawnError<U> {
+    #[doc(hidden)]
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> TrySpawnError<U> {
         TrySpawnError::new(self.kind, f(self.value))
     }
 

@@ -31,6 +31,8 @@ mod levels;
 mod levels_post;
 mod listing;
 mod open_pool;
+#[cfg(feature = "std")]
+mod outcome;
 pub(crate) mod random;
 #[cfg(feature = "std")]
 mod remote;
@@ -70,13 +72,22 @@ pub use handle::Handle;
 #[cfg(levels)]
 pub use interrupt::{InterruptExecutor, Pend};
 pub use listing::{Stats, TaskInfo, TaskState, Tasks};
+#[cfg(feature = "std")]
+pub use outcome::{RemoteAbortHandle, RemoteHandle};
 pub use random::{random, random_below};
 #[cfg(feature = "std")]
-pub use remote::{RemoteAbortHandle, RemoteFuture, RemoteHandle};
+pub use remote::RemoteFuture;
 pub use spawn_static::StaticSpawner;
 #[doc(hidden)]
 pub use spawn_static::{spawn_site, spawn_site_detached, try_spawn_site, try_spawn_site_detached};
 pub use spawner::{Spawner, spawn, try_spawn};
+
+/// For crates that bring tasks to executors in ways of their own.
+#[cfg(feature = "std")]
+#[doc(hidden)]
+pub mod remote_task {
+    pub use super::outcome::{Ending, Outcome, RemoteTask, discard, run};
+}
 
 /// Runs tasks on one thread (or interrupt priority), waiting in a reactor when none is ready.
 ///
@@ -188,6 +199,9 @@ impl<R: Reactor> Executor<R> {
             }
         };
         shared.open(max_tasks, true, Some(unparker));
+        if R::HAS_CLOCK {
+            levels::offer(shared, &reactor);
+        }
         Self {
             claim,
             reactor,

@@ -2,7 +2,8 @@
 
 use core::panic::Location;
 
-use super::table::{self, Acting, Cause, Park, Poll};
+use super::event::Cause;
+use super::table::{self, Acting, Park, Poll};
 use crate::executor::shared::Shared;
 use crate::task::state::{Description, SlotRef};
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing::{Span, debug, info_span, trace};
 
-use super::table::{Event, Tracer};
+use super::event::{Event, Tracer};
 
 /// A [`Tracer`] that gives everything to the subscriber of the crate `tracing` (feature `tracing`): a span for each
 /// task, in which its polls are, so that whatever the task tells itself, or a crate that it uses, is shown with the

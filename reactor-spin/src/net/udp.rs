@@ -52,12 +52,16 @@ impl UdpSocket {
     /// Binds to an address of the host. Port 0 means a free one.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
-    /// use polliwog::{net::UdpSocket, spin::Error};
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
     ///
-    /// async fn on_any_port() -> Result<UdpSocket, Error> {
-    ///     UdpSocket::bind("0.0.0.0:0").await
-    /// }
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// assert_eq!(socket.local_addr()?.port(), 7);
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
     /// ```
     ///
     /// # Errors
@@ -82,14 +86,17 @@ impl UdpSocket {
     /// Sets the peer: [`send`](Self::send) goes there, and only its datagrams are received.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
-    /// use polliwog::{net::UdpSocket, spin::Error};
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
     ///
-    /// async fn to_the_clock() -> Result<UdpSocket, Error> {
-    ///     let socket = UdpSocket::bind("0.0.0.0:0").await?;
-    ///     socket.connect("clock:123").await?;
-    ///     Ok(socket)
-    /// }
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// socket.connect("frog:7").await?; // itself
+    /// socket.send(b"quak").await?;
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
     /// ```
     ///
     /// # Errors
@@ -110,13 +117,16 @@ impl UdpSocket {
     /// Sends a datagram; returns how many bytes it has. That it was sent does not mean that it arrives.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
-    /// use polliwog::{net::UdpSocket, spin::Error};
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
     ///
-    /// async fn tell(socket: &UdpSocket, host: &str) -> Result<(), Error> {
-    ///     socket.send_to(b"quak", (host, 7)).await?;
-    ///     Ok(())
-    /// }
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// assert_eq!(socket.send_to(b"quak", "frog:7").await?, 4); // to itself
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
     /// ```
     ///
     /// # Errors
@@ -136,13 +146,17 @@ impl UdpSocket {
     /// Sends a datagram to the peer.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
-    /// use polliwog::{net::UdpSocket, spin::Error};
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
     ///
-    /// async fn tell_the_peer(socket: &UdpSocket) -> Result<(), Error> {
-    ///     assert_eq!(socket.send(b"quak").await?, 4);
-    ///     Ok(())
-    /// }
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// socket.connect("frog:7").await?; // itself
+    /// assert_eq!(socket.send(b"quak").await?, 4);
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
     /// ```
     ///
     /// # Errors
@@ -160,15 +174,17 @@ impl UdpSocket {
     /// [`send_to`](Self::send_to) without waiting.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
-    /// use polliwog::{net::UdpSocket, spin::Error};
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
     ///
-    /// fn tell(socket: &UdpSocket, all: &[std::net::SocketAddr]) -> Result<(), Error> {
-    ///     for addr in all {
-    ///         socket.try_send_to(b"quak", *addr)?;
-    ///     }
-    ///     Ok(())
-    /// }
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// let there = "127.0.0.1:7".parse().unwrap();
+    /// assert_eq!(socket.try_send_to(b"quak", there)?, 4);
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
     /// ```
     ///
     /// # Errors
@@ -179,15 +195,6 @@ impl UdpSocket {
     }
 
     /// [`send`](Self::send) without waiting.
-    ///
-    /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
-    /// use polliwog::{net::UdpSocket, spin::Error};
-    ///
-    /// fn beat(socket: &UdpSocket) -> Result<usize, Error> {
-    ///     socket.try_send(&[0])
-    /// }
-    /// ```
     ///
     /// # Errors
     ///
@@ -215,15 +222,19 @@ impl UdpSocket {
     /// lost.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
-    /// use polliwog::{net::UdpSocket, spin::Error};
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
     ///
-    /// async fn echo(socket: &UdpSocket) -> Result<(), Error> {
-    ///     let mut buf = [0; 1500];
-    ///     let (count, from) = socket.recv_from(&mut buf).await?;
-    ///     socket.send_to(&buf[..count], from).await?;
-    ///     Ok(())
-    /// }
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// socket.send_to(b"quak", "frog:7").await?; // to itself
+    /// let mut buf = [0; 1500];
+    /// let (count, from) = socket.recv_from(&mut buf).await?;
+    /// assert_eq!((&buf[..count], from.port()), (&b"quak"[..], 7));
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
     /// ```
     ///
     /// # Errors
@@ -240,15 +251,18 @@ impl UdpSocket {
     /// [`recv_from`](Self::recv_from), without the address.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
-    /// use polliwog::{net::UdpSocket, spin::Error};
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
     ///
-    /// async fn answer(socket: &UdpSocket) -> Result<Vec<u8>, Error> {
-    ///     let mut buf = vec![0; 1500];
-    ///     let count = socket.recv(&mut buf).await?;
-    ///     buf.truncate(count);
-    ///     Ok(buf)
-    /// }
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// socket.send_to(b"quak", "frog:7").await?; // to itself
+    /// let mut buf = [0; 1500];
+    /// assert_eq!(socket.recv(&mut buf).await?, 4);
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
     /// ```
     ///
     /// # Errors
@@ -265,12 +279,19 @@ impl UdpSocket {
     /// Like [`recv_from`](Self::recv_from), but the datagram stays.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
-    /// use polliwog::{net::UdpSocket, spin::Error};
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
     ///
-    /// async fn who_is_first(socket: &UdpSocket) -> Result<std::net::SocketAddr, Error> {
-    ///     Ok(socket.peek_from(&mut []).await?.1)
-    /// }
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// socket.send_to(b"quak", "frog:7").await?; // to itself
+    /// let mut buf = [0; 1500];
+    /// assert_eq!(socket.peek_from(&mut buf).await?.0, 4);
+    /// assert_eq!(socket.recv_from(&mut buf).await?.0, 4); // it is still there
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
     /// ```
     ///
     /// # Errors
@@ -300,18 +321,17 @@ impl UdpSocket {
     /// [`recv_from`](Self::recv_from) without waiting.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
-    /// use polliwog::{net::UdpSocket, spin::Error};
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
     ///
-    /// fn forget_what_is_there(socket: &UdpSocket) -> Result<(), Error> {
-    ///     loop {
-    ///         match socket.try_recv_from(&mut []) {
-    ///             Ok(_) => {}
-    ///             Err(Error::WouldBlock) => return Ok(()),
-    ///             Err(error) => return Err(error),
-    ///         }
-    ///     }
-    /// }
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// let nothing = socket.try_recv_from(&mut [0; 1500]);
+    /// assert_eq!(nothing.unwrap_err(), polliwog::Error::WouldBlock);
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
     /// ```
     ///
     /// # Errors
@@ -374,13 +394,18 @@ impl UdpSocket {
     /// Waits until there is a datagram.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
-    /// use polliwog::{net::UdpSocket, spin::Error};
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
     ///
-    /// async fn drain(socket: &UdpSocket, buf: &mut [u8]) -> Result<usize, Error> {
-    ///     socket.readable().await?;
-    ///     socket.try_recv(buf)
-    /// }
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// socket.send_to(b"quak", "frog:7").await?; // to itself
+    /// socket.readable().await?;
+    /// assert_eq!(socket.try_recv(&mut [0; 1500])?, 4);
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
     /// ```
     ///
     /// # Errors
@@ -416,15 +441,6 @@ impl UdpSocket {
 
     /// Returns the address that the socket is bound to.
     ///
-    /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
-    /// use polliwog::{net::UdpSocket, spin::Error};
-    ///
-    /// fn port(socket: &UdpSocket) -> Result<u16, Error> {
-    ///     Ok(socket.local_addr()?.port())
-    /// }
-    /// ```
-    ///
     /// # Errors
     ///
     /// [`Error::NotConnected`] once the host has crashed.
@@ -435,12 +451,18 @@ impl UdpSocket {
     /// Returns the address of the peer.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
-    /// use polliwog::{net::UdpSocket, spin::Error};
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
     ///
-    /// fn is_connected(socket: &UdpSocket) -> bool {
-    ///     socket.peer_addr().is_ok()
-    /// }
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// assert!(socket.peer_addr().is_err());
+    /// socket.connect("frog:9").await?;
+    /// assert_eq!(socket.peer_addr()?.port(), 9);
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
     /// ```
     ///
     /// # Errors
@@ -463,14 +485,17 @@ impl UdpSocket {
     /// Sets whether datagrams may go to the broadcast address; at first they may not.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
-    /// use polliwog::{net::UdpSocket, spin::Error};
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
     ///
-    /// async fn call_everybody(socket: &UdpSocket) -> Result<(), Error> {
-    ///     socket.set_broadcast(true)?;
-    ///     socket.send_to(b"who is there?", "255.255.255.255:7").await?;
-    ///     Ok(())
-    /// }
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// socket.set_broadcast(true)?;
+    /// socket.send_to(b"who is there?", "255.255.255.255:7").await?;
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
     /// ```
     ///
     /// # Errors

@@ -20,6 +20,7 @@ use super::{UCred, address, credentials, fds, fds::passes_descriptors, split};
 use crate::budget::{draw, poll_nothing};
 use crate::net::byte_stream::{self, byte_stream};
 use crate::net::connection::{self, connection};
+use crate::net::moving::movable;
 use crate::net::no_sigpipe;
 use crate::reactor::MioReactor;
 use crate::source::Attached;
@@ -192,6 +193,12 @@ fn peek(socket: &mio::net::UnixStream, buf: &mut [u8]) -> io::Result<usize> {
 
 descriptors! {
     UnixStream: socket => socket.io;
+}
+
+movable! {
+    UnixStream: mio::net::UnixStream, ();
+    stream => stream.io, ();
+    (io, ()) => UnixStream { io }
 }
 
 std_conversions! {
