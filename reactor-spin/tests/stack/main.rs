@@ -9,6 +9,8 @@ mod fire;
 mod long;
 mod nal;
 mod names;
+#[cfg(feature = "sim")]
+mod simulated;
 mod waiting;
 
 use std::net::{Ipv4Addr, SocketAddr};
