@@ -35,12 +35,18 @@
 //!   `R` leads to, which is always the same and outlives the `Wait`; or into a ring that was split from
 //!   that one and that has a node on the stack of whoever notifies all.
 //! * **W5, waker.** A node has a waker if and only if it is linked and no such node on a stack.
-//! * **W6, made.** A `Wait` has a node while it has joined: from the first time that it is linked until
+//! * **W6, made.** A `Wait` has links while it has joined: from the first time that they are linked until
 //!   its end has been seen. Only its owner, who has it pinned, lets it join and leave.
+//! * **W7, whole.** A pointer to links that are in a queue comes from one to the whole node of a `Wait`
+//!   of the same list; only in a ring that was split from a queue's there are links without a node.
+//!
+//! What waiters bring along differs from list to list, links do not: so what is done to links is one and the same
+//! code for all lists, of which a chip has one copy.
 
+use core::cell::Cell as PlainCell;
 use core::fmt;
 use core::marker::{PhantomData, PhantomPinned};
-use core::mem::MaybeUninit;
+use core::mem::{self, MaybeUninit};
 use core::ptr;
 use core::task::Waker;
 
@@ -58,44 +64,79 @@ mod until;
 mod wait;
 
 pub use access::Access;
-use all::AllOf;
+use all::wake_all;
 #[cfg(feature = "alloc")]
 pub use held::Held;
 #[cfg(feature = "alloc")]
 pub(crate) use held::held;
 pub(crate) use until::Until;
-pub use wait::Wait;
+pub use wait::{Parting, PassOn, Wait};
 
-/// A mark in [`Node::next`]: notified, as the only one.
+/// Whether it is worth a look by itself, before anything that has to do with waiting, if mostly nobody has to wait.
+/// On a chip, where it is worth more to have the code once, it is not.
+pub(super) const FIRST_LOOK: bool = !cfg!(target_os = "none");
+
+/// A mark in [`Links::next`]: notified, as the only one.
 const ONE: usize = 1;
-/// A mark in [`Node::next`]: notified, with all others.
+/// A mark in [`Links::next`]: notified, with all others.
 const ALL: usize = 2;
 
-type Link<D> = Cell<*const Node<D>>;
+type Link = Cell<*const Links>;
 
-/// Somebody who waits, or the node on the stack of whoever notifies all.
-struct Node<D> {
-    /// The next in the ring; null if the node is in none; or a mark.
-    next: Link<D>,
-    prev: Link<D>,
+/// What is linked: a part of each node, or by itself on the stack of whoever notifies all.
+struct Links {
+    /// The next in the ring; null if these are in none; or a mark.
+    next: Link,
+    prev: Link,
     waker: Cell<Option<Waker>>,
-    /// Uninitialised only in a node on the stack of whoever notifies all.
-    data: Cell<MaybeUninit<D>>,
     _pinned: PhantomPinned,
 }
 
-fn mark<D>(mark: usize) -> *const Node<D> {
-    ptr::without_provenance(mark)
+/// Somebody who waits.
+struct Node<D> {
+    /// The links are made, have been linked, and whether they have been notified has not been seen. Only the
+    /// owner touches it.
+    joined: PlainCell<bool>,
+    /// What it brings along. Touched under the lock while it has joined.
+    data: Cell<D>,
+    /// Not made before they are needed (W6): most futures of ours never have to wait, and they are moved
+    /// about until they are polled.
+    links: MaybeUninit<Links>,
 }
 
 impl<D: Copy> Node<D> {
     crate::loom::const_unless_loom! {
-        fn new(data: MaybeUninit<D>) -> Self {
+        fn new(data: D) -> Self {
+            Self {
+                joined: PlainCell::new(false),
+                data: Cell::new(data),
+                links: MaybeUninit::uninit(),
+            }
+        }
+    }
+
+    /// The node that links are a part of.
+    fn of(links: *const Links) -> *const Self {
+        links.wrapping_byte_sub(mem::offset_of!(Self, links)).cast()
+    }
+
+    /// The node's links, made or not.
+    fn links(this: *const Self) -> *const Links {
+        this.wrapping_byte_add(mem::offset_of!(Self, links)).cast()
+    }
+}
+
+fn mark(mark: usize) -> *const Links {
+    ptr::without_provenance(mark)
+}
+
+impl Links {
+    crate::loom::const_unless_loom! {
+        fn new() -> Self {
             Self {
                 next: Cell::new(ptr::null()),
                 prev: Cell::new(ptr::null()),
                 waker: Cell::new(None),
-                data: Cell::new(data),
                 _pinned: PhantomPinned,
             }
         }
@@ -111,61 +152,86 @@ impl<D: Copy> Node<D> {
         }
     }
 
-    /// Whether the node, which is linked, has a waker that wakes the same task.
+    /// Whether these, which are linked, have a waker that wakes the same task.
     #[inline]
     fn wakes(&self, waker: &Waker) -> bool {
         let own = self.waker.replace(None);
         let same = own.as_ref().is_some_and(|own| own.will_wake(waker));
         // What was in the cell is nothing that a destructor would run for.
-        core::mem::forget(self.waker.replace(own));
+        mem::forget(self.waker.replace(own));
         same
     }
 
-    /// Puts the node between the last and the first of a ring, or makes it one.
+    /// Puts links between the last and the first of a ring, or makes them one.
     ///
     /// # Safety
     ///
-    /// W1: the node is not linked and is pinned; if it is a `Wait`'s, the ring is its home (W4). `tail`
-    /// is that of the ring.
-    #[inline]
-    unsafe fn link(&self, tail: &Link<D>) {
+    /// W1: they are not linked and are pinned; if they are a node's, the ring is its home (W4), and the pointer
+    /// is good for the whole node (W7). `tail` is that of the ring.
+    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    unsafe fn link(this: *const Self, tail: &Link) {
         let last = tail.get();
-        if last.is_null() {
-            self.next.set(self);
-            self.prev.set(self);
-        } else {
-            // SAFETY: W1, W3: the last one of a ring, and the first.
-            unsafe {
-                let first = (*last).next.get();
-                self.next.set(first);
-                self.prev.set(last);
-                (*last).next.set(self);
-                (*first).prev.set(self);
-            }
+        // SAFETY: W1, W3: the caller's, and the last one of a ring and the first.
+        unsafe {
+            let (first, last) = if last.is_null() {
+                (this, this)
+            } else {
+                ((*last).next.get(), last)
+            };
+            (*this).next.set(first);
+            (*this).prev.set(last);
+            (*last).next.set(this);
+            (*first).prev.set(this);
         }
     }
 
-    /// Takes the node out of its ring and leaves `mark` in it.
+    /// Takes links out of their ring, leaves `mark` in them, and returns the waker that was there.
     ///
     /// # Safety
     ///
-    /// The node is linked; `tail` is that of its home (W4).
-    #[inline]
-    unsafe fn unlink(&self, tail: &Link<D>, mark: *const Node<D>) {
-        let next = self.next.replace(mark);
-        let prev = self.prev.replace(ptr::null());
-        if ptr::eq(next, self) {
-            // Alone, so in no ring that was split from the queue's.
-            tail.set(ptr::null());
-        } else {
-            // SAFETY: W1, W3.
-            unsafe {
+    /// They are linked; `tail` is that of their home (W4).
+    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    unsafe fn unlink(this: *const Self, tail: &Link, mark: *const Self) -> Option<Waker> {
+        // SAFETY: W1, W3.
+        unsafe {
+            let next = (*this).next.replace(mark);
+            let prev = (*this).prev.replace(ptr::null());
+            if ptr::eq(next, this) {
+                // Alone, so in no ring that was split from the queue's.
+                tail.set(ptr::null());
+            } else {
                 (*next).prev.set(prev);
                 (*prev).next.set(next);
+                if ptr::eq(tail.get(), this) {
+                    tail.set(prev);
+                }
             }
-            if ptr::eq(tail.get(), self) {
-                tail.set(prev);
+            (*this).waker.replace(None)
+        }
+    }
+
+    /// Leaves a waker in links that are in the ring of `tail` from now on: as the last if they are new, as the
+    /// first if they have been notified. Returns the waker that was there.
+    ///
+    /// # Safety
+    ///
+    /// As for [`link`](Self::link), but that they may be linked already.
+    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    unsafe fn join(this: *const Self, tail: &Link, waker: Waker) -> Option<Waker> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let state = (*this).state();
+            if state != WaitState::Waiting {
+                Self::link(this, tail);
+                // Last and first are neighbours in the ring: which of them it is, the tail says.
+                if state == WaitState::New || tail.get().is_null() {
+                    tail.set(this);
+                }
             }
+            (*this).waker.replace(Some(waker))
         }
     }
 }
@@ -250,8 +316,9 @@ impl WaitState {
 /// ```
 pub struct WaitList<S: Scope, T = (), D = (), const K: usize = 1> {
     raw: S::Raw,
-    tails: [Link<D>; K],
+    tails: [Link; K],
     value: T,
+    _data: PhantomData<Cell<D>>,
 }
 
 // SAFETY: W2: all threads take the lock. What may be on another thread then than the one that made it
@@ -322,6 +389,7 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
             raw: S::RAW,
             tails: [const { Cell::new(ptr::null()) }; K],
             value,
+            _data: PhantomData,
         }
     }
 
@@ -332,6 +400,7 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
             raw: S::raw(),
             tails: core::array::from_fn(|_| Cell::new(ptr::null())),
             value,
+            _data: PhantomData,
         }
     }
 
@@ -461,31 +530,30 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
         queue: usize,
         change: impl FnOnce(&Access<'_, T, D, K>) -> bool,
     ) -> Option<usize> {
-        let end = Node::new(MaybeUninit::uninit());
-        let mut all = AllOf {
-            list: self,
-            queue,
-            end: &end,
-            more: false,
-            notified: 0,
-        };
+        let end = Links::new();
+        let tail = &self.tails[queue];
+        let mut any = false;
         let wanted = self.with(|access| {
             if !change(access) {
                 return false;
             }
-            let tail = &access.tails[queue];
-            if !tail.get().is_null() {
-                // SAFETY: `end` is not linked, stays where it is until `all` has emptied its ring, also
-                // when a waker panics, and the tail is that of the ring.
-                unsafe { end.link(tail) };
+            if !access.is_empty(queue) {
+                // SAFETY: `end` is not linked, stays where it is until `wake_all` has emptied its ring, and the
+                // tail is that of the ring.
+                unsafe { Links::link(&end, tail) };
                 // From here on it is a ring of its own.
                 tail.set(ptr::null());
-                all.more = true;
+                any = true;
             }
             true
         });
-        all.wake();
-        wanted.then_some(all.notified)
+        let notified = if any {
+            // SAFETY: see above.
+            unsafe { wake_all::<S>(&self.raw, tail, &end) }
+        } else {
+            0
+        };
+        wanted.then_some(notified)
     }
 }
 

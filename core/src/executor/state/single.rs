@@ -84,14 +84,16 @@ pub(crate) fn set_budget(left: isize) {
     left::set(left);
 }
 
-/// Draws one unit; `false` if nothing is left.
+/// Whether anything is left.
 #[inline(always)]
-pub(crate) fn draw() -> bool {
-    let left = left::get();
-    if left > 0 {
-        left::set(left - 1);
-    }
-    left > 0
+pub(crate) fn has_left() -> bool {
+    left::get() > 0
+}
+
+/// Draws one unit.
+#[inline(always)]
+pub(crate) fn draw() {
+    left::set(left::get() - 1);
 }
 
 /// Whether the executor of a reactor keeps the unparker.

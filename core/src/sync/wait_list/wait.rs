@@ -1,15 +1,12 @@
-//! [`Wait`]: somebody who waits. The invariants are those of the list, W1 to W6.
+//! [`Wait`]: somebody who waits. The invariants are those of the list, W1 to W7.
 
-use core::cell::Cell as PlainCell;
 use core::fmt;
-use core::mem::MaybeUninit;
+use core::marker::PhantomData;
 use core::pin::Pin;
 use core::ptr;
 use core::task::{Context, Poll, Waker};
 
-#[cfg(doc)]
-use super::WaitList;
-use super::{Access, ListRef, Node, Shared, WaitState};
+use super::{Access, Links, ListRef, Node, Scope, Shared, WaitList, WaitState};
 use crate::task::{wake_quietly, waker};
 
 /// Somebody who waits in queue `I` of a list. Lives, pinned, in the future that waits.
@@ -23,33 +20,68 @@ use crate::task::{wake_quietly, waker};
 /// Dropping it takes it out of the list, in O(1). If it has been notified by then and nobody has seen
 /// it, the next in the queue is notified instead, unless all were. To do something else in that case,
 /// call [`cancel_with`](Self::cancel_with) before.
-pub struct Wait<R: ListRef<K>, const I: usize = 0, const K: usize = 1> {
+pub struct Wait<R, const I: usize = 0, const K: usize = 1, P = PassOn>
+where
+    R: ListRef<K>,
+    P: Parting<R::Value, R::Data, K>,
+{
     list: R,
-    /// The node has been linked, and whether it has been notified has not been seen. Only the owner
-    /// touches it.
-    joined: PlainCell<bool>,
-    /// What it brings along when it joins; what is in the node counts while it has joined.
-    data: PlainCell<R::Data>,
-    /// Not made before it is needed (W6): most futures of ours never have to wait, and they are moved about
-    /// until they are polled.
-    node: MaybeUninit<Node<R::Data>>,
+    node: Node<R::Data>,
+    _parting: PhantomData<fn() -> P>,
+}
+
+/// What becomes of what somebody who waits was given, and goes away without having seen.
+pub trait Parting<T, D: Copy, const K: usize> {
+    /// What is left to do when the list's lock has been let go.
+    type Left;
+
+    /// Run under the lock, with what had become of the waiter of this queue, and what it had brought along.
+    fn part(access: &Access<'_, T, D, K>, queue: usize, state: WaitState, data: D) -> Self::Left;
+
+    /// Run afterwards.
+    fn tell<S: Scope>(list: &WaitList<S, T, D, K>, left: Self::Left);
+}
+
+/// It is passed on to the next in the queue, unless all were notified.
+#[derive(Debug)]
+pub enum PassOn {}
+
+impl<T, D: Copy, const K: usize> Parting<T, D, K> for PassOn {
+    type Left = Option<Waker>;
+
+    #[inline]
+    fn part(access: &Access<'_, T, D, K>, queue: usize, state: WaitState, _: D) -> Option<Waker> {
+        match state {
+            WaitState::Notified => access.take_first(queue),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn tell<S: Scope>(_: &WaitList<S, T, D, K>, next: Option<Waker>) {
+        if let Some(next) = next {
+            wake_quietly(next);
+        }
+    }
 }
 
 // SAFETY: W2: the node is touched under the lock of a list that all threads may use; its waker is
 // `Send`. `joined` is touched by whoever has the `Wait` to itself.
-unsafe impl<R: ListRef<K, Scope = Shared> + Send, const I: usize, const K: usize> Send
-    for Wait<R, I, K>
+unsafe impl<R, const I: usize, const K: usize, P> Send for Wait<R, I, K, P>
 where
+    R: ListRef<K, Scope = Shared> + Send,
     R::Value: Send,
     R::Data: Send,
+    P: Parting<R::Value, R::Data, K>,
 {
 }
 // SAFETY: by a shared reference only `list` can be reached.
-unsafe impl<R: ListRef<K, Scope = Shared> + Sync, const I: usize, const K: usize> Sync
-    for Wait<R, I, K>
+unsafe impl<R, const I: usize, const K: usize, P> Sync for Wait<R, I, K, P>
 where
+    R: ListRef<K, Scope = Shared> + Sync,
     R::Value: Send,
     R::Data: Send,
+    P: Parting<R::Value, R::Data, K>,
 {
 }
 
@@ -61,35 +93,38 @@ enum Step<U> {
     Clone,
 }
 
-impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
+impl<R, const I: usize, const K: usize, P> Wait<R, I, K, P>
+where
+    R: ListRef<K>,
+    P: Parting<R::Value, R::Data, K>,
+{
     /// Somebody who is going to wait, and what it brings along. It is not in the list before it has
     /// been polled.
     #[inline]
     pub const fn new(list: R, data: R::Data) -> Self {
         Self {
             list,
-            joined: PlainCell::new(false),
-            data: PlainCell::new(data),
-            node: MaybeUninit::uninit(),
+            node: Node::new(data),
+            _parting: PhantomData,
         }
     }
 
     /// Whether it may be in the list: not before it has been polled, nor after its end.
     #[inline]
     pub(crate) fn has_joined(&self) -> bool {
-        self.joined.get()
+        self.node.joined.get()
     }
 
-    /// The node, once it has been made.
+    /// The links, once they have been made.
     #[inline]
-    fn node(&self) -> Option<&Node<R::Data>> {
+    fn links(&self) -> Option<&Links> {
         // SAFETY: W6.
-        (self.joined.get()).then(|| unsafe { self.node.assume_init_ref() })
+        (self.node.joined.get()).then(|| unsafe { self.node.links.assume_init_ref() })
     }
 
     #[inline]
     fn state(&self) -> WaitState {
-        self.node().map_or(WaitState::New, Node::state)
+        self.links().map_or(WaitState::New, Links::state)
     }
 
     /// Returns what leads to the list.
@@ -121,9 +156,9 @@ impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
                     old = this.leave(access);
                     return Step::Ready(ready);
                 }
-                if let Some(node) = this.node() {
-                    match node.state() {
-                        WaitState::Waiting if node.wakes(cx.waker()) => return Step::Pending,
+                if let Some(links) = this.links() {
+                    match links.state() {
+                        WaitState::Waiting if links.wakes(cx.waker()) => return Step::Pending,
                         // By `attempt`, which has our waker.
                         now if now != before => return Step::Pending,
                         _ => {}
@@ -156,47 +191,24 @@ impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
         access: &Access<'_, R::Value, R::Data, K>,
         waker: Waker,
     ) -> Option<Waker> {
-        let node = match self.node() {
-            Some(node) => node,
-            None => {
-                let node = Node::new(MaybeUninit::new(self.data.get()));
-                // SAFETY: W6: nobody has a reference to what is not made yet, and whoever gets one does no
-                // more than look at its cells.
-                let node = unsafe {
-                    let place = self.node.as_ptr().cast_mut();
-                    place.write(node);
-                    &*place
-                };
-                self.joined.set(true);
-                node
-            }
-        };
-        let state = node.state();
-        let tail = &access.tails[I];
-        if state != WaitState::Waiting {
-            // SAFETY: not linked; the caller's promise.
-            unsafe { node.link(tail) };
-            // Last and first are neighbours in the ring: which of them it is, the tail says.
-            if state == WaitState::New || tail.get().is_null() {
-                tail.set(node);
-            }
+        let links = Node::links(&self.node);
+        if !self.node.joined.replace(true) {
+            // SAFETY: W6: nobody has a reference to what is not made yet, and whoever gets one does no more than
+            // look at its cells.
+            unsafe { links.cast_mut().write(Links::new()) };
         }
-        node.waker.replace(Some(waker))
+        // SAFETY: made, and pinned; the queue is our home (W4), and the pointer comes from the node (W7).
+        unsafe { Links::join(links, &access.tails[I], waker) }
     }
 
     /// Leaves the list, if need be, ready to join it again; returns the waker that was there.
     #[inline]
     fn leave(&self, access: &Access<'_, R::Value, R::Data, K>) -> Option<Waker> {
-        let node = self.node()?;
-        let linked = node.state() == WaitState::Waiting;
-        let waker = linked.then(|| {
-            // SAFETY: linked; W4.
-            unsafe { node.unlink(&access.tails[I], ptr::null()) };
-            node.waker.replace(None)
-        });
-        self.data.set(data_of(node));
-        self.joined.set(false);
-        waker.flatten()
+        let links = self.links()?;
+        let linked = links.state() == WaitState::Waiting;
+        self.node.joined.set(false);
+        // SAFETY: linked; W4.
+        linked.then(|| unsafe { Links::unlink(links, &access.tails[I], ptr::null()) })?
     }
 
     /// Takes the waiter out of the list, and runs `f` in the same step, under the list's lock, with
@@ -207,14 +219,14 @@ impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
         f: impl FnOnce(&Access<'_, R::Value, R::Data, K>, WaitState, R::Data) -> U,
     ) -> Option<U> {
         let this = self.into_ref().get_ref();
-        if !this.joined.get() {
+        if !this.node.joined.get() {
             return None;
         }
         let mut old = None;
         let result = this.list.list().with(|access| {
             let state = this.state();
             old = this.leave(access);
-            f(access, state, this.data.get())
+            f(access, state, this.node.data.get())
         });
         drop(old);
         Some(result)
@@ -223,33 +235,44 @@ impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
     /// Returns what this waiter has brought along, as it is now.
     pub fn data(self: Pin<&mut Self>) -> R::Data {
         let this = self.into_ref().get_ref();
-        match this.node() {
-            Some(node) => this.list.list().with(|_| data_of(node)),
-            None => this.data.get(),
+        if this.node.joined.get() {
+            this.list.list().with(|_| this.node.data.get())
+        } else {
+            this.node.data.get()
         }
     }
 
     /// Changes what this waiter brings along.
     pub fn set_data(self: Pin<&mut Self>, data: R::Data) {
         let this = self.into_ref().get_ref();
-        match this.node() {
-            Some(node) => this
-                .list
-                .list()
-                .with(|_| node.data.set(MaybeUninit::new(data))),
-            None => this.data.set(data),
+        if this.node.joined.get() {
+            this.list.list().with(|_| this.node.data.set(data));
+        } else {
+            this.node.data.set(data);
         }
+    }
+
+    /// The end of a `Wait` that has joined the list.
+    #[cold]
+    #[inline(never)]
+    fn abandon(&self) {
+        let mut old = None;
+        let list = self.list.list();
+        let left = list.with(|access| {
+            let state = self.state();
+            old = self.leave(access);
+            P::part(access, I, state, self.node.data.get())
+        });
+        P::tell(list, left);
+        drop(old);
     }
 }
 
-/// What a waiter has brought along.
-#[inline]
-fn data_of<D: Copy>(node: &Node<D>) -> D {
-    // SAFETY: a `Wait`'s node always has data.
-    unsafe { node.data.get().assume_init() }
-}
-
-impl<R: ListRef<K>, const I: usize, const K: usize> Future for Wait<R, I, K> {
+impl<R, const I: usize, const K: usize, P> Future for Wait<R, I, K, P>
+where
+    R: ListRef<K>,
+    P: Parting<R::Value, R::Data, K>,
+{
     type Output = ();
 
     #[inline]
@@ -258,36 +281,24 @@ impl<R: ListRef<K>, const I: usize, const K: usize> Future for Wait<R, I, K> {
     }
 }
 
-impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
-    /// The end of a `Wait` that has joined the list.
-    #[cold]
-    fn abandon(&self) {
-        let mut old = None;
-        let next = self.list.list().with(|access| {
-            let state = self.state();
-            old = self.leave(access);
-            match state {
-                WaitState::Notified => access.take_first(I),
-                _ => None,
-            }
-        });
-        if let Some(waker) = next {
-            wake_quietly(waker);
-        }
-        drop(old);
-    }
-}
-
-impl<R: ListRef<K>, const I: usize, const K: usize> Drop for Wait<R, I, K> {
+impl<R, const I: usize, const K: usize, P> Drop for Wait<R, I, K, P>
+where
+    R: ListRef<K>,
+    P: Parting<R::Value, R::Data, K>,
+{
     #[inline]
     fn drop(&mut self) {
-        if self.joined.get() {
+        if self.node.joined.get() {
             self.abandon();
         }
     }
 }
 
-impl<R: ListRef<K>, const I: usize, const K: usize> fmt::Debug for Wait<R, I, K> {
+impl<R, const I: usize, const K: usize, P> fmt::Debug for Wait<R, I, K, P>
+where
+    R: ListRef<K>,
+    P: Parting<R::Value, R::Data, K>,
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wait").finish_non_exhaustive()
     }
