@@ -233,6 +233,14 @@ impl<S: Scope, U: Usual> Permits<S, U> {
     #[inline]
     pub(super) fn release(&self, permits: usize) {
         let first = self.0.with(|view| {
+            if U::Many::ONE {
+                // From hand to hand.
+                let first = view.take_first(0);
+                if first.is_none() {
+                    view.value().give(permits);
+                }
+                return first;
+            }
             view.value().give(permits);
             grant(view)
         });

@@ -45,7 +45,7 @@
 
 use core::cell::Cell as PlainCell;
 use core::fmt;
-use core::marker::{PhantomData, PhantomPinned};
+use core::marker::PhantomData;
 use core::mem::{self, MaybeUninit};
 use core::ptr;
 use core::task::Waker;
@@ -58,6 +58,7 @@ mod access;
 mod all;
 #[cfg(feature = "alloc")]
 mod held;
+mod links;
 #[cfg(all(test, not(loom), feature = "alloc"))]
 mod tests;
 mod until;
@@ -69,28 +70,13 @@ use all::wake_all;
 pub use held::Held;
 #[cfg(feature = "alloc")]
 pub(crate) use held::held;
+use links::{Link, Links};
 pub(crate) use until::Until;
 pub use wait::{Parting, PassOn, Wait};
 
 /// Whether it is worth a look by itself, before anything that has to do with waiting, if mostly nobody has to wait.
 /// On a chip, where it is worth more to have the code once, it is not.
 pub(super) const FIRST_LOOK: bool = !cfg!(target_os = "none");
-
-/// A mark in [`Links::next`]: notified, as the only one.
-const ONE: usize = 1;
-/// A mark in [`Links::next`]: notified, with all others.
-const ALL: usize = 2;
-
-type Link = Cell<*const Links>;
-
-/// What is linked: a part of each node, or by itself on the stack of whoever notifies all.
-struct Links {
-    /// The next in the ring; null if these are in none; or a mark.
-    next: Link,
-    prev: Link,
-    waker: Cell<Option<Waker>>,
-    _pinned: PhantomPinned,
-}
 
 /// Somebody who waits.
 struct Node<D> {
@@ -123,116 +109,6 @@ impl<D: Copy> Node<D> {
     /// The node's links, made or not.
     fn links(this: *const Self) -> *const Links {
         this.wrapping_byte_add(mem::offset_of!(Self, links)).cast()
-    }
-}
-
-fn mark(mark: usize) -> *const Links {
-    ptr::without_provenance(mark)
-}
-
-impl Links {
-    crate::loom::const_unless_loom! {
-        fn new() -> Self {
-            Self {
-                next: Cell::new(ptr::null()),
-                prev: Cell::new(ptr::null()),
-                waker: Cell::new(None),
-                _pinned: PhantomPinned,
-            }
-        }
-    }
-
-    #[inline]
-    fn state(&self) -> WaitState {
-        match self.next.get().addr() {
-            0 => WaitState::New,
-            ONE => WaitState::Notified,
-            ALL => WaitState::NotifiedWithAll,
-            _ => WaitState::Waiting,
-        }
-    }
-
-    /// Whether these, which are linked, have a waker that wakes the same task.
-    #[inline]
-    fn wakes(&self, waker: &Waker) -> bool {
-        let own = self.waker.replace(None);
-        let same = own.as_ref().is_some_and(|own| own.will_wake(waker));
-        // What was in the cell is nothing that a destructor would run for.
-        mem::forget(self.waker.replace(own));
-        same
-    }
-
-    /// Puts links between the last and the first of a ring, or makes them one.
-    ///
-    /// # Safety
-    ///
-    /// W1: they are not linked and are pinned; if they are a node's, the ring is its home (W4), and the pointer
-    /// is good for the whole node (W7). `tail` is that of the ring.
-    #[cfg_attr(target_os = "none", inline(never))]
-    #[cfg_attr(not(target_os = "none"), inline)]
-    unsafe fn link(this: *const Self, tail: &Link) {
-        let last = tail.get();
-        // SAFETY: W1, W3: the caller's, and the last one of a ring and the first.
-        unsafe {
-            let (first, last) = if last.is_null() {
-                (this, this)
-            } else {
-                ((*last).next.get(), last)
-            };
-            (*this).next.set(first);
-            (*this).prev.set(last);
-            (*last).next.set(this);
-            (*first).prev.set(this);
-        }
-    }
-
-    /// Takes links out of their ring, leaves `mark` in them, and returns the waker that was there.
-    ///
-    /// # Safety
-    ///
-    /// They are linked; `tail` is that of their home (W4).
-    #[cfg_attr(target_os = "none", inline(never))]
-    #[cfg_attr(not(target_os = "none"), inline)]
-    unsafe fn unlink(this: *const Self, tail: &Link, mark: *const Self) -> Option<Waker> {
-        // SAFETY: W1, W3.
-        unsafe {
-            let next = (*this).next.replace(mark);
-            let prev = (*this).prev.replace(ptr::null());
-            if ptr::eq(next, this) {
-                // Alone, so in no ring that was split from the queue's.
-                tail.set(ptr::null());
-            } else {
-                (*next).prev.set(prev);
-                (*prev).next.set(next);
-                if ptr::eq(tail.get(), this) {
-                    tail.set(prev);
-                }
-            }
-            (*this).waker.replace(None)
-        }
-    }
-
-    /// Leaves a waker in links that are in the ring of `tail` from now on: as the last if they are new, as the
-    /// first if they have been notified. Returns the waker that was there.
-    ///
-    /// # Safety
-    ///
-    /// As for [`link`](Self::link), but that they may be linked already.
-    #[cfg_attr(target_os = "none", inline(never))]
-    #[cfg_attr(not(target_os = "none"), inline)]
-    unsafe fn join(this: *const Self, tail: &Link, waker: Waker) -> Option<Waker> {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let state = (*this).state();
-            if state != WaitState::Waiting {
-                Self::link(this, tail);
-                // Last and first are neighbours in the ring: which of them it is, the tail says.
-                if state == WaitState::New || tail.get().is_null() {
-                    tail.set(this);
-                }
-            }
-            (*this).waker.replace(Some(waker))
-        }
     }
 }
 
@@ -420,13 +296,17 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
     /// ```
     #[inline]
     pub fn with<U>(&self, f: impl FnOnce(&Access<'_, T, D, K>) -> U) -> U {
-        S::locked(&self.raw, || {
-            f(&Access {
-                tails: &self.tails,
-                value: &self.value,
-                _one_level: PhantomData,
-            })
-        })
+        S::locked(&self.raw, || f(&self.access()))
+    }
+
+    /// To be used under the lock.
+    #[inline]
+    fn access(&self) -> Access<'_, T, D, K> {
+        Access {
+            tails: &self.tails,
+            value: &self.value,
+            _one_level: PhantomData,
+        }
     }
 
     /// Returns the value, of a list that nobody else can see.

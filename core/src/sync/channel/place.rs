@@ -133,7 +133,7 @@ impl<B: Buffer, S: Scope> Future for Sending<'_, B, S> {
 }
 
 /// The poll of a [`Sending`] that does not find room at once.
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 fn poll_queue<B: Buffer, S: Scope>(
     wait: Pin<&mut Waiting<'_, B, S>>,
     cx: &mut Context<'_>,

@@ -339,7 +339,7 @@ impl<P: ChannelRef> Receiver<P> {
 }
 
 /// The poll of a [`Receiver`] for which there is nothing, or not nothing but a message.
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 fn poll_slowly<B: Buffer, S: Scope>(
     list: &List<B, S>,
     cx: &mut Context<'_>,

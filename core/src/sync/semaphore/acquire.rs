@@ -67,7 +67,7 @@ impl<S: Scope, U: Usual> Future for Acquire<'_, S, U> {
 }
 
 /// The poll of an [`Acquire`] that does not find its permits free at once.
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 fn poll_queue<S: Scope, U: Usual>(
     mut wait: Pin<&mut Waiting<'_, S, U>>,
     cx: &mut Context<'_>,

@@ -4,7 +4,8 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::task::Waker;
 
-use super::{Link, Links, Node, ONE, mark};
+use super::Node;
+use super::links::{Link, Links, ONE, mark};
 
 /// A list's value and queues, under its lock.
 pub struct Access<'a, T, D, const K: usize> {

@@ -3,7 +3,8 @@
 use core::ptr;
 use core::task::Waker;
 
-use super::{ALL, Link, Links, Scope, mark};
+use super::Scope;
+use super::links::{ALL, Link, Links, mark};
 use crate::task::wake_quietly;
 
 /// How many wakers are taken out under one lock when all are notified. Where the lock is a critical section it is

@@ -65,7 +65,7 @@ where
     }
 }
 
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 fn look_again<R, F, U, const I: usize, const K: usize>(
     wait: Pin<&mut Wait<R, I, K>>,
     cx: &mut Context<'_>,

@@ -3,11 +3,10 @@
 use core::fmt;
 use core::marker::PhantomData;
 use core::pin::Pin;
-use core::ptr;
 use core::task::{Context, Poll, Waker};
 
-use super::{Access, Links, ListRef, Node, Scope, Shared, WaitList, WaitState};
-use crate::task::{wake_quietly, waker};
+use super::{Access, ListRef, Node, Scope, Shared, WaitList, WaitState, links};
+use crate::task::wake_quietly;
 
 /// Somebody who waits in queue `I` of a list. Lives, pinned, in the future that waits.
 ///
@@ -85,14 +84,6 @@ where
 {
 }
 
-/// How far a look at the list has come.
-enum Step<U> {
-    Ready(U),
-    Pending,
-    /// There is no waker yet to leave in the list.
-    Clone,
-}
-
 impl<R, const I: usize, const K: usize, P> Wait<R, I, K, P>
 where
     R: ListRef<K>,
@@ -115,16 +106,10 @@ where
         self.node.joined.get()
     }
 
-    /// The links, once they have been made.
-    #[inline]
-    fn links(&self) -> Option<&Links> {
-        // SAFETY: W6.
-        (self.node.joined.get()).then(|| unsafe { self.node.links.assume_init_ref() })
-    }
-
     #[inline]
     fn state(&self) -> WaitState {
-        self.links().map_or(WaitState::New, Links::state)
+        // SAFETY: W6.
+        unsafe { links::state(&self.node.joined, Node::links(&self.node)) }
     }
 
     /// Returns what leads to the list.
@@ -146,69 +131,41 @@ where
         mut attempt: impl FnMut(&Access<'_, R::Value, R::Data, K>, WaitState) -> Option<U>,
     ) -> Poll<U> {
         let this = self.into_ref().get_ref();
-        let mut spare = None;
-        loop {
-            // What is replaced is dropped when the lock has been let go.
-            let mut old = None;
-            let step = this.list.list().with(|access| {
-                let before = this.state();
-                if let Some(ready) = attempt(access, before) {
-                    old = this.leave(access);
-                    return Step::Ready(ready);
-                }
-                if let Some(links) = this.links() {
-                    match links.state() {
-                        WaitState::Waiting if links.wakes(cx.waker()) => return Step::Pending,
-                        // By `attempt`, which has our waker.
-                        now if now != before => return Step::Pending,
-                        _ => {}
-                    }
-                }
-                let Some(waker) = spare.take().or_else(|| waker::copy_ours(cx.waker())) else {
-                    return Step::Clone;
-                };
-                // SAFETY: pinned, since we were given a `Pin`; the list is our home (W4).
-                old = unsafe { this.join(access, waker) };
-                Step::Pending
-            });
-            drop(old);
-            match step {
-                Step::Ready(ready) => return Poll::Ready(ready),
-                Step::Pending => return Poll::Pending,
-                Step::Clone => spare = Some(cx.waker().clone()),
-            }
+        let list = this.list.list();
+        let mut ready = None;
+        let mut look = |state| {
+            ready = attempt(&list.access(), state);
+            ready.is_some()
+        };
+        // On a chip what follows is one and the same code for all who wait.
+        #[cfg(target_os = "none")]
+        let look: &mut dyn FnMut(WaitState) -> bool = &mut look;
+        #[cfg(not(target_os = "none"))]
+        let look = &mut look;
+        let links = Node::links(&this.node);
+        // SAFETY: pinned, since we were given a `Pin`; the queue is our home (W4), and the pointer comes from
+        // the node (W7).
+        unsafe {
+            links::poll::<R::Scope, _>(
+                &list.raw,
+                &list.tails[I],
+                &this.node.joined,
+                links,
+                cx,
+                look,
+            )
+        };
+        match ready {
+            Some(ready) => Poll::Ready(ready),
+            None => Poll::Pending,
         }
-    }
-
-    /// Leaves a waker in the list, and returns the one that was there.
-    ///
-    /// # Safety
-    ///
-    /// The `Wait` is pinned; the access is that of its list.
-    #[inline]
-    unsafe fn join(
-        &self,
-        access: &Access<'_, R::Value, R::Data, K>,
-        waker: Waker,
-    ) -> Option<Waker> {
-        let links = Node::links(&self.node);
-        if !self.node.joined.replace(true) {
-            // SAFETY: W6: nobody has a reference to what is not made yet, and whoever gets one does no more than
-            // look at its cells.
-            unsafe { links.cast_mut().write(Links::new()) };
-        }
-        // SAFETY: made, and pinned; the queue is our home (W4), and the pointer comes from the node (W7).
-        unsafe { Links::join(links, &access.tails[I], waker) }
     }
 
     /// Leaves the list, if need be, ready to join it again; returns the waker that was there.
     #[inline]
     fn leave(&self, access: &Access<'_, R::Value, R::Data, K>) -> Option<Waker> {
-        let links = self.links()?;
-        let linked = links.state() == WaitState::Waiting;
-        self.node.joined.set(false);
-        // SAFETY: linked; W4.
-        linked.then(|| unsafe { Links::unlink(links, &access.tails[I], ptr::null()) })?
+        // SAFETY: made, if it has joined (W6); W4.
+        unsafe { links::leave(&self.node.joined, Node::links(&self.node), &access.tails[I]) }
     }
 
     /// Takes the waiter out of the list, and runs `f` in the same step, under the list's lock, with
