@@ -78,7 +78,8 @@ pub use wait::{Parting, PassOn, Wait};
 /// On a chip, where it is worth more to have the code once, it is not.
 pub(super) const FIRST_LOOK: bool = !cfg!(target_os = "none");
 
-/// Somebody who waits.
+/// Somebody who waits. The links are last, so that whoever makes one writes nothing but what is before them.
+#[repr(C)]
 struct Node<D> {
     /// The links are made, have been linked, and whether they have been notified has not been seen. Only the
     /// owner touches it.

@@ -142,6 +142,9 @@ pub fn poll_within<T>(
 #[cold]
 #[inline(never)]
 fn refuse(cx: &mut Context<'_>) -> Poll<()> {
+    if state::renew_outside() {
+        return Poll::Ready(());
+    }
     let left = state::budget() - 1;
     if left <= -REFUSALS {
         state::set_budget(FULL);
@@ -258,5 +261,23 @@ struct Restore(isize);
 impl Drop for Restore {
     fn drop(&mut self) {
         state::set_budget(self.0);
+    }
+}
+
+#[cfg(all(test, feature = "std", not(loom)))]
+mod tests {
+    use super::*;
+    use core::pin::pin;
+    use core::task::Waker;
+
+    #[test]
+    fn outside_of_executors_it_never_ends() {
+        // As after more operations than a word of 32 bits can count.
+        state::set_budget(1);
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..10 {
+            assert!(pin!(consume_budget()).poll(&mut cx).is_ready());
+        }
+        assert!(has_budget());
     }
 }

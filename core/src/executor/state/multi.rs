@@ -115,7 +115,7 @@ pub(super) const KEEPS_NO_CLOCK: bool = false;
 #[cfg_attr(not(threads), path = "left/executor.rs")]
 mod left;
 
-pub(crate) use left::{budget, draw, has_left, set_budget};
+pub(crate) use left::{budget, draw, has_left, renew_outside, set_budget};
 
 impl Shared {
     /// Part of the first duty after a claim.

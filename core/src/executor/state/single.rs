@@ -96,6 +96,12 @@ pub(crate) fn draw() {
     left::set(left::get() - 1);
 }
 
+/// Whether there is no end to it here: see [`UNLIMITED`](super::units::UNLIMITED).
+#[inline(always)]
+pub(crate) fn renew_outside() -> bool {
+    false
+}
+
 /// Whether the executor of a reactor keeps the unparker.
 pub(super) const HAS_UNPARKER: bool = false;
 

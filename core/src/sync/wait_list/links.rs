@@ -202,9 +202,10 @@ pub(super) unsafe fn poll<S: Scope, L: FnMut(WaitState) -> bool + ?Sized>(
         // What is replaced is dropped when the lock has been let go.
         let mut old = None;
         let wants_clone = S::locked(raw, || {
-            // SAFETY: the caller's promise, here and below.
+            // SAFETY: the caller's promise.
             let before = unsafe { state(joined, links) };
             if look(before) {
+                // SAFETY: the caller's promise.
                 old = unsafe { leave(joined, links, tail) };
                 return false;
             }

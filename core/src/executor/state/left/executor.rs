@@ -59,3 +59,8 @@ pub(crate) fn has_left() -> bool {
 pub(crate) fn draw() {
     let _ = with(|cell| cell.set(cell.get() - 1));
 }
+
+/// Whether there is no end to it here: outside of executors nobody draws.
+pub(crate) fn renew_outside() -> bool {
+    false
+}

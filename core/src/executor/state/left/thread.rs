@@ -3,6 +3,7 @@
 
 use core::cell::Cell;
 
+use crate::executor::current;
 use crate::executor::units::UNLIMITED;
 
 std::thread_local! {
@@ -48,4 +49,13 @@ pub(crate) fn has_left() -> bool {
 #[inline(always)]
 pub(crate) fn draw() {
     LEFT.with(|cell| cell.set(cell.get() - 1));
+}
+
+/// Whether there is no end to it here, as this is outside of executors: then it is as it was at first.
+pub(crate) fn renew_outside() -> bool {
+    let outside = current::get().is_null();
+    if outside {
+        set_budget(UNLIMITED);
+    }
+    outside
 }
