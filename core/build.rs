@@ -33,7 +33,7 @@ fn main() {
     // nothing that is only there for its extras.
     if bare
         && has("SINGLE_CORE")
-        && !["ALLOC", "STD", "SIMULATION", "TASK_INFO"]
+        && !["ALLOC", "STD", "SIMULATION", "TASK_INFO", "TRACE"]
             .into_iter()
             .any(has)
     {

@@ -103,7 +103,6 @@ pub(crate) async fn example() -> Result<Vec<String>, Box<dyn std::error::Error>>
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    #[cfg(any(feature = "mio", feature = "spin"))]
     for line in polliwog::block_on(example())? {
         println!("{line}");
     }

@@ -22,6 +22,33 @@ fn a_program_runs() {
     assert_eq!(program(), Ok(7));
 }
 
+/// What it returns need not be `Send`, and it may spawn on its own thread as on the workers.
+#[cfg(feature = "mio")]
+#[polliwog::main(workers = 2 + 1)]
+async fn program_on_all_cores() -> Result<usize, Box<dyn std::error::Error>> {
+    use polliwog::cluster::{self, ClusterHandle, Worker};
+    let here = std::rc::Rc::new(std::thread::current().id());
+    let also_here = here.clone();
+    let local = polliwog::spawn(async move { *also_here == std::thread::current().id() })?;
+    assert!(local.await? && Worker::current().is_none());
+    let there = cluster::spawn(async {
+        let nested = cluster::spawn(async { Worker::current().map(|worker| worker.index()) });
+        nested.unwrap().await.unwrap()
+    })?;
+    let workers = ClusterHandle::current().ok_or("no cluster")?.workers();
+    assert!(there.await?.is_some_and(|index| index < workers));
+    "x".parse::<usize>().or(Ok(workers))
+}
+
+#[cfg(feature = "mio")]
+#[test]
+fn a_program_on_all_cores_runs() {
+    use polliwog::{SpawnErrorKind, cluster};
+    assert_eq!(program_on_all_cores().unwrap(), 3);
+    let after = cluster::spawn(async {}).unwrap_err();
+    assert_eq!(after.kind(), SpawnErrorKind::NoExecutor);
+}
+
 mod renamed {
     pub(crate) use ::polliwog as frog;
 }

@@ -357,3 +357,39 @@ fn the_readmes_figures_have_been_measured() {
         assert_eq!(row[1..], measured, "{label}");
     }
 }
+
+/// Half of what is public has an example of its own: functions, types, traits and macros with a comment.
+#[test]
+fn half_of_what_is_public_has_an_example() {
+    let (mut all, mut shown) = (0, 0);
+    for folder in ["core/src", "reactor-mio/src", "reactor-spin/src"] {
+        for file in files(folder, &[".rs"]) {
+            if file.contains("test") || file.contains("/loom") || file.contains("/models") {
+                continue;
+            }
+            // Of the comment and the attributes above a line.
+            let (mut is_described, mut has_example, mut is_hidden) = (false, false, false);
+            for line in text(&file).lines().map(str::trim) {
+                if line.starts_with("///") || line.starts_with("#[") {
+                    is_described |= line.starts_with("///");
+                    has_example |= line.contains("```");
+                    is_hidden |= line.contains("doc(hidden)");
+                    continue;
+                }
+                let mut words = line.split_whitespace();
+                let kind = words.find(|word| !["pub", "async", "const", "unsafe"].contains(word));
+                let kinds = ["fn", "struct", "enum", "trait", "type", "union"];
+                let is_item =
+                    line.starts_with("pub ") && kind.is_some_and(|kind| kinds.contains(&kind));
+                let is_macro = line.starts_with("macro_rules! ");
+                if (is_item || is_macro) && is_described && !is_hidden {
+                    all += 1;
+                    shown += usize::from(has_example);
+                }
+                (is_described, has_example, is_hidden) = (false, false, false);
+            }
+        }
+    }
+    assert!(all > 1000, "{all}");
+    assert!(shown * 2 >= all, "{shown} of {all}");
+}

@@ -7,7 +7,10 @@ mod support;
 use std::net::{SocketAddr, UdpSocket};
 use std::thread;
 
-use support::{PATIENCE, example, run, server::Server};
+use std::io::Write;
+
+use support::server::{Server, read_all};
+use support::{PATIENCE, example, run};
 
 /// A query for the addresses of a name.
 fn query(number: u16, name: &str) -> Vec<u8> {
@@ -262,4 +265,46 @@ mod unix {
         let out = run(example("unix-echo").arg("stray"));
         assert_eq!(out.status.code(), Some(2), "{out:#?}");
     }
+}
+
+#[test]
+fn a_store_on_all_cores_keeps_each_key_once() {
+    let mut command = example("sharded-store");
+    command.args(["--addr", "127.0.0.1:0", "--workers", "3"]);
+    let server = Server::start(&mut command);
+    let say = |lines: &str| {
+        let mut client = server.connect();
+        client.write_all(lines.as_bytes()).unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        String::from_utf8(read_all(&mut client).unwrap()).unwrap()
+    };
+    // Each line by a connection of its own, which may be on another worker than the one before.
+    for n in 0..30 {
+        assert_eq!(say(&format!("SET key{n} some value {n}\n")), "new\n");
+    }
+    for n in 0..30 {
+        let expected = format!("value some value {n}\nchanged\nvalue x\n");
+        assert_eq!(
+            say(&format!("GET key{n}\nSET key{n} x\nGET key{n}\n")),
+            expected
+        );
+    }
+    assert_eq!(
+        say("COUNT\nDEL key7\nDEL key7\nGET key7\nCOUNT\n"),
+        "30\ndeleted\nnone\nnone\n29\n"
+    );
+    // What one worker publishes all others see.
+    assert_eq!(say("LIMIT 3\n"), "limited\n");
+    for n in 0..10 {
+        let refused = "error: values have at most 3 bytes\n";
+        assert_eq!(say(&format!("SET other{n} four\n")), refused);
+    }
+    assert_eq!(
+        say("LIMIT x\nHOP\n")
+            .lines()
+            .filter(|line| line.starts_with("error: "))
+            .count(),
+        2
+    );
+    server.stop();
 }

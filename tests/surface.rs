@@ -27,7 +27,15 @@ macro_rules! program {
             /// Greets four clients, each of them accepted in another way.
             pub(super) async fn serve(listener: TcpListener) -> Result<(), $error> {
                 let at: SocketAddr = listener.local_addr()?;
+                // As std has them.
                 is_an_address(at);
+                is_an_address(&at);
+                is_an_address((at.ip(), at.port()));
+                is_an_address("localhost:80");
+                is_an_address(("localhost", 80));
+                is_an_address(String::from("localhost:80"));
+                is_an_address((String::from("localhost"), 80));
+                is_an_address(&[at, at][..]);
                 assert!(listener.take_error()?.is_none());
                 let (stream, _peer): (TcpStream, SocketAddr) = listener.accept().await?;
                 stream.write_all(b"1").await?;

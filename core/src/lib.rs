@@ -22,7 +22,8 @@
 //! | `futures-io` | its traits for [`SendWrapper`], and [`io`] for streams that have them |
 //! | `tokio` | its I/O traits for [`SendWrapper`] |
 //! | `hyper` | the same of hyper's, and an executor and a timer for it: `hyper` |
-//! | `trace` | events of tasks, a list of them from any thread, polls that take too long: `trace` |
+//! | `trace` | events of tasks; with `std` a list of them from any thread, polls that take too long: `trace` |
+//! | `tracing` | spans and events of the crate `tracing` for that: `trace::Spans` |
 //! | `test-kit` | the conformance suite for reactors |
 //!
 //! # How it works
@@ -101,6 +102,12 @@ pub use task::{AbortHandle, JoinError, JoinHandle, TaskId, TaskPool, yield_now};
 pub use time::Instant;
 
 /// What macros expand to.
+/// For the reactors of this project; no part of the interface.
+#[doc(hidden)]
+pub mod __reactor {
+    pub use crate::loom::Lock;
+}
+
 #[doc(hidden)]
 pub mod __private {
     pub use crate::executor::random_below;
@@ -112,6 +119,8 @@ pub mod __private {
         ArgsOf, Site, SiteBodies, SiteMemory, SiteOf, body_align, body_size, detached_align,
         detached_size, eight, five, four, one, seven, six, three, two,
     };
+    pub use crate::task::memory::words::words_of;
+    pub use crate::trace::Origin;
     pub use core::cell::RefCell;
     pub use core::future::{Future, IntoFuture, poll_fn};
     pub use core::option::Option;

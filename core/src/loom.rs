@@ -16,9 +16,6 @@
     path = "loom/atomics/emulated.rs"
 )]
 mod atomics;
-#[cfg_attr(loom, path = "loom/lock/modelled.rs")]
-#[cfg_attr(all(not(loom), threads), path = "loom/lock/threads.rs")]
-#[cfg_attr(not(threads), path = "loom/lock/critical_section.rs")]
 mod lock;
 
 #[cfg(not(lean))]
@@ -28,7 +25,7 @@ pub(crate) use atomics::count;
 pub(crate) use atomics::{AtomicBool, AtomicUsize, Ordering, set_bits};
 #[cfg(not(loom))]
 pub(crate) use core::cell::Cell;
-pub(crate) use lock::Lock;
+pub use lock::Lock;
 pub(crate) use lock::RawLock;
 #[cfg(loom)]
 pub(crate) use loom::cell::Cell;

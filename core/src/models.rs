@@ -114,14 +114,18 @@ fn no_wake_is_lost_between_wakers_and_the_consumer() {
                 thread::spawn(move || {
                     data[index].store(1, Ordering::Relaxed);
                     // SAFETY: the block is this queue's.
-                    unsafe { queue.get().mark_remote(block.0.cast(), 1 << index) };
+                    unsafe { queue.get().set_ready_remote(block.0.cast(), 1 << index) };
                 })
             })
             .collect();
         let (number, index) = plan[2];
         data[index].store(1, Ordering::Relaxed);
         // SAFETY: as above.
-        unsafe { queue.get().mark_remote(blocks[number].0.cast(), 1 << index) };
+        unsafe {
+            queue
+                .get()
+                .set_ready_remote(blocks[number].0.cast(), 1 << index)
+        };
 
         let mut found = drain(queue.get(), &blocks);
         // Whoever's bit has been found has its data seen.
@@ -156,7 +160,7 @@ fn no_wake_is_lost_around_a_park() {
                 let parker = parker.clone();
                 thread::spawn(move || {
                     // SAFETY: the block is this queue's.
-                    if unsafe { queue.get().mark_remote(block.0.cast(), 1 << index) } {
+                    if unsafe { queue.get().set_ready_remote(block.0.cast(), 1 << index) } {
                         parker.unpark();
                     }
                 })
@@ -233,7 +237,7 @@ fn an_abort_and_an_end_are_seen_with_what_came_before() {
             let abort = move || {
                 theirs[0].store(true, Ordering::Relaxed);
                 slot.get().request_abort(0);
-                if !slot.get().is_tenant(0) {
+                if !slot.get().holds(0) {
                     assert!(theirs[1].load(Ordering::Relaxed));
                 }
             };

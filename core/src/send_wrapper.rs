@@ -94,7 +94,7 @@ pub struct SendWrapper<T: 'static> {
     home: Option<Handle>,
 }
 
-// SAFETY: X1.
+// SAFETY: X1: whichever thread has the wrapper, the value is used and dropped on its own.
 unsafe impl<T: 'static> Send for SendWrapper<T> {}
 // SAFETY: X1: a shared reference leads to the value on its own thread only.
 unsafe impl<T: 'static> Sync for SendWrapper<T> {}

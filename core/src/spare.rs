@@ -114,7 +114,7 @@ impl<'a> Spare<'a> {
         // SAFETY: X2: nothing becomes uninitialised.
         let memory = unsafe { buf.unfilled_mut() };
         let (result, filled) = Self::lend(memory, read);
-        // SAFETY: X2.
+        // SAFETY: X2: the first `filled` bytes have been initialised.
         unsafe { buf.assume_init(filled) };
         buf.advance(filled);
         result
@@ -130,7 +130,7 @@ impl<'a> Spare<'a> {
         // SAFETY: X2: nothing becomes uninitialised.
         let memory = unsafe { buf.as_mut() };
         let (result, filled) = Self::lend(memory, read);
-        // SAFETY: X2.
+        // SAFETY: X2: the first `filled` bytes have been initialised.
         unsafe { buf.advance(filled) };
         result
     }

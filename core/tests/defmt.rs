@@ -31,6 +31,8 @@ fn whatever_tells_something() {
     can_be_logged::<TaskInfo>();
     can_be_logged::<TaskState>();
     can_be_logged::<Stats>();
+    #[cfg(feature = "trace")]
+    can_be_logged::<polliwog_core::trace::Event>();
     #[cfg(feature = "std")]
     can_be_logged::<polliwog_core::task::AccessError>();
     can_be_logged::<Elapsed>();

@@ -130,7 +130,7 @@ fn two_sites_of_one_memory_share_its_bodies() {
     async fn five() -> u32 {
         5
     }
-    static MEMORY: SiteMemory<{ body_size(five) }, 8, 2> = SiteMemory::new();
+    static MEMORY: SiteMemory<{ body_size(five) }, 8, 2, 1> = SiteMemory::new();
     struct One;
     impl Site for One {
         const BODIES: SiteBodies = MEMORY.erased();

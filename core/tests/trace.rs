@@ -1,5 +1,5 @@
 //! What an executor tells of itself with feature `trace`.
-#![cfg(feature = "trace")]
+#![cfg(all(feature = "trace", feature = "std"))]
 
 use polliwog_core::conformance::facade as polliwog;
 
@@ -144,6 +144,88 @@ fn a_dump_lists_tasks_with_their_places() {
         yield_now().await;
         assert_eq!(Handle::current().unwrap().dump().tasks().len(), 2);
         drop(ready);
+    });
+}
+
+/// Whatever way a task is spawned, it is the program's line that is told, and the type of the program's future.
+#[test]
+fn every_way_to_spawn_tells_its_place() {
+    use polliwog::sync::TaskTracker;
+    use polliwog::task::{FixedJoinSet, JoinSet};
+    use polliwog::{Executor, TaskPool, conformance::ThreadReactor};
+    use polliwog::{spawn_detached, try_spawn, try_spawn_detached};
+    use std::mem::forget;
+
+    async fn waits() {
+        std::future::pending().await
+    }
+
+    fn let_go<T>(_: T) {}
+
+    static POOL: TaskPool<32, 512> = TaskPool::new();
+    let _one = one_at_a_time();
+    let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
+    let begin = line!() + 1;
+    executor.block_on(async {
+        let root = &Handle::current().unwrap().dump().tasks()[0].clone();
+        assert_eq!(root.place.unwrap().line(), begin);
+        let (at, handle) = (Spawner::current().unwrap(), Handle::current().unwrap());
+        let mut set = JoinSet::new();
+        let mut fixed: FixedJoinSet<(), 2> = FixedJoinSet::new();
+        let tracker: TaskTracker = TaskTracker::new();
+        let mut ways = Vec::new();
+        macro_rules! ways {
+            ($($way:expr;)*) => {$(
+                let_go($way.unwrap());
+                // What came from elsewhere is there after a turn.
+                yield_now().await;
+                yield_now().await;
+                let dump = handle.dump();
+                let newest = dump.tasks().last().unwrap().clone();
+                ways.push((stringify!($way), newest));
+            )*};
+        }
+        let first = line!() + 2;
+        ways! {
+            spawn(waits());
+            polliwog::try_spawn(waits()).map_err(drop);
+            at.spawn(waits());
+            at.try_spawn(waits()).map_err(drop);
+            at.spawn_named("named", waits());
+            at.try_spawn_named("named", waits()).map_err(drop);
+            at.spawn_in(&POOL, waits());
+            at.try_spawn_in(&POOL, waits()).map_err(drop);
+            polliwog::spawn!(at, [waits]());
+            try_spawn!(at, [waits]()).map_err(drop);
+            spawn_detached!(at, [waits]());
+            try_spawn_detached!(at, [waits]()).map_err(drop);
+            spawn_detached!(handle, [waits]());
+            try_spawn_detached!(handle, [waits]()).map_err(drop);
+            handle.spawn(waits());
+            handle.try_spawn(waits()).map_err(drop);
+            handle.spawn_with(waits);
+            handle.try_spawn_with(waits).map_err(drop);
+            set.spawn(waits());
+            set.spawn_on(waits(), &at);
+            fixed.spawn(waits());
+            fixed.spawn_on(waits(), &at);
+            tracker.spawn(waits());
+            tracker.spawn_on(waits(), &at);
+        }
+        for (line, (way, task)) in (first..).zip(&ways) {
+            let place = task.place.unwrap_or_else(|| panic!("{way}: no place"));
+            assert_eq!((place.file(), place.line()), (file!(), line), "{way}");
+            assert!(
+                task.type_name.contains("::waits::"),
+                "{way}: {}",
+                task.type_name
+            );
+        }
+        let numbers = ways.iter().map(|(_, task)| task.number);
+        assert!(numbers.is_sorted_by(|one, next| one < next), "a task each");
+        assert_eq!(ways.len(), 24);
+        // The sets' drops abort, which is not what is looked at here.
+        forget((set, fixed, tracker));
     });
 }
 

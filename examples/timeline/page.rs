@@ -48,6 +48,8 @@ pub(crate) fn draw(recording: &Recording) -> String {
         .find(|step| end * 1000.0 / f64::from(*step) <= 40.0);
     let step = step.unwrap_or(10_000);
     let count = (end * 1000.0) as u32 / step;
+    // Labels have room at each line of few, and not at the right edge.
+    let labelled = if count > 12 { 5 } else { 1 };
     for line in 0..=count {
         let at = Duration::from_millis(u64::from(line * step));
         let _ = writeln!(
@@ -55,7 +57,7 @@ pub(crate) fn draw(recording: &Recording) -> String {
             r#"<line class="grid" x1="{0:.1}" x2="{0:.1}" y1="{TOP}" y2="{height}"/>"#,
             x(at)
         );
-        if line % 5 == 0 {
+        if line % labelled == 0 && x(at) < WIDTH - 50.0 {
             let _ = writeln!(
                 page,
                 r#"<text x="{:.1}" y="16">{} ms</text>"#,

@@ -17,19 +17,36 @@ use proc_macro::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenSt
 /// }
 /// ```
 ///
+/// `workers = 4` starts a cluster of four workers beside it, `polliwog::Cluster`, to which
+/// `polliwog::cluster::spawn` gives tasks; `main` itself, and what `polliwog::spawn` spawns in it, runs on the
+/// main thread as without, so it may return what is not `Send`. The workers end with it. It needs the reactor mio.
+///
+/// ```ignore
+/// #[polliwog::main(workers = 4)]
+/// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let sum = polliwog::cluster::spawn(async { (1..=1_000_000_u64).sum::<u64>() })?;
+///     println!("{}", sum.await?);
+///     Ok(())
+/// }
+/// ```
+///
 /// It works on any function without arguments. `crate = name` says under which name the package
 /// `polliwog` is known where that is another one.
 ///
-/// For settings use a builder: `polliwog::mio::Runtime::builder()`.
+/// For more settings use a builder: `polliwog::mio::Runtime::builder()`, `polliwog::Cluster::builder()`.
 #[proc_macro_attribute]
 pub fn main(arguments: TokenStream, function: TokenStream) -> TokenStream {
-    let arguments = match Arguments::parse(arguments, &["crate"]) {
+    let arguments = match Arguments::parse(arguments, &["crate", "workers"]) {
         Ok(arguments) => arguments,
         Err(error) => return error.with(function),
     };
     let polliwog = arguments.polliwog();
+    let body = match arguments.get("workers") {
+        Some((_, workers)) => run(polliwog, &["cluster", "block_on_beside"], workers, false),
+        None => run(polliwog, &["block_on"], TokenStream::new(), false),
+    };
     match Function::parse(&function) {
-        Ok(parts) => parts.with_body(run(polliwog, &["block_on"], TokenStream::new(), false)),
+        Ok(parts) => parts.with_body(body),
         Err(error) => error.with(function),
     }
 }
@@ -176,8 +193,8 @@ impl Arguments {
             if !known.contains(&text.as_str()) {
                 return Err(Error::new(
                     span,
-                    "no such setting: there are `crate` and, for tests, `seed`, `seeds` and \
-                     `start_paused`; whatever else a runtime can do is set by its builder",
+                    "no such setting: there are `crate`, for `main` `workers`, and for tests `seed`, `seeds` \
+                     and `start_paused`; whatever else a runtime can do is set by its builder",
                 ));
             }
             match tokens.next() {

@@ -47,11 +47,12 @@
 mod macros;
 
 pub mod blocking;
+mod budget;
 pub mod cluster;
 mod dispatch;
-mod draw;
 mod event;
 pub mod fs;
+mod hooks;
 #[cfg(feature = "hyper-util")]
 pub mod hyper;
 pub mod io;

@@ -15,6 +15,7 @@ use polliwog_core::sources::{Page, Pages, Readiness, Sources, Token, Wakeups};
 use polliwog_core::{Deadline, Instant, Reactor, Spawner};
 
 use crate::dispatch;
+use crate::hooks::ParkHooks;
 use crate::sys::{Clock, Timeout, Wait};
 use crate::time::Paused;
 
@@ -62,6 +63,7 @@ pub(crate) struct Inner {
     events_capacity: usize,
     clock: Clock,
     pub(crate) paused: Paused,
+    hooks: ParkHooks,
     unparker: Waker,
     #[cfg(unix)]
     signals: crate::signal::OfReactor,
@@ -116,6 +118,7 @@ impl MioReactor {
                 events_capacity,
                 clock: Clock::start(),
                 paused: Paused::new(),
+                hooks: ParkHooks::default(),
                 unparker: Arc::new(Unpark(unparker)).into(),
                 #[cfg(unix)]
                 signals: Default::default(),
@@ -348,6 +351,31 @@ impl MioReactor {
         self.wait_at_most(at.saturating_duration_since(self.now()))
     }
 
+    #[inline]
+    fn park_only(&self, until: Deadline) -> io::Result<()> {
+        match until {
+            Deadline::Never => self.wait(None),
+            Deadline::Now => self.wait_at_most(Duration::ZERO),
+            Deadline::At(at) => self.wait_until(at),
+        }
+    }
+
+    #[cold]
+    fn park_between_hooks(&self, until: Deadline) -> io::Result<()> {
+        let hooks = &self.inner.hooks;
+        if hooks.before() {
+            return Ok(());
+        }
+        let parked = self.park_only(until);
+        hooks.after();
+        parked
+    }
+
+    /// Has `hook` called with `true` before the thread blocks in a wait, and with `false` after it.
+    pub(crate) fn set_park_hook(&self, hook: impl Fn(bool) + 'static) {
+        self.inner.hooks.set(Box::new(hook));
+    }
+
     /// The same by mio, which rounds up to milliseconds.
     #[inline(never)]
     fn wait_by_mio(&self, timeout: Option<Duration>) -> io::Result<usize> {
@@ -408,11 +436,10 @@ impl Reactor for MioReactor {
 
     #[inline]
     fn park(&self, until: Deadline) -> io::Result<()> {
-        match until {
-            Deadline::Never => self.wait(None),
-            Deadline::Now => self.wait_at_most(Duration::ZERO),
-            Deadline::At(at) => self.wait_until(at),
+        if self.inner.hooks.are_set() && until != Deadline::Now {
+            return self.park_between_hooks(until);
         }
+        self.park_only(until)
     }
 
     fn unparker(&self) -> Waker {

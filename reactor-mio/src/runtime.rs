@@ -265,6 +265,7 @@ impl Runtime {
     /// When it is called inside of itself, by a task of this runtime: `await` there instead, or
     /// spawn. When there are as many tasks as there may be, for the future is one more. When the
     /// reactor fails as a whole. When the future panics.
+    #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         assert!(
             !self.running.replace(true),
@@ -295,6 +296,7 @@ impl Runtime {
     /// [`SpawnError`] if there are as many tasks as there may be. The future is dropped then;
     /// [`try_spawn`](Self::try_spawn) gives it back.
     #[inline]
+    #[track_caller]
     pub fn spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
     where
         F: Future + 'static,
@@ -309,6 +311,7 @@ impl Runtime {
     ///
     /// As [`spawn`](Self::spawn), with the future.
     #[inline]
+    #[track_caller]
     pub fn try_spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, TrySpawnError<F>>
     where
         F: Future + 'static,
@@ -549,6 +552,7 @@ fn default_runtime() -> Rc<Runtime> {
 /// # Panics
 ///
 /// As [`Runtime::block_on`]; also when the operating system gives out no selector.
+#[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
     default_runtime().block_on(future)
 }

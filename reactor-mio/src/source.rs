@@ -9,6 +9,7 @@ use polliwog_core::sources::{Direction, Readiness, Waited, WaiterId};
 
 use crate::reactor::MioReactor;
 use hold::{Exclusive, Shared};
+pub(crate) use watched::Parts;
 use watched::Watched;
 
 #[cfg(unix)]

@@ -115,7 +115,7 @@ impl VirtualClock {
     /// Makes a clock that shows [`Instant::ZERO`] and jumps when nothing else is left to do.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Clock, VirtualClock};
     /// use polliwog::Instant;
     ///
@@ -133,7 +133,7 @@ impl VirtualClock {
     /// task that tests them sleep.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Clock, VirtualClock};
     /// use polliwog::Instant;
     /// use core::time::Duration;
@@ -149,7 +149,7 @@ impl VirtualClock {
     /// Stops the clock from jumping: from now on only [`advance`](Self::advance) moves it.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::VirtualClock;
     ///
     /// let clock = VirtualClock::new();
@@ -163,7 +163,7 @@ impl VirtualClock {
     /// Lets the clock jump again.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::VirtualClock;
     ///
     /// let clock = VirtualClock::new();
@@ -178,7 +178,7 @@ impl VirtualClock {
     /// Returns whether the clock may not jump.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::VirtualClock;
     ///
     /// assert!(!VirtualClock::new().is_paused());
@@ -206,7 +206,7 @@ impl Clock for VirtualClock {
 /// The operating system's monotonic clock, counted from when this was made.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
 /// use polliwog::spin::{Clock, WallClock};
 ///
 /// let clock = WallClock::new();
@@ -223,7 +223,7 @@ impl WallClock {
     /// Makes a clock that starts now.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{ParkThread, SpinReactor, WallClock};
     ///
     /// let reactor = SpinReactor::new(WallClock::new(), ParkThread);

@@ -11,7 +11,7 @@ use embedded_io::ErrorKind;
 /// by `From`.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
 /// # fn main() -> Result<(), polliwog::spin::Error> {
 /// use polliwog::spin::{Error, net::TcpStream};
 ///

@@ -62,7 +62,7 @@ impl<C, F: Fn(Deadline, &Unpark<'_>)> Idle<C> for F {
 /// once, and the executor looks again.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
 /// use polliwog::spin::{SpinLoop, SpinReactor, VirtualClock};
 /// use polliwog::unpark::Flag;
 ///
@@ -112,7 +112,7 @@ impl<C: Clock> Idle<C> for ParkThread {
 /// not hold if other threads wake tasks: then use `AutoAdvance::or_wait` (feature `std`).
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
 /// use polliwog::spin::{AutoAdvance, SpinReactor, VirtualClock};
 /// use polliwog::unpark::Flag;
 ///
@@ -184,7 +184,7 @@ impl Idle<VirtualClock> for AutoAdvance {
 /// No task is ready, and in virtual time nothing is left that could wake one.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
 /// use polliwog::spin::block_on;
 ///
 /// let stalled = std::panic::catch_unwind(|| block_on(core::future::pending::<()>()));

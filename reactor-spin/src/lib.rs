@@ -68,7 +68,6 @@ mod error;
 mod foreign;
 mod idle;
 pub mod io;
-mod lock;
 #[cfg(feature = "defmt")]
 mod log;
 pub mod net;

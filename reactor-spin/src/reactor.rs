@@ -23,7 +23,7 @@ use crate::unpark::{Signal, Unpark};
 /// | threads without I/O | `WallClock` (feature `std`) | `ParkThread`, or [`SpinLoop`](crate::SpinLoop) |
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
 /// use polliwog::spin::{AutoAdvance, SpinReactor, VirtualClock};
 /// use polliwog::{Executor, TaskPool, time::sleep_millis, unpark::Flag};
 ///
@@ -48,7 +48,7 @@ impl<C: Clock, I: Idle<C>> SpinReactor<C, I> {
     /// Makes a reactor with a flag of its own on the heap.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{AutoAdvance, SpinReactor, VirtualClock};
     ///
     /// let reactor = SpinReactor::new(VirtualClock::new(), AutoAdvance::new());
@@ -68,7 +68,7 @@ impl<C: Clock, I: Idle<C>> SpinReactor<C, I> {
     /// same time: whichever looks first would take the other's unpark away.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{AutoAdvance, SpinReactor, VirtualClock};
     /// use polliwog::unpark::Flag;
     ///
@@ -88,7 +88,7 @@ impl<C: Clock, I: Idle<C>> SpinReactor<C, I> {
     /// Returns the clock.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Clock, AutoAdvance, SpinReactor, VirtualClock};
     /// use polliwog::{Instant, unpark::Flag};
     ///

@@ -63,7 +63,7 @@ impl Runtime {
     /// Makes a runtime on the heap with this [seed](Builder::seed).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::Runtime;
     ///
     /// assert_eq!(Runtime::new(42).block_on(async { 7 }), 7);
@@ -76,7 +76,7 @@ impl Runtime {
     /// Returns a builder, to choose more than the seed, or to make the runtime in static memory.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::Runtime;
     ///
@@ -94,7 +94,7 @@ impl Runtime {
     /// next `block_on`.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::Runtime;
     ///
@@ -108,6 +108,7 @@ impl Runtime {
     /// When the program is [`Stalled`]. When it is called by a task of this runtime: `await`
     /// there instead, or spawn. When there are as many tasks as there may be, for the future is
     /// one more. When the future panics.
+    #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _ambient = self.ambient();
         self.executor.block_on(future)
@@ -123,6 +124,7 @@ impl Runtime {
     /// # Panics
     ///
     /// When the future panics.
+    #[track_caller]
     pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, RunError<Stalled>> {
         let _ambient = self.ambient();
         self.executor.try_block_on(future)
@@ -132,7 +134,7 @@ impl Runtime {
     /// still.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::Runtime;
     ///
@@ -158,7 +160,7 @@ impl Runtime {
     /// Afterwards no task is ready. A paused clock stays paused.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::Runtime;
     /// use polliwog::time::sleep;
@@ -195,7 +197,7 @@ impl Runtime {
     /// Starts a task; it first runs when the runtime does.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::Runtime;
     ///
@@ -209,6 +211,7 @@ impl Runtime {
     ///
     /// [`SpawnError`] if there is no room for the task. The future is dropped then;
     /// [`try_spawn`](Self::try_spawn) gives it back.
+    #[track_caller]
     pub fn spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
     where
         F: Future + 'static,
@@ -220,7 +223,7 @@ impl Runtime {
     /// Starts a task, or gives the future back.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::Runtime;
     ///
@@ -234,6 +237,7 @@ impl Runtime {
     /// # Errors
     ///
     /// As [`spawn`](Self::spawn), with the future.
+    #[track_caller]
     pub fn try_spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, TrySpawnError<F>>
     where
         F: Future + 'static,
@@ -245,7 +249,7 @@ impl Runtime {
     /// Returns what starts tasks on this thread.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::Runtime;
     ///
@@ -261,7 +265,7 @@ impl Runtime {
     /// Returns what other threads use; see `Builder::wait_for_threads` (feature `std`).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::Runtime;
     ///
@@ -276,7 +280,7 @@ impl Runtime {
     /// Runs `f` in the runtime's context: its executor, and its network if it has one.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::Runtime;
     ///
@@ -293,7 +297,7 @@ impl Runtime {
     /// Returns the clock, to be paused or moved by hand.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::Runtime;
     /// use core::time::Duration;
@@ -309,7 +313,7 @@ impl Runtime {
     /// Returns the virtual time.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::Runtime;
     /// use polliwog::{Instant, time::sleep_millis};
@@ -327,7 +331,7 @@ impl Runtime {
     /// [`VirtualClock::advance`] still move it.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::Runtime;
     ///
@@ -343,7 +347,7 @@ impl Runtime {
     /// Lets the clock jump again.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::Runtime;
     ///
@@ -359,7 +363,7 @@ impl Runtime {
     /// Returns the seed that the runtime was made with.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::Runtime;
     ///
@@ -373,7 +377,7 @@ impl Runtime {
     /// Returns the network that is current while the runtime runs.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::Runtime;
     ///
     /// let runtime = Runtime::new(0);
@@ -388,7 +392,7 @@ impl Runtime {
     /// Returns the executor.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::Runtime;
     ///

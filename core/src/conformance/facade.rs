@@ -38,6 +38,7 @@ impl Reactor for Virtual {
 }
 
 /// Runs a future to its end, and the tasks that it spawns.
+#[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
     static TASKS: TaskPool<16, 1024> = TaskPool::new();
     let executor =

@@ -47,6 +47,7 @@ impl<T> Drop for Guard<'_, T> {
     }
 }
 
+#[cfg_attr(feature = "trace", track_caller)]
 pub(super) fn block_on<R: Reactor, F: Future>(
     running: &mut Running<'_, R>,
     future: F,

@@ -2,10 +2,10 @@
 
 use core::ptr;
 
+use super::budget::UNLIMITED;
 use super::current;
 use super::levels;
 use super::shared::{Clock, Reading, Shared, SharedRef};
-use super::units::UNLIMITED;
 use crate::reactor::Reactor;
 use crate::time::instant::Instant;
 

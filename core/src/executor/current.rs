@@ -1,4 +1,4 @@
-//! Which executor runs here: its address, and nothing more.
+//! The address of the executor that runs here, and nothing more.
 //!
 //! Where there are threads it is a thread-local. On bare metal it is a static that the run loop
 //! saves and restores, which is right as long as a single core runs executors; feature `single-core`

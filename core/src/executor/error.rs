@@ -9,7 +9,7 @@ use core::fmt;
 #[cfg(threads)]
 mod io;
 
-/// Which limit was hit, or what was missing, when a task could not be spawned:
+/// The limit that was hit, or what was missing, when a task could not be spawned:
 /// [`SpawnError::kind`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -123,7 +123,7 @@ impl fmt::Display for SpawnErrorKind {
 pub struct SpawnError(SpawnErrorKind);
 
 impl SpawnError {
-    /// Which limit was hit.
+    /// Returns the limit that was hit.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -190,11 +190,12 @@ pub struct TrySpawnError<T> {
 }
 
 impl<T> TrySpawnError<T> {
-    pub(crate) fn new(kind: SpawnErrorKind, value: T) -> Self {
+    #[doc(hidden)]
+    pub fn new(kind: SpawnErrorKind, value: T) -> Self {
         Self { kind, value }
     }
 
-    /// Which limit was hit.
+    /// Returns the limit that was hit.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -217,8 +218,8 @@ impl<T> TrySpawnError<T> {
         SpawnError(self.kind)
     }
 
-    #[cfg(feature = "std")]
-    pub(super) fn map<U>(self, f: impl FnOnce(T) -> U) -> TrySpawnError<U> {
+    #[doc(hidden)]
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> TrySpawnError<U> {
         TrySpawnError::new(self.kind, f(self.value))
     }
 

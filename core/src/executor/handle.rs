@@ -48,7 +48,7 @@ impl Handle {
     ///     assert_eq!(dump.tasks().len(), 1); // this one
     /// });
     /// ```
-    #[cfg(feature = "trace")]
+    #[cfg(all(feature = "trace", feature = "std"))]
     pub fn dump(&self) -> crate::trace::Dump {
         crate::trace::dump(core::ptr::from_ref(self.shared).addr())
     }

@@ -50,7 +50,7 @@ impl Idle {
     }
 }
 
-/// Those of the process. Under loom, where no static outlives an execution, there are none.
+/// The idle executors of the process. Under loom, where no static outlives an execution, there are none.
 #[cfg(not(loom))]
 static IDLE: Idle = Idle::new();
 

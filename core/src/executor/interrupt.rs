@@ -134,7 +134,7 @@ unsafe fn pend<P: Pend + 'static>(data: *const ()) {
 
 unsafe fn ignore(_: *const ()) {}
 
-/// The same on a level whose time is known.
+/// The reactor of an interrupt's executor on a level whose time is known.
 struct WithClock(fn() -> Instant);
 
 impl Reactor for WithClock {

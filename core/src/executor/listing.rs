@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 
 use super::shared::SharedRef;
 use crate::task::body::describe;
-use crate::task::id::{TaskId, Tenant};
+use crate::task::id::{TaskId, TaskKey};
 use crate::task::state::Block;
 
 /// Counters of an executor, always on.
@@ -48,11 +48,11 @@ impl Stats {
 #[non_exhaustive]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum TaskState {
-    /// It waits to be woken.
+    /// The task waits to be woken.
     Idle,
-    /// It has been woken and waits for its turn.
+    /// The task has been woken and waits for its turn.
     Ready,
-    /// It has been aborted and will be dropped in its turn.
+    /// The task has been aborted and will be dropped in its turn.
     Aborting,
 }
 
@@ -126,7 +126,7 @@ impl Iterator for Tasks {
                 let description = unsafe { describe(slot, run, body) };
                 return Some(TaskInfo {
                     index: self.first + index,
-                    id: TaskId(Tenant {
+                    id: TaskId(TaskKey {
                         slot,
                         generation: slot.generation(),
                     }),

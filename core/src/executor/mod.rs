@@ -2,20 +2,17 @@
 
 mod ambient;
 mod block_on;
-#[cfg_attr(seeded, path = "chance/seeded.rs")]
-#[cfg_attr(not(seeded), path = "chance/fixed.rs")]
-mod chance;
-mod claim;
+pub(crate) mod budget;
 pub(crate) mod context;
 pub(crate) mod current;
-#[cfg_attr(feature = "std", path = "deadlock/told.rs")]
-#[cfg_attr(not(feature = "std"), path = "deadlock/none.rs")]
+#[cfg_attr(feature = "std", path = "deadlock/report.rs")]
+#[cfg_attr(not(feature = "std"), path = "deadlock/no_report.rs")]
 pub(crate) mod deadlock;
-#[cfg_attr(feature = "std", path = "deadlock/stages.rs")]
-#[cfg_attr(not(feature = "std"), path = "deadlock/no_stages.rs")]
-mod deadlock_stages;
-pub(crate) mod dice;
+#[cfg_attr(feature = "std", path = "deadlock/detection.rs")]
+#[cfg_attr(not(feature = "std"), path = "deadlock/no_detection.rs")]
+mod deadlock_detection;
 mod error;
+mod event_interval;
 mod handle;
 #[cfg(feature = "alloc")]
 #[cfg_attr(loom, allow(dead_code, reason = "no static outlives an execution"))]
@@ -33,8 +30,10 @@ mod levels;
 #[cfg_attr(not(levels), path = "levels/no_post.rs")]
 mod levels_post;
 mod listing;
-mod pace;
-mod random;
+mod open_pool;
+#[cfg(feature = "std")]
+mod outcome;
+pub(crate) mod random;
 #[cfg(feature = "std")]
 mod remote;
 mod run_forever;
@@ -53,10 +52,7 @@ mod spawner;
 pub(crate) mod state;
 #[cfg(feature = "std")]
 mod step;
-#[cfg(any(lean, all(test, not(loom))))]
-mod stride;
 mod timers;
-pub(crate) mod units;
 
 use core::fmt;
 use core::future::Future;
@@ -76,13 +72,22 @@ pub use handle::Handle;
 #[cfg(levels)]
 pub use interrupt::{InterruptExecutor, Pend};
 pub use listing::{Stats, TaskInfo, TaskState, Tasks};
+#[cfg(feature = "std")]
+pub use outcome::{RemoteAbortHandle, RemoteHandle};
 pub use random::{random, random_below};
 #[cfg(feature = "std")]
-pub use remote::{RemoteAbortHandle, RemoteFuture, RemoteHandle};
+pub use remote::RemoteFuture;
 pub use spawn_static::StaticSpawner;
 #[doc(hidden)]
 pub use spawn_static::{spawn_site, spawn_site_detached, try_spawn_site, try_spawn_site_detached};
 pub use spawner::{Spawner, spawn, try_spawn};
+
+/// For crates that bring tasks to executors in ways of their own.
+#[cfg(feature = "std")]
+#[doc(hidden)]
+pub mod remote_task {
+    pub use super::outcome::{Ending, Outcome, RemoteTask, discard, run};
+}
 
 /// Runs tasks on one thread (or interrupt priority), waiting in a reactor when none is ready.
 ///
@@ -135,8 +140,8 @@ impl<R: Reactor> Executor<R> {
     ///
     /// [`PoolInUseError`] while another executor has the pool. A pool whose executor was dropped
     /// can be used again. The reactor is dropped then; [`try_new`](Self::try_new) gives it back.
-    pub fn new<const N: usize, const BYTES: usize>(
-        pool: &'static TaskPool<N, BYTES>,
+    pub fn new<const N: usize, const BYTES: usize, const BLOCKS: usize>(
+        pool: &'static TaskPool<N, BYTES, BLOCKS>,
         reactor: R,
     ) -> Result<Self, PoolInUseError> {
         Ok(Self::try_new(pool, reactor)?)
@@ -158,8 +163,8 @@ impl<R: Reactor> Executor<R> {
     /// # Errors
     ///
     /// As [`new`](Self::new), with the reactor.
-    pub fn try_new<const N: usize, const BYTES: usize>(
-        pool: &'static TaskPool<N, BYTES>,
+    pub fn try_new<const N: usize, const BYTES: usize, const BLOCKS: usize>(
+        pool: &'static TaskPool<N, BYTES, BLOCKS>,
         reactor: R,
     ) -> Result<Self, TryNewError<R>> {
         let Some(claim) = pool.open(&reactor) else {
@@ -281,7 +286,7 @@ impl<R: Reactor> Executor<R> {
 
     /// Polls ready tasks in an order drawn from `seed` instead of that of their wakes, to find out
     /// what depends on the order; the same seed gives the same order. Zero turns it off.
-    /// It is the seed of [`random`], too, and so of [`select!`](crate::select).
+    /// The seed is that of [`random`], too, and so of [`select!`](crate::select).
     #[cfg(seeded)]
     pub fn set_schedule_seed(&self, seed: u64) {
         let shared = self.shared();
@@ -295,7 +300,7 @@ impl<R: Reactor> Executor<R> {
     /// Runs `f` in this executor's context, so that [`spawn`], [`sleep`](crate::time::sleep)
     /// and the like mean this executor.
     ///
-    /// It does not run meanwhile: what waits for one of its tasks or timers in `f`, by another library's
+    /// The executor does not run meanwhile: what waits for one of its tasks or timers in `f`, by another library's
     /// `block_on`, waits for ever. [`block_on`](Self::block_on) runs it.
     ///
     /// ```
@@ -366,6 +371,7 @@ impl<R: Reactor> Executor<R> {
     /// # Panics
     ///
     /// If the future panics, and where [`try_block_on`](Self::try_block_on) has an error.
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let mut running = match self.begin() {
             Ok(running) => running,
@@ -395,6 +401,7 @@ impl<R: Reactor> Executor<R> {
     /// # Panics
     ///
     /// If the future panics.
+    #[cfg_attr(feature = "trace", track_caller)]
     pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, RunError<R::Error>> {
         let mut running = self.begin()?;
         block_on::block_on(&mut running, future)
@@ -424,7 +431,7 @@ impl<R: Reactor> Executor<R> {
             let polled = running.counted_turn()?;
             polls += polled;
             if polled == 0 {
-                running.look(Deadline::Now)?;
+                running.poll_reactor(Deadline::Now)?;
                 if !running.is_ready(running.shared) {
                     return Ok(polls);
                 }
@@ -450,7 +457,7 @@ impl<R: Reactor> Executor<R> {
     /// As [`run`](Self::run).
     pub fn tick(&self) -> Result<usize, RunError<R::Error>> {
         let mut running = self.begin()?;
-        running.look(Deadline::Now)?;
+        running.poll_reactor(Deadline::Now)?;
         running.counted_turn()
     }
 }
@@ -464,7 +471,7 @@ impl<R: Reactor> Drop for Executor<R> {
         {
             let _entered = self.entered();
             shared.for_each_block(|block| {
-                // SAFETY: S1.
+                // SAFETY: S1: a slot and its block are never moved or freed.
                 for index in 0..unsafe { (*block).len() } {
                     // SAFETY: below the block's length.
                     let slot = unsafe { Block::slot(block, index) };

@@ -1,7 +1,14 @@
 //! Random numbers: where a choice should be fair, and the same in the next run.
 
 use super::context;
-use super::dice::{START, next};
+use generator::{START, next};
+
+#[cfg_attr(seeded, path = "random/seeded.rs")]
+#[cfg_attr(not(seeded), path = "random/not_seeded.rs")]
+mod chance;
+pub(crate) mod generator;
+
+pub(crate) use chance::Chance;
 
 /// A pseudo-random number from the dice of the executor that runs here. Not for secrets.
 ///

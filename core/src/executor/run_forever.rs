@@ -4,11 +4,13 @@ use super::spawn_static::StaticSpawner;
 use crate::reactor::Reactor;
 use crate::task::memory::pool::TaskPool;
 
+#[cfg(any(lean, all(test, not(loom))))]
+mod event_interval;
 #[cfg_attr(lean, path = "run_forever/single.rs")]
 #[cfg_attr(not(lean), path = "run_forever/multi.rs")]
 mod run;
 
-impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
+impl<const N: usize, const BYTES: usize, const BLOCKS: usize> TaskPool<N, BYTES, BLOCKS> {
     /// Runs an executor over this memory for ever: what the `main` of a microcontroller ends
     /// with, and the smallest and fastest way to run tasks there.
     ///

@@ -2,12 +2,12 @@
 
 use super::context::Entered;
 use super::error::RunError;
-use super::pace::Pace;
+use super::event_interval::EventInterval;
 #[cfg(feature = "std")]
 use super::shared;
 use super::shared::Shared;
 use crate::reactor::{Deadline, Reactor};
-use crate::task::id::Tenant;
+use crate::task::id::TaskKey;
 use crate::time::instant::Instant;
 use crate::trace;
 
@@ -21,7 +21,7 @@ pub(super) struct Running<'a, R: Reactor> {
     pub(super) reactor: &'a R,
     #[cfg_attr(not(lean), allow(dead_code, reason = "nothing is kept"))]
     turns: turn::Turns,
-    pub(super) pace: Pace,
+    pub(super) event_interval: EventInterval,
     _entered: Entered,
 }
 
@@ -43,13 +43,13 @@ impl<'a, R: Reactor> Running<'a, R> {
             return Err(RunError::Nested);
         }
         shared.deadlocks.begin();
-        let pace = Pace::new();
-        shared.look_after(pace.polls());
+        let event_interval = EventInterval::new();
+        shared.poll_reactor_after(event_interval.polls());
         Ok(Self {
             shared,
             reactor,
             turns: turn::Turns::new(),
-            pace,
+            event_interval,
             _entered: enter(),
         })
     }
@@ -57,44 +57,44 @@ impl<'a, R: Reactor> Running<'a, R> {
     /// A run whose beginning has been noted already.
     #[cfg(all(not(lean), levels))]
     pub(super) fn again(shared: &'static Shared, reactor: &'a R, entered: Entered) -> Self {
-        let pace = Pace::new();
-        shared.look_after(pace.polls());
+        let event_interval = EventInterval::new();
+        shared.poll_reactor_after(event_interval.polls());
         Self {
             shared,
             reactor,
             turns: turn::Turns::new(),
-            pace,
+            event_interval,
             _entered: entered,
         }
     }
 
-    /// Runs turn after turn until the end of the task `root` or, without one, until the shutdown;
+    /// Runs turn after turn until the end of the task `awaited` or, without one, until the shutdown;
     /// waits when nothing is ready.
-    pub(super) fn until(&mut self, root: Option<Tenant>) -> Result<(), RunError<R::Error>> {
-        if self.is_done(root) {
+    pub(super) fn until(&mut self, awaited: Option<TaskKey>) -> Result<(), RunError<R::Error>> {
+        if self.is_done(awaited) {
             return Ok(());
         }
         let shared = self.shared;
         loop {
             // Tasks that wake one another in turn stay in here.
             while let Some(ended) = self.short_turn(shared) {
-                if (ended? || root.is_none()) && self.is_done(root) {
+                if (ended? || awaited.is_none()) && self.is_done(awaited) {
                     return Ok(());
                 }
             }
-            let waited = !self.is_busy(shared) && self.wait(root)?;
+            let waited = !self.is_busy(shared) && self.wait(awaited)?;
             let ended = !waited && self.turn(shared)?;
             // A task's end is seen by the turn; a shutdown can come from anywhere.
-            if (ended || root.is_none()) && self.is_done(root) {
+            if (ended || awaited.is_none()) && self.is_done(awaited) {
                 return Ok(());
             }
         }
     }
 
     #[inline]
-    pub(super) fn is_done(&self, root: Option<Tenant>) -> bool {
-        match root {
-            Some(task) => !task.slot.is_tenant(task.generation),
+    pub(super) fn is_done(&self, awaited: Option<TaskKey>) -> bool {
+        match awaited {
+            Some(task) => !task.slot.holds(task.generation),
             None => self.shared.is_shutdown(),
         }
     }
@@ -119,30 +119,30 @@ impl<'a, R: Reactor> Running<'a, R> {
 
     /// Reads the clock and looks at the reactor, if it is time: whether it has.
     #[cold]
-    pub(super) fn look_if_time(&mut self) -> Result<bool, RunError<R::Error>> {
+    pub(super) fn poll_reactor_if_due(&mut self) -> Result<bool, RunError<R::Error>> {
         if !R::HAS_CLOCK {
-            return self.look(Deadline::Now).map(|()| true);
+            return self.poll_reactor(Deadline::Now).map(|()| true);
         }
         let now = self.reactor.now();
         // Time may have passed since the last note of it.
         self.shared.forget_time();
-        if self.pace.check(now) {
+        if self.event_interval.check(now) {
             let parked = trace::park(false, || self.reactor.park(Deadline::Now));
-            return self.looked(parked, Some(now)).map(|()| true);
+            return self.reactor_polled(parked, Some(now)).map(|()| true);
         }
-        self.put_off_look();
+        self.put_off_reactor();
         Ok(false)
     }
 
     /// Looks at the reactor for at most until `until`, then at the timers.
     #[inline]
-    pub(super) fn look(&mut self, until: Deadline) -> Result<(), RunError<R::Error>> {
+    pub(super) fn poll_reactor(&mut self, until: Deadline) -> Result<(), RunError<R::Error>> {
         let parked = trace::park(false, || self.reactor.park(until));
-        self.looked(parked, None)
+        self.reactor_polled(parked, None)
     }
 
     /// What follows a look at the reactor; `now` is the time, if it is known.
-    pub(super) fn looked(
+    pub(super) fn reactor_polled(
         &mut self,
         parked: Result<(), R::Error>,
         mut now: Option<Instant>,
@@ -153,8 +153,8 @@ impl<'a, R: Reactor> Running<'a, R> {
         if R::HAS_CLOCK && self.shared.has_timers() {
             now = Some(self.fire());
         }
-        self.pace.looked(now);
-        self.put_off_look();
+        self.event_interval.reactor_polled(now);
+        self.put_off_reactor();
         Ok(())
     }
 

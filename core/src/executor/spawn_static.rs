@@ -34,6 +34,7 @@ use prepare::{ENDS_WITH_EXECUTOR, prepare};
 /// See there.
 #[doc(hidden)]
 #[inline]
+#[cfg_attr(feature = "trace", track_caller)]
 pub fn spawn_site<S, F, Args, K>(
     spawner: &K,
     args: Args,
@@ -55,6 +56,7 @@ where
 ///
 /// See there.
 #[doc(hidden)]
+#[cfg_attr(feature = "trace", track_caller)]
 pub fn try_spawn_site<S, F, Args, K>(
     spawner: &K,
     args: Args,
@@ -89,6 +91,7 @@ where
 /// See there.
 #[doc(hidden)]
 #[inline]
+#[cfg_attr(feature = "trace", track_caller)]
 pub fn spawn_site_detached<S, F, Args, K>(
     spawner: &K,
     args: Args,
@@ -109,6 +112,7 @@ where
 ///
 /// See there.
 #[doc(hidden)]
+#[cfg_attr(feature = "trace", track_caller)]
 pub fn try_spawn_site_detached<S, F, Args, K>(
     spawner: &K,
     args: Args,
@@ -127,6 +131,7 @@ where
 /// Starts a detached task on the executor's own level or, on a lean build, above it. Whether it is
 /// `mortal`, so that the executor's end can be the task's, is known to the compiler.
 #[inline(always)]
+#[cfg_attr(feature = "trace", track_caller)]
 fn detach_here<S, F, Args>(
     spawner: &Spawner,
     mortal: bool,
@@ -160,7 +165,7 @@ where
 enum Prepared {
     /// The future lies in the body.
     Filled(&'static Shared, SlotRef, *mut ()),
-    /// It does, but the function has dropped the executor. The slot is no longer ours, the body is.
+    /// The future is there, but its function has dropped the executor. The slot is no longer ours, the body is.
     Gone(*const Block, *mut ()),
 }
 
@@ -193,6 +198,7 @@ pub trait DetachAt<Fut> {
     ///
     /// The arguments, with the limit that was hit.
     #[doc(hidden)]
+    #[cfg_attr(feature = "trace", track_caller)]
     fn detach<S, F, Args>(&self, function: F, args: Args) -> Result<(), TrySpawnError<Args>>
     where
         S: Site,
@@ -207,8 +213,30 @@ impl SpawnAt for Spawner {
     }
 }
 
+/// Functions are given a spawner by reference.
+impl<K: SpawnAt> SpawnAt for &K {
+    #[inline]
+    fn spawner(&self) -> Spawner {
+        (**self).spawner()
+    }
+}
+
+impl<Fut, K: DetachAt<Fut>> DetachAt<Fut> for &K {
+    #[inline]
+    #[cfg_attr(feature = "trace", track_caller)]
+    fn detach<S, F, Args>(&self, function: F, args: Args) -> Result<(), TrySpawnError<Args>>
+    where
+        S: Site,
+        F: TaskFn<Args, Future = Fut>,
+        Fut: Future + 'static,
+    {
+        (**self).detach::<S, F, Args>(function, args)
+    }
+}
+
 impl<Fut> DetachAt<Fut> for Spawner {
     #[inline]
+    #[cfg_attr(feature = "trace", track_caller)]
     fn detach<S, F, Args>(&self, function: F, args: Args) -> Result<(), TrySpawnError<Args>>
     where
         S: Site,
@@ -250,6 +278,7 @@ impl SpawnAt for StaticSpawner {
 
 impl<Fut> DetachAt<Fut> for StaticSpawner {
     #[inline]
+    #[cfg_attr(feature = "trace", track_caller)]
     fn detach<S, F, Args>(&self, function: F, args: Args) -> Result<(), TrySpawnError<Args>>
     where
         S: Site,

@@ -213,16 +213,16 @@ impl Spawner {
     /// As [`spawn`](Self::spawn). [`SpawnErrorKind::OtherPool`] if the pool is not the one that
     /// this executor was made with.
     #[cfg_attr(feature = "trace", track_caller)]
-    pub fn spawn_in<F, const N: usize, const BYTES: usize>(
+    pub fn spawn_in<F, const N: usize, const BYTES: usize, const BLOCKS: usize>(
         &self,
-        pool: &'static TaskPool<N, BYTES>,
+        pool: &'static TaskPool<N, BYTES, BLOCKS>,
         future: F,
     ) -> Result<JoinHandle<F::Output>, SpawnError>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
-        let room = self.room_in::<F, N, BYTES>(pool)?;
+        let room = self.room_in::<F, N, BYTES, BLOCKS>(pool)?;
         // SAFETY: room for a future of this type.
         unsafe {
             ptr::write(room.future(), future);
@@ -236,16 +236,16 @@ impl Spawner {
     ///
     /// As [`try_spawn`](Self::try_spawn) and [`spawn_in`](Self::spawn_in).
     #[cfg_attr(feature = "trace", track_caller)]
-    pub fn try_spawn_in<F, const N: usize, const BYTES: usize>(
+    pub fn try_spawn_in<F, const N: usize, const BYTES: usize, const BLOCKS: usize>(
         &self,
-        pool: &'static TaskPool<N, BYTES>,
+        pool: &'static TaskPool<N, BYTES, BLOCKS>,
         future: F,
     ) -> Result<JoinHandle<F::Output>, TrySpawnError<F>>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
-        match self.room_in::<F, N, BYTES>(pool) {
+        match self.room_in::<F, N, BYTES, BLOCKS>(pool) {
             // SAFETY: room for a future of this type.
             Ok(room) => unsafe {
                 ptr::write(room.future(), future);
@@ -282,7 +282,7 @@ impl Spawner {
         }
     }
 
-    /// The same when it is known that the executor lives.
+    /// Makes room for a future on the heap when it is known that the executor lives.
     #[cfg(feature = "alloc")]
     #[inline]
     fn room_on_heap_of<F, L: Copy>(
@@ -310,11 +310,11 @@ impl Spawner {
         })
     }
 
-    fn room_in<F: Future, const N: usize, const BYTES: usize>(
+    fn room_in<F: Future, const N: usize, const BYTES: usize, const BLOCKS: usize>(
         &self,
-        pool: &'static TaskPool<N, BYTES>,
+        pool: &'static TaskPool<N, BYTES, BLOCKS>,
     ) -> Result<Room<F, Bytes>, SpawnErrorKind> {
-        const { TaskPool::<N, BYTES>::assert_fits::<F>() };
+        const { TaskPool::<N, BYTES, BLOCKS>::assert_fits::<F>() };
         if !ptr::eq(pool.shared(), self.executor.shared()) {
             return Err(SpawnErrorKind::OtherPool);
         }
@@ -364,7 +364,7 @@ impl Spawner {
         shared.release_slot(slot);
     }
 
-    /// The same executor for other threads and interrupt handlers.
+    /// Returns a handle of the executor for other threads and interrupt handlers.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

@@ -14,7 +14,7 @@ impl<R: Reactor> Executor<R> {
     ///   and as soon as the reactor's [unparker](Reactor::unparker) is woken, which until then the first wake
     ///   of any task does, from wherever it comes.
     ///
-    /// So an executor runs within the loop of a user interface, or many of them side by side on one thread. What
+    /// With this an executor runs within the loop of a user interface, or many of them side by side on one thread. What
     /// does not go by wakes needs a call as well: a task that was spawned from outside, by a
     /// [`Spawner`](crate::Spawner) or a [`Handle`](crate::Handle).
     ///
@@ -38,7 +38,7 @@ impl<R: Reactor> Executor<R> {
         let mut running = self.begin()?;
         let shared = running.shared;
         shared.state.ready.unannounce_park();
-        running.look(Deadline::Now)?;
+        running.poll_reactor(Deadline::Now)?;
         running.turn(shared)?;
         // As before a wait: first the announcement, then a look at everything that others can set.
         let idle = !running.is_ready(shared) && shared.state.ready.announce_park();

@@ -175,6 +175,7 @@ macro_rules! __spawn_at_site {
                 { $crate::__private::$size($function) },
                 { $crate::__private::$align($function) },
                 { $n },
+                { $crate::__private::words_of($n) },
             > = $crate::__private::SiteMemory::new();
             impl $crate::__private::Site for __PolliwogSite {
                 const BODIES: $crate::__private::SiteBodies = __POLLIWOG_MEMORY.erased();

@@ -369,6 +369,9 @@ impl<T: fmt::Debug> core::error::Error for SetError<T> {}
 
 /// A value that is made once, by a future that is known from the start.
 ///
+/// A static one, which has the function in it, lies in a chip's flash as it is at first, with the room for the value:
+/// for a large value take a [`OnceCell`], which is zero.
+///
 /// ```
 /// # use polliwog_core as polliwog;
 /// use polliwog::sync::LazyCell;

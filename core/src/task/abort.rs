@@ -2,14 +2,14 @@
 
 use core::fmt;
 
-use super::id::{TaskId, Tenant};
+use super::id::{TaskId, TaskKey};
 
 /// Ends a task from anywhere: any thread, an interrupt handler, the task itself.
 ///
-/// It keeps nothing alive and stays valid for ever; once the task has ended it does nothing. (Kept
+/// The handle keeps nothing alive and stays valid for ever; once the task has ended it does nothing. (Kept
 /// for as many more tasks in the same slot as [`TaskId`] counts, it could hit another one.)
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct AbortHandle(pub(crate) Tenant);
+pub struct AbortHandle(pub(crate) TaskKey);
 
 impl AbortHandle {
     /// Asks for the task's end. Its future is dropped on the executor's thread, in the next
@@ -46,10 +46,10 @@ impl AbortHandle {
     /// });
     /// ```
     pub fn is_finished(&self) -> bool {
-        !self.0.slot.is_tenant(self.0.generation)
+        !self.0.slot.holds(self.0.generation)
     }
 
-    /// Which task this is.
+    /// Returns the identity of the task.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

@@ -56,12 +56,12 @@ use core::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::waker::wake_last;
+use crate::executor::budget::{FULL, UNLIMITED};
 use crate::executor::state;
-use crate::executor::units::{FULL, UNLIMITED};
 
-/// So many bytes cost a unit.
+/// How many bytes cost a unit.
 const BYTES: usize = 4096;
-/// So many refusals in one poll bring a new budget: who has not ended the poll by then never will.
+/// How many refusals in one poll bring a new budget: who has not ended the poll by then never will.
 const REFUSALS: isize = 1024;
 
 /// Leave to go on with one operation; see [`poll_proceed`].
@@ -70,7 +70,7 @@ const REFUSALS: isize = 1024;
 #[derive(Debug)]
 #[must_use = "an operation that has been done has to be charged for"]
 pub struct Permit {
-    /// It is about the poll that is under way, on this thread.
+    /// The answer is about the poll that is under way, on this thread.
     _not_send: PhantomData<*const ()>,
 }
 

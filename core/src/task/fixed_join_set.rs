@@ -7,11 +7,12 @@ use core::task::{Context, Poll};
 
 use super::{AbortHandle, JoinError, JoinHandle, TaskId};
 use crate::executor::{SpawnError, Spawner, spawn};
+use crate::trace::Origin;
 
 /// Up to `N` tasks with the same type of output, which are waited for as they end: a `JoinSet` that has
 /// its places in itself.
 ///
-/// It needs no allocator, and its tasks can lie anywhere: [`insert`](Self::insert) takes the handle that
+/// The set needs no allocator, and its tasks can lie anywhere: [`insert`](Self::insert) takes the handle that
 /// [`spawn!`](crate::spawn!) gives, whose task has a place in a static. Dropping the set aborts its tasks. It
 /// belongs to the thread of the executor that its tasks run on.
 ///
@@ -166,7 +167,8 @@ impl<T, const N: usize> FixedJoinSet<T, N> {
         F: Future<Output = T> + 'static,
         T: 'static,
     {
-        self.add(|| spawn(future))
+        let origin = Origin::here::<F>();
+        self.add(|| origin.of(|| spawn(future)))
     }
 
     /// Spawns a task of the set on the executor of `spawner`.
@@ -180,7 +182,8 @@ impl<T, const N: usize> FixedJoinSet<T, N> {
         F: Future<Output = T> + 'static,
         T: 'static,
     {
-        self.add(|| spawner.spawn(future))
+        let origin = Origin::here::<F>();
+        self.add(|| origin.of(|| spawner.spawn(future)))
     }
 
     fn add(

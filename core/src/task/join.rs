@@ -11,7 +11,7 @@ use core::task::{Context, Poll, Waker};
 use super::abort::AbortHandle;
 use super::body::{self, Kind, Started};
 use super::failure::{Failure, Panic};
-use super::id::{TaskId, Tenant};
+use super::id::{TaskId, TaskKey};
 use super::joiner::{Joiner, State};
 use super::owner::Owner;
 use super::state::SlotRef;
@@ -182,7 +182,7 @@ pub struct JoinHandle<T> {
     body: Cell<*mut ()>,
     /// In the body.
     joiner: NonNull<Joiner>,
-    tenant: Tenant,
+    key: TaskKey,
     /// The claim of the executor that the task belongs to; its permanent part is the slot's owner.
     epoch: usize,
     _output: PhantomData<T>,
@@ -202,7 +202,7 @@ impl<T> JoinHandle<T> {
             kind: task.kind,
             body: Cell::new(task.body),
             joiner: task.joiner,
-            tenant: Tenant {
+            key: TaskKey {
                 slot: task.slot,
                 generation: task.generation,
             },
@@ -236,7 +236,7 @@ impl<T> JoinHandle<T> {
     /// });
     /// ```
     pub fn abort_handle(&self) -> AbortHandle {
-        AbortHandle(self.tenant)
+        AbortHandle(self.key)
     }
 
     /// Lets the task run on by itself.
@@ -263,7 +263,7 @@ impl<T> JoinHandle<T> {
         self.body.get().is_null() || self.joiner().is_done()
     }
 
-    /// Which task this is.
+    /// Returns the identity of the task.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -273,14 +273,14 @@ impl<T> JoinHandle<T> {
     /// });
     /// ```
     pub fn id(&self) -> TaskId {
-        TaskId(self.tenant)
+        TaskId(self.key)
     }
 
     /// The executor, unless it has been dropped.
     #[inline]
     fn shared(&self) -> Option<&'static Shared> {
         // SAFETY: the slot has been claimed, S1; cores are permanent, too.
-        let shared: &'static Shared = unsafe { &*shared_of(self.tenant.slot) };
+        let shared: &'static Shared = unsafe { &*shared_of(self.key.slot) };
         if shared.epoch() == self.epoch {
             return Some(shared);
         }
@@ -356,11 +356,11 @@ impl<T> JoinHandle<T> {
     #[inline]
     pub(crate) fn home(&self) -> *const Owner {
         // SAFETY: as in `shared`.
-        unsafe { (*self.tenant.slot.block()).owner() }
+        unsafe { (*self.key.slot.block()).owner() }
     }
 
     pub(crate) fn slot(&self) -> SlotRef {
-        self.tenant.slot
+        self.key.slot
     }
 
     /// Takes the output of a task that has ended and gives the body back.
@@ -373,7 +373,7 @@ impl<T> JoinHandle<T> {
         // keeps us from coming here again. B3: the release is ours.
         unsafe {
             let output = body::output::<T>(body).read();
-            self.kind.release(self.tenant.slot, shared, body);
+            self.kind.release(self.key.slot, shared, body);
             output.map_err(JoinError::from)
         }
     }

@@ -19,6 +19,7 @@ use crate::executor::{SpawnError, Spawner, spawn};
 use crate::sync::Local;
 use crate::sync::slot::{WakerSlot, poll_slot};
 use crate::sync::wait_list::WaitList;
+use crate::trace::Origin;
 
 /// A number of tasks with the same type of output, which are waited for in the order in which they end.
 ///
@@ -222,7 +223,8 @@ impl<T> JoinSet<T> {
         F: Future<Output = T> + 'static,
         T: 'static,
     {
-        self.add(future, spawn)
+        let origin = Origin::here::<F>();
+        self.add(future, |member| origin.of(|| spawn(member)))
     }
 
     /// Spawns a task of the set on the executor of `spawner`.
@@ -247,7 +249,8 @@ impl<T> JoinSet<T> {
         F: Future<Output = T> + 'static,
         T: 'static,
     {
-        self.add(future, |member| spawner.spawn(member))
+        let origin = Origin::here::<F>();
+        self.add(future, |member| origin.of(|| spawner.spawn(member)))
     }
 
     /// Waits for the next task to end and takes its output; `None`, if the set is empty.

@@ -23,7 +23,7 @@ use crate::sync::local::oneshot;
 /// Runs `body` and all that it spawns into its [`Scope`], and is ready with the output of `body` once all of
 /// them have ended. They may borrow whatever outlives the scope's future.
 ///
-/// They are no tasks of the executor: the future that this returns polls them, each only when it has been woken,
+/// The scope's tasks are no tasks of the executor: the future that this returns polls them, each only when it has been woken,
 /// in the order of their wakes, within the budget of the task that awaits it. So they run one at a time, on that
 /// task's thread, need be neither `Send` nor `'static`, take no slot, and go away with it: dropped at an await
 /// point, or aborted with its task, it drops what has not ended; forgotten, it never runs them again. Either way
@@ -150,7 +150,7 @@ struct Queue {
 /// The waker of one child.
 struct Alarm {
     key: Key,
-    /// It is in the queue, or has ended.
+    /// The task is in the queue, or has ended.
     queued: AtomicBool,
     alarms: Arc<Alarms>,
 }
@@ -470,7 +470,7 @@ impl<B: Future> fmt::Debug for ScopeFuture<'_, B> {
 ///
 /// # Cancel safety
 ///
-/// It can be awaited by reference and loses nothing when that is dropped.
+/// The handle can be awaited by reference, and nothing is lost when that future is dropped.
 pub struct ScopedJoinHandle<'env, T> {
     output: oneshot::Receiver<T>,
     child: Option<(Scope<'env>, usize, usize)>,

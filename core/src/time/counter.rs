@@ -25,6 +25,8 @@ use crate::loom::Lock;
 /// a lock, which on bare metal is a critical section of some twenty instructions: so no reading goes back
 /// behind another one.
 ///
+/// A static one takes 24 bytes of RAM on a chip and as many of flash, since it knows its counter from the start.
+///
 /// ```
 /// # use polliwog_core as polliwog;
 /// use polliwog::time::ExtendedCounter;

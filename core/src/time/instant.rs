@@ -133,7 +133,7 @@ impl Instant {
         self.0
     }
 
-    /// So much later; [`Instant::MAX`] beyond the range.
+    /// Returns the instant so much later; [`Instant::MAX`] beyond the range.
     #[inline]
     pub(crate) const fn saturating_add_nanos(self, nanos: u64) -> Self {
         Self(self.0.saturating_add(nanos))

@@ -66,7 +66,7 @@ pin_project! {
 /// (see [`Reactor::resolution`](crate::Reactor::resolution)). How late it can end is up to the
 /// reactor. A duration of zero has passed at once, a duration beyond the clock's range waits for ever.
 ///
-/// It waits in the executor that runs here now. Where one executor runs inside a task of
+/// The sleep waits in the executor that runs here now. Where one executor runs inside a task of
 /// another, make the sleep inside the future that the inner one polls: the outer one does not
 /// run meanwhile, so that the wait would never end, and with feature `std` panics.
 ///
@@ -180,7 +180,7 @@ impl Sleep {
         sleep
     }
 
-    /// So much later than now, in the executor that runs here. `add` need only be right for what
+    /// Returns the instant so much later than now, in the executor that runs here. `add` need only be right for what
     /// `nanos` can be.
     #[inline]
     fn from_here(nanos: u64, add: fn(u64, u64) -> u64) -> Self {

@@ -6,6 +6,24 @@ use crate::task::state::{Description, SlotRef};
 #[inline(always)]
 pub(crate) fn spawned(_: &Shared, _: SlotRef, _: impl FnOnce() -> Description) {}
 
+/// Where a task was spawned that somebody else starts: nobody wants to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin;
+
+impl Origin {
+    /// The caller has spawned a future of this type.
+    #[inline(always)]
+    pub fn here<F>() -> Self {
+        Self
+    }
+
+    /// Calls `start`, which starts the task.
+    #[inline(always)]
+    pub fn of<T>(self, start: impl FnOnce() -> T) -> T {
+        start()
+    }
+}
+
 #[inline(always)]
 pub(crate) fn ended(_: SlotRef) {}
 

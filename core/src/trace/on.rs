@@ -2,7 +2,8 @@
 
 use core::panic::Location;
 
-use super::table::{self, Acting, Cause, Park, Poll};
+use super::event::Cause;
+use super::table::{self, Acting, Park, Poll};
 use crate::executor::shared::Shared;
 use crate::task::state::{Description, SlotRef};
 
@@ -12,6 +13,33 @@ use crate::task::state::{Description, SlotRef};
 pub(crate) fn spawned(executor: &Shared, slot: SlotRef, what: impl FnOnce() -> Description) {
     let executor = core::ptr::from_ref(executor).addr();
     table::spawned(executor, key(slot), what(), Location::caller());
+}
+
+/// Where a task was spawned, and the type of its future, when somebody else starts it: the run loop, for another
+/// thread, or a set of tasks, with a future around it that reports the end.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    place: &'static Location<'static>,
+    type_name: &'static str,
+}
+
+impl Origin {
+    /// The caller has spawned a future of this type.
+    #[inline(always)]
+    #[track_caller]
+    pub fn here<F>() -> Self {
+        Self {
+            place: Location::caller(),
+            type_name: core::any::type_name::<F>(),
+        }
+    }
+
+    /// Says so of the task that `start` starts.
+    #[inline(always)]
+    pub fn of<T>(self, start: impl FnOnce() -> T) -> T {
+        let _origin = table::Origin::begin(self.place, self.type_name);
+        start()
+    }
 }
 
 /// The task in a slot has ended.

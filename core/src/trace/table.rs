@@ -12,92 +12,8 @@ use std::time::Instant;
 use std::vec::Vec;
 use std::{format, thread_local};
 
+use super::event::{Cause, Event, Tracer};
 use crate::task::state::Description;
-
-/// What has happened. Tasks have numbers: that of a task is never another one's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Event {
-    /// A task is there.
-    #[non_exhaustive]
-    Spawned {
-        /// Its number.
-        task: u64,
-        /// The name that it was spawned by.
-        name: Option<&'static str>,
-        /// The type of its future.
-        type_name: &'static str,
-        /// Where it was spawned; `None` if that was on another thread, or by a macro of static tasks.
-        place: Option<&'static Location<'static>>,
-    },
-    /// A waker of the task has been used.
-    #[non_exhaustive]
-    Woken {
-        /// Its number.
-        task: u64,
-        /// By whom.
-        by: Cause,
-    },
-    /// The task is being polled, until the `PollEnd` of the same task.
-    #[non_exhaustive]
-    PollBegin {
-        /// Its number.
-        task: u64,
-    },
-    /// The poll is over.
-    #[non_exhaustive]
-    PollEnd {
-        /// Its number.
-        task: u64,
-        /// How long the poll has taken.
-        took: Duration,
-    },
-    /// The task has ended, by itself, by an abort or with its executor. If that was in a poll, this comes after
-    /// the end of the poll.
-    #[non_exhaustive]
-    Ended {
-        /// Its number.
-        task: u64,
-    },
-    /// The executor of this thread has nothing to do, and waits.
-    #[non_exhaustive]
-    Parked {},
-    /// It goes on.
-    #[non_exhaustive]
-    Unparked {},
-}
-
-/// Who has woken a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Cause {
-    /// The task of this number, while it was polled: itself, perhaps.
-    Task(u64),
-    /// A timer that was due.
-    Timer,
-    /// The reactor: a socket that became ready, or another source of it.
-    Reactor,
-    /// Code outside of any executor: another thread, or whoever runs it.
-    Elsewhere,
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Cause::Task(task) => write!(f, "task {task}"),
-            Cause::Timer => f.write_str("a timer"),
-            Cause::Reactor => f.write_str("the reactor"),
-            Cause::Elsewhere => f.write_str("elsewhere"),
-        }
-    }
-}
-
-/// Is told what happens: see [`set_tracer`].
-pub trait Tracer: Send + Sync {
-    /// Something has happened, on this thread, just now. It is called in the middle of the executor: it must not
-    /// spawn, wake, or wait for long. A panic of it is caught.
-    fn event(&self, event: &Event);
-}
 
 /// A poll that took longer than the limit of [`set_stall_limit`].
 #[derive(Clone, Debug)]
@@ -143,7 +59,7 @@ pub struct TaskDump {
     pub name: Option<&'static str>,
     /// The type of its future.
     pub type_name: &'static str,
-    /// Where it was spawned; `None` if that was on another thread, or by a macro of static tasks.
+    /// Where it was spawned; `None` if that is not known, as nobody of the program has spawned it.
     pub place: Option<&'static Location<'static>>,
     /// What it is doing.
     pub state: State,
@@ -260,6 +176,10 @@ type Limit = (Duration, fn(&Stall));
 thread_local! {
     /// Who would be the one to wake somebody on this thread now.
     static ACTING: Cell<Cause> = const { Cell::new(Cause::Elsewhere) };
+    /// Whether a tracer is being told something on this thread.
+    static TELLING: Cell<bool> = const { Cell::new(false) };
+    /// Of the next task that is spawned on this thread, if somebody else has spawned it.
+    static ORIGIN: Cell<Option<(&'static Location<'static>, &'static str)>> = const { Cell::new(None) };
 }
 
 fn table() -> MutexGuard<'static, (BTreeMap<usize, Record>, u64)> {
@@ -270,8 +190,11 @@ fn table() -> MutexGuard<'static, (BTreeMap<usize, Record>, u64)> {
 /// Tells the tracer. Never while the table is locked.
 fn tell(event: &Event) {
     let tracer = *TRACER.read().unwrap_or_else(PoisonError::into_inner);
-    if let Some(tracer) = tracer {
+    let Some(tracer) = tracer else { return };
+    // Or a tracer that wakes somebody would hear of that, and wake again, without an end.
+    if TELLING.try_with(|telling| telling.replace(true)) == Ok(false) {
         let _ = catch_unwind(AssertUnwindSafe(|| tracer.event(event)));
+        let _ = TELLING.try_with(|telling| telling.set(false));
     }
 }
 
@@ -343,9 +266,12 @@ fn is_own(place: &Location<'_>) -> bool {
 pub(super) fn spawned(
     executor: usize,
     slot: usize,
-    what: Description,
-    place: &'static Location<'static>,
+    mut what: Description,
+    mut place: &'static Location<'static>,
 ) {
+    if let Ok(Some(origin)) = ORIGIN.try_with(Cell::take) {
+        (place, what.type_name) = origin;
+    }
     let place = (!is_own(place)).then_some(place);
     let number = {
         let (tasks, next) = &mut *table();
@@ -398,6 +324,22 @@ pub(super) fn woken(slot: usize) {
         record.number
     };
     tell(&Event::Woken { task, by });
+}
+
+/// Says of the next task that is spawned on this thread where it was and of which type, until it is dropped.
+pub(super) struct Origin(());
+
+impl Origin {
+    pub(super) fn begin(place: &'static Location<'static>, type_name: &'static str) -> Self {
+        let _ = ORIGIN.try_with(|origin| origin.set(Some((place, type_name))));
+        Self(())
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        let _ = ORIGIN.try_with(Cell::take);
+    }
 }
 
 /// On whose behalf this thread acts, until it is dropped.

@@ -36,7 +36,7 @@ pub use semihosting::exit;
 
 use core::panic::PanicInfo;
 
-/// Says what happens when an interrupt comes: `SOFT0` and, on Arm, `SOFT1` (pended by
+/// Says what happens when an interrupt comes: `SOFT0` and `SOFT1` (pended by
 /// [`chip::pend_soft0`], [`chip::pend_soft1`]), `TICK` (after [`chip::start_tick`]) or, where
 /// there is a network, `ETHERNET`.
 ///

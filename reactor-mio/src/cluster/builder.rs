@@ -42,9 +42,26 @@ pub(super) struct Settings {
     pin: bool,
     on_start: Hook,
     on_stop: Hook,
+    on_park: Hook,
+    on_unpark: Hook,
 }
 
 impl Settings {
+    /// Has the runtime call what is to be called when it parks.
+    pub(super) fn set_park_hooks(&self, runtime: &Runtime, worker: usize) {
+        let hooks = (self.on_park.clone(), self.on_unpark.clone());
+        if let (None, None) = hooks {
+            return;
+        }
+        let (park, unpark) = hooks;
+        runtime.reactor().set_park_hook(move |parks| {
+            let hook = if parks { &park } else { &unpark };
+            if let Some(hook) = hook {
+                hook(worker);
+            }
+        });
+    }
+
     pub(super) fn started(&self, runtime: &Runtime, worker: usize) {
         if let Some(hook) = &self.on_start {
             runtime.enter(|| hook(worker));
@@ -71,6 +88,8 @@ impl Default for Builder {
                 pin: false,
                 on_start: None,
                 on_stop: None,
+                on_park: None,
+                on_unpark: None,
             },
         }
     }
@@ -222,6 +241,39 @@ impl Builder {
     /// ```
     pub fn on_stop(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
         self.settings.on_stop = Some(Arc::new(hook));
+        self
+    }
+
+    /// Calls `hook` with each worker's index, on its thread and within its runtime, whenever it has nothing to do
+    /// and is about to sleep. What the hook wakes or spawns there runs before it does. A panic of the hook is
+    /// one of the worker: see [`PanicPolicy`].
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
+    /// use polliwog::Cluster;
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let asleep = Arc::new(AtomicUsize::new(0));
+    /// let (parks, unparks) = (Arc::clone(&asleep), Arc::clone(&asleep));
+    /// let cluster = Cluster::builder()
+    ///     .workers(2)
+    ///     .on_park(move |_worker| drop(parks.fetch_add(1, Ordering::Relaxed)))
+    ///     .on_unpark(move |_worker| drop(unparks.fetch_sub(1, Ordering::Relaxed)))
+    ///     .build()?;
+    /// println!("{} of {} workers sleep", asleep.load(Ordering::Relaxed), cluster.workers());
+    /// # Ok(()) }
+    /// ```
+    pub fn on_park(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.settings.on_park = Some(Arc::new(hook));
+        self
+    }
+
+    /// Calls `hook` with each worker's index, on its thread and within its runtime, whenever it has slept: as often
+    /// as [`on_park`](Self::on_park)'s, but for a worker that ends in its sleep.
+    pub fn on_unpark(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.settings.on_unpark = Some(Arc::new(hook));
         self
     }
 

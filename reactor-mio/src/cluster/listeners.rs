@@ -13,6 +13,9 @@ use crate::net::TcpListener;
 /// How many connections wait at each socket at most, or as many as the system grants.
 const BACKLOG: i32 = 4096;
 
+/// Whether the system spreads connections over the sockets of one address.
+pub(super) const SPREADS: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
 /// A listening socket for each worker of a cluster, all on one address; made by
 /// [`ClusterHandle::listen`].
 ///
@@ -60,20 +63,27 @@ impl ClusterHandle {
         if cfg!(not(unix)) {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        let mut last = io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on");
-        for addr in addr.to_socket_addrs()? {
-            match sockets(addr, self.workers()) {
-                Ok(sockets) => {
-                    return Ok(Listeners {
-                        cluster: self.clone(),
-                        sockets: sockets.into(),
-                    });
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
+        let sockets = first_that_works(addr, |addr| sockets(addr, self.workers()))?;
+        Ok(Listeners {
+            cluster: self.clone(),
+            sockets: sockets.into(),
+        })
     }
+}
+
+/// What `bind` makes of the first address with which it does not fail.
+pub(super) fn first_that_works<T>(
+    addr: impl ToSocketAddrs,
+    bind: impl Fn(SocketAddr) -> io::Result<T>,
+) -> io::Result<T> {
+    let mut last = io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on");
+    for addr in addr.to_socket_addrs()? {
+        match bind(addr) {
+            Ok(bound) => return Ok(bound),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 impl Listeners {
@@ -100,14 +110,14 @@ impl Listeners {
 }
 
 fn sockets(addr: SocketAddr, workers: usize) -> io::Result<Vec<net::TcpListener>> {
-    let spreads = cfg!(any(target_os = "linux", target_os = "android"));
-    let first = socket(addr)?;
+    let bind = |addr| if SPREADS { reusing(addr) } else { socket(addr) };
+    let first = bind(addr)?;
     // Of port 0 the first one has made a port.
     let addr = first.local_addr()?;
     let mut sockets = Vec::with_capacity(workers);
     for _ in 1..workers {
-        sockets.push(match spreads {
-            true => socket(addr)?,
+        sockets.push(match SPREADS {
+            true => bind(addr)?,
             false => first.try_clone()?,
         });
     }
@@ -115,12 +125,25 @@ fn sockets(addr: SocketAddr, workers: usize) -> io::Result<Vec<net::TcpListener>
     Ok(sockets)
 }
 
-fn socket(addr: SocketAddr) -> io::Result<net::TcpListener> {
+/// A listening socket.
+pub(super) fn socket(addr: SocketAddr) -> io::Result<net::TcpListener> {
+    listening(addr, false)
+}
+
+/// A listening socket beside others of the same address.
+fn reusing(addr: SocketAddr) -> io::Result<net::TcpListener> {
+    listening(addr, true)
+}
+
+fn listening(addr: SocketAddr, shares: bool) -> io::Result<net::TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    socket.set_reuse_port(true)?;
+    if shares {
+        socket.set_reuse_port(true)?;
+    }
+    let _ = shares;
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
     socket.listen(BACKLOG)?;

@@ -31,15 +31,13 @@
 //! worker need no atomic operation, and why its sockets and timers are its worker's. So a worker with a few
 //! heavy tasks that have started keeps them, also while others have nothing to do.
 //!
-//! A worker's load is the number of the cluster's tasks in its queue and on it. What tasks spawn by
-//! [`polliwog_core::spawn()`] does not count.
+//! A worker's load: the cluster's tasks in its queue and on it, without what they [spawn](polliwog_core::spawn()).
 //!
 //! # Connections
 //!
 //! [`listen`](ClusterHandle::listen) gives each worker a listener of its own. A connection that is to go on
-//! elsewhere goes by [`TcpStream::into_std`](crate::net::TcpStream::into_std), a closure for
-//! [`spawn_on_with`](ClusterHandle::spawn_on_with), and
-//! [`TcpStream::from_std`](crate::net::TcpStream::from_std) there. Nothing is lost, for a stream has no
+//! elsewhere, or any other socket, goes there by [`hand_over`](ClusterHandle::hand_over) or
+//! [`hand_over_to`](ClusterHandle::hand_over_to). Nothing is lost, for a stream has no
 //! buffer of its own; what was read already has to go along.
 //!
 //! # The end
@@ -53,29 +51,35 @@
 
 mod builder;
 mod cpus;
+mod hand_over;
 mod listeners;
 mod per_worker;
 mod report;
+mod serve;
 mod shared;
+mod spawn;
 mod task;
 mod worker;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use polliwog_core::{RemoteFuture, SpawnError};
+use polliwog_core::{RemoteFuture, SpawnError, SpawnErrorKind};
 
 pub use builder::Builder;
 pub use listeners::Listeners;
 pub use per_worker::{NotOnWorker, PerWorker};
+#[doc(inline)]
+pub use polliwog_core::RemoteHandle;
 pub use report::{BlockOnError, Outcome, PanicPolicy, WorkerReport};
-pub use task::RemoteHandle;
+pub use serve::Accepting;
 pub use worker::Worker;
 
-use shared::{Kind, Shared};
+use shared::Shared;
 
 /// Workers, each a thread with a [`Runtime`](crate::Runtime) of its own: see [the module](self).
 ///
@@ -257,6 +261,53 @@ impl ClusterHandle {
         Self { shared }
     }
 
+    /// Returns the cluster of the worker on whose thread this is called, or the one that was
+    /// [entered](Self::enter) there last.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
+    /// use polliwog::cluster::ClusterHandle;
+    ///
+    /// async fn count_workers() -> usize {
+    ///     ClusterHandle::current().map_or(1, |cluster| cluster.workers())
+    /// }
+    /// assert_eq!(polliwog::block_on(count_workers()), 1); // this thread is no worker
+    /// ```
+    pub fn current() -> Option<ClusterHandle> {
+        let entered = ENTERED.try_with(|entered| entered.borrow().clone());
+        let worker = || Worker::current().map(|worker| worker.cluster().clone());
+        entered.ok().flatten().or_else(worker)
+    }
+
+    /// Calls `f` with this as the thread's [current](Self::current) cluster, though the thread is no worker.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
+    /// use polliwog::{Cluster, cluster};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let four = Cluster::builder().workers(4).build()?;
+    /// four.enter(|| {
+    ///     polliwog::block_on(async {
+    ///         assert_eq!(cluster::spawn(async { 7 })?.await?, 7);
+    ///         Ok(())
+    ///     })
+    /// })
+    /// # }
+    /// ```
+    pub fn enter<T>(&self, f: impl FnOnce() -> T) -> T {
+        /// Whose turn it is again afterwards, also when a panic passes by.
+        struct Before(Option<ClusterHandle>);
+        impl Drop for Before {
+            fn drop(&mut self) {
+                let mine = ENTERED.replace(self.0.take());
+                drop(mine);
+            }
+        }
+        let _before = Before(ENTERED.replace(Some(self.clone())));
+        f()
+    }
+
     /// Returns how many workers there are.
     ///
     /// ```
@@ -315,169 +366,6 @@ impl ClusterHandle {
         Ok(self.shared.add_root(root)?)
     }
 
-    /// Spawns a future on any worker.
-    ///
-    /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
-    /// use polliwog::Cluster;
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let cluster = Cluster::builder().workers(2).build()?;
-    /// let task = cluster.handle().spawn(async { 7 })?;
-    /// assert_eq!(task.wait()?, 7);
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Closed`](polliwog_core::SpawnErrorKind::Closed) once the cluster is shut down,
-    /// [`InboxFull`](polliwog_core::SpawnErrorKind::InboxFull) if all queues are full. The future is dropped
-    /// then.
-    pub fn spawn<F>(&self, future: F) -> Result<RemoteHandle<F::Output>, SpawnError>
-    where
-        F: RemoteFuture + 'static, // Not `Send`? Then `cluster.spawn_with(|| future)`.
-        F::Output: Send + 'static,
-    {
-        self.spawn_with(move || future)
-    }
-
-    /// Makes a future on any worker and runs it there. The closure has to be `Send`, the future need not
-    /// be.
-    ///
-    /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
-    /// use polliwog::Cluster;
-    /// use std::rc::Rc;
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let cluster = Cluster::builder().workers(1).build()?;
-    /// let task = cluster.handle().spawn_with(|| {
-    ///     let local = Rc::new(7); // never leaves its worker
-    ///     async move { *local }
-    /// })?;
-    /// assert_eq!(task.wait()?, 7);
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`spawn`](Self::spawn).
-    pub fn spawn_with<M, F>(&self, make: M) -> Result<RemoteHandle<F::Output>, SpawnError>
-    where
-        M: FnOnce() -> F + Send + 'static,
-        F: Future + 'static,
-        F::Output: Send + 'static,
-    {
-        let (task, handle) = task::task(make);
-        self.shared.push_anywhere(self.shared.choose(), &task)?;
-        Ok(handle)
-    }
-
-    /// Spawns a future on one worker.
-    ///
-    /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
-    /// use polliwog::{Cluster, cluster::Worker};
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let cluster = Cluster::builder().workers(2).build()?;
-    /// let task = cluster.handle().spawn_on(1, async { Worker::current().map(|w| w.index()) })?;
-    /// assert_eq!(task.wait()?, Some(1));
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Closed`](polliwog_core::SpawnErrorKind::Closed) once the cluster is shut down,
-    /// [`InboxFull`](polliwog_core::SpawnErrorKind::InboxFull) if the worker's queue is full. The future is
-    /// dropped then.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such worker.
-    pub fn spawn_on<F>(
-        &self,
-        worker: usize,
-        future: F,
-    ) -> Result<RemoteHandle<F::Output>, SpawnError>
-    where
-        F: RemoteFuture + 'static, // Not `Send`? Then `cluster.spawn_on_with(worker, || future)`.
-        F::Output: Send + 'static,
-    {
-        self.spawn_on_with(worker, move || future)
-    }
-
-    /// Makes a future on one worker and runs it there. The closure has to be `Send`, the future need not
-    /// be.
-    ///
-    /// # Errors
-    ///
-    /// As [`spawn_on`](Self::spawn_on).
-    ///
-    /// # Panics
-    ///
-    /// If there is no such worker.
-    pub fn spawn_on_with<M, F>(
-        &self,
-        worker: usize,
-        make: M,
-    ) -> Result<RemoteHandle<F::Output>, SpawnError>
-    where
-        M: FnOnce() -> F + Send + 'static,
-        F: Future + 'static,
-        F::Output: Send + 'static,
-    {
-        let workers = self.workers();
-        assert!(worker < workers, "worker {worker} of {workers}");
-        let (task, handle) = task::task(make);
-        self.shared.push(worker, Kind::Keyed, &task)?;
-        Ok(handle)
-    }
-
-    /// Spawns a future on [the worker of a key](Self::worker_of), of which `key` is a hash.
-    ///
-    /// ```
-    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
-    /// use polliwog::Cluster;
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let cluster = Cluster::builder().workers(2).build()?;
-    /// let user = 17;
-    /// // What is one user's runs on one worker.
-    /// cluster.handle().spawn_keyed(user, async {})?.wait()?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`spawn_on`](Self::spawn_on).
-    pub fn spawn_keyed<F>(&self, key: u64, future: F) -> Result<RemoteHandle<F::Output>, SpawnError>
-    where
-        F: RemoteFuture + 'static, // Not `Send`? Then `cluster.spawn_keyed_with(key, || future)`.
-        F::Output: Send + 'static,
-    {
-        self.spawn_on(self.worker_of(key), future)
-    }
-
-    /// Makes a future on [the worker of a key](Self::worker_of), of which `key` is a hash, and runs it
-    /// there. The closure has to be `Send`, the future need not be.
-    ///
-    /// # Errors
-    ///
-    /// As [`spawn_on`](Self::spawn_on).
-    pub fn spawn_keyed_with<M, F>(
-        &self,
-        key: u64,
-        make: M,
-    ) -> Result<RemoteHandle<F::Output>, SpawnError>
-    where
-        M: FnOnce() -> F + Send + 'static,
-        F: Future + 'static,
-        F::Output: Send + 'static,
-    {
-        self.spawn_on_with(self.worker_of(key), make)
-    }
-
     /// Returns the worker of a key: the same for the same key as long as the cluster lives. Keys need not be
     /// good hashes; counted numbers spread as well.
     ///
@@ -515,6 +403,7 @@ impl ClusterHandle {
     /// # Errors
     ///
     /// [`BlockOnError`], if it cannot be spawned, if it panics, and on a worker of this cluster.
+    #[track_caller]
     pub fn block_on<F>(&self, future: F) -> Result<F::Output, BlockOnError>
     where
         F: RemoteFuture + 'static,
@@ -566,11 +455,66 @@ impl ClusterHandle {
 
     /// Which worker of this cluster runs on this thread.
     fn own_index(&self) -> Option<usize> {
-        let own = worker::with_current(|current| {
-            let is_ours = Arc::ptr_eq(&current.shared, &self.shared);
-            is_ours.then_some(current.index)
-        });
-        own.flatten()
+        worker::with_current(|current| {
+            Arc::ptr_eq(&current.shared, &self.shared).then_some(current.index)
+        })
+        .flatten()
+    }
+}
+
+thread_local! {
+    static ENTERED: RefCell<Option<ClusterHandle>> = const { RefCell::new(None) };
+}
+
+/// Spawns a future on any worker of the [current](ClusterHandle::current) cluster:
+/// [`ClusterHandle::spawn`] for those who have no handle of it.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
+/// use polliwog::{Cluster, cluster};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let four = Cluster::builder().workers(4).build()?;
+/// let sum = four.spawn(async {
+///     let parts: Vec<_> = (0..4).map(|n| cluster::spawn(async move { n })).collect();
+///     let mut sum = 0;
+///     for part in parts {
+///         sum += part?.await?;
+///     }
+///     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(sum)
+/// })?;
+/// assert_eq!(sum.wait()?.map_err(|error| error.to_string())?, 6);
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// [`NoExecutor`](polliwog_core::SpawnErrorKind::NoExecutor) where there is no such cluster; else as
+/// [`ClusterHandle::spawn`].
+#[track_caller]
+pub fn spawn<F>(future: F) -> Result<RemoteHandle<F::Output>, SpawnError>
+where
+    F: RemoteFuture + 'static,
+    F::Output: Send + 'static,
+{
+    match ClusterHandle::current() {
+        Some(cluster) => cluster.spawn(future),
+        None => Err(SpawnErrorKind::NoExecutor.into()),
+    }
+}
+
+/// [`block_on`](crate::block_on) beside a cluster of so many workers, which is the current one there and ends with
+/// the future: what `#[polliwog::main(workers = 4)]` runs.
+///
+/// # Panics
+///
+/// As [`block_on`](crate::block_on); also when the operating system gives out no thread.
+#[doc(hidden)]
+#[track_caller]
+pub fn block_on_beside<F: Future>(workers: usize, future: F) -> F::Output {
+    match Cluster::builder().workers(workers).build() {
+        Ok(cluster) => cluster.enter(|| crate::block_on(future)),
+        Err(error) => panic!("no cluster: {error}"),
     }
 }
 

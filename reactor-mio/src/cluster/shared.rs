@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use polliwog_core::executor::remote_task;
 use polliwog_core::{Handle, SpawnErrorKind};
 
 use super::report::{Outcome, WorkerReport};
@@ -216,6 +217,14 @@ impl Shared {
         }
     }
 
+    /// The worker with the fewest tasks; of several, the next one behind `last`.
+    pub(super) fn least_loaded(&self, last: usize) -> usize {
+        let after = self.others(last).chain([last]);
+        after
+            .min_by_key(|worker| self.seats[*worker].load())
+            .unwrap_or(last)
+    }
+
     /// Leaves a task in a worker's queue.
     pub(super) fn push(
         &self,
@@ -362,8 +371,9 @@ impl Shared {
             keyed.iter().chain(&open).for_each(|task| task.cancel());
         }
         self.seats.iter().for_each(Seat::ring);
-        // The program's, so outside of the locks and when all else is done: a destructor may panic.
-        drop(roots);
+        // The program's, so outside of the locks and when all else is done. A panic of theirs is nobody's: this may
+        // be any thread that shuts down, and the one of a worker that has yet to say how it has ended.
+        remote_task::discard(roots);
     }
 
     pub(super) fn report(&self, worker: usize, outcome: Outcome, restarts: usize) {
@@ -405,7 +415,7 @@ fn random() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::task::task;
+    use crate::cluster::task::{By, Task};
     use crate::event::UserEvent;
 
     fn shared(workers: usize, capacity: usize) -> Arc<Shared> {
@@ -414,7 +424,7 @@ mod tests {
     }
 
     fn a_task() -> Queued {
-        task(|| async {}).0
+        Task::new(By(|| async {}), 0, 0, Kind::Open)
     }
 
     fn is(taken: &Option<(Queued, Kind)>, task: &Queued) -> bool {
@@ -431,6 +441,16 @@ mod tests {
         shared.push(1, Kind::Keyed, &a_task()).unwrap();
         shared.push(1, Kind::Open, &a_task()).unwrap();
         assert!((0..100).all(|_| shared.choose() == 0));
+    }
+
+    #[test]
+    fn the_least_loaded_of_all_is_found_and_equal_ones_take_turns() {
+        let shared = shared(3, 8);
+        let mut turns = vec![0];
+        (0..4).for_each(|_| turns.push(shared.least_loaded(turns[turns.len() - 1])));
+        assert_eq!(turns, [0, 1, 2, 0, 1]);
+        let _busy = [Load::new(&shared, 1), Load::new(&shared, 2)];
+        assert!((0..3).all(|last| shared.least_loaded(last) == 0));
     }
 
     #[test]
@@ -488,8 +508,9 @@ mod tests {
     #[test]
     fn what_is_put_back_after_the_end_is_cancelled() {
         let shared = shared(1, 1);
-        let (queued, handle) = task(|| async {});
-        shared.push(0, Kind::Open, &queued).unwrap();
+        let task = Task::new(By(|| async {}), 0, 0, Kind::Open);
+        let queued: Queued = task.clone();
+        let handle = task.queued(shared.push(0, Kind::Open, &queued)).unwrap();
         let (taken, kind) = shared.take(0).unwrap();
         shared.put_back(0, kind, taken);
         let (taken, kind) = shared.take(0).unwrap();

@@ -1,7 +1,7 @@
 //! A worker: a thread with a runtime, which starts tasks one by one.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::future::poll_fn;
@@ -13,14 +13,15 @@ use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::time::Duration;
 
+use polliwog_core::executor::remote_task;
 use polliwog_core::task::Panic;
 use polliwog_core::time::sleep;
-use polliwog_core::{JoinError, SpawnError, yield_now};
+use polliwog_core::{Handle, JoinError, SpawnError, yield_now};
 
+use super::ClusterHandle;
 use super::builder::Settings;
 use super::report::{Outcome, PanicPolicy};
 use super::shared::{Load, Shared};
-use super::{ClusterHandle, task};
 use crate::event::UserEvent;
 use crate::runtime::Runtime;
 
@@ -77,6 +78,8 @@ pub(super) type Values = Rc<RefCell<HashMap<u64, Rc<dyn Any>>>>;
 pub(super) struct Current {
     pub(super) shared: Arc<Shared>,
     pub(super) index: usize,
+    /// Of the runtime that the worker has now.
+    pub(super) handle: Handle,
     pub(super) values: Values,
 }
 
@@ -98,34 +101,50 @@ pub(super) fn work(
     mut event: UserEvent,
     ready: &mpsc::Sender<io::Result<()>>,
 ) {
-    let mut restarts = 0;
-    let outcome = loop {
-        let life = match Life::new(shared, index, settings) {
-            Ok(life) => life,
-            Err(error) if restarts == 0 => {
-                let _ = ready.send(Err(error));
-                return;
-            }
-            Err(error) => break Outcome::Failed(error),
-        };
-        if restarts == 0 {
-            let _ = ready.send(Ok(()));
-        }
-        let panic = life.live(settings, &mut event);
-        let Some(panic) = panic else {
-            break Outcome::Stopped;
-        };
-        match settings.on_panic {
-            PanicPolicy::Restart { limit } if restarts < limit && !shared.is_closed() => {
-                restarts += 1;
-                record!(warn, "worker {index} panicked and starts again: {panic:?}");
-            }
-            _ => break Outcome::Panicked(panic),
-        }
+    let restarts = Cell::new(0);
+    // Whatever happens, the others hear of it: what is left to panic is the destructor of what a panic has thrown.
+    let lived = catch(|| lives(shared, index, settings, &mut event, ready, &restarts));
+    let Some(outcome) = lived.unwrap_or_else(|panic| Some(Outcome::Panicked(panic))) else {
+        return;
     };
     // Nobody would come to its queue.
     shared.shut_down();
-    shared.report(index, outcome, restarts);
+    shared.report(index, outcome, restarts.get());
+}
+
+/// Lives until the cluster ends, again and again if so. `None` if it has never begun, which `ready` has heard.
+fn lives(
+    shared: &Arc<Shared>,
+    index: usize,
+    settings: &Settings,
+    event: &mut UserEvent,
+    ready: &mpsc::Sender<io::Result<()>>,
+    restarts: &Cell<usize>,
+) -> Option<Outcome> {
+    loop {
+        let life = match Life::new(shared, index, settings) {
+            Ok(life) => life,
+            Err(error) if restarts.get() == 0 => {
+                let _ = ready.send(Err(error));
+                return None;
+            }
+            Err(error) => return Some(Outcome::Failed(error)),
+        };
+        if restarts.get() == 0 {
+            let _ = ready.send(Ok(()));
+        }
+        let Some(panic) = life.live(settings, event) else {
+            return Some(Outcome::Stopped);
+        };
+        match settings.on_panic {
+            PanicPolicy::Restart { limit } if restarts.get() < limit && !shared.is_closed() => {
+                restarts.set(restarts.get() + 1);
+                record!(warn, "worker {index} panicked and starts again: {panic:?}");
+                remote_task::discard(panic);
+            }
+            _ => return Some(Outcome::Panicked(panic)),
+        }
+    }
 }
 
 /// A worker from its start to its end or to the next panic.
@@ -142,9 +161,11 @@ impl<'a> Life<'a> {
         let current = Current {
             shared: Arc::clone(shared),
             index,
+            handle: runtime.handle(),
             values: Values::default(),
         };
         CURRENT.set(Some(current));
+        settings.set_park_hooks(&runtime, index);
         shared.seats[index].set_handle(Some(runtime.handle()));
         Ok(Self {
             shared,
@@ -159,8 +180,14 @@ impl<'a> Life<'a> {
         let lived = catch(|| {
             settings.started(runtime, index);
             let lived = catch(|| runtime.block_on(self.start_tasks(event)));
-            let stopped = catch(|| settings.stopped(runtime, index));
-            lived.unwrap_or_else(Some).or(stopped.err())
+            let stopped = catch(|| settings.stopped(runtime, index)).err();
+            match (lived.unwrap_or_else(Some), stopped) {
+                (Some(first), later) => {
+                    remote_task::discard(later);
+                    Some(first)
+                }
+                (None, stopped) => stopped,
+            }
         });
         let seat = &self.shared.seats[index];
         seat.set_handle(None);
@@ -171,9 +198,17 @@ impl<'a> Life<'a> {
         let emptied = catch(|| drop(values.map(|values| values.take())));
         let current = CURRENT.take();
         let dropped = catch(|| drop(current));
-        let panics = [ended.err(), emptied.err(), dropped.err()];
-        let panic = lived.unwrap_or_else(Some);
-        panic.or(panics.into_iter().flatten().next())
+        let mut panics = [
+            lived.unwrap_or_else(Some),
+            ended.err(),
+            emptied.err(),
+            dropped.err(),
+        ]
+        .into_iter()
+        .flatten();
+        let first = panics.next();
+        panics.for_each(remote_task::discard);
+        first
     }
 
     /// Starts what there is to start, until the cluster shuts down or a root panics.
@@ -198,7 +233,7 @@ impl<'a> Life<'a> {
             }
             if has_room {
                 if let Some((task, kind)) = shared.take(index) {
-                    let started = Arc::clone(&task).start(Load::new(shared, index));
+                    let started = Arc::clone(&task).start(index, Load::new(shared, index));
                     if started.is_ok() {
                         // The task has its first poll before the next one is taken: what waits meanwhile
                         // can go to others.
@@ -241,8 +276,17 @@ impl<'a> Life<'a> {
         };
         let failed = Rc::clone(failed);
         let task = polliwog_core::spawn(async move {
-            if let Err(JoinError::Panicked(panic)) = task::run(|| root(worker)).await {
-                failed.borrow_mut().get_or_insert(panic);
+            if let Err(JoinError::Panicked(panic)) = remote_task::run(|| root(worker)).await {
+                let mut failed = failed.borrow_mut();
+                let later = match *failed {
+                    None => {
+                        *failed = Some(panic);
+                        None
+                    }
+                    Some(_) => Some(panic),
+                };
+                drop(failed);
+                remote_task::discard(later);
                 shared.seats[index].ring();
             }
         })?;

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::task::{Poll, ready};
 
-use super::late::Shared;
-use super::machine::{Buffer, Done, State, lost};
 use super::options::OpenOptions;
+use super::position::{Buffer, Done, State, lost};
+use super::shared::Shared;
 use polliwog_core::exact::{read_exact, write_all};
 use polliwog_core::task::budget::poll_within;
 use polliwog_core::task::consume_budget;

@@ -13,12 +13,12 @@
 mod file;
 mod folders;
 mod io_traits;
-mod late;
-mod machine;
 mod operations;
 mod options;
 mod paths;
+mod position;
 mod read_dir;
+mod shared;
 
 use std::io;
 use std::path::Path;

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use super::file::File;
 use super::hop;
-use super::machine::State;
+use super::position::State;
 use crate::blocking::{BlockingError, Rejected, try_spawn_with};
 use polliwog_core::task::consume_budget;
 
@@ -384,7 +384,7 @@ impl File {
         let want = buf.len().min(self.max_chunk);
         let read = move |file: &std::fs::File| {
             let mut bytes = vec![0; want];
-            let read = super::machine::retry(|| at::read(file, &mut bytes, offset))?;
+            let read = super::position::retry(|| at::read(file, &mut bytes, offset))?;
             bytes.truncate(read);
             Ok(bytes)
         };
@@ -426,7 +426,7 @@ impl File {
     #[cfg(any(unix, windows))]
     pub async fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
         let bytes = buf[..buf.len().min(self.max_chunk)].to_vec();
-        self.change(move |file| super::machine::retry(|| at::write(file, &bytes, offset)))
+        self.change(move |file| super::position::retry(|| at::write(file, &bytes, offset)))
             .await
     }
 }

@@ -11,7 +11,7 @@ use polliwog_core::task::budget::poll_proceed;
 use polliwog_core::task::wake_quietly;
 
 use crate::blocking::{Rejected, Stream, try_spawn_for};
-use crate::draw::poll_nothing;
+use crate::budget::poll_nothing;
 
 /// How many bytes the thread asks for at a time.
 const CHUNK: usize = 64 * 1024;

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use crate::blocking::{BlockingHandle, Rejected, Stream, try_spawn_for};
-use crate::draw::poll_nothing;
+use crate::budget::poll_nothing;
 use crate::fs::MAX_CHUNK;
 use polliwog_core::task::budget::poll_within;
 

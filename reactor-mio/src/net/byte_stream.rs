@@ -224,7 +224,7 @@ macro_rules! byte_stream {
                     return Ok(0);
                 };
                 self.io.try_with(Direction::Write, |socket| {
-                    quiet::write_vectored(socket, &bufs[span])
+                    no_sigpipe::write_vectored(socket, &bufs[span])
                 })
             }
 
@@ -466,7 +466,7 @@ macro_rules! byte_stream {
                 let Some(span) = byte_stream::span(bufs) else {
                     return poll_nothing(cx);
                 };
-                let write = |socket: &$socket| quiet::write_vectored(socket, &bufs[span.clone()]);
+                let write = |socket: &$socket| no_sigpipe::write_vectored(socket, &bufs[span.clone()]);
                 // Not taken for a full socket if short: it may be the number of buffers that was the limit.
                 let id = WaiterId::ANONYMOUS;
                 self.io.poll_op(id, Direction::Write, cx, write, |n| *n)

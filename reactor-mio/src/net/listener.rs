@@ -14,7 +14,8 @@ use super::TcpStream;
 use super::acceptor::{Acceptor, BACKLOG};
 use super::addr::{ToSocketAddrs, first_that_works};
 use super::connection::BIND;
-use crate::draw::draw;
+use super::moving::movable;
+use crate::budget::draw;
 use crate::reactor::MioReactor;
 use crate::source::Attached;
 use crate::sys;
@@ -397,6 +398,12 @@ descriptors! {
 
 raw_sockets! {
     TcpListener: socket => socket.acceptor.io;
+}
+
+movable! {
+    TcpListener: mio::net::TcpListener, bool;
+    listener => listener.acceptor.io, listener.plain;
+    (io, plain) => TcpListener::attach(io, plain)
 }
 
 std_conversions! {

@@ -5,7 +5,7 @@
 //! each direction.
 //!
 //! Inside of another runtime, and once its own has ended, an operation of a socket that would have to wait is
-//! an error: nobody would ever wake it.
+//! an error: nobody would ever wake it. A socket [moves](Movable) to another runtime by one call.
 //!
 //! Streams implement [`futures_io`]'s and [`embedded_io_async`]'s traits, also by reference
 //! (`&TcpStream`), with the features `tokio` and `hyper` those of these crates, too. They have the usual
@@ -18,11 +18,12 @@ mod byte_stream;
 mod connection;
 mod datagrams;
 mod halves;
+mod happy_eyeballs;
 mod io_traits;
 mod listener;
+pub(crate) mod moving;
+mod no_sigpipe;
 mod options;
-mod quiet;
-mod race;
 mod socket;
 mod split;
 mod stream;
@@ -32,6 +33,7 @@ pub mod unix;
 
 pub use addr::{ToSocketAddrs, lookup_host};
 pub use listener::{Incoming, TcpListener};
+pub use moving::{Detached, Movable, MoveError};
 pub use socket::TcpSocket;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;

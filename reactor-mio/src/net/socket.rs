@@ -11,7 +11,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use super::connection::CONNECT;
 use super::options::tcp_options;
 use super::{TcpListener, TcpStream};
-use crate::draw::draw;
+use crate::budget::draw;
 use crate::reactor::MioReactor;
 
 /// A TCP socket that is neither connected nor listening yet, for options that have to be set before.

@@ -16,11 +16,12 @@ use socket2::{SockRef, TcpKeepalive};
 use super::addr::ToSocketAddrs;
 use super::byte_stream::{self, byte_stream};
 use super::connection::{self, connection};
+use super::happy_eyeballs::race;
+use super::moving::movable;
+use super::no_sigpipe;
 use super::options::tcp_options;
-use super::quiet;
-use super::race::race;
 use super::split;
-use crate::draw::{draw, poll_nothing};
+use crate::budget::{draw, poll_nothing};
 use crate::reactor::MioReactor;
 use crate::source::Attached;
 
@@ -217,6 +218,12 @@ descriptors! {
 
 raw_sockets! {
     TcpStream: socket => socket.io;
+}
+
+movable! {
+    TcpStream: mio::net::TcpStream, ();
+    stream => stream.io, ();
+    (io, ()) => TcpStream { io }
 }
 
 std_conversions! {

@@ -10,7 +10,8 @@ use polliwog_core::sources::{Direction, Operation, WaiterId};
 use super::addr::{ToSocketAddrs, first_that_works};
 use super::connection::BIND;
 use super::datagrams::datagrams;
-use crate::draw::draw;
+use super::moving::movable;
+use crate::budget::draw;
 use crate::reactor::MioReactor;
 use crate::source::Attached;
 use polliwog_core::task::consume_budget;
@@ -273,6 +274,12 @@ descriptors! {
 
 raw_sockets! {
     UdpSocket: socket => socket.io;
+}
+
+movable! {
+    UdpSocket: mio::net::UdpSocket, ();
+    socket => socket.io, ();
+    (io, ()) => UdpSocket { io }
 }
 
 std_conversions! {

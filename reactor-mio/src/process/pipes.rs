@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::process::Stdio;
 use std::task::{Context, Poll};
 
-use crate::draw::poll_nothing;
+use crate::budget::poll_nothing;
 use crate::reactor::MioReactor;
 use polliwog_core::exact::{read_exact, write_all};
 use polliwog_core::task::budget::poll_within;

@@ -11,7 +11,7 @@ use super::AsyncFd;
 use super::AsyncSource;
 use super::hold::Hold;
 use super::watched::Watched;
-use crate::draw::poll_nothing;
+use crate::budget::poll_nothing;
 
 /// Reading, of everything that lies in an `H` and whose reference reads.
 impl<H: Hold> Watched<H>

@@ -23,6 +23,16 @@ const TELLS: u8 = 2;
 /// An event wakes one reader only.
 const ONE_READER: u8 = 4;
 
+/// What is known of a source that no reactor has.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    hoped: Readiness,
+    flags: u8,
+}
+
+/// A source that no reactor has, and what is known of it.
+pub(crate) type Parts<S> = (S, Known);
+
 /// What [`AsyncSource`](super::AsyncSource) and the sockets of this crate are made of: the source lies in an `H`.
 pub(crate) struct Watched<H: Hold> {
     reactor: MioReactor,
@@ -154,6 +164,40 @@ impl<H: Hold> Watched<H> {
             }
         }
         self.source.take().ok_or_else(gone)
+    }
+
+    /// Takes the source out of the reactor, with what is known of it, for another reactor.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system refuses to deregister it: it is watched as before.
+    pub(crate) fn detach(mut self) -> Result<Parts<H::Source>, (Self, io::Error)> {
+        let known = Known {
+            hoped: self.ready() & (Readiness::READABLE | Readiness::WRITABLE),
+            flags: self.flags.get(),
+        };
+        if let Some(page) = self.page.get() {
+            let token = page.token(self.index.get());
+            let deregister = |source: &mut dyn Source| self.reactor.deregister(source);
+            match self.source.attach(deregister) {
+                Err(error) if !was_dropped(&error) => return Err((self, error)),
+                _ => self.reactor.forget(token),
+            }
+            self.page.take();
+        }
+        match self.source.take() {
+            Some(source) => Ok((source, known)),
+            None => Err((self, gone())),
+        }
+    }
+
+    /// Attaches what was [detached](Self::detach) to this reactor. What it was not ready for will be reported
+    /// when it is registered, as it has been if it was ready for it by then.
+    pub(crate) fn reattach(reactor: &MioReactor, (source, known): Parts<H::Source>) -> Self {
+        let watched = Self::parts(reactor, source, false);
+        watched.hoped.set(known.hoped);
+        watched.flags.set(known.flags);
+        watched
     }
 
     /// Tries an operation once and does not wait.

@@ -84,7 +84,7 @@ impl DuplexStream {
     /// is empty.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::io::duplex;
     ///
@@ -111,7 +111,7 @@ impl DuplexStream {
     /// Waits for room and writes as much of `data` as fits; returns how much that was.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::io::duplex;
     ///
@@ -140,7 +140,7 @@ impl DuplexStream {
     /// Writes all of `data`.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::io::duplex;
     ///
@@ -168,7 +168,7 @@ impl DuplexStream {
     /// Moves into `buf` what is there.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::io::duplex;
     ///
@@ -194,7 +194,7 @@ impl DuplexStream {
     /// Writes as much as there is room for.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::io::duplex;
     ///
@@ -229,7 +229,7 @@ impl DuplexStream {
     /// Ends the outgoing direction: the other end sees the end of the stream after the last byte.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::io::duplex;
     ///

@@ -45,7 +45,7 @@ impl<const N: usize> Pipe<N> {
     /// Makes an empty pipe.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::io::Pipe;
     ///
     /// let mut pipe = Pipe::<64>::new();
@@ -65,7 +65,7 @@ impl<const N: usize> Pipe<N> {
     /// Returns the pipe's two ends. What an earlier pair left behind is thrown away.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::io::Pipe;
     ///
@@ -135,7 +135,7 @@ impl<const N: usize> PipeReader<'_, N> {
     /// read, or if `buf` is empty.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::io::Pipe;
     ///
@@ -162,7 +162,7 @@ impl<const N: usize> PipeReader<'_, N> {
     /// Moves into `buf` what is there.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::io::Pipe;
     ///
@@ -190,7 +190,7 @@ impl<const N: usize> PipeReader<'_, N> {
     /// Returns how many bytes can be read without waiting.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::io::Pipe;
     ///
@@ -210,7 +210,7 @@ impl<const N: usize> PipeReader<'_, N> {
     /// Returns whether a read that asks for bytes would wait, or find the end of the stream.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::io::Pipe;
     ///
@@ -231,7 +231,7 @@ impl<const N: usize> PipeWriter<'_, N> {
     /// Waits for room and writes as much of `data` as fits; returns how much that was.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::io::Pipe;
     ///
@@ -261,7 +261,7 @@ impl<const N: usize> PipeWriter<'_, N> {
     /// Writes all of `data`.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::io::Pipe;
     ///
@@ -290,7 +290,7 @@ impl<const N: usize> PipeWriter<'_, N> {
     /// Writes as much as there is room for.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::io::Pipe;
     ///

@@ -6,7 +6,8 @@ use crate::Error;
 
 /// What [`TcpListener::bind`](super::TcpListener::bind) and
 /// [`TcpStream::connect`](super::TcpStream::connect) take: a socket address, an address and a
-/// port, or text such as `"127.0.0.1:80"`, `"[::1]:80"` and `"localhost:80"`.
+/// port, text such as `"127.0.0.1:80"`, `"[::1]:80"` and `"localhost:80"`, or several addresses, of which the first
+/// counts: the types that [`std::net::ToSocketAddrs`](https://doc.rust-lang.org/std/net/trait.ToSocketAddrs.html) has.
 ///
 /// There is no name service in memory: `localhost` is the one name. In a simulation (feature `sim`) the hosts
 /// have names, too.
@@ -77,6 +78,20 @@ impl ToSocketAddrs for str {
 impl ToSocketAddrs for alloc::string::String {
     fn to_socket_addr(&self) -> Result<SocketAddr, Error> {
         self.as_str().to_socket_addr()
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl ToSocketAddrs for (alloc::string::String, u16) {
+    fn to_socket_addr(&self) -> Result<SocketAddr, Error> {
+        (self.0.as_str(), self.1).to_socket_addr()
+    }
+}
+
+/// The first one: in memory an address is not tried in vain for long.
+impl ToSocketAddrs for [SocketAddr] {
+    fn to_socket_addr(&self) -> Result<SocketAddr, Error> {
+        self.first().copied().ok_or(Error::InvalidAddress)
     }
 }
 

@@ -22,7 +22,7 @@ use crate::io::flow::{Step, leave};
 /// accepted.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
 /// # fn main() -> Result<(), polliwog::spin::Error> {
 /// use polliwog::spin::net::{TcpListener, TcpStream};
 ///
@@ -71,7 +71,7 @@ impl TcpListener {
     /// means all of them, of both families.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::net::TcpListener;
     ///
@@ -100,7 +100,7 @@ impl TcpListener {
     /// least one) wait to be accepted; further connects go on until there is room for them.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::net::TcpListener;
     ///
@@ -127,7 +127,7 @@ impl TcpListener {
     /// connection wakes the one that has waited longest.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::net::{TcpListener, TcpStream};
     ///
@@ -158,7 +158,7 @@ impl TcpListener {
     /// Takes a connection if one waits.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::net::TcpListener;
     ///
@@ -205,7 +205,7 @@ impl TcpListener {
     /// Returns a stream of the connections that arrive, without end.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::net::{TcpListener, TcpStream};
     ///
@@ -225,7 +225,7 @@ impl TcpListener {
     /// Returns the address that the listener listens at, with the port that was chosen for it.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::net::TcpListener;
     ///

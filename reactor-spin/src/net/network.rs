@@ -75,7 +75,7 @@ impl Network {
     /// buffer per direction (512 bytes on bare metal).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::net::Network;
     ///
     /// let network = Network::new();
@@ -93,7 +93,7 @@ impl Network {
     /// The memory for a connection is taken when it is first needed and used again for others.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::net::Network;
     ///
     /// let small = Network::with_limits(8, 256);
@@ -149,7 +149,7 @@ impl Network {
     /// connections with 4 KiB per direction; 4 with 256 bytes on bare metal).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::net::Network;
     ///
     /// let listener = Network::current().listen("10.0.0.1:0").unwrap();
@@ -168,7 +168,7 @@ impl Network {
     /// Guards have to be dropped in the reverse order of their making.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::net::Network;
     ///
@@ -189,7 +189,7 @@ impl Network {
     /// Listens at an address with a backlog of 128; see [`TcpListener::bind`].
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::net::Network;
     ///
     /// let listener = Network::current().listen("10.0.0.1:7").unwrap();
@@ -207,7 +207,7 @@ impl Network {
     /// further connects go on until there is room for them.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::net::Network;
     ///
     /// let listener = Network::current().listen_with_backlog("10.0.0.1:7", 1).unwrap();
@@ -234,7 +234,7 @@ impl Network {
     /// Connects to a listener; see [`TcpStream::connect`].
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::net::Network;
     ///

@@ -41,6 +41,16 @@ macro_rules! reading {
     () => {
         /// Reads from the stream into `buf`: see [`TcpStream::read`].
         ///
+        /// ```
+        /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+        /// use polliwog::{net::TcpStream, spin::Error};
+        ///
+        /// async fn first_bytes(stream: &TcpStream, buf: &mut [u8]) -> Result<usize, Error> {
+        ///     let (reader, _writer) = stream.split();
+        ///     reader.read(buf).await
+        /// }
+        /// ```
+        ///
         /// # Errors
         ///
         /// As for [`TcpStream::read`].
@@ -54,6 +64,18 @@ macro_rules! reading {
 
         /// Fills `buf` from the stream: see [`TcpStream::read_exact`].
         ///
+        /// ```
+        /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+        /// use polliwog::{net::TcpStream, spin::Error};
+        ///
+        /// async fn header(stream: &TcpStream) -> Result<[u8; 4], Error> {
+        ///     let (reader, _writer) = stream.split();
+        ///     let mut header = [0; 4];
+        ///     reader.read_exact(&mut header).await?;
+        ///     Ok(header)
+        /// }
+        /// ```
+        ///
         /// # Errors
         ///
         /// As for [`TcpStream::read_exact`].
@@ -66,6 +88,17 @@ macro_rules! reading {
         }
 
         /// Reads without taking the bytes away: see [`TcpStream::peek`].
+        ///
+        /// ```
+        /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+        /// use polliwog::{net::TcpStream, spin::Error};
+        ///
+        /// async fn is_tls(stream: &TcpStream) -> Result<bool, Error> {
+        ///     let (reader, _writer) = stream.split();
+        ///     let mut first = [0];
+        ///     Ok(reader.peek(&mut first).await? == 1 && first == [0x16])
+        /// }
+        /// ```
         ///
         /// # Errors
         ///
@@ -120,6 +153,16 @@ macro_rules! writing {
 
         /// Writes all of it to the stream: see [`TcpStream::write_all`].
         ///
+        /// ```
+        /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+        /// use polliwog::{net::TcpStream, spin::Error};
+        ///
+        /// async fn greet(stream: &TcpStream) -> Result<(), Error> {
+        ///     let (_reader, writer) = stream.split();
+        ///     writer.write_all(b"quak\r\n").await
+        /// }
+        /// ```
+        ///
         /// # Errors
         ///
         /// As for [`TcpStream::write_all`].
@@ -168,6 +211,16 @@ macro_rules! writing {
 macro_rules! addresses {
     () => {
         /// Returns the stream that this is a half of.
+        ///
+        /// ```
+        /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+        /// use polliwog::{net::TcpStream, spin::Error};
+        ///
+        /// async fn peer(stream: &TcpStream) -> Result<std::net::SocketAddr, Error> {
+        ///     let (reader, _writer) = stream.split();
+        ///     reader.stream().peer_addr()
+        /// }
+        /// ```
         pub fn stream(&self) -> &TcpStream {
             &self.stream
         }
@@ -193,6 +246,22 @@ macro_rules! addresses {
 }
 
 /// The half that reads, lent by [`TcpStream::split`].
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+/// use polliwog::{net::TcpStream, spin::Error};
+///
+/// async fn echo(stream: TcpStream) -> Result<(), Error> {
+///     let (reader, writer) = stream.split();
+///     let mut buf = [0; 512];
+///     loop {
+///         match reader.read(&mut buf).await? {
+///             0 => return Ok(()),
+///             n => writer.write_all(&buf[..n]).await?,
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct ReadHalf<'a> {
     stream: &'a TcpStream,
@@ -220,6 +289,18 @@ pub(crate) fn borrowed(stream: &TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
 
 /// The half that reads, from [`TcpStream::into_split`]. Dropping it has no effect on the
 /// connection as long as the other half lives.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+/// use polliwog::{net::TcpStream, spin::Error};
+///
+/// async fn two_tasks(stream: TcpStream) -> Result<(), Error> {
+///     let (reader, writer) = stream.into_split();
+///     let sending = polliwog::spawn(async move { writer.write_all(b"quak").await }).unwrap();
+///     reader.read_exact(&mut [0; 4]).await?;
+///     sending.await.unwrap()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct OwnedReadHalf {
     stream: TcpStream,
@@ -240,7 +321,7 @@ impl OwnedReadHalf {
     /// Makes one stream of the halves again.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::net::TcpStream;
     ///
     /// fn join_again(stream: TcpStream) -> TcpStream {
@@ -269,7 +350,7 @@ impl OwnedWriteHalf {
     /// other half.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::net::TcpStream;
     ///
     /// /// Reads on, without telling the peer that nothing more will be sent.
@@ -285,7 +366,7 @@ impl OwnedWriteHalf {
     /// Makes one stream of the halves again.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::net::TcpStream;
     ///
     /// fn join_again(stream: TcpStream) -> TcpStream {
@@ -319,6 +400,18 @@ pub(crate) fn owned(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
 }
 
 /// The halves are not of the same stream; here they are.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } pub use polliwog_spin::net; }
+/// use polliwog::{net::TcpStream, spin::Error};
+///
+/// fn mixed(one: TcpStream, other: TcpStream) {
+///     let (reader, _) = one.into_split();
+///     let (_, writer) = other.into_split();
+///     let error = reader.reunite(writer).unwrap_err();
+///     println!("{error}: {:?} and {:?}", error.0, error.1);
+/// }
+/// ```
 #[derive(Debug)]
 pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
 

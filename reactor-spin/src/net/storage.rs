@@ -7,7 +7,7 @@ use polliwog_core::sources::Wakeups;
 
 use super::table::{Conn, Listener};
 use crate::error::Limit;
-use crate::lock::Lock;
+use polliwog_core::__reactor::Lock;
 
 /// Rows of listeners and connections. Row numbers stay valid until the row is freed.
 pub(crate) trait Tables {
@@ -89,7 +89,7 @@ impl<const L: usize, const C: usize, const B: usize> StaticNetwork<L, C, B> {
     /// Makes a network without listeners and connections.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::net::StaticNetwork;
     ///
     /// static NET: StaticNetwork<2, 8, 256> = StaticNetwork::new();
@@ -109,7 +109,7 @@ impl<const L: usize, const C: usize, const B: usize> StaticNetwork<L, C, B> {
     /// Makes a handle to the network.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::net::StaticNetwork;
     ///
     /// static NET: StaticNetwork<2, 8, 256> = StaticNetwork::new();

@@ -26,7 +26,7 @@ use crate::Error;
 /// writes fail.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
 /// # fn main() -> Result<(), polliwog::spin::Error> {
 /// use polliwog::spin::net::{TcpListener, TcpStream};
 ///
@@ -80,7 +80,7 @@ impl TcpStream {
     /// listener's backlog has room, be the connection accepted or not.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::net::{TcpListener, TcpStream};
     ///
@@ -110,7 +110,7 @@ impl TcpStream {
     /// is empty.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, net::TcpStream};
     ///
     /// async fn count_bytes(stream: &TcpStream) -> Result<usize, Error> {
@@ -141,7 +141,7 @@ impl TcpStream {
     /// Fills `buf`.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, net::TcpStream};
     ///
     /// async fn length(stream: &TcpStream) -> Result<u32, Error> {
@@ -167,7 +167,7 @@ impl TcpStream {
     /// Waits for bytes and copies them into `buf`, where the next read finds them again.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, net::TcpStream};
     ///
     /// async fn is_tls(stream: &TcpStream) -> Result<bool, Error> {
@@ -193,7 +193,7 @@ impl TcpStream {
     /// Waits for room and writes as much of `data` as fits; returns how much that was.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, net::TcpStream};
     ///
     /// async fn send_some(stream: &TcpStream, bytes: &[u8]) -> Result<usize, Error> {
@@ -219,7 +219,7 @@ impl TcpStream {
     /// Writes all of `data`.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, net::TcpStream};
     ///
     /// async fn greet(stream: &TcpStream) -> Result<(), Error> {
@@ -242,7 +242,7 @@ impl TcpStream {
     /// Moves into `buf` what is there.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, net::TcpStream};
     ///
     /// fn what_is_there(stream: &TcpStream, buf: &mut [u8]) -> Result<Option<usize>, Error> {
@@ -263,7 +263,7 @@ impl TcpStream {
     /// Writes as much as there is room for.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::net::TcpStream;
     ///
     /// fn offer(stream: &TcpStream, bytes: &[u8]) -> usize {
@@ -281,7 +281,7 @@ impl TcpStream {
     /// Waits until a read would not wait: there are bytes, the end of the stream, or an error.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, net::TcpStream};
     ///
     /// async fn read(stream: &TcpStream, buf: &mut [u8]) -> Result<usize, Error> {
@@ -307,7 +307,7 @@ impl TcpStream {
     /// Waits until a write would not wait: there is room, or an error.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, net::TcpStream};
     ///
     /// async fn send_when_possible(stream: &TcpStream, bytes: &[u8]) -> Result<usize, Error> {
@@ -347,7 +347,7 @@ impl TcpStream {
     /// finds the end of the stream after the last byte.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, net::{Shutdown, TcpStream}};
     ///
     /// async fn last_words(stream: &TcpStream) -> Result<(), Error> {
@@ -372,7 +372,7 @@ impl TcpStream {
     /// Lends a half that reads and one that writes.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, net::TcpStream};
     ///
     /// async fn ask(stream: &TcpStream, question: &[u8], answer: &mut [u8]) -> Result<(), Error> {
@@ -389,7 +389,7 @@ impl TcpStream {
     /// Turns the stream into a half that reads and one that writes, for two tasks.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, net::TcpStream};
     ///
     /// async fn talk(stream: TcpStream) -> Result<(), Error> {
@@ -407,7 +407,7 @@ impl TcpStream {
     /// Returns this end's address.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::net::{TcpListener, TcpStream};
     ///
@@ -430,7 +430,7 @@ impl TcpStream {
     /// Returns the other end's address.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # fn main() -> Result<(), polliwog::spin::Error> {
     /// use polliwog::spin::net::{TcpListener, TcpStream};
     ///

@@ -51,6 +51,19 @@ pub struct UdpSocket {
 impl UdpSocket {
     /// Binds to an address of the host. Port 0 means a free one.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
+    ///
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// assert_eq!(socket.local_addr()?.port(), 7);
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Unsupported`] outside of a simulation; [`Error::AddrInUse`]; [`Error::AddrNotAvailable`] for an
@@ -72,6 +85,20 @@ impl UdpSocket {
 
     /// Sets the peer: [`send`](Self::send) goes there, and only its datagrams are received.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
+    ///
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// socket.connect("frog:7").await?; // itself
+    /// socket.send(b"quak").await?;
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for text in [`bind`](Self::bind).
@@ -89,6 +116,19 @@ impl UdpSocket {
 
     /// Sends a datagram; returns how many bytes it has. That it was sent does not mean that it arrives.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
+    ///
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// assert_eq!(socket.send_to(b"quak", "frog:7").await?, 4); // to itself
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::MessageTooLong`]; [`Error::InvalidInput`] for port 0, the other family, and the broadcast address
@@ -105,6 +145,20 @@ impl UdpSocket {
 
     /// Sends a datagram to the peer.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
+    ///
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// socket.connect("frog:7").await?; // itself
+    /// assert_eq!(socket.send(b"quak").await?, 4);
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::NotConnected`] without one; as [`send_to`](Self::send_to).
@@ -118,6 +172,20 @@ impl UdpSocket {
     }
 
     /// [`send_to`](Self::send_to) without waiting.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
+    ///
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// let there = "127.0.0.1:7".parse().unwrap();
+    /// assert_eq!(socket.try_send_to(b"quak", there)?, 4);
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
+    /// ```
     ///
     /// # Errors
     ///
@@ -153,6 +221,22 @@ impl UdpSocket {
     /// Waits for a datagram; returns how much of it was copied into `buf`, and where it comes from. The rest is
     /// lost.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
+    ///
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// socket.send_to(b"quak", "frog:7").await?; // to itself
+    /// let mut buf = [0; 1500];
+    /// let (count, from) = socket.recv_from(&mut buf).await?;
+    /// assert_eq!((&buf[..count], from.port()), (&b"quak"[..], 7));
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::NotConnected`] once the host has crashed.
@@ -166,6 +250,21 @@ impl UdpSocket {
 
     /// [`recv_from`](Self::recv_from), without the address.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
+    ///
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// socket.send_to(b"quak", "frog:7").await?; // to itself
+    /// let mut buf = [0; 1500];
+    /// assert_eq!(socket.recv(&mut buf).await?, 4);
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`recv_from`](Self::recv_from).
@@ -178,6 +277,22 @@ impl UdpSocket {
     }
 
     /// Like [`recv_from`](Self::recv_from), but the datagram stays.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
+    ///
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// socket.send_to(b"quak", "frog:7").await?; // to itself
+    /// let mut buf = [0; 1500];
+    /// assert_eq!(socket.peek_from(&mut buf).await?.0, 4);
+    /// assert_eq!(socket.recv_from(&mut buf).await?.0, 4); // it is still there
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
+    /// ```
     ///
     /// # Errors
     ///
@@ -204,6 +319,20 @@ impl UdpSocket {
     }
 
     /// [`recv_from`](Self::recv_from) without waiting.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
+    ///
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// let nothing = socket.try_recv_from(&mut [0; 1500]);
+    /// assert_eq!(nothing.unwrap_err(), polliwog::Error::WouldBlock);
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
+    /// ```
     ///
     /// # Errors
     ///
@@ -264,6 +393,21 @@ impl UdpSocket {
 
     /// Waits until there is a datagram.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
+    ///
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// socket.send_to(b"quak", "frog:7").await?; // to itself
+    /// socket.readable().await?;
+    /// assert_eq!(socket.try_recv(&mut [0; 1500])?, 4);
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`recv_from`](Self::recv_from).
@@ -306,6 +450,21 @@ impl UdpSocket {
 
     /// Returns the address of the peer.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
+    ///
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// assert!(socket.peer_addr().is_err());
+    /// socket.connect("frog:9").await?;
+    /// assert_eq!(socket.peer_addr()?.port(), 9);
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::NotConnected`] if there is none.
@@ -324,6 +483,20 @@ impl UdpSocket {
     }
 
     /// Sets whether datagrams may go to the broadcast address; at first they may not.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// # let mut simulation = polliwog::sim::Simulation::new(7);
+    /// # simulation.client("frog", async {
+    ///
+    /// let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    /// socket.set_broadcast(true)?;
+    /// socket.send_to(b"who is there?", "255.255.255.255:7").await?;
+    /// # Ok::<(), polliwog::Error>(())
+    /// # });
+    /// # simulation.run().unwrap();
+    /// ```
     ///
     /// # Errors
     ///

@@ -13,7 +13,7 @@ use crate::reactor::{SpinReactor, VirtualReactor};
 /// How a [`Runtime`] is to be; made by [`Runtime::builder`].
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
 /// use polliwog::spin::Builder;
 ///
 /// let builder: Builder = polliwog::spin::Runtime::builder().seed(7).max_tasks(100);
@@ -36,7 +36,7 @@ impl Builder {
     /// Without feature `std` or `simulation` the order is always the plain one.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::Runtime;
     ///
@@ -54,7 +54,7 @@ impl Builder {
     /// least. A runtime in a [`TaskPool`] has the pool's limit.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::Runtime;
     ///
@@ -70,7 +70,7 @@ impl Builder {
     /// Sets whether the clock stands still at first: see [`VirtualClock::pause`].
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::Runtime;
     ///
@@ -87,7 +87,7 @@ impl Builder {
     /// [`Stalled`](crate::Stalled). See [`AutoAdvance::or_wait`].
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::Runtime;
     /// use polliwog::sync::oneshot;
     ///
@@ -109,7 +109,7 @@ impl Builder {
     /// Sets the network that is current while the runtime runs, in the place of one of its own.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// # #[cfg(feature = "alloc")] {
     /// use polliwog::spin::{Runtime, net::Network};
     ///
@@ -127,7 +127,7 @@ impl Builder {
     /// Makes the runtime, on the heap.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::Runtime;
     ///
     /// let runtime = Runtime::builder().seed(7).build();
@@ -143,7 +143,7 @@ impl Builder {
     /// Makes the runtime in static memory, with a flag that no other reactor uses meanwhile.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::Runtime;
     /// use polliwog::{TaskPool, unpark::Flag};
     ///
@@ -156,9 +156,9 @@ impl Builder {
     /// # Errors
     ///
     /// [`PoolInUseError`] while another executor has the pool.
-    pub fn build_in<const N: usize, const BYTES: usize>(
+    pub fn build_in<const N: usize, const BYTES: usize, const BLOCKS: usize>(
         self,
-        pool: &'static TaskPool<N, BYTES>,
+        pool: &'static TaskPool<N, BYTES, BLOCKS>,
         flag: &'static Flag,
     ) -> Result<Runtime, PoolInUseError> {
         let reactor = SpinReactor::with_flag(self.clock(), self.idle, flag);

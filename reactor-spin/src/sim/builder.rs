@@ -46,12 +46,29 @@ impl Builder {
     }
 
     /// Sets how much virtual time a run may take; an hour, unless set. Beyond it the run fails.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Simulation;
+    /// use std::time::Duration;
+    ///
+    /// let simulation = Simulation::builder(7).time_limit(Duration::from_secs(3600)).build();
+    /// ```
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.settings.time_limit = nanos(limit);
         self
     }
 
     /// Sets how messages fare on all links that are not set otherwise.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::{Latency, Link, Simulation};
+    /// use std::time::Duration;
+    ///
+    /// let far = Link::new(Latency::fixed(Duration::from_millis(80)));
+    /// let simulation = Simulation::builder(7).link(far).build();
+    /// ```
     pub fn link(mut self, link: Link) -> Self {
         self.settings.link = link;
         self
@@ -66,6 +83,13 @@ impl Builder {
 
     /// Sets whether a run fails when the program of a host comes to its end by an error or a panic. It does,
     /// unless set; otherwise the host is just down from then on, and the report tells.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Simulation;
+    ///
+    /// let simulation = Simulation::builder(7).host_failures_end(false).build();
+    /// ```
     pub fn host_failures_end(mut self, end: bool) -> Self {
         self.settings.host_failure_ends = end;
         self
@@ -79,12 +103,27 @@ impl Builder {
 
     /// Sets how many bytes a connection holds in each direction, those on their way included; then writes wait.
     /// 64 KiB, unless set; at least one.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Simulation;
+    ///
+    /// let simulation = Simulation::builder(7).tcp_window(4096).build();
+    /// ```
     pub fn tcp_window(mut self, bytes: usize) -> Self {
         self.settings.window = bytes.max(1);
         self
     }
 
     /// Sets after how long a connect without an answer fails; 127 seconds, unless set, which is what Linux takes.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Simulation;
+    /// use std::time::Duration;
+    ///
+    /// let simulation = Simulation::builder(7).connect_timeout(Duration::from_secs(3)).build();
+    /// ```
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.settings.connect_timeout = timeout;
         self
@@ -106,12 +145,27 @@ impl Builder {
 
     /// Sets how many ports each host has to give away, from 32 768 upwards; 28 232, unless set, as on Linux; at
     /// least one.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Simulation;
+    ///
+    /// // So few that a program runs out of them.
+    /// let simulation = Simulation::builder(7).ephemeral_ports(4).build();
+    /// ```
     pub fn ephemeral_ports(mut self, count: u16) -> Self {
         self.settings.ephemeral = count.clamp(1, u16::MAX - super::tcp::FIRST_EPHEMERAL);
         self
     }
 
     /// Sets the size of the largest datagram; 65 507 bytes, unless set.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Simulation;
+    ///
+    /// let simulation = Simulation::builder(7).max_datagram(1472).build();
+    /// ```
     pub fn max_datagram(mut self, bytes: usize) -> Self {
         self.settings.max_datagram = bytes;
         self
@@ -131,12 +185,27 @@ impl Builder {
     }
 
     /// Sets how the order of events is chosen.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::{Simulation, Strategy};
+    ///
+    /// let simulation = Simulation::builder(7).strategy(Strategy::default()).build();
+    /// ```
     pub fn strategy(mut self, strategy: Strategy) -> Self {
         self.strategy = strategy;
         self
     }
 
     /// Sets who causes faults: a schedule of them that belongs to the seed.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::{Nemesis, Simulation};
+    ///
+    /// let nemesis = Nemesis::new("node-*").crashes().partitions();
+    /// let simulation = Simulation::builder(7).nemesis(nemesis).build();
+    /// ```
     pub fn nemesis(mut self, nemesis: Nemesis) -> Self {
         self.nemesis = Some(nemesis);
         self
@@ -149,6 +218,13 @@ impl Builder {
     }
 
     /// The seed.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Simulation;
+    ///
+    /// assert_eq!(Simulation::builder(7).seed(), 7);
+    /// ```
     pub fn seed(&self) -> u64 {
         self.settings.seed
     }

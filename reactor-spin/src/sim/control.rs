@@ -82,6 +82,16 @@ impl Control {
     ///
     /// It happens as soon as the task that calls this is polled no longer, before anything else runs.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    ///
+    /// fn power_cut(control: &Control) {
+    ///     control.crash("node-*");
+    ///     control.restart("node-*");
+    /// }
+    /// ```
+    ///
     /// # Panics
     ///
     /// If no host has such a name; so do all functions here.
@@ -91,17 +101,54 @@ impl Control {
 
     /// Kills the processes of hosts: their tasks are dropped, but their system goes on, closes the connections
     /// and keeps all that was written to files.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    ///
+    /// fn deploy(control: &Control) {
+    ///     control.kill("server");
+    ///     control.restart("server");
+    /// }
+    /// ```
     pub fn kill(&self, hosts: &str) {
         self.command(hosts, Command::Kill);
     }
 
     /// Starts the programs of hosts again that have crashed, were killed or have ended. Those that run crash
     /// first. A client's program cannot be started again.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    ///
+    /// fn bring_back(control: &Control) {
+    ///     for name in control.names() {
+    ///         if !control.is_up(&name) {
+    ///             control.restart(&name);
+    ///         }
+    ///     }
+    /// }
+    /// ```
     pub fn restart(&self, hosts: &str) {
         self.command(hosts, Command::Start);
     }
 
     /// Stops the processes of hosts for now; their systems go on.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    /// use std::time::Duration;
+    /// use polliwog::time::sleep;
+    ///
+    /// // As a long collection of garbage would.
+    /// async fn stop_the_world(control: &Control) {
+    ///     control.pause("leader");
+    ///     sleep(Duration::from_secs(30)).await;
+    ///     control.resume("leader");
+    /// }
+    /// ```
     pub fn pause(&self, hosts: &str) {
         self.command(hosts, Command::Pause);
     }
@@ -137,6 +184,16 @@ impl Control {
     }
 
     /// Lets nothing pass from these hosts to those.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    ///
+    /// // The leader is heard, but hears nobody.
+    /// fn deaf(control: &Control) {
+    ///     control.partition_one_way("*", "leader");
+    /// }
+    /// ```
     pub fn partition_one_way(&self, from: &str, to: &str) {
         self.fault(format!("partition from {from} to {to}"));
         let pairs = self.pairs(from, to);
@@ -159,17 +216,48 @@ impl Control {
     }
 
     /// Cuts hosts off from all others.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    ///
+    /// fn alone(control: &Control) {
+    ///     control.isolate("node-1");
+    /// }
+    /// ```
     pub fn isolate(&self, hosts: &str) {
         self.partition(hosts, "*");
     }
 
     /// Ends all partitions.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    ///
+    /// fn calm(control: &Control) {
+    ///     control.repair_all();
+    /// }
+    /// ```
     pub fn repair_all(&self) {
         self.fault("no partition any more".into());
         self.world.with(|state| state.links.cut.clear());
     }
 
     /// Holds what goes from these hosts to those, until it is released.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    ///
+    /// // What the client says arrives when the server has forgotten it.
+    /// fn late(control: &Control) {
+    ///     control.hold("client", "server");
+    ///     control.crash("server");
+    ///     control.restart("server");
+    ///     control.release("client", "server");
+    /// }
+    /// ```
     pub fn hold(&self, from: &str, to: &str) {
         self.fault(format!("messages from {from} to {to} are held"));
         let pairs = self.pairs(from, to);
@@ -195,6 +283,18 @@ impl Control {
 
     /// Sends on, of what is held from these hosts to those, only the message with this number, as in
     /// [`in_flight`](Self::in_flight); `false` if there is none.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    ///
+    /// // The last message first.
+    /// fn overtake(control: &Control) {
+    ///     if let Some(last) = control.in_flight().last() {
+    ///         control.release_one(last.message);
+    ///     }
+    /// }
+    /// ```
     pub fn release_one(&self, message: u64) -> bool {
         self.world.with(|state| {
             let mut held = state.links.held.values_mut();
@@ -212,6 +312,17 @@ impl Control {
     }
 
     /// Sets how messages fare between these hosts, in both directions, from now on.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::{Control, Latency, Link};
+    /// use std::time::Duration;
+    ///
+    /// fn a_bad_line(control: &Control) {
+    ///     let slow = Latency::fixed(Duration::from_millis(300));
+    ///     control.set_link("client", "*", Link::new(slow).loss(0.2));
+    /// }
+    /// ```
     pub fn set_link(&self, some: &str, others: &str, link: Link) {
         self.set_link_one_way(some, others, link.clone());
         self.set_link_one_way(others, some, link);
@@ -237,6 +348,16 @@ impl Control {
 
     /// Lets the clocks of hosts go wrong: by so many millionths too fast, or too slow if negative, which shows in
     /// their timers, too.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    ///
+    /// // Ten seconds a day too fast.
+    /// fn drift(control: &Control) {
+    ///     control.set_drift("node-2", 116);
+    /// }
+    /// ```
     pub fn set_drift(&self, hosts: &str, millionths: i32) {
         self.fault(format!("the clock of {hosts} drifts by {millionths} ppm"));
         for host in self.hosts(hosts) {
@@ -247,6 +368,16 @@ impl Control {
     }
 
     /// Sets the wall clocks of hosts forward. Timers do not notice: see [`system_time`](super::system_time).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    /// use std::time::Duration;
+    ///
+    /// fn leap(control: &Control) {
+    ///     control.clock_forward("node-2", Duration::from_secs(3600));
+    /// }
+    /// ```
     pub fn clock_forward(&self, hosts: &str, by: Duration) {
         self.jump(hosts, i64::try_from(nanos(by)).unwrap_or(i64::MAX));
     }
@@ -267,6 +398,15 @@ impl Control {
     }
 
     /// Sets how many bytes there is room for on the disks of hosts.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    ///
+    /// fn nearly_full(control: &Control) {
+    ///     control.set_disk_capacity("database", 4096);
+    /// }
+    /// ```
     pub fn set_disk_capacity(&self, hosts: &str, bytes: u64) {
         self.fault(format!("the disk of {hosts} has room for {bytes} bytes"));
         for host in self.hosts(hosts) {
@@ -276,6 +416,15 @@ impl Control {
     }
 
     /// Sets the probability, from 0 to 1, that an operation of the disks of hosts fails.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    ///
+    /// fn a_worn_disk(control: &Control) {
+    ///     control.set_disk_errors("database", 0.01);
+    /// }
+    /// ```
     pub fn set_disk_errors(&self, hosts: &str, probability: f64) {
         self.fault(format!("the disk of {hosts} fails by {probability}"));
         for host in self.hosts(hosts) {
@@ -303,6 +452,17 @@ impl Control {
     }
 
     /// The messages that are on their way, in the order in which they arrive, and at last those that are held.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    ///
+    /// fn list(control: &Control) {
+    ///     for message in control.in_flight() {
+    ///         println!("{message:?}");
+    ///     }
+    /// }
+    /// ```
     pub fn in_flight(&self) -> Vec<InFlight> {
         self.world.with(|state| {
             let mut flying: Vec<(u64, &Packet)> = state.in_flight().collect();
@@ -320,6 +480,16 @@ impl Control {
     }
 
     /// The virtual time since the start, by no host's clock.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    /// use std::time::Duration;
+    ///
+    /// fn is_warm(control: &Control) -> bool {
+    ///     control.elapsed() > Duration::from_secs(60)
+    /// }
+    /// ```
     pub fn elapsed(&self) -> Duration {
         Duration::from_nanos(self.world.now.get())
     }

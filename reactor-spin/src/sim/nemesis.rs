@@ -215,12 +215,27 @@ impl Nemesis {
     }
 
     /// Sets how many faults there are in a run; none to four, unless set.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Nemesis;
+    ///
+    /// let nemesis = Nemesis::new("*").kills().faults(1, 3);
+    /// ```
     pub fn faults(mut self, min: u64, max: u64) -> Self {
         self.count = (min, max.max(min));
         self
     }
 
     /// Sets in which time from the start faults begin; half a minute, unless set.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Nemesis;
+    /// use std::time::Duration;
+    ///
+    /// let nemesis = Nemesis::new("*").crashes().within(Duration::from_secs(60));
+    /// ```
     pub fn within(mut self, time: Duration) -> Self {
         self.within = time;
         self
@@ -253,6 +268,13 @@ impl Nemesis {
     }
 
     /// The hosts are parted into two groups.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Nemesis;
+    ///
+    /// let nemesis = Nemesis::new("node-*").partitions().one_way_partitions();
+    /// ```
     pub fn partitions(self) -> Self {
         self.with(Kind::Partition)
     }
@@ -273,6 +295,13 @@ impl Nemesis {
     }
 
     /// Clocks go wrong, by up to so many millionths in either direction.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Nemesis;
+    ///
+    /// let nemesis = Nemesis::new("node-*").drifts(200); // millionths
+    /// ```
     pub fn drifts(self, millionths: u32) -> Self {
         self.with(Kind::Drift(i32::try_from(millionths).unwrap_or(i32::MAX)))
     }

@@ -13,6 +13,8 @@ const MOST: usize = 4000;
 const LANE: usize = 140;
 const ROW: usize = 9;
 const TOP: usize = 40;
+/// Pixels that a letter takes at most, on average.
+const LETTER: usize = 7;
 
 fn escape(text: &str) -> String {
     let mut escaped = String::new();
@@ -50,7 +52,25 @@ pub(crate) fn page(title: &str, trace: &[TraceEvent]) -> String {
         }
     }
     let x = |lane: usize| 130 + lane * LANE;
-    let (width, height) = (x(names.len()) + 400, TOP + shown.len() * ROW + 60);
+    // The right-most end of what stands beside a lane.
+    let beside = |event: &&TraceEvent| {
+        let is_arrow = matches!(
+            event.what,
+            What::Sent { .. } | What::Arrived { .. } | What::Lost { .. }
+        );
+        let lane = event.host.as_deref().and_then(|host| lanes.get(host));
+        let length = if is_arrow {
+            0
+        } else {
+            format!("{}", event.what).chars().count()
+        };
+        lane.map_or(100, |lane| x(*lane)) + length * LETTER
+    };
+    let widest = shown.iter().map(beside).max().unwrap_or_default();
+    let (width, height) = (
+        widest.max(x(names.len())) + 60,
+        TOP + shown.len() * ROW + 60,
+    );
     let mut arrows = String::new();
     let mut shades = String::new();
     let mut marks = String::new();
@@ -165,19 +185,24 @@ pub(crate) fn page(title: &str, trace: &[TraceEvent]) -> String {
         boxes += &format!("<label><input type=checkbox checked data-host={lane}> {name}</label> ");
     }
     format!(
-        "<!doctype html><meta charset=utf-8><title>A simulated run</title><style>{STYLE}</style>\
-         <h1>{}</h1><p>Show messages of: {boxes}</p>\
-         <svg width={width} height={height} xmlns=\"http://www.w3.org/2000/svg\"><defs><marker id=tip viewBox=\"0 0 8 8\" \
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
+         <title>A simulated run</title><style>{STYLE}</style><h1>{}</h1><p>Show messages of: {boxes}</p>\
+         <div class=scroll><svg width={width} height={height} xmlns=\"http://www.w3.org/2000/svg\"><defs><marker id=tip viewBox=\"0 0 8 8\" \
          refX=8 refY=4 markerWidth=6 markerHeight=6 orient=auto><path d=\"M0 0 8 4 0 8Z\"/></marker></defs>\
-         {shades}{heads}{arrows}{marks}</svg><script>{SCRIPT}</script>\n",
+         {shades}{heads}{arrows}{marks}</svg></div><script>{SCRIPT}</script>\n",
         escape(title),
     )
 }
 
-const STYLE: &str = "body{font:13px sans-serif}h1{font-size:15px;white-space:pre-wrap}svg text{font-size:11px}\
-.head{font-weight:bold;text-anchor:middle}.lane{stroke:#999}.sent{stroke:#36c}.lost{stroke:#c33;stroke-dasharray:4}\
-.down{fill:#ccc}.cut{fill:#f0a030;opacity:.18}.fault{fill:#8060c0;opacity:.12}text.fault{opacity:1}circle.fault{opacity:1}\
-.bad{fill:#c00}.good{fill:#080}.note{fill:#555}.time{fill:#777}line:hover{stroke-width:3}";
+const STYLE: &str = ":root{color-scheme:light dark;--text:#222;--back:#fff;--dim:#666;--lane:#999;--sent:#36c;--bad:#c00;\
+--good:#080;--down:#ccc;--fault:#8060c0}@media(prefers-color-scheme:dark){:root{--text:#e6edf3;--back:#0d1117;--dim:#9198a1;\
+--lane:#6e7681;--sent:#6ea8ff;--bad:#ff7b72;--good:#3fb950;--down:#3d444d;--fault:#b392f0}}\
+body{font:13px sans-serif;color:var(--text);background:var(--back)}h1{font-size:15px;white-space:pre-wrap;\
+overflow-wrap:anywhere}.scroll{overflow-x:auto}svg text{font-size:11px}marker path{fill:var(--text)}\
+.head{font-weight:bold;text-anchor:middle;fill:var(--text)}.lane{stroke:var(--lane)}.sent{stroke:var(--sent)}\
+.lost{stroke:var(--bad);stroke-dasharray:4}.down{fill:var(--down)}.cut{fill:#f0a030;opacity:.18}\
+.fault{fill:var(--fault);opacity:.12}text.fault{opacity:1}circle.fault{opacity:1}.bad{fill:var(--bad)}\
+.good{fill:var(--good)}.note,.time{fill:var(--dim)}line:hover{stroke-width:3}";
 
 const SCRIPT: &str = "const boxes=[...document.querySelectorAll('[data-host]')];const show=()=>{const on=new Set(boxes\
 .filter(b=>b.checked).map(b=>b.dataset.host));for(const l of document.querySelectorAll('[data-hosts]'))l.style.display=\

@@ -72,6 +72,15 @@ pub struct Simulation {
 
 impl Simulation {
     /// A simulation with this seed and nothing else chosen.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Simulation;
+    ///
+    /// let mut simulation = Simulation::new(7);
+    /// simulation.client("frog", async {});
+    /// simulation.run().unwrap();
+    /// ```
     pub fn new(seed: u64) -> Self {
         Self::builder(seed).build()
     }
@@ -152,6 +161,15 @@ impl Simulation {
     }
 
     /// The faults, to be caused by hand.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Simulation;
+    ///
+    /// let mut simulation = Simulation::new(7);
+    /// simulation.host("frog", || async {});
+    /// assert!(simulation.control().addr("frog").is_some());
+    /// ```
     pub fn control(&self) -> Control {
         Control {
             world: self.world.clone(),
@@ -185,6 +203,18 @@ impl Simulation {
     }
 
     /// Runs for so much virtual time, whether or not clients are done; the simulation can be run further.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Simulation;
+    /// use std::time::Duration;
+    /// use polliwog::time::sleep;
+    ///
+    /// let mut simulation = Simulation::new(7);
+    /// simulation.host("frog", || sleep(Duration::from_secs(10)));
+    /// simulation.run_for(Duration::from_secs(3)).unwrap();
+    /// assert_eq!(simulation.elapsed(), Duration::from_secs(3));
+    /// ```
     ///
     /// # Errors
     ///

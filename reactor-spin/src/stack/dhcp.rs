@@ -54,7 +54,7 @@ impl Stack {
     /// To be called once; later calls change nothing.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::Stack};
     ///
     /// async fn configure(stack: &Stack) -> Result<(), Error> {

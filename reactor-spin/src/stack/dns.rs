@@ -97,7 +97,7 @@ impl Stack {
     /// the servers, of which two are asked at most.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::{DnsBuffers, Stack}};
     ///
     /// fn start(stack: &Stack, memory: &'static mut DnsBuffers<2>) -> Result<(), Error> {
@@ -138,7 +138,7 @@ impl Stack {
     /// a name that has no IPv4 address is asked for its IPv6 addresses.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::Stack};
     ///
     /// async fn look_up(stack: &Stack) -> Result<(), Error> {

@@ -21,7 +21,7 @@ use polliwog_core::task::budget::poll_within;
 /// Any number of tasks may wait in [`accept`](Self::accept): one client wakes one of them.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
 /// use polliwog::spin::{Error, stack::{Stack, TcpListener}};
 ///
 /// async fn serve(stack: &'static Stack) -> Result<(), Error> {
@@ -43,7 +43,7 @@ impl TcpListener {
     /// has. Up to `backlog` of the stack's sockets wait for clients.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::{Stack, TcpListener}};
     ///
     /// async fn listen(stack: &'static Stack) -> Result<TcpListener, Error> {
@@ -77,7 +77,7 @@ impl TcpListener {
     /// Waits for a client.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpListener};
     ///
     /// async fn greet_one(listener: &TcpListener) -> Result<(), Error> {
@@ -133,7 +133,7 @@ impl TcpListener {
     /// Takes a client if there is one.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::stack::TcpListener;
     ///
     /// fn is_busy(listener: &TcpListener) -> bool {
@@ -151,7 +151,7 @@ impl TcpListener {
     /// Returns a stream of the clients, without end.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpListener};
     ///
     /// async fn greet_all(listener: &TcpListener) -> Result<(), Error> {
@@ -169,7 +169,7 @@ impl TcpListener {
     /// Returns the address that the listener listens at.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpListener};
     ///
     /// fn port(listener: &TcpListener) -> Result<u16, Error> {

@@ -304,7 +304,7 @@ impl Stack {
     /// Returns the stack's address in the local network, if it has one by now.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::stack::Stack;
     ///
     /// fn is_configured(stack: &Stack) -> bool {
@@ -318,7 +318,7 @@ impl Stack {
     /// Waits until the stack has an address.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::stack::Stack;
     ///
     /// async fn ready(stack: &Stack) {
@@ -345,7 +345,7 @@ impl Stack {
     /// Gives the stack another address; `prefix` bits of it the local network has in common.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::Stack};
     ///
     /// fn second_address(stack: &Stack) -> Result<(), Error> {
@@ -373,7 +373,7 @@ impl Stack {
     /// Sets what leads beyond the local network, for addresses of the same kind.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::Stack};
     ///
     /// fn way_out(stack: &Stack) -> Result<(), Error> {
@@ -403,7 +403,7 @@ impl Stack {
     /// Returns whether the device is connected to a network, as far as its driver knows.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::stack::Stack;
     ///
     /// fn light(stack: &Stack, mut led: impl FnMut(bool)) {
@@ -417,7 +417,7 @@ impl Stack {
     /// Waits until the device is connected to a network, or until it is not, for `up == false`.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::stack::Stack;
     ///
     /// async fn light(stack: &Stack, mut led: impl FnMut(bool)) {
@@ -446,7 +446,7 @@ impl Stack {
     /// Sets what connections start with, those that a listener waits for included.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::stack::{Stack, TcpSettings};
     ///
     /// fn defaults(stack: &Stack) {

@@ -48,7 +48,7 @@ impl Stack {
     /// turn, however many frames there are.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::stack::{Driver, Stack};
     ///
     /// /// The task that the sockets need.

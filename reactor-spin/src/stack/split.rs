@@ -7,6 +7,22 @@ use super::{Shutdown, TcpStream};
 use crate::Error;
 
 /// The half that reads, lent by [`TcpStream::split`].
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+/// use polliwog::spin::{Error, stack::TcpStream};
+///
+/// async fn echo(stream: TcpStream) -> Result<(), Error> {
+///     let (reader, writer) = stream.split();
+///     let mut buf = [0; 512];
+///     loop {
+///         match reader.read(&mut buf).await? {
+///             0 => return Ok(()),
+///             n => writer.write_all(&buf[..n]).await?,
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct ReadHalf<'a>(&'a TcpStream);
 
@@ -16,6 +32,19 @@ pub struct WriteHalf<'a>(&'a TcpStream);
 
 /// The half that reads, from [`TcpStream::into_split`]. Dropping it has no effect on the connection as
 /// long as the other half lives.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+/// use polliwog::spin::{Error, stack::TcpStream};
+///
+/// async fn at_once(stream: TcpStream) -> Result<(), Error> {
+///     let (reader, writer) = stream.into_split();
+///     let sending = async move { writer.write_all(b"quak").await };
+///     let receiving = async move { reader.read_exact(&mut [0; 4]).await };
+///     polliwog::try_join!(sending, receiving)?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct OwnedReadHalf(TcpStream);
 
@@ -28,6 +57,18 @@ pub struct OwnedWriteHalf {
 }
 
 /// The halves are not of the same stream; here they are.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+/// use polliwog::spin::{Error, stack::TcpStream};
+///
+/// fn mixed(one: TcpStream, other: TcpStream) {
+///     let (reader, _) = one.into_split();
+///     let (_, writer) = other.into_split();
+///     let error = reader.reunite(writer).unwrap_err();
+///     println!("{error}: {:?} and {:?}", error.0, error.1);
+/// }
+/// ```
 #[derive(Debug)]
 pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
 
@@ -53,6 +94,16 @@ pub(super) fn owned(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
 
 impl ReadHalf<'_> {
     /// Returns the stream that this is a half of.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+    /// use polliwog::spin::{Error, stack::TcpStream};
+    ///
+    /// async fn peer(stream: &TcpStream) -> Result<std::net::SocketAddr, Error> {
+    ///     let (reader, _writer) = stream.split();
+    ///     reader.stream().peer_addr()
+    /// }
+    /// ```
     pub fn stream(&self) -> &TcpStream {
         self.0
     }
@@ -60,6 +111,16 @@ impl ReadHalf<'_> {
 
 impl WriteHalf<'_> {
     /// Returns the stream that this is a half of.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+    /// use polliwog::spin::{Error, stack::TcpStream};
+    ///
+    /// async fn peer(stream: &TcpStream) -> Result<std::net::SocketAddr, Error> {
+    ///     let (reader, _writer) = stream.split();
+    ///     reader.stream().peer_addr()
+    /// }
+    /// ```
     pub fn stream(&self) -> &TcpStream {
         self.0
     }
@@ -67,6 +128,16 @@ impl WriteHalf<'_> {
 
 impl OwnedReadHalf {
     /// Returns the stream that this is a half of.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+    /// use polliwog::spin::{Error, stack::TcpStream};
+    ///
+    /// async fn peer(stream: &TcpStream) -> Result<std::net::SocketAddr, Error> {
+    ///     let (reader, _writer) = stream.split();
+    ///     reader.stream().peer_addr()
+    /// }
+    /// ```
     pub fn stream(&self) -> &TcpStream {
         &self.0
     }
@@ -87,6 +158,16 @@ impl OwnedReadHalf {
 
 impl OwnedWriteHalf {
     /// Returns the stream that this is a half of.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+    /// use polliwog::spin::{Error, stack::TcpStream};
+    ///
+    /// async fn peer(stream: &TcpStream) -> Result<std::net::SocketAddr, Error> {
+    ///     let (reader, _writer) = stream.split();
+    ///     reader.stream().peer_addr()
+    /// }
+    /// ```
     pub fn stream(&self) -> &TcpStream {
         &self.stream
     }
@@ -121,6 +202,16 @@ macro_rules! reading {
         impl $half {
             /// Reads from the stream into `buf`: see [`TcpStream::read`].
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+            /// use polliwog::spin::{Error, stack::TcpStream};
+            ///
+            /// async fn first_bytes(stream: &TcpStream, buf: &mut [u8]) -> Result<usize, Error> {
+            ///     let (reader, _writer) = stream.split();
+            ///     reader.read(buf).await
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// As for [`TcpStream::read`].
@@ -134,6 +225,18 @@ macro_rules! reading {
 
             /// Fills `buf` from the stream: see [`TcpStream::read_exact`].
             ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+            /// use polliwog::spin::{Error, stack::TcpStream};
+            ///
+            /// async fn header(stream: &TcpStream) -> Result<[u8; 4], Error> {
+            ///     let (reader, _writer) = stream.split();
+            ///     let mut header = [0; 4];
+            ///     reader.read_exact(&mut header).await?;
+            ///     Ok(header)
+            /// }
+            /// ```
+            ///
             /// # Errors
             ///
             /// As for [`TcpStream::read_exact`].
@@ -146,6 +249,17 @@ macro_rules! reading {
             }
 
             /// Reads without taking the bytes away: see [`TcpStream::peek`].
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+            /// use polliwog::spin::{Error, stack::TcpStream};
+            ///
+            /// async fn is_tls(stream: &TcpStream) -> Result<bool, Error> {
+            ///     let (reader, _writer) = stream.split();
+            ///     let mut first = [0];
+            ///     Ok(reader.peek(&mut first).await? == 1 && first == [0x16])
+            /// }
+            /// ```
             ///
             /// # Errors
             ///
@@ -200,6 +314,16 @@ macro_rules! writing {
             }
 
             /// Writes all of it to the stream: see [`TcpStream::write_all`].
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+            /// use polliwog::spin::{Error, stack::TcpStream};
+            ///
+            /// async fn greet(stream: &TcpStream) -> Result<(), Error> {
+            ///     let (_reader, writer) = stream.split();
+            ///     writer.write_all(b"quak\r\n").await
+            /// }
+            /// ```
             ///
             /// # Errors
             ///

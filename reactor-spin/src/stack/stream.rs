@@ -28,7 +28,7 @@ use polliwog_core::task::budget::poll_within;
 /// reset if data has come in that nobody read.
 ///
 /// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
 /// use polliwog::spin::{Error, stack::{Stack, TcpStream}};
 ///
 /// async fn ask(stack: &'static Stack) -> Result<[u8; 4], Error> {
@@ -67,7 +67,7 @@ impl TcpStream {
     /// Connects to a peer.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::{Stack, TcpStream}};
     ///
     /// async fn connect(stack: &'static Stack) -> Result<TcpStream, Error> {
@@ -168,7 +168,7 @@ impl TcpStream {
     /// Reads what has come in, at least one byte; waits if there is nothing. Zero is the end.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpStream};
     ///
     /// async fn count_bytes(stream: &TcpStream) -> Result<usize, Error> {
@@ -199,7 +199,7 @@ impl TcpStream {
     /// Fills the buffer.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpStream};
     ///
     /// async fn length(stream: &TcpStream) -> Result<u32, Error> {
@@ -225,7 +225,7 @@ impl TcpStream {
     /// `buf` is empty.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpStream};
     ///
     /// async fn is_tls(stream: &TcpStream) -> Result<bool, Error> {
@@ -248,7 +248,7 @@ impl TcpStream {
     /// Writes as much as there is room for, at least one byte; waits if there is none.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpStream};
     ///
     /// async fn send_some(stream: &TcpStream, bytes: &[u8]) -> Result<usize, Error> {
@@ -270,7 +270,7 @@ impl TcpStream {
     /// Writes everything.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpStream};
     ///
     /// async fn greet(stream: &TcpStream) -> Result<(), Error> {
@@ -294,7 +294,7 @@ impl TcpStream {
     /// read it is more than any flush can know.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpStream};
     ///
     /// async fn report(stream: &TcpStream, line: &[u8]) -> Result<(), Error> {
@@ -346,7 +346,7 @@ impl TcpStream {
     /// Reads what is there without waiting.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpStream};
     ///
     /// fn what_is_there(stream: &TcpStream, buf: &mut [u8]) -> Result<Option<usize>, Error> {
@@ -401,7 +401,7 @@ impl TcpStream {
     /// Writes what there is room for without waiting.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::stack::TcpStream;
     ///
     /// fn offer(stream: &TcpStream, bytes: &[u8]) -> usize {
@@ -432,7 +432,7 @@ impl TcpStream {
     /// Waits until a read would not wait: there are bytes, the end, or an error.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpStream};
     ///
     /// async fn read(stream: &TcpStream, buf: &mut [u8]) -> Result<usize, Error> {
@@ -455,7 +455,7 @@ impl TcpStream {
     /// Waits until a write would not wait: there is room, or an error.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpStream};
     ///
     /// async fn send_when_possible(stream: &TcpStream, bytes: &[u8]) -> Result<usize, Error> {
@@ -492,7 +492,7 @@ impl TcpStream {
     /// away.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, net::Shutdown, stack::TcpStream};
     ///
     /// async fn last_words(stream: &TcpStream) -> Result<(), Error> {
@@ -520,7 +520,7 @@ impl TcpStream {
     /// Everything that waits for the stream ends.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::stack::TcpStream;
     ///
     /// fn throw_out(client: TcpStream) {
@@ -541,7 +541,7 @@ impl TcpStream {
     /// say `TcpStream::split(&stream)` then.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpStream};
     ///
     /// async fn ask(stream: &TcpStream, question: &[u8], answer: &mut [u8]) -> Result<(), Error> {
@@ -559,7 +559,7 @@ impl TcpStream {
     /// that writes ends that direction.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpStream};
     ///
     /// async fn talk(stream: TcpStream) -> Result<(), Error> {

@@ -21,6 +21,19 @@ use polliwog_core::task::budget::poll_within;
 ///
 /// Any number of tasks may wait in its methods. Dropping the socket sends what it was given, and gives
 /// its place in the stack back, and its memory: see [`Stack::take_buffers`].
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+/// use polliwog::spin::{Error, stack::UdpSocket};
+///
+/// async fn echo(socket: &UdpSocket) -> Result<(), Error> {
+///     let mut buf = [0; 512];
+///     loop {
+///         let (count, from) = socket.recv_from(&mut buf).await?;
+///         socket.send_to(&buf[..count], from).await?;
+///     }
+/// }
+/// ```
 pub struct UdpSocket {
     stack: &'static Stack,
     index: usize,
@@ -32,7 +45,7 @@ impl UdpSocket {
     /// that is not for TCP.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::{Stack, UdpBuffers, UdpSocket}};
     ///
     /// async fn bind(
@@ -84,7 +97,7 @@ impl UdpSocket {
     /// received.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::UdpSocket};
     ///
     /// async fn report(socket: &UdpSocket) -> Result<(), Error> {
@@ -116,7 +129,7 @@ impl UdpSocket {
     /// Sends a datagram; waits while there is no room for it.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::UdpSocket};
     ///
     /// async fn report(socket: &UdpSocket) -> Result<(), Error> {
@@ -143,7 +156,7 @@ impl UdpSocket {
     /// Sends a datagram to the peer.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::UdpSocket};
     ///
     /// async fn report(connected: &UdpSocket) -> Result<(), Error> {
@@ -165,6 +178,18 @@ impl UdpSocket {
     }
 
     /// Sends a datagram if there is room.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// fn tell(socket: &UdpSocket, all: &[std::net::SocketAddr]) -> Result<(), Error> {
+    ///     for addr in all {
+    ///         socket.try_send_to(b"quak", *addr)?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -193,6 +218,15 @@ impl UdpSocket {
 
     /// Sends a datagram to the peer if there is room.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// fn beat(socket: &UdpSocket) -> Result<usize, Error> {
+    ///     socket.try_send(&[0])
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if there is none; otherwise as [`send`](Self::send).
@@ -204,7 +238,7 @@ impl UdpSocket {
     /// where it came from.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::UdpSocket};
     ///
     /// async fn echo(socket: &UdpSocket) -> Result<(), Error> {
@@ -230,7 +264,7 @@ impl UdpSocket {
     /// into the buffer is lost.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::UdpSocket};
     ///
     /// async fn next(connected: &UdpSocket, buf: &mut [u8]) -> Result<usize, Error> {
@@ -251,6 +285,21 @@ impl UdpSocket {
 
     /// Receives a datagram if there is one.
     ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// fn forget_what_is_there(socket: &UdpSocket) -> Result<(), Error> {
+    ///     loop {
+    ///         match socket.try_recv_from(&mut []) {
+    ///             Ok(_) => {}
+    ///             Err(Error::WouldBlock) => return Ok(()),
+    ///             Err(error) => return Err(error),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if there is none.
@@ -269,6 +318,15 @@ impl UdpSocket {
 
     /// Waits for a datagram and copies it, as far as it fits into the buffer; the next receive finds it
     /// again.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// async fn who_is_first(socket: &UdpSocket) -> Result<std::net::SocketAddr, Error> {
+    ///     Ok(socket.peek_from(&mut []).await?.1)
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -296,6 +354,16 @@ impl UdpSocket {
     }
 
     /// Waits until there is a datagram. It may be gone when it is asked for.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// async fn drain(socket: &UdpSocket, buf: &mut [u8]) -> Result<usize, Error> {
+    ///     socket.readable().await?;
+    ///     socket.try_recv(buf)
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -390,7 +458,7 @@ impl UdpSocket {
     /// Returns the address that the socket is bound to.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::UdpSocket};
     ///
     /// fn port(socket: &UdpSocket) -> Result<u16, Error> {
@@ -406,6 +474,15 @@ impl UdpSocket {
     }
 
     /// Returns the address of the peer that the socket [talks](Self::connect) to.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// fn is_connected(socket: &UdpSocket) -> bool {
+    ///     socket.peer_addr().is_ok()
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -456,6 +533,17 @@ impl UdpSocket {
     }
 
     /// Does nothing: datagrams may always go to broadcast addresses.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+    /// use polliwog::spin::{Error, stack::UdpSocket};
+    ///
+    /// async fn call_everybody(socket: &UdpSocket) -> Result<(), Error> {
+    ///     socket.set_broadcast(true)?;
+    ///     socket.send_to(b"who is there?", "255.255.255.255:7").await?;
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     ///

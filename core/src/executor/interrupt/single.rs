@@ -4,7 +4,7 @@
 use super::{Bell, Pend, WithClock, levels};
 use crate::executor::context::Entered;
 use crate::task::memory::pool::TaskPool;
-use crate::task::run::attend;
+use crate::task::run::poll_slot;
 use crate::task::state::{Block, words};
 
 /// Polls what is due, until nothing is.
@@ -45,7 +45,7 @@ fn sweep<const N: usize>(pool: &'static TaskPool<N>) -> bool {
     // is being polled.
     unsafe {
         Block::sweep(pool.block(), words(N), |slot| {
-            attend(slot);
+            poll_slot(slot);
         })
     }
 }

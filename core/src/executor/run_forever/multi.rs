@@ -6,8 +6,8 @@ use crate::executor::Executor;
 use crate::executor::shared::SHUTDOWN;
 
 #[inline]
-pub(super) fn run_forever<R: Reactor, const N: usize, const BYTES: usize>(
-    pool: &'static TaskPool<N, BYTES>,
+pub(super) fn run_forever<R: Reactor, const N: usize, const BYTES: usize, const BLOCKS: usize>(
+    pool: &'static TaskPool<N, BYTES, BLOCKS>,
     reactor: R,
     start: impl FnOnce(StaticSpawner),
 ) -> ! {

@@ -1,17 +1,17 @@
 //! An executor that runs for ever: on a chip with a single core, in as little code as does it. All other builds have
 //! `multi.rs` in place of this file.
 
+use super::event_interval::EventInterval;
 use super::{Reactor, StaticSpawner, TaskPool};
 use crate::executor::context;
-use crate::executor::stride::Stride;
 use crate::interrupt::masked;
 use crate::reactor::Deadline;
 use crate::task::run;
 use crate::task::state::{Block, words};
 
 #[inline(always)]
-pub(super) fn run_forever<R: Reactor, const N: usize, const BYTES: usize>(
-    pool: &'static TaskPool<N, BYTES>,
+pub(super) fn run_forever<R: Reactor, const N: usize, const BYTES: usize, const BLOCKS: usize>(
+    pool: &'static TaskPool<N, BYTES, BLOCKS>,
     reactor: R,
     start: impl FnOnce(StaticSpawner),
 ) -> ! {
@@ -23,22 +23,22 @@ pub(super) fn run_forever<R: Reactor, const N: usize, const BYTES: usize>(
     // SAFETY: this is the executor's level from now on, and the reactor stays where it is.
     unsafe { context::enter_for_ever(shared, &reactor) };
     let block = pool.block();
-    let mut stride = Stride::new();
+    let mut interval = EventInterval::new();
     loop {
         // SAFETY: as in `Running::turn`; the block has N slots.
         let busy = unsafe {
-            let attend = |slot| {
-                run::attend(slot);
+            let poll = |slot| {
+                run::poll_slot(slot);
             };
             if words(N) == 1 {
-                Block::sweep_one(block, N, attend)
+                Block::sweep_one(block, N, poll)
             } else {
-                Block::sweep(block, words(N), attend)
+                Block::sweep(block, words(N), poll)
             }
         };
         if busy {
             // Also where something is always ready, timers fire and sources are looked at.
-            if !R::HAS_CLOCK || !stride.is_due() {
+            if !R::HAS_CLOCK || !interval.is_due() {
                 continue;
             }
             check(reactor.park(Deadline::Now));
@@ -49,7 +49,7 @@ pub(super) fn run_forever<R: Reactor, const N: usize, const BYTES: usize>(
             // an interrupt has woken comes before what the clock wakes.
             let now = reactor.now();
             if busy {
-                stride.measure(now);
+                interval.measure(now);
             }
             if shared.fire(now) > 0 || busy {
                 continue;
@@ -59,7 +59,7 @@ pub(super) fn run_forever<R: Reactor, const N: usize, const BYTES: usize>(
             }
         }
         if !busy {
-            stride.pause();
+            interval.pause();
             check(masked(|| {
                 // SAFETY: the block has N slots.
                 match unsafe { Block::is_pending(block, words(N)) } {

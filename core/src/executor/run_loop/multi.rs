@@ -4,7 +4,7 @@
 use core::mem::forget;
 
 use super::Running;
-use crate::executor::deadlock_stages::BeforeWait;
+use crate::executor::deadlock_detection::BeforeWait;
 use crate::executor::error::RunError;
 #[cfg(feature = "std")]
 use crate::executor::shared::BACKLOG;
@@ -13,7 +13,7 @@ use crate::executor::shared::SEEDED;
 use crate::executor::shared::{INBOX, SHUTDOWN, Shared};
 use crate::interrupt::masked;
 use crate::reactor::{Deadline, Reactor};
-use crate::task::id::Tenant;
+use crate::task::id::TaskKey;
 use crate::task::run;
 use crate::task::state::Turn;
 
@@ -69,10 +69,10 @@ impl<R: Reactor> Running<'_, R> {
         while let Some(slot) = turn.next_slot() {
             // SAFETY: `begin` has entered the context on the executor's thread, and only one run
             // exists, so no task is being polled. The slot came from the list of ready ones.
-            if unsafe { run::attend(shared, slot, || shared.count_poll()) } {
+            if unsafe { run::poll_slot(shared, slot, || shared.count_poll()) } {
                 ended = true;
             }
-            if shared.is_time_to_look() {
+            if shared.is_reactor_due() {
                 turn = self.look_in_between(turn)?;
             }
         }
@@ -84,10 +84,10 @@ impl<R: Reactor> Running<'_, R> {
     #[cold]
     fn look_in_between<'t>(&mut self, mut turn: Turn<'t>) -> Result<Turn<'t>, RunError<R::Error>> {
         let rest = Rest(&mut turn);
-        let looked = self.look_if_time()?;
+        let polled = self.poll_reactor_if_due()?;
         forget(rest);
-        if looked {
-            turn.looked();
+        if polled {
+            turn.reactor_polled();
         }
         Ok(turn)
     }
@@ -102,9 +102,9 @@ impl<R: Reactor> Running<'_, R> {
     ) -> Option<Result<bool, RunError<R::Error>>> {
         let slot = shared.state.ready.only(|| is_unusual(shared))?;
         // SAFETY: as in `turn`.
-        let ended = unsafe { run::attend(shared, slot, || shared.count_poll()) };
-        if shared.is_time_to_look() {
-            if let Err(error) = self.look_if_time() {
+        let ended = unsafe { run::poll_slot(shared, slot, || shared.count_poll()) };
+        if shared.is_reactor_due() {
+            if let Err(error) = self.poll_reactor_if_due() {
                 return Some(Err(error));
             }
         }
@@ -122,8 +122,8 @@ impl<R: Reactor> Running<'_, R> {
     }
 
     #[inline]
-    pub(in crate::executor) fn put_off_look(&mut self) {
-        self.shared.look_after(self.pace.polls());
+    pub(in crate::executor) fn put_off_reactor(&mut self) {
+        self.shared.poll_reactor_after(self.event_interval.polls());
     }
 
     /// Whether there is something to do for certain. What is left out, [`wait`](Self::wait) looks at.
@@ -145,16 +145,16 @@ impl<R: Reactor> Running<'_, R> {
     /// Waits until there is something to do. `false`: there is already, so it has not waited.
     pub(in crate::executor) fn wait(
         &mut self,
-        root: Option<Tenant>,
+        awaited: Option<TaskKey>,
     ) -> Result<bool, RunError<R::Error>> {
         let shared = self.shared;
         match shared.deadlocks.before_wait() {
             BeforeWait::Wait => {}
-            BeforeWait::Look => return self.look(Deadline::Now).map(|()| true),
+            BeforeWait::PollReactor => return self.poll_reactor(Deadline::Now).map(|()| true),
             BeforeWait::GoOn => return Ok(false),
         }
         let until = self.deadline();
-        let reasons = match root {
+        let reasons = match awaited {
             Some(_) => INBOX,
             None => INBOX | SHUTDOWN,
         };
@@ -173,8 +173,8 @@ impl<R: Reactor> Running<'_, R> {
         let Some(parked) = parked else {
             return Ok(false);
         };
-        self.pace.waited();
-        self.looked(parked, None)?;
+        self.event_interval.waited();
+        self.reactor_polled(parked, None)?;
         Ok(true)
     }
 }

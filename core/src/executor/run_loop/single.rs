@@ -6,7 +6,7 @@ use crate::executor::error::RunError;
 use crate::executor::shared::Shared;
 use crate::interrupt::masked;
 use crate::reactor::Reactor;
-use crate::task::id::Tenant;
+use crate::task::id::TaskKey;
 use crate::task::run;
 use crate::task::state::Block;
 
@@ -41,18 +41,18 @@ impl<R: Reactor> Running<'_, R> {
         // level, and only one run exists, so no task is being polled.
         unsafe {
             Block::sweep(block, shared.words(), |slot| {
-                polls += u32::from(run::attend(slot));
+                polls += u32::from(run::poll_slot(slot));
             });
         }
         self.turns.polled += polls;
-        if R::HAS_CLOCK && self.turns.polled >= self.pace.polls() {
-            self.look_if_time()?;
+        if R::HAS_CLOCK && self.turns.polled >= self.event_interval.polls() {
+            self.poll_reactor_if_due()?;
         }
         Ok(polls as usize)
     }
 
     #[inline]
-    pub(in crate::executor) fn put_off_look(&mut self) {
+    pub(in crate::executor) fn put_off_reactor(&mut self) {
         self.turns.polled = 0;
     }
 
@@ -74,11 +74,11 @@ impl<R: Reactor> Running<'_, R> {
     /// Waits until there is something to do. `false`: there is already, so it has not waited.
     pub(in crate::executor) fn wait(
         &mut self,
-        root: Option<Tenant>,
+        awaited: Option<TaskKey>,
     ) -> Result<bool, RunError<R::Error>> {
         let shared = self.shared;
         let until = self.deadline();
-        if self.is_done(root) {
+        if self.is_done(awaited) {
             return Ok(false);
         }
         // What a handler can do shows in the ready bytes, so nothing has to be announced.
@@ -86,8 +86,8 @@ impl<R: Reactor> Running<'_, R> {
             true => Ok(()),
             false => self.reactor.park(until),
         });
-        self.pace.waited();
-        self.looked(parked, None)?;
+        self.event_interval.waited();
+        self.reactor_polled(parked, None)?;
         Ok(true)
     }
 }

@@ -47,7 +47,7 @@ impl Shared {
     #[inline]
     pub(crate) fn release_slot(&self, slot: SlotRef) {
         let (block, index) = slot.place();
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         unsafe { (*block).free().release(index) };
     }
 }

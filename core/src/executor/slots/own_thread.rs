@@ -32,7 +32,7 @@ impl Shared {
     #[inline]
     pub(crate) fn release_slot(&self, slot: SlotRef) {
         let (block, index) = slot.place();
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         let head = unsafe { &*block };
         if head.free().release(index) {
             head.next_free.set(self.state.free.replace(block));

@@ -7,12 +7,15 @@ use crate::executor::error::{SpawnErrorKind, TrySpawnError};
 use crate::executor::handle::Handle;
 use crate::task::body::{Body, run};
 use crate::task::memory::static_site::{Site, SiteHome};
+use crate::task::state::Description;
 use crate::task::task_fn::TaskFn;
 use crate::task::waker;
+use crate::trace;
 
 /// From a handler, or from another core: what the executor does on its own level meanwhile is kept
 /// out by the lock, under which the slot is claimed and, once the future is there, published.
 impl<Fut: Send> DetachAt<Fut> for Handle {
+    #[cfg_attr(feature = "trace", track_caller)]
     fn detach<S, F, Args>(&self, function: F, args: Args) -> Result<(), TrySpawnError<Args>>
     where
         S: Site,
@@ -42,7 +45,14 @@ impl<Fut: Send> DetachAt<Fut> for Handle {
         });
         match published {
             // SAFETY: the slot was claimed.
-            Some(()) => unsafe { waker::wake(slot) },
+            Some(()) => unsafe {
+                trace::spawned(shared, slot, || Description {
+                    name: None,
+                    type_name: core::any::type_name::<Fut>(),
+                    size: size_of::<Fut>(),
+                });
+                waker::wake(slot);
+            },
             // SAFETY: the future is ours, and no slot knows of it.
             None => unsafe { forgo::<S, Fut>(body) },
         }

@@ -10,10 +10,12 @@ use crate::task::body::Body;
 use crate::task::memory::static_site::{Site, SiteHome};
 use crate::task::run::start_detached;
 use crate::task::task_fn::TaskFn;
+use crate::trace::Origin;
 
 /// From another thread: slots are the executor's thread's, so the future goes to its body at once and
 /// waits in the inbox for a slot.
 impl<Fut: Send> DetachAt<Fut> for Handle {
+    #[cfg_attr(feature = "trace", track_caller)]
     fn detach<S, F, Args>(&self, function: F, args: Args) -> Result<(), TrySpawnError<Args>>
     where
         S: Site,
@@ -41,7 +43,8 @@ impl<Fut: Send> DetachAt<Fut> for Handle {
         unsafe { Body::<Fut, (), ()>::make(body, function, args) };
         let parcel = empty.filled();
         // Should the executor be gone by now, the task has ended with it.
-        self.submit_job(move |executor| parcel.start(&Spawner::new(executor)));
+        let origin = Origin::here::<Fut>();
+        self.submit_job(move |executor| origin.of(|| parcel.start(&Spawner::new(executor))));
         Ok(())
     }
 }
@@ -58,7 +61,7 @@ struct Parcel<S: Site, F: Future> {
 unsafe impl<S: Site, F: Future + Send> Send for Parcel<S, F> {}
 
 impl<S: Site, F: Future + 'static> Parcel<S, F> {
-    /// The same with a future in it.
+    /// The parcel with a future in it.
     fn filled(mut self) -> Self {
         self.full = true;
         self

@@ -4,11 +4,11 @@
 use super::{DetachAt, Prepared, detach_here};
 use crate::executor::error::{SpawnErrorKind, TrySpawnError};
 use crate::executor::handle::Handle;
-use crate::executor::shared::SharedRef;
+use crate::executor::shared::{Shared, SharedRef};
 use crate::executor::spawner::{Spawner, refused};
 use crate::task::body::Body;
 use crate::task::joiner::Place;
-use crate::task::memory::static_site::Site;
+use crate::task::memory::static_site::{Site, SiteBodies};
 use crate::task::state::{Block, FULL};
 use crate::task::task_fn::TaskFn;
 
@@ -40,10 +40,13 @@ where
     };
     let bodies = S::BODIES;
     let block = shared.first_block();
-    // SAFETY: S1; a claimed core has a block.
-    let (index, body) = unsafe { (*block).claim_and(bodies.used(), bodies.len()) };
+    let (index, body) = match bodies.used() {
+        // SAFETY: S1; a claimed core has a block.
+        Some(used) => unsafe { Block::claim_and(block, used, bodies.len()) },
+        None => claim_apart(shared, &bodies),
+    };
     if index == FULL {
-        let kind = if body >= shared.capacity() {
+        let kind = if body == 0 {
             refused(shared)
         } else {
             let capacity = bodies.len();
@@ -62,6 +65,19 @@ where
         return Ok(Prepared::Gone(slot.block(), body));
     }
     Ok(Prepared::Filled(shared, slot, body))
+}
+
+/// Claims a slot, then one of so many bodies that a word does not have bits for them: what
+/// [`Block::claim_and`] does at once for fewer.
+fn claim_apart(shared: &Shared, bodies: &SiteBodies) -> (usize, usize) {
+    if let Some(slot) = shared.claim_slot() {
+        if let Some(body) = bodies.claim() {
+            return (slot.index(), body);
+        }
+        shared.release_slot(slot);
+        return (FULL, bodies.len());
+    }
+    (FULL, 0)
 }
 
 /// Claiming, filling and publishing a slot leave no state in which an interrupt handler must not

@@ -26,7 +26,7 @@ pub(crate) struct State {
     #[cfg(feature = "alloc")]
     may_grow: Cell<bool>,
     /// The count of polls at which the run loop looks at its clock.
-    look_at: Cell<u64>,
+    reactor_due: Cell<u64>,
     /// How many polls there are until then.
     left: Cell<i64>,
     refused: Cell<usize>,
@@ -59,7 +59,7 @@ impl State {
                 spare: Cell::new(ptr::null()),
                 #[cfg(feature = "alloc")]
                 may_grow: Cell::new(false),
-                look_at: Cell::new(0),
+                reactor_due: Cell::new(0),
                 left: Cell::new(0),
                 refused: Cell::new(0),
                 budget: left::Budget::new(),
@@ -76,7 +76,7 @@ impl State {
         self.slots.set(0);
         self.capacity.set(capacity);
         self.refused.set(0);
-        self.look_at.set(0);
+        self.reactor_due.set(0);
         self.left.set(0);
         self.budget.open();
         self.near.set(Instant::MAX);
@@ -95,7 +95,7 @@ impl State {
             // All blocks that there are were in use or are still in the list of spare ones.
             let mut block = _blocks;
             while !block.is_null() {
-                // SAFETY: S1.
+                // SAFETY: S1: a slot and its block are never moved or freed.
                 let head = unsafe { &*block };
                 let next = head.next.get();
                 head.next.set(self.spare.replace(block));
@@ -142,7 +142,7 @@ impl Shared {
     /// Adds a block's slots. The block is permanent and nobody else's.
     pub(crate) fn add_block(&self, block: *const Block, len: usize) {
         let state = &self.state;
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         let head = unsafe { &*block };
         head.adopt(self.owner(), len);
         self.alone(|| head.next.set(state.blocks.replace(block)));
@@ -180,7 +180,7 @@ impl Shared {
     #[inline]
     pub(crate) fn polls(&self) -> u64 {
         let left = self.state.left.get() as u64;
-        self.state.look_at.get().wrapping_sub(left)
+        self.state.reactor_due.get().wrapping_sub(left)
     }
 
     /// Counts a spawn that found no room.
@@ -198,14 +198,14 @@ impl Shared {
     }
 
     #[inline]
-    pub(crate) fn is_time_to_look(&self) -> bool {
+    pub(crate) fn is_reactor_due(&self) -> bool {
         self.state.left.get() <= 0
     }
 
     /// Makes it time to look at the clock after so many more polls.
     #[inline]
-    pub(crate) fn look_after(&self, polls: u32) {
-        self.state.look_at.set(self.polls() + u64::from(polls));
+    pub(crate) fn poll_reactor_after(&self, polls: u32) {
+        self.state.reactor_due.set(self.polls() + u64::from(polls));
         self.state.left.set(i64::from(polls));
     }
 
@@ -235,7 +235,7 @@ impl Shared {
         if block.is_null() {
             block = crate::task::state::block_on_heap();
         } else {
-            // SAFETY: S1.
+            // SAFETY: S1: a slot and its block are never moved or freed.
             state.spare.set(unsafe { (*block).next.get() });
         }
         self.add_block(block, room.min(crate::task::state::SLOTS));
@@ -248,7 +248,7 @@ impl Shared {
         let mut block = self.state.blocks.get();
         while !block.is_null() {
             f(block);
-            // SAFETY: S1.
+            // SAFETY: S1: a slot and its block are never moved or freed.
             block = unsafe { (*block).next.get() };
         }
     }
@@ -267,7 +267,7 @@ impl Shared {
     /// Whether a task's slot has been woken, as far as the executor's thread knows.
     pub(super) fn is_ready(&self, slot: SlotRef) -> bool {
         let (block, index) = slot.place();
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         let remote = unsafe { (*block).is_remote(index) };
         remote || !slot.next.get().is_null() || self.state.ready.is_first(slot)
     }

@@ -34,7 +34,7 @@ impl State {
 mod left {
     use core::cell::Cell;
 
-    use crate::executor::units::UNLIMITED;
+    use crate::executor::budget::UNLIMITED;
 
     #[cfg(target_os = "none")]
     struct Left(Cell<isize>);
@@ -96,7 +96,7 @@ pub(crate) fn draw() {
     left::set(left::get() - 1);
 }
 
-/// Whether there is no end to it here: see [`UNLIMITED`](super::units::UNLIMITED).
+/// Whether there is no end to it here: see [`UNLIMITED`](super::budget::UNLIMITED).
 #[inline(always)]
 pub(crate) fn renew_outside() -> bool {
     false
@@ -136,7 +136,7 @@ impl Shared {
 
     /// Sets the block. It is permanent and nobody else's.
     pub(crate) fn add_block(&self, block: *const Block, len: usize) {
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         let head = unsafe { &*block };
         head.adopt(self.owner(), len);
         self.state.block.set(block);
@@ -196,7 +196,7 @@ impl Shared {
 
     /// The run counts by itself.
     #[inline(always)]
-    pub(crate) fn look_after(&self, _polls: u32) {}
+    pub(crate) fn poll_reactor_after(&self, _polls: u32) {}
 
     /// Begins the executor's end: nobody starts tasks from now on.
     pub(crate) fn begin_closing(&self) {
@@ -214,7 +214,7 @@ impl Shared {
     pub(crate) fn claim_slot(&self) -> Option<SlotRef> {
         let block = self.state.block.get();
         // SAFETY: S1; a claimed core has a block.
-        let index = unsafe { (*block).claim() }?;
+        let index = unsafe { Block::claim(block) }?;
         // SAFETY: below the block's length.
         Some(unsafe { Block::slot(block, index) })
     }
@@ -222,8 +222,8 @@ impl Shared {
     /// Gives a slot back that has never been published.
     #[inline]
     pub(crate) fn release_slot(&self, slot: SlotRef) {
-        // SAFETY: S1.
-        unsafe { (*slot.block()).unclaim(slot.index()) };
+        // SAFETY: S1: a slot and its block are never moved or freed.
+        unsafe { (*slot.block()).unclaim(slot) };
     }
 
     /// The block after this one: there is one block.
@@ -233,7 +233,7 @@ impl Shared {
 
     /// Whether a task's slot has been woken.
     pub(super) fn is_ready(&self, slot: SlotRef) -> bool {
-        slot.is_marked()
+        slot.is_ready()
     }
 
     /// Calls `f` with the block, if there is one.

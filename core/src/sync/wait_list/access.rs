@@ -34,7 +34,7 @@ impl<'a, T, D: Copy, const K: usize> Access<'a, T, D, K> {
         if last.is_null() {
             return last;
         }
-        // SAFETY: W1, W3.
+        // SAFETY: W1, W3: the last of a ring is there, and has a next.
         unsafe { (*last).next.get() }
     }
 
@@ -42,7 +42,7 @@ impl<'a, T, D: Copy, const K: usize> Access<'a, T, D, K> {
     #[inline]
     pub fn first(&self, queue: usize) -> Option<D> {
         let first = self.first_links(queue);
-        // SAFETY: W1, W7.
+        // SAFETY: W1: the node is there; W7: and the pointer is good for all of it.
         (!first.is_null()).then(|| unsafe { (*Node::<D>::of(first)).data.get() })
     }
 
@@ -51,7 +51,7 @@ impl<'a, T, D: Copy, const K: usize> Access<'a, T, D, K> {
     pub fn set_first(&self, queue: usize, data: D) {
         let first = self.first_links(queue);
         if !first.is_null() {
-            // SAFETY: W1, W7.
+            // SAFETY: W1: the node is there; W7: and the pointer is good for all of it.
             unsafe { (*Node::of(first)).data.set(data) };
         }
     }

@@ -99,7 +99,7 @@ impl Links {
         tail: &Link,
         mark: *const Self,
     ) -> Option<Waker> {
-        // SAFETY: W1, W3.
+        // SAFETY: W1, W3: whatever is in a ring is there, and so are its neighbours.
         unsafe {
             let next = (*this).next.replace(mark);
             let prev = (*this).prev.replace(ptr::null());

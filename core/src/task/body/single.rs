@@ -42,10 +42,10 @@ pub(crate) unsafe fn run<F: Future, H: Home>(slot: SlotRef, body: *mut (), op: O
             return unsafe { run_op::<F, H>(slot, body, op) };
         }
     }
-    if H::JOINABLE && state::is_marked_address(body) {
+    if H::JOINABLE && state::has_abort_bit(body) {
         let mut op = Op::Cancel(Some(Failure::Aborted));
         // SAFETY: the caller's promise, for the body without the mark.
-        return unsafe { run_op::<F, H>(slot, state::unmark_address(body), &mut op) };
+        return unsafe { run_op::<F, H>(slot, state::without_abort_bit(body), &mut op) };
     }
     // SAFETY: the caller's promise; what has ended is settled, and not yet retired.
     unsafe {

@@ -4,7 +4,7 @@ use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 
 use crate::loom::AtomicUsize;
-use crate::task::state::claim_bit;
+use crate::task::memory::words::claim_bit_of;
 
 /// Memory for one body. The alignment suits every type of the core language.
 #[repr(C, align(8))]
@@ -15,7 +15,8 @@ pub(super) struct Slab<const BYTES: usize> {
 /// A pool's bodies without the type, for an executor to take them from.
 #[derive(Clone, Copy)]
 pub(crate) struct BytePool {
-    pub(super) used: &'static AtomicUsize,
+    /// As many words as the bodies need, each with a bit for each body.
+    pub(super) used: *const AtomicUsize,
     pub(super) first: *mut (),
     pub(super) layout: &'static BytesLayout,
 }
@@ -47,13 +48,13 @@ impl BytePool {
             return Err(Refusal::TooLarge { size, limit });
         }
         let capacity = layout.len;
-        let Some(index) = claim_bit(self.used, capacity) else {
+        // SAFETY: the pool is permanent and has so many words.
+        let Some((used, bit, index)) = (unsafe { claim_bit_of(self.used, capacity) }) else {
             return Err(Refusal::Full { capacity });
         };
         // SAFETY: the index is within the pool's array.
         let body = unsafe { self.first.byte_add(index * layout.stride) };
-        let used = self.used;
-        Ok((body, BytesLabel { used, index }))
+        Ok((body, BytesLabel { used, index: bit }))
     }
 }
 
@@ -61,5 +62,6 @@ impl BytePool {
 #[derive(Clone, Copy)]
 pub(crate) struct BytesLabel {
     pub(super) used: &'static AtomicUsize,
+    /// In that word.
     pub(super) index: usize,
 }

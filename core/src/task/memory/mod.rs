@@ -7,3 +7,4 @@ pub(crate) mod pool;
 #[cfg(feature = "alloc")]
 pub(crate) mod size_classes;
 pub(crate) mod static_site;
+pub(crate) mod words;

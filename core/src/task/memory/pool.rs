@@ -10,16 +10,16 @@ use crate::executor::shared::Shared;
 use crate::loom::AtomicUsize;
 use crate::task::body::{Body, Home};
 use crate::task::joiner::Joiner;
-use crate::task::state::{Block, BlockOf, release_bit};
+use crate::task::state::{Block, Blocks, release_bit};
 
 /// Static memory for an executor: `N` task slots and, if `BYTES` is not zero, `N` bodies of
 /// `BYTES` bytes each, for futures of any type. Of a body the future or its output, whichever is
 /// larger, takes all but some five words; one that does not fit is
 /// [an error](crate::SpawnErrorKind::TooLarge) that says how large it is.
 ///
-/// `N` is at most `usize::BITS`, 32 on a chip of 32 bits. Where that is not enough there is an executor on the
-/// heap (feature `alloc`, `Executor::with_capacity`), or an `InterruptExecutor` beside the pool: run by an
-/// interrupt, or by a task, as the example `many` in `examples/firmware` does it.
+/// A block of slots has as many as a `usize` has bits: 32 on a chip of 32 bits, 64 on a desktop. More tasks take more
+/// blocks, which `BLOCKS` gives: a pool of 100 tasks is a `TaskPool<100, 0, 4>`, there as well as here. On a chip
+/// with a single core (feature `single-core`) there are at most 255 tasks in a pool.
 ///
 /// A new pool is all zero: it lies in `.bss` and takes no flash.
 /// Tasks that are spawned by [`spawn!`](crate::spawn!) bring bodies of exactly their size along
@@ -37,11 +37,19 @@ use crate::task::state::{Block, BlockOf, release_bit};
 /// # use polliwog_core as polliwog;
 /// static TOO_MANY: polliwog::TaskPool<65> = polliwog::TaskPool::new();
 /// ```
+///
+/// ```
+/// # use polliwog_core::conformance::facade as polliwog;
+/// use polliwog::TaskPool;
+///
+/// static SIXTY_FIVE: TaskPool<65, 0, 3> = TaskPool::new();
+/// assert_eq!(SIXTY_FIVE.capacity(), 65);
+/// ```
 #[repr(C)]
-pub struct TaskPool<const N: usize, const BYTES: usize = 0> {
+pub struct TaskPool<const N: usize, const BYTES: usize = 0, const BLOCKS: usize = 1> {
     shared: Shared,
-    block: BlockOf<N>,
-    used: AtomicUsize,
+    blocks: Blocks<N, BLOCKS>,
+    used: [AtomicUsize; BLOCKS],
     bodies: [Slab<BYTES>; N],
     #[cfg(feature = "embassy-time")]
     timers: [crate::embassy::timers::TaskTimer; N],
@@ -71,9 +79,12 @@ unsafe impl Home for Bytes {
 
 // SAFETY: claimed by one executor at a time, whose thread alone touches the cells (S5); the
 // rest is atomic or locked. A body belongs to whoever has set its bit in `used`.
-unsafe impl<const N: usize, const BYTES: usize> Sync for TaskPool<N, BYTES> {}
+unsafe impl<const N: usize, const BYTES: usize, const BLOCKS: usize> Sync
+    for TaskPool<N, BYTES, BLOCKS>
+{
+}
 
-impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
+impl<const N: usize, const BYTES: usize, const BLOCKS: usize> TaskPool<N, BYTES, BLOCKS> {
     #[cfg(not(loom))]
     /// An empty pool.
     ///
@@ -87,15 +98,15 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
         const {
             assert!(N > 0, "a TaskPool has at least one slot");
             assert!(
-                N <= usize::BITS as usize,
-                "a TaskPool has as many slots as a usize has bits at most, 32 on a chip of 32 bits: put further \
-                 tasks into an InterruptExecutor beside it, or all on the heap by Executor::with_capacity"
+                N.div_ceil(usize::BITS as usize) <= BLOCKS,
+                "a block of a TaskPool has 32 slots on a chip of 32 bits, 64 on one of 64: more of them want more \
+                 blocks, the third number, as in TaskPool<100, 0, 4>"
             );
         }
         Self {
             shared: Shared::new(),
-            block: BlockOf::new(),
-            used: AtomicUsize::new(0),
+            blocks: Blocks::new(),
+            used: [const { AtomicUsize::new(0) }; BLOCKS],
             bodies: [const {
                 Slab {
                     bytes: UnsafeCell::new(MaybeUninit::uninit()),
@@ -129,14 +140,22 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
         &self.timers
     }
 
+    /// The first block: of a single-core build, the only one.
+    #[cfg(lean)]
     pub(crate) fn block(&'static self) -> *const Block {
-        self.block.head()
+        self.blocks.first()
+    }
+
+    /// Calls `f` with every block, the index of its first slot and the number of its slots; the last block first.
+    #[inline]
+    pub(crate) fn for_each_block(&'static self, f: impl FnMut(*const Block, usize, usize)) {
+        self.blocks.for_each(f);
     }
 
     /// The bodies, if there are any.
     pub(crate) fn bytes(&'static self) -> Option<BytePool> {
         (BYTES > 0).then_some(BytePool {
-            used: &self.used,
+            used: self.used.as_ptr(),
             first: UnsafeCell::raw_get(self.bodies.as_ptr().cast::<UnsafeCell<()>>()),
             layout: const {
                 &BytesLayout {
@@ -159,13 +178,17 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
 
 // Loom's models use the heap.
 #[cfg(not(loom))]
-impl<const N: usize, const BYTES: usize> Default for TaskPool<N, BYTES> {
+impl<const N: usize, const BYTES: usize, const BLOCKS: usize> Default
+    for TaskPool<N, BYTES, BLOCKS>
+{
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<const N: usize, const BYTES: usize> core::fmt::Debug for TaskPool<N, BYTES> {
+impl<const N: usize, const BYTES: usize, const BLOCKS: usize> core::fmt::Debug
+    for TaskPool<N, BYTES, BLOCKS>
+{
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("TaskPool")
             .field("slots", &N)

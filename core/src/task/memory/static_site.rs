@@ -13,6 +13,7 @@ use crate::executor::shared::Shared;
 use crate::loom::AtomicUsize;
 use crate::task::body::{Body, Home};
 use crate::task::joiner::{Joiner, Place};
+use crate::task::memory::words::{BITS, claim_bit_of};
 use crate::task::state::release_bit;
 use crate::task::task_fn::TaskFn;
 
@@ -112,11 +113,11 @@ macro_rules! alignments {
 alignments!(1 A1, 2 A2, 4 A4, 8 A8, 16 A16, 32 A32, 64 A64, 128 A128, 256 A256);
 
 /// Memory of `N` bodies of exactly `SIZE` bytes.
-pub struct SiteMemory<const SIZE: usize, const ALIGN: usize, const N: usize>
+pub struct SiteMemory<const SIZE: usize, const ALIGN: usize, const N: usize, const WORDS: usize>
 where
     Align<ALIGN>: Alignment,
 {
-    used: AtomicUsize,
+    used: [AtomicUsize; WORDS],
     bodies: [Aligned<SIZE, ALIGN>; N],
 }
 
@@ -130,14 +131,15 @@ where
 }
 
 // SAFETY: a body belongs to whoever has set its bit in `used`.
-unsafe impl<const SIZE: usize, const ALIGN: usize, const N: usize> Sync
-    for SiteMemory<SIZE, ALIGN, N>
+unsafe impl<const SIZE: usize, const ALIGN: usize, const N: usize, const WORDS: usize> Sync
+    for SiteMemory<SIZE, ALIGN, N, WORDS>
 where
     Align<ALIGN>: Alignment,
 {
 }
 
-impl<const SIZE: usize, const ALIGN: usize, const N: usize> SiteMemory<SIZE, ALIGN, N>
+impl<const SIZE: usize, const ALIGN: usize, const N: usize, const WORDS: usize>
+    SiteMemory<SIZE, ALIGN, N, WORDS>
 where
     Align<ALIGN>: Alignment,
 {
@@ -147,14 +149,10 @@ where
     pub const fn new() -> Self {
         const {
             assert!(N > 0, "a spawn site has at least one body");
-            assert!(
-                N <= usize::BITS as usize,
-                "a spawn site has as many bodies as a usize has bits at most, 32 on a chip of 32 bits: spawn \
-                 further tasks of the function at another place in the source"
-            );
+            assert!(WORDS == super::words::words_of(N), "a bit for each body");
         }
         Self {
-            used: AtomicUsize::new(0),
+            used: [const { AtomicUsize::new(0) }; WORDS],
             bodies: [const {
                 Aligned {
                     align: [],
@@ -167,7 +165,7 @@ where
     /// The memory without its type.
     pub const fn erased(&'static self) -> SiteBodies {
         SiteBodies {
-            used: &raw const self.used,
+            used: self.used.as_ptr(),
             first: UnsafeCell::raw_get(self.bodies.as_ptr().cast::<UnsafeCell<()>>()),
             len: N,
             size: SIZE,
@@ -177,8 +175,8 @@ where
     }
 }
 
-impl<const SIZE: usize, const ALIGN: usize, const N: usize> core::fmt::Debug
-    for SiteMemory<SIZE, ALIGN, N>
+impl<const SIZE: usize, const ALIGN: usize, const N: usize, const WORDS: usize> core::fmt::Debug
+    for SiteMemory<SIZE, ALIGN, N, WORDS>
 where
     Align<ALIGN>: Alignment,
 {
@@ -209,20 +207,26 @@ impl SiteBodies {
     #[cfg(not(lean))]
     #[inline]
     pub(crate) fn take(&self) -> Option<*mut ()> {
-        let index = crate::task::state::claim_bit(self.used(), self.len)?;
-        // SAFETY: the index is within the array.
-        Some(unsafe { self.first.byte_add(index * self.stride) })
+        self.claim().map(|index| self.at(index))
     }
 
-    /// The bits of the bodies that are in use.
+    /// The index of a free body, taken.
+    #[inline]
+    pub(crate) fn claim(&self) -> Option<usize> {
+        // SAFETY: made from a static with so many words.
+        let (_, _, index) = unsafe { claim_bit_of(self.used, self.len) }?;
+        Some(index)
+    }
+
+    /// The bits of the bodies that are in use, if a word has them all.
+    #[cfg(lean)]
     #[inline(always)]
-    pub(crate) fn used(&self) -> &'static AtomicUsize {
+    pub(crate) fn used(&self) -> Option<&'static AtomicUsize> {
         // SAFETY: made from a static.
-        unsafe { &*self.used }
+        (self.len <= BITS).then(|| unsafe { &*self.used })
     }
 
     /// The body at `index`, which has been claimed.
-    #[cfg(lean)]
     #[inline(always)]
     pub(crate) fn at(&self, index: usize) -> *mut () {
         // A single body's address is known to the compiler.
@@ -254,7 +258,12 @@ impl SiteBodies {
         if self.len > 1 {
             index /= self.stride;
         }
-        (index < self.len).then_some((self.used(), index))
+        if index >= self.len {
+            return None;
+        }
+        // SAFETY: made from a static with a bit for each body.
+        let word = unsafe { &*self.used.add(index / BITS) };
+        Some((word, index % BITS))
     }
 }
 

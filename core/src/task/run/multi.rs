@@ -11,8 +11,8 @@ use super::joiner::Joiner;
 use super::state::{Due, Found, Op, SlotRef};
 use super::unwind::wake_quietly;
 use super::waker;
+use crate::executor::budget::FULL;
 use crate::executor::shared::Shared;
-use crate::executor::units::FULL;
 use crate::trace;
 
 /// Fills a claimed slot with a body that nobody will join and sets it going.
@@ -71,7 +71,7 @@ where
 ///
 /// Executor's thread, context entered, and no task of this executor is being polled.
 #[inline(always)]
-pub(crate) unsafe fn attend(shared: &Shared, found: Found, count: impl FnOnce()) -> bool {
+pub(crate) unsafe fn poll_slot(shared: &Shared, found: Found, count: impl FnOnce()) -> bool {
     let (name, slot) = (found.name, found.slot);
     match slot.due() {
         Due::Nothing => false,
@@ -113,7 +113,7 @@ pub(crate) unsafe fn cancel(shared: &Shared, slot: SlotRef, error: Failure) {
     let mut joiner = None;
     if let Some(run) = run {
         let bomb = Bomb { shared, slot };
-        // SAFETY: S3, B1.
+        // SAFETY: S3: the function fits the body; B1: a future is there.
         let ended = unsafe { run(slot, body, Some(&mut Op::Cancel(Some(error)))) };
         forget(bomb);
         joiner = ended.into_joiner();

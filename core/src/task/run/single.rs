@@ -6,10 +6,10 @@ use core::future::Future;
 use super::body::{BodyIn, Home, Kind, Started, run};
 use super::failure::Failure;
 use super::joiner::Joiner;
-use super::state::{ABORT, Op, RunFn, SlotRef};
+use super::state::{ABORT, Op, RunFn, SlotRef, is_task};
 use super::waker;
+use crate::executor::budget::FULL;
 use crate::executor::shared::Shared;
-use crate::executor::units::FULL;
 
 /// Fills a claimed slot with a body that nobody will join and sets it going.
 ///
@@ -64,13 +64,13 @@ where
 ///
 /// Executor's level, context entered, and no task of this executor is being polled.
 #[inline(always)]
-pub(crate) unsafe fn attend(slot: SlotRef) -> bool {
+pub(crate) unsafe fn poll_slot(slot: SlotRef) -> bool {
     let (run, body) = slot.due();
     crate::executor::state::set_budget(FULL);
     // SAFETY: S3, and B1: the task is live and not settled. Or else it is the function of a free
     // slot, which wants nothing.
     unsafe { run(slot, body, None) };
-    !body.is_null()
+    is_task(run as *mut ())
 }
 
 /// Ends a live task from outside.
@@ -82,7 +82,7 @@ pub(crate) unsafe fn attend(slot: SlotRef) -> bool {
 pub(crate) unsafe fn cancel(_: &Shared, slot: SlotRef, error: Failure) {
     let (run, body) = slot.task();
     if let Some(run) = run {
-        // SAFETY: S3, B1.
+        // SAFETY: S3: the function fits the body; B1: a future is there.
         unsafe { run(slot, body, Some(&mut Op::Cancel(Some(error)))) };
     }
 }

@@ -30,7 +30,7 @@ pub(crate) unsafe fn wake(slot: SlotRef) {
     // Without threads to tell apart every wake takes the atomic way.
     #[cfg(threads)]
     {
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         let owner = unsafe { (*slot.block()).owner() };
         if current::is(owner) {
             // SAFETY: an executor never goes away either; the slot is this one's, and this is its thread.
@@ -67,7 +67,11 @@ unsafe fn wake_remote(slot: SlotRef) {
     // SAFETY: S1; the block belongs to this executor; only what any thread may touch is touched.
     unsafe {
         let shared = of(slot);
-        if (*shared).state.ready.mark_remote(slot.block(), slot.bit()) {
+        if (*shared)
+            .state
+            .ready
+            .set_ready_remote(slot.block(), slot.bit())
+        {
             (*shared).unpark();
         }
     }
@@ -80,7 +84,7 @@ unsafe fn wake_remote(slot: SlotRef) {
 /// As for [`waker`](super::waker), and that.
 #[inline]
 pub(crate) unsafe fn wake_from(here: &Shared, slot: SlotRef) {
-    // SAFETY: S1.
+    // SAFETY: S1: a slot and its block are never moved or freed.
     if core::ptr::eq(unsafe { of(slot) }, here) {
         trace::woken(slot);
         // SAFETY: the slot is this executor's, and this is its thread.

@@ -31,7 +31,7 @@ pub(crate) fn index_in(block: *const Block, waker: &Waker) -> Option<usize> {
 pub(super) unsafe fn wake_raw(data: *const ()) {
     // SAFETY: every waker with our vtable was made by `waker` from a claimed slot.
     unsafe {
-        let bell = SlotRef::mark_ptr(data);
+        let bell = SlotRef::set_ready_ptr(data);
         ring(data, bell);
     }
 }
@@ -43,7 +43,7 @@ pub(super) unsafe fn wake_raw(data: *const ()) {
 /// As for [`waker`](super::waker).
 #[inline(always)]
 pub(crate) unsafe fn wake(slot: SlotRef) {
-    let bell = slot.mark();
+    let bell = slot.set_ready();
     // SAFETY: the caller's promise.
     unsafe { ring(slot.as_ptr(), bell) };
 }

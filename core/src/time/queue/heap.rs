@@ -52,7 +52,7 @@ pub(crate) struct TimerNode {
     order: Cell<u32>,
     fired: Cell<bool>,
     /// Of use to the future that the timer lies in, where there is room for it.
-    pub(crate) mark: Cell<bool>,
+    pub(crate) is_relative: Cell<bool>,
     /// Number of the wheel's list that it is in, or zero.
     #[cfg_attr(not(feature = "std"), allow(dead_code, reason = "there are no lists"))]
     list: wheel::Number,
@@ -70,7 +70,7 @@ impl TimerNode {
             deadline: Cell::new(deadline),
             order: Cell::new(0),
             fired: Cell::new(false),
-            mark: Cell::new(false),
+            is_relative: Cell::new(false),
             list: wheel::Number::new(),
             child: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
@@ -176,7 +176,7 @@ impl TimerQueue {
         if root.is_null() {
             return None;
         }
-        // SAFETY: T1.
+        // SAFETY: T1: a linked node is alive and does not move.
         let deadline = unsafe { (*root).deadline.get() };
         (deadline != Instant::MAX).then_some(deadline)
     }

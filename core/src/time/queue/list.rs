@@ -87,7 +87,7 @@ impl TimerNode {
         !self.is_linked() && !self.has_fired() && self.lacks_clock()
     }
 
-    /// The same, of a timer that is not linked and has not fired.
+    /// Whether the deadline of a timer that is not linked and has not fired is a duration.
     #[inline]
     pub(crate) fn lacks_clock(&self) -> bool {
         !self.next.get().is_null()
@@ -216,7 +216,7 @@ impl TimerQueue {
         if first.is_null() {
             return None;
         }
-        // SAFETY: T1.
+        // SAFETY: T1: a linked node is alive and does not move.
         let deadline = unsafe { (*first).deadline.get() };
         (deadline != Instant::MAX).then_some(deadline)
     }
@@ -241,7 +241,7 @@ impl TimerQueue {
     }
 
     /// Puts a node that has a waker into its place.
-    #[inline]
+    #[inline(never)]
     fn link(&'static self, node: Pin<&TimerNode>, deadline: Instant) {
         let node = node.get_ref();
         node.deadline.set(deadline);
@@ -291,7 +291,7 @@ impl TimerQueue {
         let next = first.next.get();
         self.first.set(next);
         if !next.is_null() {
-            // SAFETY: T1.
+            // SAFETY: T1: a linked node is alive and does not move.
             unsafe { (*next).place.set(&self.first) };
         }
         first.place.set(ptr::null());

@@ -122,7 +122,7 @@ impl Wheel {
             bits.set(bits.get() & !(1 << index));
             let mut next = self.lists[level][index].replace(ptr::null());
             while !next.is_null() {
-                // SAFETY: T1, T4.
+                // SAFETY: T1: a linked node is alive; T4: so are its neighbours in the list.
                 let node = unsafe { &*next };
                 fetch(node);
                 next = node.next.replace(ptr::null());
@@ -163,7 +163,7 @@ impl Wheel {
         node.prev.set(ptr::null());
         node.list.0.set((level * LISTS + index + 1) as u16);
         if !next.is_null() {
-            // SAFETY: T1, T4.
+            // SAFETY: T1: a linked node is alive; T4: so are its neighbours in the list.
             unsafe { (*next).prev.set(node) };
         }
         true
@@ -174,7 +174,7 @@ impl Wheel {
         let next = node.next.replace(ptr::null());
         let prev = node.prev.replace(ptr::null());
         node.list.0.set(0);
-        // SAFETY: T1, T4.
+        // SAFETY: T1: a linked node is alive; T4: so are its neighbours in the list.
         unsafe {
             if !next.is_null() {
                 (*next).prev.set(prev);
@@ -204,7 +204,7 @@ fn fetch(node: &TimerNode) {
 mod tests {
     use super::super::TimerQueue;
     use super::*;
-    use crate::executor::dice::next as next_random;
+    use crate::executor::random::generator::next as next_random;
     use crate::time::with_static;
     use std::boxed::Box;
     use std::collections::BTreeMap;

@@ -24,16 +24,16 @@ fn not_running() -> ! {
 impl Sleep {
     /// Whether the deadline is a duration, as no clock has been seen yet.
     pub(super) fn is_relative(&self) -> bool {
-        self.node.mark.get()
+        self.node.is_relative.get()
     }
 
     pub(super) fn set_relative(&self, relative: bool) {
-        self.node.mark.set(relative);
+        self.node.is_relative.set(relative);
     }
 
     /// From now on the deadline is an instant.
     pub(super) fn begin_reset(&self) {
-        self.node.mark.set(false);
+        self.node.is_relative.set(false);
     }
 
     #[inline]
@@ -74,7 +74,7 @@ impl Sleep {
             not_running();
         }
         let mut deadline = node.deadline();
-        if node.mark.replace(false) {
+        if node.is_relative.replace(false) {
             deadline = from_now(shared, deadline);
         }
         if !shared.is_far(deadline) && self.ends_at_once(shared, deadline) {

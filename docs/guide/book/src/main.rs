@@ -28,7 +28,8 @@ impl<S: Subscriber> Layer<S> for Warnings {
     }
 }
 
-/// Moves each block of code to the left: what is a piece of a program keeps the program's indentation.
+/// Moves each block of code to the left, as what is a piece of a program keeps the program's indentation; and leaves the
+/// names of other pieces out of it.
 struct Dedent;
 
 impl Preprocessor for Dedent {
@@ -48,10 +49,12 @@ fn dedent(page: &str) -> String {
     while let Some(line) = lines.next() {
         moved.push_str(line);
         moved.push('\n');
-        if line != "```rust" {
+        if line != "```rust" && line != "```toml" {
             continue;
         }
-        let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+        let block = lines.by_ref().take_while(|line| *line != "```");
+        let is_name = |line: &str| line.contains(" ANCHOR: ") || line.contains(" ANCHOR_END: ");
+        let block: Vec<&str> = block.filter(|line| !is_name(line)).collect();
         let full = block.iter().filter(|line| !line.trim().is_empty());
         let indent = full.map(|line| line.len() - line.trim_start().len()).min();
         for line in block {

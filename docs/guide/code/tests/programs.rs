@@ -228,6 +228,37 @@ fn in_the_room_everybody_hears_the_others() {
     let _ = said.join();
 }
 
+#[cfg(unix)]
+#[test]
+fn the_room_closes_in_an_orderly_way() {
+    let mut server = Server::start("room-2", &["127.0.0.1:0"]);
+    let mut clients = [server.connect(), server.connect()];
+    // The second one hears the first one: both are in the room.
+    clients[1]
+        .set_read_timeout(Some(Duration::from_millis(10)))
+        .expect("an option");
+    let heard = (0..1000).any(|_| {
+        clients[0].write_all(b"hello\n").expect("room");
+        clients[1].read(&mut [0; 64]).is_ok_and(|count| count > 0)
+    });
+    assert!(heard, "they do not hear each other");
+    clients[1]
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .expect("an option");
+    let process = server.child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &process])
+            .status()
+            .expect("kill")
+            .success()
+    );
+    for client in &mut clients {
+        assert!(rest(client).ends_with(b"the room closes, good night\n"));
+    }
+    assert!(server.child.wait().expect("an end").success());
+}
+
 #[test]
 fn the_first_program_answers_in_capitals() {
     // It has a port of its own, as its reader is told; somebody else may have it.

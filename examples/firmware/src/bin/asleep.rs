@@ -44,7 +44,6 @@ static TICKS: AtomicU32 = AtomicU32::new(0);
 static ONCE: AtomicBool = AtomicBool::new(false);
 
 on_interrupt!(SOFT0, ());
-#[cfg(target_arch = "arm")]
 on_interrupt!(SOFT1, ());
 #[cfg(target_arch = "arm")]
 on_interrupt!(ETHERNET, ());

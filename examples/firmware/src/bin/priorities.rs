@@ -4,13 +4,15 @@
 #![no_main]
 #![deny(unsafe_code)]
 
+use core::cell::Cell;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use board::sync::Signal;
 use board::{BoardReactor, chip, entry, exit, on_interrupt, println};
+use critical_section::Mutex;
 use polliwog::executor::Pend;
 use polliwog::time::{Duration, sleep, timeout};
-use polliwog::{InterruptExecutor, Spawner, TaskPool, spawn_detached, yield_now};
+use polliwog::{Handle, InterruptExecutor, Spawner, TaskPool, spawn_detached, yield_now};
 
 /// Pends the executor's interrupt.
 struct Soft0;
@@ -27,8 +29,15 @@ static URGENT: InterruptExecutor<3, Soft0> = InterruptExecutor::new(Soft0);
 static TICKED: Signal<()> = Signal::new();
 static REACTED: AtomicU32 = AtomicU32::new(0);
 static REPORT: Signal<u32> = Signal::new();
+/// The executor of `main`, for handlers.
+static MAIN: Mutex<Cell<Option<Handle>>> = Mutex::new(Cell::new(None));
 
 on_interrupt!(SOFT0, URGENT.run());
+// A handler with no executor of its own, which the urgent one's tasks pend, starts a task of `main`'s.
+on_interrupt!(SOFT1, {
+    let main = critical_section::with(|cs| MAIN.borrow(cs).get()).expect("set by main");
+    spawn_detached!(main, [follow_up](13)).expect("a free slot");
+});
 // Sometimes it interrupts one level, sometimes the other, and belongs to neither.
 on_interrupt!(TICK, {
     assert!(Spawner::current().is_none());
@@ -61,6 +70,16 @@ async fn relay(n: u32) {
 
 async fn echo(n: u32) {
     yield_now().await;
+    REPORT.send(n);
+}
+
+async fn pend_other() {
+    chip::pend_soft1();
+}
+
+async fn follow_up(n: u32) {
+    let spawner = Spawner::current().expect("main's");
+    assert_eq!(spawner.stats().capacity, 4);
     REPORT.send(n);
 }
 
@@ -103,6 +122,9 @@ async fn calculate() {
     spawn_detached!(URGENT.handle(), [start_nap]()).expect("a free slot");
     assert_eq!(REPORT.wait().await, 11);
     println!("a task of the urgent level has slept");
+    spawn_detached!(URGENT.handle(), [pend_other]()).expect("a free slot");
+    assert_eq!(REPORT.wait().await, 13);
+    println!("a handler has started a task");
     exit(0)
 }
 
@@ -118,6 +140,7 @@ fn main() -> ! {
     spawn_detached!(URGENT.handle(), [react]()).expect("a free slot");
     chip::start_tick(200);
     TASKS.run(BoardReactor::new(), |spawner| {
+        critical_section::with(|cs| MAIN.borrow(cs).set(Some(spawner.handle())));
         spawn_detached!(spawner, [calculate]()).expect("a free slot");
         spawn_detached!(spawner, [background]()).expect("a free slot");
     })

@@ -1,7 +1,9 @@
-//! One static of each kind that a program has. None takes flash: they are all zero bits at first, whatever
-//! the types in them are, and so lie in `.bss`. `run` looks at the program's sections.
+//! One static of each kind that a program has. Those that begin empty take no flash: they are all zero bits at
+//! first, whatever the types in them are, and so lie in `.bss`. Those with a beginning of their own lie in flash
+//! as they are, and are as small as the number below says, together. `run` looks at the program's sections.
 //!
 //! features: names
+//! data: 88
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -14,10 +16,10 @@ use polliwog::executor::Pend;
 use polliwog::spin::net::StaticNetwork;
 use polliwog::spin::stack::{Buffers, DnsBuffers, Sockets, Stack, UdpBuffers};
 use polliwog::sync::{
-    CancellationFlag, Mutex, Notify, OnceCell, RwLock, SetOnce, Signal, Tracker, broadcast, mpmc,
-    mpsc, oneshot, wait_list::WaitList, watch,
+    Barrier, CancellationFlag, Mutex, Notify, OnceCell, RwLock, Semaphore, SetOnce, Signal,
+    Tracker, broadcast, mpmc, mpsc, oneshot, wait_list::WaitList, watch,
 };
-use polliwog::time::Duration;
+use polliwog::time::{Duration, ExtendedCounter};
 use polliwog::unpark::Flag;
 use polliwog::{Executor, InterruptExecutor, TaskPool, select, spawn_detached, yield_now};
 use static_cell::{ConstStaticCell, StaticCell};
@@ -30,7 +32,6 @@ enum Event {
 }
 
 on_interrupt!(SOFT0, URGENT.run());
-#[cfg(target_arch = "arm")]
 on_interrupt!(SOFT1, ());
 on_interrupt!(TICK, ());
 #[cfg(target_arch = "arm")]
@@ -94,6 +95,12 @@ statics! {
     UDP: ConstStaticCell<UdpBuffers<4, 512>> = ConstStaticCell::new(UdpBuffers::new());
     DNS: ConstStaticCell<DnsBuffers<2>> = ConstStaticCell::new(DnsBuffers::new());
     STACK: StaticCell<Stack> = StaticCell::new();
+    SEMAPHORE: Semaphore = Semaphore::new(0);
+    // With a beginning of their own.
+    THREE_PERMITS: Semaphore = Semaphore::new(3);
+    THREE_TASKS: Barrier = Barrier::new(3);
+    WATCH_THREE: watch::Watch<u32> = watch::Watch::new(3);
+    COUNTER: ExtendedCounter = ExtendedCounter::new(24, 16_000_000);
 }
 
 async fn task(event: Event) {

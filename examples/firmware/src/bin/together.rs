@@ -41,7 +41,6 @@ static FULL: AtomicU32 = AtomicU32::new(0);
 static SPAWNED: AtomicU32 = AtomicU32::new(0);
 
 on_interrupt!(SOFT0, URGENT.run());
-#[cfg(target_arch = "arm")]
 on_interrupt!(SOFT1, ());
 on_interrupt!(TICK, tick());
 #[cfg(target_arch = "arm")]

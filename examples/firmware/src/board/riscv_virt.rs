@@ -1,7 +1,8 @@
 //! QEMU's virt machine with one RV32 hart, as if it were a microcontroller.
 //!
 //! The CLINT has one counter, one comparison and one software interrupt. The comparison serves
-//! as the alarm or, once [`start_tick`] was called, as the periodic interrupt.
+//! as the alarm or, once [`start_tick`] was called, as the periodic interrupt. The second software interrupt
+//! is that of the supervisor's mode, which these programs never enter, so that the machine's mode takes it.
 
 use core::ptr;
 
@@ -103,6 +104,16 @@ extern "C" fn MachineSoft() {
     SOFT0();
 }
 
+#[unsafe(no_mangle)]
+extern "C" fn SupervisorSoft() {
+    unsafe extern "C" {
+        safe fn SOFT1();
+    }
+    // SAFETY: takes back what `pend_soft1` has set.
+    unsafe { riscv::register::mip::clear_ssoft() };
+    SOFT1();
+}
+
 /// Starts the periodic interrupt, whose handler is `TICK`. From now on there is no alarm.
 pub fn start_tick(micros: u32) {
     start_clock();
@@ -129,11 +140,12 @@ pub fn stop_tick() {
     compare_with(u64::MAX);
 }
 
-/// Lets the software interrupt through.
+/// Lets software interrupts through. Neither interrupts the other's handler.
 pub fn enable_soft() {
     // SAFETY: as in `start_clock`.
     unsafe {
         riscv::register::mie::set_msoft();
+        riscv::register::mie::set_ssoft();
         riscv::interrupt::enable();
     }
 }
@@ -141,6 +153,12 @@ pub fn enable_soft() {
 /// Has `SOFT0` run.
 pub fn pend_soft0() {
     write(MSIP, 1);
+}
+
+/// Has `SOFT1` run.
+pub fn pend_soft1() {
+    // SAFETY: pends an interrupt that has a handler.
+    unsafe { riscv::register::mip::set_ssoft() };
 }
 
 /// Sleeps until an interrupt is pending, also one that is masked.

@@ -16,7 +16,8 @@ use rustix::net::{RecvFlags, SocketAddrUnix, connect, recv, sendto};
 
 use super::{address, fds, fds::passes_descriptors};
 use crate::net::datagrams::datagrams;
-use crate::net::quiet::WITHOUT_SIGNAL;
+use crate::net::moving::movable;
+use crate::net::no_sigpipe::WITHOUT_SIGNAL;
 use crate::reactor::MioReactor;
 use crate::source::Attached;
 
@@ -355,6 +356,12 @@ fn to_rustix(addr: &SocketAddr) -> io::Result<SocketAddrUnix> {
 
 descriptors! {
     UnixDatagram: socket => socket.io;
+}
+
+movable! {
+    UnixDatagram: mio::net::UnixDatagram, bool;
+    socket => socket.io, socket.shut.get();
+    (io, shut) => UnixDatagram { io, shut: Cell::new(shut) }
 }
 
 std_conversions! {

@@ -9,7 +9,7 @@ use rustix::net::{
     SendAncillaryMessage, recvmsg, sendmsg,
 };
 
-use crate::net::quiet::WITHOUT_SIGNAL;
+use crate::net::no_sigpipe::WITHOUT_SIGNAL;
 
 /// No more go with one message on Linux (`SCM_MAX_FD`), and none more have room here.
 const MOST: usize = 253;

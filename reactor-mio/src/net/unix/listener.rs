@@ -12,6 +12,7 @@ use polliwog_core::sources::{Operation, WaiterId};
 
 use super::{UnixStream, address};
 use crate::net::acceptor::Acceptor;
+use crate::net::moving::movable;
 use crate::reactor::MioReactor;
 use crate::source::Attached;
 
@@ -277,6 +278,12 @@ impl Stream for Incoming<'_> {
 
 descriptors! {
     UnixListener: socket => socket.acceptor.io;
+}
+
+movable! {
+    UnixListener: mio::net::UnixListener, ();
+    listener => listener.acceptor.io, ();
+    (io, ()) => UnixListener::attach(io)
 }
 
 std_conversions! {

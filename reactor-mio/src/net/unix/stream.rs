@@ -17,10 +17,11 @@ use polliwog_core::time::{now, sleep};
 use rustix::net::{RecvFlags, recv};
 
 use super::{UCred, address, credentials, fds, fds::passes_descriptors, split};
-use crate::draw::{draw, poll_nothing};
+use crate::budget::{draw, poll_nothing};
 use crate::net::byte_stream::{self, byte_stream};
 use crate::net::connection::{self, connection};
-use crate::net::quiet;
+use crate::net::moving::movable;
+use crate::net::no_sigpipe;
 use crate::reactor::MioReactor;
 use crate::source::Attached;
 
@@ -174,7 +175,7 @@ impl UnixStream {
 }
 
 byte_stream! {
-    UnixStream: mio::net::UnixStream, std::os::unix::net::UnixStream, SocketAddr, peek, quiet::write
+    UnixStream: mio::net::UnixStream, std::os::unix::net::UnixStream, SocketAddr, peek, no_sigpipe::write
 }
 
 connection! {
@@ -192,6 +193,12 @@ fn peek(socket: &mio::net::UnixStream, buf: &mut [u8]) -> io::Result<usize> {
 
 descriptors! {
     UnixStream: socket => socket.io;
+}
+
+movable! {
+    UnixStream: mio::net::UnixStream, ();
+    stream => stream.io, ();
+    (io, ()) => UnixStream { io }
 }
 
 std_conversions! {

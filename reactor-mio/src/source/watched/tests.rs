@@ -397,3 +397,81 @@ fn a_source_that_was_exposed_leaves_no_registration_behind() {
         }
     }
 }
+
+#[test]
+fn a_source_that_moves_keeps_what_is_known_of_it() {
+    let (reactor, ours, mut theirs) = pair();
+    ours.set_flag(CLOSES | TELLS, true);
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut buf = [0; 4];
+    // It has been found empty, and is registered.
+    let read = ours.poll_read_with(&mut cx, |mut io| io.read(&mut buf));
+    assert!(read.is_pending());
+    theirs.write_all(b"x").unwrap();
+    let parts = ours.detach().unwrap();
+    assert_eq!(reactor.sources(), 0);
+
+    let other = MioReactor::with_limits(1, 16).unwrap();
+    let ours = Watched::<Exclusive<_>>::reattach(&other, parts);
+    assert!(ours.is(CLOSES) && ours.is(TELLS) && !ours.is(ONE_READER));
+    assert!(!ours.is_ready(Direction::Read) && ours.is_ready(Direction::Write));
+    // What has come on the way is reported when it is registered, though nobody has tried to read.
+    let read = ours.poll_read_with(&mut cx, |_| -> io::Result<()> { panic!("not yet") });
+    assert!(read.is_pending());
+    assert_eq!(other.sources(), 1);
+    other.park(Deadline::Now).unwrap();
+    let read = ours.poll_read_with(&mut cx, |mut io| io.read(&mut buf));
+    assert!(matches!(read, Poll::Ready(Ok(1))));
+}
+
+/// A source that the selector does not let go as long as the flag is set.
+struct Sticky(UnixStream, Arc<AtomicUsize>);
+
+impl Source for Sticky {
+    fn register(
+        &mut self,
+        registry: &mio::Registry,
+        token: mio::Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        self.0.register(registry, token, interest)
+    }
+
+    fn reregister(
+        &mut self,
+        registry: &mio::Registry,
+        token: mio::Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        self.0.reregister(registry, token, interest)
+    }
+
+    fn deregister(&mut self, registry: &mio::Registry) -> io::Result<()> {
+        if self.1.load(Ordering::Relaxed) != 0 {
+            return Err(io::Error::other("sticky"));
+        }
+        self.0.deregister(registry)
+    }
+}
+
+#[test]
+fn a_source_that_does_not_leave_its_reactor_is_given_back_as_it_was() {
+    let reactor = MioReactor::with_limits(1, 16).unwrap();
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let sticky = Arc::new(AtomicUsize::new(1));
+    let ours = Watched::<Exclusive<_>>::with_reactor(&reactor, Sticky(ours, Arc::clone(&sticky)));
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut buf = [0; 4];
+    let read = ours.poll_read_with(&mut cx, |source| (&source.0).read(&mut buf));
+    assert!(read.is_pending());
+    let Err((ours, error)) = ours.detach() else {
+        panic!("it is sticky");
+    };
+    assert_eq!(error.to_string(), "sticky");
+    assert_eq!(reactor.sources(), 1);
+    theirs.write_all(b"x").unwrap();
+    reactor.park(Deadline::Now).unwrap();
+    let read = ours.poll_read_with(&mut cx, |source| (&source.0).read(&mut buf));
+    assert!(matches!(read, Poll::Ready(Ok(1))));
+    sticky.store(0, Ordering::Relaxed);
+}

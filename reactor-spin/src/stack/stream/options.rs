@@ -40,7 +40,7 @@ impl TcpStream {
     /// Sets whether small segments go out at once, as they do by default.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpStream};
     ///
     /// fn save_packets(stream: &TcpStream) -> Result<(), Error> {
@@ -86,7 +86,7 @@ impl TcpStream {
     /// see [`TcpSettings::keep_alive`](crate::stack::TcpSettings::keep_alive).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::stack::TcpStream;
     /// use core::time::Duration;
     ///
@@ -108,7 +108,7 @@ impl TcpStream {
     /// [`TcpSettings::timeout`](crate::stack::TcpSettings::timeout).
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::stack::TcpStream;
     /// use core::time::Duration;
     ///
@@ -138,7 +138,7 @@ impl TcpStream {
     /// dropping the stream resets the connection at once.
     ///
     /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin as spin; }
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
     /// use polliwog::spin::{Error, stack::TcpStream};
     /// use core::time::Duration;
     ///

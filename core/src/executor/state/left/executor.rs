@@ -2,9 +2,9 @@
 
 use core::cell::Cell;
 
+use crate::executor::budget::UNLIMITED;
 use crate::executor::current;
 use crate::executor::shared::Shared;
-use crate::executor::units::UNLIMITED;
 
 /// The executor's part of it: all.
 pub(super) struct Budget(Cell<isize>);

@@ -3,8 +3,8 @@
 
 use core::cell::Cell;
 
+use crate::executor::budget::UNLIMITED;
 use crate::executor::current;
-use crate::executor::units::UNLIMITED;
 
 std::thread_local! {
     static LEFT: Cell<isize> = const { Cell::new(UNLIMITED) };

@@ -1,5 +1,6 @@
 //! Blocks: the memory of up to a word's bits of slots, and what all of them share.
 
+use core::cell::UnsafeCell;
 use core::ptr;
 
 use super::free_set::FreeSet;
@@ -31,6 +32,9 @@ pub(crate) struct Block {
     pub(crate) timers: Cell<*const crate::embassy::timers::TaskTimer>,
 }
 
+// A slot's index takes the place of the lowest bits.
+const _: () = assert!(align_of::<Block>() >= SLOTS);
+
 /// A block with `N` slots.
 #[repr(C)]
 pub(crate) struct BlockOf<const N: usize> {
@@ -38,17 +42,9 @@ pub(crate) struct BlockOf<const N: usize> {
     slots: [Slot; N],
 }
 
-impl<const N: usize> BlockOf<N> {
-    /// The head, with the provenance of the whole block.
-    pub(crate) fn head(&'static self) -> *const Block {
-        // A slot's index takes the place of the lowest bits.
-        const { assert!(align_of::<Self>() >= SLOTS && N <= SLOTS) };
-        ptr::from_ref(self).cast()
-    }
-}
-
 #[cfg(not(loom))]
 impl<const N: usize> BlockOf<N> {
+    #[allow(dead_code, reason = "a static pool's blocks are made of zeros")]
     pub(crate) const fn new() -> Self {
         Self {
             head: Block::new(),
@@ -99,8 +95,14 @@ impl Block {
     }
 
     /// How many slots are taken.
-    pub(crate) fn taken(&self) -> usize {
-        self.len.get() - self.free.count()
+    ///
+    /// # Safety
+    ///
+    /// `block` is the head of a [`BlockOf`].
+    pub(crate) unsafe fn taken(block: *const Block) -> usize {
+        // SAFETY: the caller's promise.
+        let head = unsafe { &*block };
+        head.len.get() - head.free.count()
     }
 
     pub(crate) fn free(&self) -> &FreeSet {
@@ -153,6 +155,53 @@ impl Block {
         unsafe {
             let slots = (&raw const (*block.cast::<BlockOf<1>>()).slots).cast::<Slot>();
             slots.add(index)
+        }
+    }
+}
+
+/// The blocks of a static pool with `N` slots, one after the other: all have [`SLOTS`] slots but for the last one.
+pub(crate) struct Blocks<const N: usize, const BLOCKS: usize>(UnsafeCell<Room<N, BLOCKS>>);
+
+/// As much memory as these blocks take, since a full block has no padding at its end. Words, and not heads and slots,
+/// because it is not these places where they will be, and because of a word no byte is padding.
+#[repr(C)]
+#[cfg_attr(target_pointer_width = "64", repr(align(64)))]
+#[cfg_attr(not(target_pointer_width = "64"), repr(align(32)))]
+struct Room<const N: usize, const BLOCKS: usize> {
+    heads: [[usize; words::<Block>()]; BLOCKS],
+    slots: [[usize; words::<Slot>()]; N],
+}
+
+/// How many words a `T` is.
+const fn words<T>() -> usize {
+    assert!(size_of::<T>() % size_of::<usize>() == 0);
+    size_of::<T>() / size_of::<usize>()
+}
+
+impl<const N: usize, const BLOCKS: usize> Blocks<N, BLOCKS> {
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Self {
+        const {
+            assert!(N <= SLOTS * BLOCKS);
+            assert!(align_of::<Self>() == align_of::<Block>());
+            assert!(size_of::<BlockOf<SLOTS>>() == size_of::<Block>() + SLOTS * size_of::<Slot>());
+        }
+        // All-zero is a valid head, and a valid slot.
+        Self(UnsafeCell::new(Room {
+            heads: [[0; words::<Block>()]; BLOCKS],
+            slots: [[0; words::<Slot>()]; N],
+        }))
+    }
+
+    /// Calls `f` with every block, the index of its first slot and the number of its slots; the last block first, as
+    /// an executor takes slots from the block that came last.
+    #[inline]
+    pub(crate) fn for_each(&'static self, mut f: impl FnMut(*const Block, usize, usize)) {
+        for index in (0..N.div_ceil(SLOTS)).rev() {
+            let first = index * SLOTS;
+            // SAFETY: within the room: the blocks before this one are full.
+            let block = unsafe { self.0.get().byte_add(index * size_of::<BlockOf<SLOTS>>()) };
+            f(block.cast_const().cast(), first, (N - first).min(SLOTS));
         }
     }
 }

@@ -14,7 +14,9 @@ mod shuffle;
 mod slot;
 
 pub(crate) use bits::{claim_bit, release_bit};
-pub(crate) use block::{Block, BlockOf};
+#[cfg(all(test, loom))]
+pub(crate) use block::BlockOf;
+pub(crate) use block::{Block, Blocks};
 #[cfg(feature = "alloc")]
 pub(crate) use block::{SLOTS, block_on_heap};
 pub(crate) use op::{Description, Ended, Op};

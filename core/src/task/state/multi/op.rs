@@ -69,7 +69,7 @@ impl Ended {
         self.vtable == PENDING
     }
 
-    /// Whoever waits for the task, which has ended.
+    /// The waker of whoever waits for the task, which has ended.
     #[inline]
     pub(crate) fn into_joiner(self) -> Option<Waker> {
         if self.vtable == PENDING || self.vtable == UNAWAITED {

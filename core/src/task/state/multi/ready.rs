@@ -1,11 +1,11 @@
-//! Which tasks are due, and in which order.
+//! The queue of the tasks that are due, in the order of their polls.
 //!
 //! A wake can neither fail nor overflow anything, and a second wake before the poll costs nothing
 //! more. The executor's own thread puts a slot that it wakes at the end of a list that goes through
 //! the slots themselves: no atomic operation, no memory beside the slots. Everybody else sets a bit in
 //! the *remote* word of the slot's block; a word that goes from zero to non-zero puts its block onto
 //! a stack. At the start of each turn the executor moves what others have woken to the end of its list.
-//! So tasks run in the order in which they were woken, those of one block that others have woken since
+//! Tasks thus run in the order in which they were woken, those of one block that others have woken since
 //! the last turn in the order of their indices.
 //!
 //! A task that yields says that everything else is to go first, what the next look at the reactor finds
@@ -215,7 +215,7 @@ impl ReadyQueue {
     ///
     /// `block` belongs to this queue's executor.
     #[inline]
-    pub(crate) unsafe fn mark_remote(&self, block: *const Block, bit: usize) -> bool {
+    pub(crate) unsafe fn set_ready_remote(&self, block: *const Block, bit: usize) -> bool {
         // SAFETY: S1; only atomics are touched.
         let head = unsafe { &*block };
         // Even if the bit is set already: the release makes what the waking thread did before
@@ -318,7 +318,7 @@ impl ReadyQueue {
         Some(unsafe { Found::new(block, index) })
     }
 
-    /// The same for one that has yielded.
+    /// The slot to be polled next, taken off, if nothing but yields is due, and only one slot has yielded.
     #[cfg(threads)]
     #[inline]
     fn only_yielded(&self, unusual: impl FnOnce() -> bool) -> Option<Found> {
@@ -364,7 +364,7 @@ impl ReadyQueue {
         }
         #[cfg(threads)]
         if self.yielded.head.get() == LAST {
-            // SAFETY: R1.
+            // SAFETY: R1: what is in a list is the name of a slot.
             let found = unsafe { Self::find(head) };
             if found.slot.next.get() == LAST {
                 found.slot.next.set(ptr::null());
@@ -392,7 +392,7 @@ impl ReadyQueue {
     ///
     /// # Safety
     ///
-    /// It is the name of a slot in the list.
+    /// The pointer is the name of a slot in the list.
     #[inline]
     pub(super) unsafe fn find(name: *const ()) -> Found {
         // SAFETY: the caller's promise; S1, S4.
@@ -435,13 +435,13 @@ impl Found {
 /// The slots that are due in one turn of the run loop, in the order in which they were woken, and then
 /// those that had yielded.
 ///
-/// Whoever drops it before its end has to [put the rest back](Self::put_back). Without `std`, where a
+/// Whoever drops a turn before its end has to [put the rest back](Self::put_back). Without `std`, where a
 /// panic passes through the run loop, its destructor does that.
 pub(crate) struct Turn<'a> {
     queue: &'a ReadyQueue,
     /// The slots to come.
     pub(super) rest: Chain,
-    /// Those after them, which had yielded when the turn began. No name but null: now these are the rest.
+    /// The slots after the rest, which had yielded when the turn began. No name but null: now these are the rest.
     pub(super) yielded: Chain,
 }
 
@@ -457,7 +457,7 @@ impl Turn<'_> {
             self.rest = self.yielded;
             self.yielded.next = ptr::null();
         }
-        // SAFETY: R1.
+        // SAFETY: R1: what is in a list is the name of a slot.
         let found = unsafe { ReadyQueue::find(self.rest.next) };
         self.rest.next = found.slot.next.replace(ptr::null());
         Some(found)
@@ -466,7 +466,7 @@ impl Turn<'_> {
     /// To be told of a look at the reactor in the middle of the turn: if what is left are tasks that have
     /// yielded, what has been woken by now goes before them, in the next turn.
     #[inline]
-    pub(crate) fn looked(&mut self) {
+    pub(crate) fn reactor_polled(&mut self) {
         let yielded = self.yielded.next.is_null() && !is_end(self.rest.next);
         if yielded && self.queue.has_woken() {
             self.put_back();

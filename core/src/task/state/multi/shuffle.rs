@@ -2,7 +2,7 @@
 
 use super::ready::{Chain, LAST, ReadyQueue, Turn, is_end};
 use super::slot::Slot;
-use crate::executor::dice::next;
+use crate::executor::random::generator::next;
 
 impl Turn<'_> {
     /// Puts the slots in an order drawn from `seed`, those that have yielded among the others.
@@ -19,7 +19,7 @@ impl Turn<'_> {
         }
         let (mut len, mut name) = (0, self.rest.next);
         while !is_end(name) {
-            // SAFETY: R1.
+            // SAFETY: R1: what is in a list is the name of a slot.
             name = unsafe { ReadyQueue::find(name) }.slot.next.get();
             len += 1;
         }

@@ -61,7 +61,7 @@ pub(crate) struct Slot {
 
 /// A pointer to a slot: how everything refers to a task.
 ///
-/// It is the address of the block, whose lowest bits are zero, and in these bits the index of the
+/// The pointer is the address of the block, whose lowest bits are zero, and in these bits the index of the
 /// slot there: so a wake finds both without looking at the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(transparent)]
@@ -128,7 +128,7 @@ impl core::ops::Deref for SlotRef {
     #[inline]
     fn deref(&self) -> &Slot {
         let (block, index) = self.place();
-        // SAFETY: S1, S4.
+        // SAFETY: S1: the block is never freed; S4: it has this slot.
         unsafe { &*Block::slot_at(block, index) }
     }
 }
@@ -232,7 +232,7 @@ impl Slot {
     }
 
     /// Whether the task of this generation is still there.
-    pub(crate) fn is_tenant(&self, generation: usize) -> bool {
+    pub(crate) fn holds(&self, generation: usize) -> bool {
         let meta = self.meta.load(Ordering::Acquire);
         meta & LIVE != 0 && meta / GENERATION == generation
     }
@@ -293,10 +293,10 @@ mod tests {
 
         slot.retire();
         assert_eq!((slot.due(), slot.generation()), (Due::Nothing, 1));
-        assert!(!slot.is_tenant(0) && !slot.is_tenant(1));
+        assert!(!slot.holds(0) && !slot.holds(1));
 
         slot.publish(never, body);
-        assert!(slot.is_tenant(1));
+        assert!(slot.holds(1));
         assert!(!slot.request_abort(0), "the former tenant's handle");
         assert_eq!(slot.due(), Due::Poll);
     }

@@ -14,34 +14,13 @@ pub(crate) fn claim_bit(used: &AtomicUsize, len: usize) -> Option<usize> {
     })
 }
 
-/// What [`claim_bits`] returns if it has claimed nothing.
+/// No slot's index.
 pub(crate) const FULL: usize = usize::MAX;
-
-/// [`claim_bit`] in two words at once, or in none: then the first number is [`FULL`], and
-/// the other one is not below the first word's length if that word was full.
-#[inline(always)]
-pub(super) fn claim_bits(
-    first: (&AtomicUsize, usize),
-    second: (&AtomicUsize, usize),
-) -> (usize, usize) {
-    critical_section::with(|_| {
-        let (one, ones) = lowest_clear(first.0, 0);
-        if one < first.1 {
-            let (other, others) = lowest_clear(second.0, second.1);
-            if other < second.1 {
-                first.0.store(ones, Ordering::Relaxed);
-                second.0.store(others, Ordering::Relaxed);
-                return (one, other);
-            }
-        }
-        (FULL, one)
-    })
-}
 
 /// The lowest clear bit, within or above the word's length, and the word with it set. A length of
 /// one, if known to the compiler, saves it the search.
 #[inline(always)]
-fn lowest_clear(used: &AtomicUsize, len: usize) -> (usize, usize) {
+pub(super) fn lowest_clear(used: &AtomicUsize, len: usize) -> (usize, usize) {
     let bits = used.load(Ordering::Relaxed);
     let mut index = 0;
     if FIND_FIRST {

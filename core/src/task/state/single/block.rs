@@ -3,7 +3,7 @@
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, Ordering};
 
-use super::bits::{claim_bit, claim_bits, clear, release_bit};
+use super::bits::{FULL, lowest_clear};
 use super::slot::{NOTHING, SlotRef};
 use crate::loom::{AtomicUsize, Cell};
 use crate::task::owner::Owner;
@@ -42,7 +42,9 @@ pub(super) const ABORTABLE: u8 = 1;
 pub(crate) struct Block {
     owner: Cell<*const Owner>,
     len: Cell<usize>,
-    used: AtomicUsize,
+    /// The index of the first slot of the list of free ones, which ends with the block's length. A free slot has, in
+    /// the place of its body's address, how many slots it skips to the next one: all zero is the list of all slots.
+    free: AtomicUsize,
     /// [`DOORBELL`], or nothing.
     #[cfg(feature = "interrupt-executors")]
     pub(super) doorbell: Cell<u8>,
@@ -50,7 +52,7 @@ pub(crate) struct Block {
 
 /// A block with `N` slots. All-zero is a valid empty one.
 #[repr(C)]
-pub(crate) struct BlockOf<const N: usize> {
+pub(super) struct BlockOf<const N: usize> {
     records: [Record; N],
     head: Block,
     ready: [AtomicU8; N],
@@ -83,7 +85,7 @@ impl<const N: usize> BlockOf<N> {
             head: Block {
                 owner: Cell::new(ptr::null()),
                 len: Cell::new(0),
-                used: AtomicUsize::new(0),
+                free: AtomicUsize::new(0),
                 #[cfg(feature = "interrupt-executors")]
                 doorbell: Cell::new(0),
             },
@@ -102,6 +104,25 @@ impl<const N: usize> BlockOf<N> {
                 .cast::<Block>()
                 .byte_add(core::mem::offset_of!(Self, head))
         }
+    }
+}
+
+/// The slots of a static pool: one block of them all.
+pub(crate) struct Blocks<const N: usize, const BLOCKS: usize>(BlockOf<N>);
+
+impl<const N: usize, const BLOCKS: usize> Blocks<N, BLOCKS> {
+    pub(crate) const fn new() -> Self {
+        Self(BlockOf::new())
+    }
+
+    pub(crate) fn first(&'static self) -> *const Block {
+        self.0.head()
+    }
+
+    /// Calls `f` with the block, the index of its first slot and the number of its slots.
+    #[inline(always)]
+    pub(crate) fn for_each(&'static self, mut f: impl FnMut(*const Block, usize, usize)) {
+        f(self.first(), 0, N);
     }
 }
 
@@ -135,34 +156,99 @@ impl Block {
     }
 
     /// How many slots are taken.
-    pub(crate) fn taken(&self) -> usize {
-        self.used.load(Ordering::Relaxed).count_ones() as usize
+    ///
+    /// # Safety
+    ///
+    /// As for [`slot`](Self::slot).
+    pub(crate) unsafe fn taken(block: *const Block) -> usize {
+        critical_section::with(|_| {
+            // SAFETY: S1: a slot and its block are never moved or freed.
+            let head = unsafe { &*block };
+            let mut taken = head.len();
+            let mut free = head.free.load(Ordering::Relaxed);
+            while free < head.len() {
+                taken -= 1;
+                // SAFETY: the list has slots of the block.
+                free = unsafe { Self::slot(block, free) }.next_free();
+            }
+            taken
+        })
     }
 
-    /// Takes a free slot and a bit of another word, or neither: see `claim_bits`.
+    /// Takes a free slot and the lowest clear bit of a word, which is below `len`; or neither: then the first
+    /// number is [`FULL`], and the other one is 0 if there is no slot, or else `len` or more.
     ///
     /// Without a hint to be inlined, and returning no more than registers hold: where there are
     /// several spawn sites, they share it.
-    pub(crate) fn claim_and(&self, other: &AtomicUsize, len: usize) -> (usize, usize) {
-        claim_bits((&self.used, self.len()), (other, len))
+    ///
+    /// # Safety
+    ///
+    /// As for [`slot`](Self::slot); `len` is not 0.
+    pub(crate) unsafe fn claim_and(
+        block: *const Block,
+        word: &AtomicUsize,
+        len: usize,
+    ) -> (usize, usize) {
+        critical_section::with(|_| {
+            // SAFETY: the caller's promise.
+            let Some((index, rest)) = (unsafe { Self::first_free(block) }) else {
+                return (FULL, 0);
+            };
+            let (bit, bits) = lowest_clear(word, len);
+            if bit >= len {
+                return (FULL, bit);
+            }
+            word.store(bits, Ordering::Relaxed);
+            // SAFETY: S1: a slot and its block are never moved or freed.
+            unsafe { &(*block).free }.store(rest, Ordering::Relaxed);
+            (index, bit)
+        })
     }
 
     /// Takes a free slot.
+    ///
+    /// # Safety
+    ///
+    /// As for [`slot`](Self::slot).
     #[inline]
-    pub(crate) fn claim(&self) -> Option<usize> {
-        claim_bit(&self.used, self.len())
+    pub(crate) unsafe fn claim(block: *const Block) -> Option<usize> {
+        critical_section::with(|_| {
+            // SAFETY: the caller's promise.
+            let (index, rest) = unsafe { Self::first_free(block) }?;
+            // SAFETY: S1: a slot and its block are never moved or freed.
+            unsafe { &(*block).free }.store(rest, Ordering::Relaxed);
+            Some(index)
+        })
     }
 
-    /// Gives a slot back, within a critical section.
+    /// The first free slot, and the one after. Within a critical section.
+    ///
+    /// # Safety
+    ///
+    /// As for [`slot`](Self::slot).
     #[inline(always)]
-    pub(super) fn release(&self, index: usize) {
-        clear(&self.used, index);
+    unsafe fn first_free(block: *const Block) -> Option<(usize, usize)> {
+        // SAFETY: S1: a slot and its block are never moved or freed.
+        let head = unsafe { &*block };
+        let index = head.free.load(Ordering::Relaxed);
+        if index >= head.len() {
+            return None;
+        }
+        // SAFETY: the list has slots of the block.
+        Some((index, unsafe { Self::slot(block, index) }.next_free()))
+    }
+
+    /// Puts a slot first among the free ones, within a critical section.
+    #[inline(always)]
+    pub(super) fn release(&self, slot: SlotRef) {
+        slot.set_next_free(self.free.load(Ordering::Relaxed));
+        self.free.store(slot.index, Ordering::Relaxed);
     }
 
     /// Gives a slot back that has never been published.
     #[inline]
-    pub(crate) fn unclaim(&self, index: usize) {
-        release_bit(&self.used, index);
+    pub(crate) fn unclaim(&self, slot: SlotRef) {
+        critical_section::with(|_| self.release(slot));
     }
 
     /// The executor that has the block, or had it last; null before its first one.
@@ -203,7 +289,7 @@ impl Block {
                 run.store(NOTHING as *mut (), Ordering::Relaxed);
             }
         });
-        let _bell = first.mark();
+        let _bell = first.set_ready();
     }
 
     /// Whether any slot has been woken. Plain loads: an idle look writes nothing.
@@ -219,7 +305,7 @@ impl Block {
         (0..words).fold(0, |bits, word| bits | first.word(word)) != 0
     }
 
-    /// Calls `attend` with every slot whose ready byte is set, after clearing it. Returns whether
+    /// Calls `poll` with every slot whose ready byte is set, after clearing it. Returns whether
     /// there was any. A slot that is woken meanwhile is attended to in this pass if its word's
     /// turn has not come, and at most once.
     ///
@@ -230,7 +316,7 @@ impl Block {
     pub(crate) unsafe fn sweep(
         block: *const Block,
         words: usize,
-        mut attend: impl FnMut(SlotRef),
+        mut poll: impl FnMut(SlotRef),
     ) -> bool {
         let mut idle = true;
         // SAFETY: the caller's promise; the words' bytes are within the block.
@@ -244,7 +330,7 @@ impl Block {
             .word(0);
             if bits != 0 {
                 idle = false;
-                first.sweep_word(from, bits, &mut attend);
+                first.sweep_word(from, bits, &mut poll);
             }
             from += WORD;
         }
@@ -260,16 +346,16 @@ impl Block {
     pub(crate) unsafe fn sweep_one(
         block: *const Block,
         len: usize,
-        mut attend: impl FnMut(SlotRef),
+        mut poll: impl FnMut(SlotRef),
     ) -> bool {
         // SAFETY: the caller's promise.
         let first = unsafe { Self::slot(block, 0) };
         let bits = first.word(0);
         if len > 1 {
-            first.sweep_word(0, bits, &mut attend);
+            first.sweep_word(0, bits, &mut poll);
         } else if bits != 0 {
             // Nothing to search for.
-            first.take(&mut attend);
+            first.take(&mut poll);
         }
         bits != 0
     }

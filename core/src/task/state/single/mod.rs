@@ -29,9 +29,10 @@
 //!
 //! * **S1, permanent.** A [`SlotRef`] holds the address of the ready byte number zero, with the
 //!   provenance of the whole block, and an index within the block.
-//! * **S2, claim.** The free set is a word of used bits; an interrupt handler may claim too. What
-//!   it publishes, it publishes before anything that it interrupted goes on.
-//! * **S3, live.** A slot is live while its body is not null. `run` is read before `body` and set
+//! * **S2, claim.** Free slots are in a list that changes in critical sections alone; an interrupt handler may
+//!   claim too. What it publishes, it publishes before anything that it
+//!   interrupted goes on.
+//! * **S3, live.** A slot is live while its record has the function of a task. `run` is read before `body` and set
 //!   after it, so that an interrupt between the two reads cannot mix two tasks.
 //! * **S6, always a function.** A ready byte is set only once its record has a function. That of
 //!   a free slot does nothing, so the run loop need not know.
@@ -41,14 +42,14 @@
 //!   an abort: its function is one that looks at it, and its body and node are aligned so that the
 //!   bit is free. The mark is set and kept with interrupts masked.
 
+mod abort_bit;
 mod bits;
 mod block;
-mod mark;
 mod op;
 mod slot;
 
+pub(crate) use abort_bit::{ABORT, has_abort_bit, without_abort_bit};
 pub(crate) use bits::{BodyBit, FULL, claim_bit, release_bit};
-pub(crate) use block::{Block, BlockOf, words};
-pub(crate) use mark::{ABORT, is_marked_address, unmark_address};
+pub(crate) use block::{Block, Blocks, words};
 pub(crate) use op::{Description, Op};
-pub(crate) use slot::{RunFn, SlotRef};
+pub(crate) use slot::{RunFn, SlotRef, is_task};

@@ -3,11 +3,11 @@
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicU8, AtomicU16, Ordering, compiler_fence};
 
+use super::abort_bit::{has_abort_bit, with_abort_bit, without_abort_bit};
 use super::bits::{BodyBit, clear};
 use super::block::{ABORTABLE, Block, FIND_FIRST, READY, Record, WOKEN, WORD, generations};
 #[cfg(feature = "interrupt-executors")]
 use super::block::{DOORBELL, INDEX_SHIFT};
-use super::mark::{is_marked_address, mark_address, unmark_address};
 use super::op::{Ended, Op};
 #[cfg(feature = "interrupt-executors")]
 use crate::task::owner::Owner;
@@ -27,9 +27,17 @@ pub(crate) type RunFn = unsafe fn(SlotRef, *mut (), Option<&mut Op>) -> Ended;
 /// The function of a free slot.
 pub(super) const NOTHING: RunFn = nothing;
 
+// Not inlined, so that there is one of it, with one address.
+#[inline(never)]
 unsafe fn nothing(_: SlotRef, _: *mut (), _: Option<&mut Op>) {}
 
-/// Which slot: how everything refers to a task.
+/// Whether this is the function of a task, and not of a free slot, or null, as in one that has never been taken.
+#[inline(always)]
+pub(crate) fn is_task(run: *mut ()) -> bool {
+    !run.is_null() && run != NOTHING as *mut ()
+}
+
+/// The address of a slot: how everything refers to a task.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct SlotRef {
     /// The first ready byte of the block.
@@ -40,7 +48,7 @@ pub(crate) struct SlotRef {
 impl SlotRef {
     #[inline(always)]
     fn byte(&self) -> &'static AtomicU8 {
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         unsafe { self.ready.cast::<AtomicU8>().add(self.index).as_ref() }
     }
 
@@ -58,7 +66,7 @@ impl SlotRef {
 
     /// Attends to the slots whose `bits` are set, of the word that begins at slot `from`.
     #[inline(always)]
-    pub(super) fn sweep_word(self, from: usize, mut bits: u32, attend: &mut impl FnMut(SlotRef)) {
+    pub(super) fn sweep_word(self, from: usize, mut bits: u32, poll: &mut impl FnMut(SlotRef)) {
         let mut index = from;
         while bits != 0 {
             if FIND_FIRST {
@@ -69,7 +77,7 @@ impl SlotRef {
                 index += 1;
                 continue;
             }
-            SlotRef { index, ..self }.take(attend);
+            SlotRef { index, ..self }.take(poll);
             if !FIND_FIRST {
                 bits >>= 8;
                 index += 1;
@@ -79,11 +87,11 @@ impl SlotRef {
 
     /// Attends to this slot, whose ready byte is set.
     #[inline(always)]
-    pub(super) fn take(self, attend: &mut impl FnMut(SlotRef)) {
+    pub(super) fn take(self, poll: &mut impl FnMut(SlotRef)) {
         self.clear();
         // Whatever was done before the wake is seen by the poll.
         compiler_fence(Ordering::SeqCst);
-        attend(self);
+        poll(self);
     }
 
     #[inline(always)]
@@ -96,7 +104,7 @@ impl SlotRef {
     }
 
     fn flags(&self) -> &'static AtomicU8 {
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         unsafe {
             let len = (*self.block()).len();
             let flags = self.ready.cast::<AtomicU8>().add(len + WORD - 1);
@@ -105,7 +113,7 @@ impl SlotRef {
     }
 
     fn generation_word(&self) -> &'static AtomicU16 {
-        // SAFETY: S1.
+        // SAFETY: S1: a slot and its block are never moved or freed.
         unsafe {
             let len = (*self.block()).len();
             let first = self.ready.byte_add(generations(len)).cast::<AtomicU16>();
@@ -168,7 +176,7 @@ impl SlotRef {
     ///
     /// `data` came from [`as_ptr`](Self::as_ptr).
     #[inline(always)]
-    pub(crate) unsafe fn mark_ptr(data: *const ()) -> Option<u8> {
+    pub(crate) unsafe fn set_ready_ptr(data: *const ()) -> Option<u8> {
         // Whatever was done before the wake is done when the byte is set.
         compiler_fence(Ordering::SeqCst);
         // SAFETY: the caller's promise.
@@ -187,23 +195,23 @@ impl SlotRef {
         }
     }
 
-    /// Sets the ready byte, as [`mark_ptr`](Self::mark_ptr) does.
+    /// Sets the ready byte, as [`set_ready_ptr`](Self::set_ready_ptr) does.
     #[inline(always)]
-    pub(crate) fn mark(self) -> Option<u8> {
+    pub(crate) fn set_ready(self) -> Option<u8> {
         #[cfg(feature = "interrupt-executors")]
         {
-            // SAFETY: S1.
+            // SAFETY: S1: a slot and its block are never moved or freed.
             let doorbell = unsafe { (*self.block()).doorbell.get() };
             let byte = (self.index << INDEX_SHIFT) as u8 | doorbell;
             let woken = self.byte().load(Ordering::Relaxed) & WOKEN;
             self.byte().store(byte | woken, Ordering::Relaxed);
         }
         // SAFETY: our own byte.
-        unsafe { Self::mark_ptr(self.as_ptr()) }
+        unsafe { Self::set_ready_ptr(self.as_ptr()) }
     }
 
     /// Whether the slot has been woken.
-    pub(crate) fn is_marked(self) -> bool {
+    pub(crate) fn is_ready(self) -> bool {
         self.byte().load(Ordering::Relaxed) & WOKEN != 0
     }
 
@@ -213,17 +221,32 @@ impl SlotRef {
     }
 
     pub(crate) fn is_live(self) -> bool {
-        !self.record().body.load(Ordering::Relaxed).is_null()
+        is_task(self.record().run.load(Ordering::Relaxed))
+    }
+
+    /// The free slot after this one, which is free.
+    #[inline(always)]
+    pub(super) fn next_free(self) -> usize {
+        let skipped = self.record().body.load(Ordering::Relaxed).addr();
+        self.index.wrapping_add(1).wrapping_add(skipped)
+    }
+
+    /// Notes which free slot comes after this one, which is free.
+    #[inline(always)]
+    pub(super) fn set_next_free(self, next: usize) {
+        let skipped = next.wrapping_sub(1).wrapping_sub(self.index);
+        let body = ptr::without_provenance_mut(skipped);
+        self.record().body.store(body, Ordering::Relaxed);
     }
 
     pub(crate) fn is_aborting(self) -> bool {
-        is_marked_address(self.record().body.load(Ordering::Relaxed))
+        has_abort_bit(self.record().body.load(Ordering::Relaxed))
     }
 
     /// FREE → LIVE, by the claimer (S2).
     #[inline]
     pub(crate) fn publish(self, run: RunFn, body: *mut ()) {
-        debug_assert!(!is_marked_address(body));
+        debug_assert!(!has_abort_bit(body));
         let record = self.record();
         record.body.store(body, Ordering::Relaxed);
         // S3: `run` after `body`.
@@ -252,17 +275,15 @@ impl SlotRef {
     pub(crate) fn retire(self, body: Option<BodyBit>) {
         let record = self.record();
         record.run.store(NOTHING as *mut (), Ordering::Relaxed);
-        record.body.store(ptr::null_mut(), Ordering::Relaxed);
         let word = self.generation_word();
         let former = word.load(Ordering::Relaxed);
         word.store(former.wrapping_add(1), Ordering::Relaxed);
-        // SAFETY: S1.
-        let block = unsafe { &*self.block() };
         critical_section::with(|_| {
             if let Some((used, bit)) = body {
                 clear(used, bit);
             }
-            block.release(self.index);
+            // SAFETY: S1: a slot and its block are never moved or freed.
+            unsafe { &*self.block() }.release(self);
         });
     }
 
@@ -270,14 +291,14 @@ impl SlotRef {
     /// told before. `true`: the task is told now, and has to be woken.
     pub(crate) fn request_abort(self, generation: usize) -> bool {
         critical_section::with(|_| {
-            let due = self.is_tenant(generation)
+            let due = self.holds(generation)
                 && !self.is_aborting()
                 && self.flags().load(Ordering::Relaxed) & ABORTABLE != 0;
             if due {
                 let place = &self.record().body;
                 // S7.
                 place.store(
-                    mark_address(place.load(Ordering::Relaxed)),
+                    with_abort_bit(place.load(Ordering::Relaxed)),
                     Ordering::Relaxed,
                 );
             }
@@ -286,12 +307,12 @@ impl SlotRef {
     }
 
     /// Whether the task of this generation is still there.
-    pub(crate) fn is_tenant(self, generation: usize) -> bool {
+    pub(crate) fn holds(self, generation: usize) -> bool {
         self.is_live() && self.generation() == generation
     }
 
     /// The function and the memory to call it with, of a slot whose ready byte was set. The
-    /// address may be [marked](is_marked_address).
+    /// address may be [marked](has_abort_bit).
     #[inline(always)]
     pub(crate) fn due(self) -> (RunFn, *mut ()) {
         let record = self.record();
@@ -308,7 +329,7 @@ impl SlotRef {
     pub(crate) fn task(self) -> (Option<RunFn>, *mut ()) {
         let record = self.record();
         let run = record.run.load(Ordering::Relaxed);
-        let body = unmark_address(record.body.load(Ordering::Relaxed));
+        let body = without_abort_bit(record.body.load(Ordering::Relaxed));
         // SAFETY: null, or as in `due`.
         let run = unsafe { core::mem::transmute::<*mut (), Option<RunFn>>(run) };
         (run, body)

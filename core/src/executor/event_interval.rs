@@ -1,4 +1,4 @@
-//! [`Pace`]: how many polls go between two looks at the clock.
+//! [`EventInterval`]: how many polls go between two looks at the clock.
 
 use ::core::time::Duration;
 
@@ -28,7 +28,7 @@ const MOST_CAUTION: u64 = 4096;
 /// the clock is read after each poll for a while, the longer the slower that one was: tasks that
 /// compute for milliseconds are seen among others that are done at once.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct EventInterval {
     every: u32,
     /// Whether the next reading comes after a single poll, as it was not known when the polls before
     /// the last one began.
@@ -42,10 +42,10 @@ pub(super) struct Pace {
     /// When the clock was read last.
     checked: Instant,
     /// When the reactor was looked at last.
-    looked: Instant,
+    polled: Instant,
 }
 
-impl Pace {
+impl EventInterval {
     pub(super) const fn new() -> Self {
         Self {
             every: AFTER_WAIT,
@@ -54,7 +54,7 @@ impl Pace {
             new: true,
             known: false,
             checked: Instant::ZERO,
-            looked: Instant::ZERO,
+            polled: Instant::ZERO,
         }
     }
 
@@ -67,10 +67,10 @@ impl Pace {
     /// Notes that the reactor has been looked at, and at what time it was afterwards, if the clock
     /// was read.
     #[inline]
-    pub(super) fn looked(&mut self, now: Option<Instant>) {
+    pub(super) fn reactor_polled(&mut self, now: Option<Instant>) {
         self.known = now.is_some();
         if let Some(now) = now {
-            (self.checked, self.looked) = (now, now);
+            (self.checked, self.polled) = (now, now);
         }
     }
 
@@ -115,7 +115,7 @@ impl Pace {
         } else if took < BETWEEN_LOOKS / 2 && self.caution == 0 && !probed {
             self.every = (self.every + self.every.div_ceil(2)).min(MOST);
         }
-        since(self.looked) >= BETWEEN_LOOKS
+        since(self.polled) >= BETWEEN_LOOKS
     }
 }
 
@@ -125,7 +125,7 @@ mod tests {
     use std::vec::Vec;
 
     struct Run {
-        pace: Pace,
+        event_interval: EventInterval,
         now: u64,
         left: u32,
         unlooked: u32,
@@ -133,10 +133,10 @@ mod tests {
 
     impl Run {
         fn new() -> Self {
-            let pace = Pace::new();
-            let left = pace.polls();
+            let event_interval = EventInterval::new();
+            let left = event_interval.polls();
             Self {
-                pace,
+                event_interval,
                 now: 0,
                 left,
                 unlooked: 0,
@@ -153,11 +153,11 @@ mod tests {
                 self.left -= 1;
                 if self.left == 0 {
                     let now = Instant::from_nanos(self.now);
-                    if self.pace.check(now) {
+                    if self.event_interval.check(now) {
                         looks.push(std::mem::take(&mut self.unlooked));
-                        self.pace.looked(Some(now));
+                        self.event_interval.reactor_polled(Some(now));
                     }
-                    self.left = self.pace.polls();
+                    self.left = self.event_interval.polls();
                 }
             }
             looks
@@ -165,9 +165,9 @@ mod tests {
 
         /// Waits, without a timer that would want to know the time afterwards.
         fn wait(&mut self) {
-            self.pace.waited();
-            self.pace.looked(None);
-            self.left = self.pace.polls();
+            self.event_interval.waited();
+            self.event_interval.reactor_polled(None);
+            self.left = self.event_interval.polls();
             self.unlooked = 0;
         }
     }
@@ -178,11 +178,11 @@ mod tests {
     fn polls_of_nanoseconds_cost_few_readings() {
         let mut run = Run::new();
         run.looks([10; 1000]);
-        assert_eq!(run.pace.polls(), MOST);
+        assert_eq!(run.event_interval.polls(), MOST);
         run.wait();
-        assert_eq!(run.pace.polls(), AFTER_WAIT);
+        assert_eq!(run.event_interval.polls(), AFTER_WAIT);
         assert_eq!(run.looks([10; 100]), [3], "nobody knows what came before");
-        assert!(run.pace.polls() > 20);
+        assert!(run.event_interval.polls() > 20);
     }
 
     #[test]
@@ -243,6 +243,10 @@ mod tests {
         run.looks((0..4000).map(|_| 10));
         assert_eq!(run.looks([SLOW; 30])[1..], [1; 29]);
         run.looks((0..10_000).map(|_| 10));
-        assert_eq!(run.pace.polls(), MOST, "and are forgotten in the end");
+        assert_eq!(
+            run.event_interval.polls(),
+            MOST,
+            "and are forgotten in the end"
+        );
     }
 }

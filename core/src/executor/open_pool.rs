@@ -6,7 +6,7 @@ use super::shared::SharedRef;
 use crate::reactor::Reactor;
 use crate::task::memory::pool::TaskPool;
 
-impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
+impl<const N: usize, const BYTES: usize, const BLOCKS: usize> TaskPool<N, BYTES, BLOCKS> {
     /// Claims the pool for an executor with this reactor; `None` if another one has it.
     #[inline]
     pub(super) fn open<R: Reactor>(&'static self, reactor: &R) -> Option<SharedRef> {
@@ -24,9 +24,11 @@ impl<const N: usize, const BYTES: usize> TaskPool<N, BYTES> {
         if BYTES > 0 {
             shared.bytes.set(self.bytes());
         }
-        shared.add_block(self.block(), N);
-        #[cfg(feature = "embassy-time")]
-        crate::embassy::give_timers(shared, self.block(), self.timers());
+        self.for_each_block(|block, _first, len| {
+            shared.add_block(block, len);
+            #[cfg(feature = "embassy-time")]
+            crate::embassy::give_timers(shared, block, &self.timers()[_first..]);
+        });
         Some(claim)
     }
 }

@@ -4,18 +4,18 @@
 pub(crate) const ABORT: usize = 1;
 
 /// Sets the mark.
-pub(crate) fn mark_address(body: *mut ()) -> *mut () {
+pub(crate) fn with_abort_bit(body: *mut ()) -> *mut () {
     body.map_addr(|address| address | ABORT)
 }
 
 /// The address without the mark.
 #[inline(always)]
-pub(crate) fn unmark_address(body: *mut ()) -> *mut () {
+pub(crate) fn without_abort_bit(body: *mut ()) -> *mut () {
     body.map_addr(|address| address & !ABORT)
 }
 
 /// Whether the mark is set.
 #[inline(always)]
-pub(crate) fn is_marked_address(body: *mut ()) -> bool {
+pub(crate) fn has_abort_bit(body: *mut ()) -> bool {
     body.addr() & ABORT != 0
 }

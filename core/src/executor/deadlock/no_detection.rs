@@ -3,7 +3,7 @@
 #[allow(dead_code, reason = "an executor that does not try only ever waits")]
 pub(super) enum BeforeWait {
     Wait,
-    Look,
+    PollReactor,
     GoOn,
 }
 

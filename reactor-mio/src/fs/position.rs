@@ -10,7 +10,7 @@ use polliwog_core::task::budget::poll_proceed;
 
 use super::file::File;
 use crate::blocking::{BlockingError, BlockingHandle, Rejected, try_spawn_with};
-use crate::draw::poll_nothing;
+use crate::budget::poll_nothing;
 
 /// A buffer that travels to the pool and back. `bytes[start..]` has been read from the file
 /// and not been fetched yet.

@@ -1,6 +1,6 @@
-//! [`Stride`]: how often the endless run loop of a chip looks at its reactor when it is busy.
+//! [`EventInterval`]: how often the endless run loop of a chip looks at its reactor when it is busy.
 //!
-//! As [`Pace`](super::pace::Pace), in as little code as does it.
+//! As [that](crate::executor::event_interval) of all other executors, in as little code as does it.
 //!
 //! By time, but without reading the clock each turn: it counts turns, and learns from the clock, which
 //! it reads when it looks, how many of them fit in [`LONG`]. It learns slowly that turns are short
@@ -14,7 +14,7 @@ const LONG: u32 = 100_000;
 /// Turns between two looks at most.
 const MOST: u32 = 64;
 
-pub(super) struct Stride {
+pub(super) struct EventInterval {
     /// Turns until the next look.
     left: u32,
     /// Turns between two looks.
@@ -25,7 +25,7 @@ pub(super) struct Stride {
     known: bool,
 }
 
-impl Stride {
+impl EventInterval {
     pub(super) const fn new() -> Self {
         Self {
             left: 1,
@@ -75,13 +75,13 @@ mod tests {
     use super::*;
 
     /// Turns until the next look, each of which takes so long.
-    fn look(stride: &mut Stride, clock: &mut u64, micros: u64) -> u32 {
+    fn look(interval: &mut EventInterval, clock: &mut u64, micros: u64) -> u32 {
         let mut turns = 0;
         loop {
             turns += 1;
             *clock += micros;
-            if stride.is_due() {
-                stride.measure(Instant::from_micros(*clock));
+            if interval.is_due() {
+                interval.measure(Instant::from_micros(*clock));
                 return turns;
             }
         }
@@ -89,31 +89,35 @@ mod tests {
 
     #[test]
     fn short_turns_are_looked_between_seldom_and_long_ones_each_time() {
-        let (mut stride, mut clock) = (Stride::new(), 0);
+        let (mut interval, mut clock) = (EventInterval::new(), 0);
         for _ in 0..10 {
-            assert_eq!(look(&mut stride, &mut clock, 5_000), 1, "never seen short");
+            assert_eq!(
+                look(&mut interval, &mut clock, 5_000),
+                1,
+                "never seen short"
+            );
         }
         for _ in 0..100 {
-            look(&mut stride, &mut clock, 1);
+            look(&mut interval, &mut clock, 1);
         }
-        assert_eq!(look(&mut stride, &mut clock, 1), MOST);
+        assert_eq!(look(&mut interval, &mut clock, 1), MOST);
         // The first stretch of long ones has to be seen, and then that is that.
-        assert_eq!(look(&mut stride, &mut clock, 5_000), MOST);
+        assert_eq!(look(&mut interval, &mut clock, 5_000), MOST);
         for _ in 0..10 {
-            assert_eq!(look(&mut stride, &mut clock, 5_000), 1);
+            assert_eq!(look(&mut interval, &mut clock, 5_000), 1);
         }
     }
 
     #[test]
     fn in_between_looks_come_about_as_often_as_they_should() {
-        let (mut stride, mut clock) = (Stride::new(), 0);
+        let (mut interval, mut clock) = (EventInterval::new(), 0);
         for micros in [3, 20, 60, 99, 7] {
             for _ in 0..100 {
-                look(&mut stride, &mut clock, micros);
+                look(&mut interval, &mut clock, micros);
             }
             for _ in 0..100 {
                 let before = clock;
-                look(&mut stride, &mut clock, micros);
+                look(&mut interval, &mut clock, micros);
                 assert!(clock - before <= 100 + micros, "{micros}");
             }
         }
@@ -121,14 +125,14 @@ mod tests {
 
     #[test]
     fn a_wait_is_no_turn() {
-        let (mut stride, mut clock) = (Stride::new(), 0);
+        let (mut interval, mut clock) = (EventInterval::new(), 0);
         for _ in 0..100 {
-            look(&mut stride, &mut clock, 1);
+            look(&mut interval, &mut clock, 1);
         }
-        stride.pause();
+        interval.pause();
         clock += 1_000_000;
         for _ in 0..3 {
-            assert_eq!(look(&mut stride, &mut clock, 1), MOST);
+            assert_eq!(look(&mut interval, &mut clock, 1), MOST);
         }
     }
 }

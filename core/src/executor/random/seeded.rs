@@ -1,14 +1,14 @@
-//! The chance of an executor that can be seeded. Builds without `std` and `simulation` have `fixed.rs` in place of
+//! The chance of an executor that can be seeded. Builds without `std` and `simulation` have `not_seeded.rs` in place of
 //! this file.
 
-use super::dice::{START, next};
+use super::generator::{START, next};
 use crate::loom::Cell;
 
 /// Dice of an executor. They are not those of the order in which tasks are polled, so that whoever
 /// throws them does not change it.
 pub(crate) struct Chance {
     /// The state that the next order of ready tasks is drawn from; zero: they have the order of their wakes.
-    pub(super) order: Cell<u64>,
+    pub(in crate::executor) order: Cell<u64>,
     dice: Cell<u64>,
 }
 

@@ -23,7 +23,7 @@ enum Stage {
     Waiting,
     /// The reactor has been looked at since.
     Looked,
-    /// They have been woken, and this is the last call.
+    /// The waiting tasks have been woken, and this is the last call.
     LastCall,
 }
 
@@ -32,7 +32,7 @@ pub(super) enum BeforeWait {
     /// To wait.
     Wait,
     /// To look at its reactor without waiting: that may be what runs the other executor.
-    Look,
+    PollReactor,
     /// To go on, as those who wait for other executors have been woken.
     GoOn,
 }
@@ -104,7 +104,7 @@ impl Deadlocks {
         match stage {
             Stage::Waiting => {
                 self.stage.set(Stage::Looked);
-                BeforeWait::Look
+                BeforeWait::PollReactor
             }
             Stage::Looked => {
                 self.stage.set(Stage::LastCall);

@@ -1,0 +1,51 @@
+//! Where the tasks of a runtime and of a cluster were spawned, as `Handle::dump` lists them.
+#![cfg(all(feature = "trace", feature = "mio"))]
+
+use std::future::pending;
+
+use polliwog::trace::Dump;
+use polliwog::{Cluster, Handle, Runtime, yield_now};
+
+/// The lines of this file that spawned tasks.
+fn lines_of(dump: &Dump) -> Vec<u32> {
+    let places = dump.tasks().iter().filter_map(|task| task.place);
+    let own = places.filter(|place| place.file() == file!());
+    own.map(|place| place.line()).collect()
+}
+
+#[test]
+fn a_runtimes_tasks_have_places() {
+    let runtime = Runtime::new().unwrap();
+    let first = line!() + 1;
+    runtime.spawn(pending::<()>()).unwrap().detach();
+    runtime.try_spawn(pending::<()>()).ok().unwrap().detach();
+    let dump = runtime.block_on(async { Handle::current().unwrap().dump() });
+    assert_eq!(lines_of(&dump), [first, first + 1, first + 2]);
+    let dump = polliwog::block_on(async { Handle::current().unwrap().dump() });
+    assert_eq!(lines_of(&dump), [line!() - 1]);
+}
+
+#[test]
+fn a_clusters_tasks_have_places() {
+    let cluster = Cluster::builder().workers(1).build().unwrap();
+    let first = line!() + 1;
+    cluster.spawn(pending::<()>()).unwrap().detach();
+    cluster.spawn_with(pending::<()>).unwrap().detach();
+    cluster.spawn_on(0, pending::<()>()).unwrap().detach();
+    cluster.spawn_on_with(0, pending::<()>).unwrap().detach();
+    cluster.spawn_keyed(7, pending::<()>()).unwrap().detach();
+    cluster.spawn_keyed_with(7, pending::<()>).unwrap().detach();
+    let lines = cluster.block_on(async {
+        // A worker has several queues, and starts what is in them when it comes to it.
+        loop {
+            let mut lines = lines_of(&Handle::current().unwrap().dump());
+            lines.sort();
+            if lines.len() == 7 {
+                return lines;
+            }
+            yield_now().await;
+        }
+    });
+    let expected: Vec<u32> = (first..first + 7).collect();
+    assert_eq!(lines.unwrap(), expected);
+}
