@@ -61,16 +61,16 @@ async fn open(root: &Path, name: &str) -> io::Result<File> {
 }
 
 // ANCHOR: serve
-async fn serve(stream: TcpStream, root: PathBuf) -> io::Result<()> {
+pub(crate) async fn serve(stream: TcpStream, root: PathBuf) -> io::Result<()> {
     stream.write_all(b"Please enter filename: ").await?;
     // Two question marks: one for the time that is up, one for what went wrong in time.
     let name = timeout(PATIENCE, read_line(&stream)).await??;
     let mut file = match open(&root, &name).await {
         Ok(file) => file,
         Err(error) => {
-            return stream
-                .write_all(format!("error: {error}\r\n").as_bytes())
-                .await;
+            let answer = format!("error: {error}\r\n");
+            stream.write_all(answer.as_bytes()).await?;
+            return Ok(());
         }
     };
     // However large the file is, one piece of it is in memory.

@@ -7,27 +7,23 @@
 //!
 //! The first line that it prints is `listening on 127.0.0.1:6379`; `RUST_LOG=info` shows
 //! connections. The commands are in `shared/redis`; a microcontroller's firmware compiles the
-//! same files.
+//! same files, and `tests/simulated.rs` runs the whole in a simulation.
 #![forbid(unsafe_code)]
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::rc::Rc;
-use std::time::Duration;
 
-use log::{info, warn};
-use polliwog::net::{TcpListener, TcpStream};
-use polliwog::time::sleep;
-use polliwog::{Runtime, signal, spawn, yield_now};
+use polliwog::net::TcpListener;
+use polliwog::{Runtime, signal, spawn};
 
 use options::Asked;
-use redis::Redis;
 
 #[path = "shared/options.rs"]
 mod options;
 #[path = "shared/redis/mod.rs"]
 mod redis;
+#[path = "shared/redis_server.rs"]
+mod redis_server;
 
 const HELP: &str = "\
 A small Redis:
@@ -43,15 +39,6 @@ Usage: mini-redis [OPTIONS]
 It stores 256 KiB; commands and values can be 16 KiB long, messages 8 KiB. Subscribers who are
 64 KiB behind are closed. RUST_LOG=info shows connections. Ctrl-C ends the server.
 ";
-
-/// Bytes of a connection's two buffers each.
-const BUFFER: usize = 16 << 10;
-type Shared = Rc<Redis<{ 256 << 10 }, { 64 << 10 }>>;
-
-/// Milliseconds, for keys that expire.
-fn now() -> u64 {
-    polliwog::Instant::now().as_duration().as_millis() as u64
-}
 
 fn run() -> Result<(), (u8, String)> {
     let mut addr = "127.0.0.1:6379".to_owned();
@@ -81,35 +68,8 @@ async fn until_ctrl_c(addr: &str) -> io::Result<()> {
     let listener = TcpListener::bind(addr).await?;
     // Nobody may be reading that, which is no reason to stop.
     let _ = writeln!(io::stdout(), "listening on {}", listener.local_addr()?);
-    spawn(serve(listener))?.detach();
+    spawn(redis_server::serve(listener))?.detach();
     ctrl_c.await
-}
-
-/// Accepts connections for ever.
-async fn serve(listener: TcpListener) {
-    let store = Shared::new(Redis::new(now));
-    loop {
-        match listener.accept().await {
-            // Without room for another task the connection is dropped, which closes it.
-            Ok((stream, peer)) => match spawn(handle(stream, peer, store.clone())) {
-                Ok(task) => task.detach(),
-                Err(error) => warn!("{peer}: dropped: {error}"),
-            },
-            Err(error) => {
-                warn!("cannot accept, trying again in a second: {error}");
-                sleep(Duration::from_secs(1)).await;
-            }
-        }
-        yield_now().await; // However many arrive, those who are here get their turn.
-    }
-}
-
-async fn handle(stream: TcpStream, peer: SocketAddr, store: Shared) {
-    info!("{peer}: connected");
-    match redis::serve::<BUFFER, _, _, _>(stream, &store).await {
-        Ok(commands) => info!("{peer}: closed after {commands} commands"),
-        Err(error) => info!("{peer}: lost: {error}"),
-    }
 }
 
 fn main() -> ExitCode {

@@ -201,9 +201,9 @@ pub use polliwog_spin::{Runtime, block_on, net};
 /// A simulation of many hosts, for tests.
 #[cfg(feature = "sim")]
 pub use polliwog_spin::sim;
-/// Files of simulated hosts.
+/// Files of simulated hosts, and functions that block in virtual time.
 #[cfg(all(feature = "sim", not(feature = "mio")))]
-pub use polliwog_spin::sim::fs;
+pub use polliwog_spin::sim::{BlockingError, BlockingHandle, fs, spawn_blocking};
 
 #[cfg(feature = "mio")]
 #[doc(hidden)]
@@ -219,6 +219,8 @@ pub mod task {
     pub use polliwog_core::task::*;
     #[cfg(feature = "mio")]
     pub use polliwog_mio::spawn_blocking;
+    #[cfg(all(feature = "sim", not(feature = "mio")))]
+    pub use polliwog_spin::sim::spawn_blocking;
 }
 
 /// Streams: with `mio` the program's own input and output, with `spin` pipes in memory and the traits of

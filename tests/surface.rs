@@ -33,7 +33,9 @@ macro_rules! program {
                 is_an_address((at.ip(), at.port()));
                 is_an_address("localhost:80");
                 is_an_address(("localhost", 80));
+                #[cfg(feature = "alloc")]
                 is_an_address(String::from("localhost:80"));
+                #[cfg(feature = "alloc")]
                 is_an_address((String::from("localhost"), 80));
                 is_an_address(&[at, at][..]);
                 assert!(listener.take_error()?.is_none());

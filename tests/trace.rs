@@ -3,6 +3,7 @@
 
 use std::future::pending;
 
+use polliwog::net::UdpSocket;
 use polliwog::trace::Dump;
 use polliwog::{Cluster, Handle, Runtime, yield_now};
 
@@ -35,17 +36,24 @@ fn a_clusters_tasks_have_places() {
     cluster.spawn_on_with(0, pending::<()>).unwrap().detach();
     cluster.spawn_keyed(7, pending::<()>()).unwrap().detach();
     cluster.spawn_keyed_with(7, pending::<()>).unwrap().detach();
+    let given = || polliwog::block_on(UdpSocket::bind("127.0.0.1:0")).unwrap();
+    let task = cluster.hand_over(given(), |_| pending::<()>());
+    let other = cluster.hand_over_to(0, given(), |_| pending::<()>());
+    task.unwrap().detach();
+    other.unwrap().detach();
+    let last = line!() + 1;
     let lines = cluster.block_on(async {
         // A worker has several queues, and starts what is in them when it comes to it.
         loop {
             let mut lines = lines_of(&Handle::current().unwrap().dump());
             lines.sort();
-            if lines.len() == 7 {
+            if lines.len() == 9 {
                 return lines;
             }
             yield_now().await;
         }
     });
-    let expected: Vec<u32> = (first..first + 7).collect();
+    let mut expected: Vec<u32> = (first..first + 6).collect();
+    expected.extend([first + 7, first + 8, last]);
     assert_eq!(lines.unwrap(), expected);
 }

@@ -191,7 +191,7 @@ pub trait Reactor {
     /// that waits in this reactor, so a task of that one which is busy when they are due delays them.
     ///
     /// So it is on a host, too. Of several executors whose reactors have such a clock, it is the one that was
-    /// entered last.
+    /// entered last; before any of them is, the one that was made first.
     ///
     /// `None`, the default, has their sleeps panic.
     fn shared_clock(&self) -> Option<fn() -> Instant> {

@@ -16,10 +16,12 @@ use polliwog_core::{
     Deadline, Executor, Instant, InterruptExecutor, Reactor, Spawner, TaskPool, spawn_detached,
 };
 
-/// All levels of a process wait in one executor: a test at a time.
+/// All levels of a process wait in one executor: a test at a time, each from the start of time.
 fn turn() -> std::sync::MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    NOW.store(0, Ordering::SeqCst);
+    turn
 }
 
 static URGENT: InterruptExecutor<4> = InterruptExecutor::new(|| URGENT.run());
@@ -147,6 +149,43 @@ fn timers_of_a_level_are_fired_by_who_waits_in_a_reactor() {
             ("main", 36),
         ]
     );
+}
+
+/// What is usual on a chip: the tasks of interrupts are started first, before `main`'s executor runs and does
+/// not return.
+#[test]
+fn a_level_sleeps_by_the_clock_of_an_executor_that_does_not_run_yet() {
+    let _turn = turn();
+    static POOL: TaskPool<2, 512> = TaskPool::new();
+    static OTHER: TaskPool<2, 512> = TaskPool::new();
+    static LEVEL: InterruptExecutor<2> = InterruptExecutor::new(|| LEVEL.run());
+
+    async fn begin() {
+        let spawner = Spawner::current().expect("the level's own");
+        spawn_detached!(spawner, [early]()).unwrap();
+    }
+
+    async fn early() {
+        sleep(Duration::from_millis(3)).await;
+        note("early");
+    }
+
+    let executor = Executor::new(&POOL, Chip { shared: true }).unwrap();
+    // Made later, this one takes over when it runs, which it never does.
+    let idle = Executor::new(&OTHER, Chip { shared: true }).unwrap();
+    spawn_detached!(LEVEL.handle(), [begin]()).unwrap();
+    executor.block_on(sleep(Duration::from_millis(5)));
+    assert_eq!(std::mem::take(&mut *TRACE.lock().unwrap()), [("early", 3)]);
+    drop(idle);
+    // One on the heap, too.
+    #[cfg(feature = "alloc")]
+    {
+        drop(executor);
+        let executor = Executor::with_capacity(2, Chip { shared: true });
+        spawn_detached!(LEVEL.handle(), [begin]()).unwrap();
+        executor.block_on(sleep(Duration::from_millis(5)));
+        assert_eq!(std::mem::take(&mut *TRACE.lock().unwrap()), [("early", 8)]);
+    }
 }
 
 /// Once the executor that knows the time has been dropped, sleeps say so again.

@@ -20,9 +20,6 @@ mod run;
 /// [`run`](Self::run) in its handler, and there only. The tasks have to be `Send`, since they
 /// come from another level.
 ///
-/// Timers of this level are fired by the executor that waits in a reactor, if that has a
-/// [shared clock](Reactor::shared_clock), has run once and has not been dropped; else a sleep panics.
-///
 /// ```ignore
 /// struct Swi0;
 ///
@@ -40,6 +37,42 @@ mod run;
 /// }
 ///
 /// spawn_detached!(URGENT.handle(), [motor](pins)).unwrap();
+/// ```
+///
+/// # Tasks that sleep
+///
+/// Timers of this level are fired by the executor that waits in a reactor, if that has a
+/// [shared clock](Reactor::shared_clock) and has not been dropped; else a sleep panics. It need not run yet, but must
+/// have been made: tasks that sleep are started after `Executor::new`, or in the closure that
+/// [`TaskPool::run`](crate::TaskPool::run) calls.
+///
+/// Sleeps and intervals are not `Send`, as they belong to their level. So a task with one is started there, by
+/// another task that has none:
+///
+/// ```
+/// # use polliwog_core as polliwog;
+/// use polliwog::time::{Duration, interval};
+/// use polliwog::{InterruptExecutor, Spawner, spawn_detached};
+/// # fn pend_swi0() {}
+///
+/// static URGENT: InterruptExecutor<2> = InterruptExecutor::new(pend_swi0);
+///
+/// async fn sample() {
+///     let mut ticks = interval(Duration::from_millis(10));
+///     loop {
+///         ticks.tick().await;
+///     }
+/// }
+///
+/// async fn start() {
+///     let spawner = Spawner::current().expect("the handler's own");
+///     spawn_detached!(spawner, [sample]()).unwrap();
+/// }
+///
+/// # fn example() {
+/// // In the closure of `TaskPool::run`:
+/// spawn_detached!(URGENT.handle(), [start]()).unwrap();
+/// # }
 /// ```
 ///
 /// # Memory

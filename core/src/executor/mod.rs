@@ -199,6 +199,9 @@ impl<R: Reactor> Executor<R> {
             }
         };
         shared.open(max_tasks, true, Some(unparker));
+        if R::HAS_CLOCK {
+            levels::offer(shared, &reactor);
+        }
         Self {
             claim,
             reactor,

@@ -2,6 +2,7 @@
 
 use core::task::Waker;
 
+use super::levels;
 use super::shared::SharedRef;
 use crate::reactor::Reactor;
 use crate::task::memory::pool::TaskPool;
@@ -12,7 +13,11 @@ impl<const N: usize, const BYTES: usize, const BLOCKS: usize> TaskPool<N, BYTES,
     pub(super) fn open<R: Reactor>(&'static self, reactor: &R) -> Option<SharedRef> {
         // On one core a wake shows in the ready bytes, and nobody has to be told.
         let unparker = super::state::HAS_UNPARKER.then(|| reactor.unparker());
-        self.open_with(unparker)
+        let claim = self.open_with(unparker)?;
+        if R::HAS_CLOCK {
+            levels::offer(self.shared(), reactor);
+        }
+        Some(claim)
     }
 
     /// [`open`](Self::open) for an executor whose unparker is called even on one core.

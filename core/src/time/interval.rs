@@ -315,7 +315,7 @@ impl Interval {
         let spawner = self.spawner();
         let due = self.due.or_else(|| spawner?.start());
         let (Some(spawner), Some(due)) = (spawner, due) else {
-            panic!("an interval ticked outside of an executor")
+            panic!("an interval ticked outside of a running executor, or in one without a clock")
         };
         self.spawner = Some(spawner);
         self.due = Some(due);

@@ -5,7 +5,6 @@ use polliwog_core::RemoteHandle;
 use super::ClusterHandle;
 use super::task::Make;
 use crate::net::moving::{Detached, Movable, MoveError};
-use polliwog_core::TrySpawnError;
 
 impl ClusterHandle {
     /// Moves a socket to any worker, where `serve` makes a future of it. As a task it may be taken over by
@@ -51,7 +50,7 @@ impl ClusterHandle {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        moved(socket, serve, |make| self.submit(make))
+        self.submit_moved(None, socket, serve)
     }
 
     /// Moves a socket to one worker, where `serve` makes a future of it: see [`hand_over`](Self::hand_over). To
@@ -97,7 +96,30 @@ impl ClusterHandle {
     {
         let workers = self.workers();
         assert!(worker < workers, "worker {worker} of {workers}");
-        moved(socket, serve, |make| self.submit_to(worker, make))
+        self.submit_moved(Some(worker), socket, serve)
+    }
+
+    #[track_caller]
+    fn submit_moved<S, M, F>(
+        &self,
+        worker: Option<usize>,
+        socket: S,
+        serve: M,
+    ) -> Result<RemoteHandle<F::Output>, MoveError<S>>
+    where
+        S: Movable + 'static,
+        M: FnOnce(S) -> F + Send + 'static,
+        F: Future<Output: Send> + 'static,
+    {
+        // Where it goes back to if it is refused, wherever this is called.
+        let home = socket.reactor().clone();
+        let socket = socket.detach()?;
+        let moved = Moved { socket, serve };
+        let spawned = match worker {
+            Some(worker) => self.submit_to(worker, moved),
+            None => self.submit(moved),
+        };
+        spawned.map_err(|refused| refused.map(|moved| moved.socket.attach_to(&home)).into())
     }
 }
 
@@ -121,17 +143,4 @@ where
             Err(error) => unreachable!("a worker has a runtime: {error}"),
         }
     }
-}
-
-#[track_caller]
-fn moved<S: Movable, M, H>(
-    socket: S,
-    serve: M,
-    submit: impl FnOnce(Moved<S, M>) -> Result<H, TrySpawnError<Moved<S, M>>>,
-) -> Result<H, MoveError<S>> {
-    // Where it goes back to if it is refused, wherever this is called.
-    let home = socket.reactor().clone();
-    let socket = socket.detach()?;
-    let spawned = submit(Moved { socket, serve });
-    spawned.map_err(|refused| refused.map(|moved| moved.socket.attach_to(&home)).into())
 }

@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Link;
-use super::nemesis::{Fault, Nemesis};
+use super::fault::Fault;
+use super::nemesis::Nemesis;
 use super::rng::nanos;
 use super::schedule::{Scheduler, Strategy};
 use super::settings::Settings;
@@ -78,6 +79,28 @@ impl Builder {
     /// them by `usize::MAX`. None, unless set; the hash is of all in any case. Of several settings the largest counts.
     pub fn trace(mut self, events: usize) -> Self {
         self.settings.trace = self.settings.trace.max(events);
+        self
+    }
+
+    /// Keeps all that is sent, for the [`Report`](super::Report): a file that Wireshark and tcpdump read, as if all hosts were
+    /// at one cable.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UdpSocket;
+    /// use polliwog::sim::Simulation;
+    ///
+    /// let mut simulation = Simulation::builder(7).capture().build();
+    /// simulation.client("frog", async {
+    ///     let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    ///     socket.send_to(b"quak", "frog:7").await
+    /// });
+    /// let report = simulation.run().unwrap();
+    /// // std::fs::write("frog.pcap", &report.capture)?;
+    /// assert!(report.capture.ends_with(b"quak"));
+    /// ```
+    pub fn capture(mut self) -> Self {
+        self.settings.capture = true;
         self
     }
 

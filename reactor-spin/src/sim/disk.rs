@@ -27,6 +27,25 @@ pub(crate) struct Disk {
     pub(crate) capacity: u64,
     /// The probability that an operation fails.
     pub(crate) errors: f64,
+    pub(crate) trouble: Trouble,
+}
+
+/// What the faults that last now do to a disk.
+#[derive(Default)]
+pub(crate) struct Trouble {
+    /// Thousandths of the operations that fail.
+    pub(crate) errors: Vec<u32>,
+    /// For each fault that leaves no room.
+    pub(crate) full: Vec<()>,
+    /// Factors of slowness.
+    pub(crate) slow: Vec<u32>,
+}
+
+/// What lies at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    Folder,
+    File(u64),
 }
 
 #[derive(Clone)]
@@ -107,6 +126,7 @@ impl Disk {
             chance,
             capacity: u64::MAX,
             errors: 0.0,
+            trouble: Trouble::default(),
         }
     }
 
@@ -116,11 +136,27 @@ impl Disk {
             true => self.chance.between(500_000, 5_000_000),
             false => self.chance.between(20_000, 200_000),
         };
-        (takes, self.chance.chance(self.errors))
+        let slow = |takes: u64, times: &u32| takes.saturating_mul(u64::from(*times));
+        let takes = self.trouble.slow.iter().fold(takes, slow);
+        let mut fails = self.chance.chance(self.errors);
+        for thousandths in &self.trouble.errors {
+            fails |= self.chance.chance(f64::from(*thousandths) / 1000.0);
+        }
+        (takes, fails)
     }
 
-    fn used(&self) -> u64 {
-        self.files.values().map(|file| file.now.len() as u64).sum()
+    /// How many more bytes there is room for. A file without a name takes none.
+    fn room(&self) -> u64 {
+        if !self.trouble.full.is_empty() {
+            return 0;
+        }
+        if self.capacity == u64::MAX {
+            return u64::MAX;
+        }
+        let named: BTreeSet<&Inode> = self.names.values().collect();
+        let files = named.iter().filter_map(|inode| self.files.get(inode));
+        let used = files.map(|file| file.now.len() as u64).sum();
+        self.capacity.saturating_sub(used)
     }
 
     fn has_folder(&self, path: &Path) -> Result<()> {
@@ -180,7 +216,7 @@ impl Disk {
 
     fn edit(&mut self, inode: Inode, edit: Edit, end: u64) -> Result<()> {
         let grows = end.saturating_sub(self.len(inode)?);
-        if grows > 0 && self.used().saturating_add(grows) > self.capacity {
+        if grows > 0 && grows > self.room() {
             return Err(ErrorKind::StorageFull.into());
         }
         let file = self.file(inode)?;
@@ -189,13 +225,29 @@ impl Disk {
         Ok(())
     }
 
+    /// Writes as much as there is room for.
     pub(crate) fn write(&mut self, inode: Inode, at: u64, data: &[u8]) -> Result<usize> {
         let end = at
             .checked_add(data.len() as u64)
             .filter(|end| *end <= isize::MAX as u64);
         let end = end.ok_or(ErrorKind::FileTooLarge)?;
+        let most = self.len(inode)?.saturating_add(self.room());
+        let data = match most.checked_sub(at) {
+            Some(fits @ 1..) if end > most => &data[..fits as usize],
+            _ => data,
+        };
+        let end = at + data.len() as u64;
         self.edit(inode, Edit::Write(at, data.into()), end)?;
         Ok(data.len())
+    }
+
+    /// Writes the first part of it, by chance, since the disk fails meanwhile.
+    pub(crate) fn write_torn(&mut self, inode: Inode, at: u64, data: &[u8]) {
+        let count = self.chance.below(data.len() as u64 + 1) as usize;
+        if count > 0 {
+            // The disk has failed already.
+            let _ = self.write(inode, at, &data[..count]);
+        }
     }
 
     pub(crate) fn set_len(&mut self, inode: Inode, len: u64) -> Result<()> {
@@ -217,8 +269,59 @@ impl Disk {
         Ok(())
     }
 
+    /// What lies at a path.
+    pub(crate) fn find(&self, path: &Path) -> Result<Found> {
+        let path = whole(path);
+        if self.folders.contains(&path) {
+            return Ok(Found::Folder);
+        }
+        let inode = self.names.get(&path).ok_or_else(|| not_found(&path))?;
+        let len = self.files.get(inode).map_or(0, |file| file.now.len());
+        Ok(Found::File(len as u64))
+    }
+
+    /// The paths of all that lies in a folder, in their order.
+    pub(crate) fn list(&self, path: &Path) -> Result<Vec<PathBuf>> {
+        let path = whole(path);
+        if self.names.contains_key(&path) {
+            return Err(ErrorKind::NotADirectory.into());
+        }
+        if !self.folders.contains(&path) {
+            return Err(not_found(&path));
+        }
+        let paths = self.names.keys().chain(&self.folders);
+        let mut paths: Vec<PathBuf> = paths
+            .filter(|other| other.parent() == Some(&path))
+            .cloned()
+            .collect();
+        paths.sort_unstable();
+        Ok(paths)
+    }
+
+    /// Removes a folder, with all that lies in it if `all`.
+    pub(crate) fn remove_folder(&mut self, path: &Path, all: bool) -> Result<()> {
+        let inside = self.list(path)?;
+        let path = whole(path);
+        if path.parent().is_none() {
+            return Err(ErrorKind::PermissionDenied.into());
+        }
+        if !all && !inside.is_empty() {
+            return Err(ErrorKind::DirectoryNotEmpty.into());
+        }
+        let inside = |name: &&PathBuf| name.starts_with(&path);
+        let names: Vec<PathBuf> = self.names.keys().filter(inside).cloned().collect();
+        for name in names {
+            self.change(Change::Remove(name));
+        }
+        self.folders.retain(|folder| !folder.starts_with(&path));
+        Ok(())
+    }
+
     pub(crate) fn rename(&mut self, from: &Path, to: &Path) -> Result<()> {
         let (from, to) = (whole(from), whole(to));
+        if self.folders.contains(&from) {
+            return self.rename_folder(&from, &to);
+        }
         if !self.names.contains_key(&from) {
             return Err(not_found(&from));
         }
@@ -227,6 +330,37 @@ impl Disk {
         }
         self.has_folder(&to)?;
         self.change(Change::Rename(from, to));
+        Ok(())
+    }
+
+    fn rename_folder(&mut self, from: &Path, to: &Path) -> Result<()> {
+        if to.starts_with(from) || from.parent().is_none() {
+            return if to == from {
+                Ok(())
+            } else {
+                Err(ErrorKind::InvalidInput.into())
+            };
+        }
+        if self.names.contains_key(to) {
+            return Err(ErrorKind::NotADirectory.into());
+        }
+        if self.folders.contains(to) && !self.list(to)?.is_empty() {
+            return Err(ErrorKind::DirectoryNotEmpty.into());
+        }
+        self.has_folder(to)?;
+        let moved = |path: &Path| Some(to.join(path.strip_prefix(from).ok()?));
+        let names: Vec<(PathBuf, PathBuf)> = self
+            .names
+            .keys()
+            .filter_map(|name| Some((name.clone(), moved(name)?)))
+            .collect();
+        for (from, to) in names {
+            self.change(Change::Rename(from, to));
+        }
+        // As with all folders, it is safe at once.
+        let folders: Vec<PathBuf> = self.folders.iter().filter_map(|path| moved(path)).collect();
+        self.folders.retain(|folder| !folder.starts_with(from));
+        self.folders.extend(folders);
         Ok(())
     }
 
@@ -266,6 +400,11 @@ impl Disk {
         let kept = self.chance.below(self.journal.len() as u64 + 1);
         for change in self.journal.drain(..).take(kept as usize) {
             apply(&change, &mut self.safe_names);
+        }
+        // A file has its folder, even if that was removed and the file was not.
+        for name in self.safe_names.keys() {
+            let folders = name.ancestors().skip(1).map(Path::to_path_buf);
+            self.folders.extend(folders);
         }
         self.names.clone_from(&self.safe_names);
         let live: BTreeSet<Inode> = self.names.values().copied().collect();

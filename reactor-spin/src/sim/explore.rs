@@ -4,19 +4,22 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::cell::Cell;
 use core::fmt;
 use core::ops::Range;
 use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
+use std::io::{IsTerminal, Write};
 use std::panic::catch_unwind;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 use std::{env, fs, thread};
 
 use super::builder::Builder;
 use super::failure::{Failure, Reason, Report};
-use super::nemesis::Fault;
+use super::fault::Fault;
 use super::schedule::Strategy;
 use super::trace::{TraceEvent, What};
 
@@ -38,8 +41,10 @@ const STORY: usize = 1 << 20;
 /// `test` makes a simulation with the builder, whose seed, faults and strategy are set, and runs it. Each third
 /// seed is run by [`Strategy::Priorities`]. What the test panics with is its failure, too.
 ///
+/// On a terminal a search that takes longer than a second tells how far it has come.
+///
 /// In a test of `cargo test`, [`unwrap`](Exploration::unwrap) prints the story, and the command that
-/// repeats the failure: [`SEED_VARIABLE`] or [`REPLAY_VARIABLE`] set, `explore` runs that seed or file only.
+/// repeats the failure of this test alone: [`SEED_VARIABLE`] or [`REPLAY_VARIABLE`] set, `explore` runs that seed or file only.
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
@@ -87,11 +92,14 @@ where
     let next = AtomicU64::new(seeds.start);
     let stop = AtomicBool::new(false);
     let first: Mutex<Option<u64>> = Mutex::new(None);
-    let work = || {
+    let work = |progress: Option<&Progress>| {
         while !stop.load(Ordering::Relaxed) {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= seeds.end {
                 return;
+            }
+            if let Some(progress) = progress {
+                progress.tell(seed - seeds.start);
             }
             if attempt(&test, Builder::of_seed(seed)).is_err() {
                 stop.store(true, Ordering::Relaxed);
@@ -102,9 +110,9 @@ where
     };
     thread::scope(|scope| {
         for _ in 1..threads {
-            scope.spawn(work);
+            scope.spawn(|| work(None));
         }
-        work();
+        work(Some(&Progress::new(seeds.end.saturating_sub(seeds.start))));
     });
     let first = first.into_inner().unwrap_or_else(PoisonError::into_inner);
     let tried = next.load(Ordering::Relaxed).min(seeds.end) - seeds.start;
@@ -112,22 +120,79 @@ where
     Exploration { tried, found }
 }
 
-/// How a seed is run.
-fn strategy_of(seed: u64) -> Strategy {
-    match seed % 3 {
-        2 => Strategy::Priorities {
-            changes: 3,
-            turns: 5000,
-        },
-        _ => Strategy::Uniform,
-    }
-}
-
 impl Builder {
     /// One for a seed among many.
     fn of_seed(seed: u64) -> Self {
-        Builder::new(seed).strategy(strategy_of(seed))
+        Builder::new(seed).strategy(Strategy::of_seed(seed))
     }
+}
+
+/// What runs the test again. The harness gives each test a thread of its name, and cargo tells whose package it is.
+fn command() -> String {
+    let current = thread::current();
+    let test = current.name().filter(|name| *name != "main");
+    let Some(test) = test.filter(|name| !name.contains(char::is_whitespace)) else {
+        return "cargo test".to_string();
+    };
+    match env::var("CARGO_PKG_NAME") {
+        Ok(package) => format!("cargo test -p {package} -- --exact {test}"),
+        Err(_) => format!("cargo test -- --exact {test}"),
+    }
+}
+
+/// Tells on a terminal how far a long search has come.
+struct Progress {
+    started: Instant,
+    told: Cell<Option<Instant>>,
+    all: u64,
+}
+
+impl Progress {
+    fn new(all: u64) -> Self {
+        Self {
+            started: Instant::now(),
+            told: Cell::new(None),
+            all,
+        }
+    }
+
+    /// At most twice a second, and not in the first one.
+    fn tell(&self, tried: u64) {
+        let now = Instant::now();
+        let last = self.told.get().unwrap_or(self.started);
+        if now - last < Duration::from_millis(500) || now - self.started < Duration::from_secs(1) {
+            return;
+        }
+        self.told.set(Some(now));
+        let line = bar(tried, self.all, now - self.started);
+        // Not by a macro, whose output tests keep to themselves; and of no matter if it fails.
+        let mut terminal = std::io::stderr();
+        if terminal.is_terminal() {
+            let _ = write!(terminal, "\r{line}\x1b[K").and_then(|()| terminal.flush());
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.told.get().is_some() && std::io::stderr().is_terminal() {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+/// How far it has come, and how long it will take.
+fn bar(tried: u64, all: u64, passed: Duration) -> String {
+    const WIDTH: u128 = 30;
+    let (tried, all) = (u128::from(tried), u128::from(all.max(1)));
+    let done = (WIDTH * tried / all).min(WIDTH) as usize;
+    let rate = tried * 1000 / passed.as_millis().max(1);
+    let left = all.saturating_sub(tried) / rate.max(1);
+    format!(
+        "[{}{}] {tried} of {all} seeds, {rate}/s, {left} s left",
+        "#".repeat(done),
+        ".".repeat(WIDTH as usize - done)
+    )
 }
 
 /// Runs a test once; a panic of its own is a failure.
@@ -153,9 +218,19 @@ where
     }
 }
 
-/// Whether two failures are of the same kind, so that one may stand for the other.
+/// Whether two failures are of the same kind, so that one may stand for the other: the same host says the same, numbers
+/// aside.
 fn is_same(one: &Failure, other: &Failure) -> bool {
+    let first_line = |failure: &Failure| match &failure.reason {
+        Reason::Error(text) | Reason::Panic(text) | Reason::Executor(text) | Reason::Test(text) => {
+            let line = text.lines().next().unwrap_or_default();
+            line.replace(|letter: char| letter.is_ascii_digit(), "")
+        }
+        _ => String::new(),
+    };
     core::mem::discriminant(&one.reason) == core::mem::discriminant(&other.reason)
+        && one.host == other.host
+        && first_line(one) == first_line(other)
 }
 
 /// Looks for the fewest and shortest faults with which a seed still fails in the same way.
@@ -207,6 +282,7 @@ where
     // Once more, for the story.
     let builder = Builder::of_seed(seed)
         .faults_only(faults.clone())
+        .capture()
         .trace(STORY);
     let failure = attempt(test, builder).err().unwrap_or(failure);
     Some(Found {
@@ -214,6 +290,7 @@ where
         failure,
         faults,
         original,
+        command: command(),
     })
 }
 
@@ -231,12 +308,14 @@ where
     };
     let builder = Builder::of_seed(seed)
         .faults_only(faults.clone())
+        .capture()
         .trace(STORY);
     let found = attempt(test, builder).err().map(|failure| Found {
         seed,
         failure,
         original: faults.len(),
         faults,
+        command: command(),
     });
     Exploration { tried: 1, found }
 }
@@ -284,12 +363,18 @@ impl Exploration {
         let mut text = found.to_string();
         if fs::write(&path, found.schedule()).is_ok() {
             text += &format!(
-                "or with fewer faults: {REPLAY_VARIABLE}={} cargo test\n",
-                path.display()
+                "or with fewer faults: {REPLAY_VARIABLE}={} {}\n",
+                path.display(),
+                found.command
             );
         }
         if fs::write(&page, found.page()).is_ok() {
             text += &format!("a picture: {}\n", page.display());
+        }
+        let packets = path.with_extension("pcap");
+        let capture = &found.failure.run.capture;
+        if !capture.is_empty() && fs::write(&packets, capture).is_ok() {
+            text += &format!("packets, for Wireshark: {}\n", packets.display());
         }
         panic!("{text}");
     }
@@ -307,6 +392,8 @@ pub struct Found {
     pub faults: Vec<Fault>,
     /// How many there were.
     pub original: usize,
+    /// The command that runs the test again, without the variables that choose the seed.
+    command: String,
 }
 
 impl Found {
@@ -361,13 +448,39 @@ impl fmt::Display for Found {
         for event in &story[left_out..] {
             writeln!(f, "  {event}")?;
         }
-        writeln!(f, "to repeat it: {SEED_VARIABLE}={} cargo test", self.seed)
+        writeln!(
+            f,
+            "to repeat it: {SEED_VARIABLE}={} {}",
+            self.seed, self.command
+        )
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn progress_is_told() {
+        let line = bar(250, 1000, Duration::from_secs(5));
+        assert_eq!(
+            line,
+            "[#######.......................] 250 of 1000 seeds, 50/s, 15 s left"
+        );
+        for (tried, all) in [(0, 0), (5, 3), (u64::MAX, u64::MAX)] {
+            assert!(bar(tried, all, Duration::ZERO).contains("seeds"));
+        }
+    }
+
+    #[test]
+    fn the_command_names_the_test() {
+        let command = command();
+        assert!(
+            command.ends_with("-- --exact sim::explore::tests::the_command_names_the_test"),
+            "{command}"
+        );
+        assert!(command.starts_with("cargo test"), "{command}");
+    }
 
     #[test]
     fn files_are_read_again() {

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use super::nemesis::Fault;
+use super::fault::Fault;
 use super::trace::TraceEvent;
 
 /// What there is to tell of a run that went well.
@@ -24,6 +24,9 @@ pub struct Report {
     pub hash: u64,
     /// What happened, as much as [`Builder::trace`](super::Builder::trace) keeps.
     pub trace: Vec<TraceEvent>,
+    /// The packets that were sent, as a file of the format pcap, if [`Builder::capture`](super::Builder::capture) asked for
+    /// them; else nothing.
+    pub capture: Vec<u8>,
     /// The hosts whose programs have failed, with the texts of their errors and panics, where that does not
     /// end the run.
     pub failed: Vec<(Rc<str>, String)>,

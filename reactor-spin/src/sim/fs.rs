@@ -40,25 +40,39 @@ use std::path::Path;
 
 use polliwog_core::time::sleep;
 
-use super::disk::{Disk, How, Inode};
+use super::disk::{Disk, Found, How, Inode};
 use super::net::Net;
 use crate::net::Network;
 
-/// Lets an operation take its time; returns the host that it is on.
-async fn operation(syncs: bool) -> Result<Net> {
+pub use super::folders::{
+    DirEntry, Metadata, ReadDir, create_dir, create_dir_all, metadata, read_dir, remove_dir,
+    remove_dir_all,
+};
+
+/// Lets an operation take its time; returns the host that it is on, and whether it fails.
+async fn begin(syncs: bool) -> Result<(Net, bool)> {
     let net = Network::current()
         .sim()
         .cloned()
         .ok_or(ErrorKind::Unsupported)?;
     let (takes, fails) = on(&net, |disk| Ok(disk.operation(syncs)))?;
     sleep(Duration::from_nanos(takes)).await;
-    match fails {
-        true => Err(Error::other("the disk has failed")),
-        false => Ok(net),
+    Ok((net, fails))
+}
+
+fn failed() -> Error {
+    Error::other("the disk has failed")
+}
+
+/// As [`begin`], for what does nothing when it fails.
+pub(crate) async fn operation(syncs: bool) -> Result<Net> {
+    match begin(syncs).await? {
+        (_, true) => Err(failed()),
+        (net, false) => Ok(net),
     }
 }
 
-fn on<T>(net: &Net, f: impl FnOnce(&mut Disk) -> Result<T>) -> Result<T> {
+pub(crate) fn on<T>(net: &Net, f: impl FnOnce(&mut Disk) -> Result<T>) -> Result<T> {
     net.world
         .with(|state| f(&mut state.hosts[net.host as usize].disk))
 }
@@ -160,28 +174,51 @@ impl File {
         Ok(count)
     }
 
-    /// Writes at the position, all of it.
+    /// Writes at the position, as much as there is room for on the disk.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StorageFull`]; [`ErrorKind::PermissionDenied`] for a file that was opened for reading.
+    /// [`ErrorKind::StorageFull`] if there is no room at all; [`ErrorKind::PermissionDenied`] for a file that was opened
+    /// for reading. When the disk fails, the first part of it may have been written.
     pub async fn write(&mut self, buf: &[u8]) -> Result<usize> {
         if !self.writable {
             return Err(ErrorKind::PermissionDenied.into());
         }
-        let net = operation(false).await?;
+        let (net, fails) = begin(false).await?;
+        if fails {
+            on(&net, |disk| {
+                disk.write_torn(self.inode, self.position, buf);
+                Ok(())
+            })?;
+            return Err(failed());
+        }
         let count = on(&net, |disk| disk.write(self.inode, self.position, buf))?;
         self.position += count as u64;
         Ok(count)
     }
 
-    /// Writes all of `buf`.
+    /// Writes all of `buf`. Dropped, it has written some of it.
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write).
-    pub async fn write_all(&mut self, buf: &[u8]) -> Result<()> {
-        self.write(buf).await.map(drop)
+    /// As [`write`](Self::write); some of it may have been written.
+    pub async fn write_all(&mut self, mut buf: &[u8]) -> Result<()> {
+        while !buf.is_empty() {
+            let count = self.write(buf).await?;
+            buf = &buf[count..];
+        }
+        Ok(())
+    }
+
+    /// What there is to know of the file.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails.
+    pub async fn metadata(&self) -> Result<Metadata> {
+        let net = operation(false).await?;
+        let len = on(&net, |disk| disk.len(self.inode))?;
+        Ok(Metadata(Found::File(len)))
     }
 
     /// Does nothing: what is written is with the system. It is not safe; see [`sync_all`](Self::sync_all).
@@ -338,11 +375,13 @@ pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> Result
     File::create(path).await?.write_all(contents.as_ref()).await
 }
 
-/// Gives a file another name; a file with that name is gone.
+/// Gives a file or a folder another name; a file, or an empty folder, with that name is gone.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::NotFound`].
+/// [`ErrorKind::NotFound`]; [`ErrorKind::DirectoryNotEmpty`], [`ErrorKind::IsADirectory`],
+/// [`ErrorKind::NotADirectory`] if the other name is that of something else; [`ErrorKind::InvalidInput`] for a folder
+/// that would lie in itself.
 pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
     let net = operation(false).await?;
     on(&net, |disk| disk.rename(from.as_ref(), to.as_ref()))
@@ -356,26 +395,6 @@ pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> 
 pub async fn remove_file(path: impl AsRef<Path>) -> Result<()> {
     let net = operation(false).await?;
     on(&net, |disk| disk.remove(path.as_ref()))
-}
-
-/// Makes a folder.
-///
-/// # Errors
-///
-/// [`ErrorKind::AlreadyExists`], [`ErrorKind::NotFound`] without the one that it is in.
-pub async fn create_dir(path: impl AsRef<Path>) -> Result<()> {
-    let net = operation(false).await?;
-    on(&net, |disk| disk.create_folder(path.as_ref(), false))
-}
-
-/// Makes a folder and those that it is in, as far as they are not there.
-///
-/// # Errors
-///
-/// [`ErrorKind::AlreadyExists`] if it is a file.
-pub async fn create_dir_all(path: impl AsRef<Path>) -> Result<()> {
-    let net = operation(false).await?;
-    on(&net, |disk| disk.create_folder(path.as_ref(), true))
 }
 
 /// Returns whether there is a file or a folder with that name.

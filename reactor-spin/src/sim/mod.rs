@@ -50,18 +50,24 @@
 //! * **Clocks**: each host has its own, for timers and [`system_time`]; they are exact until somebody lets them
 //!   [drift](Control::set_drift) or [jump](Control::clock_forward).
 //! * **Files** ([`fs`]): a disk for each host, of which a crash leaves what was synced, and of the rest something.
+//!   Disks are slow, full or fail, if somebody says so.
+//! * **Functions that block** ([`spawn_blocking`]): they run on the simulation's thread, and take a while of virtual time.
 //! * **CPU time**: none. Tasks run in no time, so a program that only computes lets no time pass.
 //!
 //! Tasks of one host that wake one another run in an order that the seed permutes, and so do the hosts.
 
 mod ambient;
+mod blocking;
 mod builder;
+mod capture;
 mod check;
 mod clock;
 mod control;
 mod disk;
 mod explore;
 mod failure;
+mod fault;
+mod folders;
 pub mod fs;
 mod history;
 mod link;
@@ -81,14 +87,16 @@ mod udp;
 mod world;
 
 pub use ambient::{control, host_name, is_simulated, note, random, system_time};
+pub use blocking::{BlockingError, BlockingHandle, spawn_blocking};
 pub use builder::Builder;
 pub use check::check;
 pub use control::Control;
 pub use explore::{Exploration, Found, REPLAY_VARIABLE, SEED_VARIABLE, explore};
 pub use failure::{Failure, Outcome, Reason, Report};
+pub use fault::{Fault, FaultKind, NoFault};
 pub use history::{History, NotLinearizable, Reading, Writing};
 pub use link::{Latency, Link};
-pub use nemesis::{Fault, FaultKind, Nemesis, NoFault};
+pub use nemesis::Nemesis;
 pub(crate) use net::{Net, SimEnd, SimListener, SimSocket};
 pub use packet::InFlight;
 pub use schedule::Strategy;

@@ -1,168 +1,19 @@
-//! [`Nemesis`]: who chooses faults by the seed, and [`Fault`]: one of them.
+//! [`Nemesis`]: who chooses faults by the seed, and how they are caused.
 
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt;
-use core::str::FromStr;
 use core::time::Duration;
 
 use super::Link;
 use super::control::{Command, Control};
+use super::disk::Disk;
+use super::fault::{Fault, FaultKind};
 use super::rng::{Rng, nanos};
 use super::simulation::Simulation;
 use super::trace::What;
 use super::world::{Happening, State};
-
-/// A fault of a schedule: when, for how long, and what.
-///
-/// Its text is a line such as `1.5s for 300ms: partition a,b from c`, which [`FromStr`] reads again.
-///
-/// ```
-/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::sim; }
-/// use polliwog::sim::Fault;
-///
-/// let fault: Fault = "1.5s for 300ms: crash node-2".parse().unwrap();
-/// assert_eq!(fault.to_string(), "1.5s for 300ms: crash node-2");
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Fault {
-    /// When it begins, in virtual time.
-    pub at: Duration,
-    /// How long it lasts.
-    pub lasts: Duration,
-    /// What it is.
-    pub kind: FaultKind,
-}
-
-/// What a [`Fault`] is. Hosts are given by their names.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum FaultKind {
-    /// The host loses its power, and starts again in the end.
-    Crash(String),
-    /// The host's process is killed, and starts again in the end.
-    Kill(String),
-    /// The host's process stops, and goes on in the end.
-    Pause(String),
-    /// Nothing passes between these hosts and those.
-    Partition(Vec<String>, Vec<String>),
-    /// Nothing passes from these hosts to those.
-    OneWay(Vec<String>, Vec<String>),
-    /// Of all messages so many of a thousand get lost.
-    Loss(u32),
-    /// All messages take so many times as long.
-    Slow(u32),
-    /// The host's clock drifts by so many millionths.
-    Drift(String, i32),
-    /// The host's wall clock jumps by so many milliseconds, and back in the end.
-    AutoAdvance(String, i64),
-}
-
-impl Fault {
-    /// A fault from `at` on.
-    pub fn new(at: Duration, lasts: Duration, kind: FaultKind) -> Self {
-        Self { at, lasts, kind }
-    }
-}
-
-impl fmt::Display for FaultKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            FaultKind::Crash(host) => write!(f, "crash {host}"),
-            FaultKind::Kill(host) => write!(f, "kill {host}"),
-            FaultKind::Pause(host) => write!(f, "pause {host}"),
-            FaultKind::Partition(some, others) => {
-                write!(f, "partition {} from {}", some.join(","), others.join(","))
-            }
-            FaultKind::OneWay(from, to) => {
-                write!(f, "oneway {} to {}", from.join(","), to.join(","))
-            }
-            FaultKind::Loss(thousandths) => write!(f, "loss {thousandths}"),
-            FaultKind::Slow(times) => write!(f, "slow {times}"),
-            FaultKind::Drift(host, ppm) => write!(f, "drift {host} {ppm}"),
-            FaultKind::AutoAdvance(host, millis) => write!(f, "jump {host} {millis}"),
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} for {:?}: {}", self.at, self.lasts, self.kind)
-    }
-}
-
-/// A text that is no [`Fault`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoFault(String);
-
-impl fmt::Display for NoFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "not a fault such as `1.5s for 300ms: crash node-2`: {}",
-            self.0
-        )
-    }
-}
-
-impl core::error::Error for NoFault {}
-
-/// Reads what `Debug` shows of a duration.
-fn duration(text: &str) -> Option<Duration> {
-    let units = [
-        ("ns", 1_u64),
-        ("µs", 1_000),
-        ("ms", 1_000_000),
-        ("s", 1_000_000_000),
-    ];
-    let (number, unit) = units
-        .iter()
-        .find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)))?;
-    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
-    let mut nanos = whole.parse::<u64>().ok()?.checked_mul(unit)?;
-    let mut digit = unit;
-    for byte in part.bytes() {
-        digit /= 10;
-        nanos =
-            nanos.checked_add(u64::from(byte.is_ascii_digit().then(|| byte - b'0')?) * digit)?;
-    }
-    Some(Duration::from_nanos(nanos))
-}
-
-fn fault(text: &str) -> Option<Fault> {
-    let (times, what) = text.split_once(": ")?;
-    let (at, lasts) = times.split_once(" for ")?;
-    let words: Vec<&str> = what.split(' ').collect();
-    let list = |names: &str| names.split(',').map(ToString::to_string).collect();
-    let kind = match *words.as_slice() {
-        ["crash", host] => FaultKind::Crash(host.into()),
-        ["kill", host] => FaultKind::Kill(host.into()),
-        ["pause", host] => FaultKind::Pause(host.into()),
-        ["partition", some, "from", others] => FaultKind::Partition(list(some), list(others)),
-        ["oneway", from, "to", to] => FaultKind::OneWay(list(from), list(to)),
-        ["loss", thousandths] => FaultKind::Loss(thousandths.parse().ok()?),
-        ["slow", times] => FaultKind::Slow(times.parse().ok()?),
-        ["drift", host, ppm] => FaultKind::Drift(host.into(), ppm.parse().ok()?),
-        ["jump", host, millis] => FaultKind::AutoAdvance(host.into(), millis.parse().ok()?),
-        _ => return None,
-    };
-    Some(Fault {
-        at: duration(at)?,
-        lasts: duration(lasts)?,
-        kind,
-    })
-}
-
-impl FromStr for Fault {
-    type Err = NoFault;
-
-    fn from_str(text: &str) -> Result<Self, NoFault> {
-        fault(text.trim()).ok_or_else(|| NoFault(text.into()))
-    }
-}
 
 /// Who causes faults: how many, of which kinds, when and to whom. The seed chooses among these; so each seed has a
 /// schedule of its own.
@@ -195,11 +46,15 @@ enum Kind {
     Kill,
     Pause,
     Partition,
+    Pair,
     OneWay,
     Loss,
     Slow,
     Drift(i32),
-    AutoAdvance(Duration),
+    Jump(Duration),
+    DiskErrors,
+    DiskFull,
+    DiskSlow,
 }
 
 impl Nemesis {
@@ -279,6 +134,11 @@ impl Nemesis {
         self.with(Kind::Partition)
     }
 
+    /// Two hosts do not reach one another, though others reach both: a majority that sees different leaders.
+    pub fn broken_links(self) -> Self {
+        self.with(Kind::Pair)
+    }
+
     /// One host does not reach some others, which reach it.
     pub fn one_way_partitions(self) -> Self {
         self.with(Kind::OneWay)
@@ -308,7 +168,23 @@ impl Nemesis {
 
     /// Wall clocks jump, by up to so much in either direction.
     pub fn clock_jumps(self, by: Duration) -> Self {
-        self.with(Kind::AutoAdvance(by))
+        self.with(Kind::Jump(by))
+    }
+
+    /// Operations of disks fail: reads, writes, syncs, from one in a hundred to one in two. A write that fails may have
+    /// written the first part of it.
+    pub fn disk_errors(self) -> Self {
+        self.with(Kind::DiskErrors)
+    }
+
+    /// Disks have no room left.
+    pub fn full_disks(self) -> Self {
+        self.with(Kind::DiskFull)
+    }
+
+    /// Disks take up to two hundred times as long.
+    pub fn slow_disks(self) -> Self {
+        self.with(Kind::DiskSlow)
     }
 
     /// The schedule that belongs to a seed.
@@ -365,6 +241,14 @@ impl Nemesis {
                 }
                 FaultKind::Partition(some, others)
             }
+            Kind::Pair => {
+                let others: Vec<_> = hosts.iter().filter(|other| **other != host).collect();
+                let other = match others.len() {
+                    0 => host.clone(),
+                    count => others[chance.below(count as u64) as usize].clone(),
+                };
+                FaultKind::Partition([host].into(), [other].into())
+            }
             Kind::OneWay => {
                 let mut to: Vec<_> = hosts
                     .iter()
@@ -385,9 +269,10 @@ impl Nemesis {
             Kind::Drift(ppm) => {
                 FaultKind::Drift(host, either(chance, ppm.unsigned_abs().into()) as i32)
             }
-            Kind::AutoAdvance(by) => {
-                FaultKind::AutoAdvance(host, either(chance, nanos(by) / 1_000_000))
-            }
+            Kind::Jump(by) => FaultKind::Jump(host, either(chance, nanos(by) / 1_000_000)),
+            Kind::DiskErrors => FaultKind::DiskErrors(host, chance.between(10, 500) as u32),
+            Kind::DiskFull => FaultKind::DiskFull(host),
+            Kind::DiskSlow => FaultKind::DiskSlow(host, chance.between(2, 200) as u32),
         };
         Fault { at, lasts, kind }
     }
@@ -468,7 +353,22 @@ impl Control {
                 }
             }
         };
+        let disk = |name: &String, change: &dyn Fn(&mut Disk)| {
+            if let Some(id) = id(name) {
+                self.world
+                    .with(|state| change(&mut state.hosts[id as usize].disk));
+            }
+        };
         match kind {
+            FaultKind::DiskErrors(host, thousandths) => disk(host, &|disk| {
+                toggle(&mut disk.trouble.errors, begins, *thousandths);
+            }),
+            FaultKind::DiskFull(host) => disk(host, &|disk| {
+                toggle(&mut disk.trouble.full, begins, ());
+            }),
+            FaultKind::DiskSlow(host, times) => disk(host, &|disk| {
+                toggle(&mut disk.trouble.slow, begins, *times);
+            }),
             FaultKind::Crash(host) => push(
                 host,
                 if begins {
@@ -509,7 +409,7 @@ impl Control {
                     self.set_drift(host, if begins { *ppm } else { 0 });
                 }
             }
-            FaultKind::AutoAdvance(host, millis) => {
+            FaultKind::Jump(host, millis) => {
                 let by = Duration::from_millis(millis.unsigned_abs());
                 match id(host) {
                     Some(_) if (*millis > 0) == begins => self.clock_forward(host, by),
@@ -553,7 +453,11 @@ mod tests {
             .losses()
             .slowness()
             .drifts(500)
-            .clock_jumps(Duration::from_secs(3));
+            .clock_jumps(Duration::from_secs(3))
+            .broken_links()
+            .disk_errors()
+            .full_disks()
+            .slow_disks();
         let names: Vec<Rc<str>> = ["n1", "n2", "other", "n3"].map(Rc::from).into();
         for seed in 0..100 {
             let faults = nemesis.choose(seed, &names);

@@ -152,6 +152,11 @@ impl State {
     /// Sets a message on its way, for the first time or once more.
     pub(crate) fn start(&mut self, packet: Packet) {
         let (from, to) = (packet.from, packet.to);
+        if let (Some(capture), false) =
+            (&mut self.capture, self.links.held.contains_key(&(from, to)))
+        {
+            capture.sent(self.now, &packet);
+        }
         if from == to {
             return self.schedule(self.now + LOOPBACK, Happening::Arrival(packet));
         }
@@ -235,6 +240,9 @@ impl State {
         self.record(Some(to), &[number, 2], |_| What::Arrived {
             message: number,
         });
+        if let Some(capture) = &mut self.capture {
+            capture.arrived(&packet);
+        }
         match packet.body {
             Body::Datagram(_) => udp::arrive(self, packet),
             _ => tcp::arrive(self, packet),

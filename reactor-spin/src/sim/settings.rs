@@ -12,6 +12,8 @@ pub(crate) struct Settings {
     pub(crate) link: Link,
     /// How many events of the trace are kept.
     pub(crate) trace: usize,
+    /// Whether packets are kept.
+    pub(crate) capture: bool,
     /// How many turns all hosts together may take at one instant.
     pub(crate) turns_limit: u64,
     pub(crate) max_tasks: usize,
@@ -37,6 +39,7 @@ impl Settings {
             time_limit: 3_600_000_000_000,
             link: Link::default(),
             trace: 0,
+            capture: false,
             turns_limit: 1_000_000,
             max_tasks: crate::DEFAULT_MAX_TASKS,
             host_failure_ends: true,

@@ -12,9 +12,11 @@ use core::time::Duration;
 use polliwog_core::Deadline;
 
 use super::builder::Builder;
+use super::capture::Capture;
 use super::control::{Command, Control};
 use super::failure::{Failure, Outcome, Reason, Report};
-use super::nemesis::{Fault, Nemesis};
+use super::fault::Fault;
+use super::nemesis::Nemesis;
 use super::runner::{Program, Runner, Software, Turn};
 use super::schedule::Scheduler;
 use super::settings::Settings;
@@ -227,15 +229,17 @@ impl Simulation {
     }
 
     fn report(&mut self) -> Report {
-        let (messages, hash, trace) = self
-            .world
-            .with(|state| (state.messages, state.trace.hash(), state.trace.take()));
+        let (messages, hash, trace, capture) = self.world.with(|state| {
+            let (hash, trace) = (state.trace.hash(), state.trace.take());
+            (state.messages, hash, trace, state.capture.take())
+        });
         Report {
             elapsed: self.elapsed(),
             turns: self.turns,
             messages,
             hash,
             trace,
+            capture: capture.map_or_else(Vec::new, Capture::into_file),
             failed: core::mem::take(&mut self.failed),
             faults: self.faults().to_vec(),
         }

@@ -9,6 +9,7 @@ use core::cell::{Cell, RefCell};
 use core::cmp::Reverse;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use super::capture::Capture;
 use super::clock::{HostClock, Woken};
 use super::control::Command;
 use super::disk::Disk;
@@ -51,6 +52,8 @@ pub(crate) struct State {
     pub(crate) links: Links,
     pub(crate) messages: u64,
     pub(crate) trace: Trace,
+    /// What was sent, if somebody wants to know.
+    pub(crate) capture: Option<Capture>,
     pub(crate) commands: VecDeque<Command>,
     pub(crate) settings: Settings,
     /// What the nemesis does to the network.
@@ -151,6 +154,7 @@ impl World {
             },
             messages: 0,
             trace: Trace::new(settings.trace),
+            capture: settings.capture.then(Capture::new),
             commands: VecDeque::new(),
             settings: settings.clone(),
             weather: Weather::default(),

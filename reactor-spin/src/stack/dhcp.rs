@@ -2,10 +2,15 @@
 
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::dhcpv4;
+use smoltcp::time::Duration;
 use smoltcp::wire::IpCidr;
 
 use super::{Inner, Stack};
 use crate::Error;
+
+/// A lease that has not been renewed yet is asked for again in half of the time that is left, but not before this.
+/// The protocol stack's own minute leaves a lease of two one question, and a lost frame would cost the address.
+const RENEWALS: Duration = Duration::from_secs(10);
 
 /// The client, once it has been started.
 #[derive(Default)]
@@ -71,7 +76,11 @@ impl Stack {
         self.with(|inner| {
             if inner.dhcp.handle.is_none() {
                 inner.need_place()?;
-                inner.dhcp.handle = Some(inner.sockets.add(dhcpv4::Socket::new()));
+                let mut socket = dhcpv4::Socket::new();
+                let mut retries = dhcpv4::RetryConfig::default();
+                retries.min_renew_timeout = RENEWALS;
+                socket.set_retry_config(retries);
+                inner.dhcp.handle = Some(inner.sockets.add(socket));
             }
             Ok(())
         })

@@ -58,6 +58,7 @@ mod settings;
 mod split;
 mod stream;
 mod table;
+mod tap;
 mod udp;
 mod udp_socket;
 mod waits;

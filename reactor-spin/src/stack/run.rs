@@ -7,16 +7,14 @@ use core::task::{Context, Poll};
 use polliwog_core::Instant;
 use polliwog_core::time::sleep_until;
 use smoltcp::iface::{PollIngressSingleResult as Ingress, PollResult, SocketHandle};
-use smoltcp::phy::{Device, DeviceCapabilities, RxToken};
 use smoltcp::socket::{Socket, tcp};
 use smoltcp::time::{Duration, Instant as NetInstant};
 use smoltcp::wire::IpEndpoint;
 
-use super::neighbors::{Answer, Neighbors};
-use super::table::{LISTENERS, Owner, Row, forget};
-use super::udp::Udp;
+use super::neighbors::Answer;
+use super::table::{LISTENERS, Owner, forget};
+use super::tap::{Ears, Tap, transmit};
 use super::waits::Queue;
-use super::wire::{Announcement, Identity};
 use super::{Driver, Inner, Stack, time};
 use crate::Error;
 
@@ -190,18 +188,14 @@ impl Inner {
         full: &mut bool,
         now: NetInstant,
     ) -> usize {
-        let mut tap = Tap {
-            device,
-            full,
-            ears: Ears {
-                identity: &self.identity,
-                neighbors: &mut self.neighbors,
-                udp: &mut self.udp,
-                rows: self.table.rows,
-                now,
-            },
-            announcement: None,
+        let ears = Ears {
+            identity: &self.identity,
+            neighbors: &mut self.neighbors,
+            udp: &mut self.udp,
+            rows: self.table.rows,
+            now,
         };
+        let mut tap = Tap::new(device, full, ears);
         let mut taken = 0;
         while taken < FRAMES {
             match self
@@ -298,26 +292,22 @@ impl Inner {
         full: &mut bool,
         now: NetInstant,
     ) -> bool {
-        let mut tap = Tap {
-            device,
-            full,
-            ears: Ears {
-                identity: &self.identity,
-                neighbors: &mut self.neighbors,
-                udp: &mut self.udp,
-                rows: self.table.rows,
-                now,
-            },
-            announcement: None,
+        let ears = Ears {
+            identity: &self.identity,
+            neighbors: &mut self.neighbors,
+            udp: &mut self.udp,
+            rows: self.table.rows,
+            now,
         };
-        while let Some((addr, mac)) = tap.ears.neighbors.tells(now) {
-            tap.announcement = Some(self.identity.announcement(addr, mac));
+        let mut tap = Tap::new(device, full, ears);
+        while let Some((addr, mac)) = tap.neighbor_to_tell(now) {
+            tap.announce(self.identity.announcement(addr, mac));
             // It has no effect on the sockets.
             let _ = self
                 .iface
                 .poll_ingress_single(now, &mut tap, &mut self.sockets);
         }
-        tap.announcement = None;
+        tap.announce_nothing();
         let result = self.iface.poll_egress(now, &mut tap, &mut self.sockets);
         result == PollResult::SocketStateChanged
     }
@@ -426,119 +416,5 @@ impl Inner {
             next = Some(next.map_or(at, |next| next.min(at)));
         }
         next
-    }
-}
-
-/// Who looks at a frame before the protocol stack does.
-struct Ears<'a> {
-    identity: &'a Identity,
-    neighbors: &'a mut Neighbors,
-    udp: &'a mut Udp,
-    rows: &'a mut [Row],
-    now: NetInstant,
-}
-
-impl Ears<'_> {
-    /// Looks at a frame; `true` if that was all that there is to do.
-    fn hear(&mut self, frame: &[u8]) -> bool {
-        if let Some(datagram) = self.identity.datagram(frame) {
-            return self.udp.receive(&datagram, self.now);
-        }
-        if let Some(segment) = self.identity.segment(frame) {
-            let peers = self.rows.iter_mut().map(|row| &mut row.peer);
-            peers.for_each(|peer| peer.hear(&segment));
-        } else if let Some((addr, mac)) = self.identity.neighbor(frame) {
-            self.neighbors.heard(addr, mac, self.now);
-        }
-        false
-    }
-}
-
-/// Room for a frame, or the note that there is none.
-fn transmit<'a, D: Device>(
-    device: &'a mut D,
-    full: &mut bool,
-    now: NetInstant,
-) -> Option<D::TxToken<'a>> {
-    let token = device.transmit(now);
-    *full |= token.is_none();
-    token
-}
-
-/// A device whose frames are looked at, and of which is known whether it was full.
-struct Tap<'a, D> {
-    device: &'a mut D,
-    full: &'a mut bool,
-    ears: Ears<'a>,
-    /// What is received next, from ourselves.
-    announcement: Option<Announcement>,
-}
-
-impl<D: Device> Device for Tap<'_, D> {
-    type RxToken<'b>
-        = Heard<'b, D::RxToken<'b>>
-    where
-        Self: 'b;
-    type TxToken<'b>
-        = D::TxToken<'b>
-    where
-        Self: 'b;
-
-    fn receive(&mut self, now: NetInstant) -> Option<(Self::RxToken<'_>, Self::TxToken<'_>)> {
-        if let Some(announcement) = self.announcement.take() {
-            let answer = transmit(self.device, self.full, now)?;
-            return Some((Heard::Announced(announcement), answer));
-        }
-        let (frame, answer) = self.device.receive(now)?;
-        // With a shorter life, so that it can be given along.
-        let Ears {
-            identity,
-            neighbors,
-            udp,
-            rows,
-            now,
-        } = &mut self.ears;
-        let ears = Ears {
-            identity,
-            neighbors,
-            udp,
-            rows,
-            now: *now,
-        };
-        Some((Heard::Received { frame, ears }, answer))
-    }
-
-    fn transmit(&mut self, now: NetInstant) -> Option<Self::TxToken<'_>> {
-        transmit(self.device, self.full, now)
-    }
-
-    fn capabilities(&self) -> DeviceCapabilities {
-        self.device.capabilities()
-    }
-}
-
-/// A frame, from the device or from ourselves.
-enum Heard<'a, T> {
-    Received { frame: T, ears: Ears<'a> },
-    Announced(Announcement),
-}
-
-impl<T: RxToken> RxToken for Heard<'_, T> {
-    fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
-        match self {
-            Heard::Received { frame, mut ears } => frame.consume(|frame| {
-                // The protocol stack has nothing to do with an empty frame.
-                let done = ears.hear(frame);
-                f(if done { &[] } else { frame })
-            }),
-            Heard::Announced(announcement) => f(announcement.frame()),
-        }
-    }
-
-    fn meta(&self) -> smoltcp::phy::PacketMeta {
-        match self {
-            Heard::Received { frame, .. } => frame.meta(),
-            Heard::Announced(_) => smoltcp::phy::PacketMeta::default(),
-        }
     }
 }

@@ -86,56 +86,38 @@ impl Identity {
         })
     }
 
-    /// The packet in a frame, if it has that in it, and what that is.
-    fn packet<'a>(
-        &self,
-        frame: &EthernetFrame<&'a [u8]>,
-        protocol: IpProtocol,
-    ) -> Option<(IpRepr, &'a [u8])> {
-        match frame.ethertype() {
-            EthernetProtocol::Ipv4 => {
-                let packet = Ipv4Packet::new_checked(frame.payload()).ok()?;
-                // Fragments are for those who can put them together.
-                if packet.next_header() != protocol
-                    || packet.more_frags()
-                    || packet.frag_offset() != 0
-                {
-                    return None;
-                }
-                let repr = Ipv4Repr::parse(&packet, &self.checksums).ok()?;
-                Some((IpRepr::Ipv4(repr), packet.payload()))
-            }
-            #[cfg(feature = "ipv6")]
-            EthernetProtocol::Ipv6 => {
-                let packet = smoltcp::wire::Ipv6Packet::new_checked(frame.payload()).ok()?;
-                if packet.next_header() != protocol {
-                    return None;
-                }
-                let repr = smoltcp::wire::Ipv6Repr::parse(&packet).ok()?;
-                Some((IpRepr::Ipv6(repr), packet.payload()))
-            }
-            _ => None,
-        }
-    }
-
     /// The head of the segment in a frame for us. Its checksum is not looked at.
     pub(super) fn segment(&self, frame: &[u8]) -> Option<Segment> {
         let frame = EthernetFrame::new_checked(frame).ok()?;
-        if frame.dst_addr() != self.mac {
-            return None;
+        let is_ours = frame.dst_addr() == self.mac;
+        is_ours.then(|| head(&frame, &self.checksums)).flatten()
+    }
+
+    /// The head of the segment in a frame of ours, in which the device may still have to fill in checksums.
+    pub(super) fn own_segment(&self, frame: &[u8]) -> Option<Segment> {
+        let frame = EthernetFrame::new_checked(frame).ok()?;
+        head(&frame, &ChecksumCapabilities::ignored())
+    }
+
+    /// Gives a segment of ours, in a frame of which [`own_segment`](Self::own_segment) knows that it has one in it,
+    /// another number.
+    pub(super) fn renumber(&self, frame: &mut [u8], number: u32) {
+        let mut frame = EthernetFrame::new_unchecked(frame);
+        let ignored = ChecksumCapabilities::ignored();
+        let ends = packet(
+            &EthernetFrame::new_unchecked(frame.as_ref()),
+            IpProtocol::Tcp,
+            &ignored,
+        );
+        let Some((ip, len)) = ends.map(|(ip, payload)| (ip, payload.len())) else {
+            return;
+        };
+        let start = ip.header_len();
+        let mut tcp = TcpPacket::new_unchecked(&mut frame.payload_mut()[start..start + len]);
+        tcp.set_seq_number(TcpSeqNumber(number as i32));
+        if self.checksums.tcp.tx() {
+            tcp.fill_checksum(&ip.src_addr(), &ip.dst_addr());
         }
-        let (ip, payload) = self.packet(&frame, IpProtocol::Tcp)?;
-        let tcp = TcpPacket::new_checked(payload).ok()?;
-        let next = tcp.seq_number() + tcp.segment_len();
-        Some(Segment {
-            mac: frame.src_addr(),
-            from: IpEndpoint::new(ip.src_addr(), tcp.src_port()),
-            to: IpEndpoint::new(ip.dst_addr(), tcp.dst_port()),
-            is_first: tcp.syn(),
-            ack: tcp.ack().then(|| tcp.ack_number().0 as u32),
-            next: next.0 as u32,
-            window: tcp.window_len(),
-        })
     }
 
     /// Tells a restarted peer that there is a connection.
@@ -169,7 +151,7 @@ impl Identity {
         if to != self.mac && !to.is_broadcast() && !to.is_multicast() {
             return None;
         }
-        let (ip, payload) = self.packet(&frame, IpProtocol::Udp)?;
+        let (ip, payload) = packet(&frame, IpProtocol::Udp, &self.checksums)?;
         let (source, target) = (ip.src_addr(), ip.dst_addr());
         let to_group = self.is_broadcast(target) || target.is_multicast();
         if !(to_group || self.is(target)) || source.is_multicast() || self.is_broadcast(source) {
@@ -432,6 +414,63 @@ pub(super) struct Datagram<'a> {
     /// It is for all who want to hear it.
     pub(super) to_group: bool,
     pub(super) data: &'a [u8],
+}
+
+/// The packet in a frame, if it has that in it, and what that is.
+fn packet<'a>(
+    frame: &EthernetFrame<&'a [u8]>,
+    protocol: IpProtocol,
+    checksums: &ChecksumCapabilities,
+) -> Option<(IpRepr, &'a [u8])> {
+    match frame.ethertype() {
+        EthernetProtocol::Ipv4 => {
+            let packet = Ipv4Packet::new_checked(frame.payload()).ok()?;
+            // Fragments are for those who can put them together.
+            if packet.next_header() != protocol || packet.more_frags() || packet.frag_offset() != 0
+            {
+                return None;
+            }
+            let repr = Ipv4Repr::parse(&packet, checksums).ok()?;
+            Some((IpRepr::Ipv4(repr), packet.payload()))
+        }
+        #[cfg(feature = "ipv6")]
+        EthernetProtocol::Ipv6 => {
+            let packet = smoltcp::wire::Ipv6Packet::new_checked(frame.payload()).ok()?;
+            if packet.next_header() != protocol {
+                return None;
+            }
+            let repr = smoltcp::wire::Ipv6Repr::parse(&packet).ok()?;
+            Some((IpRepr::Ipv6(repr), packet.payload()))
+        }
+        _ => None,
+    }
+}
+
+/// The head of the segment in a frame.
+fn head(frame: &EthernetFrame<&[u8]>, checksums: &ChecksumCapabilities) -> Option<Segment> {
+    let (ip, payload) = packet(frame, IpProtocol::Tcp, checksums)?;
+    let tcp = TcpPacket::new_checked(payload).ok()?;
+    let next = tcp.seq_number() + tcp.segment_len();
+    let scale = || {
+        let (from, to) = (ip.src_addr(), ip.dst_addr());
+        let ignored = ChecksumCapabilities::ignored();
+        TcpRepr::parse(&tcp, &from, &to, &ignored)
+            .ok()?
+            .window_scale
+    };
+    Some(Segment {
+        mac: frame.src_addr(),
+        from: IpEndpoint::new(ip.src_addr(), tcp.src_port()),
+        to: IpEndpoint::new(ip.dst_addr(), tcp.dst_port()),
+        is_first: tcp.syn(),
+        ack: tcp.ack().then(|| tcp.ack_number().0 as u32),
+        next: next.0 as u32,
+        window: tcp.window_len(),
+        ends_data: tcp.fin() && !tcp.payload().is_empty(),
+        // What is the last that there is to send is pushed.
+        is_zero: tcp.payload() == [0] && !(tcp.psh() || tcp.fin() || tcp.syn() || tcp.rst()),
+        scale: if tcp.syn() { scale() } else { None },
+    })
 }
 
 fn emit_arp(repr: &ArpRepr, mac: EthernetAddress, buffer: &mut [u8]) {

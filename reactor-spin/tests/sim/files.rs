@@ -119,3 +119,134 @@ fn outside_of_a_simulation_there_are_no_files() {
     let refused = polliwog_spin::block_on(File::open("/etc/passwd")).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Unsupported);
 }
+
+#[test]
+fn folders_are_folders() {
+    let mut simulation = Simulation::new(1);
+    simulation.client("one", async {
+        fs::create_dir_all("pond/deep").await?;
+        fs::write("pond/frog", "quak").await?;
+        fs::write("pond/deep/fish", "").await?;
+        let mut entries = fs::read_dir("./pond").await?;
+        let mut names = Vec::new();
+        while let Some(entry) = entries.next_entry().await? {
+            assert_eq!(
+                entry.path(),
+                std::path::Path::new("./pond").join(entry.file_name())
+            );
+            names.push((entry.file_name(), entry.metadata().await?.is_dir()));
+        }
+        assert_eq!(names, [("deep".into(), true), ("frog".into(), false)]);
+        let kind = |result: std::io::Result<()>| result.unwrap_err().kind();
+        assert_eq!(
+            kind(fs::remove_dir("pond").await),
+            ErrorKind::DirectoryNotEmpty
+        );
+        assert_eq!(
+            kind(fs::remove_dir("pond/frog").await),
+            ErrorKind::NotADirectory
+        );
+        assert_eq!(kind(fs::remove_dir("lake").await), ErrorKind::NotFound);
+        assert!(fs::read_dir("lake").await.is_err() && fs::read_dir("pond/frog").await.is_err());
+        assert_eq!(
+            fs::metadata("lake").await.unwrap_err().kind(),
+            ErrorKind::NotFound
+        );
+        // A folder takes along what lies in it.
+        fs::create_dir("lake").await?;
+        fs::rename("pond", "lake").await?;
+        assert!(!fs::try_exists("pond").await? && !fs::try_exists("pond/frog").await?);
+        assert_eq!(fs::metadata("lake/frog").await?.len(), 4);
+        assert!(fs::metadata("lake/deep").await?.is_dir());
+        assert_eq!(
+            kind(fs::rename("lake", "lake/deep/lake").await),
+            ErrorKind::InvalidInput
+        );
+        fs::create_dir("sea").await?;
+        fs::write("sea/shark", "").await?;
+        assert_eq!(
+            kind(fs::rename("lake", "sea").await),
+            ErrorKind::DirectoryNotEmpty
+        );
+        assert_eq!(
+            kind(fs::rename("lake", "sea/shark").await),
+            ErrorKind::NotADirectory
+        );
+        fs::remove_dir_all("lake").await?;
+        assert!(!fs::try_exists("lake/deep/fish").await? && !fs::try_exists("lake").await?);
+        fs::remove_file("sea/shark").await?;
+        fs::remove_dir("sea").await?;
+        assert!(fs::read_dir("/").await?.next_entry().await?.is_none());
+        assert!(fs::remove_dir_all("/").await.is_err());
+        std::io::Result::Ok(())
+    });
+    run(simulation);
+}
+
+#[test]
+fn a_write_takes_what_there_is_room_for() {
+    let mut simulation = Simulation::new(1);
+    simulation.client("one", async {
+        let control = sim::control();
+        control.set_disk_capacity("one", 10);
+        let mut file = File::create("a").await.unwrap();
+        assert_eq!(file.write(&[1; 16]).await.unwrap(), 10);
+        assert_eq!(
+            file.write(&[1; 6]).await.unwrap_err().kind(),
+            ErrorKind::StorageFull
+        );
+        assert_eq!(file.metadata().await.unwrap().len(), 10);
+        // What has no name takes no room.
+        fs::remove_file("a").await.unwrap();
+        let full = File::create("b").await.unwrap().write_all(&[2; 16]).await;
+        assert_eq!(full.unwrap_err().kind(), ErrorKind::StorageFull);
+        assert_eq!(fs::read("b").await.unwrap(), [2; 10]);
+    });
+    run(simulation);
+}
+
+#[test]
+fn faults_of_disks_come_and_go() {
+    let faults = [
+        "1s for 1s: diskfull one",
+        "3s for 1s: diskslow one 1000",
+        "5s for 60s: diskerrors one 1000",
+        "6s for 1s: diskerrors one 1",
+    ];
+    let faults = faults.map(|text| text.parse().unwrap()).into();
+    let mut simulation = Simulation::builder(1).faults(faults).build();
+    simulation.client("one", async {
+        let control = sim::control();
+        let at = async |seconds: f64| {
+            let at = std::time::Duration::from_secs_f64(seconds);
+            sleep(at.saturating_sub(control.elapsed())).await;
+        };
+        fs::write("a", [1; 10]).await.unwrap();
+        at(1.1).await;
+        assert_eq!(
+            fs::write("b", [1]).await.unwrap_err().kind(),
+            ErrorKind::StorageFull
+        );
+        at(2.1).await;
+        fs::write("b", [1]).await.unwrap();
+        assert!(control.elapsed() < millis(2200));
+        at(3.1).await;
+        fs::read("b").await.unwrap();
+        assert!(
+            control.elapsed() > millis(3140),
+            "two operations of 20 ms each, at least"
+        );
+        let mut torn = File::create("torn").await.unwrap();
+        at(7.0).await;
+        let before = control.elapsed();
+        assert!(torn.write_all(&[3; 10_000]).await.is_err());
+        assert!(fs::read("a").await.is_err());
+        assert!(torn.sync_all().await.is_err());
+        assert!(control.elapsed() < before + millis(100));
+        at(66.0).await;
+        let written = fs::read("torn").await.unwrap();
+        assert!(written.len() < 10_000 && written.iter().all(|byte| *byte == 3));
+        assert_eq!(fs::read("a").await.unwrap(), [1; 10]);
+    });
+    run(simulation);
+}

@@ -1,5 +1,7 @@
 //! Simulations of many hosts.
 
+mod attacks;
+mod captures;
 mod faults;
 mod files;
 mod hosts;

@@ -4,12 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::Waker;
+use std::time::Duration;
 
+use polliwog_spin::spawn;
 use polliwog_spin::stack::Driver;
 use polliwog_spin::stack::smoltcp::phy::{
     Device, DeviceCapabilities, Medium, RxToken as Receive, TxToken as Transmit,
 };
 use polliwog_spin::stack::smoltcp::time::Instant;
+use polliwog_spin::time::sleep;
 
 /// What both ends have in common.
 pub(crate) struct Cable {
@@ -18,6 +21,8 @@ pub(crate) struct Cable {
     random: Cell<u64>,
     /// Frames lost of a hundred.
     pub(crate) loss: Cell<u64>,
+    /// Frames of a hundred that come twice, and as many that come later than others.
+    pub(crate) disorder: Cell<u64>,
     /// Frames that a device can take until it gets rid of them by `drain`.
     pub(crate) room: Cell<usize>,
     busy: [Cell<usize>; 2],
@@ -43,6 +48,7 @@ impl Cable {
             wakers: Default::default(),
             random: Cell::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
             loss: Cell::new(0),
+            disorder: Cell::new(0),
             room: Cell::new(usize::MAX),
             busy: Default::default(),
             room_wakers: Default::default(),
@@ -88,14 +94,35 @@ impl Cable {
         self.tell(1);
     }
 
-    fn is_lost(&self) -> bool {
+    fn draw(&self, below: u64) -> u64 {
         // Xorshift, as in Marsaglia's paper of 2003.
         let mut random = self.random.get();
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
         self.random.set(random);
-        random % 100 < self.loss.get()
+        random % below
+    }
+
+    fn is_lost(&self) -> bool {
+        self.draw(100) < self.loss.get()
+    }
+
+    /// Brings a frame to a device, in a state of disorder perhaps.
+    fn carry(self: &Rc<Self>, side: usize, frame: Vec<u8>) {
+        let disorder = self.disorder.get();
+        let drawn = if disorder > 0 { self.draw(100) } else { 100 };
+        if drawn < disorder {
+            self.inject(side, frame.clone());
+        } else if drawn < disorder * 2 {
+            let (cable, delay) = (self.clone(), Duration::from_millis(1 + self.draw(400)));
+            let later = async move {
+                sleep(delay).await;
+                cable.inject(side, frame);
+            };
+            return spawn(later).unwrap().detach();
+        }
+        self.inject(side, frame);
     }
 }
 
@@ -170,7 +197,7 @@ impl Transmit for ToSend<'_> {
         let busy = &cable.busy[side];
         busy.set(busy.get().saturating_add(1));
         if !cable.is_lost() && cable.is_up.get() {
-            cable.inject(1 - side, frame);
+            cable.carry(1 - side, frame);
         }
         result
     }

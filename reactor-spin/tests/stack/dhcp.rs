@@ -116,3 +116,24 @@ fn an_address_that_changes_ends_connections_and_nothing_else() {
         }
     });
 }
+
+/// A lease of two minutes, on a cable that loses a tenth of all frames and brings another tenth late: it is asked for
+/// often enough before it ends.
+#[test]
+fn an_address_is_kept_on_a_bad_cable() {
+    test(8, async {
+        let (cable, one, other) = Cable::new(8);
+        let server = stack(SERVER, 1, one, 8);
+        let client = stack(Ipv4Addr::UNSPECIFIED, 2, other, 9);
+        client.start_dhcp().unwrap();
+        let gives = Rc::new(Cell::new(CLIENT));
+        spawn(serve(server, gives)).unwrap().detach();
+        assert_eq!(client.wait_address().await, CLIENT);
+        cable.loss.set(10);
+        cable.disorder.set(10);
+        for _ in 0..4_000 {
+            sleep(Duration::from_secs(5)).await;
+            assert_eq!(client.address(), Some(CLIENT), "{:?}", now());
+        }
+    });
+}

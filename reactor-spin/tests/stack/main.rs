@@ -131,6 +131,51 @@ fn every_byte_arrives_also_on_a_cable_that_loses_frames() {
     });
 }
 
+/// Frames that come twice and late, on a cable that loses none: nothing is missing, and nothing is more.
+#[test]
+fn every_byte_arrives_also_on_a_cable_in_disorder() {
+    test_seeds(0..60, |seed| async move {
+        let (cable, server, client) = pair(seed);
+        let (far, near) = connect(server, client).await;
+        cable.disorder.set(5 + seed % 4 * 5);
+        // The server reads slower than it could, so that its window closes now and then.
+        let server = spawn(async move {
+            let (mut buf, mut got) = ([0; 333], Vec::new());
+            loop {
+                sleep(Duration::from_millis(seed % 3 * 7)).await;
+                match far.read(&mut buf).await.unwrap() {
+                    0 => break got,
+                    count => {
+                        got.extend_from_slice(&buf[..count]);
+                        far.write_all(&buf[..count]).await.unwrap();
+                    }
+                }
+            }
+        })
+        .unwrap();
+        let near = Rc::new(near);
+        let data: Vec<u8> = (0..9_000 + seed as u32 * 37)
+            .map(|n| (n % 251) as u8 + 1)
+            .collect();
+        let (writer, sent) = (near.clone(), data.clone());
+        let writer = spawn(async move {
+            writer.write_all(&sent).await.unwrap();
+            writer.shutdown(Shutdown::Write).unwrap();
+        });
+        let (mut buf, mut received) = ([0; 500], Vec::new());
+        loop {
+            match near.read(&mut buf).await.unwrap() {
+                0 => break,
+                count => received.extend_from_slice(&buf[..count]),
+            }
+        }
+        assert_eq!(received.len(), data.len());
+        assert!(received == data);
+        writer.unwrap().await.unwrap();
+        assert!(server.await.unwrap() == data);
+    });
+}
+
 #[test]
 fn promise_14_data_before_the_end_is_read_and_a_reset_is_an_error() {
     test(1, async {

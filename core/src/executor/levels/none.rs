@@ -8,6 +8,9 @@ use crate::time::instant::Instant;
 pub(super) fn wait_in<R: Reactor>(_: &'static Shared, _: &R) {}
 
 #[inline(always)]
+pub(super) fn offer<R: Reactor>(_: &'static Shared, _: &R) {}
+
+#[inline(always)]
 pub(super) fn leave(_: &Shared) {}
 
 #[inline(always)]

@@ -18,7 +18,7 @@ use crate::reactor::Reactor;
 use crate::time::instant::Instant;
 
 struct Levels {
-    /// The executor that waits in a reactor, from when it first runs.
+    /// The executor that waits in a reactor, or is going to.
     waiter: Option<&'static Shared>,
     clock: Option<fn() -> Instant>,
     resolution: Duration,
@@ -38,15 +38,33 @@ static LEVELS: Lock<Levels> = Lock::new(Levels {
 
 /// Has all levels wait in this executor from now on, if its clock can be read from them.
 pub(super) fn wait_in<R: Reactor>(shared: &'static Shared, reactor: &R) {
-    let Some(clock) = reactor.shared_clock() else {
-        return;
-    };
-    let resolution = reactor.resolution();
-    shared.post.serves.set(true);
+    if let Some(clock) = reactor.shared_clock() {
+        serve(shared, clock, reactor.resolution(), |_| true);
+    }
+}
+
+/// The same for an executor that has been made and does not run yet, unless levels wait in another one: so tasks that
+/// are started before it runs may sleep.
+pub(super) fn offer<R: Reactor>(shared: &'static Shared, reactor: &R) {
+    if let Some(clock) = reactor.shared_clock() {
+        let is_free = |levels: &Levels| levels.waiter.is_none();
+        serve(shared, clock, reactor.resolution(), is_free);
+    }
+}
+
+fn serve(
+    shared: &'static Shared,
+    clock: fn() -> Instant,
+    resolution: Duration,
+    condition: fn(&Levels) -> bool,
+) {
     LEVELS.with(|levels| {
-        levels.waiter = Some(shared);
-        levels.clock = Some(clock);
-        levels.resolution = resolution;
+        if condition(levels) {
+            shared.post.serves.set(true);
+            levels.waiter = Some(shared);
+            levels.clock = Some(clock);
+            levels.resolution = resolution;
+        }
     });
 }
 

@@ -1,0 +1,180 @@
+//! Folders of a simulated host, and what there is to know of what lies in them.
+
+use alloc::vec;
+use std::ffi::OsString;
+use std::io::Result;
+use std::path::{Path, PathBuf};
+
+use super::disk::Found;
+use super::fs::{on, operation};
+
+/// What there is to know of a file or a folder.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::sim; pub use polliwog_spin::sim::fs; }
+/// use polliwog::fs;
+/// use polliwog::sim::Simulation;
+///
+/// let mut simulation = Simulation::new(7);
+/// simulation.client("one", async {
+///     fs::write("log", "frog").await?;
+///     let metadata = fs::metadata("log").await?;
+///     assert!(metadata.is_file() && metadata.len() == 4);
+///     assert!(fs::metadata("/").await?.is_dir());
+///     std::io::Result::Ok(())
+/// });
+/// simulation.run().unwrap();
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metadata(pub(crate) Found);
+
+#[expect(
+    clippy::len_without_is_empty,
+    reason = "that of the standard library has none, either"
+)]
+impl Metadata {
+    /// The bytes of a file; zero for a folder.
+    pub fn len(&self) -> u64 {
+        match self.0 {
+            Found::File(len) => len,
+            Found::Folder => 0,
+        }
+    }
+
+    /// Whether it is a file.
+    pub fn is_file(&self) -> bool {
+        matches!(self.0, Found::File(_))
+    }
+
+    /// Whether it is a folder.
+    pub fn is_dir(&self) -> bool {
+        self.0 == Found::Folder
+    }
+}
+
+/// Asks for what there is to know of a file or a folder.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound).
+pub async fn metadata(path: impl AsRef<Path>) -> Result<Metadata> {
+    let net = operation(false).await?;
+    on(&net, |disk| disk.find(path.as_ref())).map(Metadata)
+}
+
+/// Makes a folder.
+///
+/// # Errors
+///
+/// [`ErrorKind::AlreadyExists`](std::io::ErrorKind::AlreadyExists),
+/// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound) without the one that it is in.
+pub async fn create_dir(path: impl AsRef<Path>) -> Result<()> {
+    let net = operation(false).await?;
+    on(&net, |disk| disk.create_folder(path.as_ref(), false))
+}
+
+/// Makes a folder and those that it is in, as far as they are not there.
+///
+/// # Errors
+///
+/// [`ErrorKind::AlreadyExists`](std::io::ErrorKind::AlreadyExists) if it is a file.
+pub async fn create_dir_all(path: impl AsRef<Path>) -> Result<()> {
+    let net = operation(false).await?;
+    on(&net, |disk| disk.create_folder(path.as_ref(), true))
+}
+
+/// Removes an empty folder.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound),
+/// [`ErrorKind::NotADirectory`](std::io::ErrorKind::NotADirectory),
+/// [`ErrorKind::DirectoryNotEmpty`](std::io::ErrorKind::DirectoryNotEmpty).
+pub async fn remove_dir(path: impl AsRef<Path>) -> Result<()> {
+    let net = operation(false).await?;
+    on(&net, |disk| disk.remove_folder(path.as_ref(), false))
+}
+
+/// Removes a folder and all that lies in it. A crash may bring files of it back, if nothing was synced since.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound),
+/// [`ErrorKind::NotADirectory`](std::io::ErrorKind::NotADirectory).
+pub async fn remove_dir_all(path: impl AsRef<Path>) -> Result<()> {
+    let net = operation(false).await?;
+    on(&net, |disk| disk.remove_folder(path.as_ref(), true))
+}
+
+/// Lists a folder: what lies in it now, in the order of the names.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::sim; pub use polliwog_spin::sim::fs; }
+/// use polliwog::fs;
+/// use polliwog::sim::Simulation;
+///
+/// let mut simulation = Simulation::new(7);
+/// simulation.client("one", async {
+///     fs::create_dir("pond").await?;
+///     fs::write("pond/frog", "quak").await?;
+///     let mut entries = fs::read_dir("pond").await?;
+///     let entry = entries.next_entry().await?.unwrap();
+///     assert_eq!(entry.file_name(), "frog");
+///     assert!(entries.next_entry().await?.is_none());
+///     std::io::Result::Ok(())
+/// });
+/// simulation.run().unwrap();
+/// ```
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound),
+/// [`ErrorKind::NotADirectory`](std::io::ErrorKind::NotADirectory).
+pub async fn read_dir(path: impl AsRef<Path>) -> Result<ReadDir> {
+    let net = operation(false).await?;
+    let path = path.as_ref();
+    let found = on(&net, |disk| disk.list(path))?;
+    let names = found.iter().filter_map(|found| found.file_name());
+    let paths: vec::Vec<PathBuf> = names.map(|name| path.join(name)).collect();
+    Ok(ReadDir(paths.into_iter()))
+}
+
+/// What lies in a folder: see [`read_dir`].
+#[derive(Debug)]
+pub struct ReadDir(vec::IntoIter<PathBuf>);
+
+impl ReadDir {
+    /// The next entry; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// None: the list was made by [`read_dir`].
+    pub async fn next_entry(&mut self) -> Result<Option<DirEntry>> {
+        Ok(self.0.next().map(DirEntry))
+    }
+}
+
+/// A file or a folder that lies in a folder.
+#[derive(Clone, Debug)]
+pub struct DirEntry(PathBuf);
+
+impl DirEntry {
+    /// The folder's path, as it was given to [`read_dir`], and the name.
+    pub fn path(&self) -> PathBuf {
+        self.0.clone()
+    }
+
+    /// The name.
+    pub fn file_name(&self) -> OsString {
+        self.0.file_name().unwrap_or_default().into()
+    }
+
+    /// Asks for what there is to know of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound) if it has been removed.
+    pub async fn metadata(&self) -> Result<Metadata> {
+        metadata(&self.0).await
+    }
+}
