@@ -89,14 +89,16 @@ where
     R: ListRef<K>,
     P: Parting<R::Value, R::Data, K>,
 {
-    /// Somebody who is going to wait, and what it brings along. It is not in the list before it has
-    /// been polled.
-    #[inline]
-    pub const fn new(list: R, data: R::Data) -> Self {
-        Self {
-            list,
-            node: Node::new(data),
-            _parting: PhantomData,
+    crate::loom::const_unless_loom! {
+        /// Somebody who is going to wait, and what it brings along. It is not in the list before it has
+        /// been polled.
+        #[inline]
+        pub fn new(list: R, data: R::Data) -> Self {
+            Self {
+                list,
+                node: Node::new(data),
+                _parting: PhantomData,
+            }
         }
     }
 
