@@ -111,6 +111,16 @@ fn strace_total(output: &str) -> io::Result<f64> {
 
 /// A count per request of an echo server, by its name.
 pub fn count(runtime: &str, name: &str) -> io::Result<Figures> {
+    let start = |wrapper: &[&str]| Server::start(runtime, 4096, wrapper);
+    count_of(name, &start, &|load, _| Generator::new(load))
+}
+
+/// A count per request of a server that `start` starts below a wrapper, loaded by a generator that `ask` makes.
+pub fn count_of(
+    name: &str,
+    start: &dyn Fn(&[&str]) -> io::Result<Server>,
+    ask: &dyn Fn(Load, &Server) -> io::Result<Generator>,
+) -> io::Result<Figures> {
     let (kind, what) = name.split_once('-').unwrap_or((name, ""));
     let (connections, mode, think_micros, requests) = match what {
         "churn" => (1, Mode::Churn, 0, 1000),
@@ -131,8 +141,8 @@ pub fn count(runtime: &str, name: &str) -> io::Result<Figures> {
             "syscalls" => &["strace", "-f", "-c", &option],
             _ => &[&own, "steps", &out.option("")],
         };
-        let server = Server::start(runtime, 4096, wrapper)?;
-        let mut generator = Generator::new(Load {
+        let server = start(wrapper)?;
+        let load = Load {
             port: server.port,
             connections,
             size: 64,
@@ -142,7 +152,8 @@ pub fn count(runtime: &str, name: &str) -> io::Result<Figures> {
                 (_, 0) => Think::No,
                 (_, micros) => Think::For(Duration::from_micros(micros)),
             },
-        })?;
+        };
+        let mut generator = ask(load, &server)?;
         let done = generator.run(Until::Requests(requests))?.requests;
         server.stop();
         let text = fs::read_to_string(&out.0)?;

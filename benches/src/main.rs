@@ -11,9 +11,17 @@ mod rt;
 mod steps;
 // Not in the guard, whose counts would depend on what is built beside it.
 #[cfg(feature = "peers")]
+mod cluster;
+#[cfg(feature = "peers")]
 mod fair;
 #[cfg(feature = "peers")]
+mod servers;
+#[cfg(feature = "peers")]
 mod sync;
+
+// What the examples' sources name it.
+#[cfg(feature = "peers")]
+extern crate polliwog_core as polliwog;
 
 use std::process::ExitCode;
 
@@ -22,13 +30,16 @@ use meter::{Figures, Plan};
 const USAGE: &str = "\
 usage: polliwog-benches run [--quick] [--only PART-OF-NAME] [--rounds N] [--out FOLDER]
        polliwog-benches sync [--counts] [--only PART-OF-NAME] [--rounds N] [--out FOLDER]
+       polliwog-benches servers [--quick] [--only PART-OF-NAME] [--rounds N] [--out FOLDER]
        polliwog-benches charts FOLDER
        polliwog-benches guard FILE [--update]
+       polliwog-benches cluster [--only PART-OF-NAME] [--rounds N]
        polliwog-benches fair [--only PART-OF-NAME] [--rounds N] [--millis N]
        polliwog-benches list
        polliwog-benches one RUNTIME BENCHMARK [--rounds N] [--warmup N] [--ops N] [--millis N]
        polliwog-benches serve RUNTIME BUFFER
        polliwog-benches serve-fair RUNTIME
+       polliwog-benches serve-real RUNTIME KIND
        polliwog-benches steps FILE PROGRAM...";
 
 fn main() -> ExitCode {
@@ -43,6 +54,12 @@ fn main() -> ExitCode {
         ["run", ref options @ ..] => report::run(options),
         #[cfg(feature = "peers")]
         ["sync", ref options @ ..] => sync::run(options),
+        #[cfg(feature = "peers")]
+        ["cluster", ref options @ ..] => cluster::run(options),
+        #[cfg(feature = "peers")]
+        ["servers", ref options @ ..] => servers::run(options),
+        #[cfg(feature = "peers")]
+        ["serve-real", runtime, kind] => servers::serve(runtime, kind),
         #[cfg(feature = "peers")]
         ["fair", ref options @ ..] => fair::run(options),
         ["charts", folder] => report::redraw(folder),
@@ -73,6 +90,10 @@ fn list() {
     #[cfg(feature = "peers")]
     for (name, operation) in sync::ALL {
         println!("sync-{name:15} {operation}");
+    }
+    #[cfg(feature = "peers")]
+    for job in servers::JOBS {
+        println!("{:20} {}", job.name, job.label);
     }
 }
 
@@ -108,7 +129,9 @@ fn one(runtime: &str, name: &str, options: &[&str]) -> Result<(), String> {
 
 fn measure_servers(runtime: &str, name: &str, seconds: f64) -> Option<std::io::Result<Figures>> {
     #[cfg(feature = "peers")]
-    if let Some(figures) = fair::measure(runtime, name, seconds) {
+    if let Some(figures) =
+        fair::measure(runtime, name, seconds).or_else(|| servers::measure(runtime, name, seconds))
+    {
         return Some(figures);
     }
     echo::measure(runtime, name, seconds)

@@ -43,7 +43,8 @@ macro_rules! descriptors {
     )+};
 }
 
-/// `AsRawSocket` of such types on Windows.
+/// `AsRawSocket` of such types on Windows. `AsSocket` is not to be had: the selector there changes a source while it
+/// is in use, so that nobody can borrow it for longer than a call.
 macro_rules! raw_sockets {
     ($($type:ty: $this:ident => $io:expr;)+) => {$(
         #[cfg(windows)]
@@ -81,6 +82,16 @@ macro_rules! std_conversions {
 
         #[cfg(unix)]
         impl TryFrom<$type> for std::os::fd::OwnedFd {
+            type Error = std::io::Error;
+
+            /// Takes the socket out of its reactor. It stays non-blocking.
+            fn try_from(socket: $type) -> std::io::Result<Self> {
+                socket.into_std().map(Self::from)
+            }
+        }
+
+        #[cfg(windows)]
+        impl TryFrom<$type> for std::os::windows::io::OwnedSocket {
             type Error = std::io::Error;
 
             /// Takes the socket out of its reactor. It stays non-blocking.

@@ -14,7 +14,7 @@ use mio::{Events, Interest, Poll, Token};
 pub struct Load {
     pub port: u16,
     pub connections: usize,
-    /// Bytes of a request, which is also those of its response.
+    /// Bytes of a request of an echo server, which is also those of its response.
     pub size: usize,
     pub mode: Mode,
     /// How long to wait before each request (in bursts: before each burst).
@@ -83,6 +83,8 @@ pub struct Generator {
     events: Events,
     connections: Vec<Connection>,
     request: Vec<u8>,
+    /// Bytes of what the server answers to it.
+    answer: usize,
     response: Vec<u8>,
     opened: usize,
 }
@@ -90,13 +92,19 @@ pub struct Generator {
 impl Generator {
     /// Opens the connections, and sends one request on each to see that it works.
     pub fn new(load: Load) -> io::Result<Self> {
+        Self::asking(load, vec![b'p'; load.size], load.size)
+    }
+
+    /// The same for a server that answers `request` with so many bytes.
+    pub fn asking(load: Load, request: Vec<u8>, answer: usize) -> io::Result<Self> {
         let mut generator = Self {
             load,
             poll: Poll::new()?,
             events: Events::with_capacity(1024),
             connections: Vec::with_capacity(load.connections),
-            request: vec![b'p'; load.size],
-            response: vec![0; load.size.max(4096)],
+            request,
+            answer,
+            response: vec![0; answer.clamp(4096, 64 << 10)],
             opened: 0,
         };
         // In portions: the server's backlog is limited.
@@ -138,8 +146,8 @@ impl Generator {
     /// Begins a request.
     fn ask(&mut self, index: usize) -> io::Result<()> {
         let connection = &mut self.connections[index];
-        connection.unsent = self.load.size;
-        connection.missing = self.load.size;
+        connection.unsent = self.request.len();
+        connection.missing = self.answer;
         connection.asked = Instant::now();
         connection.send(&self.request)
     }
@@ -248,7 +256,7 @@ impl Connection {
     /// Sends what is left of the request, as far as that goes now.
     fn send(&mut self, request: &[u8]) -> io::Result<()> {
         while self.unsent > 0 {
-            match self.stream.write(&request[..self.unsent]) {
+            match self.stream.write(&request[request.len() - self.unsent..]) {
                 Ok(n) => self.unsent -= n,
                 Err(error) if is_early(&error) => break,
                 Err(error) => return Err(error),

@@ -48,16 +48,25 @@ pub fn serve_fair(runtime: &str) -> Result<(), String> {
 /// Says where the server is, and gives the socket that it listens at.
 fn listen() -> Result<TcpListener, String> {
     pin(0);
+    listen_anywhere()
+}
+
+/// The same, on whichever processor.
+pub fn listen_anywhere() -> Result<TcpListener, String> {
     // All of 127.0.0.0/8, see the generator.
     let listener = TcpListener::bind("0.0.0.0:0").map_err(|error| error.to_string())?;
     // SAFETY: a descriptor of ours; a longer backlog than the standard library asks for.
     unsafe { libc::listen(std::os::fd::AsRawFd::as_raw_fd(&listener), 4096) };
-    let port = listener.local_addr().unwrap().port();
+    announce(listener.local_addr().unwrap().port());
+    Ok(listener)
+}
+
+/// Says where the server is; from here on it ends with its standard input, and what it does counts.
+pub fn announce(port: u16) {
     println!("{port} {}", std::process::id());
     io::stdout().flush().unwrap();
     end_with_stdin();
     steps::begin();
-    Ok(listener)
 }
 
 /// Ends the process when its standard input ends. By a signal and not by a thread that reads:
@@ -87,17 +96,22 @@ pub struct Server {
 impl Server {
     /// Starts a server, below another program if `wrapper` names one with its arguments.
     pub fn start(runtime: &str, buffer: usize, wrapper: &[&str]) -> io::Result<Self> {
+        Self::start_with(&["serve", runtime, &buffer.to_string()], wrapper)
+    }
+
+    /// Starts a server by the arguments of this program that make it one: the second is the runtime.
+    pub fn start_with(arguments: &[&str], wrapper: &[&str]) -> io::Result<Self> {
         let own = std::env::current_exe()?;
         let mut command = match wrapper {
             [] => Command::new(own),
-            [program, arguments @ ..] => {
+            [program, options @ ..] => {
                 let mut command = Command::new(program);
-                command.args(arguments).arg(own);
+                command.args(options).arg(own);
                 command
             }
         };
-        command.args(["serve", runtime, &buffer.to_string()]);
-        Self::start_as(runtime, command)
+        command.args(arguments);
+        Self::start_as(arguments[1], command)
     }
 
     /// Starts the server of [`fair`](crate::fair).
@@ -121,7 +135,7 @@ impl Server {
         let said =
             said.and_then(|(port, process)| Some((port.parse().ok()?, process.parse().ok()?)));
         let (port, process) =
-            said.ok_or_else(|| io::Error::other(format!("no echo server for {runtime}")))?;
+            said.ok_or_else(|| io::Error::other(format!("no such server for {runtime}")))?;
         Ok(Self {
             child,
             port,
@@ -130,7 +144,7 @@ impl Server {
     }
 
     /// CPU time of all threads, in nanoseconds.
-    fn cpu_nanos(&self) -> u64 {
+    pub fn cpu_nanos(&self) -> u64 {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id()));
         let stats = tasks.into_iter().flatten().flatten();
         stats
@@ -140,7 +154,7 @@ impl Server {
     }
 
     /// Resident memory, in bytes.
-    fn resident(&self) -> f64 {
+    pub fn resident(&self) -> f64 {
         let statm = fs::read_to_string(format!("/proc/{}/statm", self.child.id()));
         let statm = statm.unwrap_or_default();
         let pages = statm.split(' ').nth(1).and_then(|n| n.parse::<f64>().ok());

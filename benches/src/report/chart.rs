@@ -4,8 +4,23 @@
 
 use std::fmt::Write;
 
-use super::plan::RUNTIMES;
 use super::results::{Results, Summary};
+
+/// In the order of the rows.
+const RUNTIMES: [&str; 12] = [
+    "polliwog",
+    "polliwog-spin",
+    "tokio",
+    "tokio-threads",
+    "smol",
+    "monoio",
+    "monoio-uring",
+    "compio",
+    "compio-uring",
+    "embassy",
+    "futures",
+    "raw",
+];
 
 const WIDTH: f64 = 720.0;
 /// Room for the longest name of a runtime, on the left, and for figures, on the right.
@@ -87,6 +102,39 @@ const SPECS: &[Spec] = &[
             ("echo-1000-64", "64 B, 1000 connections"),
             ("echo-50-4096", "4 KB, 50 connections"),
             ("echo-50-65536", "64 KB, 50 connections"),
+        ],
+    },
+    Spec {
+        file: "servers.svg",
+        unit: "µs",
+        figures: &["cpu_us"],
+        together: false,
+        panels: &[
+            (
+                "http-50",
+                "server CPU per request: HTTP/1.1, 13 B, 50 connections",
+            ),
+            ("http-50-1mb", "HTTP/1.1, 1 MB, 50 connections"),
+            ("http2", "HTTP/2, 13 B, 10 × 10 at a time"),
+            ("tls", "TLS 1.3 handshake"),
+            ("redis-get", "redis GET, 50 connections"),
+            ("udp-50", "UDP echo, 64 B, 50 sockets"),
+        ],
+    },
+    Spec {
+        file: "servers-latency.svg",
+        unit: "µs",
+        figures: &["p50_us", "p99_us", "p999_us"],
+        together: false,
+        panels: &[
+            (
+                "http-1",
+                "from request to response: HTTP/1.1, 13 B, 1 connection",
+            ),
+            ("http-50", "HTTP/1.1, 13 B, 50 connections"),
+            ("http-1000", "HTTP/1.1, 13 B, 1000 connections"),
+            ("http-50-1mb", "HTTP/1.1, 1 MB, 50 connections"),
+            ("http2", "HTTP/2, 13 B, 10 × 10 at a time"),
         ],
     },
 ];

@@ -2,8 +2,8 @@
 
 mod chart;
 mod plan;
-mod results;
-mod table;
+pub mod results;
+pub mod table;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -63,13 +63,8 @@ pub fn run(options: &[&str]) -> Result<(), String> {
         println!("skipped: {line}");
     }
     let results = collect(&jobs, &runtimes, rounds, quick);
-    let report = table::report(
-        &results,
-        &command(options),
-        rounds,
-        start.elapsed(),
-        &skipped,
-    );
+    let command = command("benches/run", options);
+    let report = table::report(&results, &command, rounds, start.elapsed(), &skipped);
     print!("{}", table::plain(&report));
     if let Some(out) = out.filter(|_| !quick && only.is_none() || options.contains(&"--out")) {
         write(Path::new(&out), &results, &report).map_err(|e| format!("{out}: {e}"))?;
@@ -80,8 +75,8 @@ pub fn run(options: &[&str]) -> Result<(), String> {
 }
 
 /// The command as it can be repeated anywhere: without the folder that the report goes to.
-fn command(options: &[&str]) -> String {
-    let mut command = vec!["benches/run"];
+pub fn command(command: &str, options: &[&str]) -> String {
+    let mut command = vec![command];
     let mut rest = options.iter();
     while let Some(option) = rest.next() {
         match *option {
@@ -122,8 +117,18 @@ fn measure(job: &Job, runtime: &str, quick: bool) -> io::Result<BTreeMap<String,
         return Ok([("instructions".to_string(), count)].into());
     }
     let (rounds, millis) = if quick { ("2", "200") } else { ("3", "800") };
+    in_a_process(runtime, &job.name, rounds, millis)
+}
+
+/// The same for any benchmark.
+pub fn in_a_process(
+    runtime: &str,
+    name: &str,
+    rounds: &str,
+    millis: &str,
+) -> io::Result<BTreeMap<String, f64>> {
     let mut child = Command::new(std::env::current_exe()?)
-        .args(["one", runtime, &job.name])
+        .args(["one", runtime, name])
         .args(["--rounds", rounds, "--millis", millis])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -151,14 +156,21 @@ fn measure(job: &Job, runtime: &str, quick: bool) -> io::Result<BTreeMap<String,
     Ok(pairs.collect())
 }
 
-/// Draws the charts of a report anew, from its figures.
+/// Draws the charts of the reports in a folder anew, from their figures.
 pub fn redraw(folder: &str) -> Result<(), String> {
     let folder = Path::new(folder);
-    let file = folder.join("results.tsv");
-    let text = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
-    let results =
-        Results::from_tsv(&text).ok_or_else(|| format!("{}: no report", file.display()))?;
-    draw(folder, &results).map_err(|e| format!("{}: {e}", folder.display()))
+    let figures = |file: &Path| file.extension().is_some_and(|extension| extension == "tsv");
+    let files = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    for file in files.flatten().map(|file| file.path()) {
+        if !figures(&file) {
+            continue;
+        }
+        let text = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+        let results =
+            Results::from_tsv(&text).ok_or_else(|| format!("{}: no report", file.display()))?;
+        draw(folder, &results).map_err(|e| format!("{}: {e}", folder.display()))?;
+    }
+    Ok(())
 }
 
 fn draw(folder: &Path, results: &Results) -> io::Result<()> {
@@ -169,12 +181,24 @@ fn draw(folder: &Path, results: &Results) -> io::Result<()> {
 }
 
 fn write(folder: &Path, results: &Results, report: &table::Report) -> io::Result<()> {
+    let page = table::markdown(include_str!("head.md"), report);
+    write_files(folder, "results.tsv", results, "README.md", &page)
+}
+
+/// Writes figures, the charts that are drawn from them, and the page.
+pub fn write_files(
+    folder: &Path,
+    figures_name: &str,
+    results: &Results,
+    page_name: &str,
+    page: &str,
+) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let figures = results.to_tsv();
-    fs::write(folder.join("results.tsv"), &figures)?;
+    fs::write(folder.join(figures_name), &figures)?;
     // From what has been written, so that they are the same when they are drawn anew.
     if let Some(results) = Results::from_tsv(&figures) {
         draw(folder, &results)?;
     }
-    fs::write(folder.join("README.md"), table::markdown(report))
+    fs::write(folder.join(page_name), page)
 }

@@ -9,11 +9,11 @@ use crate::micro;
 
 /// A report before it gets its form.
 pub struct Report {
-    head: Vec<String>,
-    tables: Vec<Table>,
+    pub head: Vec<String>,
+    pub tables: Vec<Table>,
 }
 
-struct Table {
+pub struct Table {
     title: &'static str,
     note: &'static str,
     chart: Option<&'static str>,
@@ -22,15 +22,17 @@ struct Table {
 }
 
 /// Which figure of which benchmarks makes a table.
-struct Spec {
-    title: &'static str,
-    note: &'static str,
-    chart: Option<&'static str>,
-    runtimes: &'static [&'static str],
-    figure: &'static str,
-    digits: usize,
+pub struct Spec {
+    pub title: &'static str,
+    pub note: &'static str,
+    pub chart: Option<&'static str>,
+    pub runtimes: &'static [&'static str],
+    /// Those that ours is compared with, in a column each.
+    pub against: &'static [&'static str],
+    pub figure: &'static str,
+    pub digits: usize,
     /// Benchmarks and what their rows are called.
-    rows: Vec<(String, String)>,
+    pub rows: Vec<(String, String)>,
 }
 
 const ALL: &[&str] = &RUNTIMES;
@@ -80,6 +82,7 @@ fn specs() -> Vec<Spec> {
         note,
         chart: None,
         runtimes,
+        against: &["tokio", "raw"],
         figure,
         digits,
         rows,
@@ -249,10 +252,37 @@ pub fn report(
     took: Duration,
     skipped: &[String],
 ) -> Report {
+    const NAMES: &[&str] = &[
+        "polliwog-core",
+        "tokio",
+        "async-executor",
+        "async-io",
+        "async-net",
+        "monoio",
+        "compio",
+        "embassy-executor",
+        "futures",
+        "mio",
+    ];
+    let tables = specs().into_iter().filter_map(|spec| table(results, &spec));
+    Report {
+        head: head(NAMES, command, rounds, took, skipped),
+        tables: tables.collect(),
+    }
+}
+
+/// Where, with what and by which command it was measured.
+pub fn head(
+    crates: &[&str],
+    command: &str,
+    rounds: u32,
+    took: Duration,
+    skipped: &[String],
+) -> Vec<String> {
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     let mut head = vec![
         format!("* machine: {}, {cpus} cores", cpu_model()),
-        format!("* versions: {}", versions().join(", ")),
+        format!("* versions: {}", versions(crates).join(", ")),
         format!("* compiler: {}", env!("BENCHES_RUSTC")),
         format!(
             "* command: `{command}`: {rounds} rounds, {} s",
@@ -260,14 +290,11 @@ pub fn report(
         ),
     ];
     head.extend(skipped.iter().map(|line| format!("* skipped: {line}")));
-    let tables = specs().into_iter().filter_map(|spec| table(results, &spec));
-    Report {
-        head,
-        tables: tables.collect(),
-    }
+    head
 }
 
-fn table(results: &Results, spec: &Spec) -> Option<Table> {
+/// A table, if there is anything to put into it.
+pub fn table(results: &Results, spec: &Spec) -> Option<Table> {
     let has_any = |runtime: &&&str| {
         spec.rows
             .iter()
@@ -294,7 +321,7 @@ fn table(results: &Results, spec: &Spec) -> Option<Table> {
                 }
             }));
         }
-        for other in ["tokio", "raw"] {
+        for other in spec.against {
             row.push(match get(other) {
                 Some(s) if s.median != 0.0 => format!("{:.2}", ours.median / s.median),
                 _ => "–".into(),
@@ -304,7 +331,11 @@ fn table(results: &Results, spec: &Spec) -> Option<Table> {
     }
     let mut columns = vec![String::new()];
     columns.extend(runtimes.iter().map(|name| name.to_string()));
-    columns.extend(["polliwog ÷ tokio".into(), "polliwog ÷ raw".into()]);
+    columns.extend(
+        spec.against
+            .iter()
+            .map(|other| format!("polliwog ÷ {other}")),
+    );
     (!rows.is_empty()).then_some(Table {
         title: spec.title,
         note: spec.note,
@@ -314,9 +345,9 @@ fn table(results: &Results, spec: &Spec) -> Option<Table> {
     })
 }
 
-/// The report as a page.
-pub fn markdown(report: &Report) -> String {
-    let mut page = include_str!("head.md").to_string();
+/// The report as a page that begins with `head`.
+pub fn markdown(head: &str, report: &Report) -> String {
+    let mut page = head.to_string();
     page.push('\n');
     page.push_str(&report.head.join("\n"));
     page.push('\n');
@@ -369,19 +400,7 @@ fn cpu_model() -> String {
 }
 
 /// The versions of what is compared, out of the lock file.
-fn versions() -> Vec<String> {
-    const NAMES: [&str; 10] = [
-        "polliwog-core",
-        "tokio",
-        "async-executor",
-        "async-io",
-        "async-net",
-        "monoio",
-        "compio",
-        "embassy-executor",
-        "futures",
-        "mio",
-    ];
+fn versions(names: &[&str]) -> Vec<String> {
     let lock = include_str!("../../Cargo.lock");
     let version = |name: &str| {
         let entry = format!("name = \"{name}\"\nversion = \"");
@@ -389,5 +408,5 @@ fn versions() -> Vec<String> {
         let at = lock.rfind(&entry)? + entry.len();
         Some(format!("{name} {}", lock[at..].split('"').next()?))
     };
-    NAMES.iter().filter_map(|name| version(name)).collect()
+    names.iter().filter_map(|name| version(name)).collect()
 }

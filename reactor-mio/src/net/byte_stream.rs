@@ -220,12 +220,17 @@ macro_rules! byte_stream {
             ///
             /// [`io::ErrorKind::WouldBlock`] if it has to wait; see [`writable`](Self::writable).
             pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+                let asked = bufs.iter().map(|buf| buf.len()).sum();
                 let Some(span) = byte_stream::span(bufs) else {
                     return Ok(0);
                 };
-                self.io.try_with(Direction::Write, |socket| {
+                let written = self.io.try_with(Direction::Write, |socket| {
                     no_sigpipe::write_vectored(socket, &bufs[span])
-                })
+                })?;
+                if bufs.len() <= byte_stream::BUFFERS {
+                    self.note_written(written, asked);
+                }
+                Ok(written)
             }
 
             /// Reads without taking the bytes away; zero at the end of the stream, or if `buf` is empty.
@@ -463,13 +468,18 @@ macro_rules! byte_stream {
                 cx: &mut Context<'_>,
                 bufs: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
+                let asked = bufs.iter().map(|buf| buf.len()).sum();
                 let Some(span) = byte_stream::span(bufs) else {
                     return poll_nothing(cx);
                 };
                 let write = |socket: &$socket| no_sigpipe::write_vectored(socket, &bufs[span.clone()]);
-                // Not taken for a full socket if short: it may be the number of buffers that was the limit.
                 let id = WaiterId::ANONYMOUS;
-                self.io.poll_op(id, Direction::Write, cx, write, |n| *n)
+                let written = ready!(self.io.poll_op(id, Direction::Write, cx, write, |n| *n))?;
+                // As for reads: of more buffers, their number may have been the limit.
+                if bufs.len() <= byte_stream::BUFFERS {
+                    self.note_written(written, asked);
+                }
+                Poll::Ready(Ok(written))
             }
 
             /// Whether a read would not wait.

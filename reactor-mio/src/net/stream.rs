@@ -229,3 +229,42 @@ movable! {
 std_conversions! {
     TcpStream: std::net::TcpStream;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::TcpListener;
+    use crate::sys::TRUE_EDGES;
+
+    /// Whether a stream still counts on room after a write of more than it has room for.
+    async fn fill(write: impl AsyncFn(&TcpStream, &[u8]) -> io::Result<usize>) -> bool {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap());
+        let near = near.await.unwrap();
+        let _far = listener.accept().await.unwrap();
+        let bytes = vec![1; 32 << 20];
+        let written = write(&near, &bytes).await.unwrap();
+        assert!(written < bytes.len(), "all of it went at once");
+        near.io.is_ready(Direction::Write)
+    }
+
+    /// However it was written: the next write waits without asking the system.
+    #[test]
+    fn a_short_write_tells_that_the_socket_is_full() {
+        crate::block_on(async {
+            let plain = fill(async |stream, bytes| stream.write(bytes).await).await;
+            let vectored = fill(async |stream, bytes| {
+                let (head, body) = bytes.split_at(100);
+                let bufs = [IoSlice::new(head), IoSlice::new(body)];
+                stream.write_vectored(&bufs).await
+            })
+            .await;
+            let tried = fill(async |stream, bytes| {
+                let (head, body) = bytes.split_at(100);
+                stream.try_write_vectored(&[IoSlice::new(head), IoSlice::new(body)])
+            })
+            .await;
+            assert_eq!([plain, vectored, tried], [!TRUE_EDGES; 3]);
+        });
+    }
+}

@@ -13,6 +13,7 @@ mod redis;
 mod reqwest;
 mod tls;
 mod tokio;
+mod tonic;
 mod tungstenite;
 
 use std::future::Future;

@@ -1,4 +1,4 @@
-//! Peers that reset, close one half, stall, trickle, send garbage and urgent bytes, and take all descriptors: each
+//! Peers that reset, close one half, stall, trickle, send garbage and urgent bytes, and take all descriptors and threads: each
 //! beside good clients, of whom none may notice anything. Nothing but the faulty connection is lost, and nothing
 //! of that is left behind.
 
@@ -432,6 +432,51 @@ fn no_descriptors() {
         drop(inside);
         target.is_clean();
     }
+}
+
+/// A system that gives a server no more threads, which files need: an address space in which no stack has room.
+#[test]
+#[cfg(target_os = "linux")]
+fn no_threads() {
+    let folder = Folder::new(&[("hello.txt", BODY.as_bytes())]);
+    let server = Server::http(&folder.0, &[]);
+    let process = server.program.id();
+    let limit = |limit: &str| {
+        // The soft limit alone: what is lowered of the other cannot be raised again.
+        let option = format!("--as={limit}:");
+        let mut prlimit = Command::new("prlimit");
+        prlimit.args(["--pid", &process.to_string(), &option]);
+        assert!(prlimit.status().expect("prlimit, of util-linux").success());
+    };
+    // No file has been asked for yet, so no thread is there. There is room for what a request needs, a stack has two
+    // megabytes.
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+    let kilobytes: u64 = size
+        .unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap();
+    limit(&((kilobytes + 1024) * 1024).to_string());
+    let mut stream = server.connect();
+    for _ in 0..3 {
+        stream.write_all(Kind::Http.question()).unwrap();
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.push(byte[0].into());
+        }
+        assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+        let length = head.split("content-length: ").nth(1).unwrap();
+        let length = length.split("\r\n").next().unwrap().parse().unwrap();
+        stream.read_exact(&mut vec![0; length]).unwrap();
+    }
+    // When there are threads again, the same connection gets what it asks for.
+    limit("unlimited");
+    stream.write_all(Kind::Http.question()).unwrap();
+    Kind::Http.read_answer(&mut stream).unwrap();
 }
 
 /// A file that shrinks, grows or vanishes while it is on its way.

@@ -1,0 +1,144 @@
+//! tonic (gRPC): its server's and its client's half without `transport`, which is tokio's; hyper carries them, by
+//! our feature `hyper`. Streams of answers that wait are in a `SendWrapper`.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::{Buf, BufMut};
+use futures_util::{StreamExt, TryStreamExt};
+use hyper::Uri;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use polliwog::hyper::{PolliwogExecutor, PolliwogTimer};
+use polliwog::net::TcpStream;
+use polliwog::{SendWrapper, spawn};
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::{Code, Request, Response, Status};
+
+use crate::{pair, run};
+
+/// What a compiler for protocol buffers would have made.
+#[derive(Clone, Copy, Default)]
+struct Text;
+
+impl Codec for Text {
+    type Encode = String;
+    type Decode = String;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Text {
+    type Item = String;
+    type Error = Status;
+
+    fn encode(&mut self, item: String, buf: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buf.put_slice(item.as_bytes());
+        Ok(())
+    }
+}
+
+impl Decoder for Text {
+    type Item = String;
+    type Error = Status;
+
+    fn decode(&mut self, buf: &mut DecodeBuf<'_>) -> Result<Option<String>, Status> {
+        let bytes = buf.copy_to_bytes(buf.remaining());
+        let text = String::from_utf8(bytes.into());
+        text.map(Some)
+            .map_err(|error| Status::invalid_argument(error.to_string()))
+    }
+}
+
+async fn greet(request: Request<String>) -> Result<Response<String>, Status> {
+    match request.into_inner().as_str() {
+        "" => Err(Status::invalid_argument("who?")),
+        name => Ok(Response::new(format!("quak, {name}"))),
+    }
+}
+
+/// As many answers as asked for, one after the other.
+async fn count(
+    request: Request<String>,
+) -> Result<
+    Response<impl futures_util::Stream<Item = Result<String, Status>> + Send + 'static>,
+    Status,
+> {
+    let most: u32 = request.into_inner().parse().unwrap_or(0);
+    let answers = futures_util::stream::iter(0..most).then(|n| async move {
+        polliwog::time::sleep(Duration::from_millis(1)).await;
+        Ok(n.to_string())
+    });
+    Ok(Response::new(SendWrapper::new(Box::pin(answers))))
+}
+
+async fn serve(stream: TcpStream) {
+    let service = service_fn(async |request: hyper::Request<Incoming>| {
+        let mut grpc = tonic::server::Grpc::new(Text);
+        let answer = match request.uri().path() {
+            "/frog/greet" => grpc.unary(tower::service_fn(greet), request).await,
+            "/frog/count" => {
+                grpc.server_streaming(tower::service_fn(count), request)
+                    .await
+            }
+            _ => Status::unimplemented("no such method").into_http(),
+        };
+        Ok::<_, Infallible>(answer)
+    });
+    hyper::server::conn::http2::Builder::new(PolliwogExecutor)
+        .timer(PolliwogTimer)
+        .serve_connection(stream, service)
+        .await
+        .unwrap();
+}
+
+#[test]
+fn calls_and_streams() {
+    run(async {
+        let (near, far) = pair().await;
+        spawn(serve(far)).unwrap().detach();
+        let (sender, connection) = hyper::client::conn::http2::Builder::new(PolliwogExecutor)
+            .handshake(near)
+            .await
+            .unwrap();
+        spawn(connection).unwrap().detach();
+        let channel = tower::service_fn(move |request| {
+            let mut sender = sender.clone();
+            async move { sender.send_request(request).await }
+        });
+        let origin = Uri::from_static("http://localhost");
+        let mut client = tonic::client::Grpc::with_origin(channel, origin);
+        let greet = || "/frog/greet".parse().unwrap();
+
+        client.ready().await.unwrap();
+        let answer = client
+            .unary(Request::new("tonic".to_owned()), greet(), Text)
+            .await
+            .unwrap();
+        assert_eq!(answer.into_inner(), "quak, tonic");
+
+        let refused = client
+            .unary(Request::new(String::new()), greet(), Text)
+            .await
+            .unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert_eq!(refused.message(), "who?");
+
+        let path = "/frog/count".parse().unwrap();
+        let answers = client
+            .server_streaming(Request::new("20".to_owned()), path, Text)
+            .await
+            .unwrap();
+        let answers: Vec<String> = answers.into_inner().try_collect().await.unwrap();
+        assert_eq!(answers.len(), 20);
+        assert_eq!(answers[19], "19");
+    });
+}
