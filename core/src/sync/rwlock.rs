@@ -24,6 +24,8 @@ pub(super) struct All;
 
 impl Usual for All {
     const PERMITS: usize = ALL;
+    const CLOSES: bool = false;
+    type Many = usize;
 }
 
 /// A value that many tasks look at or one task changes, also across an `.await`.

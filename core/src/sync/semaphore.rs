@@ -18,9 +18,50 @@ use acquire::{Acquire, AcquireThen};
 pub use permit::OwnedSemaphorePermit;
 pub use permit::SemaphorePermit;
 
-/// How many permits something has while nobody has any of them.
+/// What kind of permits these are.
 pub(super) trait Usual {
+    /// How many there are while nobody has any of them.
     const PERMITS: usize;
+    /// Whether that there are no more of them can be said.
+    const CLOSES: bool;
+    /// What whoever waits for some brings along.
+    type Many: Many;
+}
+
+/// How many permits somebody waits for.
+pub(super) trait Many: Copy {
+    /// Whether it is one each time. Then nobody waits while one is free.
+    const ONE: bool;
+    fn of(permits: usize) -> Self;
+    fn get(self) -> usize;
+}
+
+impl Many for usize {
+    const ONE: bool = false;
+
+    #[inline]
+    fn of(permits: usize) -> Self {
+        permits
+    }
+
+    #[inline]
+    fn get(self) -> usize {
+        self
+    }
+}
+
+impl Many for () {
+    const ONE: bool = true;
+
+    #[inline]
+    fn of(permits: usize) {
+        debug_assert!(permits == 1);
+    }
+
+    #[inline]
+    fn get(self) -> usize {
+        1
+    }
 }
 
 /// What a semaphore has is known at run time only.
@@ -28,6 +69,8 @@ pub(super) struct Zero;
 
 impl Usual for Zero {
     const PERMITS: usize = 0;
+    const CLOSES: bool = true;
+    type Many = usize;
 }
 
 /// What only one can have.
@@ -35,6 +78,8 @@ pub(super) struct One;
 
 impl Usual for One {
     const PERMITS: usize = 1;
+    const CLOSES: bool = false;
+    type Many = ();
 }
 
 /// How many permits there are, and who waits for how many of them.
@@ -43,65 +88,88 @@ impl Usual for One {
 /// later gets any.
 ///
 /// All zero bits while as many as [usual](Usual) are free, so that a static lock lies in `.bss`, whatever else is in it.
-pub(super) struct Permits<S: Scope, U: Usual>(WaitList<S, State<U>, usize>);
+pub(super) struct Permits<S: Scope, U: Usual>(List<S, U>);
+
+type List<S, U> = WaitList<S, State<U>, <U as Usual>::Many>;
 
 pub(super) struct State<U: Usual> {
     /// How many more than usual are not given to anybody. Not enough for the first who waits, if somebody does.
+    /// With [`CLOSED`] there are none to be had, whoever has some.
     beyond: Cell<usize>,
-    closed: Cell<bool>,
     _usual: PhantomData<fn() -> U>,
 }
 
-type View<'a, U> = Access<'a, State<U>, usize, 1>;
+/// Added to the number of free permits: less than none, as a signed number.
+const CLOSED: usize = isize::MIN as usize;
+
+type View<'a, U> = Access<'a, State<U>, <U as Usual>::Many, 1>;
 
 impl<U: Usual> State<U> {
     #[inline]
-    fn free(&self) -> usize {
+    fn word(&self) -> usize {
         self.beyond.get().wrapping_add(U::PERMITS)
     }
 
     #[inline]
-    fn set_free(&self, permits: usize) {
-        self.beyond.set(permits.wrapping_sub(U::PERMITS));
+    fn set_word(&self, word: usize) {
+        self.beyond.set(word.wrapping_sub(U::PERMITS));
+    }
+
+    #[inline]
+    fn free(&self) -> usize {
+        self.word() & !CLOSED
+    }
+
+    #[inline]
+    fn is_closed(&self) -> bool {
+        U::CLOSES && self.word() & CLOSED != 0
     }
 
     #[inline]
     fn give(&self, permits: usize) {
-        self.set_free(self.free() + permits);
+        self.set_word(self.word() + permits);
     }
 
+    /// Whether there are so many to be had; then they are had.
     #[inline]
-    fn take(&self, permits: usize) -> Result<(), TryAcquireError> {
-        if self.closed.get() {
-            return Err(TryAcquireError::Closed);
+    fn take(&self, permits: usize) -> bool {
+        let word = self.word();
+        let enough = word as isize >= permits as isize;
+        if enough {
+            self.set_word(word - permits);
         }
-        let free = self.free();
-        if free < permits {
-            return Err(TryAcquireError::NoPermits);
+        enough
+    }
+
+    /// Why there were not enough.
+    #[inline]
+    fn refusal(&self) -> TryAcquireError {
+        if self.is_closed() {
+            TryAcquireError::Closed
+        } else {
+            TryAcquireError::NoPermits
         }
-        self.set_free(free - permits);
-        Ok(())
     }
 }
 
 #[inline]
 fn try_take<U: Usual>(view: &View<'_, U>, permits: usize) -> Result<(), TryAcquireError> {
-    if permits > 0 && !view.is_empty(0) && !view.value().closed.get() {
-        return Err(TryAcquireError::NoPermits);
+    let first = U::Many::ONE || permits == 0 || view.is_empty(0);
+    if first && view.value().take(permits) {
+        return Ok(());
     }
-    view.value().take(permits)
+    Err(view.value().refusal())
 }
 
 /// Gives what is free to the first who waits, if it is enough.
 #[inline]
 fn grant<U: Usual>(view: &View<'_, U>) -> Option<core::task::Waker> {
     let permits = view.first(0)?;
-    let free = view.value().free();
-    if free < permits {
-        return None;
+    if view.value().take(permits.get()) {
+        view.take_first(0)
+    } else {
+        None
     }
-    view.value().set_free(free - permits);
-    view.take_first(0)
 }
 
 impl<S: Scope, U: Usual> Permits<S, U> {
@@ -109,7 +177,6 @@ impl<S: Scope, U: Usual> Permits<S, U> {
         pub(super) fn new(permits: usize) -> Self {
             Self(WaitList::with_value(State {
                 beyond: Cell::new(permits.wrapping_sub(U::PERMITS)),
-                closed: Cell::new(false),
                 _usual: PhantomData,
             }))
         }
@@ -128,7 +195,7 @@ impl<S: Scope, U: Usual> Permits<S, U> {
     #[inline]
     pub(super) fn acquire(&self, permits: usize) -> Acquire<'_, S, U> {
         Acquire {
-            wait: Wait::new(&self.0, permits),
+            wait: Wait::new(&self.0, U::Many::of(permits)),
         }
     }
 
@@ -166,6 +233,14 @@ impl<S: Scope, U: Usual> Permits<S, U> {
     #[inline]
     pub(super) fn release(&self, permits: usize) {
         let first = self.0.with(|view| {
+            if U::Many::ONE {
+                // From hand to hand.
+                let first = view.take_first(0);
+                if first.is_none() {
+                    view.value().give(permits);
+                }
+                return first;
+            }
             view.value().give(permits);
             grant(view)
         });
@@ -177,36 +252,38 @@ impl<S: Scope, U: Usual> Permits<S, U> {
     /// Takes up to so many of the free permits away for ever.
     fn forget(&self, permits: usize) -> usize {
         self.0.with(|view| {
-            let free = view.value().free();
-            let gone = free.min(permits);
-            view.value().set_free(free - gone);
+            let state = view.value();
+            let gone = state.free().min(permits);
+            state.set_word(state.word() - gone);
             gone
         })
     }
 
     pub(super) fn close(&self) {
-        self.0.with(|view| view.value().closed.set(true));
+        self.0.with(|view| {
+            let state = view.value();
+            state.set_word(state.word() | CLOSED);
+        });
         self.0.notify_all(0);
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.0.with(|view| view.value().closed.get())
+        self.0.with(|view| view.value().is_closed())
     }
 }
 
 /// Wakes one who has got permits, and gives more of them to whoever can have them. Out of line: mostly
 /// nobody waits.
 #[inline(never)]
-fn go_on_granting<S: Scope, U: Usual>(
-    list: &WaitList<S, State<U>, usize>,
-    first: core::task::Waker,
-) {
+fn go_on_granting<S: Scope, U: Usual>(list: &List<S, U>, first: core::task::Waker) {
     wake_quietly(first);
-    grant_more(list);
+    if !U::Many::ONE {
+        grant_more(list);
+    }
 }
 
 /// Gives permits to whoever can have them.
-fn grant_more<S: Scope, U: Usual>(list: &WaitList<S, State<U>, usize>) {
+fn grant_more<S: Scope, U: Usual>(list: &List<S, U>) {
     while let Some(next) = list.with(grant) {
         wake_quietly(next);
     }

@@ -44,8 +44,8 @@ pub(crate) fn poll_slot<S: Scope, T, D: Copy, const K: usize, U>(
 }
 
 /// [`poll_slot`], also if there is nothing.
-#[inline(never)]
-fn wait_in_slot<S: Scope, T, D: Copy, const K: usize, U>(
+#[inline]
+pub(crate) fn wait_in_slot<S: Scope, T, D: Copy, const K: usize, U>(
     list: &WaitList<S, T, D, K>,
     cx: &mut Context<'_>,
     slot: impl Fn(&T) -> &WakerSlot,

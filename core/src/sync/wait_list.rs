@@ -35,12 +35,18 @@
 //!   `R` leads to, which is always the same and outlives the `Wait`; or into a ring that was split from
 //!   that one and that has a node on the stack of whoever notifies all.
 //! * **W5, waker.** A node has a waker if and only if it is linked and no such node on a stack.
-//! * **W6, made.** A `Wait` has a node while it has joined: from the first time that it is linked until
+//! * **W6, made.** A `Wait` has links while it has joined: from the first time that they are linked until
 //!   its end has been seen. Only its owner, who has it pinned, lets it join and leave.
+//! * **W7, whole.** A pointer to links that are in a queue comes from one to the whole node of a `Wait`
+//!   of the same list; only in a ring that was split from a queue's there are links without a node.
+//!
+//! What waiters bring along differs from list to list, links do not: so what is done to links is one and the same
+//! code for all lists, of which a chip has one copy.
 
+use core::cell::Cell as PlainCell;
 use core::fmt;
-use core::marker::{PhantomData, PhantomPinned};
-use core::mem::MaybeUninit;
+use core::marker::PhantomData;
+use core::mem::{self, MaybeUninit};
 use core::ptr;
 use core::task::Waker;
 
@@ -52,121 +58,58 @@ mod access;
 mod all;
 #[cfg(feature = "alloc")]
 mod held;
+mod links;
 #[cfg(all(test, not(loom), feature = "alloc"))]
 mod tests;
 mod until;
 mod wait;
 
 pub use access::Access;
-use all::AllOf;
+use all::wake_all;
 #[cfg(feature = "alloc")]
 pub use held::Held;
 #[cfg(feature = "alloc")]
 pub(crate) use held::held;
+use links::{Link, Links};
 pub(crate) use until::Until;
-pub use wait::Wait;
+pub use wait::{Parting, PassOn, Wait};
 
-/// A mark in [`Node::next`]: notified, as the only one.
-const ONE: usize = 1;
-/// A mark in [`Node::next`]: notified, with all others.
-const ALL: usize = 2;
+/// Whether it is worth a look by itself, before anything that has to do with waiting, if mostly nobody has to wait.
+/// On a chip, where it is worth more to have the code once, it is not.
+pub(super) const FIRST_LOOK: bool = !cfg!(target_os = "none");
 
-type Link<D> = Cell<*const Node<D>>;
-
-/// Somebody who waits, or the node on the stack of whoever notifies all.
+/// Somebody who waits. The links are last, so that whoever makes one writes nothing but what is before them.
+#[repr(C)]
 struct Node<D> {
-    /// The next in the ring; null if the node is in none; or a mark.
-    next: Link<D>,
-    prev: Link<D>,
-    waker: Cell<Option<Waker>>,
-    /// Uninitialised only in a node on the stack of whoever notifies all.
-    data: Cell<MaybeUninit<D>>,
-    _pinned: PhantomPinned,
-}
-
-fn mark<D>(mark: usize) -> *const Node<D> {
-    ptr::without_provenance(mark)
+    /// The links are made, have been linked, and whether they have been notified has not been seen. Only the
+    /// owner touches it.
+    joined: PlainCell<bool>,
+    /// What it brings along. Touched under the lock while it has joined.
+    data: Cell<D>,
+    /// Not made before they are needed (W6): most futures of ours never have to wait, and they are moved
+    /// about until they are polled.
+    links: MaybeUninit<Links>,
 }
 
 impl<D: Copy> Node<D> {
     crate::loom::const_unless_loom! {
-        fn new(data: MaybeUninit<D>) -> Self {
+        fn new(data: D) -> Self {
             Self {
-                next: Cell::new(ptr::null()),
-                prev: Cell::new(ptr::null()),
-                waker: Cell::new(None),
+                joined: PlainCell::new(false),
                 data: Cell::new(data),
-                _pinned: PhantomPinned,
+                links: MaybeUninit::uninit(),
             }
         }
     }
 
-    #[inline]
-    fn state(&self) -> WaitState {
-        match self.next.get().addr() {
-            0 => WaitState::New,
-            ONE => WaitState::Notified,
-            ALL => WaitState::NotifiedWithAll,
-            _ => WaitState::Waiting,
-        }
+    /// The node that links are a part of.
+    fn of(links: *const Links) -> *const Self {
+        links.wrapping_byte_sub(mem::offset_of!(Self, links)).cast()
     }
 
-    /// Whether the node, which is linked, has a waker that wakes the same task.
-    #[inline]
-    fn wakes(&self, waker: &Waker) -> bool {
-        let own = self.waker.replace(None);
-        let same = own.as_ref().is_some_and(|own| own.will_wake(waker));
-        // What was in the cell is nothing that a destructor would run for.
-        core::mem::forget(self.waker.replace(own));
-        same
-    }
-
-    /// Puts the node between the last and the first of a ring, or makes it one.
-    ///
-    /// # Safety
-    ///
-    /// W1: the node is not linked and is pinned; if it is a `Wait`'s, the ring is its home (W4). `tail`
-    /// is that of the ring.
-    #[inline]
-    unsafe fn link(&self, tail: &Link<D>) {
-        let last = tail.get();
-        if last.is_null() {
-            self.next.set(self);
-            self.prev.set(self);
-        } else {
-            // SAFETY: W1, W3: the last one of a ring, and the first.
-            unsafe {
-                let first = (*last).next.get();
-                self.next.set(first);
-                self.prev.set(last);
-                (*last).next.set(self);
-                (*first).prev.set(self);
-            }
-        }
-    }
-
-    /// Takes the node out of its ring and leaves `mark` in it.
-    ///
-    /// # Safety
-    ///
-    /// The node is linked; `tail` is that of its home (W4).
-    #[inline]
-    unsafe fn unlink(&self, tail: &Link<D>, mark: *const Node<D>) {
-        let next = self.next.replace(mark);
-        let prev = self.prev.replace(ptr::null());
-        if ptr::eq(next, self) {
-            // Alone, so in no ring that was split from the queue's.
-            tail.set(ptr::null());
-        } else {
-            // SAFETY: W1, W3.
-            unsafe {
-                (*next).prev.set(prev);
-                (*prev).next.set(next);
-            }
-            if ptr::eq(tail.get(), self) {
-                tail.set(prev);
-            }
-        }
+    /// The node's links, made or not.
+    fn links(this: *const Self) -> *const Links {
+        this.wrapping_byte_add(mem::offset_of!(Self, links)).cast()
     }
 }
 
@@ -250,8 +193,9 @@ impl WaitState {
 /// ```
 pub struct WaitList<S: Scope, T = (), D = (), const K: usize = 1> {
     raw: S::Raw,
-    tails: [Link<D>; K],
+    tails: [Link; K],
     value: T,
+    _data: PhantomData<Cell<D>>,
 }
 
 // SAFETY: W2: all threads take the lock. What may be on another thread then than the one that made it
@@ -322,6 +266,7 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
             raw: S::RAW,
             tails: [const { Cell::new(ptr::null()) }; K],
             value,
+            _data: PhantomData,
         }
     }
 
@@ -332,6 +277,7 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
             raw: S::raw(),
             tails: core::array::from_fn(|_| Cell::new(ptr::null())),
             value,
+            _data: PhantomData,
         }
     }
 
@@ -351,13 +297,17 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
     /// ```
     #[inline]
     pub fn with<U>(&self, f: impl FnOnce(&Access<'_, T, D, K>) -> U) -> U {
-        S::locked(&self.raw, || {
-            f(&Access {
-                tails: &self.tails,
-                value: &self.value,
-                _one_level: PhantomData,
-            })
-        })
+        S::locked(&self.raw, || f(&self.access()))
+    }
+
+    /// To be used under the lock.
+    #[inline]
+    fn access(&self) -> Access<'_, T, D, K> {
+        Access {
+            tails: &self.tails,
+            value: &self.value,
+            _one_level: PhantomData,
+        }
     }
 
     /// Returns the value, of a list that nobody else can see.
@@ -461,31 +411,30 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
         queue: usize,
         change: impl FnOnce(&Access<'_, T, D, K>) -> bool,
     ) -> Option<usize> {
-        let end = Node::new(MaybeUninit::uninit());
-        let mut all = AllOf {
-            list: self,
-            queue,
-            end: &end,
-            more: false,
-            notified: 0,
-        };
+        let end = Links::new();
+        let tail = &self.tails[queue];
+        let mut any = false;
         let wanted = self.with(|access| {
             if !change(access) {
                 return false;
             }
-            let tail = &access.tails[queue];
-            if !tail.get().is_null() {
-                // SAFETY: `end` is not linked, stays where it is until `all` has emptied its ring, also
-                // when a waker panics, and the tail is that of the ring.
-                unsafe { end.link(tail) };
+            if !access.is_empty(queue) {
+                // SAFETY: `end` is not linked, stays where it is until `wake_all` has emptied its ring, and the
+                // tail is that of the ring.
+                unsafe { Links::link(&end, tail) };
                 // From here on it is a ring of its own.
                 tail.set(ptr::null());
-                all.more = true;
+                any = true;
             }
             true
         });
-        all.wake();
-        wanted.then_some(all.notified)
+        let notified = if any {
+            // SAFETY: see above.
+            unsafe { wake_all::<S>(&self.raw, tail, &end) }
+        } else {
+            0
+        };
+        wanted.then_some(notified)
     }
 }
 

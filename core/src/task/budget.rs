@@ -16,8 +16,8 @@
 //! # For reactors and primitives
 //!
 //! Whatever may be ready for ever asks [`poll_proceed`] before it has an effect, and tells by
-//! [`Permit::charge`] what it has done. What turns out to have to wait drops the permit, which costs
-//! nothing.
+//! [`Permit::charge`] what it has done, at the price of a unit at least. What turns out to have to wait drops the
+//! permit, which costs nothing.
 //!
 //! ```
 //! # use polliwog_core as polliwog;
@@ -64,9 +64,9 @@ const BYTES: usize = 4096;
 /// How many refusals in one poll bring a new budget: who has not ended the poll by then never will.
 const REFUSALS: isize = 1024;
 
-/// Leave to go on with one operation, for which a unit has been drawn; see [`poll_proceed`].
+/// Leave to go on with one operation; see [`poll_proceed`].
 ///
-/// Dropped without [`charge`](Self::charge), it gives the unit back.
+/// Dropped without [`charge`](Self::charge), it costs nothing.
 #[derive(Debug)]
 #[must_use = "an operation that has been done has to be charged for"]
 pub struct Permit {
@@ -75,13 +75,13 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// To be called when the operation is done, with the number of bytes that it has moved: draws another
-    /// unit for each 4 KiB.
+    /// To be called when the operation is done, with the number of bytes that it has moved: draws a unit, and
+    /// another one for each 4 KiB.
     ///
     /// An operation may cost more than is left; then it was the last one of its poll.
     #[inline]
     pub fn charge(self, bytes: usize) {
-        core::mem::forget(self);
+        state::draw();
         if bytes >= BYTES {
             charge_for(bytes);
         }
@@ -94,13 +94,6 @@ fn charge_for(bytes: usize) {
     state::set_budget((state::budget() - cost).max(0));
 }
 
-impl Drop for Permit {
-    #[cold]
-    fn drop(&mut self) {
-        state::set_budget(state::budget().saturating_add(1));
-    }
-}
-
 /// Ready with leave to go on, unless the budget of the current poll is used up; then it wakes the task,
 /// so that it goes on in its next poll.
 ///
@@ -108,7 +101,7 @@ impl Drop for Permit {
 /// anyway should rather wait.
 #[inline]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<Permit> {
-    if !state::draw() {
+    if !state::has_left() {
         ready!(refuse(cx));
     }
     Poll::Ready(Permit {
@@ -149,9 +142,12 @@ pub fn poll_within<T>(
 #[cold]
 #[inline(never)]
 fn refuse(cx: &mut Context<'_>) -> Poll<()> {
+    if state::renew_outside() {
+        return Poll::Ready(());
+    }
     let left = state::budget() - 1;
     if left <= -REFUSALS {
-        state::set_budget(FULL - 1);
+        state::set_budget(FULL);
         return Poll::Ready(());
     }
     state::set_budget(left);
@@ -171,7 +167,7 @@ fn refuse(cx: &mut Context<'_>) -> Poll<()> {
 /// ```
 #[inline]
 pub fn has_budget() -> bool {
-    state::budget() > 0
+    state::has_left()
 }
 
 /// Draws one unit, and yields first if the budget is used up: for loops that would otherwise never
@@ -265,5 +261,23 @@ struct Restore(isize);
 impl Drop for Restore {
     fn drop(&mut self) {
         state::set_budget(self.0);
+    }
+}
+
+#[cfg(all(test, feature = "std", not(loom)))]
+mod tests {
+    use super::*;
+    use core::pin::pin;
+    use core::task::Waker;
+
+    #[test]
+    fn outside_of_executors_it_never_ends() {
+        // As after more operations than a word of 32 bits can count.
+        state::set_budget(1);
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..10 {
+            assert!(pin!(consume_budget()).poll(&mut cx).is_ready());
+        }
+        assert!(has_budget());
     }
 }

@@ -10,6 +10,7 @@ mod notify;
 mod reports;
 mod surface;
 mod values;
+mod words;
 
 use std::future::Future;
 use std::pin::Pin;

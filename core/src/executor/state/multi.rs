@@ -2,11 +2,8 @@
 //! number of blocks of slots, a queue of those that are ready, counts of polls. Chips with a single core have
 //! `single.rs` in place of this file.
 
-use core::cell::Cell as PlainCell;
 use core::ptr;
 
-use super::budget::UNLIMITED;
-use super::current;
 use super::shared::Shared;
 use crate::loom::{Cell, const_unless_loom};
 use crate::task::state::{Block, ReadyQueue, SlotRef};
@@ -33,8 +30,7 @@ pub(crate) struct State {
     /// How many polls there are until then.
     left: Cell<i64>,
     refused: Cell<usize>,
-    /// What the task that is being polled may still do: see [`crate::task::budget`].
-    pub(crate) budget: PlainCell<isize>,
+    budget: left::Budget,
     /// What is not due before this instant need not be compared with the clock: see [`FAR`].
     near: Cell<Instant>,
     /// Counts polls of such timers.
@@ -66,7 +62,7 @@ impl State {
                 reactor_due: Cell::new(0),
                 left: Cell::new(0),
                 refused: Cell::new(0),
-                budget: PlainCell::new(0),
+                budget: left::Budget::new(),
                 near: Cell::new(Instant::ZERO),
                 polls_of_far: Cell::new(0),
             }
@@ -82,7 +78,7 @@ impl State {
         self.refused.set(0);
         self.reactor_due.set(0);
         self.left.set(0);
-        self.budget.set(UNLIMITED);
+        self.budget.open();
         self.near.set(Instant::MAX);
         #[cfg(feature = "alloc")]
         self.may_grow.set(may_grow);
@@ -115,41 +111,11 @@ pub(super) const HAS_UNPARKER: bool = true;
 /// Whether a context that has no clock leaves what was there as it is, as there never was one.
 pub(super) const KEEPS_NO_CLOCK: bool = false;
 
-/// Does something with the budget of the executor that runs here, if one does.
-#[inline(always)]
-fn with_budget<T>(f: impl FnOnce(&PlainCell<isize>) -> T) -> Option<T> {
-    let owner = current::get();
-    if owner.is_null() {
-        return None;
-    }
-    // SAFETY: what is current is a `Shared`, in use on this thread.
-    Some(f(unsafe { &(*owner.cast::<Shared>()).state.budget }))
-}
+#[cfg_attr(threads, path = "left/thread.rs")]
+#[cfg_attr(not(threads), path = "left/executor.rs")]
+mod left;
 
-/// What the task that is being polled may still do; unlimited outside of executors.
-#[inline]
-pub(crate) fn budget() -> isize {
-    with_budget(PlainCell::get).unwrap_or(UNLIMITED)
-}
-
-/// Sets what the task that is being polled may still do. No effect outside of executors.
-#[inline(always)]
-pub(crate) fn set_budget(left: isize) {
-    let _ = with_budget(|budget| budget.set(left));
-}
-
-/// Draws one unit; `false` if nothing is left. Always possible outside of executors.
-#[inline(always)]
-pub(crate) fn draw() -> bool {
-    with_budget(|budget| {
-        let left = budget.get();
-        if left > 0 {
-            budget.set(left - 1);
-        }
-        left > 0
-    })
-    .unwrap_or(true)
-}
+pub(crate) use left::{budget, draw, has_left, renew_outside, set_budget};
 
 impl Shared {
     /// Part of the first duty after a claim.
@@ -161,9 +127,9 @@ impl Shared {
     /// Part of an executor's end, while nobody else looks. All has been done by the next one's beginning.
     pub(super) fn close_state(&self) {}
 
-    /// Sets the budget, of which there is one for each executor; returns what it was.
-    #[inline]
-    pub(super) fn replace_budget(&self, budget: isize) -> isize {
+    /// Sets what the task that is polled next may do in that poll; returns what it was.
+    #[inline(always)]
+    pub(crate) fn replace_budget(&self, budget: isize) -> isize {
         self.state.budget.replace(budget)
     }
 

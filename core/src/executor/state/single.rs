@@ -84,14 +84,22 @@ pub(crate) fn set_budget(left: isize) {
     left::set(left);
 }
 
-/// Draws one unit; `false` if nothing is left.
+/// Whether anything is left.
 #[inline(always)]
-pub(crate) fn draw() -> bool {
-    let left = left::get();
-    if left > 0 {
-        left::set(left - 1);
-    }
-    left > 0
+pub(crate) fn has_left() -> bool {
+    left::get() > 0
+}
+
+/// Draws one unit.
+#[inline(always)]
+pub(crate) fn draw() {
+    left::set(left::get() - 1);
+}
+
+/// Whether there is no end to it here: see [`UNLIMITED`](super::budget::UNLIMITED).
+#[inline(always)]
+pub(crate) fn renew_outside() -> bool {
+    false
 }
 
 /// Whether the executor of a reactor keeps the unparker.

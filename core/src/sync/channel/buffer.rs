@@ -81,8 +81,10 @@ impl<T> Places for alloc::boxed::Box<[Cell<Option<T>>]> {
 /// A buffer with a fixed number of places.
 pub struct Ring<A> {
     places: A,
+    /// Where the first message is, if there is one.
     head: Cell<usize>,
-    len: Cell<usize>,
+    /// Where the next one comes to.
+    end: Cell<usize>,
 }
 
 /// A [`Ring`] that has its places in itself.
@@ -93,7 +95,7 @@ impl<T, const N: usize> Fixed<T, N> {
         Self {
             places: [const { StaticPlace(MaybeCell::new()) }; N],
             head: Cell::new(0),
-            len: Cell::new(0),
+            end: Cell::new(0),
         }
     }
 }
@@ -104,7 +106,7 @@ impl<T> Ring<alloc::boxed::Box<[Cell<Option<T>>]>> {
         Self {
             places: (0..capacity).map(|_| Cell::new(None)).collect(),
             head: Cell::new(0),
-            len: Cell::new(0),
+            end: Cell::new(0),
         }
     }
 }
@@ -117,38 +119,47 @@ impl<A: Places> Buffer for Ring<A> {
     #[inline]
     fn push(&self, message: Self::Item) {
         let places = self.places.places();
-        let len = self.len.get();
-        let mut end = self.head.get() + len;
-        if end >= places.len() {
-            end -= places.len();
-        }
+        let end = self.end.get();
         let former = places[end].replace(Some(message));
-        debug_assert!(former.is_none() && len < places.len());
+        debug_assert!(former.is_none(), "no room");
         // The caller knows that there was none, and a destructor here would be foreign code.
         core::mem::forget(former);
-        self.len.set(len + 1);
+        self.end.set(after(end, places.len()));
     }
 
     #[inline]
     fn pop(&self) -> Option<Self::Item> {
-        let left = self.len.get().checked_sub(1)?;
         let places = self.places.places();
         let head = self.head.get();
-        self.len.set(left);
-        let next = head + 1;
-        self.head.set(if next < places.len() { next } else { 0 });
-        places[head].replace(None)
+        let message = places[head].replace(None)?;
+        self.head.set(after(head, places.len()));
+        Some(message)
     }
 
-    #[inline]
     fn count(&self) -> usize {
-        self.len.get()
+        let places = self.places.places();
+        let (head, end) = (self.head.get(), self.end.get());
+        if head != end {
+            return (end + places.len() - head) % places.len();
+        }
+        // All or nothing.
+        let first = places[head].replace(None);
+        let full = first.is_some();
+        core::mem::forget(places[head].replace(first));
+        if full { places.len() } else { 0 }
     }
 
     #[inline]
     fn capacity(&self) -> usize {
         self.places.places().len()
     }
+}
+
+/// The place after one of so many in a ring.
+#[inline]
+fn after(place: usize, places: usize) -> usize {
+    let next = place + 1;
+    if next < places { next } else { 0 }
 }
 
 /// A buffer that grows.
@@ -195,6 +206,6 @@ impl<T> Buffer for Growing<T> {
 
     #[inline]
     fn capacity(&self) -> usize {
-        usize::MAX
+        isize::MAX as usize
     }
 }

@@ -34,7 +34,8 @@ pub use weak::{WeakSender, WeakUnboundedSender};
 
 use place::{Place, Sending};
 use state::{
-    State, fill, fill_reserved, give_place, receive, take_message, take_place, wake, wake_receivers,
+    State, fill, fill_reserved, give_place, receive, take_at_once, take_message, take_place, wake,
+    wake_receivers,
 };
 
 use super::scope::Scope;
@@ -106,7 +107,6 @@ impl<T, const N: usize, S: Scope> Channel<Fixed<T, N>, S> {
                 senders: Cell::new(0),
                 receivers: Cell::new(0),
                 ended: Cell::new(false),
-                closed: Cell::new(false),
                 receiver: WakerSlot::new(),
             }))
         }
@@ -128,7 +128,6 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
             senders: Cell::new(1),
             receivers: Cell::new(1),
             ended: Cell::new(false),
-            closed: Cell::new(false),
             receiver: WakerSlot::new(),
         }))
     }
@@ -366,7 +365,7 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
 
     fn add_receiver(&self) {
         self.count_receiver();
-        self.0.with(|view| view.value().closed.set(false));
+        self.0.with(|view| view.value().set_closed(false));
     }
 
     fn count_receiver(&self) {
@@ -410,7 +409,7 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
 
     /// Nobody may take a place from now on.
     fn close(&self) {
-        self.0.with(|view| view.value().closed.set(true));
+        self.0.with(|view| view.value().set_closed(true));
         self.0.notify_all(SENDERS);
         self.0.notify_all(CLOSED);
         // It may be over.
@@ -419,12 +418,12 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
 
     #[inline]
     fn closed(&self) -> impl Future<Output = ()> {
-        let closed = |view: &View<'_, B>| view.value().closed.get().then_some(());
+        let closed = |view: &View<'_, B>| view.value().is_closed().then_some(());
         Until::<Wait<_, CLOSED, QUEUES>, _, _>::new(&self.0, (), closed, |_, ()| ())
     }
 
     fn is_closed(&self) -> bool {
-        (self.0).with(|view| view.value().closed.get() || view.value().ended.get())
+        (self.0).with(|view| view.value().is_closed() || view.value().ended.get())
     }
 
     /// Drops all messages.
@@ -494,10 +493,7 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     /// assert_eq!(channel.capacity(), 3);
     /// ```
     pub fn capacity(&self) -> usize {
-        self.0.with(|view| {
-            let state = view.value();
-            state.buffer.capacity() - state.taken.get()
-        })
+        self.0.with(|view| view.value().free())
     }
 
     /// Returns how many messages there is room for altogether.

@@ -5,39 +5,37 @@ use core::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
 
-use super::state::{fill, fill_reserved, give_place, take_place, wake};
+use super::state::{Given, State, fill, fill_reserved, give_place, take_place, wake};
 use super::{Buffer, List, QUEUES, SENDERS, Scope, SendError, TrySendError, View, Wait, WaitState};
-use crate::task::budget::{poll_proceed, poll_within};
+use crate::sync::wait_list::{FIRST_LOOK, Parting};
+use crate::task::budget::{self, poll_proceed, poll_within};
 
-type Waiting<'a, B, S> = Wait<&'a List<B, S>, SENDERS, QUEUES>;
+/// A place that was given to whoever gives up goes to the next.
+pub(super) enum GiveOn {}
+
+impl<B: Buffer> Parting<State<B>, (), QUEUES> for GiveOn {
+    type Left = Option<Given>;
+
+    #[inline]
+    fn part(view: &View<'_, B>, _: usize, state: WaitState, (): ()) -> Option<Given> {
+        (state == WaitState::Notified).then(|| give_place(view))
+    }
+
+    #[inline]
+    fn tell<S: Scope>(list: &List<B, S>, given: Option<Given>) {
+        if let Some(place) = given {
+            place.tell(list);
+        }
+    }
+}
+
+type Waiting<'a, B, S> = Wait<&'a List<B, S>, SENDERS, QUEUES, GiveOn>;
 
 pin_project! {
     /// Waits for a place in the buffer, which is the caller's once it has ended well.
     pub(super) struct Place<'a, B: Buffer, S: Scope> {
         #[pin]
         wait: Waiting<'a, B, S>,
-    }
-
-    impl<B: Buffer, S: Scope> PinnedDrop for Place<'_, B, S> {
-        #[inline]
-        fn drop(this: Pin<&mut Self>) {
-            let wait = this.project().wait;
-            if wait.has_joined() {
-                give_up(wait);
-            }
-        }
-    }
-}
-
-/// The end of a wait for a place.
-#[inline(never)]
-fn give_up<B: Buffer, S: Scope>(mut wait: Pin<&mut Waiting<'_, B, S>>) {
-    let given = wait.as_mut().cancel_with(|view, state, ()| match state {
-        WaitState::Notified => Some(give_place(view)),
-        _ => None,
-    });
-    if let Some(place) = given.flatten() {
-        place.tell(wait.list_ref());
     }
 }
 
@@ -74,19 +72,9 @@ pin_project! {
     /// Waits for a place and puts a message there, in the same step. One future, not one in another: that is
     /// what a message costs most.
     pub(super) struct Sending<'a, B: Buffer, S: Scope> {
-        message: Option<B::Item>,
         #[pin]
         wait: Waiting<'a, B, S>,
-    }
-
-    impl<B: Buffer, S: Scope> PinnedDrop for Sending<'_, B, S> {
-        #[inline]
-        fn drop(this: Pin<&mut Self>) {
-            let wait = this.project().wait;
-            if wait.has_joined() {
-                give_up(wait);
-            }
-        }
+        message: Option<B::Item>,
     }
 }
 
@@ -119,8 +107,8 @@ impl<'a, B: Buffer, S: Scope> Sending<'a, B, S> {
     #[inline]
     pub(super) fn new(list: &'a List<B, S>, message: B::Item) -> Self {
         Self {
-            message: Some(message),
             wait: Wait::new(list, ()),
+            message: Some(message),
         }
     }
 }
@@ -128,41 +116,31 @@ impl<'a, B: Buffer, S: Scope> Sending<'a, B, S> {
 impl<B: Buffer, S: Scope> Future for Sending<'_, B, S> {
     type Output = Result<(), SendError<B::Item>>;
 
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let unit = ready!(poll_proceed(cx));
         let this = self.project();
-        assert!(this.message.is_some(), "polled after its end");
         // Mostly there is room; it is no more than this then.
-        if !this.wait.has_joined() {
-            match this.wait.list_ref().with(|view| send(view, this.message)) {
-                Ok(receiver) => {
-                    unit.charge(0);
-                    wake(receiver);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(TrySendError::Closed(())) => {
-                    unit.charge(0);
-                    return Poll::Ready(Err(refused(this.message)));
-                }
-                Err(TrySendError::Full(())) => {}
+        if FIRST_LOOK && !this.wait.has_joined() && this.message.is_some() {
+            if let Ok(receiver) = this.wait.list_ref().with(|view| send(view, this.message)) {
+                unit.charge(0);
+                wake(receiver);
+                return Poll::Ready(Ok(()));
             }
         }
-        let sent = poll_queue(this.wait, cx, this.message);
-        if sent.is_ready() {
-            unit.charge(0);
-        }
-        sent
+        poll_queue(this.wait, cx, this.message, unit)
     }
 }
 
 /// The poll of a [`Sending`] that does not find room at once.
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 fn poll_queue<B: Buffer, S: Scope>(
     wait: Pin<&mut Waiting<'_, B, S>>,
     cx: &mut Context<'_>,
     message: &mut Option<B::Item>,
+    unit: budget::Permit,
 ) -> Poll<Result<(), SendError<B::Item>>> {
+    assert!(message.is_some(), "polled after its end");
     let sent = ready!(wait.poll_with(cx, |view, state| match state {
         WaitState::New => match send(view, message) {
             Ok(receiver) => Some(Ok(receiver)),
@@ -182,6 +160,7 @@ fn poll_queue<B: Buffer, S: Scope>(
         }),
         WaitState::NotifiedWithAll => Some(Err(())),
     }));
+    unit.charge(0);
     Poll::Ready(match sent {
         Ok(receiver) => {
             wake(receiver);

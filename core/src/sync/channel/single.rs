@@ -5,9 +5,11 @@ use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
-use super::{ChannelRef, Item, TryRecvError, receive};
-use crate::sync::slot::poll_slot;
-use crate::task::budget::poll_proceed;
+use super::{Buffer, ChannelRef, Item, List, TryRecvError, receive, take_at_once};
+use crate::sync::scope::Scope;
+use crate::sync::slot::wait_in_slot;
+use crate::sync::wait_list::FIRST_LOOK;
+use crate::task::budget::{self, poll_proceed};
 
 /// A channel's only end that receives. Dropped, it drops what has not been received, and sending fails.
 ///
@@ -67,13 +69,15 @@ impl<P: ChannelRef> Receiver<P> {
     /// ```
     #[inline(always)]
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<P>>> {
-        let permit = ready!(poll_proceed(cx));
-        poll_slot(&self.0.0, cx, |state| &state.receiver, receive).map(|received| {
-            permit.charge(0);
-            let (message, place) = received?;
-            place.tell(&self.0.0);
-            Some(message)
-        })
+        let unit = ready!(poll_proceed(cx));
+        // Mostly there is something. Where looking takes no lock, it is worth a look by itself.
+        if FIRST_LOOK && !<P::Scope as Scope>::LOCKS {
+            if let Some(message) = self.0.0.with(take_at_once) {
+                unit.charge(0);
+                return Poll::Ready(Some(message));
+            }
+        }
+        poll_slowly(&self.0.0, cx, unit)
     }
 
     /// Receives up to `limit` messages, once there is one, and puts them at the end of `buffer`. Returns
@@ -332,6 +336,21 @@ impl<P: ChannelRef> Receiver<P> {
     pub fn max_capacity(&self) -> usize {
         self.0.max_capacity()
     }
+}
+
+/// The poll of a [`Receiver`] for which there is nothing, or not nothing but a message.
+#[cfg_attr(not(target_os = "none"), inline(never))]
+fn poll_slowly<B: Buffer, S: Scope>(
+    list: &List<B, S>,
+    cx: &mut Context<'_>,
+    unit: budget::Permit,
+) -> Poll<Option<B::Item>> {
+    let received = ready!(wait_in_slot(list, cx, |state| &state.receiver, receive));
+    unit.charge(0);
+    Poll::Ready(received.map(|(message, place)| {
+        place.tell(list);
+        message
+    }))
 }
 
 impl<P: ChannelRef> Unpin for Receiver<P> {}

@@ -10,6 +10,7 @@ use crate::task::wake_quietly;
 pub(in crate::sync) struct State<B> {
     pub(super) buffer: B,
     /// Places that somebody has taken or been given, or that a message is in; so that all is zero bits at first.
+    /// With [`SHUT`] nobody may take one any more, as there seem to be more of them than there is room for.
     pub(super) taken: Cell<usize>,
     /// Handles that send.
     pub(super) senders: Cell<usize>,
@@ -17,16 +18,33 @@ pub(in crate::sync) struct State<B> {
     pub(super) receivers: Cell<usize>,
     /// There were senders, and the last one has gone.
     pub(super) ended: Cell<bool>,
-    /// Nobody may take a place any more.
-    pub(super) closed: Cell<bool>,
     /// Whoever receives, where there is only one.
     pub(super) receiver: WakerSlot,
 }
 
+/// Added to the number of places that have been taken.
+const SHUT: usize = isize::MIN as usize;
+
 impl<B: Buffer> State<B> {
     #[inline]
     pub(super) fn is_over(&self) -> bool {
-        self.ended.get() || (self.closed.get() && self.taken.get() == 0)
+        self.ended.get() || self.taken.get() == SHUT
+    }
+
+    /// Whether nobody may take a place any more.
+    #[inline]
+    pub(super) fn is_closed(&self) -> bool {
+        self.taken.get() & SHUT != 0
+    }
+
+    pub(super) fn set_closed(&self, closed: bool) {
+        let taken = self.taken.get() & !SHUT;
+        self.taken.set(if closed { taken | SHUT } else { taken });
+    }
+
+    /// How many places nobody has.
+    pub(super) fn free(&self) -> usize {
+        self.buffer.capacity() - (self.taken.get() & !SHUT)
     }
 }
 
@@ -40,13 +58,14 @@ pub(super) fn wake_receiver<B: Buffer>(view: &View<'_, B>) -> Option<Waker> {
 #[inline]
 pub(super) fn take_place<B: Buffer>(view: &View<'_, B>) -> Result<(), TrySendError<()>> {
     let state = view.value();
-    if state.closed.get() {
-        return Err(TrySendError::Closed(()));
-    }
     // If somebody waits, nothing is free.
     let taken = state.taken.get();
-    if taken == state.buffer.capacity() {
-        return Err(TrySendError::Full(()));
+    if taken >= state.buffer.capacity() {
+        return Err(if state.is_closed() {
+            TrySendError::Closed(())
+        } else {
+            TrySendError::Full(())
+        });
     }
     state.taken.set(taken + 1);
     Ok(())
@@ -79,8 +98,9 @@ pub(super) fn give_place<B: Buffer>(view: &View<'_, B>) -> Given {
     let state = view.value();
     let mut over = false;
     if sender.is_none() {
-        state.taken.set(state.taken.get() - 1);
-        over = state.closed.get() && state.is_over();
+        let left = state.taken.get() - 1;
+        state.taken.set(left);
+        over = left == SHUT;
     }
     Given { sender, over }
 }
@@ -90,6 +110,19 @@ pub(super) fn give_place<B: Buffer>(view: &View<'_, B>) -> Given {
 pub(super) fn take_message<B: Buffer>(view: &View<'_, B>) -> Option<(B::Item, Given)> {
     let message = view.value().buffer.pop()?;
     Some((message, give_place(view)))
+}
+
+/// Takes a message, if there is one, nobody waits for its place, and the channel has not been closed: then
+/// nobody is to be told.
+#[inline]
+pub(super) fn take_at_once<B: Buffer>(view: &View<'_, B>) -> Option<B::Item> {
+    let state = view.value();
+    if !view.is_empty(SENDERS) || state.is_closed() {
+        return None;
+    }
+    let message = state.buffer.pop()?;
+    state.taken.set(state.taken.get() - 1);
+    Some(message)
 }
 
 /// Takes a message and gives its place back; or `None` in it, if there is none and none comes.
@@ -109,7 +142,7 @@ pub(super) fn fill_reserved<B: Buffer>(
     message: B::Item,
 ) -> Result<Option<Waker>, B::Item> {
     let state = view.value();
-    if state.closed.get() && state.receivers.get() == 0 {
+    if state.is_closed() && state.receivers.get() == 0 {
         // Who waits for a place is told of the end, and nobody needs it.
         state.taken.set(state.taken.get() - 1);
         return Err(message);
@@ -127,8 +160,14 @@ pub(super) fn fill<B: Buffer>(view: &View<'_, B>, message: B::Item) -> Option<Wa
 #[inline]
 pub(super) fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
-        wake_quietly(waker);
+        wake_one(waker);
     }
+}
+
+/// Out of line, so that the way there on which nobody is to be woken is short.
+#[inline(never)]
+fn wake_one(waker: Waker) {
+    wake_quietly(waker);
 }
 
 /// Wakes all who receive: it is over.

@@ -1,45 +1,47 @@
 //! Waiting for permits.
 
 use core::pin::Pin;
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
 
-use super::{AcquireError, State, TryAcquireError, Usual, go_on_granting, grant, try_take};
+use super::{
+    AcquireError, List, Many, State, TryAcquireError, Usual, View, go_on_granting, grant, try_take,
+};
 use crate::sync::scope::Scope;
-use crate::sync::wait_list::{Wait, WaitList, WaitState};
-use crate::task::budget::poll_proceed;
+use crate::sync::wait_list::{FIRST_LOOK, Parting, Wait, WaitState};
+use crate::task::budget::{self, poll_proceed};
+
+/// What whoever gives up had got goes back, and to whoever can have it.
+pub(super) enum GiveBack {}
+
+impl<U: Usual> Parting<State<U>, U::Many, 1> for GiveBack {
+    type Left = Option<Waker>;
+
+    #[inline]
+    fn part(view: &View<'_, U>, _: usize, state: WaitState, permits: U::Many) -> Option<Waker> {
+        if state == WaitState::Notified {
+            view.value().give(permits.get());
+        }
+        // Whoever came behind it may need less than it did.
+        grant(view)
+    }
+
+    #[inline]
+    fn tell<S: Scope>(list: &List<S, U>, next: Option<Waker>) {
+        if let Some(next) = next {
+            go_on_granting(list, next);
+        }
+    }
+}
+
+type Waiting<'a, S, U> = Wait<&'a List<S, U>, 0, 1, GiveBack>;
 
 pin_project! {
     /// Waits for permits; they are the caller's once it has ended well.
     pub(in crate::sync) struct Acquire<'a, S: Scope, U: Usual> {
         #[pin]
-        pub(super) wait: Wait<&'a WaitList<S, State<U>, usize>>,
-    }
-
-    impl<S: Scope, U: Usual> PinnedDrop for Acquire<'_, S, U> {
-        #[inline]
-        fn drop(this: Pin<&mut Self>) {
-            let wait = this.project().wait;
-            if wait.has_joined() {
-                give_up(wait);
-            }
-        }
-    }
-}
-
-/// The end of an [`Acquire`] that has waited.
-#[inline(never)]
-fn give_up<S: Scope, U: Usual>(mut wait: Pin<&mut Wait<&WaitList<S, State<U>, usize>>>) {
-    let next = wait.as_mut().cancel_with(|view, state, permits| {
-        if state == WaitState::Notified {
-            view.value().give(permits);
-        }
-        // Whoever came behind it may need less than it did.
-        grant(view)
-    });
-    if let Some(Some(next)) = next {
-        go_on_granting(wait.list_ref(), next);
+        pub(super) wait: Waiting<'a, S, U>,
     }
 }
 
@@ -53,30 +55,26 @@ impl<S: Scope, U: Usual> Future for Acquire<'_, S, U> {
         let unit = ready!(poll_proceed(cx));
         let mut wait = self.project().wait;
         // Mostly they are free; it is no more than this then.
-        if !wait.has_joined() {
-            let permits = wait.as_mut().data();
-            let taken = wait.list_ref().with(|view| try_take(view, permits));
-            if taken != Err(TryAcquireError::NoPermits) {
+        if FIRST_LOOK && !wait.has_joined() {
+            let permits = wait.as_mut().data().get();
+            if wait.list_ref().with(|view| try_take(view, permits)).is_ok() {
                 unit.charge(0);
-                return Poll::Ready(taken.map_err(|_| AcquireError(())));
+                return Poll::Ready(Ok(()));
             }
         }
-        let acquired = poll_queue(wait, cx);
-        if acquired.is_ready() {
-            unit.charge(0);
-        }
-        acquired
+        poll_queue(wait, cx, unit)
     }
 }
 
 /// The poll of an [`Acquire`] that does not find its permits free at once.
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 fn poll_queue<S: Scope, U: Usual>(
-    mut wait: Pin<&mut Wait<&WaitList<S, State<U>, usize>>>,
+    mut wait: Pin<&mut Waiting<'_, S, U>>,
     cx: &mut Context<'_>,
+    unit: budget::Permit,
 ) -> Poll<Result<(), AcquireError>> {
-    let permits = wait.as_mut().data();
-    wait.poll_with(cx, |view, state| match state {
+    let permits = wait.as_mut().data().get();
+    let acquired = ready!(wait.poll_with(cx, |view, state| match state {
         WaitState::New => match try_take(view, permits) {
             Ok(()) => Some(Ok(())),
             Err(TryAcquireError::NoPermits) => None,
@@ -85,7 +83,9 @@ fn poll_queue<S: Scope, U: Usual>(
         WaitState::Waiting => None,
         WaitState::Notified => Some(Ok(())),
         WaitState::NotifiedWithAll => Some(Err(AcquireError(()))),
-    })
+    }));
+    unit.charge(0);
+    Poll::Ready(acquired)
 }
 
 pin_project! {

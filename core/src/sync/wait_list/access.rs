@@ -1,18 +1,18 @@
-//! [`Access`]: what is looked at and changed under a list's lock. The invariants are those of the list, W1 to W6.
+//! [`Access`]: what is looked at and changed under a list's lock. The invariants are those of the list, W1 to W7.
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::mem::MaybeUninit;
 use core::task::Waker;
 
-use super::{Link, Node, ONE, mark};
+use super::Node;
+use super::links::{Link, Links, ONE, mark};
 
 /// A list's value and queues, under its lock.
 pub struct Access<'a, T, D, const K: usize> {
-    pub(super) tails: &'a [Link<D>; K],
+    pub(super) tails: &'a [Link; K],
     pub(super) value: &'a T,
     /// To be used where the lock was taken.
-    pub(super) _one_level: PhantomData<*const ()>,
+    pub(super) _one_level: PhantomData<(*const (), D)>,
 }
 
 impl<'a, T, D: Copy, const K: usize> Access<'a, T, D, K> {
@@ -29,30 +29,30 @@ impl<'a, T, D: Copy, const K: usize> Access<'a, T, D, K> {
     }
 
     #[inline]
-    fn first_node(&self, queue: usize) -> *const Node<D> {
+    fn first_links(&self, queue: usize) -> *const Links {
         let last = self.tails[queue].get();
         if last.is_null() {
             return last;
         }
-        // SAFETY: W1, W3.
+        // SAFETY: W1, W3: the last of a ring is there, and has a next.
         unsafe { (*last).next.get() }
     }
 
     /// Returns what the first in a queue has brought along.
     #[inline]
     pub fn first(&self, queue: usize) -> Option<D> {
-        let first = self.first_node(queue);
-        // SAFETY: W1; the node in a queue is a `Wait`'s, so it has data.
-        (!first.is_null()).then(|| unsafe { (*first).data.get().assume_init() })
+        let first = self.first_links(queue);
+        // SAFETY: W1: the node is there; W7: and the pointer is good for all of it.
+        (!first.is_null()).then(|| unsafe { (*Node::<D>::of(first)).data.get() })
     }
 
     /// Changes what the first in a queue has brought along; nothing, if nobody waits.
     #[inline]
     pub fn set_first(&self, queue: usize, data: D) {
-        let first = self.first_node(queue);
+        let first = self.first_links(queue);
         if !first.is_null() {
-            // SAFETY: W1.
-            unsafe { (*first).data.set(MaybeUninit::new(data)) };
+            // SAFETY: W1: the node is there; W7: and the pointer is good for all of it.
+            unsafe { (*Node::of(first)).data.set(data) };
         }
     }
 
@@ -61,7 +61,7 @@ impl<'a, T, D: Copy, const K: usize> Access<'a, T, D, K> {
     #[inline]
     #[must_use = "somebody waits for this waker"]
     pub fn take_first(&self, queue: usize) -> Option<Waker> {
-        self.take(queue, self.first_node(queue))
+        self.take(queue, self.first_links(queue))
     }
 
     /// Takes out the last in a queue: as [`take_first`](Self::take_first).
@@ -73,15 +73,12 @@ impl<'a, T, D: Copy, const K: usize> Access<'a, T, D, K> {
 
     /// Takes out a node of this queue, or none if it is null.
     #[inline]
-    fn take(&self, queue: usize, node: *const Node<D>) -> Option<Waker> {
-        if node.is_null() {
+    fn take(&self, queue: usize, links: *const Links) -> Option<Waker> {
+        if links.is_null() {
             return None;
         }
         // SAFETY: W1, W3: the first or the last of this queue's ring.
-        unsafe {
-            (*node).unlink(&self.tails[queue], mark(ONE));
-            (*node).waker.replace(None)
-        }
+        unsafe { Links::unlink(links, &self.tails[queue], mark(ONE)) }
     }
 }
 

@@ -5,7 +5,7 @@ use core::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use super::{Access, ListRef, Wait};
+use super::{Access, FIRST_LOOK, ListRef, Wait};
 use crate::sync::scope::Scope;
 use crate::task::budget::poll_proceed;
 
@@ -53,7 +53,7 @@ where
         let mut this = self.project();
         // Where looking takes no lock, it is worth a look by itself: mostly there is something.
         let mut ready = None;
-        if !R::Scope::LOCKS && !this.wait.has_joined() {
+        if FIRST_LOOK && !R::Scope::LOCKS && !this.wait.has_joined() {
             ready = this.wait.list_ref().list().with(&mut *this.attempt);
         }
         let ready = match ready {
@@ -65,7 +65,7 @@ where
     }
 }
 
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
 fn look_again<R, F, U, const I: usize, const K: usize>(
     wait: Pin<&mut Wait<R, I, K>>,
     cx: &mut Context<'_>,

@@ -1,16 +1,12 @@
-//! [`Wait`]: somebody who waits. The invariants are those of the list, W1 to W6.
+//! [`Wait`]: somebody who waits. The invariants are those of the list, W1 to W7.
 
-use core::cell::Cell as PlainCell;
 use core::fmt;
-use core::mem::MaybeUninit;
+use core::marker::PhantomData;
 use core::pin::Pin;
-use core::ptr;
 use core::task::{Context, Poll, Waker};
 
-#[cfg(doc)]
-use super::WaitList;
-use super::{Access, ListRef, Node, Shared, WaitState};
-use crate::task::{wake_quietly, waker};
+use super::{Access, ListRef, Node, Scope, Shared, WaitList, WaitState, links};
+use crate::task::wake_quietly;
 
 /// Somebody who waits in queue `I` of a list. Lives, pinned, in the future that waits.
 ///
@@ -23,73 +19,99 @@ use crate::task::{wake_quietly, waker};
 /// Dropping it takes it out of the list, in O(1). If it has been notified by then and nobody has seen
 /// it, the next in the queue is notified instead, unless all were. To do something else in that case,
 /// call [`cancel_with`](Self::cancel_with) before.
-pub struct Wait<R: ListRef<K>, const I: usize = 0, const K: usize = 1> {
+pub struct Wait<R, const I: usize = 0, const K: usize = 1, P = PassOn>
+where
+    R: ListRef<K>,
+    P: Parting<R::Value, R::Data, K>,
+{
     list: R,
-    /// The node has been linked, and whether it has been notified has not been seen. Only the owner
-    /// touches it.
-    joined: PlainCell<bool>,
-    /// What it brings along when it joins; what is in the node counts while it has joined.
-    data: PlainCell<R::Data>,
-    /// Not made before it is needed (W6): most futures of ours never have to wait, and they are moved about
-    /// until they are polled.
-    node: MaybeUninit<Node<R::Data>>,
+    node: Node<R::Data>,
+    _parting: PhantomData<fn() -> P>,
+}
+
+/// What becomes of what somebody who waits was given, and goes away without having seen.
+pub trait Parting<T, D: Copy, const K: usize> {
+    /// What is left to do when the list's lock has been let go.
+    type Left;
+
+    /// Run under the lock, with what had become of the waiter of this queue, and what it had brought along.
+    fn part(access: &Access<'_, T, D, K>, queue: usize, state: WaitState, data: D) -> Self::Left;
+
+    /// Run afterwards.
+    fn tell<S: Scope>(list: &WaitList<S, T, D, K>, left: Self::Left);
+}
+
+/// It is passed on to the next in the queue, unless all were notified.
+#[derive(Debug)]
+pub enum PassOn {}
+
+impl<T, D: Copy, const K: usize> Parting<T, D, K> for PassOn {
+    type Left = Option<Waker>;
+
+    #[inline]
+    fn part(access: &Access<'_, T, D, K>, queue: usize, state: WaitState, _: D) -> Option<Waker> {
+        match state {
+            WaitState::Notified => access.take_first(queue),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn tell<S: Scope>(_: &WaitList<S, T, D, K>, next: Option<Waker>) {
+        if let Some(next) = next {
+            wake_quietly(next);
+        }
+    }
 }
 
 // SAFETY: W2: the node is touched under the lock of a list that all threads may use; its waker is
 // `Send`. `joined` is touched by whoever has the `Wait` to itself.
-unsafe impl<R: ListRef<K, Scope = Shared> + Send, const I: usize, const K: usize> Send
-    for Wait<R, I, K>
+unsafe impl<R, const I: usize, const K: usize, P> Send for Wait<R, I, K, P>
 where
+    R: ListRef<K, Scope = Shared> + Send,
     R::Value: Send,
     R::Data: Send,
+    P: Parting<R::Value, R::Data, K>,
 {
 }
 // SAFETY: by a shared reference only `list` can be reached.
-unsafe impl<R: ListRef<K, Scope = Shared> + Sync, const I: usize, const K: usize> Sync
-    for Wait<R, I, K>
+unsafe impl<R, const I: usize, const K: usize, P> Sync for Wait<R, I, K, P>
 where
+    R: ListRef<K, Scope = Shared> + Sync,
     R::Value: Send,
     R::Data: Send,
+    P: Parting<R::Value, R::Data, K>,
 {
 }
 
-/// How far a look at the list has come.
-enum Step<U> {
-    Ready(U),
-    Pending,
-    /// There is no waker yet to leave in the list.
-    Clone,
-}
-
-impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
-    /// Somebody who is going to wait, and what it brings along. It is not in the list before it has
-    /// been polled.
-    #[inline]
-    pub const fn new(list: R, data: R::Data) -> Self {
-        Self {
-            list,
-            joined: PlainCell::new(false),
-            data: PlainCell::new(data),
-            node: MaybeUninit::uninit(),
+impl<R, const I: usize, const K: usize, P> Wait<R, I, K, P>
+where
+    R: ListRef<K>,
+    P: Parting<R::Value, R::Data, K>,
+{
+    crate::loom::const_unless_loom! {
+        /// Somebody who is going to wait, and what it brings along. It is not in the list before it has
+        /// been polled.
+        #[inline]
+        pub fn new(list: R, data: R::Data) -> Self {
+            Self {
+                list,
+                node: Node::new(data),
+                _parting: PhantomData,
+            }
         }
     }
 
     /// Whether it may be in the list: not before it has been polled, nor after its end.
     #[inline]
     pub(crate) fn has_joined(&self) -> bool {
-        self.joined.get()
-    }
-
-    /// The node, once it has been made.
-    #[inline]
-    fn node(&self) -> Option<&Node<R::Data>> {
-        // SAFETY: W6.
-        (self.joined.get()).then(|| unsafe { self.node.assume_init_ref() })
+        self.node.joined.get()
     }
 
     #[inline]
     fn state(&self) -> WaitState {
-        self.node().map_or(WaitState::New, Node::state)
+        // SAFETY: W6.
+        unsafe { links::state(&self.node.joined, Node::links(&self.node)) }
     }
 
     /// Returns what leads to the list.
@@ -111,92 +133,41 @@ impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
         mut attempt: impl FnMut(&Access<'_, R::Value, R::Data, K>, WaitState) -> Option<U>,
     ) -> Poll<U> {
         let this = self.into_ref().get_ref();
-        let mut spare = None;
-        loop {
-            // What is replaced is dropped when the lock has been let go.
-            let mut old = None;
-            let step = this.list.list().with(|access| {
-                let before = this.state();
-                if let Some(ready) = attempt(access, before) {
-                    old = this.leave(access);
-                    return Step::Ready(ready);
-                }
-                if let Some(node) = this.node() {
-                    match node.state() {
-                        WaitState::Waiting if node.wakes(cx.waker()) => return Step::Pending,
-                        // By `attempt`, which has our waker.
-                        now if now != before => return Step::Pending,
-                        _ => {}
-                    }
-                }
-                let Some(waker) = spare.take().or_else(|| waker::copy_ours(cx.waker())) else {
-                    return Step::Clone;
-                };
-                // SAFETY: pinned, since we were given a `Pin`; the list is our home (W4).
-                old = unsafe { this.join(access, waker) };
-                Step::Pending
-            });
-            drop(old);
-            match step {
-                Step::Ready(ready) => return Poll::Ready(ready),
-                Step::Pending => return Poll::Pending,
-                Step::Clone => spare = Some(cx.waker().clone()),
-            }
-        }
-    }
-
-    /// Leaves a waker in the list, and returns the one that was there.
-    ///
-    /// # Safety
-    ///
-    /// The `Wait` is pinned; the access is that of its list.
-    #[inline]
-    unsafe fn join(
-        &self,
-        access: &Access<'_, R::Value, R::Data, K>,
-        waker: Waker,
-    ) -> Option<Waker> {
-        let node = match self.node() {
-            Some(node) => node,
-            None => {
-                let node = Node::new(MaybeUninit::new(self.data.get()));
-                // SAFETY: W6: nobody has a reference to what is not made yet, and whoever gets one does no
-                // more than look at its cells.
-                let node = unsafe {
-                    let place = self.node.as_ptr().cast_mut();
-                    place.write(node);
-                    &*place
-                };
-                self.joined.set(true);
-                node
-            }
+        let list = this.list.list();
+        let mut ready = None;
+        let mut look = |state| {
+            ready = attempt(&list.access(), state);
+            ready.is_some()
         };
-        let state = node.state();
-        let tail = &access.tails[I];
-        if state != WaitState::Waiting {
-            // SAFETY: not linked; the caller's promise.
-            unsafe { node.link(tail) };
-            // Last and first are neighbours in the ring: which of them it is, the tail says.
-            if state == WaitState::New || tail.get().is_null() {
-                tail.set(node);
-            }
+        // On a chip what follows is one and the same code for all who wait.
+        #[cfg(target_os = "none")]
+        let look: &mut dyn FnMut(WaitState) -> bool = &mut look;
+        #[cfg(not(target_os = "none"))]
+        let look = &mut look;
+        let links = Node::links(&this.node);
+        // SAFETY: pinned, since we were given a `Pin`; the queue is our home (W4), and the pointer comes from
+        // the node (W7).
+        unsafe {
+            links::poll::<R::Scope, _>(
+                &list.raw,
+                &list.tails[I],
+                &this.node.joined,
+                links,
+                cx,
+                look,
+            )
+        };
+        match ready {
+            Some(ready) => Poll::Ready(ready),
+            None => Poll::Pending,
         }
-        node.waker.replace(Some(waker))
     }
 
     /// Leaves the list, if need be, ready to join it again; returns the waker that was there.
     #[inline]
     fn leave(&self, access: &Access<'_, R::Value, R::Data, K>) -> Option<Waker> {
-        let node = self.node()?;
-        let linked = node.state() == WaitState::Waiting;
-        let waker = linked.then(|| {
-            // SAFETY: linked; W4.
-            unsafe { node.unlink(&access.tails[I], ptr::null()) };
-            node.waker.replace(None)
-        });
-        self.data.set(data_of(node));
-        self.joined.set(false);
-        waker.flatten()
+        // SAFETY: made, if it has joined (W6); W4.
+        unsafe { links::leave(&self.node.joined, Node::links(&self.node), &access.tails[I]) }
     }
 
     /// Takes the waiter out of the list, and runs `f` in the same step, under the list's lock, with
@@ -207,14 +178,14 @@ impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
         f: impl FnOnce(&Access<'_, R::Value, R::Data, K>, WaitState, R::Data) -> U,
     ) -> Option<U> {
         let this = self.into_ref().get_ref();
-        if !this.joined.get() {
+        if !this.node.joined.get() {
             return None;
         }
         let mut old = None;
         let result = this.list.list().with(|access| {
             let state = this.state();
             old = this.leave(access);
-            f(access, state, this.data.get())
+            f(access, state, this.node.data.get())
         });
         drop(old);
         Some(result)
@@ -223,33 +194,44 @@ impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
     /// Returns what this waiter has brought along, as it is now.
     pub fn data(self: Pin<&mut Self>) -> R::Data {
         let this = self.into_ref().get_ref();
-        match this.node() {
-            Some(node) => this.list.list().with(|_| data_of(node)),
-            None => this.data.get(),
+        if this.node.joined.get() {
+            this.list.list().with(|_| this.node.data.get())
+        } else {
+            this.node.data.get()
         }
     }
 
     /// Changes what this waiter brings along.
     pub fn set_data(self: Pin<&mut Self>, data: R::Data) {
         let this = self.into_ref().get_ref();
-        match this.node() {
-            Some(node) => this
-                .list
-                .list()
-                .with(|_| node.data.set(MaybeUninit::new(data))),
-            None => this.data.set(data),
+        if this.node.joined.get() {
+            this.list.list().with(|_| this.node.data.set(data));
+        } else {
+            this.node.data.set(data);
         }
+    }
+
+    /// The end of a `Wait` that has joined the list.
+    #[cold]
+    #[inline(never)]
+    fn abandon(&self) {
+        let mut old = None;
+        let list = self.list.list();
+        let left = list.with(|access| {
+            let state = self.state();
+            old = self.leave(access);
+            P::part(access, I, state, self.node.data.get())
+        });
+        P::tell(list, left);
+        drop(old);
     }
 }
 
-/// What a waiter has brought along.
-#[inline]
-fn data_of<D: Copy>(node: &Node<D>) -> D {
-    // SAFETY: a `Wait`'s node always has data.
-    unsafe { node.data.get().assume_init() }
-}
-
-impl<R: ListRef<K>, const I: usize, const K: usize> Future for Wait<R, I, K> {
+impl<R, const I: usize, const K: usize, P> Future for Wait<R, I, K, P>
+where
+    R: ListRef<K>,
+    P: Parting<R::Value, R::Data, K>,
+{
     type Output = ();
 
     #[inline]
@@ -258,36 +240,24 @@ impl<R: ListRef<K>, const I: usize, const K: usize> Future for Wait<R, I, K> {
     }
 }
 
-impl<R: ListRef<K>, const I: usize, const K: usize> Wait<R, I, K> {
-    /// The end of a `Wait` that has joined the list.
-    #[cold]
-    fn abandon(&self) {
-        let mut old = None;
-        let next = self.list.list().with(|access| {
-            let state = self.state();
-            old = self.leave(access);
-            match state {
-                WaitState::Notified => access.take_first(I),
-                _ => None,
-            }
-        });
-        if let Some(waker) = next {
-            wake_quietly(waker);
-        }
-        drop(old);
-    }
-}
-
-impl<R: ListRef<K>, const I: usize, const K: usize> Drop for Wait<R, I, K> {
+impl<R, const I: usize, const K: usize, P> Drop for Wait<R, I, K, P>
+where
+    R: ListRef<K>,
+    P: Parting<R::Value, R::Data, K>,
+{
     #[inline]
     fn drop(&mut self) {
-        if self.joined.get() {
+        if self.node.joined.get() {
             self.abandon();
         }
     }
 }
 
-impl<R: ListRef<K>, const I: usize, const K: usize> fmt::Debug for Wait<R, I, K> {
+impl<R, const I: usize, const K: usize, P> fmt::Debug for Wait<R, I, K, P>
+where
+    R: ListRef<K>,
+    P: Parting<R::Value, R::Data, K>,
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wait").finish_non_exhaustive()
     }

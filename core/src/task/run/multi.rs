@@ -82,7 +82,7 @@ pub(crate) unsafe fn poll_slot(shared: &Shared, found: Found, count: impl FnOnce
             let (run, body) = slot.task();
             // SAFETY: S3: live, and settled only within this very call.
             let run = unsafe { run.unwrap_unchecked() };
-            shared.state.budget.set(FULL);
+            shared.replace_budget(FULL);
             let bomb = Bomb { shared, slot: name };
             // SAFETY: S3, and B1: the task is live and not settled.
             let ended = trace::poll(name, || unsafe { run(name, body, None) });
