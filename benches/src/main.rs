@@ -11,6 +11,8 @@ mod rt;
 mod steps;
 // Not in the guard, whose counts would depend on what is built beside it.
 #[cfg(feature = "peers")]
+mod cluster;
+#[cfg(feature = "peers")]
 mod fair;
 #[cfg(feature = "peers")]
 mod servers;
@@ -31,6 +33,7 @@ usage: polliwog-benches run [--quick] [--only PART-OF-NAME] [--rounds N] [--out 
        polliwog-benches servers [--quick] [--only PART-OF-NAME] [--rounds N] [--out FOLDER]
        polliwog-benches charts FOLDER
        polliwog-benches guard FILE [--update]
+       polliwog-benches cluster [--only PART-OF-NAME] [--rounds N]
        polliwog-benches fair [--only PART-OF-NAME] [--rounds N] [--millis N]
        polliwog-benches list
        polliwog-benches one RUNTIME BENCHMARK [--rounds N] [--warmup N] [--ops N] [--millis N]
@@ -51,6 +54,8 @@ fn main() -> ExitCode {
         ["run", ref options @ ..] => report::run(options),
         #[cfg(feature = "peers")]
         ["sync", ref options @ ..] => sync::run(options),
+        #[cfg(feature = "peers")]
+        ["cluster", ref options @ ..] => cluster::run(options),
         #[cfg(feature = "peers")]
         ["servers", ref options @ ..] => servers::run(options),
         #[cfg(feature = "peers")]

@@ -53,6 +53,8 @@ mod builder;
 mod cpus;
 mod hand_over;
 mod listeners;
+#[cfg(test)]
+mod model;
 mod per_worker;
 mod report;
 mod serve;

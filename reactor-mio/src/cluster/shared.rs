@@ -495,6 +495,28 @@ mod tests {
     }
 
     #[test]
+    fn a_burst_of_tasks_wakes_their_worker_once() {
+        struct Count(AtomicUsize);
+        impl std::task::Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let mut event = UserEvent::new();
+        let seat = Seat::new(event.trigger_handle());
+        let shared = Shared::new([seat].into(), 1000);
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let waker = Arc::clone(&count).into();
+        let mut cx = std::task::Context::from_waker(&waker);
+        assert!(event.poll_wait(&mut cx).is_pending());
+        for n in 0..1000 {
+            let kind = if n % 2 == 0 { Kind::Open } else { Kind::Keyed };
+            shared.push(0, kind, &a_task()).unwrap();
+        }
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
     fn a_full_queue_sends_to_the_others_and_all_full_is_an_error() {
         let shared = shared(2, 1);
         let full = Err(SpawnErrorKind::InboxFull { capacity: 1 });

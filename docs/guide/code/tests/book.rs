@@ -447,3 +447,55 @@ fn every_page_is_in_the_summary_and_every_picture_on_a_page() {
         assert!(drawn_from.is_file(), "{name} was not drawn from a text");
     }
 }
+
+/// The lines of some pieces of a program, without those that are empty or only a comment.
+fn lines_of(path: &str, anchors: &[&str]) -> usize {
+    let lines = anchors
+        .iter()
+        .flat_map(|anchor| included(path, Some(anchor)));
+    let code = |line: &String| !line.trim().is_empty() && !line.trim().starts_with("//");
+    lines.filter(code).count()
+}
+
+/// The figures in the prose are those of the programs and of the last measurements.
+#[test]
+fn figures_in_the_prose_are_so() {
+    let said = |page: &str, what: &str| {
+        let prose = text(&source().join(page));
+        let prose = prose.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            prose.contains(what),
+            "{page}: `{what}` is gone; so is its figure?"
+        );
+    };
+    said("executor.md", "An executor in sixty lines");
+    let executor = lines_of("../code/src/bin/executor.rs", &["task", "executor"]);
+    assert!((45..=65).contains(&executor), "{executor}");
+    said("begin.md", "A file server grows from forty lines");
+    let server = lines_of("../code/src/bin/files-1.rs", &["serve", "main"]);
+    assert!((30..=42).contains(&server), "{server}");
+
+    said(
+        "measuring.md",
+        "For an echo of 64 bytes polliwog needs three system calls with one connection, and fewer with many",
+    );
+    let results = text(&root().join("docs/benchmarks/results.tsv"));
+    let calls = |benchmark: &str| -> f64 {
+        let begin = format!("{benchmark}\tpolliwog\tper_request\t");
+        let row = results.lines().find_map(|line| line.strip_prefix(&begin));
+        let median = row.and_then(|row| row.split('\t').nth(1)).expect(benchmark);
+        median.parse().expect("a number")
+    };
+    assert!((2.9..3.05).contains(&calls("syscalls-1")));
+    assert!(calls("syscalls-50") < calls("syscalls-1"));
+
+    said("chip.md", "A task costs twelve bytes beyond its future.");
+    let footprint = text(&root().join("docs/footprint.md"));
+    let row = footprint
+        .lines()
+        .find(|line| line.starts_with("| per task, beyond its future |"));
+    let cells: Vec<&str> = row.expect("a row").split('|').map(str::trim).collect();
+    // The cells before the first bar, of the name, and of the minimum by hand.
+    let ours: f64 = cells[3].parse().expect("a number");
+    assert!((11.0..=12.0).contains(&ours), "{ours}");
+}

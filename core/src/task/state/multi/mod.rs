@@ -21,6 +21,6 @@ pub(crate) use block::{Block, Blocks};
 pub(crate) use block::{SLOTS, block_on_heap};
 pub(crate) use op::{Description, Ended, Op};
 pub(crate) use ready::{Found, ReadyQueue, Turn};
-#[cfg(test)]
+#[cfg(all(test, any(loom, feature = "alloc")))]
 pub(crate) use slot::Slot;
 pub(crate) use slot::{Due, RunFn, SlotRef};
