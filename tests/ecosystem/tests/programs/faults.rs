@@ -1,6 +1,6 @@
-//! Peers that reset, close one half, stall, trickle, send garbage and urgent bytes, and take all descriptors and threads: each
+//! Peers that reset, close one half, stall, trickle, send garbage and urgent bytes, and take all descriptors: each
 //! beside good clients, of whom none may notice anything. Nothing but the faulty connection is lost, and nothing
-//! of that is left behind.
+//! of that is left behind. Also a system that gives no threads.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
