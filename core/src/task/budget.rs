@@ -16,8 +16,8 @@
 //! # For reactors and primitives
 //!
 //! Whatever may be ready for ever asks [`poll_proceed`] before it has an effect, and tells by
-//! [`Permit::charge`] what it has done, at the price of a unit at least. What turns out to have to wait drops the
-//! permit, which costs nothing.
+//! [`Permit::charge`] what it has done. What turns out to have to wait drops the permit, which costs
+//! nothing.
 //!
 //! ```
 //! # use polliwog_core as polliwog;
@@ -64,9 +64,9 @@ const BYTES: usize = 4096;
 /// How many refusals in one poll bring a new budget: who has not ended the poll by then never will.
 const REFUSALS: isize = 1024;
 
-/// Leave to go on with one operation; see [`poll_proceed`].
+/// Leave to go on with one operation, for which a unit has been drawn; see [`poll_proceed`].
 ///
-/// Dropped without [`charge`](Self::charge), it costs nothing.
+/// Dropped without [`charge`](Self::charge), it gives the unit back.
 #[derive(Debug)]
 #[must_use = "an operation that has been done has to be charged for"]
 pub struct Permit {
@@ -75,13 +75,13 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// To be called when the operation is done, with the number of bytes that it has moved: draws a unit, and
-    /// another one for each 4 KiB.
+    /// To be called when the operation is done, with the number of bytes that it has moved: draws another
+    /// unit for each 4 KiB.
     ///
     /// An operation may cost more than is left; then it was the last one of its poll.
     #[inline]
     pub fn charge(self, bytes: usize) {
-        state::draw();
+        core::mem::forget(self);
         if bytes >= BYTES {
             charge_for(bytes);
         }
@@ -94,6 +94,13 @@ fn charge_for(bytes: usize) {
     state::set_budget((state::budget() - cost).max(0));
 }
 
+impl Drop for Permit {
+    #[cold]
+    fn drop(&mut self) {
+        state::set_budget(state::budget().saturating_add(1));
+    }
+}
+
 /// Ready with leave to go on, unless the budget of the current poll is used up; then it wakes the task,
 /// so that it goes on in its next poll.
 ///
@@ -101,7 +108,7 @@ fn charge_for(bytes: usize) {
 /// anyway should rather wait.
 #[inline]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<Permit> {
-    if !state::has_left() {
+    if !state::draw() {
         ready!(refuse(cx));
     }
     Poll::Ready(Permit {
@@ -147,7 +154,7 @@ fn refuse(cx: &mut Context<'_>) -> Poll<()> {
     }
     let left = state::budget() - 1;
     if left <= -REFUSALS {
-        state::set_budget(FULL);
+        state::set_budget(FULL - 1);
         return Poll::Ready(());
     }
     state::set_budget(left);

@@ -90,10 +90,14 @@ pub(crate) fn has_left() -> bool {
     left::get() > 0
 }
 
-/// Draws one unit.
+/// Draws one unit; `false` if nothing is left.
 #[inline(always)]
-pub(crate) fn draw() {
-    left::set(left::get() - 1);
+pub(crate) fn draw() -> bool {
+    let left = left::get();
+    if left > 0 {
+        left::set(left - 1);
+    }
+    left > 0
 }
 
 /// Whether there is no end to it here: see [`UNLIMITED`](super::budget::UNLIMITED).

@@ -54,10 +54,17 @@ pub(crate) fn has_left() -> bool {
     budget() > 0
 }
 
-/// Draws one unit. No effect outside of executors.
+/// Draws one unit; `false` if nothing is left. Always possible outside of executors.
 #[inline(always)]
-pub(crate) fn draw() {
-    let _ = with(|cell| cell.set(cell.get() - 1));
+pub(crate) fn draw() -> bool {
+    with(|cell| {
+        let left = cell.get();
+        if left > 0 {
+            cell.set(left - 1);
+        }
+        left > 0
+    })
+    .unwrap_or(true)
 }
 
 /// Whether there is no end to it here: outside of executors nobody draws.
