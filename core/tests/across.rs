@@ -3,9 +3,11 @@
 #![cfg(feature = "alloc")]
 
 use std::cell::{Cell, RefCell};
-use std::future::{pending, poll_fn};
+use std::future::{Future, pending, poll_fn};
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use polliwog_core::conformance::ThreadReactor;
 use polliwog_core::{Executor, Handle, JoinHandle, yield_now};
@@ -355,4 +357,31 @@ mod threads {
         assert_eq!(one.run_until_stalled().unwrap(), 1);
         assert!(join.is_finished());
     }
+}
+
+/// A future of another thread's whose destructor panics: so ends the task, and the output is not lost but dropped.
+#[test]
+fn an_output_goes_when_the_futures_destructor_panics() {
+    struct Grenade(Arc<()>);
+
+    impl Future for Grenade {
+        type Output = Arc<()>;
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Arc<()>> {
+            Poll::Ready(self.0.clone())
+        }
+    }
+
+    impl Drop for Grenade {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("a destructor"));
+        }
+    }
+
+    let executor = executor();
+    let owner = Arc::new(());
+    let task = executor.spawner().handle().spawn(Grenade(owner.clone()));
+    let ended = executor.block_on(task.unwrap());
+    assert!(ended.unwrap_err().is_panic());
+    assert_eq!(Arc::strong_count(&owner), 1);
 }

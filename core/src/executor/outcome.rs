@@ -124,17 +124,35 @@ impl<T> Outcome<T> {
     }
 }
 
-/// Makes a future and runs it; a panic of either is the outcome.
+/// Makes a future, runs it and drops it; a panic of any of these is the outcome. In that order, since an output that is
+/// about to be returned is lost if a destructor panics meanwhile.
 pub async fn run<F: Future>(make: impl FnOnce() -> F) -> Result<F::Output, JoinError> {
     let mut future = match catch(make) {
-        Ok(future) => pin!(future),
+        Ok(future) => pin!(Some(future)),
         Err(panic) => return Err(panic.into()),
     };
-    let poll = |cx: &mut Context<'_>| match catch(|| future.as_mut().poll(cx)) {
-        Ok(poll) => poll.map(Ok),
-        Err(panic) => Poll::Ready(Err(panic.into())),
+    let poll = |cx: &mut Context<'_>| {
+        let Some(running) = future.as_mut().as_pin_mut() else {
+            return Poll::Pending; // It is there until its end.
+        };
+        match catch(|| running.poll(cx)) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic.into())),
+        }
     };
-    core::future::poll_fn(poll).await
+    let outcome = core::future::poll_fn(poll).await;
+    match (outcome, catch(|| future.set(None))) {
+        (outcome, Ok(())) => outcome,
+        (Ok(output), Err(panic)) => {
+            drop_quietly(output);
+            Err(panic.into())
+        }
+        // The first panic is the one that tells.
+        (Err(error), Err(panic)) => {
+            drop_quietly(panic);
+            Err(error)
+        }
+    }
 }
 
 /// Drops what is the program's where a panic of its destructor would be nobody's.
