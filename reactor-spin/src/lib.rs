@@ -66,6 +66,7 @@ mod clock;
 mod error;
 #[cfg(feature = "std")]
 mod foreign;
+mod halves;
 mod idle;
 pub mod io;
 #[cfg(feature = "defmt")]

@@ -72,10 +72,6 @@ impl TcpStream {
         Self { end }
     }
 
-    pub(crate) fn end(&self) -> &End {
-        &self.end
-    }
-
     /// Connects to a listener of the [current network](Network::current). Done as soon as the
     /// listener's backlog has room, be the connection accepted or not.
     ///
@@ -367,6 +363,16 @@ impl TcpStream {
             self.end.finish();
         }
         Ok(())
+    }
+
+    /// Another handle of the same stream, for a half.
+    pub(super) fn share(&self) -> Self {
+        Self::from_end(self.end.share())
+    }
+
+    /// Whether both are handles of the same stream.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.end.is(&other.end)
     }
 
     /// Lends a half that reads and one that writes.
