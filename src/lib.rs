@@ -213,8 +213,21 @@ pub use polliwog_mio::block_on_paused;
 #[doc(hidden)]
 pub use polliwog_spin::block_on as block_on_paused;
 
-/// Tasks: slots that live for ever and bodies that live anywhere; sets of them; and with `mio` functions
-/// that block, on threads of their own.
+/// Tasks: to wait for one, to end one, to keep several together, and to share the executor fairly.
+///
+/// A [`JoinHandle`] waits for a task's output, an [`AbortHandle`] ends it from anywhere; a `JoinSet`
+/// or a [`FixedJoinSet`](task::FixedJoinSet) waits for several, and in a `scope` they borrow;
+/// [`yield_now`] lets the others go first, and [`budget`](task::budget) is what does so by itself. With
+/// `mio` there is `spawn_blocking` for functions that block, on threads of their own.
+///
+/// ```
+/// polliwog::block_on(async {
+///     let task = polliwog::task::spawn(async { 7 })?;
+///     assert_eq!(task.await?, 7);
+///     Ok::<(), Box<dyn std::error::Error>>(())
+/// })
+/// # .unwrap();
+/// ```
 pub mod task {
     pub use polliwog_core::task::*;
     #[cfg(feature = "mio")]

@@ -101,13 +101,13 @@ pub use send_wrapper::{SendWrapper, WrongThread};
 pub use task::{AbortHandle, JoinError, JoinHandle, TaskId, TaskPool, yield_now};
 pub use time::Instant;
 
-/// What macros expand to.
 /// For the reactors of this project; no part of the interface.
 #[doc(hidden)]
 pub mod __reactor {
     pub use crate::loom::Lock;
 }
 
+/// What macros expand to.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::executor::random_below;

@@ -1,29 +1,38 @@
-//! Tasks: slots that live for ever and bodies that live anywhere.
+//! Tasks: to wait for one, to end one, to keep several together, and to share the executor fairly.
 //!
-//! A *slot* is a task's permanent header: generation, state, the function that polls its
-//! future and the address of its *body*, the memory with the future and later the output.
-//! Slots lie in blocks that are never unmapped, so a waker is a plain pointer to a slot:
-//! nothing to count, nothing to free, harmless when stale.
+//! A task is a future that an executor polls by itself. [`spawn`] starts one on the executor that runs here, a
+//! [`Spawner`](crate::Spawner) on its own, a [`Handle`](crate::Handle) from another thread.
 //!
-//! # Life of a slot
+//! * A [`JoinHandle`] waits for the output. Dropping it lets the task run on; [`AbortOnDrop`] ends it instead, and
+//!   an [`AbortHandle`] ends it from anywhere. A panic of the task is a [`JoinError`] for whoever waits.
+//! * A `JoinSet` (feature `alloc`) or a [`FixedJoinSet`] waits for several, in the order in which they end; a `scope`
+//!   (feature `alloc`) has tasks that borrow.
+//! * [`yield_now`] lets the others go first. Whatever could be ready for ever draws from the task's [`budget`], so
+//!   that a loop of reads yields by itself; [`consume_budget`] does so in loops of your own.
+//! * A [`TaskPool`] is static memory for an executor's tasks.
 //!
-//! | state | event | new state | action |
-//! |---|---|---|---|
-//! | FREE | spawn | LIVE | fill `run` and `body`, publish, set the ready bit |
-//! | FREE | wake, abort | FREE | a stale handle: the ready bit is ignored when its turn comes |
-//! | LIVE | wake | LIVE | set the ready bit |
-//! | LIVE | ready bit, pending | LIVE | poll |
-//! | LIVE | ready bit, ready or panicked | FREE, next generation | poll, drop the future, keep or drop the output, wake the joiner |
-//! | LIVE | abort | ABORTING | set the ready bit |
-//! | LIVE, ABORTING | executor dropped | FREE, next generation | drop the future, output `Aborted`, wake the joiner |
-//! | ABORTING | ready bit | FREE, next generation | the same |
-//! | ABORTING | abort | ABORTING | nothing |
-//! | ABORTING, being polled | ready | FREE, next generation | as if it had not been aborted |
+//! ```
+//! # use polliwog_core::conformance::facade as polliwog;
+//! use polliwog::task::{JoinError, spawn, yield_now};
 //!
-//! All unsafe code of the crate is in this module, in the executor's core, in the timer queue, and
-//! in the wait list and the locks of [`sync`](crate::sync); every block of it names the invariant that it relies on: S1 to S5 (slots), R1 to R3
-//! (ready words), B1 to B3 (bodies), T1 to T5 (timers), W1 to W6 (wait lists); those of a chip with one core are in `state/single`
-//! and `time/queue/list.rs`.
+//! polliwog::block_on(async {
+//!     let sum = spawn(async {
+//!         let mut sum = 0;
+//!         for n in 1..=100 {
+//!             sum += n;
+//!             yield_now().await;
+//!         }
+//!         sum
+//!     })
+//!     .unwrap();
+//!     let idle = spawn(std::future::pending::<()>()).unwrap();
+//!     assert_eq!(sum.await.unwrap(), 5050);
+//!     idle.abort();
+//!     assert!(matches!(idle.await, Err(JoinError::Aborted)));
+//! });
+//! ```
+//!
+//! What a task is inside, slots, bodies and wakers, is told in `docs/architecture.md`.
 
 pub(crate) mod abort;
 mod abort_on_drop;

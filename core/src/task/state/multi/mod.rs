@@ -1,5 +1,9 @@
 //! Slots, blocks of slots, and the queue of those that are due: what executors of servers have, and of chips with
 //! several cores. Chips with a single core have the folder `single` in place of this one.
+//!
+//! The states of a slot and what leads from one to the next are a table in `docs/architecture.md`. Unsafe code names the
+//! invariant that it relies on: S1 to S5 (slots, in `slot`), R1 to R3 (ready words, in `ready` and `park`), B1 to B3
+//! (bodies, in [`body`](crate::task::body)), T1 to T6 (timers, in `time/queue`), W1 to W7 (wait lists, in `sync`).
 
 mod bits;
 mod block;
