@@ -4,6 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
+#[cfg(feature = "std")]
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -360,6 +361,7 @@ mod threads {
 }
 
 /// A future of another thread's whose destructor panics: so ends the task, and the output is not lost but dropped.
+#[cfg(feature = "std")]
 #[test]
 fn an_output_goes_when_the_futures_destructor_panics() {
     struct Grenade(Arc<()>);

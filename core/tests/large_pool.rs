@@ -47,11 +47,11 @@ fn number_at_site(spawner: &Spawner, n: usize) -> JoinHandle<usize> {
 #[test]
 fn all_slots_of_all_blocks_are_taken_once_and_again() {
     static POOL: TaskPool<TASKS, 64, 7> = TaskPool::new();
-    for _claim in 0..3 {
+    for _claim in 0..if cfg!(miri) { 2 } else { 3 } {
         let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
         let spawner = executor.spawner();
         assert_eq!(spawner.stats().capacity, TASKS);
-        for _generation in 0..3 {
+        for _generation in 0..if cfg!(miri) { 1 } else { 3 } {
             SEEN.with_borrow_mut(HashSet::clear);
             POLLS.set(0);
             let handles: Vec<_> = (0..TASKS).map(|n| spawner.spawn(sit(n)).unwrap()).collect();
@@ -90,7 +90,7 @@ fn a_spawn_site_has_as_many_bodies_as_it_says() {
     static POOL: TaskPool<{ TASKS + 1 }, 0, 7> = TaskPool::new();
     let executor = Executor::new(&POOL, ThreadReactor::new()).unwrap();
     let spawner = executor.spawner();
-    for _generation in 0..3 {
+    for _generation in 0..if cfg!(miri) { 2 } else { 3 } {
         let handles: Vec<_> = (0..TASKS).map(|n| number_at_site(&spawner, n)).collect();
         let sum = executor.block_on(async {
             let mut sum = 0;
