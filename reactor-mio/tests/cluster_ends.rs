@@ -1,5 +1,7 @@
 //! Clusters at their ends: shutdowns in the middle of everything, panics where nobody expects one, and waits that
 //! could not end.
+// CI runs Windows' programs by Wine, where a process in which a destructor panics hangs as a whole.
+#![cfg(not(windows))]
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;
