@@ -111,7 +111,7 @@ run_steps() {
     for name in "${chosen[@]}"; do
         [[ " ${first[*]} " == *" $name "* ]] || alone=0
         if [ "$alone" = 1 ] || [ "$jobs" = 1 ] || [ ${#chosen[@]} = 1 ]; then
-            run_step "$name"
+            run_step "$name" 2>&1 | tee "$scratch/$name.log"
             ended "$name" || return 0
             continue
         fi
@@ -126,6 +126,21 @@ run_steps() {
     while [ ${#running[@]} -gt 0 ]; do
         reap ${#running[@]} || true
     done
+}
+
+# Shows once more what a failed step said of its failure, as the rest of a long output lies between: the lines
+# that tell of one, with what follows them, or the last ones.
+why_failed() {
+    local log=$scratch/$1.log telling
+    [ -s "$log" ] || return 0
+    printf '\n!!! step "%s":\n' "$1"
+    telling=$(grep -aE -A 4 "panicked at|FAILED|^error|test failed|failed:|SIGSEGV|SIGABRT|overflowed its stack" "$log" |
+        head -n 60) || true
+    if [ -n "$telling" ]; then
+        printf '%s\n' "$telling"
+    else
+        tail -n 30 "$log"
+    fi
 }
 
 # Ends what still runs, and shows how far it came.

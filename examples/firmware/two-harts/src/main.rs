@@ -106,11 +106,18 @@ async fn nap(spawner: Spawner, naps: &'static str) {
     DONE.add_permits(1);
 }
 
-async fn watch() {
+async fn watch(spawner: Spawner) {
     let all = DONE.acquire_many(PARTS as _).await;
     all.expect("nobody closes it").forget();
-    // A hart that has waited has slept.
-    let slept = [0, 1].map(|hart| hart::sleeps(hart) > 0);
+    // A hart with nothing to do sleeps. Both had something all the time, perhaps: now neither has.
+    let slept = || [0, 1].map(|hart| hart::sleeps(hart) > 0);
+    for _ in 0..1_000 {
+        if slept() == [true; 2] {
+            break;
+        }
+        spawner.sleep(Duration::from_millis(1)).await;
+    }
+    let slept = slept();
     println!(
         "{ROUNDS} rounds, {} messages, {} tasks; slept: {slept:?}",
         2 * MESSAGES,
@@ -141,7 +148,7 @@ fn main() -> ! {
         spawn_detached!(spawner, [start_there; 2](mine))?;
         if mine == 0 {
             spawn_detached!(spawner, [nap](spawner, "naps"))?;
-            spawn_detached!(spawner, [watch]())?;
+            spawn_detached!(spawner, [watch](spawner))?;
         }
         Ok::<_, polliwog::SpawnError>(())
     })();
