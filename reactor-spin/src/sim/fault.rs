@@ -65,6 +65,26 @@ impl Fault {
     }
 }
 
+impl FaultKind {
+    /// The hosts that it is about.
+    pub(crate) fn hosts(&self) -> Vec<&String> {
+        match self {
+            FaultKind::Crash(host)
+            | FaultKind::Kill(host)
+            | FaultKind::Pause(host)
+            | FaultKind::Drift(host, _)
+            | FaultKind::Jump(host, _)
+            | FaultKind::DiskErrors(host, _)
+            | FaultKind::DiskFull(host)
+            | FaultKind::DiskSlow(host, _) => [host].into(),
+            FaultKind::Partition(some, others) | FaultKind::OneWay(some, others) => {
+                some.iter().chain(others).collect()
+            }
+            FaultKind::Loss(_) | FaultKind::Slow(_) => Vec::new(),
+        }
+    }
+}
+
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -283,7 +283,8 @@ impl State {
     pub(crate) fn schedule_fault(&mut self, number: usize, fault: &Fault) {
         let at = nanos(fault.at);
         self.schedule(at, Happening::Command(Command::Nemesis(number, true)));
-        let until = at.saturating_add(nanos(fault.lasts));
+        // What happens at one instant does so in any order, and no fault ends before it has begun.
+        let until = at.saturating_add(nanos(fault.lasts).max(1));
         self.schedule(until, Happening::Command(Command::Nemesis(number, false)));
     }
 }
@@ -318,22 +319,34 @@ impl Weather {
 
 impl Simulation {
     /// A fault begins or ends.
-    pub(crate) fn nemesis_does(&mut self, number: usize, begins: bool) {
+    ///
+    /// # Errors
+    ///
+    /// If it is about a host that is not there, as in a file that somebody has edited.
+    pub(crate) fn nemesis_does(&mut self, number: usize, begins: bool) -> Result<(), String> {
         let Some(fault) = self.faults().get(number).cloned() else {
-            return;
+            return Ok(());
         };
         let control = self.control();
+        let is_there = |name: &&String| {
+            let there = |state: &mut State| state.by_name.contains_key(name.as_str());
+            control.world.with(there)
+        };
+        if let Some(name) = fault.kind.hosts().into_iter().find(|name| !is_there(name)) {
+            return Err(format!("`{fault}`: no host has the name {name}"));
+        }
         let word = if begins { "begins" } else { "ends" };
         let text = format!("{word}: {}", fault.kind);
         control
             .world
             .with(|state| state.record_text(None, text, What::Fault));
         control.carry_out(&fault.kind, begins);
+        Ok(())
     }
 }
 
 impl Control {
-    /// Hosts that are not there are none of a fault's business: schedules come from files.
+    /// All its hosts are there.
     fn carry_out(&self, kind: &FaultKind, begins: bool) {
         let id = |name: &String| {
             self.world

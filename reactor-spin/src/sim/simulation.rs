@@ -17,7 +17,7 @@ use super::control::{Command, Control};
 use super::failure::{Failure, Outcome, Reason, Report};
 use super::fault::Fault;
 use super::nemesis::Nemesis;
-use super::runner::{Program, Runner, Software, Turn};
+use super::runner::{Origin, Program, Runner, Software, Turn};
 use super::schedule::Scheduler;
 use super::settings::Settings;
 use super::trace::What;
@@ -123,6 +123,7 @@ impl Simulation {
     /// # Panics
     ///
     /// If there is a host with that name.
+    #[track_caller]
     pub fn host<F>(&mut self, name: &str, mut software: impl FnMut() -> F + 'static)
     where
         F: Future<Output: Outcome> + 'static,
@@ -131,7 +132,7 @@ impl Simulation {
             let program = software();
             Box::pin(async move { program.await.into_result() })
         };
-        self.add(name, Software::Host(Box::new(make)));
+        self.add(name, Software::Host(Box::new(make)), Origin::of::<F>());
     }
 
     /// Adds a host whose program runs once; the run lasts until all of these are done.
@@ -139,18 +140,20 @@ impl Simulation {
     /// # Panics
     ///
     /// If there is a host with that name.
+    #[track_caller]
     pub fn client<F>(&mut self, name: &str, program: F)
     where
         F: Future<Output: Outcome> + 'static,
     {
         let program: Program = Box::pin(async move { program.await.into_result() });
-        self.add(name, Software::Client(Some(program)));
+        self.add(name, Software::Client(Some(program)), Origin::of::<F>());
         self.clients += 1;
     }
 
-    fn add(&mut self, name: &str, software: Software) {
+    fn add(&mut self, name: &str, software: Software, origin: Origin) {
         let id = self.world.add_host(name);
-        self.runners.push(Runner::new(&self.world, id, software));
+        self.runners
+            .push(Runner::new(&self.world, id, software, origin));
         self.scheduler.add_host();
     }
 
@@ -340,6 +343,11 @@ impl Simulation {
         match self.runners[id as usize].start(seed) {
             Ok(false) => return Ok(()),
             Ok(true) => {}
+            // Its program's own: what makes it has panicked.
+            Err(reason @ Reason::Panic(_)) => {
+                self.record(id, What::Started);
+                return self.end(id, Err(reason));
+            }
             Err(reason) => return Err((Some(id), reason)),
         }
         self.record(id, What::Started);
@@ -363,8 +371,9 @@ impl Simulation {
             self.woken = woken;
             return Ok(());
         }
-        if let Some(host) = self.world.woken.foreign() {
-            return Err((Some(host), Reason::ForeignThread));
+        if let Some((host, thread)) = self.world.woken.foreign() {
+            let tasks = self.runners[host as usize].woken_tasks();
+            return Err((Some(host), Reason::ForeignThread { tasks, thread }));
         }
         for id in woken.drain(..) {
             let runner = &mut self.runners[id as usize];
@@ -539,7 +548,10 @@ impl Simulation {
                         self.make_ready(id);
                     }
                 }
-                Command::Nemesis(number, begins) => self.nemesis_does(number, begins),
+                Command::Nemesis(number, begins) => {
+                    let done = self.nemesis_does(number, begins);
+                    done.map_err(|text| (None, Reason::Test(text)))?;
+                }
             }
         }
         Ok(())
