@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Crash(HostId),
     Kill(HostId),
     Start(HostId),
+    /// Starts one that does not run.
+    StartUnlessUp(HostId),
     Pause(HostId),
     Resume(HostId),
     /// A fault of the nemesis with this number begins or ends.

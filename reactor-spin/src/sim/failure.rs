@@ -87,6 +87,24 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     text.unwrap_or_else(|| "(without a text)".to_string())
 }
 
+impl Failure {
+    /// A page of HTML that shows the run, as far as [`Builder::trace`](super::Builder::trace) has kept it: hosts as lanes,
+    /// messages as arrows, faults.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Simulation;
+    ///
+    /// let mut simulation = Simulation::builder(7).trace(usize::MAX).build();
+    /// simulation.client("frog", async { panic!("no pond") });
+    /// let failure = simulation.run().unwrap_err();
+    /// assert!(failure.page().contains("no pond"));
+    /// ```
+    pub fn page(&self) -> String {
+        super::page::page(&alloc::format!("{self}"), &self.run.trace)
+    }
+}
+
 fn names(f: &mut fmt::Formatter<'_>, names: &[Rc<str>]) -> fmt::Result {
     for (index, name) in names.iter().enumerate() {
         let before = if index == 0 { "" } else { ", " };

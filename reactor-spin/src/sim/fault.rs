@@ -66,6 +66,18 @@ impl Fault {
 }
 
 impl FaultKind {
+    /// Whether it does on its own what the other one does, for as long as it lasts. Those whose effects add up, such as losses,
+    /// are not meant.
+    pub(crate) fn replaces(&self, other: &Self) -> bool {
+        use FaultKind::{Crash, Drift, Kill, Pause};
+        match (self, other) {
+            (Crash(one) | Kill(one), Crash(other) | Kill(other))
+            | (Pause(one), Pause(other))
+            | (Drift(one, _), Drift(other, _)) => one == other,
+            _ => false,
+        }
+    }
+
     /// The hosts that it is about.
     pub(crate) fn hosts(&self) -> Vec<&String> {
         match self {

@@ -340,7 +340,20 @@ impl Simulation {
         control
             .world
             .with(|state| state.record_text(None, text, What::Fault));
-        control.carry_out(&fault.kind, begins);
+        if begins {
+            self.lasting.push(number);
+            control.carry_out(&fault.kind, true);
+            return Ok(());
+        }
+        self.lasting.retain(|other| *other != number);
+        // One that has begun meanwhile lasts on, as if this had not been.
+        let faults = self.faults();
+        let others = self.lasting.iter().rev().map(|other| &faults[*other].kind);
+        match others.into_iter().find(|other| other.replaces(&fault.kind)) {
+            None => control.carry_out(&fault.kind, false),
+            Some(FaultKind::Drift(host, ppm)) => control.set_drift(host, *ppm),
+            Some(_) => {}
+        }
         Ok(())
     }
 }
@@ -387,7 +400,7 @@ impl Control {
                 if begins {
                     Command::Crash
                 } else {
-                    Command::Start
+                    Command::StartUnlessUp
                 },
             ),
             FaultKind::Kill(host) => push(
@@ -395,7 +408,7 @@ impl Control {
                 if begins {
                     Command::Kill
                 } else {
-                    Command::Start
+                    Command::StartUnlessUp
                 },
             ),
             FaultKind::Pause(host) => push(

@@ -62,6 +62,8 @@ pub struct Simulation {
     /// The faults of this run, as soon as they are known.
     faults: Option<Vec<Fault>>,
     faults_set: bool,
+    /// The numbers of those that last now, the one that has begun last at the end.
+    pub(crate) lasting: Vec<usize>,
     /// Clients that are not done.
     clients: usize,
     /// How many hosts have been started for the first time.
@@ -107,6 +109,7 @@ impl Simulation {
             nemesis,
             faults,
             faults_set: false,
+            lasting: Vec::new(),
             clients: 0,
             started: 0,
             turns_now: 0,
@@ -309,10 +312,9 @@ impl Simulation {
 
     /// The clients that are not done.
     fn waiting(&self) -> Vec<Rc<str>> {
-        let ids = 0..self.runners.len();
-        let waiting =
-            ids.filter(|id| self.runners[*id].is_client() && self.runners[*id].is_running());
-        waiting.map(|id| self.name(id as HostId)).collect()
+        let runners = (0..).zip(&self.runners);
+        let waiting = runners.filter(|(_, runner)| runner.is_client() && runner.is_running());
+        waiting.map(|(id, _)| self.name(id)).collect()
     }
 
     fn start_new(&mut self) -> Result<(), (Option<HostId>, Reason)> {
@@ -397,13 +399,11 @@ impl Simulation {
             return Err((Some(id), Reason::Livelock));
         }
         let turned = runner.turn();
-        let (turn, timer) = (
-            runner.turns,
-            match turned {
-                Turn::Next(Deadline::At(at)) => Some(at.as_nanos()),
-                _ => None,
-            },
-        );
+        let turn = runner.turns;
+        let timer = match turned {
+            Turn::Next(Deadline::At(at)) => Some(at.as_nanos()),
+            _ => None,
+        };
         self.world.with(|state| {
             state.record(Some(id), &[turn, timer.unwrap_or(0)], |_| What::Ran {
                 turn,
@@ -532,6 +532,11 @@ impl Simulation {
                         self.stop(id, What::Crashed);
                     }
                     self.start(id)?;
+                }
+                Command::StartUnlessUp(id) => {
+                    if !self.runners[id as usize].is_running() {
+                        self.start(id)?;
+                    }
                 }
                 Command::Pause(id) => {
                     let runner = &mut self.runners[id as usize];

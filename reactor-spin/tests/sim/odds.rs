@@ -404,3 +404,79 @@ fn a_crash_in_the_middle_of_a_sync_is_before_or_after_it() {
     }
     assert!(kept.contains(&true) && kept.contains(&false), "{kept:?}");
 }
+
+#[test]
+fn a_fault_lasts_as_long_as_the_last_of_its_kind() {
+    let faults = [
+        "1s for 4s: crash server",
+        "2s for 1s: kill server",
+        "10s for 4s: pause server",
+        "11s for 1s: pause server",
+        "20s for 4s: drift server 100000",
+        "21s for 1s: drift server 500000",
+        // This one finds that somebody has started it by hand.
+        "30s for 4s: crash server",
+    ];
+    let faults = faults.map(|fault| fault.parse().unwrap());
+    let starts = Rc::new(Cell::new(0));
+    let counts = starts.clone();
+    let mut simulation = Simulation::builder(1).faults(faults.into()).build();
+    simulation.host("server", move || {
+        counts.set(counts.get() + 1);
+        async {
+            let socket = UdpSocket::bind("0.0.0.0:7").await?;
+            loop {
+                let (_, from) = socket.recv_from(&mut [0; 8]).await?;
+                let now = polliwog_core::Instant::now().as_duration().as_nanos() as u64;
+                socket.send_to(&now.to_be_bytes(), from).await?;
+            }
+            #[expect(unreachable_code, reason = "it says what the future's type is")]
+            Done::Ok(())
+        }
+    });
+    simulation.client("client", async {
+        let socket = UdpSocket::bind("0.0.0.0:9").await?;
+        // What the server's clock shows, if it answers.
+        let clock = async || {
+            socket.send_to(b"?", "server:7").await.unwrap();
+            let mut now = [0; 8];
+            let answer = timeout(millis(100), socket.recv(&mut now)).await;
+            answer
+                .ok()
+                .map(|_| Duration::from_nanos(u64::from_be_bytes(now)))
+        };
+        let until = async |at: u64| sleep(millis(at) - sim::control().elapsed()).await;
+        for (at, answers) in [
+            (500, true),
+            (1500, false),
+            (3500, false),
+            (5500, true),
+            (10_500, false),
+            (12_500, false),
+        ] {
+            until(at).await;
+            assert_eq!(clock().await.is_some(), answers, "{at}");
+        }
+        until(15_000).await;
+        while socket.try_recv(&mut [0; 8]).is_ok() {}
+        let rate = async |at: u64| {
+            until(at).await;
+            let before = clock().await.unwrap();
+            until(at + 500).await;
+            (clock().await.unwrap() - before)
+                .as_millis()
+                .next_multiple_of(50)
+        };
+        let rates = [rate(19_000).await, rate(20_200).await, rate(21_200).await];
+        assert_eq!(rates, [500, 550, 750]);
+        assert_eq!([rate(22_500).await, rate(24_500).await], [550, 500]);
+        until(31_000).await;
+        assert!(!sim::control().is_up("server"));
+        sim::control().restart("server");
+        until(40_000).await;
+        assert!(clock().await.is_some());
+        Done::Ok(())
+    });
+    run(simulation);
+    assert_eq!(starts.get(), 3);
+}
