@@ -37,9 +37,16 @@ impl Plan {
 /// Tells what it took: messages, milliseconds of a core, KiB at most.
 pub fn tell(messages: u64) {
     let cpu = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    let nanos: u64 = cpu.split(' ').next().unwrap_or_default().parse().unwrap_or(0);
+    let nanos: u64 = cpu
+        .split(' ')
+        .next()
+        .unwrap_or_default()
+        .parse()
+        .unwrap_or(0);
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let most = status.lines().find(|line| line.starts_with("VmHWM"));
-    let kib = most.and_then(|line| line.split_whitespace().nth(1)).unwrap_or("0");
+    let kib = most
+        .and_then(|line| line.split_whitespace().nth(1))
+        .unwrap_or("0");
     println!("{messages} {} {kib}", nanos / 1_000_000);
 }

@@ -38,7 +38,9 @@ fn main() {
     let mut simulation = Simulation::builder(1).time_limit(plan.time * 2).build();
     for id in 0..plan.hosts {
         let received = received.clone();
-        simulation.host(&format!("host-{id}"), move || host(plan, id, received.clone()));
+        simulation.host(&format!("host-{id}"), move || {
+            host(plan, id, received.clone())
+        });
     }
     simulation.client("clock", sleep(plan.time));
     simulation.run().unwrap();
