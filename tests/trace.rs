@@ -3,6 +3,7 @@
 
 use std::future::pending;
 
+use polliwog::cluster::Accepting;
 use polliwog::net::UdpSocket;
 use polliwog::trace::Dump;
 use polliwog::{Cluster, Handle, Runtime, yield_now};
@@ -56,4 +57,30 @@ fn a_clusters_tasks_have_places() {
     let mut expected: Vec<u32> = (first..first + 6).collect();
     expected.extend([first + 7, first + 8, last]);
     assert_eq!(lines.unwrap(), expected);
+}
+
+#[test]
+fn a_clusters_workers_roots_and_connections_have_places() {
+    for accepting in [Accepting::default(), Accepting::OneForAll] {
+        let first = line!() + 1;
+        let cluster = Cluster::builder().workers(1).build().unwrap();
+        cluster.run(|_| pending::<()>()).unwrap();
+        let addr = cluster.serve("127.0.0.1:0", accepting, |_, _| pending::<()>());
+        let _client = std::net::TcpStream::connect(addr.unwrap()).unwrap();
+        let last = line!() + 1;
+        let lines = cluster.block_on(async {
+            // The connection comes when the server does.
+            loop {
+                let mut lines = lines_of(&Handle::current().unwrap().dump());
+                lines.sort();
+                if lines.len() == 5 {
+                    return lines;
+                }
+                yield_now().await;
+            }
+        });
+        // What accepts and what serves a connection are both the server's.
+        let expected = [first, first + 1, first + 2, first + 2, last];
+        assert_eq!(lines.unwrap(), expected);
+    }
 }

@@ -1,0 +1,336 @@
+//! The queues of a cluster's workers between threads: placement, take-over, hand-over, and who is rung for.
+
+use core::future::poll_fn;
+use core::task::{Context, Poll};
+use std::sync::Arc as StdArc;
+use std::task::{Wake, Waker};
+use std::vec::Vec;
+
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use loom::sync::{Arc, Condvar, Mutex};
+use loom::thread;
+
+use super::Parker;
+use crate::executor::SpawnErrorKind;
+use crate::workers::{Kind, Workers};
+use crate::{Deadline, Executor, Instant, Reactor};
+
+fn workers<T>(count: usize) -> Arc<Workers<T>> {
+    Arc::new(Workers::new(count, 8))
+}
+
+fn bounded(preemptions: usize) -> loom::model::Builder {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(preemptions);
+    model
+}
+
+/// Something that is to have exactly one end, such as a socket on its way, and how often it has had one.
+struct Parcel(Arc<AtomicUsize>);
+
+impl Drop for Parcel {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Wakes a thread that waits with a parker.
+struct Unpark(Arc<Parker>);
+
+impl Wake for Unpark {
+    fn wake(self: StdArc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// What a worker's thread does, without an executor: runs `run` with what it takes until the queues are closed.
+fn work(workers: &Workers<usize>, worker: usize, closed: &AtomicBool, mut run: impl FnMut(usize)) {
+    let parker = Arc::new(Parker::new());
+    let waker: Waker = StdArc::new(Unpark(parker.clone())).into();
+    let mut cx = Context::from_waker(&waker);
+    loop {
+        workers.look(worker);
+        if closed.load(Ordering::Acquire) {
+            return;
+        }
+        if let Some((task, _)) = workers.take(worker) {
+            run(task);
+        } else if workers.poll_work(worker, &mut cx).is_pending() {
+            parker.park();
+        }
+    }
+}
+
+/// A task that is queued while its worker ends is refused, ended or taken, one of them, and what it was to be made of
+/// is there or dropped once; so is one that the worker puts back.
+#[test]
+fn a_task_placed_while_its_worker_ends_has_one_end() {
+    for kind in [Kind::Open, Kind::Keyed] {
+        bounded(4).check(move || {
+            let workers = workers::<Parcel>(1);
+            let drops = Arc::new(AtomicUsize::new(0));
+            let pusher = {
+                let (workers, parcel) = (workers.clone(), Parcel(drops.clone()));
+                thread::spawn(move || match workers.push(0, kind, parcel) {
+                    Ok(()) => false,
+                    Err((refusal, parcel)) => {
+                        assert_eq!(refusal, SpawnErrorKind::Closed);
+                        assert_eq!(parcel.0.load(Ordering::Relaxed), 0);
+                        true
+                    }
+                })
+            };
+            let closer = {
+                let workers = workers.clone();
+                thread::spawn(move || {
+                    let mut ended = 0;
+                    workers.close(|parcel| {
+                        drop(parcel);
+                        ended += 1;
+                    });
+                    ended
+                })
+            };
+            // The worker has no room for what it takes.
+            let mut kept = 0;
+            if let Some((parcel, kind)) = workers.take(0) {
+                kept = usize::from(workers.put_back(0, kind, parcel).is_err());
+            }
+            let refused = usize::from(pusher.join().unwrap());
+            let ended = closer.join().unwrap();
+            // What is left is left nowhere.
+            assert!(workers.take(0).is_none());
+            assert_eq!(workers.load(0), 0);
+            assert_eq!(refused + ended + kept, 1);
+            assert_eq!(drops.load(Ordering::Relaxed), 1);
+        });
+    }
+}
+
+/// Two workers that take over from one backlog: each task goes to one of them, in the order in which they were queued.
+#[test]
+fn two_workers_take_over_from_one_backlog() {
+    bounded(4).check(|| {
+        let workers = workers::<usize>(3);
+        for task in 0..3 {
+            assert!(workers.push(0, Kind::Open, task).is_ok());
+        }
+        assert!(workers.push(0, Kind::Keyed, 7).is_ok());
+        let others = [1, 2].map(|worker| {
+            let workers = workers.clone();
+            let take = move || workers.take(worker).map(|(task, _)| task);
+            thread::spawn(move || [take(), take()])
+        });
+        let mut all = Vec::new();
+        for other in others {
+            let taken = other.join().unwrap();
+            let taken: Vec<usize> = taken.into_iter().flatten().collect();
+            assert!(taken.is_sorted(), "{taken:?}");
+            all.extend(taken);
+        }
+        all.sort_unstable();
+        assert_eq!(all, [0, 1, 2]);
+        // What is for the worker alone is left to it.
+        assert_eq!(workers.take(0), Some((7, Kind::Keyed)));
+        assert_eq!(workers.load(0), 0);
+    });
+}
+
+/// W1: behind a task that does not end, no other waits while a worker could come to it; whichever worker has the one,
+/// the other one comes.
+#[test]
+fn no_task_waits_behind_a_busy_worker() {
+    bounded(2).check(|| {
+        let workers = workers::<usize>(2);
+        let closed = Arc::new(AtomicBool::new(false));
+        let done = Arc::new((Mutex::new(0), Condvar::new()));
+        let threads = [0, 1].map(|worker| {
+            let (workers, closed, done) = (workers.clone(), closed.clone(), done.clone());
+            thread::spawn(move || {
+                work(&workers, worker, &closed, |_| {
+                    // The first one blocks its worker until somebody has come to the second.
+                    let mut count = done.0.lock().unwrap();
+                    *count += 1;
+                    done.1.notify_all();
+                    while *count < 2 {
+                        count = done.1.wait(count).unwrap();
+                    }
+                });
+            })
+        });
+        for task in 0..2 {
+            assert!(workers.push(0, Kind::Open, task).is_ok());
+        }
+        let mut count = done.0.lock().unwrap();
+        while *count < 2 {
+            count = done.1.wait(count).unwrap();
+        }
+        drop(count);
+        closed.store(true, Ordering::Release);
+        workers.ring_all();
+        threads.map(|thread| thread.join().unwrap());
+    });
+}
+
+/// A worker that is rung for while it is about to wait does not wait, whatever was queued before; the end is one such
+/// ring.
+#[test]
+fn a_ring_is_heard_around_a_wait() {
+    bounded(4).check(|| {
+        let workers = workers::<usize>(1);
+        let closed = Arc::new(AtomicBool::new(false));
+        let ended = Arc::new(AtomicUsize::new(0));
+        let worker = {
+            let (workers, closed, ended) = (workers.clone(), closed.clone(), ended.clone());
+            thread::spawn(move || {
+                let count = |_| {
+                    ended.fetch_add(1, Ordering::Relaxed);
+                };
+                work(&workers, 0, &closed, count);
+            })
+        };
+        let queued = workers.push(0, Kind::Keyed, 1).is_ok();
+        closed.store(true, Ordering::Release);
+        let mut left = 0;
+        workers.close(|_| left += 1);
+        workers.ring_all();
+        worker.join().unwrap();
+        assert!(queued);
+        assert_eq!(ended.load(Ordering::Relaxed) + left, 1);
+    });
+}
+
+/// A reactor that counts how often its executor parks and is unparked.
+struct Counted {
+    parker: Arc<Parker>,
+    unparks: Arc<AtomicUsize>,
+    parks: Arc<AtomicUsize>,
+}
+
+struct CountedUnpark(Arc<Parker>, Arc<AtomicUsize>);
+
+impl Wake for CountedUnpark {
+    fn wake(self: StdArc<Self>) {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.unpark();
+    }
+}
+
+impl Reactor for Counted {
+    type Error = core::convert::Infallible;
+
+    fn now(&self) -> Instant {
+        Instant::ZERO
+    }
+
+    fn park(&self, until: Deadline) -> Result<(), Self::Error> {
+        if until == Deadline::Never {
+            self.parks.fetch_add(1, Ordering::Relaxed);
+            self.parker.park();
+        }
+        Ok(())
+    }
+
+    fn unparker(&self) -> Waker {
+        StdArc::new(CountedUnpark(self.parker.clone(), self.unparks.clone())).into()
+    }
+}
+
+fn counted_executor() -> (Executor<Counted>, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    let (unparks, parks) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let reactor = Counted {
+        parker: Arc::new(Parker::new()),
+        unparks: unparks.clone(),
+        parks: parks.clone(),
+    };
+    (Executor::with_capacity(2, reactor), unparks, parks)
+}
+
+/// Somebody rings for a worker that is parked, and for nobody else; that one has to pass on what it leaves.
+#[test]
+fn who_leaves_a_task_behind_rings_on() {
+    bounded(2).check(|| {
+        let workers = workers::<usize>(2);
+        let closed = Arc::new(AtomicBool::new(false));
+        let done = Arc::new((Mutex::new(false), Condvar::new()));
+        let (executor, ..) = counted_executor();
+        workers.set_handle(0, Some(executor.handle()));
+        let other = {
+            let (workers, closed, done) = (workers.clone(), closed.clone(), done.clone());
+            thread::spawn(move || {
+                work(&workers, 1, &closed, |_| {
+                    *done.0.lock().unwrap() = true;
+                    done.1.notify_all();
+                });
+            })
+        };
+        let pusher = {
+            let workers = workers.clone();
+            thread::spawn(move || {
+                for task in 0..2 {
+                    assert!(workers.push(0, Kind::Open, task).is_ok());
+                }
+            })
+        };
+        executor.block_on(poll_fn(|cx| {
+            workers.look(0);
+            // It blocks in its first task until somebody has come to another one.
+            if workers.take(0).is_some() {
+                let mut is_done = done.0.lock().unwrap();
+                while !*is_done {
+                    is_done = done.1.wait(is_done).unwrap();
+                }
+            }
+            if *done.0.lock().unwrap() {
+                return Poll::Ready(());
+            }
+            if workers.poll_work(0, cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
+            Poll::Pending
+        }));
+        pusher.join().unwrap();
+        closed.store(true, Ordering::Release);
+        workers.ring_all();
+        other.join().unwrap();
+        drop(executor);
+    });
+}
+
+/// A burst of tasks from one thread for a worker that is parked unparks it once: as often as it parks at most, and it
+/// comes to all of them.
+#[test]
+fn a_burst_unparks_a_worker_once() {
+    bounded(2).check(|| {
+        let workers = workers::<usize>(1);
+        let (executor, unparks, parks) = counted_executor();
+        workers.set_handle(0, Some(executor.handle()));
+        let pusher = {
+            let workers = workers.clone();
+            thread::spawn(move || {
+                for task in 0..3 {
+                    assert!(workers.push(0, Kind::Open, task).is_ok());
+                }
+            })
+        };
+        let mut taken = 0;
+        executor.block_on(poll_fn(|cx| {
+            loop {
+                workers.look(0);
+                while let Some((task, _)) = workers.take(0) {
+                    assert_eq!(task, taken);
+                    taken += 1;
+                }
+                if taken == 3 {
+                    return Poll::Ready(());
+                }
+                if workers.poll_work(0, cx).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+        }));
+        pusher.join().unwrap();
+        assert!(unparks.load(Ordering::Relaxed) <= parks.load(Ordering::Relaxed));
+        drop(executor);
+    });
+}
