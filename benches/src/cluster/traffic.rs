@@ -138,7 +138,9 @@ const KEYS: u64 = 1024;
 
 /// Keys for the requests that come, each after the other.
 fn next_key(state: &mut u64) -> u64 {
-    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+    *state = state
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1);
     *state >> 33 & (KEYS - 1)
 }
 
@@ -178,7 +180,8 @@ async fn ask_workers(
             shards.with(|map| count_up(&mut map.borrow_mut(), key))
         } else {
             let shards = shards.clone();
-            let there = move || async move { shards.with(|map| count_up(&mut map.borrow_mut(), key)) };
+            let there =
+                move || async move { shards.with(|map| count_up(&mut map.borrow_mut(), key)) };
             let task = cluster.spawn_on_with(worker, there).expect("room");
             task.await.expect("an end")
         };
@@ -194,7 +197,10 @@ struct Locked(Arc<[Mutex<HashMap<u64, u64>>; 16]>);
 
 impl Locked {
     fn count_up(&self, key: u64) -> u64 {
-        count_up(&mut self.0[key as usize % 16].lock().expect("no panic"), key)
+        count_up(
+            &mut self.0[key as usize % 16].lock().expect("no panic"),
+            key,
+        )
     }
 }
 
@@ -297,7 +303,11 @@ pub fn skewed(server: Server) -> Taken {
     let taken = super::timed(|| {
         std::thread::scope(|scope| {
             for (client, requests) in &mut clients {
-                scope.spawn(move || (0..*requests).for_each(|_| drop(ask(client))));
+                scope.spawn(move || {
+                    for _ in 0..*requests {
+                        ask(client);
+                    }
+                });
             }
         });
     });

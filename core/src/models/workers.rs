@@ -6,8 +6,8 @@ use std::sync::Arc as StdArc;
 use std::task::{Wake, Waker};
 use std::vec::Vec;
 
+use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
 use super::Parker;
@@ -43,19 +43,20 @@ impl Wake for Unpark {
     }
 }
 
-/// What a worker's thread does, without an executor: runs `run` with what it takes until the queues are closed.
-fn work(workers: &Workers<usize>, worker: usize, closed: &AtomicBool, mut run: impl FnMut(usize)) {
+/// What a worker's thread does, without an executor, until it has a task or the queues are closed.
+fn work(workers: &Workers<usize>, worker: usize, closed: &AtomicBool) -> Option<usize> {
     let parker = Arc::new(Parker::new());
     let waker: Waker = StdArc::new(Unpark(parker.clone())).into();
     let mut cx = Context::from_waker(&waker);
     loop {
         workers.look(worker);
         if closed.load(Ordering::Acquire) {
-            return;
+            return None;
         }
         if let Some((task, _)) = workers.take(worker) {
-            run(task);
-        } else if workers.poll_work(worker, &mut cx).is_pending() {
+            return Some(task);
+        }
+        if workers.poll_work(worker, &mut cx).is_pending() {
             parker.park();
         }
     }
@@ -142,33 +143,16 @@ fn two_workers_take_over_from_one_backlog() {
 fn no_task_waits_behind_a_busy_worker() {
     bounded(2).check(|| {
         let workers = workers::<usize>(2);
-        let closed = Arc::new(AtomicBool::new(false));
-        let done = Arc::new((Mutex::new(0), Condvar::new()));
+        // Each worker is busy for ever with the first task that it has.
         let threads = [0, 1].map(|worker| {
-            let (workers, closed, done) = (workers.clone(), closed.clone(), done.clone());
-            thread::spawn(move || {
-                work(&workers, worker, &closed, |_| {
-                    // The first one blocks its worker until somebody has come to the second.
-                    let mut count = done.0.lock().unwrap();
-                    *count += 1;
-                    done.1.notify_all();
-                    while *count < 2 {
-                        count = done.1.wait(count).unwrap();
-                    }
-                });
-            })
+            let workers = workers.clone();
+            thread::spawn(move || work(&workers, worker, &AtomicBool::new(false)))
         });
         for task in 0..2 {
             assert!(workers.push(0, Kind::Open, task).is_ok());
         }
-        let mut count = done.0.lock().unwrap();
-        while *count < 2 {
-            count = done.1.wait(count).unwrap();
-        }
-        drop(count);
-        closed.store(true, Ordering::Release);
-        workers.ring_all();
-        threads.map(|thread| thread.join().unwrap());
+        let taken = threads.map(|thread| thread.join().unwrap());
+        assert!(taken == [Some(0), Some(1)] || taken == [Some(1), Some(0)]);
     });
 }
 
@@ -179,14 +163,14 @@ fn a_ring_is_heard_around_a_wait() {
     bounded(4).check(|| {
         let workers = workers::<usize>(1);
         let closed = Arc::new(AtomicBool::new(false));
-        let ended = Arc::new(AtomicUsize::new(0));
         let worker = {
-            let (workers, closed, ended) = (workers.clone(), closed.clone(), ended.clone());
+            let (workers, closed) = (workers.clone(), closed.clone());
             thread::spawn(move || {
-                let count = |_| {
-                    ended.fetch_add(1, Ordering::Relaxed);
-                };
-                work(&workers, 0, &closed, count);
+                let mut taken = 0;
+                while work(&workers, 0, &closed).is_some() {
+                    taken += 1;
+                }
+                taken
             })
         };
         let queued = workers.push(0, Kind::Keyed, 1).is_ok();
@@ -194,9 +178,9 @@ fn a_ring_is_heard_around_a_wait() {
         let mut left = 0;
         workers.close(|_| left += 1);
         workers.ring_all();
-        worker.join().unwrap();
+        let taken = worker.join().unwrap();
         assert!(queued);
-        assert_eq!(ended.load(Ordering::Relaxed) + left, 1);
+        assert_eq!(taken + left, 1);
     });
 }
 
@@ -251,18 +235,11 @@ fn counted_executor() -> (Executor<Counted>, Arc<AtomicUsize>, Arc<AtomicUsize>)
 fn who_leaves_a_task_behind_rings_on() {
     bounded(2).check(|| {
         let workers = workers::<usize>(2);
-        let closed = Arc::new(AtomicBool::new(false));
-        let done = Arc::new((Mutex::new(false), Condvar::new()));
         let (executor, ..) = counted_executor();
         workers.set_handle(0, Some(executor.handle()));
         let other = {
-            let (workers, closed, done) = (workers.clone(), closed.clone(), done.clone());
-            thread::spawn(move || {
-                work(&workers, 1, &closed, |_| {
-                    *done.0.lock().unwrap() = true;
-                    done.1.notify_all();
-                });
-            })
+            let workers = workers.clone();
+            thread::spawn(move || work(&workers, 1, &AtomicBool::new(false)))
         };
         let pusher = {
             let workers = workers.clone();
@@ -272,27 +249,20 @@ fn who_leaves_a_task_behind_rings_on() {
                 }
             })
         };
-        executor.block_on(poll_fn(|cx| {
-            workers.look(0);
-            // It blocks in its first task until somebody has come to another one.
-            if workers.take(0).is_some() {
-                let mut is_done = done.0.lock().unwrap();
-                while !*is_done {
-                    is_done = done.1.wait(is_done).unwrap();
+        let taken = executor.block_on(poll_fn(|cx| {
+            loop {
+                workers.look(0);
+                if let Some((task, _)) = workers.take(0) {
+                    return Poll::Ready(task);
+                }
+                if workers.poll_work(0, cx).is_pending() {
+                    return Poll::Pending;
                 }
             }
-            if *done.0.lock().unwrap() {
-                return Poll::Ready(());
-            }
-            if workers.poll_work(0, cx).is_ready() {
-                cx.waker().wake_by_ref();
-            }
-            Poll::Pending
         }));
+        // It has its task for ever: it does not look again.
+        assert_eq!(other.join().unwrap(), Some(1 - taken));
         pusher.join().unwrap();
-        closed.store(true, Ordering::Release);
-        workers.ring_all();
-        other.join().unwrap();
         drop(executor);
     });
 }
