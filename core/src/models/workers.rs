@@ -230,25 +230,23 @@ fn counted_executor() -> (Executor<Counted>, Arc<AtomicUsize>, Arc<AtomicUsize>)
     (Executor::with_capacity(2, reactor), unparks, parks)
 }
 
-/// Somebody rings for a worker that is parked, and for nobody else; that one has to pass on what it leaves.
+/// Two that queue a task each may both find its worker parked, and ring for nobody else; that one has to pass on what
+/// it leaves.
 #[test]
 fn who_leaves_a_task_behind_rings_on() {
     bounded(2).check(|| {
         let workers = workers::<usize>(2);
         let (executor, ..) = counted_executor();
         workers.set_handle(0, Some(executor.handle()));
-        let other = {
+        // The other worker waits, from the start.
+        let other = Arc::new(Parker::new());
+        let waker: Waker = StdArc::new(Unpark(other.clone())).into();
+        let waits = workers.poll_work(1, &mut Context::from_waker(&waker));
+        assert!(waits.is_pending());
+        let pushers = [0, 1].map(|task| {
             let workers = workers.clone();
-            thread::spawn(move || work(&workers, 1, &AtomicBool::new(false)))
-        };
-        let pusher = {
-            let workers = workers.clone();
-            thread::spawn(move || {
-                for task in 0..2 {
-                    assert!(workers.push(0, Kind::Open, task).is_ok());
-                }
-            })
-        };
+            thread::spawn(move || assert!(workers.push(0, Kind::Open, task).is_ok()))
+        });
         let taken = executor.block_on(poll_fn(|cx| {
             loop {
                 workers.look(0);
@@ -260,9 +258,13 @@ fn who_leaves_a_task_behind_rings_on() {
                 }
             }
         }));
-        // It has its task for ever: it does not look again.
-        assert_eq!(other.join().unwrap(), Some(1 - taken));
-        pusher.join().unwrap();
+        // It has its task for ever: it does not look again. So the other one is rung for.
+        other.park();
+        workers.look(1);
+        for pusher in pushers {
+            pusher.join().unwrap();
+        }
+        assert_eq!(workers.take(1), Some((1 - taken, Kind::Open)));
         drop(executor);
     });
 }
