@@ -234,7 +234,7 @@ fn counted_executor() -> (Executor<Counted>, Arc<AtomicUsize>, Arc<AtomicUsize>)
 /// it leaves.
 #[test]
 fn who_leaves_a_task_behind_rings_on() {
-    bounded(2).check(|| {
+    bounded(1).check(|| {
         let workers = workers::<usize>(2);
         let (executor, ..) = counted_executor();
         workers.set_handle(0, Some(executor.handle()));
