@@ -33,7 +33,7 @@ fn main() {
                 let others: Vec<SocketAddr> = others.map(|other| (addr(other), 7).into()).collect();
                 loop {
                     for other in &others {
-                        socket.send_to(b"hello", *other).await.unwrap();
+                        socket.send_to(*other, b"hello").await.unwrap();
                     }
                     sleep(plan.period).await;
                 }
