@@ -18,7 +18,8 @@ fn main() {
     let counter = received.clone();
     runtime.block_on(async move {
         for id in 0..plan.hosts {
-            let node = Handle::current().create_node();
+            let handle = Handle::current();
+            let node = handle.create_node();
             let node = node.name(format!("host-{id}")).ip(addr(id).into()).build();
             let received = counter.clone();
             node.spawn(async move {
