@@ -6,7 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use polliwog_core::JoinHandle;
-use polliwog_mio::io::{copy_bidirectional, copy_bidirectional_with_sizes};
+#[cfg(unix)]
+use polliwog_mio::io::copy_bidirectional;
+use polliwog_mio::io::copy_bidirectional_with_sizes;
 use polliwog_mio::net::{TcpListener, TcpStream};
 use polliwog_mio::{block_on, spawn, spawn_blocking};
 
