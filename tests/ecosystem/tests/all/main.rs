@@ -12,6 +12,7 @@ mod quinn;
 mod redis;
 mod reqwest;
 mod sqlx;
+mod text;
 mod tls;
 mod tokio;
 mod tonic;
