@@ -11,8 +11,8 @@ use std::task::Poll;
 use super::words::dice;
 use super::{Task, both_scopes, task};
 
-const ROUNDS: u64 = if cfg!(miri) { 2 } else { 20 };
-const STEPS: usize = if cfg!(miri) { 40 } else { 150 };
+const ROUNDS: u64 = if cfg!(miri) { 1 } else { 20 };
+const STEPS: usize = if cfg!(miri) { 30 } else { 150 };
 
 /// Some futures that are under way.
 struct Crowd<'a, T> {
