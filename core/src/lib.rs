@@ -86,6 +86,8 @@ pub mod trace;
 #[cfg_attr(lean, allow(dead_code, reason = "the least executor has less to tell"))]
 mod trace;
 pub mod unpark;
+#[cfg(feature = "std")]
+mod workers;
 
 #[cfg(levels)]
 pub use executor::InterruptExecutor;
@@ -105,6 +107,8 @@ pub use time::Instant;
 #[doc(hidden)]
 pub mod __reactor {
     pub use crate::loom::Lock;
+    #[cfg(feature = "std")]
+    pub use crate::workers::{Kind, Workers};
 }
 
 /// What macros expand to.
