@@ -105,6 +105,7 @@ pub use time::Instant;
 #[doc(hidden)]
 pub mod __reactor {
     pub use crate::loom::Lock;
+    pub use crate::trace::waits::method as waits_for;
 }
 
 /// What macros expand to.

@@ -16,6 +16,7 @@ use super::scope::Scope;
 use super::wait_list::{Wait, WaitList};
 use crate::loom::Cell;
 use crate::task::budget::poll_within;
+use crate::trace::waits;
 
 /// Something that has been cancelled, or not yet: for a static, or for a structure.
 ///
@@ -211,9 +212,10 @@ impl<S: Scope> Future for Cancelled<'_, S> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let wait = self.project().wait;
-        poll_within(cx, |cx| {
+        let poll = |cx: &mut Context<'_>| {
             wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
-        })
+        };
+        waits::method("CancellationToken::cancelled", || poll_within(cx, poll))
     }
 }
 

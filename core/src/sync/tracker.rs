@@ -12,6 +12,7 @@ use super::scope::Scope;
 use super::wait_list::{Wait, WaitList};
 use crate::loom::Cell;
 use crate::task::budget::poll_within;
+use crate::trace::waits;
 
 /// Counts tasks, and waits until none is left: for a static, or for a structure.
 ///
@@ -165,12 +166,13 @@ impl<S: Scope> Tracker<S> {
     pub async fn wait(&self) {
         let mut wait = pin!(Wait::<_>::new(&self.0, ()));
         core::future::poll_fn(|cx| {
-            poll_within(cx, |cx| {
+            let poll = |cx: &mut Context<'_>| {
                 wait.as_mut().poll_with(cx, |view, _| {
                     let state = view.value();
                     (state.closed.get() && state.count.get() == 0).then_some(())
                 })
-            })
+            };
+            waits::method("TaskTracker::wait", || poll_within(cx, poll))
         })
         .await;
     }

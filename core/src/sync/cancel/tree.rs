@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use super::super::wait_list::{Held, Wait, held};
 use super::{CancellationFlag, Cancelled, Scope, Shared, State};
 use crate::task::budget::poll_within;
+use crate::trace::waits;
 
 /// The children of a token; touched under its lock.
 pub(super) struct Children<S: Scope>(Cell<Vec<S::Weak<CancellationFlag<S>>>>);
@@ -404,9 +405,10 @@ impl<S: Scope> Future for CancelledOwned<S> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let wait = self.project().wait;
-        poll_within(cx, |cx| {
+        let poll = |cx: &mut Context<'_>| {
             wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
-        })
+        };
+        waits::method("CancellationToken::cancelled", || poll_within(cx, poll))
     }
 }
 
