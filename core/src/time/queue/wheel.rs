@@ -251,7 +251,7 @@ mod tests {
         // Not at the start of a digit.
         let mut now = seed << 33 | 12_345;
         let mut waiting = 0;
-        for order in 0..if cfg!(miri) { 200 } else { 20_000 } {
+        for order in 0..if cfg!(miri) { 70 } else { 20_000 } {
             let number = draw(timers.len() as u64) as usize;
             let timer = timers[number].as_ref();
             match draw(8) {
