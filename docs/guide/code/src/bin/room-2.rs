@@ -73,7 +73,9 @@ async fn client(
     loop {
         match heard.try_recv() {
             Ok((from, text)) if from != me => {
-                stream.write_all(format!("{from}: {text}\n").as_bytes()).await?;
+                stream
+                    .write_all(format!("{from}: {text}\n").as_bytes())
+                    .await?;
             }
             Ok(_) | Err(TryRecvError::Lagged(_)) => {}
             Err(TryRecvError::Empty | TryRecvError::Closed) => break,
