@@ -3,6 +3,7 @@
 
 use std::future::pending;
 
+use polliwog::cluster::Accepting;
 use polliwog::net::UdpSocket;
 use polliwog::trace::Dump;
 use polliwog::{Cluster, Handle, Runtime, yield_now};
@@ -28,6 +29,7 @@ fn a_runtimes_tasks_have_places() {
 
 #[test]
 fn a_clusters_tasks_have_places() {
+    let built = line!() + 1;
     let cluster = Cluster::builder().workers(1).build().unwrap();
     let first = line!() + 1;
     cluster.spawn(pending::<()>()).unwrap().detach();
@@ -47,13 +49,15 @@ fn a_clusters_tasks_have_places() {
         loop {
             let mut lines = lines_of(&Handle::current().unwrap().dump());
             lines.sort();
-            if lines.len() == 9 {
+            if lines.len() == 10 {
                 return lines;
             }
             yield_now().await;
         }
     });
-    let mut expected: Vec<u32> = (first..first + 6).collect();
+    // The worker's own task is of whoever has built the cluster.
+    let mut expected = vec![built];
+    expected.extend(first..first + 6);
     expected.extend([first + 7, first + 8, last]);
     assert_eq!(lines.unwrap(), expected);
 }
@@ -92,4 +96,30 @@ fn a_dump_says_what_tasks_wait_for() {
         job.await.unwrap();
         drop(TcpStream::connect(addr).await);
     });
+}
+
+#[test]
+fn a_clusters_workers_roots_and_connections_have_places() {
+    for accepting in [Accepting::default(), Accepting::OneForAll] {
+        let first = line!() + 1;
+        let cluster = Cluster::builder().workers(1).build().unwrap();
+        cluster.run(|_| pending::<()>()).unwrap();
+        let addr = cluster.serve("127.0.0.1:0", accepting, |_, _| pending::<()>());
+        let _client = std::net::TcpStream::connect(addr.unwrap()).unwrap();
+        let last = line!() + 1;
+        let lines = cluster.block_on(async {
+            // The connection comes when the server does.
+            loop {
+                let mut lines = lines_of(&Handle::current().unwrap().dump());
+                lines.sort();
+                if lines.len() == 5 {
+                    return lines;
+                }
+                yield_now().await;
+            }
+        });
+        // What accepts and what serves a connection are both the server's.
+        let expected = [first, first + 1, first + 2, first + 2, last];
+        assert_eq!(lines.unwrap(), expected);
+    }
 }

@@ -86,6 +86,8 @@ pub mod trace;
 #[cfg_attr(lean, allow(dead_code, reason = "the least executor has less to tell"))]
 mod trace;
 pub mod unpark;
+#[cfg(feature = "std")]
+mod workers;
 
 #[cfg(levels)]
 pub use executor::InterruptExecutor;
@@ -106,6 +108,8 @@ pub use time::Instant;
 pub mod __reactor {
     pub use crate::loom::Lock;
     pub use crate::trace::waits::method as waits_for;
+    #[cfg(feature = "std")]
+    pub use crate::workers::{Kind, Workers};
 }
 
 /// What macros expand to.

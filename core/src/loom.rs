@@ -25,10 +25,14 @@ pub(crate) use atomics::count;
 pub(crate) use atomics::{AtomicBool, AtomicUsize, Ordering, set_bits};
 #[cfg(not(loom))]
 pub(crate) use core::cell::Cell;
+#[cfg(all(feature = "std", not(loom)))]
+pub(crate) use core::sync::atomic::fence;
 pub use lock::Lock;
 pub(crate) use lock::RawLock;
 #[cfg(loom)]
 pub(crate) use loom::cell::Cell;
+#[cfg(all(feature = "std", loom))]
+pub(crate) use loom::sync::atomic::fence;
 
 #[cfg(all(feature = "alloc", not(target_has_atomic = "ptr")))]
 pub(crate) use alloc::rc::{Rc as Arc, Weak as WeakArc};

@@ -20,6 +20,8 @@ use crate::unpark::Flag;
 mod executor;
 mod primitives;
 mod wait_list;
+#[cfg(feature = "std")]
+mod workers;
 
 /// A pointer that may go to another thread: what the pointee does there is what is checked.
 struct Shared<T>(*const T);

@@ -348,6 +348,8 @@ fn a_full_worker_starts_the_rest_as_room_comes() {
         .unwrap();
     let most = Arc::new(AtomicUsize::new(0));
     let now = Arc::new(AtomicUsize::new(0));
+    // All of them wait before the first one starts.
+    let blocked = Blocked::new(&cluster, 0);
     let tasks: Vec<_> = (0..100)
         .map(|n| {
             let (most, now) = (Arc::clone(&most), Arc::clone(&now));
@@ -362,6 +364,7 @@ fn a_full_worker_starts_the_rest_as_room_comes() {
             cluster.spawn(task).unwrap()
         })
         .collect();
+    blocked.release();
     let sum: i32 = tasks.into_iter().map(|task| task.wait().unwrap()).sum();
     assert_eq!(sum, 4950);
     assert_eq!(most.load(Ordering::SeqCst), 2);

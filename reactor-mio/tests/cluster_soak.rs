@@ -21,9 +21,13 @@ fn size() -> (Duration, usize) {
 }
 
 /// An echo by two workers: each connection goes on elsewhere after every few answers.
-fn serve(accepting: Accepting) -> (Cluster, SocketAddr) {
+fn serve(accepting: Accepting, lives: &Arc<AtomicUsize>) -> (Cluster, SocketAddr) {
+    let lives = Arc::clone(lives);
     let cluster = Cluster::builder()
         .workers(3)
+        .on_start(move |_| {
+            lives.fetch_add(1, Ordering::SeqCst);
+        })
         .on_panic(PanicPolicy::Restart { limit: usize::MAX })
         .build()
         .unwrap();
@@ -103,7 +107,8 @@ fn client(addr: SocketAddr, seed: u8, end: &AtomicBool, bytes: &AtomicUsize, cut
 fn workers_come_and_go_and_every_byte_is_right() {
     let (time, clients) = size();
     for accepting in [Accepting::EachWorker, Accepting::OneForAll] {
-        let (cluster, addr) = serve(accepting);
+        let lives = Arc::new(AtomicUsize::new(0));
+        let (cluster, addr) = serve(accepting, &lives);
         let end = Arc::new(AtomicBool::new(false));
         let counts = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
         let threads: Vec<_> = (0..clients)
@@ -129,7 +134,11 @@ fn workers_come_and_go_and_every_byte_is_right() {
             cluster.run(panics).unwrap();
             restarts += 1;
         }
-        thread::sleep(Duration::from_millis(100));
+        let until = Instant::now() + Duration::from_secs(60);
+        while lives.load(Ordering::SeqCst) < 3 + restarts {
+            assert!(Instant::now() < until, "a worker does not start again");
+            thread::sleep(Duration::from_millis(1));
+        }
         let before = counts[0].load(Ordering::Relaxed);
         let goes_on = Instant::now();
         while counts[0].load(Ordering::Relaxed) == before {
@@ -151,7 +160,7 @@ fn workers_come_and_go_and_every_byte_is_right() {
                 .all(|report| matches!(report.outcome, Outcome::Stopped))
         );
         let restarted: usize = reports.iter().map(|report| report.restarts).sum();
-        assert!(restarted >= 3, "{restarted}");
+        assert_eq!(restarted, restarts);
         assert!(counts[0].load(Ordering::Relaxed) > 0);
     }
 }

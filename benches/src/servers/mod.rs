@@ -1,7 +1,7 @@
 //! Servers of real protocols on each runtime, loaded by other people's clients: `benches/run servers`.
 
 mod clients;
-mod http;
+pub mod http;
 mod load;
 mod local;
 mod mini_redis;

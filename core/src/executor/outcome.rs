@@ -107,10 +107,13 @@ impl<T> Outcome<T> {
         }
     }
 
-    /// Whether the task has ended, and how; else `waker` waits for that.
-    fn poll(&self, waker: Waker) -> Poll<Result<T, JoinError>> {
+    /// Whether the task has ended, and how; else `waker`, if there is one, waits for that.
+    fn poll(&self, waker: Option<Waker>) -> Poll<Result<T, JoinError>> {
         let mut state = self.lock();
         if !state.done {
+            let Some(waker) = waker else {
+                return Poll::Pending;
+            };
             let former = state.joiner.replace(waker);
             drop(state);
             drop(former);
@@ -323,9 +326,18 @@ impl<T> RemoteHandle<T> {
                 self.0.unpark();
             }
         }
-        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        std::thread_local! {
+            /// Of this thread: one for all its waits, since threads that wait for many tasks do it one by one.
+            static WAKER: Waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        }
+        // What has ended takes no waker.
+        if let Poll::Ready(outcome) = self.0.outcome().poll(None) {
+            return outcome;
+        }
+        let waker = WAKER.try_with(Waker::clone);
+        let waker = waker.unwrap_or_else(|_| Waker::from(Arc::new(Unpark(std::thread::current()))));
         loop {
-            if let Poll::Ready(outcome) = self.0.outcome().poll(waker.clone()) {
+            if let Poll::Ready(outcome) = self.0.outcome().poll(Some(waker.clone())) {
                 return outcome;
             }
             // Asked again after each wake: it may have begun here meanwhile.
@@ -366,17 +378,20 @@ impl<T> Future for RemoteHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // What has ended takes no waker, and no more than one look.
+        if let ready @ Poll::Ready(_) = self.0.outcome().poll(None) {
+            return ready;
+        }
         // Cloned outside of the lock: it can be foreign code.
         let waker = cx.waker().clone();
-        let never = !self.is_finished()
-            && self.0.executor_here().is_some_and(|home| {
-                let (home, _) = home.parts();
-                deadlock::is_certain_from_anywhere(home, &waker)
-            });
+        let never = self.0.executor_here().is_some_and(|home| {
+            let (home, _) = home.parts();
+            deadlock::is_certain_from_anywhere(home, &waker)
+        });
         if never && !self.is_finished() {
             return Poll::Ready(Err(JoinError::NotRunning));
         }
-        waits::method("RemoteHandle", || self.0.outcome().poll(waker))
+        waits::method("RemoteHandle", || self.0.outcome().poll(Some(waker)))
     }
 }
 

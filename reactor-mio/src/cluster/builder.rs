@@ -5,10 +5,11 @@ use std::io;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
+use polliwog_core::__private::Origin;
+
 use super::report::PanicPolicy;
-use super::shared::{Seat, Shared};
+use super::shared::Shared;
 use super::{Cluster, ClusterHandle, cpus, worker};
-use crate::event::UserEvent;
 use crate::runtime::{DEFAULT_MAX_TASKS, Runtime};
 
 type Hook = Option<Arc<dyn Fn(usize) + Send + Sync>>;
@@ -293,18 +294,18 @@ impl Builder {
     ///
     /// When the operating system gives a worker no thread, no selector or not the CPU on which it is to
     /// stay. No worker is left then.
+    #[track_caller]
     pub fn build(self) -> io::Result<Cluster> {
+        let origin = Origin::here::<worker::Worker>();
         let workers = self.workers.unwrap_or_else(cpus::count);
         let capacity = self.queue_capacity.unwrap_or(self.settings.max_tasks);
-        let events: Vec<_> = (0..workers).map(|_| UserEvent::new()).collect();
-        let seats = events.iter().map(|event| Seat::new(event.trigger_handle()));
-        let shared = Arc::new(Shared::new(seats.collect(), capacity));
+        let shared = Arc::new(Shared::new(workers, capacity));
         let mut cluster = Cluster {
             handle: ClusterHandle::new(Arc::clone(&shared)),
             threads: Vec::with_capacity(workers),
         };
         let (ready, started) = mpsc::channel();
-        for (index, event) in events.into_iter().enumerate() {
+        for index in 0..workers {
             let mut thread = thread::Builder::new().name(format!("{}-{index}", self.thread_name));
             if let Some(bytes) = self.stack_size {
                 thread = thread.stack_size(bytes);
@@ -317,7 +318,7 @@ impl Builder {
                     false => Ok(()),
                 };
                 match pinned {
-                    Ok(()) => worker::work(&shared, index, &settings, event, &ready),
+                    Ok(()) => worker::work(&shared, index, &settings, origin, &ready),
                     Err(error) => drop(ready.send(Err(error))),
                 }
             });

@@ -1,5 +1,6 @@
 //! Sockets that go on elsewhere: [`ClusterHandle::hand_over`].
 
+use polliwog_core::__private::Origin;
 use polliwog_core::RemoteHandle;
 
 use super::ClusterHandle;
@@ -50,7 +51,7 @@ impl ClusterHandle {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        self.submit_moved(None, socket, serve)
+        self.submit_moved(None, socket, serve, Origin::here::<F>())
     }
 
     /// Moves a socket to one worker, where `serve` makes a future of it: see [`hand_over`](Self::hand_over). To
@@ -96,15 +97,16 @@ impl ClusterHandle {
     {
         let workers = self.workers();
         assert!(worker < workers, "worker {worker} of {workers}");
-        self.submit_moved(Some(worker), socket, serve)
+        self.submit_moved(Some(worker), socket, serve, Origin::here::<F>())
     }
 
-    #[track_caller]
-    fn submit_moved<S, M, F>(
+    /// Of a task that was spawned there.
+    pub(super) fn submit_moved<S, M, F>(
         &self,
         worker: Option<usize>,
         socket: S,
         serve: M,
+        origin: Origin,
     ) -> Result<RemoteHandle<F::Output>, MoveError<S>>
     where
         S: Movable + 'static,
@@ -115,10 +117,7 @@ impl ClusterHandle {
         let home = socket.reactor().clone();
         let socket = socket.detach()?;
         let moved = Moved { socket, serve };
-        let spawned = match worker {
-            Some(worker) => self.submit_to(worker, moved),
-            None => self.submit(moved),
-        };
+        let spawned = self.submit_as(worker, moved, origin);
         spawned.map_err(|refused| refused.map(|moved| moved.socket.attach_to(&home)).into())
     }
 }

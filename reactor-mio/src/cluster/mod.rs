@@ -53,8 +53,6 @@ mod builder;
 mod cpus;
 mod hand_over;
 mod listeners;
-#[cfg(test)]
-mod model;
 mod per_worker;
 mod report;
 mod serve;
@@ -70,6 +68,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use polliwog_core::__private::Origin;
 use polliwog_core::{RemoteFuture, SpawnError, SpawnErrorKind};
 
 pub use builder::Builder;
@@ -322,7 +321,7 @@ impl ClusterHandle {
     /// # Ok(()) }
     /// ```
     pub fn workers(&self) -> usize {
-        self.shared.seats.len()
+        self.shared.workers.len()
     }
 
     /// Returns how many tasks of the cluster wait in a worker's queue or have started there and not ended. It
@@ -332,7 +331,7 @@ impl ClusterHandle {
     ///
     /// If there is no such worker.
     pub fn load(&self, worker: usize) -> usize {
-        self.shared.seats[worker].load()
+        self.shared.workers.load(worker)
     }
 
     /// Runs a future on each worker, its *root*: made there by `root`, and again when the worker is
@@ -359,12 +358,16 @@ impl ClusterHandle {
     /// # Errors
     ///
     /// [`Closed`](polliwog_core::SpawnErrorKind::Closed) once the cluster is shut down.
+    #[track_caller]
     pub fn run<R, F>(&self, root: R) -> Result<(), SpawnError>
     where
         R: Fn(Worker) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + 'static,
     {
-        let root = Arc::new(move |worker| Box::pin(root(worker)) as _);
+        let root = worker::Root {
+            make: Arc::new(move |worker| Box::pin(root(worker)) as _),
+            origin: Origin::here::<F>(),
+        };
         Ok(self.shared.add_root(root)?)
     }
 
@@ -458,7 +461,8 @@ impl ClusterHandle {
     /// Which worker of this cluster runs on this thread.
     fn own_index(&self) -> Option<usize> {
         worker::with_current(|current| {
-            Arc::ptr_eq(&current.shared, &self.shared).then_some(current.index)
+            let home = &*current.home;
+            Arc::ptr_eq(&home.shared, &self.shared).then_some(home.index)
         })
         .flatten()
     }

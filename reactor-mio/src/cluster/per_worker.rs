@@ -78,8 +78,8 @@ impl<T: 'static> PerWorker<T> {
     /// If `make` panics.
     pub fn try_with<R>(&self, f: impl FnOnce(&T) -> R) -> Result<R, NotOnWorker> {
         let current = with_current(|current| {
-            let is_ours = current.shared.id == self.cluster;
-            is_ours.then(|| (current.index, Rc::clone(&current.values)))
+            let is_ours = current.home.shared.id == self.cluster;
+            is_ours.then(|| (current.home.index, Rc::clone(&current.values)))
         });
         let (index, values) = current.flatten().ok_or_else(NotOnWorker::new)?;
         let known = values.borrow().get(&self.id).cloned();

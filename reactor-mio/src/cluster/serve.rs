@@ -6,12 +6,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use polliwog_core::__private::Origin;
 use polliwog_core::SpawnErrorKind;
 use polliwog_core::executor::try_spawn;
 use polliwog_core::time::sleep;
 
 use super::listeners::{self, Listeners};
 use super::shared::{Load, Shared};
+use super::worker::with_current;
 use super::{ClusterHandle, Worker};
 use crate::net::{TcpListener, TcpStream};
 
@@ -45,8 +47,15 @@ impl Default for Accepting {
     }
 }
 
-/// What is called for each connection.
-type Serve = dyn Fn(TcpStream, SocketAddr) -> Pin<Box<dyn Future<Output = ()>>> + Send + Sync;
+/// What is called for each connection, and where that was said.
+#[derive(Clone)]
+struct Serve {
+    make: Arc<MakeConnection>,
+    origin: Origin,
+}
+
+type Connection = Pin<Box<dyn Future<Output = ()>>>;
+type MakeConnection = dyn Fn(TcpStream, SocketAddr) -> Connection + Send + Sync;
 
 impl ClusterHandle {
     /// Listens on the first address of `addr` that works, and runs what `serve` makes of each connection as a
@@ -79,6 +88,7 @@ impl ClusterHandle {
     /// The error of the last address tried; one that wraps a [`SpawnError`](polliwog_core::SpawnError) once the cluster
     /// is shut down; [`io::ErrorKind::Unsupported`] for [`EachWorker`](Accepting::EachWorker) where the system is
     /// no Unix.
+    #[track_caller]
     pub fn serve<H, F>(
         &self,
         addr: impl ToSocketAddrs,
@@ -89,18 +99,21 @@ impl ClusterHandle {
         H: Fn(TcpStream, SocketAddr) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + 'static,
     {
-        let serve: Arc<Serve> = Arc::new(move |stream, peer| Box::pin(serve(stream, peer)));
+        let serve = Serve {
+            make: Arc::new(move |stream, peer| Box::pin(serve(stream, peer))),
+            origin: Origin::here::<F>(),
+        };
         match accepting {
             Accepting::EachWorker => {
                 let listeners = self.listen(addr)?;
                 let local = listeners.local_addr()?;
-                self.run(move |worker| each(worker, listeners.clone(), Arc::clone(&serve)))?;
+                self.run(move |worker| each(worker, listeners.clone(), serve.clone()))?;
                 Ok(local)
             }
             Accepting::OneForAll => {
                 let socket = Arc::new(listeners::first_that_works(addr, listeners::socket)?);
                 let local = socket.local_addr()?;
-                self.run(move |worker| one(worker, Arc::clone(&socket), Arc::clone(&serve)))?;
+                self.run(move |worker| one(worker, Arc::clone(&socket), serve.clone()))?;
                 Ok(local)
             }
         }
@@ -108,16 +121,16 @@ impl ClusterHandle {
 }
 
 /// A worker that serves what it accepts.
-async fn each(worker: Worker, listeners: Listeners, serve: Arc<Serve>) {
+async fn each(_: Worker, listeners: Listeners, serve: Serve) {
     let listener = usable(listeners.here());
     loop {
         let (stream, peer) = usable(listener.accept().await);
-        start(&worker, serve(stream, peer)).await;
+        start((serve.make)(stream, peer), serve.origin).await;
     }
 }
 
 /// The worker that accepts for all; the others have nothing to do here.
-async fn one(worker: Worker, socket: Arc<net::TcpListener>, serve: Arc<Serve>) {
+async fn one(worker: Worker, socket: Arc<net::TcpListener>, serve: Serve) {
     if worker.index() != 0 {
         return;
     }
@@ -126,9 +139,9 @@ async fn one(worker: Worker, socket: Arc<net::TcpListener>, serve: Arc<Serve>) {
     let mut last = 0;
     loop {
         let (stream, peer) = usable(listener.accept().await);
-        last = shared.least_loaded(last);
+        last = shared.workers.least_loaded(last);
         if last == worker.index() {
-            start(&worker, serve(stream, peer)).await;
+            start((serve.make)(stream, peer), serve.origin).await;
         } else {
             send(&worker, last, stream, peer, &serve).await;
         }
@@ -145,14 +158,14 @@ fn usable<T>(result: io::Result<T>) -> T {
 }
 
 /// Serves a connection here, as soon as there is room.
-async fn start(worker: &Worker, connection: Pin<Box<dyn Future<Output = ()>>>) {
-    let load = Load::new(&worker.cluster().shared, worker.index());
+async fn start(connection: Connection, origin: Origin) {
+    let load = with_current(|current| Load::new(&current.home));
     let mut task = Some(async move {
         let _load = load;
         connection.await;
     });
     while let Some(next) = task.take() {
-        match try_spawn(next) {
+        match origin.of(|| try_spawn(next)) {
             Ok(handle) => handle.detach(),
             Err(refused) => {
                 task = Some(refused.into_inner());
@@ -163,24 +176,25 @@ async fn start(worker: &Worker, connection: Pin<Box<dyn Future<Output = ()>>>) {
 }
 
 /// Serves a connection on another worker, as soon as there is room.
-async fn send(worker: &Worker, to: usize, stream: TcpStream, peer: SocketAddr, serve: &Arc<Serve>) {
+async fn send(worker: &Worker, to: usize, stream: TcpStream, peer: SocketAddr, serve: &Serve) {
     let shared: &Shared = &worker.cluster().shared;
     let (mut to, mut left) = (to, Some(stream));
     while let Some(stream) = left.take() {
-        let serve_there = Arc::clone(serve);
-        let there = move |stream| serve_there(stream, peer);
-        match worker.cluster().hand_over_to(to, stream, there) {
+        let make = Arc::clone(&serve.make);
+        let there = move |stream| make(stream, peer);
+        let cluster = worker.cluster();
+        match cluster.submit_moved(Some(to), stream, there, serve.origin) {
             Ok(task) => task.detach(),
             Err(refused) => match refused.spawn_error() {
                 Some(SpawnErrorKind::InboxFull { .. }) => {
                     left = Some(refused.into_inner());
                     sleep(REST).await;
-                    to = shared.least_loaded(to);
+                    to = shared.workers.least_loaded(to);
                 }
                 // The cluster ends.
                 Some(_) => {}
                 // The selector does not let the socket go.
-                None => start(worker, serve(refused.into_inner(), peer)).await,
+                None => start((serve.make)(refused.into_inner(), peer), serve.origin).await,
             },
         }
     }

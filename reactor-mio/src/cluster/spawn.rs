@@ -1,9 +1,10 @@
 //! How tasks come to a cluster.
 
+use polliwog_core::__private::Origin;
+use polliwog_core::__reactor::Kind;
 use polliwog_core::{RemoteFuture, RemoteHandle, SpawnError, TrySpawnError};
 
 use super::ClusterHandle;
-use super::shared::Kind;
 use super::task::{By, Itself, LARGE, Make, Task};
 
 type Handle<M> = RemoteHandle<<<M as Make>::Future as Future>::Output>;
@@ -11,12 +12,8 @@ type Handle<M> = RemoteHandle<<<M as Make>::Future as Future>::Output>;
 impl ClusterHandle {
     /// Queues a task for any worker, the less loaded of two first.
     #[track_caller]
-    pub(super) fn submit<M: Make>(&self, make: M) -> Result<Handle<M>, TrySpawnError<M>> {
-        let task = Task::new(make, self.shared.id, 0, Kind::Open);
-        let queued = self
-            .shared
-            .push_anywhere(self.shared.choose(), &(task.clone() as _));
-        task.queued(queued)
+    fn submit<M: Make>(&self, make: M) -> Result<Handle<M>, TrySpawnError<M>> {
+        self.submit_as(None, make, Origin::here::<M::Future>())
     }
 
     /// Queues a task for a worker.
@@ -25,16 +22,32 @@ impl ClusterHandle {
     ///
     /// If there is no such worker.
     #[track_caller]
-    pub(super) fn submit_to<M: Make>(
-        &self,
-        worker: usize,
-        make: M,
-    ) -> Result<Handle<M>, TrySpawnError<M>> {
+    fn submit_to<M: Make>(&self, worker: usize, make: M) -> Result<Handle<M>, TrySpawnError<M>> {
         let workers = self.workers();
         assert!(worker < workers, "worker {worker} of {workers}");
-        let task = Task::new(make, self.shared.id, worker, Kind::Keyed);
-        let queued = self.shared.push(worker, Kind::Keyed, &(task.clone() as _));
-        task.queued(queued)
+        self.submit_as(Some(worker), make, Origin::here::<M::Future>())
+    }
+
+    /// Queues a task that was spawned there, for a worker or for any.
+    pub(super) fn submit_as<M: Make>(
+        &self,
+        worker: Option<usize>,
+        make: M,
+        origin: Origin,
+    ) -> Result<Handle<M>, TrySpawnError<M>> {
+        let shared = &*self.shared;
+        match worker {
+            Some(worker) => {
+                let task = Task::new(make, shared.id, worker, Kind::Keyed, origin);
+                let queued = shared.workers.push(worker, Kind::Keyed, task.clone());
+                task.queued(queued)
+            }
+            None => {
+                let task = Task::new(make, shared.id, 0, Kind::Open, origin);
+                let queued = shared.workers.push_anywhere(shared.choose(), task.clone());
+                task.queued(queued)
+            }
+        }
     }
 
     /// Spawns a future on any worker.

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use polliwog_core::__private::Origin;
+use polliwog_core::__reactor::Kind;
 use polliwog_core::executor::remote_task::{self, Ending, Outcome, RemoteTask};
 use polliwog_core::{Handle, JoinError, RemoteHandle, SpawnErrorKind, TrySpawnError};
 
-use super::shared::{Kind, Load};
+use super::shared::Load;
 use super::worker::with_current;
 
 /// Futures above this size travel in a box of their own, so that they are moved but once on either side.
@@ -16,6 +17,8 @@ pub(super) const LARGE: usize = 1 << 10;
 
 /// Of a task that no worker has to itself.
 const ANY: usize = usize::MAX;
+/// Of a task that has ended before it started: a hint for the worker that comes to it.
+const NOWHERE: usize = usize::MAX - 1;
 
 /// A task in a queue.
 pub(super) type Queued = Arc<dyn Work>;
@@ -71,18 +74,23 @@ pub(super) struct Task<M: Make> {
     origin: Origin,
     /// Which cluster it belongs to, by number.
     cluster: u64,
-    /// The worker on which it has started, or which it is for; or [`ANY`].
+    /// The worker on which it has started, or which it is for; or [`ANY`], or [`NOWHERE`].
     worker: AtomicUsize,
 }
 
 impl<M: Make> Task<M> {
     /// A task for any worker of a cluster, or for one.
-    #[track_caller]
-    pub(super) fn new(make: M, cluster: u64, worker: usize, kind: Kind) -> Arc<Self> {
+    pub(super) fn new(
+        make: M,
+        cluster: u64,
+        worker: usize,
+        kind: Kind,
+        origin: Origin,
+    ) -> Arc<Self> {
         Arc::new(Self {
             make: Mutex::new(Some(make)),
             outcome: Outcome::default(),
-            origin: Origin::here::<M::Future>(),
+            origin,
             cluster,
             worker: AtomicUsize::new(match kind {
                 Kind::Keyed => worker,
@@ -94,9 +102,9 @@ impl<M: Make> Task<M> {
     /// The handle of a task that has been queued, or else what it was to be made of.
     pub(super) fn queued(
         self: Arc<Self>,
-        queued: Result<(), SpawnErrorKind>,
+        queued: Result<(), (SpawnErrorKind, Queued)>,
     ) -> Result<RemoteHandle<OutputOf<M>>, TrySpawnError<M>> {
-        let Err(kind) = queued else {
+        let Err((kind, _)) = queued else {
             return Ok(RemoteHandle::of(self));
         };
         let make = self.lock().take();
@@ -118,6 +126,7 @@ impl<M: Make> Task<M> {
         if is_unstarted {
             // A destructor's panic is nobody's here: neither the aborting thread's nor the queue's.
             remote_task::discard(make);
+            self.worker.store(NOWHERE, Ordering::Relaxed);
             self.outcome.complete(Err(JoinError::Aborted));
         }
         is_unstarted
@@ -125,31 +134,39 @@ impl<M: Make> Task<M> {
 }
 
 /// Says that the task was aborted, unless it has had an outcome: when its future is dropped.
-struct Started<M: Make>(Arc<Task<M>>);
+struct Started<M: Make> {
+    task: Arc<Task<M>>,
+    has_ended: bool,
+}
 
 impl<M: Make> Drop for Started<M> {
     fn drop(&mut self) {
         // Without a place the future was refused, and the task goes back to a queue as it was.
-        if self.0.outcome.has_begun() && !self.0.end_unstarted() {
-            self.0.outcome.complete(Err(JoinError::Aborted));
+        let is_lost = !self.has_ended && self.task.outcome.has_begun();
+        if is_lost && !self.task.end_unstarted() {
+            self.task.outcome.complete(Err(JoinError::Aborted));
         }
     }
 }
 
 impl<M: Make> Work for Task<M> {
     fn start(self: Arc<Self>, worker: usize, load: Load) -> Result<(), SpawnErrorKind> {
-        if self.lock().is_none() {
+        if self.worker.load(Ordering::Relaxed) == NOWHERE {
             return Ok(()); // Aborted in the queue.
         }
-        let started = Started(Arc::clone(&self));
+        let started = Started {
+            task: Arc::clone(&self),
+            has_ended: false,
+        };
         let task = async move {
-            // The load counts a task until all of it is gone, and no longer than anybody waits for it.
-            let (started, load) = (started, load);
-            let make = started.0.lock().take();
+            let (mut started, load) = (started, load);
+            let make = started.task.lock().take();
             if let Some(make) = make {
                 let outcome = remote_task::run(|| make.make()).await;
+                // The load counts a task until all of it is gone, and no longer than anybody waits for it.
                 drop(load);
-                started.0.outcome.complete(outcome);
+                started.has_ended = true;
+                started.task.outcome.complete(outcome);
             }
         };
         match self.origin.of(|| polliwog_core::try_spawn(task)) {
@@ -189,15 +206,16 @@ impl<M: Make> RemoteTask<OutputOf<M>> for Task<M> {
     fn executor_here(&self) -> Option<Handle> {
         let here = with_current(|current| {
             let worker = self.worker.load(Ordering::Relaxed);
-            let nobody_else = worker == current.index || current.shared.seats.len() == 1;
-            let only_here = current.shared.id == self.cluster && nobody_else;
+            let home = &*current.home;
+            let nobody_else = worker == home.index || home.shared.workers.len() == 1;
+            let only_here = home.shared.id == self.cluster && nobody_else;
             only_here.then_some(current.handle)
         });
         here.flatten()
     }
 
     fn needs_this_thread(&self) -> bool {
-        with_current(|current| current.shared.id == self.cluster).unwrap_or(false)
+        with_current(|current| current.home.shared.id == self.cluster).unwrap_or(false)
     }
 
     fn into_ending(self: Arc<Self>) -> Arc<dyn Ending> {

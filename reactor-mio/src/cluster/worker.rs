@@ -13,6 +13,7 @@ use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::time::Duration;
 
+use polliwog_core::__private::Origin;
 use polliwog_core::executor::remote_task;
 use polliwog_core::task::Panic;
 use polliwog_core::time::sleep;
@@ -21,15 +22,20 @@ use polliwog_core::{Handle, JoinError, SpawnError, yield_now};
 use super::ClusterHandle;
 use super::builder::Settings;
 use super::report::{Outcome, PanicPolicy};
-use super::shared::{Load, Shared};
-use crate::event::UserEvent;
+use super::shared::{Home, Load, Shared};
 use crate::runtime::Runtime;
 
 /// After so long a full worker looks again: what fills it may be tasks that the cluster does not know of.
 const FULL: Duration = Duration::from_millis(5);
 
-/// What [`run`](super::ClusterHandle::run) was given.
-pub(super) type Root = Arc<dyn Fn(Worker) -> Pin<Box<dyn Future<Output = ()>>> + Send + Sync>;
+/// What [`run`](super::ClusterHandle::run) was given, and where.
+#[derive(Clone)]
+pub(super) struct Root {
+    pub(super) make: Arc<MakeRoot>,
+    pub(super) origin: Origin,
+}
+
+type MakeRoot = dyn Fn(Worker) -> Pin<Box<dyn Future<Output = ()>>> + Send + Sync;
 
 /// One of the workers of a [`Cluster`](super::Cluster): which one, and of which cluster.
 #[derive(Clone)]
@@ -49,8 +55,8 @@ impl Worker {
     /// ```
     pub fn current() -> Option<Worker> {
         with_current(|current| Worker {
-            index: current.index,
-            cluster: ClusterHandle::new(Arc::clone(&current.shared)),
+            index: current.home.index,
+            cluster: ClusterHandle::new(Arc::clone(&current.home.shared)),
         })
     }
 
@@ -76,8 +82,7 @@ pub(super) type Values = Rc<RefCell<HashMap<u64, Rc<dyn Any>>>>;
 
 /// The worker of this thread.
 pub(super) struct Current {
-    pub(super) shared: Arc<Shared>,
-    pub(super) index: usize,
+    pub(super) home: Rc<Home>,
     /// Of the runtime that the worker has now.
     pub(super) handle: Handle,
     pub(super) values: Values,
@@ -98,12 +103,12 @@ pub(super) fn work(
     shared: &Arc<Shared>,
     index: usize,
     settings: &Settings,
-    mut event: UserEvent,
+    built: Origin,
     ready: &mpsc::Sender<io::Result<()>>,
 ) {
     let restarts = Cell::new(0);
     // Whatever happens, the others hear of it: what is left to panic is the destructor of what a panic has thrown.
-    let lived = catch(|| lives(shared, index, settings, &mut event, ready, &restarts));
+    let lived = catch(|| lives(shared, index, settings, built, ready, &restarts));
     let Some(outcome) = lived.unwrap_or_else(|panic| Some(Outcome::Panicked(panic))) else {
         return;
     };
@@ -117,7 +122,7 @@ fn lives(
     shared: &Arc<Shared>,
     index: usize,
     settings: &Settings,
-    event: &mut UserEvent,
+    built: Origin,
     ready: &mpsc::Sender<io::Result<()>>,
     restarts: &Cell<usize>,
 ) -> Option<Outcome> {
@@ -133,7 +138,7 @@ fn lives(
         if restarts.get() == 0 {
             let _ = ready.send(Ok(()));
         }
-        let Some(panic) = life.live(settings, event) else {
+        let Some(panic) = life.live(settings, built) else {
             return Some(Outcome::Stopped);
         };
         match settings.on_panic {
@@ -148,38 +153,36 @@ fn lives(
 }
 
 /// A worker from its start to its end or to the next panic.
-struct Life<'a> {
-    shared: &'a Arc<Shared>,
-    index: usize,
+struct Life {
+    home: Rc<Home>,
     runtime: Runtime,
 }
 
-impl<'a> Life<'a> {
-    fn new(shared: &'a Arc<Shared>, index: usize, settings: &Settings) -> io::Result<Self> {
+impl Life {
+    fn new(shared: &Arc<Shared>, index: usize, settings: &Settings) -> io::Result<Self> {
         let max_tasks = settings.max_tasks.saturating_add(1);
         let runtime = Runtime::builder().max_tasks(max_tasks).build()?;
-        let current = Current {
+        let home = Rc::new(Home {
             shared: Arc::clone(shared),
             index,
+        });
+        let current = Current {
+            home: Rc::clone(&home),
             handle: runtime.handle(),
             values: Values::default(),
         };
         CURRENT.set(Some(current));
         settings.set_park_hooks(&runtime, index);
-        shared.seats[index].set_handle(Some(runtime.handle()));
-        Ok(Self {
-            shared,
-            index,
-            runtime,
-        })
+        shared.workers.set_handle(index, Some(runtime.handle()));
+        Ok(Self { home, runtime })
     }
 
     /// Gives the panic that has ended it.
-    fn live(self, settings: &Settings, event: &mut UserEvent) -> Option<Panic> {
-        let (index, runtime) = (self.index, &self.runtime);
+    fn live(self, settings: &Settings, built: Origin) -> Option<Panic> {
+        let (index, runtime) = (self.home.index, &self.runtime);
         let lived = catch(|| {
             settings.started(runtime, index);
-            let lived = catch(|| runtime.block_on(self.start_tasks(event)));
+            let lived = catch(|| built.of(|| runtime.block_on(self.start_tasks())));
             let stopped = catch(|| settings.stopped(runtime, index)).err();
             match (lived.unwrap_or_else(Some), stopped) {
                 (Some(first), later) => {
@@ -189,9 +192,7 @@ impl<'a> Life<'a> {
                 (None, stopped) => stopped,
             }
         });
-        let seat = &self.shared.seats[index];
-        seat.set_handle(None);
-        seat.set_full(false);
+        self.home.shared.workers.set_handle(index, None);
         // In this order: tasks may use the worker's values in their destructors, and values their sockets.
         let ended = catch(|| drop(self.runtime));
         let values = with_current(|current| Rc::clone(&current.values));
@@ -212,17 +213,17 @@ impl<'a> Life<'a> {
     }
 
     /// Starts what there is to start, until the cluster shuts down or a root panics.
-    async fn start_tasks(&self, event: &mut UserEvent) -> Option<Panic> {
-        let (shared, index) = (self.shared, self.index);
-        let seat = &shared.seats[index];
+    async fn start_tasks(&self) -> Option<Panic> {
+        let (shared, index) = (&*self.home.shared, self.home.index);
+        let workers = &shared.workers;
         let failed = Rc::new(RefCell::new(None));
         let mut roots = 0;
         loop {
+            workers.look(index);
             let panic = failed.take();
             if panic.is_some() || shared.is_closed() {
                 return panic;
             }
-            seat.set_full(false);
             let mut has_room = true;
             for root in shared.roots_from(roots) {
                 has_room = self.start_root(root, &failed).is_ok();
@@ -232,35 +233,30 @@ impl<'a> Life<'a> {
                 roots += 1;
             }
             if has_room {
-                if let Some((task, kind)) = shared.take(index) {
-                    let started = Arc::clone(&task).start(index, Load::new(shared, index));
-                    if started.is_ok() {
+                if let Some((task, kind)) = workers.take(index) {
+                    let load = Load::new(&self.home);
+                    if Arc::clone(&task).start(index, load).is_ok() {
+                        // Not held any longer than the task itself.
+                        drop(task);
                         // The task has its first poll before the next one is taken: what waits meanwhile
                         // can go to others.
                         yield_now().await;
                         continue;
                     }
                     has_room = false;
-                    // Before it is put back: an end in between rings.
-                    seat.set_full(true);
                     shared.put_back(index, kind, task);
                 }
             }
-            if !has_room {
-                seat.set_full(true);
-                let mut rest = pin!(sleep(FULL));
-                poll_fn(|cx| match event.poll_wait(cx) {
-                    Poll::Pending => rest.as_mut().poll(cx).map(drop),
-                    rung => rung,
-                })
-                .await;
+            if has_room {
+                poll_fn(|cx| workers.poll_work(index, cx)).await;
                 continue;
             }
-            seat.set_waiting(true);
-            if !shared.has_work(index) {
-                event.wait().await;
-            }
-            seat.set_waiting(false);
+            let mut rest = pin!(sleep(FULL));
+            poll_fn(|cx| match workers.poll_room(index, cx) {
+                Poll::Pending => rest.as_mut().poll(cx).map(drop),
+                rung => rung,
+            })
+            .await;
         }
     }
 
@@ -269,14 +265,15 @@ impl<'a> Life<'a> {
         root: Root,
         failed: &Rc<RefCell<Option<Panic>>>,
     ) -> Result<(), SpawnError> {
-        let (shared, index) = (Arc::clone(self.shared), self.index);
+        let home = Rc::clone(&self.home);
         let worker = Worker {
-            index,
-            cluster: ClusterHandle::new(Arc::clone(&shared)),
+            index: home.index,
+            cluster: ClusterHandle::new(Arc::clone(&home.shared)),
         };
         let failed = Rc::clone(failed);
-        let task = polliwog_core::spawn(async move {
-            if let Err(JoinError::Panicked(panic)) = remote_task::run(|| root(worker)).await {
+        let Root { make, origin } = root;
+        let task = async move {
+            if let Err(JoinError::Panicked(panic)) = remote_task::run(|| make(worker)).await {
                 let mut failed = failed.borrow_mut();
                 let later = match *failed {
                     None => {
@@ -287,10 +284,10 @@ impl<'a> Life<'a> {
                 };
                 drop(failed);
                 remote_task::discard(later);
-                shared.seats[index].ring();
+                home.shared.workers.ring(home.index);
             }
-        })?;
-        task.detach();
+        };
+        origin.of(|| polliwog_core::spawn(task))?.detach();
         Ok(())
     }
 }

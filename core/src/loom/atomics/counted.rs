@@ -75,6 +75,14 @@ counted!(
     AtomicUsize, usize;
     fetch_or(bits: usize, order: Ordering) -> usize;
     fetch_and(bits: usize, order: Ordering) -> usize;
+    fetch_add(value: usize, order: Ordering) -> usize;
+    fetch_sub(value: usize, order: Ordering) -> usize;
+    compare_exchange(
+        current: usize,
+        new: usize,
+        success: Ordering,
+        failure: Ordering
+    ) -> Result<usize, usize>;
 );
 
 /// Sets bits and returns what there was before.

@@ -1,0 +1,320 @@
+//! Servers under load from a single thread that is none of them: echo, HTTP, and a store whose keys are spread over the
+//! workers; on one worker and on two.
+//!
+//! With two processors there is none left for the clients, so that throughput on two workers cannot be twice that on
+//! one. What can be compared is what a request takes of the servers: their CPU time and their instructions.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use polliwog_core::hyper::PolliwogTimer;
+use polliwog_mio::cluster::{Accepting, Cluster, ClusterHandle, PerWorker};
+use polliwog_mio::net::TcpStream;
+
+use super::counters::Used;
+use super::servers::{self, Server};
+use super::{Taken, cluster, compute, tokio_runtime};
+use crate::echo::load::{Generator, Load, Mode, Think, Until};
+use crate::servers::http;
+
+const CONNECTIONS: usize = 50;
+const REQUESTS: u64 = 30_000;
+
+/// Thousands of requests a second; nanoseconds of CPU for each, of the servers and of the clients; instructions of the
+/// servers.
+fn under_load(serve: impl FnOnce() -> Server, request: &[u8], answer: usize) -> Taken {
+    let used = Used::new();
+    let server = serve();
+    let load = Load {
+        port: server.addr.port(),
+        connections: CONNECTIONS,
+        size: answer,
+        mode: Mode::Steady,
+        think: Think::No,
+    };
+    let run = || -> io::Result<Taken> {
+        let mut generator = Generator::asking(load, request.to_vec(), answer)?;
+        // Until all that is done once is done.
+        generator.run(Until::Requests(REQUESTS / 10))?;
+        let start = Instant::now();
+        let (requests, per) =
+            used.during(|| Ok(generator.run(Until::Requests(REQUESTS))?.requests))?;
+        let rate = requests as f64 / start.elapsed().as_secs_f64();
+        Ok(vec![rate / 1e3, per.servers, per.clients, per.instructions])
+    };
+    run().expect("a server that answers")
+}
+
+pub fn echo(serve: impl FnOnce() -> Server) -> Taken {
+    under_load(serve, &[b'p'; 64], 64)
+}
+
+// --- HTTP ---
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/// How many bytes the service answers: head and body, with a date of constant length.
+fn answer(serve: impl FnOnce() -> Server) -> usize {
+    use std::io::{Read, Write};
+    let server = serve();
+    let mut stream = std::net::TcpStream::connect(server.addr).expect("a connection");
+    stream.write_all(GET).expect("a server that reads");
+    let (mut all, mut buf) = (Vec::new(), [0; 1024]);
+    while !all.ends_with(b"Hello, world!") {
+        let n = stream.read(&mut buf).expect("an answer");
+        assert!(n > 0, "an answer that ends");
+        all.extend_from_slice(&buf[..n]);
+    }
+    all.len()
+}
+
+pub fn http(serve: fn() -> Server) -> Taken {
+    let answer = answer(serve);
+    under_load(serve, GET, answer)
+}
+
+pub fn http_ours(workers: usize) -> Server {
+    served(cluster(workers), |cluster| {
+        cluster.serve(
+            "127.0.0.1:0",
+            Accepting::default(),
+            |stream, _| async move {
+                let _ = stream.set_nodelay(true);
+                http::one_with_timer(stream, PolliwogTimer).await;
+            },
+        )
+    })
+}
+
+pub fn http_tokio(workers: usize) -> Server {
+    tokio_served(workers, |stream| async move {
+        let io = hyper_util::rt::TokioIo::new(stream);
+        http::one_with_timer(io, hyper_util::rt::TokioTimer::new()).await;
+    })
+}
+
+fn served(
+    cluster: Cluster,
+    serve: impl FnOnce(&ClusterHandle) -> io::Result<std::net::SocketAddr>,
+) -> Server {
+    Server {
+        addr: serve(&cluster).expect("an address"),
+        answered: Arc::default(),
+        _end: Box::new(cluster),
+    }
+}
+
+fn tokio_served<F>(
+    workers: usize,
+    serve: impl Fn(tokio::net::TcpStream) -> F + Send + 'static,
+) -> Server
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let runtime = tokio_runtime(workers);
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"));
+    let listener = listener.expect("an address");
+    let addr = listener.local_addr().expect("an address");
+    runtime.spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = stream.set_nodelay(true);
+            tokio::spawn(serve(stream));
+        }
+    });
+    Server {
+        addr,
+        answered: Arc::default(),
+        _end: Box::new(runtime),
+    }
+}
+
+// --- A store ---
+
+/// Keys of the store, of which each request counts one up and is told the sum.
+const KEYS: u64 = 1024;
+
+/// Keys for the requests that come, each after the other.
+fn next_key(state: &mut u64) -> u64 {
+    *state = state
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1);
+    *state >> 33 & (KEYS - 1)
+}
+
+fn count_up(map: &mut HashMap<u64, u64>, key: u64) -> u64 {
+    let count = map.entry(key).or_default();
+    *count += 1;
+    *count
+}
+
+pub fn store(serve: impl FnOnce() -> Server) -> Taken {
+    under_load(serve, &[b'k'; 8], 8)
+}
+
+/// Each worker has the keys that are its own, and is asked for them.
+pub fn store_by_worker(workers: usize) -> Server {
+    served(cluster(workers), |cluster| {
+        let shards = PerWorker::new(cluster, |_| RefCell::new(HashMap::new()));
+        let handle = cluster.clone();
+        cluster.serve("127.0.0.1:0", Accepting::default(), move |stream, peer| {
+            ask_workers(stream, peer.port().into(), handle.clone(), shards.clone())
+        })
+    })
+}
+
+async fn ask_workers(
+    stream: TcpStream,
+    mut keys: u64,
+    cluster: ClusterHandle,
+    shards: PerWorker<RefCell<HashMap<u64, u64>>>,
+) {
+    let mut buf = [0; 8];
+    let here = polliwog_mio::cluster::Worker::current().map(|worker| worker.index());
+    while stream.read_exact(&mut buf).await.is_ok() {
+        let key = next_key(&mut keys);
+        let worker = cluster.worker_of(key);
+        let count = if Some(worker) == here {
+            shards.with(|map| count_up(&mut map.borrow_mut(), key))
+        } else {
+            let shards = shards.clone();
+            let there =
+                move || async move { shards.with(|map| count_up(&mut map.borrow_mut(), key)) };
+            let task = cluster.spawn_on_with(worker, there).expect("room");
+            task.await.expect("an end")
+        };
+        if stream.write_all(&count.to_le_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Maps behind locks, as programs on work-stealing runtimes have them.
+#[derive(Clone, Default)]
+struct Locked(Arc<[Mutex<HashMap<u64, u64>>; 16]>);
+
+impl Locked {
+    fn count_up(&self, key: u64) -> u64 {
+        count_up(
+            &mut self.0[key as usize % 16].lock().expect("no panic"),
+            key,
+        )
+    }
+}
+
+pub fn store_locked(workers: usize) -> Server {
+    let store = Locked::default();
+    served(cluster(workers), |cluster| {
+        cluster.serve("127.0.0.1:0", Accepting::default(), move |stream, peer| {
+            let (store, mut keys) = (store.clone(), u64::from(peer.port()));
+            async move {
+                let mut buf = [0; 8];
+                while stream.read_exact(&mut buf).await.is_ok() {
+                    let count = store.count_up(next_key(&mut keys));
+                    if stream.write_all(&count.to_le_bytes()).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        })
+    })
+}
+
+pub fn store_tokio(workers: usize) -> Server {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let store = Locked::default();
+    tokio_served(workers, move |mut stream| {
+        let store = store.clone();
+        async move {
+            let mut keys = stream.peer_addr().map_or(1, |peer| u64::from(peer.port()));
+            let mut buf = [0; 8];
+            while stream.read_exact(&mut buf).await.is_ok() {
+                let count = store.count_up(next_key(&mut keys));
+                if stream.write_all(&count.to_le_bytes()).await.is_err() {
+                    return;
+                }
+            }
+        }
+    })
+}
+
+// --- Skewed connections ---
+
+/// What a request computes.
+const WORK: Duration = Duration::from_micros(20);
+const OF_EACH: u32 = 100;
+
+/// An answer says which worker it is of, or 255 if nobody knows.
+pub fn works_ours(accepting: Accepting) -> Server {
+    served(cluster(2), |cluster| {
+        cluster.serve("127.0.0.1:0", accepting, |stream, _| async move {
+            let worker = polliwog_mio::cluster::Worker::current();
+            let worker = worker.map_or(u8::MAX, |worker| worker.index() as u8);
+            let mut buf = [0];
+            while stream.read_exact(&mut buf).await.is_ok() {
+                compute(WORK);
+                if stream.write_all(&[worker]).await.is_err() {
+                    return;
+                }
+            }
+        })
+    })
+}
+
+pub fn works_tokio() -> Server {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    tokio_served(2, |mut stream| async move {
+        let mut buf = [0];
+        while stream.read_exact(&mut buf).await.is_ok() {
+            compute(WORK);
+            if stream.write_all(&[u8::MAX]).await.is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// Sixteen connections, of which those of one worker send ten times as many requests as the others: milliseconds until
+/// all have their answers, and of CPU with the clients.
+pub fn skewed(server: Server) -> Taken {
+    use std::io::{Read, Write};
+    let ask = |stream: &mut std::net::TcpStream| {
+        let mut buf = [7];
+        stream.write_all(&buf).expect("a server that reads");
+        stream.read_exact(&mut buf).expect("an answer");
+        buf[0]
+    };
+    let mut clients: Vec<_> = (0..16u8)
+        .map(|index| {
+            let mut client = std::net::TcpStream::connect(server.addr).expect("a connection");
+            client.set_nodelay(true).expect("an option");
+            let worker = ask(&mut client);
+            let is_busy = match worker {
+                u8::MAX => index % 2 == 0,
+                worker => worker == 0,
+            };
+            (client, if is_busy { 10 * OF_EACH } else { OF_EACH })
+        })
+        .collect();
+    // As many requests, however the connections are spread.
+    let sum: u32 = clients.iter().map(|(_, requests)| requests).sum();
+    let taken = super::timed(|| {
+        std::thread::scope(|scope| {
+            for (client, requests) in &mut clients {
+                scope.spawn(move || {
+                    for _ in 0..*requests {
+                        ask(client);
+                    }
+                });
+            }
+        });
+    });
+    let per = |ms: f64| ms * 1e3 / f64::from(sum);
+    taken.into_iter().map(per).collect()
+}
+
+pub fn echo_ours(workers: usize) -> Server {
+    servers::ours(workers, Accepting::default())
+}
