@@ -16,6 +16,7 @@ use super::scope::Scope;
 use super::wait_list::{Access, Wait, WaitList, WaitState};
 use crate::loom::Cell;
 use crate::task::budget::poll_within;
+use crate::trace::waits;
 
 /// Something that has been cancelled, or not yet: for a static, or for a structure.
 ///
@@ -217,7 +218,8 @@ impl<S: Scope> Future for Cancelled<'_, S> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let wait = self.project().wait;
-        poll_within(cx, |cx| wait.poll_with(cx, is_cancelled))
+        let poll = |cx: &mut Context<'_>| wait.poll_with(cx, is_cancelled);
+        waits::method("CancellationToken::cancelled", || poll_within(cx, poll))
     }
 }
 

@@ -14,6 +14,7 @@ use super::wait_list::{Held, held};
 use crate::loom::Cell;
 use crate::task::budget::poll_within;
 use crate::task::wake_quietly;
+use crate::trace::waits;
 
 /// Notifies one task, or all that wait, that something has happened.
 ///
@@ -299,7 +300,9 @@ macro_rules! notified {
 
             #[inline]
             fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-                poll_within(cx, |cx| self.look(cx))
+                waits::method("Notify::notified", || {
+                    poll_within(cx, |cx| self.look(cx))
+                })
             }
         }
 

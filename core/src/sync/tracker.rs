@@ -11,6 +11,7 @@ use super::Shared;
 use super::scope::Scope;
 use super::wait_list::{Access, Until, Wait, WaitList};
 use crate::loom::Cell;
+use crate::trace::waits;
 
 /// Counts tasks, and waits until none is left: for a static, or for a structure.
 ///
@@ -191,7 +192,10 @@ impl<S: Scope> Tracker<S> {
         });
         let over =
             move |view: &Access<'_, State, (), 1>| (view.value().ends.get() != seen).then_some(());
-        Until::<Wait<_>, _, _>::new(&self.0, (), over, |_, ()| ())
+        waits::of_method(
+            "TaskTracker::wait",
+            Until::<Wait<_>, _, _>::new(&self.0, (), over, |_, ()| ()),
+        )
     }
 
     /// Returns a token that is counted until it is dropped.

@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use super::super::wait_list::{Held, Wait, held};
 use super::{CancellationFlag, Cancelled, Scope, Shared, State, is_cancelled};
 use crate::task::budget::poll_within;
+use crate::trace::waits;
 
 /// The children of a token; touched under its lock.
 pub(super) struct Children<S: Scope>(Cell<Vec<S::Weak<CancellationFlag<S>>>>);
@@ -405,7 +406,8 @@ impl<S: Scope> Future for CancelledOwned<S> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let wait = self.project().wait;
-        poll_within(cx, |cx| wait.poll_with(cx, is_cancelled))
+        let poll = |cx: &mut Context<'_>| wait.poll_with(cx, is_cancelled);
+        waits::method("CancellationToken::cancelled", || poll_within(cx, poll))
     }
 }
 

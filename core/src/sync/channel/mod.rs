@@ -43,6 +43,7 @@ use super::slot::WakerSlot;
 use super::wait_list::{Access, Until, Wait, WaitList, WaitState};
 use crate::loom::Cell;
 use crate::task::budget::poll_proceed;
+use crate::trace::waits;
 
 /// The queue of those who wait for a place in the buffer.
 const SENDERS: usize = 0;
@@ -224,15 +225,18 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     /// Dropped before its end, it has received nothing, and the message goes to the next.
     pub fn recv(&self) -> impl Future<Output = B::Item> {
         // That nobody sends any more may change.
-        Until::<Wait<_, RECEIVERS, QUEUES>, _, _>::new(
-            &self.0,
-            (),
-            take_message,
-            |list, received| {
-                let (message, place) = received;
-                place.tell(list);
-                message
-            },
+        waits::of_method(
+            "Channel::recv",
+            Until::<Wait<_, RECEIVERS, QUEUES>, _, _>::new(
+                &self.0,
+                (),
+                take_message,
+                |list, received| {
+                    let (message, place) = received;
+                    place.tell(list);
+                    message
+                },
+            ),
         )
     }
 
@@ -243,7 +247,10 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     ) -> Poll<Option<B::Item>> {
         let list: &List<B, S> = wait.list_ref();
         let permit = ready!(poll_proceed(cx));
-        wait.poll_with(cx, |view, _| receive(view)).map(|received| {
+        let received = waits::method("mpmc::Receiver::stream", || {
+            wait.poll_with(cx, |view, _| receive(view))
+        });
+        received.map(|received| {
             permit.charge(0);
             let (message, place) = received?;
             place.tell(list);
@@ -443,7 +450,10 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     #[inline]
     fn closed(&self) -> impl Future<Output = ()> {
         let closed = |view: &View<'_, B>| view.value().is_closed().then_some(());
-        Until::<Wait<_, CLOSED, QUEUES>, _, _>::new(&self.0, (), closed, |_, ()| ())
+        waits::of_method(
+            "Sender::closed",
+            Until::<Wait<_, CLOSED, QUEUES>, _, _>::new(&self.0, (), closed, |_, ()| ()),
+        )
     }
 
     fn is_closed(&self) -> bool {

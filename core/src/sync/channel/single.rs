@@ -10,6 +10,7 @@ use crate::sync::scope::Scope;
 use crate::sync::slot::{leave_at_once, wait_in_slot};
 use crate::sync::wait_list::FIRST_LOOK;
 use crate::task::budget::{self, poll_proceed};
+use crate::trace::waits;
 
 /// A channel's only end that receives. Dropped, it drops what has not been received, and sending fails.
 ///
@@ -351,7 +352,9 @@ fn poll_slowly<B: Buffer, S: Scope>(
     cx: &mut Context<'_>,
     unit: budget::Permit,
 ) -> Poll<Option<B::Item>> {
-    let received = ready!(wait_in_slot(list, cx, |state| &state.receiver, receive));
+    let received = ready!(waits::method("mpsc::Receiver::recv", || {
+        wait_in_slot(list, cx, |state| &state.receiver, receive)
+    }));
     unit.charge(0);
     Poll::Ready(received.map(|(message, place)| {
         place.tell(list);

@@ -11,6 +11,7 @@ use super::{
 use crate::sync::scope::Scope;
 use crate::sync::wait_list::{FIRST_LOOK, Parting, Wait, WaitState};
 use crate::task::budget::{self, poll_proceed};
+use crate::trace::waits;
 
 /// What whoever gives up had got goes back, and to whoever can have it.
 pub(super) enum GiveBack {}
@@ -68,7 +69,7 @@ impl<S: Scope, U: Usual> Future for Acquire<'_, S, U> {
                 Err(_) => {}
             }
         }
-        poll_queue(wait, cx, unit)
+        waits::method("Semaphore::acquire", || poll_queue(wait, cx, unit))
     }
 }
 
