@@ -385,17 +385,17 @@ fn seeds_permute_turns_evenly() {
     assert_ne!(draw(7, 50), draw(8, 50));
     let mut seen = std::collections::BTreeMap::new();
     // Miri takes a long time for each.
-    let rounds = if cfg!(miri) { 240 } else { 24_000 };
+    let rounds = if cfg!(miri) { 72 } else { 24_000 };
     for order in draw(99, rounds) {
         *seen.entry(order).or_insert(0) += 1;
     }
-    assert_eq!(seen.len(), 24);
-    for (order, times) in seen {
+    // Of the few under Miri, each order need not be among them.
+    if !cfg!(miri) {
+        assert_eq!(seen.len(), 24);
         // A thousand is expected, and 32 the standard deviation.
-        assert!(
-            cfg!(miri) || (800..1200).contains(&times),
-            "{order:?}: {times}"
-        );
+        for (order, times) in seen {
+            assert!((800..1200).contains(&times), "{order:?}: {times}");
+        }
     }
     executor.set_schedule_seed(0);
     assert_eq!(draw(0, 1), [[0, 1, 2, 3]]);

@@ -1,16 +1,16 @@
 //! The two halves of a stream, borrowed and owned: for the streams in memory and those of the protocol stack.
 
-/// Makes the halves of `TcpStream`, which has to be in scope with its `Shutdown` and which knows whether another one
-/// [`is`](crate::net::TcpStream) itself and how to `share` itself. `$path` is where a program finds it.
+/// Makes the halves of `$stream`, which has to be in scope with its `Shutdown` and `SocketAddr`, and which knows whether
+/// another one [`is`](crate::net::TcpStream) itself and how to `share` itself. `$path` is where a program finds it.
 macro_rules! halves {
-    ($path:literal) => {
-        /// The half that reads, lent by [`TcpStream::split`].
+    ($path:literal, $stream:ident) => {
+        #[doc = concat!(" The half that reads, lent by [`", stringify!($stream), "::split`].")]
         ///
         /// ```
         /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
-        #[doc = concat!("use polliwog::spin::{Error, ", $path, "::TcpStream};")]
+        #[doc = concat!("use polliwog::spin::{Error, ", $path, "::", stringify!($stream), "};")]
         ///
-        /// async fn echo(stream: TcpStream) -> Result<(), Error> {
+        #[doc = concat!(" async fn echo(stream: ", stringify!($stream), ") -> Result<(), Error> {")]
         ///     let (reader, writer) = stream.split();
         ///     let mut buf = [0; 512];
         ///     loop {
@@ -23,23 +23,23 @@ macro_rules! halves {
         /// ```
         #[derive(Debug)]
         pub struct ReadHalf<'a> {
-            stream: &'a TcpStream,
+            stream: &'a $stream,
         }
 
-        /// The half that writes, lent by [`TcpStream::split`]. Dropping it does not end anything.
+        #[doc = concat!(" The half that writes, lent by [`", stringify!($stream), "::split`]. Dropping it does not end anything.")]
         #[derive(Debug)]
         pub struct WriteHalf<'a> {
-            stream: &'a TcpStream,
+            stream: &'a $stream,
         }
 
-        /// The half that reads, from [`TcpStream::into_split`]. Dropping it has no effect on the
+        #[doc = concat!(" The half that reads, from [`", stringify!($stream), "::into_split`]. Dropping it has no effect on the")]
         /// connection as long as the other half lives.
         ///
         /// ```
         /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
-        #[doc = concat!("use polliwog::spin::{Error, ", $path, "::TcpStream};")]
+        #[doc = concat!("use polliwog::spin::{Error, ", $path, "::", stringify!($stream), "};")]
         ///
-        /// async fn at_once(stream: TcpStream) -> Result<(), Error> {
+        #[doc = concat!(" async fn at_once(stream: ", stringify!($stream), ") -> Result<(), Error> {")]
         ///     let (reader, writer) = stream.into_split();
         ///     let sending = async move { writer.write_all(b"quak").await };
         ///     let receiving = async move { reader.read_exact(&mut [0; 4]).await };
@@ -49,14 +49,14 @@ macro_rules! halves {
         /// ```
         #[derive(Debug)]
         pub struct OwnedReadHalf {
-            stream: TcpStream,
+            stream: $stream,
         }
 
-        /// The half that writes, from [`TcpStream::into_split`]. Dropping it shuts the writing direction
+        #[doc = concat!(" The half that writes, from [`", stringify!($stream), "::into_split`]. Dropping it shuts the writing direction")]
         /// down: the peer finds the end of the stream after the last byte.
         #[derive(Debug)]
         pub struct OwnedWriteHalf {
-            stream: TcpStream,
+            stream: $stream,
             ends_stream: bool,
         }
 
@@ -64,9 +64,9 @@ macro_rules! halves {
         ///
         /// ```
         /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
-        #[doc = concat!("use polliwog::spin::", $path, "::TcpStream;")]
+        #[doc = concat!("use polliwog::spin::", $path, "::", stringify!($stream), ";")]
         ///
-        /// fn mixed(one: TcpStream, other: TcpStream) {
+        #[doc = concat!(" fn mixed(one: ", stringify!($stream), ", other: ", stringify!($stream), ") {")]
         ///     let (reader, _) = one.into_split();
         ///     let (_, writer) = other.into_split();
         ///     let error = reader.reunite(writer).unwrap_err();
@@ -95,11 +95,11 @@ macro_rules! halves {
             }
         }
 
-        pub(super) fn borrowed(stream: &TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        pub(super) fn borrowed(stream: &$stream) -> (ReadHalf<'_>, WriteHalf<'_>) {
             (ReadHalf { stream }, WriteHalf { stream })
         }
 
-        pub(super) fn owned(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
+        pub(super) fn owned(stream: $stream) -> (OwnedReadHalf, OwnedWriteHalf) {
             let writer = OwnedWriteHalf {
                 stream: stream.share(),
                 ends_stream: true,
@@ -107,10 +107,11 @@ macro_rules! halves {
             (OwnedReadHalf { stream }, writer)
         }
 
-        $crate::halves::reading_half!($path, ReadHalf<'_>, OwnedReadHalf);
-        $crate::halves::writing_half!($path, WriteHalf<'_>, OwnedWriteHalf);
+        $crate::halves::reading_half!($path, $stream, ReadHalf<'_>, OwnedReadHalf);
+        $crate::halves::writing_half!($path, $stream, WriteHalf<'_>, OwnedWriteHalf);
         $crate::halves::either_half!(
             $path,
+            $stream,
             ReadHalf<'_>,
             OwnedReadHalf,
             WriteHalf<'_>,
@@ -122,9 +123,9 @@ macro_rules! halves {
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
-            #[doc = concat!("use polliwog::spin::", $path, "::TcpStream;")]
+            #[doc = concat!("use polliwog::spin::", $path, "::", stringify!($stream), ";")]
             ///
-            /// fn join_again(stream: TcpStream) -> TcpStream {
+            #[doc = concat!(" fn join_again(stream: ", stringify!($stream), ") -> ", stringify!($stream), " {")]
             ///     let (reader, writer) = stream.into_split();
             ///     reader.reunite(writer).unwrap()
             /// }
@@ -133,7 +134,7 @@ macro_rules! halves {
             /// # Errors
             ///
             /// Gives both back if they are not of the same stream.
-            pub fn reunite(self, mut other: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
+            pub fn reunite(self, mut other: OwnedWriteHalf) -> Result<$stream, ReuniteError> {
                 if !self.stream.is(&other.stream) {
                     return Err(ReuniteError(self, other));
                 }
@@ -148,10 +149,10 @@ macro_rules! halves {
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
-            #[doc = concat!("use polliwog::spin::", $path, "::TcpStream;")]
+            #[doc = concat!("use polliwog::spin::", $path, "::", stringify!($stream), ";")]
             ///
             /// /// Reads on, without telling the peer that nothing more will be sent.
-            /// fn only_read(stream: TcpStream) {
+            #[doc = concat!(" fn only_read(stream: ", stringify!($stream), ") {")]
             ///     let (_reader, writer) = stream.into_split();
             ///     writer.forget();
             /// }
@@ -164,9 +165,9 @@ macro_rules! halves {
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
-            #[doc = concat!("use polliwog::spin::", $path, "::TcpStream;")]
+            #[doc = concat!("use polliwog::spin::", $path, "::", stringify!($stream), ";")]
             ///
-            /// fn join_again(stream: TcpStream) -> TcpStream {
+            #[doc = concat!(" fn join_again(stream: ", stringify!($stream), ") -> ", stringify!($stream), " {")]
             ///     let (reader, writer) = stream.into_split();
             ///     writer.reunite(reader).unwrap()
             /// }
@@ -175,7 +176,7 @@ macro_rules! halves {
             /// # Errors
             ///
             /// Gives both back if they are not of the same stream.
-            pub fn reunite(self, other: OwnedReadHalf) -> Result<TcpStream, ReuniteError> {
+            pub fn reunite(self, other: OwnedReadHalf) -> Result<$stream, ReuniteError> {
                 other.reunite(self)
             }
         }
@@ -194,15 +195,15 @@ pub(crate) use halves;
 
 /// What the halves that read do by their stream.
 macro_rules! reading_half {
-    ($path:literal, $($half:ty),*) => {$(
+    ($path:literal, $stream:ident, $($half:ty),*) => {$(
         impl $half {
-            /// Reads from the stream into `buf`: see [`TcpStream::read`].
+            #[doc = concat!(" Reads from the stream into `buf`: see [`", stringify!($stream), "::read`].")]
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
-            #[doc = concat!("use polliwog::spin::{Error, ", $path, "::TcpStream};")]
+            #[doc = concat!("use polliwog::spin::{Error, ", $path, "::", stringify!($stream), "};")]
             ///
-            /// async fn first_bytes(stream: &TcpStream, buf: &mut [u8]) -> Result<usize, Error> {
+            #[doc = concat!(" async fn first_bytes(stream: &", stringify!($stream), ", buf: &mut [u8]) -> Result<usize, Error> {")]
             ///     let (reader, _writer) = stream.split();
             ///     reader.read(buf).await
             /// }
@@ -210,7 +211,7 @@ macro_rules! reading_half {
             ///
             /// # Errors
             ///
-            /// As for [`TcpStream::read`].
+            #[doc = concat!(" As for [`", stringify!($stream), "::read`].")]
             ///
             /// # Cancel safety
             ///
@@ -219,13 +220,13 @@ macro_rules! reading_half {
                 self.stream().read(buf).await
             }
 
-            /// Fills `buf` from the stream: see [`TcpStream::read_exact`].
+            #[doc = concat!(" Fills `buf` from the stream: see [`", stringify!($stream), "::read_exact`].")]
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
-            #[doc = concat!("use polliwog::spin::{Error, ", $path, "::TcpStream};")]
+            #[doc = concat!("use polliwog::spin::{Error, ", $path, "::", stringify!($stream), "};")]
             ///
-            /// async fn header(stream: &TcpStream) -> Result<[u8; 4], Error> {
+            #[doc = concat!(" async fn header(stream: &", stringify!($stream), ") -> Result<[u8; 4], Error> {")]
             ///     let (reader, _writer) = stream.split();
             ///     let mut header = [0; 4];
             ///     reader.read_exact(&mut header).await?;
@@ -235,7 +236,7 @@ macro_rules! reading_half {
             ///
             /// # Errors
             ///
-            /// As for [`TcpStream::read_exact`].
+            #[doc = concat!(" As for [`", stringify!($stream), "::read_exact`].")]
             ///
             /// # Cancel safety
             ///
@@ -244,13 +245,13 @@ macro_rules! reading_half {
                 self.stream().read_exact(buf).await
             }
 
-            /// Reads without taking the bytes away: see [`TcpStream::peek`].
+            #[doc = concat!(" Reads without taking the bytes away: see [`", stringify!($stream), "::peek`].")]
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
-            #[doc = concat!("use polliwog::spin::{Error, ", $path, "::TcpStream};")]
+            #[doc = concat!("use polliwog::spin::{Error, ", $path, "::", stringify!($stream), "};")]
             ///
-            /// async fn is_tls(stream: &TcpStream) -> Result<bool, Error> {
+            #[doc = concat!(" async fn is_tls(stream: &", stringify!($stream), ") -> Result<bool, Error> {")]
             ///     let (reader, _writer) = stream.split();
             ///     let mut first = [0];
             ///     Ok(reader.peek(&mut first).await? == 1 && first == [0x16])
@@ -259,7 +260,7 @@ macro_rules! reading_half {
             ///
             /// # Errors
             ///
-            /// As for [`TcpStream::peek`].
+            #[doc = concat!(" As for [`", stringify!($stream), "::peek`].")]
             ///
             /// # Cancel safety
             ///
@@ -268,20 +269,20 @@ macro_rules! reading_half {
                 self.stream().peek(buf).await
             }
 
-            /// Reads if that does not have to wait: see [`TcpStream::try_read`].
+            #[doc = concat!(" Reads if that does not have to wait: see [`", stringify!($stream), "::try_read`].")]
             ///
             /// # Errors
             ///
-            /// As for [`TcpStream::try_read`].
+            #[doc = concat!(" As for [`", stringify!($stream), "::try_read`].")]
             pub fn try_read(&self, buf: &mut [u8]) -> Result<usize, Error> {
                 self.stream().try_read(buf)
             }
 
-            /// Waits until there is something to read: see [`TcpStream::readable`].
+            #[doc = concat!(" Waits until there is something to read: see [`", stringify!($stream), "::readable`].")]
             ///
             /// # Errors
             ///
-            /// As for [`TcpStream::readable`].
+            #[doc = concat!(" As for [`", stringify!($stream), "::readable`].")]
             ///
             /// # Cancel safety
             ///
@@ -296,13 +297,13 @@ pub(crate) use reading_half;
 
 /// What the halves that write do by their stream.
 macro_rules! writing_half {
-    ($path:literal, $($half:ty),*) => {$(
+    ($path:literal, $stream:ident, $($half:ty),*) => {$(
         impl $half {
-            /// Writes to the stream: see [`TcpStream::write`].
+            #[doc = concat!(" Writes to the stream: see [`", stringify!($stream), "::write`].")]
             ///
             /// # Errors
             ///
-            /// As for [`TcpStream::write`].
+            #[doc = concat!(" As for [`", stringify!($stream), "::write`].")]
             ///
             /// # Cancel safety
             ///
@@ -311,13 +312,13 @@ macro_rules! writing_half {
                 self.stream().write(data).await
             }
 
-            /// Writes all of it to the stream: see [`TcpStream::write_all`].
+            #[doc = concat!(" Writes all of it to the stream: see [`", stringify!($stream), "::write_all`].")]
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
-            #[doc = concat!("use polliwog::spin::{Error, ", $path, "::TcpStream};")]
+            #[doc = concat!("use polliwog::spin::{Error, ", $path, "::", stringify!($stream), "};")]
             ///
-            /// async fn greet(stream: &TcpStream) -> Result<(), Error> {
+            #[doc = concat!(" async fn greet(stream: &", stringify!($stream), ") -> Result<(), Error> {")]
             ///     let (_reader, writer) = stream.split();
             ///     writer.write_all(b"quak\r\n").await
             /// }
@@ -325,7 +326,7 @@ macro_rules! writing_half {
             ///
             /// # Errors
             ///
-            /// As for [`TcpStream::write_all`].
+            #[doc = concat!(" As for [`", stringify!($stream), "::write_all`].")]
             ///
             /// # Cancel safety
             ///
@@ -334,11 +335,11 @@ macro_rules! writing_half {
                 self.stream().write_all(data).await
             }
 
-            /// Writes if that does not have to wait: see [`TcpStream::try_write`].
+            #[doc = concat!(" Writes if that does not have to wait: see [`", stringify!($stream), "::try_write`].")]
             ///
             /// # Errors
             ///
-            /// As for [`TcpStream::try_write`].
+            #[doc = concat!(" As for [`", stringify!($stream), "::try_write`].")]
             pub fn try_write(&self, data: &[u8]) -> Result<usize, Error> {
                 self.stream().try_write(data)
             }
@@ -352,11 +353,11 @@ macro_rules! writing_half {
                 self.stream().shutdown(Shutdown::Write)
             }
 
-            /// Waits until there is room to write: see [`TcpStream::writable`].
+            #[doc = concat!(" Waits until there is room to write: see [`", stringify!($stream), "::writable`].")]
             ///
             /// # Errors
             ///
-            /// As for [`TcpStream::writable`].
+            #[doc = concat!(" As for [`", stringify!($stream), "::writable`].")]
             ///
             /// # Cancel safety
             ///
@@ -371,20 +372,20 @@ pub(crate) use writing_half;
 
 /// What all halves tell.
 macro_rules! either_half {
-    ($path:literal, $($half:ty),*) => {$(
+    ($path:literal, $stream:ident, $($half:ty),*) => {$(
         impl $half {
             /// Returns the stream that this is a half of.
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
-            #[doc = concat!("use polliwog::spin::{Error, ", $path, "::TcpStream};")]
+            #[doc = concat!("use polliwog::spin::{Error, ", $path, "::", stringify!($stream), "};")]
             ///
-            /// async fn peer(stream: &TcpStream) -> Result<std::net::SocketAddr, Error> {
+            #[doc = concat!(" async fn peer(stream: &", stringify!($stream), ") -> Result<impl std::fmt::Debug, Error> {")]
             ///     let (reader, _writer) = stream.split();
             ///     reader.stream().peer_addr()
             /// }
             /// ```
-            pub fn stream(&self) -> &TcpStream {
+            pub fn stream(&self) -> &$stream {
                 &self.stream
             }
 
@@ -392,7 +393,7 @@ macro_rules! either_half {
             ///
             /// # Errors
             ///
-            /// As for [`TcpStream::local_addr`].
+            #[doc = concat!(" As for [`", stringify!($stream), "::local_addr`].")]
             pub fn local_addr(&self) -> Result<SocketAddr, Error> {
                 self.stream().local_addr()
             }
@@ -401,7 +402,7 @@ macro_rules! either_half {
             ///
             /// # Errors
             ///
-            /// As for [`TcpStream::peer_addr`].
+            #[doc = concat!(" As for [`", stringify!($stream), "::peer_addr`].")]
             pub fn peer_addr(&self) -> Result<SocketAddr, Error> {
                 self.stream().peer_addr()
             }

@@ -37,7 +37,7 @@ fn main() {
             .found
             .unwrap_or_else(|| panic!("{bug:?} was not found"));
         let took = start.elapsed();
-        println!("{bug:?}: after {} seeds, {took:.1?}", exploration.tried);
+        println!("{bug:?}: by seed {}, {took:.1?}", found.seed);
         for fault in &found.faults {
             println!("  {fault}");
         }

@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 
 use crate::io::DuplexStream;
 use crate::net::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, Shutdown, TcpStream, WriteHalf};
+#[cfg(feature = "sim")]
+use crate::net::{UnixStream, unix};
 
 /// `$stream` gets from `$this`, of type `&$type`, to what has the inherent method.
 macro_rules! reads {
@@ -72,4 +74,20 @@ writes! {
     &TcpStream: stream => stream, stream.shutdown(Shutdown::Write)?;
     WriteHalf<'_>: half => half.stream(), half.shutdown()?;
     OwnedWriteHalf: half => half.stream(), half.shutdown()?;
+}
+
+#[cfg(feature = "sim")]
+reads! {
+    UnixStream: stream => stream;
+    &UnixStream: stream => stream;
+    unix::ReadHalf<'_>: half => half.stream();
+    unix::OwnedReadHalf: half => half.stream();
+}
+
+#[cfg(feature = "sim")]
+writes! {
+    UnixStream: stream => stream, stream.shutdown(Shutdown::Write)?;
+    &UnixStream: stream => stream, stream.shutdown(Shutdown::Write)?;
+    unix::WriteHalf<'_>: half => half.stream(), half.shutdown()?;
+    unix::OwnedWriteHalf: half => half.stream(), half.shutdown()?;
 }

@@ -45,6 +45,8 @@ mod stream;
 mod table;
 #[cfg(feature = "sim")]
 mod udp;
+#[cfg(feature = "sim")]
+pub mod unix;
 
 pub use addr::ToSocketAddrs;
 pub use listener::{Incoming, TcpListener};
@@ -60,6 +62,8 @@ pub use storage::StaticNetwork;
 pub use stream::TcpStream;
 #[cfg(feature = "sim")]
 pub use udp::UdpSocket;
+#[cfg(feature = "sim")]
+pub use unix::{datagram::UnixDatagram, listener::UnixListener, stream::UnixStream};
 
 /// Which directions of a stream to shut down.
 #[cfg(not(any(feature = "std", not(target_os = "none"))))]

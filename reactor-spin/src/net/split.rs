@@ -37,7 +37,7 @@ macro_rules! embedded_io {
 }
 pub(crate) use embedded_io;
 
-halves!("net");
+halves!("net", TcpStream);
 
 embedded_io!(ReadHalf<'_>, ReadHalf: Read);
 embedded_io!(WriteHalf<'_>, WriteHalf: Write);

@@ -56,7 +56,7 @@ pub(crate) async fn connect(network: &Network, to: SocketAddr) -> Result<TcpStre
 }
 
 /// Begins to connect.
-fn begin(network: &Network, to: SocketAddr) -> Result<End, Error> {
+pub(super) fn begin(network: &Network, to: SocketAddr) -> Result<End, Error> {
     #[cfg(feature = "sim")]
     if let Some(net) = network.sim() {
         return net.connect(to).map(End::Sim);

@@ -200,6 +200,20 @@ impl Builder {
         self
     }
 
+    /// Sets whether a crash may leave half of a rename that was not synced: both names, or neither. It does not, unless
+    /// set, as on the file systems that keep a journal.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Simulation;
+    ///
+    /// let simulation = Simulation::builder(7).torn_renames(true).build();
+    /// ```
+    pub fn torn_renames(mut self, torn: bool) -> Self {
+        self.settings.torn_renames = torn;
+        self
+    }
+
     /// Sets how many turns all hosts together may take while no time passes; a million, unless set. Beyond it the
     /// run fails as a livelock.
     pub fn turns_limit(mut self, turns: u64) -> Self {

@@ -1,6 +1,7 @@
 //! [`HostClock`]: a host's clock, which may go wrong, and [`HostReactor`], which shows it to the host's executor.
 
 use alloc::rc::Rc;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::Cell;
@@ -70,8 +71,8 @@ impl HostClock {
 pub(crate) struct Woken {
     thread: ThreadId,
     hosts: Mutex<Vec<u32>>,
-    /// The host that another thread has woken, plus one.
-    foreign: Mutex<Option<u32>>,
+    /// The host that another thread has woken, and the name of that.
+    foreign: Mutex<Option<(u32, Option<String>)>>,
 }
 
 impl Woken {
@@ -88,14 +89,17 @@ impl Woken {
         into.append(&mut self.hosts.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// A host that was woken by another thread than the simulation's.
-    pub(crate) fn foreign(&self) -> Option<u32> {
-        *self.foreign.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A host that was woken by another thread than the simulation's, and the name of that.
+    pub(crate) fn foreign(&self) -> Option<(u32, Option<String>)> {
+        let foreign = self.foreign.lock();
+        foreign.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn wake(&self, host: u32) {
-        if thread::current().id() != self.thread {
-            *self.foreign.lock().unwrap_or_else(PoisonError::into_inner) = Some(host);
+        let current = thread::current();
+        if current.id() != self.thread {
+            let name = current.name().map(String::from);
+            *self.foreign.lock().unwrap_or_else(PoisonError::into_inner) = Some((host, name));
         }
         self.hosts
             .lock()

@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Crash(HostId),
     Kill(HostId),
     Start(HostId),
+    /// Starts one that does not run.
+    StartUnlessUp(HostId),
     Pause(HostId),
     Resume(HostId),
     /// A fault of the nemesis with this number begins or ends.
@@ -430,6 +432,47 @@ impl Control {
         for host in self.hosts(hosts) {
             self.world
                 .with(|state| state.hosts[host as usize].disk.errors = probability);
+        }
+    }
+
+    /// Sets the probability, from 0 to 1, that a read of the disks of hosts gives less than there is, as the system is free
+    /// to.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    ///
+    /// fn whoever_takes_one_read_for_all(control: &Control) {
+    ///     control.set_disk_short_reads("database", 0.1);
+    /// }
+    /// ```
+    pub fn set_disk_short_reads(&self, hosts: &str, probability: f64) {
+        self.fault(format!(
+            "reads of the disk of {hosts} are short by {probability}"
+        ));
+        for host in self.hosts(hosts) {
+            self.world
+                .with(|state| state.hosts[host as usize].disk.short_reads = probability);
+        }
+    }
+
+    /// Sets the probability, from 0 to 1, that a read of the disks of hosts has a wrong bit; the next read may be right.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    ///
+    /// fn whoever_has_no_checksums(control: &Control) {
+    ///     control.set_disk_corruption("database", 0.001);
+    /// }
+    /// ```
+    pub fn set_disk_corruption(&self, hosts: &str, probability: f64) {
+        self.fault(format!(
+            "reads of the disk of {hosts} are wrong by {probability}"
+        ));
+        for host in self.hosts(hosts) {
+            self.world
+                .with(|state| state.hosts[host as usize].disk.wrong_reads = probability);
         }
     }
 

@@ -1,11 +1,13 @@
 //! [`Disk`]: a host's files, and what of them outlives a crash.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use std::io::{Error, ErrorKind, Result};
 use std::path::{Component, Path, PathBuf};
 
 use super::rng::Rng;
+use super::unix::Bound;
 
 /// Writes are torn between blocks of so many bytes.
 const SECTOR: usize = 512;
@@ -17,6 +19,8 @@ pub(crate) type Inode = u64;
 pub(crate) struct Disk {
     names: BTreeMap<PathBuf, Inode>,
     folders: BTreeSet<PathBuf>,
+    /// Names of Unix sockets. They lie where they lie in practice, in a folder in memory: a crash leaves none.
+    sockets: BTreeMap<PathBuf, Bound>,
     files: BTreeMap<Inode, Contents>,
     /// The names that outlive a crash for certain, and what has been done to them since, in order.
     safe_names: BTreeMap<PathBuf, Inode>,
@@ -27,8 +31,18 @@ pub(crate) struct Disk {
     pub(crate) capacity: u64,
     /// The probability that an operation fails.
     pub(crate) errors: f64,
+    /// The probability that a read gives less than there is, and that of a wrong bit.
+    pub(crate) short_reads: f64,
+    pub(crate) wrong_reads: f64,
     pub(crate) trouble: Trouble,
+    /// Whether a crash may leave half of a rename.
+    torn_renames: bool,
+    /// Once there are more files than that, those without a name are looked for.
+    tidy_at: usize,
 }
+
+/// Files without a name are let go once there are twice as many files as after the last time, and more than these.
+const TIDY: usize = 64;
 
 /// What the faults that last now do to a disk.
 #[derive(Default)]
@@ -45,6 +59,7 @@ pub(crate) struct Trouble {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     Folder,
+    Socket,
     File(u64),
 }
 
@@ -61,6 +76,8 @@ struct Contents {
     safe: Vec<u8>,
     /// What has been done since the last sync, in order.
     since: Vec<Edit>,
+    /// Whoever has the file open has a clone of it.
+    open: Arc<()>,
 }
 
 enum Edit {
@@ -115,10 +132,11 @@ pub(crate) struct How {
 }
 
 impl Disk {
-    pub(crate) fn new(chance: Rng) -> Self {
+    pub(crate) fn new(chance: Rng, torn_renames: bool) -> Self {
         Self {
             names: BTreeMap::new(),
             folders: BTreeSet::from([PathBuf::from("/")]),
+            sockets: BTreeMap::new(),
             files: BTreeMap::new(),
             safe_names: BTreeMap::new(),
             journal: Vec::new(),
@@ -126,7 +144,11 @@ impl Disk {
             chance,
             capacity: u64::MAX,
             errors: 0.0,
+            short_reads: 0.0,
+            wrong_reads: 0.0,
             trouble: Trouble::default(),
+            torn_renames,
+            tidy_at: TIDY,
         }
     }
 
@@ -176,6 +198,9 @@ impl Disk {
         if self.folders.contains(&path) {
             return Err(Error::new(ErrorKind::IsADirectory, "this is a folder"));
         }
+        if self.sockets.contains_key(&path) {
+            return Err(Error::other("this is a socket"));
+        }
         if let Some(inode) = self.names.get(&path).copied() {
             if how.create_new {
                 return Err(ErrorKind::AlreadyExists.into());
@@ -209,9 +234,35 @@ impl Disk {
     pub(crate) fn read(&mut self, inode: Inode, at: u64, buf: &mut [u8]) -> Result<usize> {
         let data = &self.file(inode)?.now;
         let from = usize::try_from(at).unwrap_or(usize::MAX).min(data.len());
-        let count = buf.len().min(data.len() - from);
+        let mut count = buf.len().min(data.len() - from);
+        let (short, wrong) = (self.short_reads, self.wrong_reads);
+        if count > 1 && self.chance.chance(short) {
+            count = self.chance.between(1, count as u64 - 1) as usize;
+        }
+        let data = &self.file(inode)?.now;
         buf[..count].copy_from_slice(&data[from..from + count]);
+        if count > 0 && self.chance.chance(wrong) {
+            let bit = self.chance.below(count as u64 * 8) as usize;
+            buf[bit / 8] ^= 1 << (bit % 8);
+        }
         Ok(count)
+    }
+
+    /// What keeps a file that has lost its name, for as long as it is open.
+    pub(crate) fn keep(&mut self, inode: Inode) -> Result<Arc<()>> {
+        Ok(self.file(inode)?.open.clone())
+    }
+
+    /// Lets files go that have no name, neither now nor after a crash, and that nobody has open.
+    fn tidy(&mut self) {
+        if !self.journal.is_empty() || self.files.len() <= self.tidy_at {
+            return;
+        }
+        let named = self.names.values().chain(self.safe_names.values());
+        let named: BTreeSet<Inode> = named.copied().collect();
+        self.files
+            .retain(|inode, file| named.contains(inode) || Arc::strong_count(&file.open) > 1);
+        self.tidy_at = TIDY.max(self.files.len() * 2);
     }
 
     fn edit(&mut self, inode: Inode, edit: Edit, end: u64) -> Result<()> {
@@ -266,6 +317,7 @@ impl Disk {
         for change in core::mem::take(&mut self.journal) {
             apply(&change, &mut self.safe_names);
         }
+        self.tidy();
         Ok(())
     }
 
@@ -274,6 +326,9 @@ impl Disk {
         let path = whole(path);
         if self.folders.contains(&path) {
             return Ok(Found::Folder);
+        }
+        if self.sockets.contains_key(&path) {
+            return Ok(Found::Socket);
         }
         let inode = self.names.get(&path).ok_or_else(|| not_found(&path))?;
         let len = self.files.get(inode).map_or(0, |file| file.now.len());
@@ -290,6 +345,7 @@ impl Disk {
             return Err(not_found(&path));
         }
         let paths = self.names.keys().chain(&self.folders);
+        let paths = paths.chain(self.sockets.keys());
         let mut paths: Vec<PathBuf> = paths
             .filter(|other| other.parent() == Some(&path))
             .cloned()
@@ -314,6 +370,7 @@ impl Disk {
             self.change(Change::Remove(name));
         }
         self.folders.retain(|folder| !folder.starts_with(&path));
+        self.sockets.retain(|name, _| !name.starts_with(&path));
         Ok(())
     }
 
@@ -321,6 +378,16 @@ impl Disk {
         let (from, to) = (whole(from), whole(to));
         if self.folders.contains(&from) {
             return self.rename_folder(&from, &to);
+        }
+        if let Some(bound) = self.sockets.get(&from).cloned() {
+            self.is_free(&to)?;
+            self.sockets.remove(&from);
+            self.sockets.insert(to, bound);
+            return Ok(());
+        }
+        // A file takes the place of a socket.
+        if self.names.contains_key(&from) && self.has_folder(&to).is_ok() {
+            self.sockets.remove(&to);
         }
         if !self.names.contains_key(&from) {
             return Err(not_found(&from));
@@ -364,8 +431,37 @@ impl Disk {
         Ok(())
     }
 
+    /// Whether a new name may lie there.
+    fn is_free(&self, path: &Path) -> Result<()> {
+        match self.exists(path) {
+            true => Err(ErrorKind::AlreadyExists.into()),
+            false => self.has_folder(path),
+        }
+    }
+
+    /// Gives a Unix socket its name.
+    pub(crate) fn bind(&mut self, path: &Path, bound: Bound) -> Result<()> {
+        let path = whole(path);
+        self.is_free(&path)?;
+        self.sockets.insert(path, bound);
+        Ok(())
+    }
+
+    /// The Unix socket of that name; none of a file.
+    pub(crate) fn bound(&self, path: &Path) -> Result<Option<Bound>> {
+        let path = whole(path);
+        match self.sockets.get(&path) {
+            Some(bound) => Ok(Some(bound.clone())),
+            None if self.exists(&path) => Ok(None),
+            None => Err(not_found(&path)),
+        }
+    }
+
     pub(crate) fn remove(&mut self, path: &Path) -> Result<()> {
         let path = whole(path);
+        if self.sockets.remove(&path).is_some() {
+            return Ok(());
+        }
         if !self.names.contains_key(&path) {
             return Err(not_found(&path));
         }
@@ -375,7 +471,8 @@ impl Disk {
 
     pub(crate) fn create_folder(&mut self, path: &Path, all: bool) -> Result<()> {
         let path = whole(path);
-        if self.names.contains_key(&path) || (!all && self.folders.contains(&path)) {
+        let taken = self.names.contains_key(&path) || self.sockets.contains_key(&path);
+        if taken || (!all && self.folders.contains(&path)) {
             return Err(ErrorKind::AlreadyExists.into());
         }
         match all {
@@ -391,15 +488,32 @@ impl Disk {
 
     pub(crate) fn exists(&self, path: &Path) -> bool {
         let path = whole(path);
-        self.names.contains_key(&path) || self.folders.contains(&path)
+        self.names.contains_key(&path)
+            || self.folders.contains(&path)
+            || self.sockets.contains_key(&path)
     }
 
     /// The power is gone. Of what is not safe an operation on names is there if all before it are; each write is
     /// there, or not, or the first part of it.
     pub(crate) fn crash(&mut self) {
+        self.sockets.clear();
         let kept = self.chance.below(self.journal.len() as u64 + 1);
-        for change in self.journal.drain(..).take(kept as usize) {
+        let mut changes = core::mem::take(&mut self.journal).into_iter();
+        for change in changes.by_ref().take(kept as usize) {
             apply(&change, &mut self.safe_names);
+        }
+        if let (true, Some(Change::Rename(from, to))) = (self.torn_renames, changes.next()) {
+            // The new name is there already, or the old one is gone and the new one is not there yet.
+            match self.safe_names.get(&from).copied() {
+                Some(inode) if self.chance.chance(0.5) => {
+                    self.safe_names.insert(to, inode);
+                }
+                Some(_) if self.chance.chance(0.5) => {
+                    self.safe_names.remove(&from);
+                    self.safe_names.remove(&to);
+                }
+                _ => {}
+            }
         }
         // A file has its folder, even if that was removed and the file was not.
         for name in self.safe_names.keys() {
@@ -445,58 +559,4 @@ fn apply(change: &Change, names: &mut BTreeMap<PathBuf, Inode>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NEW: How = How {
-        write: true,
-        truncate: false,
-        create: true,
-        create_new: false,
-    };
-
-    #[test]
-    fn what_is_synced_outlives_a_crash_and_the_rest_by_chance() {
-        let mut outcomes = BTreeSet::new();
-        for seed in 0..100 {
-            let mut disk = Disk::new(Rng::new(seed, 0));
-            let path = Path::new("log");
-            let inode = disk.open(path, NEW).unwrap();
-            disk.write(inode, 0, &[1; 2000]).unwrap();
-            disk.sync(inode).unwrap();
-            disk.write(inode, 2000, &[2; 2000]).unwrap();
-            disk.open(Path::new("other"), NEW).unwrap();
-            disk.crash();
-            let inode = disk.open(path, How::default()).unwrap();
-            let mut data = [0; 5000];
-            let count = disk.read(inode, 0, &mut data).unwrap();
-            assert!(data[..2000].iter().all(|byte| *byte == 1));
-            assert!(data[2000..count].iter().all(|byte| *byte == 2));
-            outcomes.insert((count, disk.exists(Path::new("other"))));
-        }
-        let lengths: BTreeSet<usize> = outcomes.iter().map(|(length, _)| *length).collect();
-        assert_eq!(lengths, BTreeSet::from([2000, 2512, 3024, 3536, 4000]));
-        assert_eq!(outcomes.len(), 10);
-    }
-
-    #[test]
-    fn a_rename_is_there_or_not() {
-        let mut seen = BTreeSet::new();
-        for seed in 0..50 {
-            let mut disk = Disk::new(Rng::new(seed, 0));
-            for (name, byte) in [("a", b"1"), ("b", b"2")] {
-                let inode = disk.open(Path::new(name), NEW).unwrap();
-                disk.write(inode, 0, byte).unwrap();
-                disk.sync(inode).unwrap();
-            }
-            disk.rename(Path::new("b"), Path::new("/x/../a")).unwrap();
-            disk.crash();
-            let inode = disk.open(Path::new("./a"), How::default()).unwrap();
-            let mut byte = [0];
-            disk.read(inode, 0, &mut byte).unwrap();
-            assert_eq!(disk.exists(Path::new("b")), byte == *b"1");
-            seen.insert(byte);
-        }
-        assert_eq!(seen.len(), 2);
-    }
-}
+mod tests;

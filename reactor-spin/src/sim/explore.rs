@@ -18,7 +18,7 @@ use std::time::Instant;
 use std::{env, fs, thread};
 
 use super::builder::Builder;
-use super::failure::{Failure, Reason, Report};
+use super::failure::{Failure, Reason, Report, panic_text};
 use super::fault::Fault;
 use super::schedule::Strategy;
 use super::trace::{TraceEvent, What};
@@ -81,25 +81,28 @@ where
     if let Some(path) = env::var_os(REPLAY_VARIABLE) {
         return replay(&PathBuf::from(path), &test);
     }
-    let chosen = env::var(SEED_VARIABLE)
-        .ok()
-        .and_then(|seed| seed.parse::<u64>().ok());
-    let seeds = chosen.map_or(seeds, |seed| seed..seed.saturating_add(1));
+    let (start, count) = match env::var(SEED_VARIABLE) {
+        Err(_) => (seeds.start, seeds.end.saturating_sub(seeds.start)),
+        Ok(text) => match text.trim().parse() {
+            Ok(seed) => (seed, 1),
+            Err(error) => panic!("{SEED_VARIABLE}={text}: {error}"),
+        },
+    };
     let threads = match parallelism {
         0 => thread::available_parallelism().map_or(1, usize::from),
         some => some,
     };
-    let next = AtomicU64::new(seeds.start);
+    let next = AtomicU64::new(0);
     let stop = AtomicBool::new(false);
     let first: Mutex<Option<u64>> = Mutex::new(None);
     let work = |progress: Option<&Progress>| {
         while !stop.load(Ordering::Relaxed) {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end {
-                return;
-            }
+            let (begun, taken) = (Ordering::Relaxed, Ordering::Relaxed);
+            let number = next.fetch_update(begun, taken, |next| (next < count).then_some(next + 1));
+            let Ok(number) = number else { return };
+            let seed = start + number;
             if let Some(progress) = progress {
-                progress.tell(seed - seeds.start);
+                progress.tell(number);
             }
             if attempt(&test, Builder::of_seed(seed)).is_err() {
                 stop.store(true, Ordering::Relaxed);
@@ -112,10 +115,10 @@ where
         for _ in 1..threads {
             scope.spawn(|| work(None));
         }
-        work(Some(&Progress::new(seeds.end.saturating_sub(seeds.start))));
+        work(Some(&Progress::new(count)));
     });
     let first = first.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let tried = next.load(Ordering::Relaxed).min(seeds.end) - seeds.start;
+    let tried = next.load(Ordering::Relaxed);
     let found = first.and_then(|seed| shrink(&test, seed, None));
     Exploration { tried, found }
 }
@@ -204,9 +207,7 @@ where
     match catch_unwind(AssertUnwindSafe(|| test(builder))) {
         Ok(result) => result,
         Err(panic) => {
-            let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-            let reason = Reason::Test(text.unwrap_or_else(|| "a panic without a text".into()));
+            let reason = Reason::Test(panic_text(&*panic));
             Err(Failure {
                 seed,
                 host: None,
@@ -221,11 +222,13 @@ where
 /// Whether two failures are of the same kind, so that one may stand for the other: the same host says the same, numbers
 /// aside.
 fn is_same(one: &Failure, other: &Failure) -> bool {
+    let without_digits = |text: &str| text.replace(|letter: char| letter.is_ascii_digit(), "");
     let first_line = |failure: &Failure| match &failure.reason {
         Reason::Error(text) | Reason::Panic(text) | Reason::Executor(text) | Reason::Test(text) => {
-            let line = text.lines().next().unwrap_or_default();
-            line.replace(|letter: char| letter.is_ascii_digit(), "")
+            without_digits(text.lines().next().unwrap_or_default())
         }
+        // Others that wait are another failure.
+        Reason::Stalled(waiting) | Reason::TimeLimit(waiting) => waiting.join(" "),
         _ => String::new(),
     };
     core::mem::discriminant(&one.reason) == core::mem::discriminant(&other.reason)

@@ -2,8 +2,9 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::any::Any;
 use core::fmt;
 use core::time::Duration;
 
@@ -49,7 +50,14 @@ pub enum Reason {
     /// Tasks are ready again and again, and no virtual time passes.
     Livelock,
     /// Another thread has woken a task of the host.
-    ForeignThread,
+    ForeignThread {
+        /// The tasks that were woken: the names that they were spawned by, else the types of their futures, which
+        /// name the functions; of the host's program the place of [`host`](super::Simulation::host) or
+        /// [`client`](super::Simulation::client), too.
+        tasks: Vec<String>,
+        /// The name of the thread, if it has one.
+        thread: Option<String>,
+    },
     /// The simulation itself is at its end: too many tasks, or a reactor that fails.
     Executor(String),
     /// The test that ran the simulation panicked or failed by itself.
@@ -70,6 +78,31 @@ pub struct Failure {
     pub at: Duration,
     /// What there is to tell of the run until then.
     pub run: Box<Report>,
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "(without a text)".to_string())
+}
+
+impl Failure {
+    /// A page of HTML that shows the run, as far as [`Builder::trace`](super::Builder::trace) has kept it: hosts as lanes,
+    /// messages as arrows, faults.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Simulation;
+    ///
+    /// let mut simulation = Simulation::builder(7).trace(usize::MAX).build();
+    /// simulation.client("frog", async { panic!("no pond") });
+    /// let failure = simulation.run().unwrap_err();
+    /// assert!(failure.page().contains("no pond"));
+    /// ```
+    pub fn page(&self) -> String {
+        super::page::page(&alloc::format!("{self}"), &self.run.trace)
+    }
 }
 
 fn names(f: &mut fmt::Formatter<'_>, names: &[Rc<str>]) -> fmt::Result {
@@ -103,11 +136,16 @@ impl fmt::Display for Failure {
                 f,
                 "no time passes: {host} has tasks that are ready again and again without waiting for anything"
             ),
-            Reason::ForeignThread => write!(
-                f,
-                "another thread has woken a task of {host}: a simulation is one thread, so something there uses a \
-                 real socket, file or timer, a pool of threads, or another runtime; look for what that task awaits"
-            ),
+            Reason::ForeignThread { tasks, thread } => {
+                let thread = thread.as_deref().unwrap_or("without a name");
+                write!(
+                    f,
+                    "another thread ({thread}) has woken a task of {host}: a simulation is one thread, so something \
+                     there uses a real socket, file or timer, a pool of threads, or another runtime; look for what \
+                     that task awaits:"
+                )?;
+                tasks.iter().try_for_each(|task| write!(f, "\n  {task}"))
+            }
             Reason::Executor(error) => write!(f, "{host} cannot go on: {error}"),
             Reason::Test(message) => write!(f, "the test failed: {message}"),
         }

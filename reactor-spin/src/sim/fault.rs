@@ -65,6 +65,38 @@ impl Fault {
     }
 }
 
+impl FaultKind {
+    /// Whether it does on its own what the other one does, for as long as it lasts. Those whose effects add up, such as losses,
+    /// are not meant.
+    pub(crate) fn replaces(&self, other: &Self) -> bool {
+        use FaultKind::{Crash, Drift, Kill, Pause};
+        match (self, other) {
+            (Crash(one) | Kill(one), Crash(other) | Kill(other))
+            | (Pause(one), Pause(other))
+            | (Drift(one, _), Drift(other, _)) => one == other,
+            _ => false,
+        }
+    }
+
+    /// The hosts that it is about.
+    pub(crate) fn hosts(&self) -> Vec<&String> {
+        match self {
+            FaultKind::Crash(host)
+            | FaultKind::Kill(host)
+            | FaultKind::Pause(host)
+            | FaultKind::Drift(host, _)
+            | FaultKind::Jump(host, _)
+            | FaultKind::DiskErrors(host, _)
+            | FaultKind::DiskFull(host)
+            | FaultKind::DiskSlow(host, _) => [host].into(),
+            FaultKind::Partition(some, others) | FaultKind::OneWay(some, others) => {
+                some.iter().chain(others).collect()
+            }
+            FaultKind::Loss(_) | FaultKind::Slow(_) => Vec::new(),
+        }
+    }
+}
+
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

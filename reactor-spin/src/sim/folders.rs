@@ -33,11 +33,11 @@ pub struct Metadata(pub(crate) Found);
     reason = "that of the standard library has none, either"
 )]
 impl Metadata {
-    /// The bytes of a file; zero for a folder.
+    /// The bytes of a file; zero for a folder and for the name of a Unix socket.
     pub fn len(&self) -> u64 {
         match self.0 {
             Found::File(len) => len,
-            Found::Folder => 0,
+            Found::Folder | Found::Socket => 0,
         }
     }
 

@@ -33,6 +33,7 @@
 //! [`Control::set_disk_errors`](super::Control::set_disk_errors) says so.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 use std::io::{Error, ErrorKind, Result, SeekFrom};
@@ -83,6 +84,8 @@ pub(crate) fn on<T>(net: &Net, f: impl FnOnce(&mut Disk) -> Result<T>) -> Result
 #[derive(Debug)]
 pub struct File {
     inode: Inode,
+    /// The file is there for as long as this is, whatever becomes of its name.
+    _open: Arc<()>,
     position: u64,
     writable: bool,
 }
@@ -168,7 +171,13 @@ impl File {
             let left = disk.len(self.inode)?.saturating_sub(self.position) as usize;
             let start = buf.len();
             buf.resize(start + left, 0);
-            disk.read(self.inode, self.position, &mut buf[start..])
+            let mut count = 0;
+            // A disk may give less than there is.
+            while count < left {
+                let at = self.position + count as u64;
+                count += disk.read(self.inode, at, &mut buf[start + count..])?;
+            }
+            Ok(count)
         })?;
         self.position += count as u64;
         Ok(count)
@@ -333,13 +342,14 @@ impl OpenOptions {
     /// [`ErrorKind::NotFound`], [`ErrorKind::AlreadyExists`], [`ErrorKind::IsADirectory`].
     pub async fn open(&self, path: impl AsRef<Path>) -> Result<File> {
         let net = operation(false).await?;
-        let (inode, position) = on(&net, |disk| {
+        let (inode, open, position) = on(&net, |disk| {
             let inode = disk.open(path.as_ref(), self.how)?;
             let position = if self.append { disk.len(inode)? } else { 0 };
-            Ok((inode, position))
+            Ok((inode, disk.keep(inode)?, position))
         })?;
         Ok(File {
             inode,
+            _open: open,
             position,
             writable: self.how.write || self.append,
         })

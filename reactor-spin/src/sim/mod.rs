@@ -84,6 +84,7 @@ mod slab;
 mod tcp;
 mod trace;
 mod udp;
+mod unix;
 mod world;
 
 pub use ambient::{control, host_name, is_simulated, note, random, system_time};
@@ -102,3 +103,4 @@ pub use packet::InFlight;
 pub use schedule::Strategy;
 pub use simulation::Simulation;
 pub use trace::{Difference, TraceEvent, What};
+pub(crate) use unix::{Bound, Name};

@@ -283,7 +283,8 @@ impl State {
     pub(crate) fn schedule_fault(&mut self, number: usize, fault: &Fault) {
         let at = nanos(fault.at);
         self.schedule(at, Happening::Command(Command::Nemesis(number, true)));
-        let until = at.saturating_add(nanos(fault.lasts));
+        // What happens at one instant does so in any order, and no fault ends before it has begun.
+        let until = at.saturating_add(nanos(fault.lasts).max(1));
         self.schedule(until, Happening::Command(Command::Nemesis(number, false)));
     }
 }
@@ -318,22 +319,47 @@ impl Weather {
 
 impl Simulation {
     /// A fault begins or ends.
-    pub(crate) fn nemesis_does(&mut self, number: usize, begins: bool) {
+    ///
+    /// # Errors
+    ///
+    /// If it is about a host that is not there, as in a file that somebody has edited.
+    pub(crate) fn nemesis_does(&mut self, number: usize, begins: bool) -> Result<(), String> {
         let Some(fault) = self.faults().get(number).cloned() else {
-            return;
+            return Ok(());
         };
         let control = self.control();
+        let is_there = |name: &&String| {
+            let there = |state: &mut State| state.by_name.contains_key(name.as_str());
+            control.world.with(there)
+        };
+        if let Some(name) = fault.kind.hosts().into_iter().find(|name| !is_there(name)) {
+            return Err(format!("`{fault}`: no host has the name {name}"));
+        }
         let word = if begins { "begins" } else { "ends" };
         let text = format!("{word}: {}", fault.kind);
         control
             .world
             .with(|state| state.record_text(None, text, What::Fault));
-        control.carry_out(&fault.kind, begins);
+        if begins {
+            self.lasting.push(number);
+            control.carry_out(&fault.kind, true);
+            return Ok(());
+        }
+        self.lasting.retain(|other| *other != number);
+        // One that has begun meanwhile lasts on, as if this had not been.
+        let faults = self.faults();
+        let others = self.lasting.iter().rev().map(|other| &faults[*other].kind);
+        match others.into_iter().find(|other| other.replaces(&fault.kind)) {
+            None => control.carry_out(&fault.kind, false),
+            Some(FaultKind::Drift(host, ppm)) => control.set_drift(host, *ppm),
+            Some(_) => {}
+        }
+        Ok(())
     }
 }
 
 impl Control {
-    /// Hosts that are not there are none of a fault's business: schedules come from files.
+    /// All its hosts are there.
     fn carry_out(&self, kind: &FaultKind, begins: bool) {
         let id = |name: &String| {
             self.world
@@ -374,7 +400,7 @@ impl Control {
                 if begins {
                     Command::Crash
                 } else {
-                    Command::Start
+                    Command::StartUnlessUp
                 },
             ),
             FaultKind::Kill(host) => push(
@@ -382,7 +408,7 @@ impl Control {
                 if begins {
                     Command::Kill
                 } else {
-                    Command::Start
+                    Command::StartUnlessUp
                 },
             ),
             FaultKind::Pause(host) => push(

@@ -30,13 +30,28 @@ fn escape(text: &str) -> String {
     escaped
 }
 
+/// Whether `ends` ends a partition that somebody has made by [`Control`](super::Control): that between the same hosts, or
+/// any.
+fn takes_back(ends: &str, what: &str) -> bool {
+    let between = what.strip_prefix("partition between ");
+    let pair = between.and_then(|pair| pair.split_once(" and "));
+    let one_way = what.strip_prefix("partition from ");
+    let pair = pair.or_else(|| one_way?.split_once(" to "));
+    let Some((one, other)) = pair else {
+        return false;
+    };
+    ends == "partition any more"
+        || ends == format!("partition between {one} and {other}")
+        || ends == format!("partition between {other} and {one}")
+}
+
 /// Whether there is something to see of an event.
 fn is_shown(event: &TraceEvent) -> bool {
     !matches!(event.what, What::Ran { .. })
 }
 
 /// The page: hosts are lanes, time goes down (a row an event, so that nothing is squeezed), messages are arrows,
-/// red and dashed if they got lost; while a host is down its lane is shaded, and so is everything while a
+/// red and dashed if they got lost; while a host is down or paused its lane is shaded, and so is everything while a
 /// partition lasts.
 pub(crate) fn page(title: &str, trace: &[TraceEvent]) -> String {
     let shown: Vec<&TraceEvent> = trace.iter().filter(|event| is_shown(event)).collect();
@@ -78,9 +93,10 @@ pub(crate) fn page(title: &str, trace: &[TraceEvent]) -> String {
     let mut sent: BTreeMap<u64, (usize, usize, &TraceEvent)> = BTreeMap::new();
     let mut down: BTreeMap<usize, usize> = BTreeMap::new();
     let mut faults: BTreeMap<&str, usize> = BTreeMap::new();
-    let shade = |shades: &mut String, lane: usize, from: usize, to: usize| {
+    let mut paused: BTreeMap<usize, usize> = BTreeMap::new();
+    let shade = |shades: &mut String, class: &str, lane: usize, from: usize, to: usize| {
         *shades += &format!(
-            "<rect class=down x={} y={from} width=60 height={}></rect>",
+            "<rect class={class} x={} y={from} width=60 height={}></rect>",
             x(lane) - 30,
             to.saturating_sub(from)
         );
@@ -144,33 +160,64 @@ pub(crate) fn page(title: &str, trace: &[TraceEvent]) -> String {
                     );
                 }
             }
-            (What::Crashed | What::Killed, Some(lane)) => {
-                down.insert(lane, y);
-                mark("bad");
+            (What::Crashed | What::Killed | What::Ended(_), Some(lane)) => {
+                if let Some(from) = paused.remove(&lane) {
+                    shade(&mut shades, "paused", lane, from, y);
+                }
+                down.entry(lane).or_insert(y);
+                mark(match event.what {
+                    What::Ended(None) => "note",
+                    _ => "bad",
+                });
             }
             (What::Started, Some(lane)) => {
                 if let Some(from) = down.remove(&lane) {
-                    shade(&mut shades, lane, from, y);
+                    shade(&mut shades, "down", lane, from, y);
                 }
                 mark("good");
             }
-            (What::Ended(Some(_)), _) => mark("bad"),
+            (What::Paused, Some(lane)) => {
+                paused.insert(lane, y);
+                mark("note");
+            }
+            (What::Resumed, Some(lane)) => {
+                if let Some(from) = paused.remove(&lane) {
+                    shade(&mut shades, "paused", lane, from, y);
+                }
+                mark("note");
+            }
             (What::Fault(text), _) => {
                 if let Some(what) = text.strip_prefix("begins: ") {
-                    faults.insert(what, y);
+                    // What happens to a host is shaded on its lane.
+                    let is_hosts = ["crash ", "kill ", "pause "];
+                    if !is_hosts.iter().any(|kind| what.starts_with(kind)) {
+                        faults.entry(what).or_insert(y);
+                    }
                 } else if let Some((what, from)) = text
                     .strip_prefix("ends: ")
                     .and_then(|what| faults.remove_entry(what))
                 {
                     fault_shade(&mut shades, what, from, y);
+                } else if text.starts_with("partition ") {
+                    // By hand: until somebody takes it back by the same names.
+                    faults.entry(text).or_insert(y);
+                } else if let Some(ends) = text.strip_prefix("no ") {
+                    let open = faults.keys().copied();
+                    let over: Vec<&str> = open.filter(|what| takes_back(ends, what)).collect();
+                    for what in over {
+                        let from = faults.remove(what).unwrap_or(y);
+                        fault_shade(&mut shades, what, from, y);
+                    }
                 }
                 mark("fault");
             }
             _ => mark("note"),
         }
     }
-    for (lane, from) in down {
-        shade(&mut shades, lane, from, height);
+    for (class, lanes) in [("down", down), ("paused", paused)] {
+        for (lane, from) in lanes {
+            shade(&mut shades, class, lane, from, height);
+        }
     }
     for (what, from) in faults {
         fault_shade(&mut shades, what, from, height);
@@ -200,10 +247,58 @@ const STYLE: &str = ":root{color-scheme:light dark;--text:#222;--back:#fff;--dim
 body{font:13px sans-serif;color:var(--text);background:var(--back)}h1{font-size:15px;white-space:pre-wrap;\
 overflow-wrap:anywhere}.scroll{overflow-x:auto}svg text{font-size:11px}marker path{fill:var(--text)}\
 .head{font-weight:bold;text-anchor:middle;fill:var(--text)}.lane{stroke:var(--lane)}.sent{stroke:var(--sent)}\
-.lost{stroke:var(--bad);stroke-dasharray:4}.down{fill:var(--down)}.cut{fill:#f0a030;opacity:.18}\
+.lost{stroke:var(--bad);stroke-dasharray:4}.down{fill:var(--down)}.paused{fill:var(--down);opacity:.5}.cut{fill:#f0a030;opacity:.18}\
 .fault{fill:var(--fault);opacity:.12}text.fault{opacity:1}circle.fault{opacity:1}.bad{fill:var(--bad)}\
 .good{fill:var(--good)}.note,.time{fill:var(--dim)}line:hover{stroke-width:3}";
 
 const SCRIPT: &str = "const boxes=[...document.querySelectorAll('[data-host]')];const show=()=>{const on=new Set(boxes\
 .filter(b=>b.checked).map(b=>b.dataset.host));for(const l of document.querySelectorAll('[data-hosts]'))l.style.display=\
 l.dataset.hosts.split(' ').some(h=>on.has(h))?'':'none'};boxes.forEach(b=>b.onchange=show);";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_by_hand_end_as_they_began() {
+        let between = "partition between a and b";
+        assert!(takes_back("partition between b and a", between));
+        assert!(takes_back(between, "partition from b to a"));
+        assert!(takes_back("partition any more", between));
+        assert!(!takes_back("partition between a and c", between));
+        assert!(!takes_back("partition any more", "partition a from b"));
+    }
+
+    #[test]
+    fn what_lasts_is_shaded() {
+        let event = |millis, host: Option<&str>, what| TraceEvent {
+            at: core::time::Duration::from_millis(millis),
+            host: host.map(Into::into),
+            what,
+        };
+        let fault = |millis, text: &str| event(millis, None, What::Fault(text.into()));
+        let trace = [
+            event(0, Some("a"), What::Started),
+            fault(1, "partition between a and b"),
+            event(2, Some("a"), What::Paused),
+            event(3, Some("a"), What::Resumed),
+            event(4, Some("a"), What::Crashed),
+            fault(5, "no partition any more"),
+            event(6, Some("a"), What::Started),
+        ];
+        let page = page("a title", &trace);
+        for class in ["cut", "paused", "down"] {
+            let shade = format!("<rect class={class} ");
+            assert_eq!(page.matches(&shade).count(), 1, "{class}");
+        }
+        let height = |class: &str| {
+            let from = page.find(&format!("<rect class={class} ")).unwrap();
+            let rest = page[from..].split_once(" height=").unwrap().1;
+            rest.split('>').next().unwrap().parse::<usize>().unwrap()
+        };
+        assert_eq!(
+            ["cut", "paused", "down"].map(height),
+            [4 * ROW, ROW, 2 * ROW]
+        );
+    }
+}

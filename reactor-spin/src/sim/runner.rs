@@ -1,13 +1,19 @@
 //! [`Runner`]: a host's program and the executor that runs it.
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::any::type_name;
 use core::future::Future;
+use core::panic::{AssertUnwindSafe, Location};
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
+use std::panic::catch_unwind;
 
+use polliwog_core::executor::TaskState;
 use polliwog_core::task::JoinHandle;
 use polliwog_core::{Deadline, Executor, JoinError};
 
@@ -26,8 +32,26 @@ pub(crate) enum Software {
     Client(Option<Program>),
 }
 
+/// Where a host's program was given to the simulation, and of which type it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Origin {
+    place: &'static Location<'static>,
+    type_name: &'static str,
+}
+
+impl Origin {
+    #[track_caller]
+    pub(crate) fn of<F>() -> Self {
+        Self {
+            place: Location::caller(),
+            type_name: type_name::<F>(),
+        }
+    }
+}
+
 pub(crate) struct Runner {
     id: HostId,
+    origin: Origin,
     world: Rc<World>,
     network: Network,
     software: Software,
@@ -57,13 +81,14 @@ pub(crate) enum Turn {
 }
 
 impl Runner {
-    pub(crate) fn new(world: &Rc<World>, id: HostId, software: Software) -> Self {
+    pub(crate) fn new(world: &Rc<World>, id: HostId, software: Software, origin: Origin) -> Self {
         let net = Net {
             world: world.clone(),
             host: id,
         };
         Self {
             id,
+            origin,
             world: world.clone(),
             network: Network::from_sim(net),
             software,
@@ -98,24 +123,56 @@ impl Runner {
             },
             Software::Host(_) => Box::pin(core::future::ready(Ok(()))),
         };
+        world.with(|state| state.hosts[self.id as usize].up = true);
         let executor = Executor::with_capacity(world.settings.max_tasks, reactor);
         executor.set_schedule_seed(schedule_seed | 1);
         let entered = self.network.set_current();
         // The closure runs where its future will.
         let program = match &mut self.software {
-            Software::Host(make) => executor.enter(make),
-            Software::Client(_) => program,
+            Software::Host(make) => {
+                let made = catch_unwind(AssertUnwindSafe(|| executor.enter(make)));
+                made.map_err(|panic| Reason::Panic(super::failure::panic_text(&*panic)))
+            }
+            Software::Client(_) => Ok(program),
+        };
+        let program = match program {
+            Ok(program) => program,
+            Err(reason) => {
+                // What it has left is dropped where it was made.
+                drop(executor);
+                drop(entered);
+                return Err(reason);
+            }
         };
         let root = executor.spawner().spawn(program);
         drop(entered);
         let root = root.map_err(|error| Reason::Executor(error.to_string()))?;
         self.process = Some(Process { executor, root });
         self.world.with(|state| {
-            let host = &mut state.hosts[self.id as usize];
-            host.up = true;
-            host.running = true;
+            state.hosts[self.id as usize].running = true;
         });
         Ok(true)
+    }
+
+    /// The tasks that are to be polled, as a reader finds them in the program.
+    pub(crate) fn woken_tasks(&self) -> Vec<String> {
+        let Some(process) = &self.process else {
+            return Vec::new();
+        };
+        let woken = process
+            .executor
+            .tasks()
+            .filter(|task| task.state == TaskState::Ready);
+        let root = process.root.id();
+        let text = |task: polliwog_core::executor::TaskInfo| match task.name {
+            Some(name) => name.to_string(),
+            None if task.id == root => {
+                let Origin { place, type_name } = self.origin;
+                format!("{type_name}, given to the simulation at {place}")
+            }
+            None => task.type_name.to_string(),
+        };
+        woken.map(text).collect()
     }
 
     /// Polls each task that is ready once.
@@ -171,6 +228,7 @@ impl Runner {
             let sockets = core::mem::take(&mut host.sockets);
             host.ports.clear();
             host.disk.crash();
+            host.unix.crash();
             let ends: alloc::vec::Vec<Option<tcp::End>> =
                 ends.into_iter().map(|key| state.ends.remove(key)).collect();
             let listeners: alloc::vec::Vec<Option<tcp::Listener>> = listeners

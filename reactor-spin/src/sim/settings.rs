@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) connect_timeout: Duration,
     pub(crate) tcp_timeout: Duration,
     pub(crate) time_wait: Duration,
+    /// Whether a crash may leave half of a rename.
+    pub(crate) torn_renames: bool,
 }
 
 impl Settings {
@@ -52,6 +54,7 @@ impl Settings {
             connect_timeout: Duration::from_secs(127),
             tcp_timeout: Duration::from_secs(924),
             time_wait: Duration::from_secs(60),
+            torn_renames: false,
         }
     }
 }

@@ -17,7 +17,7 @@ use super::control::{Command, Control};
 use super::failure::{Failure, Outcome, Reason, Report};
 use super::fault::Fault;
 use super::nemesis::Nemesis;
-use super::runner::{Program, Runner, Software, Turn};
+use super::runner::{Origin, Program, Runner, Software, Turn};
 use super::schedule::Scheduler;
 use super::settings::Settings;
 use super::trace::What;
@@ -62,6 +62,8 @@ pub struct Simulation {
     /// The faults of this run, as soon as they are known.
     faults: Option<Vec<Fault>>,
     faults_set: bool,
+    /// The numbers of those that last now, the one that has begun last at the end.
+    pub(crate) lasting: Vec<usize>,
     /// Clients that are not done.
     clients: usize,
     /// How many hosts have been started for the first time.
@@ -107,6 +109,7 @@ impl Simulation {
             nemesis,
             faults,
             faults_set: false,
+            lasting: Vec::new(),
             clients: 0,
             started: 0,
             turns_now: 0,
@@ -123,6 +126,7 @@ impl Simulation {
     /// # Panics
     ///
     /// If there is a host with that name.
+    #[track_caller]
     pub fn host<F>(&mut self, name: &str, mut software: impl FnMut() -> F + 'static)
     where
         F: Future<Output: Outcome> + 'static,
@@ -131,7 +135,7 @@ impl Simulation {
             let program = software();
             Box::pin(async move { program.await.into_result() })
         };
-        self.add(name, Software::Host(Box::new(make)));
+        self.add(name, Software::Host(Box::new(make)), Origin::of::<F>());
     }
 
     /// Adds a host whose program runs once; the run lasts until all of these are done.
@@ -139,18 +143,20 @@ impl Simulation {
     /// # Panics
     ///
     /// If there is a host with that name.
+    #[track_caller]
     pub fn client<F>(&mut self, name: &str, program: F)
     where
         F: Future<Output: Outcome> + 'static,
     {
         let program: Program = Box::pin(async move { program.await.into_result() });
-        self.add(name, Software::Client(Some(program)));
+        self.add(name, Software::Client(Some(program)), Origin::of::<F>());
         self.clients += 1;
     }
 
-    fn add(&mut self, name: &str, software: Software) {
+    fn add(&mut self, name: &str, software: Software, origin: Origin) {
         let id = self.world.add_host(name);
-        self.runners.push(Runner::new(&self.world, id, software));
+        self.runners
+            .push(Runner::new(&self.world, id, software, origin));
         self.scheduler.add_host();
     }
 
@@ -306,10 +312,9 @@ impl Simulation {
 
     /// The clients that are not done.
     fn waiting(&self) -> Vec<Rc<str>> {
-        let ids = 0..self.runners.len();
-        let waiting =
-            ids.filter(|id| self.runners[*id].is_client() && self.runners[*id].is_running());
-        waiting.map(|id| self.name(id as HostId)).collect()
+        let runners = (0..).zip(&self.runners);
+        let waiting = runners.filter(|(_, runner)| runner.is_client() && runner.is_running());
+        waiting.map(|(id, _)| self.name(id)).collect()
     }
 
     fn start_new(&mut self) -> Result<(), (Option<HostId>, Reason)> {
@@ -340,6 +345,11 @@ impl Simulation {
         match self.runners[id as usize].start(seed) {
             Ok(false) => return Ok(()),
             Ok(true) => {}
+            // Its program's own: what makes it has panicked.
+            Err(reason @ Reason::Panic(_)) => {
+                self.record(id, What::Started);
+                return self.end(id, Err(reason));
+            }
             Err(reason) => return Err((Some(id), reason)),
         }
         self.record(id, What::Started);
@@ -363,8 +373,9 @@ impl Simulation {
             self.woken = woken;
             return Ok(());
         }
-        if let Some(host) = self.world.woken.foreign() {
-            return Err((Some(host), Reason::ForeignThread));
+        if let Some((host, thread)) = self.world.woken.foreign() {
+            let tasks = self.runners[host as usize].woken_tasks();
+            return Err((Some(host), Reason::ForeignThread { tasks, thread }));
         }
         for id in woken.drain(..) {
             let runner = &mut self.runners[id as usize];
@@ -388,13 +399,11 @@ impl Simulation {
             return Err((Some(id), Reason::Livelock));
         }
         let turned = runner.turn();
-        let (turn, timer) = (
-            runner.turns,
-            match turned {
-                Turn::Next(Deadline::At(at)) => Some(at.as_nanos()),
-                _ => None,
-            },
-        );
+        let turn = runner.turns;
+        let timer = match turned {
+            Turn::Next(Deadline::At(at)) => Some(at.as_nanos()),
+            _ => None,
+        };
         self.world.with(|state| {
             state.record(Some(id), &[turn, timer.unwrap_or(0)], |_| What::Ran {
                 turn,
@@ -524,6 +533,11 @@ impl Simulation {
                     }
                     self.start(id)?;
                 }
+                Command::StartUnlessUp(id) => {
+                    if !self.runners[id as usize].is_running() {
+                        self.start(id)?;
+                    }
+                }
                 Command::Pause(id) => {
                     let runner = &mut self.runners[id as usize];
                     if runner.is_running() && !runner.paused {
@@ -539,7 +553,10 @@ impl Simulation {
                         self.make_ready(id);
                     }
                 }
-                Command::Nemesis(number, begins) => self.nemesis_does(number, begins),
+                Command::Nemesis(number, begins) => {
+                    let done = self.nemesis_does(number, begins);
+                    done.map_err(|text| (None, Reason::Test(text)))?;
+                }
             }
         }
         Ok(())

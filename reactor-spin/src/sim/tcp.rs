@@ -157,6 +157,7 @@ pub(crate) fn listen(
     mut addr: SocketAddr,
     backlog: u32,
 ) -> Result<Key, Error> {
+    state.needs_power(host)?;
     if !state.is_own(host, addr.ip()) {
         return Err(Error::AddrNotAvailable);
     }
@@ -231,6 +232,7 @@ pub(crate) fn next_port(state: &mut State, host: HostId) -> u16 {
 
 /// Begins a connection, whose end belongs to the caller.
 pub(crate) fn connect(state: &mut State, host: HostId, mut to: SocketAddr) -> Result<Key, Error> {
+    state.needs_power(host)?;
     if to.port() == 0 {
         return Err(Error::ConnectionRefused);
     }

@@ -67,6 +67,7 @@ fn is_taken(state: &State, host: HostId, addr: SocketAddr) -> bool {
 
 /// Takes an address for a socket.
 pub(crate) fn bind(state: &mut State, host: HostId, mut addr: SocketAddr) -> Result<Key, Error> {
+    state.needs_power(host)?;
     if !state.is_own(host, addr.ip()) {
         return Err(Error::AddrNotAvailable);
     }

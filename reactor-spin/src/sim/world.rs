@@ -22,6 +22,8 @@ use super::slab::{Key, Slab};
 use super::tcp::{End, Listener};
 use super::trace::{Trace, What};
 use super::udp::Socket;
+use super::unix::Unix;
+use crate::Error;
 
 /// The number of a host.
 pub(crate) type HostId = u32;
@@ -94,6 +96,7 @@ pub(crate) struct Host {
     /// The open connections, for a crash to find.
     pub(crate) ends: BTreeSet<Key>,
     pub(crate) disk: Disk,
+    pub(crate) unix: Unix,
     /// For what happens on the host.
     pub(crate) chance: Rng,
 }
@@ -209,7 +212,11 @@ impl World {
                 ports: BTreeSet::new(),
                 next_port: 0,
                 ends: BTreeSet::new(),
-                disk: Disk::new(Rng::new(seed, (u64::from(id) << 8) + 3)),
+                disk: Disk::new(
+                    Rng::new(seed, (u64::from(id) << 8) + 3),
+                    state.settings.torn_renames,
+                ),
+                unix: Unix::default(),
                 chance: Rng::new(seed, (u64::from(id) << 8) + 2),
             });
             id
@@ -258,6 +265,14 @@ impl State {
             return Some(from);
         }
         self.by_addr.get(&addr).copied()
+    }
+
+    /// Nothing is made on a host that has crashed: what a destructor does there leads nowhere.
+    pub(crate) fn needs_power(&self, host: HostId) -> Result<(), Error> {
+        match self.hosts[host as usize].up {
+            true => Ok(()),
+            false => Err(Error::NetworkUnreachable),
+        }
     }
 
     /// The address of a host in the family of `like`.

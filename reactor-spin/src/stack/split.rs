@@ -7,7 +7,7 @@ use super::{Shutdown, TcpStream};
 use crate::Error;
 use crate::halves::halves;
 
-halves!("stack");
+halves!("stack", TcpStream);
 
 macro_rules! flushing {
     ($($half:ty),*) => {$(

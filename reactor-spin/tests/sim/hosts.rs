@@ -153,7 +153,7 @@ fn a_real_thread_is_found() {
     let failure = simulation.run().unwrap_err();
     // Unless the thread was so fast that its value was there before anybody waited: then the end is another one.
     match failure.reason {
-        Reason::ForeignThread => assert_eq!(failure.host.as_deref(), Some("impure")),
+        Reason::ForeignThread { .. } => assert_eq!(failure.host.as_deref(), Some("impure")),
         Reason::TimeLimit(_) => {}
         other => panic!("{other:?}"),
     }

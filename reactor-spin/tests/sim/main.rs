@@ -6,8 +6,10 @@ mod faults;
 mod files;
 mod hosts;
 mod network;
+mod odds;
 mod repeatable;
 mod search;
+mod unix;
 
 use std::fmt::Display;
 use std::time::Duration;

@@ -4,7 +4,6 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use bytes::{Buf, BufMut};
 use futures_util::{StreamExt, TryStreamExt};
 use hyper::Uri;
 use hyper::body::Incoming;
@@ -12,51 +11,10 @@ use hyper::service::service_fn;
 use polliwog::hyper::{PolliwogExecutor, PolliwogTimer};
 use polliwog::net::TcpStream;
 use polliwog::{SendWrapper, spawn};
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Code, Request, Response, Status};
 
+use crate::text::Text;
 use crate::{pair, run};
-
-/// What a compiler for protocol buffers would have made.
-#[derive(Clone, Copy, Default)]
-struct Text;
-
-impl Codec for Text {
-    type Encode = String;
-    type Decode = String;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Text {
-    type Item = String;
-    type Error = Status;
-
-    fn encode(&mut self, item: String, buf: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buf.put_slice(item.as_bytes());
-        Ok(())
-    }
-}
-
-impl Decoder for Text {
-    type Item = String;
-    type Error = Status;
-
-    fn decode(&mut self, buf: &mut DecodeBuf<'_>) -> Result<Option<String>, Status> {
-        let bytes = buf.copy_to_bytes(buf.remaining());
-        let text = String::from_utf8(bytes.into());
-        text.map(Some)
-            .map_err(|error| Status::invalid_argument(error.to_string()))
-    }
-}
 
 async fn greet(request: Request<String>) -> Result<Response<String>, Status> {
     match request.into_inner().as_str() {

@@ -1,0 +1,321 @@
+//! [`UnixStream`].
+
+use core::fmt;
+use core::task::{Context, Poll};
+use std::path::Path;
+
+use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, SocketAddr, WriteHalf, host, split};
+use crate::Error;
+use crate::net::end::End;
+use crate::net::split::embedded_io;
+use crate::net::{Shutdown, TcpStream, stream};
+use crate::sim::{Bound, Net};
+
+/// A connection by a Unix socket, between tasks of a simulated host.
+///
+/// All operations take `&self`, so that one task can read while another writes; see [`split`](Self::split) and
+/// [`into_split`](Self::into_split).
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+/// use polliwog::net::UnixStream;
+/// use polliwog::sim::Simulation;
+///
+/// let mut simulation = Simulation::new(7);
+/// simulation.client("frog", async {
+///     let (one, other) = UnixStream::pair()?;
+///     one.write_all(b"ping").await?;
+///     let mut buf = [0; 4];
+///     other.read_exact(&mut buf).await?;
+///     assert_eq!(&buf, b"ping");
+///     Ok::<(), polliwog::Error>(())
+/// });
+/// simulation.run().unwrap();
+/// ```
+pub struct UnixStream {
+    inner: TcpStream,
+    local: SocketAddr,
+    peer: SocketAddr,
+}
+
+impl UnixStream {
+    pub(super) fn new(inner: TcpStream, local: SocketAddr, peer: SocketAddr) -> Self {
+        Self { inner, local, peer }
+    }
+
+    /// Connects to whoever listens at a path of this host. Waits while the listener's backlog is full.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::{Error, net::UnixStream};
+    ///
+    /// async fn ask(question: &[u8]) -> Result<u8, Error> {
+    ///     let stream = UnixStream::connect("/run/oracle.sock").await?;
+    ///     stream.write_all(question).await?;
+    ///     let mut answer = [0];
+    ///     stream.read_exact(&mut answer).await?;
+    ///     Ok(answer[0])
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NameNotFound`] if there is no such file; [`Error::ConnectionRefused`] if nobody listens there (any more);
+    /// [`Error::Unsupported`] outside of a simulation.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is done, it leaves no connection behind.
+    pub async fn connect(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::connect_addr(&SocketAddr::from_pathname(path)?).await
+    }
+
+    /// Connects to whoever listens at an address.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn connect_addr(addr: &SocketAddr) -> Result<Self, Error> {
+        let net = host()?;
+        let to = match net.find_unix(addr.name()?)? {
+            Bound::Stream(to, token) if token.strong_count() > 0 => to,
+            _ => return Err(Error::ConnectionRefused),
+        };
+        let inner = net.unix_network().connect(to).await?;
+        Ok(Self::new(inner, SocketAddr::UNNAMED, addr.clone()))
+    }
+
+    /// Makes two streams that are connected to each other.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] outside of a simulation; [`Error::LimitReached`] if the host has 65 536 connections already.
+    pub fn pair() -> Result<(Self, Self), Error> {
+        let network = host()?.unix_network();
+        let listener = network.listen(Net::ANY)?;
+        let end: End = stream::begin(&network, listener.local_addr()?)?;
+        let (other, _) = listener.try_accept()?;
+        let unnamed = |inner| Self::new(inner, SocketAddr::UNNAMED, SocketAddr::UNNAMED);
+        Ok((unnamed(TcpStream::from_end(end)), unnamed(other)))
+    }
+
+    pub(super) fn share(&self) -> Self {
+        Self::new(self.inner.share(), self.local.clone(), self.peer.clone())
+    }
+
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.inner.is(&other.inner)
+    }
+
+    /// Waits for bytes and moves them into `buf`; `Ok(0)` at the end of the stream, or if `buf` is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ConnectionReset`] if the peer went away with bytes unread.
+    ///
+    /// # Cancel safety
+    ///
+    /// A read that is dropped has taken no bytes.
+    pub async fn read(&self, buf: &mut [u8]) -> Result<usize, Error> {
+        self.inner.read(buf).await
+    }
+
+    /// Fills `buf`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnexpectedEof`] if the stream ends before; else as for [`read`](Self::read).
+    ///
+    /// # Cancel safety
+    ///
+    /// None: if it is dropped, the bytes that had arrived are lost.
+    pub async fn read_exact(&self, buf: &mut [u8]) -> Result<(), Error> {
+        self.inner.read_exact(buf).await
+    }
+
+    /// Waits for bytes and copies them into `buf`, where the next read finds them again.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read`](Self::read).
+    ///
+    /// # Cancel safety
+    ///
+    /// Takes no bytes in any case.
+    pub async fn peek(&self, buf: &mut [u8]) -> Result<usize, Error> {
+        self.inner.peek(buf).await
+    }
+
+    /// Waits for room and writes as much of `data` as fits; returns how much that was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BrokenPipe`] once the peer is gone, or after a [`shutdown`](Self::shutdown) of this direction.
+    ///
+    /// # Cancel safety
+    ///
+    /// A write that is dropped has written nothing.
+    pub async fn write(&self, data: &[u8]) -> Result<usize, Error> {
+        self.inner.write(data).await
+    }
+
+    /// Writes all of `data`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write); some of the data may have been written then.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: if it is dropped, some of the data may have been written.
+    pub async fn write_all(&self, data: &[u8]) -> Result<(), Error> {
+        self.inner.write_all(data).await
+    }
+
+    /// Moves into `buf` what is there.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::{Error, net::UnixStream};
+    ///
+    /// fn what_is_there(stream: &UnixStream, buf: &mut [u8]) -> Result<Option<usize>, Error> {
+    ///     match stream.try_read(buf) {
+    ///         Err(Error::WouldBlock) => Ok(None),
+    ///         read => read.map(Some),
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`] if nothing is; else as for [`read`](Self::read).
+    pub fn try_read(&self, buf: &mut [u8]) -> Result<usize, Error> {
+        self.inner.try_read(buf)
+    }
+
+    /// Writes as much as there is room for.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::UnixStream;
+    ///
+    /// fn offer(stream: &UnixStream, bytes: &[u8]) -> usize {
+    ///     stream.try_write(bytes).unwrap_or(0)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`] if there is none; else as for [`write`](Self::write).
+    pub fn try_write(&self, data: &[u8]) -> Result<usize, Error> {
+        self.inner.try_write(data)
+    }
+
+    /// Waits until a read would not wait.
+    ///
+    /// # Errors
+    ///
+    /// None; the system's stream has some.
+    ///
+    /// # Cancel safety
+    ///
+    /// Takes nothing.
+    pub async fn readable(&self) -> Result<(), Error> {
+        self.inner.readable().await
+    }
+
+    /// Waits until a write would not wait.
+    ///
+    /// # Errors
+    ///
+    /// None; the system's stream has some.
+    ///
+    /// # Cancel safety
+    ///
+    /// Takes nothing.
+    pub async fn writable(&self) -> Result<(), Error> {
+        self.inner.writable().await
+    }
+
+    /// [`read`](Self::read) as a poll function.
+    pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
+        self.inner.poll_read(cx, buf)
+    }
+
+    /// [`write`](Self::write) as a poll function.
+    pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
+        self.inner.poll_write(cx, data)
+    }
+
+    /// Ends one direction or both, as [`TcpStream::shutdown`] does.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::{Error, net::{Shutdown, UnixStream}};
+    ///
+    /// async fn last_words(stream: &UnixStream) -> Result<(), Error> {
+    ///     stream.write_all(b"bye\r\n").await?;
+    ///     stream.shutdown(Shutdown::Write) // the peer reads the end after them
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// None; the system's stream has some.
+    pub fn shutdown(&self, how: Shutdown) -> Result<(), Error> {
+        self.inner.shutdown(how)
+    }
+
+    /// Lends a half that reads and one that writes.
+    pub fn split(&self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        split::borrowed(self)
+    }
+
+    /// Turns the stream into a half that reads and one that writes, for two tasks.
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        split::owned(self)
+    }
+
+    /// Returns this end's address: that of the listener which accepted it, else none.
+    ///
+    /// # Errors
+    ///
+    /// None; the system's stream has some.
+    pub fn local_addr(&self) -> Result<SocketAddr, Error> {
+        Ok(self.local.clone())
+    }
+
+    /// Returns the other end's address: that of the listener which it was connected to, else none.
+    ///
+    /// # Errors
+    ///
+    /// None; the system's stream has some.
+    pub fn peer_addr(&self) -> Result<SocketAddr, Error> {
+        Ok(self.peer.clone())
+    }
+
+    /// Returns `None`: errors are reported by the operation that meets them.
+    ///
+    /// # Errors
+    ///
+    /// None.
+    pub fn take_error(&self) -> Result<Option<Error>, Error> {
+        Ok(None)
+    }
+}
+
+impl fmt::Debug for UnixStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnixStream")
+            .field("local", &self.local)
+            .field("peer", &self.peer)
+            .finish()
+    }
+}
+
+embedded_io!(UnixStream, UnixStream: Read Write);
+embedded_io!(&UnixStream, UnixStream: Read Write);
