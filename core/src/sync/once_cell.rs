@@ -7,7 +7,7 @@ use core::fmt;
 use super::Shared;
 use super::maybe::Maybe;
 use super::scope::Scope;
-use super::semaphore::{One, Permits};
+use super::semaphore::{Once, Permits};
 use crate::loom::{ACQUIRE, AtomicBool, Ordering};
 use crate::task::budget::consume_budget;
 
@@ -31,7 +31,7 @@ use crate::task::budget::consume_budget;
 /// ```
 pub struct OnceCell<T, S: Scope = Shared> {
     /// One, until the value is there.
-    permits: Permits<S, One>,
+    permits: Permits<S, Once>,
     /// Whether the value is there; then it stays.
     set: AtomicBool,
     value: UnsafeCell<Maybe<T>>,

@@ -9,7 +9,7 @@ use core::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::super::wait_list::{Held, Wait, held};
-use super::{CancellationFlag, Cancelled, Scope, Shared, State};
+use super::{CancellationFlag, Cancelled, Scope, Shared, State, is_cancelled};
 use crate::task::budget::poll_within;
 
 /// The children of a token; touched under its lock.
@@ -216,7 +216,8 @@ impl<S: Scope> CancellationToken<S> {
     }
 
     /// Runs a future to its end, or drops it when this is cancelled; then the result is `None`. If
-    /// it has been cancelled already, the future is not polled.
+    /// it has been cancelled already, the future is not polled. From then on what the future gives is what counts, also when it
+    /// is cancelled at the same time: nothing that has been done is thrown away.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -404,9 +405,7 @@ impl<S: Scope> Future for CancelledOwned<S> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let wait = self.project().wait;
-        poll_within(cx, |cx| {
-            wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
-        })
+        poll_within(cx, |cx| wait.poll_with(cx, is_cancelled))
     }
 }
 

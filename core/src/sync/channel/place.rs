@@ -119,13 +119,19 @@ impl<B: Buffer, S: Scope> Future for Sending<'_, B, S> {
     #[cfg_attr(not(target_os = "none"), inline(always))]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let unit = ready!(poll_proceed(cx));
-        let this = self.project();
+        let mut this = self.project();
         // Mostly there is room; it is no more than this then.
         if FIRST_LOOK && !this.wait.has_joined() && this.message.is_some() {
-            if let Ok(receiver) = this.wait.list_ref().with(|view| send(view, this.message)) {
-                unit.charge(0);
-                wake(receiver);
-                return Poll::Ready(Ok(()));
+            match this.wait.list_ref().with(|view| send(view, this.message)) {
+                Ok(receiver) => {
+                    unit.charge(0);
+                    wake(receiver);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(TrySendError::Full(())) if this.wait.as_mut().join_at_once(cx) => {
+                    return Poll::Pending;
+                }
+                Err(_) => {}
             }
         }
         poll_queue(this.wait, cx, this.message, unit)

@@ -5,9 +5,9 @@ use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
-use super::{Buffer, ChannelRef, Item, List, TryRecvError, receive, take_at_once};
+use super::{AtOnce, Buffer, ChannelRef, Item, List, TryRecvError, receive, take_at_once};
 use crate::sync::scope::Scope;
-use crate::sync::slot::wait_in_slot;
+use crate::sync::slot::{leave_at_once, wait_in_slot};
 use crate::sync::wait_list::FIRST_LOOK;
 use crate::task::budget::{self, poll_proceed};
 
@@ -72,9 +72,15 @@ impl<P: ChannelRef> Receiver<P> {
         let unit = ready!(poll_proceed(cx));
         // Mostly there is something. Where looking takes no lock, it is worth a look by itself.
         if FIRST_LOOK && !<P::Scope as Scope>::LOCKS {
-            if let Some(message) = self.0.0.with(take_at_once) {
-                unit.charge(0);
-                return Poll::Ready(Some(message));
+            match self.0.0.with(take_at_once) {
+                AtOnce::Message(message) => {
+                    unit.charge(0);
+                    return Poll::Ready(Some(message));
+                }
+                AtOnce::Nothing if leave_at_once(&self.0.0, cx, |state| &state.receiver) => {
+                    return Poll::Pending;
+                }
+                AtOnce::Nothing | AtOnce::More => {}
             }
         }
         poll_slowly(&self.0.0, cx, unit)

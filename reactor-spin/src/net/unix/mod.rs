@@ -7,7 +7,7 @@
 //!
 //! Binding makes a name on the host's disk, and nothing removes it but [`remove_file`](crate::sim::fs::remove_file) and a
 //! crash: a program that was killed finds it when it starts again, with nobody behind it. To bind it again is
-//! [`Error::AddrInUse`](crate::Error::AddrInUse). A path that begins with a zero byte is an abstract name, which goes with its
+//! [`Error::AddrInUse`]. A path that begins with a zero byte is an abstract name, which goes with its
 //! socket.
 //!
 //! ```
