@@ -71,3 +71,53 @@ fn a_blocking_client_works_in_three_ways() {
     let lines = blocking_client::program::example().unwrap();
     assert_eq!(lines, ["inside: 6", "beside: 20", "for one call: 4"]);
 }
+
+/// What a user's `select!`s choose, and what comes of it, under one seed.
+fn trace(seed: u64) -> Vec<(usize, u32)> {
+    use polliwog::sync::local::{mpsc, oneshot};
+    use polliwog::time::sleep_millis;
+
+    polliwog::spin::test(seed, async {
+        let (sender, mut receiver) = mpsc::channel(2);
+        let mut trace = Vec::new();
+        for task in 0..3 {
+            let sender = sender.clone();
+            let work = async move {
+                for number in 0..4 {
+                    sleep_millis(1).await;
+                    sender.send(10 * task + number).await.unwrap();
+                }
+            };
+            polliwog::spawn(work).unwrap().detach();
+        }
+        drop(sender);
+        let (stop, mut stopped) = oneshot::channel::<u32>();
+        let mut stop = Some(stop);
+        loop {
+            polliwog::select! {
+                Some(number) = receiver.recv() => trace.push((0, number)),
+                () = sleep_millis(1) => trace.push((1, 0)),
+                Ok(last) = &mut stopped => {
+                    trace.push((2, last));
+                    break;
+                }
+            }
+            if trace.len() == 30 {
+                let _ = stop.take().map(|stop| stop.send(7));
+            }
+            if trace.len() > 200 {
+                break;
+            }
+        }
+        trace
+    })
+}
+
+#[test]
+fn a_select_makes_the_same_choices_under_the_same_seed_a_thousand_times() {
+    let first = trace(7);
+    for _ in 0..1000 {
+        assert_eq!(trace(7), first);
+    }
+    assert!((8..30).any(|seed| trace(seed) != first));
+}

@@ -330,7 +330,7 @@ fn the_chips_program_of_the_readme_is_the_one_that_is_built() {
 /// The figures of the README are those of the last measurement.
 #[test]
 fn the_readmes_figures_have_been_measured() {
-    const ROWS: [(&str, &str, &str); 8] = [
+    const ROWS: [(&str, &str, &str); 10] = [
         ("spawn a task and await it", "spawn-1", "ns"),
         ("wake and poll, 1000 tasks", "yield-1000", "ns"),
         ("round trip between two tasks", "ping-pong", "ns"),
@@ -339,9 +339,11 @@ fn the_readmes_figures_have_been_measured() {
         ("echo of 64 B, 50 connections", "echo-50-64", "cpu_us"),
         ("the same, 99th percentile", "echo-50-64", "p99_us"),
         ("an idle connection", "idle", "bytes_per_connection"),
+        ("HTTP/1.1 by hyper, 50 connections", "http-50", "cpu_us"),
+        ("HTTP/1.1, 99th percentile", "http-50", "p99_us"),
     ];
     let page = text("README.md");
-    let results = text("docs/benchmarks/results.tsv");
+    let results = text("docs/benchmarks/results.tsv") + &text("docs/benchmarks/servers.tsv");
     for (label, benchmark, figure) in ROWS {
         let median = |runtime: &str| {
             let begin = format!("{benchmark}\t{runtime}\t{figure}\t");

@@ -63,6 +63,42 @@ fn a_clusters_tasks_have_places() {
 }
 
 #[test]
+fn a_dump_says_what_tasks_wait_for() {
+    use polliwog::net::{TcpListener, TcpStream};
+    use polliwog::trace::Wait;
+    use polliwog::{spawn, spawn_blocking};
+    use std::sync::mpsc;
+
+    polliwog::block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (go_on, wait) = mpsc::channel::<()>();
+        let job = spawn_blocking(move || wait.recv());
+        let job = spawn(async move { drop(job.await) }).unwrap();
+        let _accepting = spawn(async move { drop(listener.accept().await) }).unwrap();
+        let idle = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let idle_addr = idle.local_addr().unwrap();
+        let (ours, theirs) = polliwog::join!(TcpStream::connect(idle_addr), idle.accept());
+        let (ours, _theirs) = (ours.unwrap(), theirs.unwrap());
+        let _reading = spawn(async move { drop(ours.read(&mut [0; 8]).await) }).unwrap();
+        let _event = spawn(async { polliwog::UserEvent::new().wait().await }).unwrap();
+        for _ in 0..10 {
+            yield_now().await;
+        }
+        let dump = Handle::current().unwrap().dump();
+        let of = |index: usize| dump.tasks()[index].waits_for.as_slice();
+        let source = [Wait::Source(polliwog::sources::Direction::Read)];
+        assert_eq!(of(1), [Wait::Method("spawn_blocking")], "{dump}");
+        assert_eq!(of(2), source, "{dump}");
+        assert_eq!(of(3), source, "{dump}");
+        assert_eq!(of(4), [Wait::Method("UserEvent::wait")], "{dump}");
+        drop(go_on);
+        job.await.unwrap();
+        drop(TcpStream::connect(addr).await);
+    });
+}
+
+#[test]
 fn a_clusters_workers_roots_and_connections_have_places() {
     for accepting in [Accepting::default(), Accepting::OneForAll] {
         let first = line!() + 1;

@@ -33,7 +33,7 @@ usage: polliwog-benches run [--quick] [--only PART-OF-NAME] [--rounds N] [--out 
        polliwog-benches servers [--quick] [--only PART-OF-NAME] [--rounds N] [--out FOLDER]
        polliwog-benches charts FOLDER
        polliwog-benches guard FILE [--update]
-       polliwog-benches cluster [--only PART-OF-NAME] [--rounds N]
+       polliwog-benches cluster [--only PART-OF-NAME] [--contender PART-OF-NAME] [--rounds N]
        polliwog-benches fair [--only PART-OF-NAME] [--rounds N] [--millis N]
        polliwog-benches list
        polliwog-benches one RUNTIME BENCHMARK [--rounds N] [--warmup N] [--ops N] [--millis N]

@@ -5,6 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec;
+use alloc::vec::Vec;
 use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -115,6 +116,82 @@ where
         })
     })
     .await
+}
+
+/// Reads what is there, or waits for something, and appends it to `buf`; zero at the end of the stream. So a loop of
+/// its own may collect a message that comes in pieces, beside a timeout or in `select!`.
+///
+/// It fills the room that `buf` has, up to 64 KiB at a time, and makes 8 KiB of it where there is none.
+///
+/// ```
+/// use futures_io::AsyncRead;
+/// # use polliwog_core as polliwog;
+/// use polliwog::io::read_buf;
+/// use std::io;
+///
+/// /// Reads until a line is complete, and leaves what stands behind it for the next call.
+/// async fn line(stream: &mut (impl AsyncRead + Unpin), buf: &mut Vec<u8>) -> io::Result<Vec<u8>> {
+///     loop {
+///         if let Some(end) = buf.iter().position(|byte| *byte == b'\n') {
+///             return Ok(buf.drain(..=end).collect());
+///         }
+///         if read_buf(stream, buf).await? == 0 {
+///             return Ok(std::mem::take(buf));
+///         }
+///     }
+/// }
+/// ```
+///
+/// # Errors
+///
+/// Those of the stream; `buf` is as it was.
+///
+/// # Cancel safety
+///
+/// Nothing is lost: what has been read is in `buf`, and a read that has not ended has read nothing, if that is
+/// so of the stream's `poll_read`, as it is of all of this runtime's.
+pub async fn read_buf<R>(reader: &mut R, buf: &mut Vec<u8>) -> io::Result<usize>
+where
+    R: AsyncRead + Unpin + ?Sized,
+{
+    poll_fn(|cx| {
+        let permit = ready!(poll_proceed(cx));
+        let before = buf.len();
+        if before == buf.capacity() {
+            buf.reserve(SIZE);
+        }
+        let room = (buf.capacity() - before).min(MOST_AT_ONCE);
+        // Also when the stream panics.
+        let mut filled = Filled {
+            buf: &mut *buf,
+            length: before,
+        };
+        filled.buf.resize(before + room, 0);
+        let read = Pin::new(&mut *reader).poll_read(cx, &mut filled.buf[before..]);
+        if let Poll::Ready(Ok(count)) = &read {
+            filled.length += (*count).min(room);
+        }
+        if read.is_ready() {
+            permit.charge(0);
+        }
+        read
+    })
+    .await
+}
+
+/// Bytes of a buffer that are initialised for one read at most.
+const MOST_AT_ONCE: usize = 64 << 10;
+
+/// A buffer that has its length again when this is dropped.
+struct Filled<'a> {
+    buf: &'a mut Vec<u8>,
+    length: usize,
+}
+
+impl Drop for Filled<'_> {
+    fn drop(&mut self) {
+        self.buf.truncate(self.length);
+    }
 }
 
 /// One direction.

@@ -107,6 +107,7 @@ pub use time::Instant;
 #[doc(hidden)]
 pub mod __reactor {
     pub use crate::loom::Lock;
+    pub use crate::trace::waits::method as waits_for;
     #[cfg(feature = "std")]
     pub use crate::workers::{Kind, Workers};
 }

@@ -3,8 +3,8 @@
 //!
 //! * [`set_tracer`] gives each [`Event`] to a [`Tracer`] of yours: the example `timeline` makes a picture of them.
 //! * `Spans` (feature `tracing`) is a tracer that makes spans and events of the crate `tracing` of them.
-//! * [`Handle::dump`](crate::Handle::dump) lists an executor's tasks, from any thread, also while one of them keeps
-//!   the executor busy.
+//! * [`Handle::dump`](crate::Handle::dump) lists an executor's tasks and what each waits for, from any thread, also while
+//!   one of them keeps the executor busy.
 //! * [`set_stall_limit`] tells of each poll that took too long, by the name of the task and the place where it was
 //!   spawned.
 //!
@@ -39,6 +39,12 @@ mod spans;
 #[cfg(feature = "trace")]
 #[cfg_attr(not(feature = "std"), path = "trace/bare.rs")]
 mod table;
+#[cfg_attr(all(feature = "trace", feature = "std"), path = "trace/waits.rs")]
+#[cfg_attr(
+    not(all(feature = "trace", feature = "std")),
+    path = "trace/no_waits.rs"
+)]
+pub(crate) mod waits;
 
 #[cfg(feature = "trace")]
 pub use event::{Cause, Event, Tracer};
@@ -53,3 +59,5 @@ pub(crate) use table::dump;
 pub use table::set_tracer;
 #[cfg(all(feature = "trace", feature = "std"))]
 pub use table::{Dump, Stall, State, TaskDump, set_stall_limit};
+#[cfg(all(feature = "trace", feature = "std"))]
+pub use waits::Wait;

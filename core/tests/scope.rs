@@ -333,3 +333,49 @@ fn channels_connect_children() {
     }));
     assert_eq!(total, (0..400).sum::<u32>());
 }
+
+/// A destructor that panics.
+struct Bad;
+
+impl Drop for Bad {
+    fn drop(&mut self) {
+        panic!("a bad destructor");
+    }
+}
+
+#[test]
+fn a_destructor_that_panics_keeps_no_other_child_from_being_aborted() {
+    let dropped = Cell::new(0);
+    run(scope(async |scope| {
+        for number in 0..4 {
+            let tell = Tell(&dropped);
+            scope.spawn(async move {
+                let _tell = tell;
+                let _bad = (number == 1).then(|| Bad);
+                pending::<()>().await;
+            });
+        }
+        // Each of them has its destructor only once it has been polled.
+        yield_now().await;
+        assert!(catch_unwind(AssertUnwindSafe(|| scope.abort_all())).is_err());
+        assert_eq!((dropped.get(), scope.len()), (4, 0));
+    }));
+}
+
+#[test]
+fn a_child_has_ended_also_if_its_destructor_panics() {
+    let wakes = Arc::<Wakes>::default();
+    let mut future = Box::pin(scope(async |scope| {
+        let mut bad = Some(Bad);
+        drop(scope.spawn(poll_fn(move |_| {
+            // Kept until the future itself is dropped.
+            let _ = &mut bad;
+            Poll::Ready(())
+        })));
+    }));
+    let panicked =
+        (0..8).any(|_| catch_unwind(AssertUnwindSafe(|| poll(future.as_mut(), &wakes))).is_err());
+    assert!(panicked);
+    // Nothing is left.
+    assert!((0..8).any(|_| poll(future.as_mut(), &wakes).is_ready()));
+}

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use polliwog_core::__reactor::waits_for;
 use polliwog_core::task::wake_quietly;
 
 use polliwog_core::task::budget::poll_within;
@@ -177,7 +178,8 @@ impl UserEvent {
 
     /// [`wait`](Self::wait) as a poll function.
     pub fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        poll_within(cx, |cx| self.poll_triggered(cx))
+        let poll = |cx: &mut Context<'_>| self.poll_triggered(cx);
+        waits_for("UserEvent::wait", || poll_within(cx, poll))
     }
 
     fn poll_triggered(&mut self, cx: &mut Context<'_>) -> Poll<()> {

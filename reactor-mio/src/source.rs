@@ -194,6 +194,7 @@ macro_rules! waits {
         }
     };
 }
+#[cfg(unix)]
 use waits;
 
 impl<S: Source> AsyncSource<S> {

@@ -6,7 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use polliwog_core::JoinHandle;
-use polliwog_mio::io::{copy_bidirectional, copy_bidirectional_with_sizes};
+#[cfg(unix)]
+use polliwog_mio::io::copy_bidirectional;
+use polliwog_mio::io::copy_bidirectional_with_sizes;
 use polliwog_mio::net::{TcpListener, TcpStream};
 use polliwog_mio::{block_on, spawn, spawn_blocking};
 
@@ -168,6 +170,8 @@ fn an_answer_in_the_middle_of_an_upload_arrives() {
 
     block_on(async {
         let (told, hung_up) = std::sync::mpsc::channel();
+        let (shut, is_shut) = std::sync::mpsc::channel();
+        let (wrote, has_written) = std::sync::mpsc::channel();
         let (mut client, near) = UnixStream::pair().unwrap();
         let (far, mut server) = UnixStream::pair().unwrap();
         let ours = |stream| polliwog_mio::net::UnixStream::from_std(stream).unwrap();
@@ -186,6 +190,7 @@ fn an_answer_in_the_middle_of_an_upload_arrives() {
             server.write_all(b"too large").unwrap();
             // Now the proxy's writes fail, and its reads do not.
             server.shutdown(Shutdown::Read).unwrap();
+            shut.send(()).unwrap();
             hung_up.recv().unwrap();
             server.write_all(b", sorry").unwrap();
             // What is not read would be a reset.
@@ -193,10 +198,18 @@ fn an_answer_in_the_middle_of_an_upload_arrives() {
         });
         let asking = spawn_blocking(move || {
             let mut writer = client.try_clone().unwrap();
-            let writing = thread::spawn(move || while writer.write_all(&[b'x'; 4096]).is_ok() {});
+            let writing = thread::spawn(move || {
+                writer.write_all(&[b'x'; 4096]).unwrap();
+                // So that something is on its way which nobody takes, however slow this thread is.
+                is_shut.recv().unwrap();
+                writer.write_all(&[b'x'; 4096]).unwrap();
+                wrote.send(()).unwrap();
+                while writer.write_all(&[b'x'; 4096]).is_ok() {}
+            });
             let mut answer = [0; 9];
             client.read_exact(&mut answer).unwrap();
             assert_eq!(&answer, b"too large");
+            has_written.recv().unwrap();
             told.send(()).unwrap();
             let mut rest = String::new();
             client.read_to_string(&mut rest).unwrap();

@@ -15,7 +15,10 @@ struct Temporary(PathBuf);
 impl Temporary {
     fn new(name: &str) -> Self {
         let name = format!("polliwog-test-{}-{name}", std::process::id());
-        Self(std::env::temp_dir().join(name))
+        let path = std::env::temp_dir().join(name);
+        // Of a process that was killed, and had the same number.
+        let _ = std::fs::remove_file(&path);
+        Self(path)
     }
 }
 

@@ -323,10 +323,9 @@ fn what_is_to_be_killed_when_dropped_is_killed_and_no_zombie_is_left() {
     gone(name);
 }
 
-/// They go on, and once they end nothing is left of them, whether a runtime is there or not.
-#[cfg(target_os = "linux")]
 /// One that does not listen to a polite signal and closes none of its pipes: it holds up neither those who wait beside
 /// it nor the end of the runtime, and a kill ends it.
+#[cfg(target_os = "linux")]
 #[test]
 fn a_child_that_never_ends() {
     let runtime = polliwog_mio::Runtime::new().unwrap();
@@ -367,6 +366,8 @@ fn a_child_that_never_ends() {
     gone(id);
 }
 
+/// They go on, and once they end nothing is left of them, whether a runtime is there or not.
+#[cfg(target_os = "linux")]
 #[test]
 fn children_that_are_left_alone_end_without_a_zombie() {
     let ids = block_on(async {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::{join, join_all};
 use polliwog_core::sources::SourcesFull;
-use polliwog_mio::net::{TcpListener, TcpStream, UdpSocket};
+use polliwog_mio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use polliwog_mio::{Runtime, block_on, spawn, spawn_blocking};
 
 /// A listener and a connection through it.
@@ -109,9 +109,10 @@ fn large_transfer_in_both_directions_at_once() {
 #[test]
 fn a_refused_connection_is_an_error() {
     block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        drop(listener);
+        // Bound, so that nobody else gets this port meanwhile, but it does not listen.
+        let bound = TcpSocket::new_v4().unwrap();
+        bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let addr = bound.local_addr().unwrap();
         let error = TcpStream::connect(addr).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     });
@@ -120,13 +121,14 @@ fn a_refused_connection_is_an_error() {
 #[test]
 fn every_address_is_tried() {
     block_on(async {
-        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let closed = closed.into_std().unwrap().local_addr().unwrap();
-        let listener = TcpListener::bind(&[closed, closed][..]).await.unwrap();
-        assert_eq!(listener.local_addr().unwrap(), closed);
-        drop(listener);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // Bound, so that nobody else gets this port meanwhile, but it does not listen.
+        let bound = TcpSocket::new_v4().unwrap();
+        bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let closed = bound.local_addr().unwrap();
+        let any = "127.0.0.1:0".parse().unwrap();
+        let listener = TcpListener::bind(&[closed, any][..]).await.unwrap();
         let open = listener.local_addr().unwrap();
+        assert_ne!(open, closed);
         let stream = TcpStream::connect(&[closed, open][..]).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), open);
         let none: &[std::net::SocketAddr] = &[];
@@ -377,9 +379,10 @@ fn without_a_runtime_sockets_are_an_error() {
 fn datagrams_go_on_after_an_error() {
     block_on(async {
         let here = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let gone = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let addr = gone.local_addr().unwrap();
-        drop(gone);
+        // It keeps its port from others, and listens to nobody but itself.
+        let deaf = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let addr = deaf.local_addr().unwrap();
+        deaf.connect(addr).unwrap();
         here.connect(addr).await.unwrap();
         let mut buf = [0; 8];
         assert!(once(here.recv(&mut buf)).await.is_pending());

@@ -85,7 +85,10 @@ fn promise_17_a_connection_wakes_the_one_that_has_waited_longest() {
         assert_eq!(woken()[3..].iter().sum::<usize>(), 1);
         assert!(poll(accepts[3].as_mut().unwrap().as_mut(), &counts[3]).is_ready());
         assert_eq!(woken(), [1, 0, 1, 1, 1]);
-        assert!(poll(accepts[4].as_mut().unwrap().as_mut(), &counts[4]).is_ready());
+        // It may still be on its way, for the system is done with a connect before it is with the accept.
+        while poll(accepts[4].as_mut().unwrap().as_mut(), &counts[4]).is_pending() {
+            reactor.park(Deadline::Never).unwrap();
+        }
         drop(accepts);
         assert!(counts.iter().all(|count| Arc::strong_count(count) == 1));
     });
@@ -265,9 +268,9 @@ fn all_who_wait_for_readiness_are_woken() {
         assert_eq!(peeked, [*b"x"; 3]);
 
         // The same to write: all that wait go on when there is room.
-        while client.try_write(&[0; 1 << 16]).is_ok() {}
-        let given_up = timeout(Duration::from_millis(1), client.write(b"y"));
-        assert!(given_up.await.is_err());
+        // What the system itself has still under way may make room for a while.
+        let more = || timeout(Duration::from_millis(1), client.write(&[0; 1 << 16]));
+        while more().await.is_ok() {}
         let writes = join_all((0..3).map(|_| client.write(b"z")));
         let drain = async {
             let mut buf = vec![0; 1 << 16];

@@ -31,7 +31,7 @@ is no such thing.
 const ABOVE: &str = "
 ## Where tokio or embassy-sync takes fewer instructions
 
-Drawing from the budget of the poll is some ten instructions for each operation, which tokio's pay, too, and embassy's
+Drawing from the budget of the poll is some six instructions for each operation, which tokio's pay, too, and embassy's
 do not. Beyond that embassy-sync's have room for one waker at each end, which whoever comes next takes from whoever
 waits: no order, and nothing to pass on for one that is dropped. Its channels do not end, and have no handles to
 count. A `select` of its receivers polls them in their order. One-shot channels are one allocation in all of

@@ -35,8 +35,8 @@ impl Handle {
         Self { shared, epoch }
     }
 
-    /// The executor's tasks, from any thread, also while one of them keeps it busy: what they do, how often and how
-    /// long they have been polled, how old they are, and where they were spawned.
+    /// The executor's tasks, from any thread, also while one of them keeps it busy: what they do, what they wait
+    /// for, how often and how long they have been polled, how old they are, and where they were spawned.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

@@ -19,6 +19,7 @@ use super::handle::Handle;
 use crate::task::abort::AbortHandle;
 use crate::task::join::JoinError;
 use crate::task::unwind::{catch, drop_quietly, wake_quietly};
+use crate::trace::waits;
 
 /// What a task and its handle share: whether it has ended and how, who waits for that, and how to abort it.
 pub struct Outcome<T>(Mutex<State<T>>);
@@ -390,7 +391,7 @@ impl<T> Future for RemoteHandle<T> {
         if never && !self.is_finished() {
             return Poll::Ready(Err(JoinError::NotRunning));
         }
-        self.0.outcome().poll(Some(waker))
+        waits::method("RemoteHandle", || self.0.outcome().poll(Some(waker)))
     }
 }
 

@@ -6,6 +6,7 @@ use core::task::Waker;
 
 use super::{Direction, Readiness};
 use crate::task::unwind::wake_quietly;
+use crate::trace::waits;
 
 #[cfg_attr(feature = "alloc", path = "waiters/on_heap.rs")]
 #[cfg_attr(not(feature = "alloc"), path = "waiters/without_heap.rs")]
@@ -195,6 +196,7 @@ impl Waiters {
     /// others.
     #[inline]
     pub fn wait(&self, direction: Direction, id: WaiterId, waker: Waker) -> Former {
+        waits::source(direction);
         let first = self.first(direction);
         match first.waker.take() {
             None => {
@@ -209,6 +211,7 @@ impl Waiters {
     /// As [`wait`](Self::wait), where nothing is borrowed: what was in the waiter's place is let go at once.
     #[inline]
     pub fn join(&self, direction: Direction, id: WaiterId, waker: Waker) {
+        waits::source(direction);
         let first = self.first(direction);
         match first.waker.take() {
             None => {
@@ -256,7 +259,11 @@ impl Waiters {
             .as_ref()
             .is_some_and(|there| is(first.id.get(), there));
         first.waker.set(there);
-        is_first || self.others.have(direction, is)
+        let knows = is_first || self.others.have(direction, is);
+        if knows {
+            waits::source(direction);
+        }
+        knows
     }
 
     /// Returns whether this waiter is among those that wait.

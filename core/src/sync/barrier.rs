@@ -8,6 +8,7 @@ use super::scope::Scope;
 use super::wait_list::{Wait, WaitList};
 use crate::loom::Cell;
 use crate::task::budget::consume_budget;
+use crate::trace::waits;
 
 /// Lets a number of tasks wait for one another: when as many have come, all go on.
 ///
@@ -95,9 +96,11 @@ impl<S: Scope> Barrier<S> {
         };
         let mut wait = pin!(Wait::<_>::new(&self.0, ()));
         core::future::poll_fn(|cx| {
-            wait.as_mut().poll_with(cx, |view, _| {
-                let over = view.value().round.get() != round;
-                over.then_some(())
+            waits::method("Barrier::wait", || {
+                wait.as_mut().poll_with(cx, |view, _| {
+                    let over = view.value().round.get() != round;
+                    over.then_some(())
+                })
             })
         })
         .await;

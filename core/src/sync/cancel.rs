@@ -13,9 +13,10 @@ pub use tree::{CancellationToken, CancelledOwned, DropGuard, DropGuardRef};
 
 use super::Shared;
 use super::scope::Scope;
-use super::wait_list::{Wait, WaitList};
+use super::wait_list::{Access, Wait, WaitList, WaitState};
 use crate::loom::Cell;
 use crate::task::budget::poll_within;
+use crate::trace::waits;
 
 /// Something that has been cancelled, or not yet: for a static, or for a structure.
 ///
@@ -152,7 +153,8 @@ impl<S: Scope> CancellationFlag<S> {
     }
 
     /// Runs a future to its end, or drops it when this is cancelled; then the result is `None`. If it
-    /// has been cancelled already, the future is not polled.
+    /// has been cancelled already, the future is not polled. From then on what the future gives is what counts, also when it
+    /// is cancelled at the same time: nothing that has been done is thrown away.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -171,12 +173,17 @@ impl<S: Scope> CancellationFlag<S> {
     /// Dropped, or cancelled, it drops the future before its end: whether something is lost is up to
     /// that.
     pub async fn run_until_cancelled<F: Future>(&self, future: F) -> Option<F::Output> {
-        let (mut cancelled, mut future) = (pin!(self.cancelled()), pin!(future));
+        if self.is_cancelled() {
+            return None;
+        }
+        let (mut wait, mut future) = (pin!(Wait::<_>::new(&self.0, ())), pin!(future));
         core::future::poll_fn(|cx| {
-            if cancelled.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(None);
+            // What has been done is not thrown away.
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
             }
-            future.as_mut().poll(cx).map(Some)
+            // Not within the budget, of which such a future may have left nothing.
+            wait.as_mut().poll_with(cx, is_cancelled).map(|()| None)
         })
         .await
     }
@@ -211,10 +218,14 @@ impl<S: Scope> Future for Cancelled<'_, S> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let wait = self.project().wait;
-        poll_within(cx, |cx| {
-            wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
-        })
+        let poll = |cx: &mut Context<'_>| wait.poll_with(cx, is_cancelled);
+        waits::method("CancellationToken::cancelled", || poll_within(cx, poll))
     }
+}
+
+#[inline]
+fn is_cancelled<S: Scope>(view: &Access<'_, State<S>, (), 1>, _: WaitState) -> Option<()> {
+    view.value().cancelled.get().then_some(())
 }
 
 impl<S: Scope> fmt::Debug for Cancelled<'_, S> {

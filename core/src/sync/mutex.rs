@@ -10,6 +10,7 @@ use core::ptr::NonNull;
 use super::Shared;
 use super::scope::Scope;
 use super::semaphore::{One, Permits};
+use crate::trace::waits;
 
 /// A value that one task has at a time, also across an `.await`.
 ///
@@ -113,7 +114,10 @@ impl<T: ?Sized, S: Scope> Mutex<T, S> {
     #[inline]
     pub fn lock(&self) -> impl Future<Output = MutexGuard<'_, T, S>> {
         // Nobody closes it.
-        (self.permits).acquire_then(1, move |_| MutexGuard { mutex: self })
+        waits::of_method(
+            "Mutex::lock",
+            (self.permits).acquire_then(1, move |_| MutexGuard { mutex: self }),
+        )
     }
 
     /// Locks the mutex, if that does not have to wait.

@@ -8,12 +8,13 @@ use pin_project_lite::pin_project;
 
 use super::Shared;
 use super::scope::Scope;
-use super::wait_list::{Access, Wait, WaitList, WaitState};
+use super::wait_list::{Access, FIRST_LOOK, ListRef, Wait, WaitList, WaitState};
 #[cfg(feature = "alloc")]
 use super::wait_list::{Held, held};
 use crate::loom::Cell;
 use crate::task::budget::poll_within;
 use crate::task::wake_quietly;
+use crate::trace::waits;
 
 /// Notifies one task, or all that wait, that something has happened.
 ///
@@ -48,6 +49,14 @@ struct State {
     permit: Cell<bool>,
     /// How often all were notified, for those who have been made but not polled by then.
     rounds: Cell<usize>,
+}
+
+impl State {
+    /// Whether one of this round that does not wait yet has been notified; takes the permit, if that is what it is.
+    #[inline]
+    fn is_for(&self, rounds: usize) -> bool {
+        self.rounds.get() != rounds || self.permit.replace(false)
+    }
 }
 
 #[inline]
@@ -263,11 +272,20 @@ macro_rules! notified {
                     return Poll::Ready(());
                 }
                 let rounds = *this.rounds;
-                let polled = this.wait.poll_with(cx, |view, state| match state {
-                    WaitState::New => {
-                        let value = view.value();
-                        (value.rounds.get() != rounds || value.permit.replace(false)).then_some(())
+                let mut wait = this.wait;
+                // Where looking takes no lock, it is worth a look by itself.
+                if FIRST_LOOK && !S::LOCKS && !wait.has_joined() {
+                    let list = wait.list_ref().list();
+                    if list.with(|view| view.value().is_for(rounds)) {
+                        *this.done = true;
+                        return Poll::Ready(());
                     }
+                    if wait.as_mut().join_at_once(cx) {
+                        return Poll::Pending;
+                    }
+                }
+                let polled = wait.poll_with(cx, |view, state| match state {
+                    WaitState::New => view.value().is_for(rounds).then_some(()),
                     // Also before its turn among all has come.
                     WaitState::Waiting => (view.value().rounds.get() != rounds).then_some(()),
                     WaitState::Notified | WaitState::NotifiedWithAll => Some(()),
@@ -282,7 +300,9 @@ macro_rules! notified {
 
             #[inline]
             fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-                poll_within(cx, |cx| self.look(cx))
+                waits::method("Notify::notified", || {
+                    poll_within(cx, |cx| self.look(cx))
+                })
             }
         }
 

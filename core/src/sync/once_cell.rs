@@ -7,9 +7,10 @@ use core::fmt;
 use super::Shared;
 use super::maybe::Maybe;
 use super::scope::Scope;
-use super::semaphore::{One, Permits};
+use super::semaphore::{Once, Permits};
 use crate::loom::{ACQUIRE, AtomicBool, Ordering};
 use crate::task::budget::consume_budget;
+use crate::trace::waits;
 
 /// A value that is made once, by a future, when it is first asked for.
 ///
@@ -31,7 +32,7 @@ use crate::task::budget::consume_budget;
 /// ```
 pub struct OnceCell<T, S: Scope = Shared> {
     /// One, until the value is there.
-    permits: Permits<S, One>,
+    permits: Permits<S, Once>,
     /// Whether the value is there; then it stays.
     set: AtomicBool,
     value: UnsafeCell<Maybe<T>>,
@@ -252,7 +253,7 @@ impl<T, S: Scope> OnceCell<T, S> {
         if let Some(value) = self.get() {
             return Ok(value);
         }
-        let permit = self.permits.acquire(1).await;
+        let permit = waits::of_method("OnceCell::get_or_init", self.permits.acquire(1)).await;
         if let Some(value) = self.get() {
             // Closed, or the one who had the permit before has made it just now.
             return Ok(value);

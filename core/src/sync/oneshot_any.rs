@@ -14,6 +14,7 @@ use super::wait_list::WaitList;
 use crate::loom::Cell;
 use crate::task::budget::poll_within;
 use crate::task::wake_quietly;
+use crate::trace::waits;
 
 /// A channel for one message, whose ends borrow it: see [`split`](Self::split).
 ///
@@ -250,14 +251,15 @@ impl<P: OneshotRef> Sender<P> {
 
     /// [`closed`](Self::closed), polled. It wakes whichever task polled last.
     pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        poll_within(cx, |cx| {
+        let poll = |cx: &mut Context<'_>| {
             poll_slot(
                 &self.channel().0,
                 cx,
                 |state| &state.sender,
                 |view| view.value().closed.get().then_some(()),
             )
-        })
+        };
+        waits::method("oneshot::Sender::closed", || poll_within(cx, poll))
     }
 
     /// Returns whether nobody will receive the message any more.
@@ -413,14 +415,15 @@ impl<P: OneshotRef> Future for Receiver<P> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let received = poll_within(cx, |cx| {
+        let poll = |cx: &mut Context<'_>| {
             poll_slot(
                 &this.channel.0,
                 cx,
                 |state| &state.receiver,
                 |view| view.value().receive(),
             )
-        });
+        };
+        let received = waits::method("oneshot::Receiver", || poll_within(cx, poll));
         this.over |= received.is_ready();
         received
     }

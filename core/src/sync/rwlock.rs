@@ -11,6 +11,7 @@ use super::Shared;
 use super::mutex::TryLockError;
 use super::scope::Scope;
 use super::semaphore::{MAX_PERMITS, Permits, Usual};
+use crate::trace::waits;
 
 pub use guard::{RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard};
 #[cfg(feature = "alloc")]
@@ -127,7 +128,10 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
     #[inline]
     pub fn read(&self) -> impl Future<Output = RwLockReadGuard<'_, T, S>> {
         // Nobody closes it.
-        (self.permits).acquire_then(1, move |_| RwLockReadGuard::new(self))
+        waits::of_method(
+            "RwLock::read",
+            (self.permits).acquire_then(1, move |_| RwLockReadGuard::new(self)),
+        )
     }
 
     /// Waits until the value can be changed.
@@ -149,7 +153,10 @@ impl<T: ?Sized, S: Scope> RwLock<T, S> {
     #[inline]
     pub fn write(&self) -> impl Future<Output = RwLockWriteGuard<'_, T, S>> {
         // Nobody closes it.
-        (self.permits).acquire_then(ALL, move |_| RwLockWriteGuard::new(self))
+        waits::of_method(
+            "RwLock::write",
+            (self.permits).acquire_then(ALL, move |_| RwLockWriteGuard::new(self)),
+        )
     }
 
     /// Returns the value to look at, if it can be had without waiting.

@@ -11,76 +11,15 @@ use crate::task::wake_quietly;
 
 mod acquire;
 mod permit;
+mod usual;
 
 use acquire::{Acquire, AcquireThen};
 
 #[cfg(feature = "alloc")]
 pub use permit::OwnedSemaphorePermit;
 pub use permit::SemaphorePermit;
-
-/// What kind of permits these are.
-pub(super) trait Usual {
-    /// How many there are while nobody has any of them.
-    const PERMITS: usize;
-    /// Whether that there are no more of them can be said.
-    const CLOSES: bool;
-    /// What whoever waits for some brings along.
-    type Many: Many;
-}
-
-/// How many permits somebody waits for.
-pub(super) trait Many: Copy {
-    /// Whether it is one each time. Then nobody waits while one is free.
-    const ONE: bool;
-    fn of(permits: usize) -> Self;
-    fn get(self) -> usize;
-}
-
-impl Many for usize {
-    const ONE: bool = false;
-
-    #[inline]
-    fn of(permits: usize) -> Self {
-        permits
-    }
-
-    #[inline]
-    fn get(self) -> usize {
-        self
-    }
-}
-
-impl Many for () {
-    const ONE: bool = true;
-
-    #[inline]
-    fn of(permits: usize) {
-        debug_assert!(permits == 1);
-    }
-
-    #[inline]
-    fn get(self) -> usize {
-        1
-    }
-}
-
-/// What a semaphore has is known at run time only.
-pub(super) struct Zero;
-
-impl Usual for Zero {
-    const PERMITS: usize = 0;
-    const CLOSES: bool = true;
-    type Many = usize;
-}
-
-/// What only one can have.
-pub(super) struct One;
-
-impl Usual for One {
-    const PERMITS: usize = 1;
-    const CLOSES: bool = false;
-    type Many = ();
-}
+use usual::{Many, Zero};
+pub(super) use usual::{Once, One, Usual};
 
 /// How many permits there are, and who waits for how many of them.
 ///
@@ -260,6 +199,8 @@ impl<S: Scope, U: Usual> Permits<S, U> {
     }
 
     pub(super) fn close(&self) {
+        // Else whoever comes later would take it for permits that are out, and wait.
+        const { assert!(U::CLOSES) };
         self.0.with(|view| {
             let state = view.value();
             state.set_word(state.word() | CLOSED);
@@ -291,6 +232,13 @@ fn grant_more<S: Scope, U: Usual>(list: &List<S, U>) {
 
 /// The largest number of permits that a semaphore can have.
 pub(super) const MAX_PERMITS: usize = usize::MAX >> 3;
+
+/// As many as are asked for. Where a word has 32 bits, that may be more than can be compared as a signed number, and
+/// more than there can be anyway.
+#[inline]
+fn number(permits: u32) -> usize {
+    (permits as usize).min(isize::MAX as usize)
+}
 
 /// A number of permits, which those who want some wait for in the order in which they came.
 ///
@@ -459,7 +407,7 @@ impl<S: Scope> Semaphore<S> {
         &self,
         permits: u32,
     ) -> impl Future<Output = Result<SemaphorePermit<'_, S>, AcquireError>> {
-        self.permit(permits as usize)
+        self.permit(number(permits))
     }
 
     #[inline]
@@ -511,7 +459,7 @@ impl<S: Scope> Semaphore<S> {
         &self,
         permits: u32,
     ) -> Result<SemaphorePermit<'_, S>, TryAcquireError> {
-        self.try_permit(permits as usize)
+        self.try_permit(number(permits))
     }
 
     #[inline]

@@ -8,6 +8,7 @@ use super::once_cell::OnceCell;
 use super::scope::Scope;
 use super::wait_list::{Wait, WaitList};
 use crate::task::budget::poll_within;
+use crate::trace::waits;
 
 /// A value that somebody sets once, and that others wait for.
 ///
@@ -159,7 +160,9 @@ impl<T, S: Scope> SetOnce<T, S> {
         let mut wait = pin!(Wait::<_>::new(&self.waiters, ()));
         // Set before all are notified, so whoever does not see it under the lock is notified.
         core::future::poll_fn(|cx| {
-            poll_within(cx, |cx| wait.as_mut().poll_with(cx, |_, _| self.cell.get()))
+            waits::method("SetOnce::wait", || {
+                poll_within(cx, |cx| wait.as_mut().poll_with(cx, |_, _| self.cell.get()))
+            })
         })
         .await
     }

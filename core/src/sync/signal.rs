@@ -7,6 +7,7 @@ use super::maybe::MaybeCell;
 use super::scope::Scope;
 use super::wait_list::{Access, Until, Wait, WaitList};
 use crate::task::wake_quietly;
+use crate::trace::waits;
 
 /// A place for one value, of which only the latest is of interest: a new one replaces one that nobody
 /// has taken yet.
@@ -96,7 +97,10 @@ impl<T, S: Scope> Signal<T, S> {
     #[inline]
     pub fn wait(&self) -> impl Future<Output = T> {
         let take = |view: &Access<'_, MaybeCell<T>, (), 1>| view.value().take();
-        Until::<Wait<_, 0, 1>, _, _>::new(&self.0, (), take, |_, value| value)
+        waits::of_method(
+            "Signal::wait",
+            Until::<Wait<_, 0, 1>, _, _>::new(&self.0, (), take, |_, value| value),
+        )
     }
 
     /// Takes the value, if there is one.

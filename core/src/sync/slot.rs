@@ -3,7 +3,7 @@
 use core::task::{Context, Poll, Waker};
 
 use super::scope::Scope;
-use super::wait_list::{Access, WaitList};
+use super::wait_list::{Access, FIRST_LOOK, WaitList};
 use crate::loom::Cell;
 use crate::task::waker;
 
@@ -39,8 +39,32 @@ pub(crate) fn poll_slot<S: Scope, T, D: Copy, const K: usize, U>(
         if let Some(ready) = list.with(&mut attempt) {
             return Poll::Ready(ready);
         }
+        if leave_at_once(list, cx, &slot) {
+            return Poll::Pending;
+        }
     }
     wait_in_slot(list, cx, slot, attempt)
+}
+
+/// Leaves the waker in `slot` of a list of one thread, whose caller has just looked, and has found nothing: no foreign
+/// code has run since. `false` if that needs [`wait_in_slot`], which looks again: where others may have been faster, and
+/// with a foreign waker, which has to be cloned.
+#[inline(always)]
+pub(crate) fn leave_at_once<S: Scope, T, D: Copy, const K: usize>(
+    list: &WaitList<S, T, D, K>,
+    cx: &mut Context<'_>,
+    slot: impl Fn(&T) -> &WakerSlot,
+) -> bool {
+    if S::LOCKS || !FIRST_LOOK {
+        return false;
+    }
+    let Some(waker) = waker::copy_ours(cx.waker()) else {
+        return false;
+    };
+    if let Some(former) = list.with(|view| slot(view.value()).0.replace(Some(waker))) {
+        waker::discard(former);
+    }
+    true
 }
 
 /// [`poll_slot`], also if there is nothing.

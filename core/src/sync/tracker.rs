@@ -2,16 +2,16 @@
 
 use core::fmt;
 use core::ops::Deref;
-use core::pin::{Pin, pin};
+use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
 use super::Shared;
 use super::scope::Scope;
-use super::wait_list::{Wait, WaitList};
+use super::wait_list::{Access, Until, Wait, WaitList};
 use crate::loom::Cell;
-use crate::task::budget::poll_within;
+use crate::trace::waits;
 
 /// Counts tasks, and waits until none is left: for a static, or for a structure.
 ///
@@ -40,6 +40,26 @@ pub struct Tracker<S: Scope = Shared>(WaitList<S, State>);
 struct State {
     count: Cell<usize>,
     closed: Cell<bool>,
+    /// How often it has been closed with nothing left.
+    ends: Cell<usize>,
+}
+
+impl State {
+    #[inline]
+    fn is_over(&self) -> bool {
+        self.closed.get() && self.count.get() == 0
+    }
+
+    /// Notes that it is over, if it is; so that whoever waits hears of it although it may be opened again before
+    /// they look.
+    #[inline]
+    fn may_end(&self) -> bool {
+        let over = self.is_over();
+        if over {
+            self.ends.set(self.ends.get().wrapping_add(1));
+        }
+        over
+    }
 }
 
 impl<S: Scope> Tracker<S> {
@@ -57,6 +77,7 @@ impl<S: Scope> Tracker<S> {
             Self(WaitList::with_value(State {
                 count: Cell::new(0),
                 closed: Cell::new(false),
+                ends: Cell::new(0),
             }))
         }
     }
@@ -73,13 +94,11 @@ impl<S: Scope> Tracker<S> {
     /// assert!(!tracker.close()); // it was closed already
     /// ```
     pub fn close(&self) -> bool {
-        let (was_open, done) = self.0.with(|view| {
-            let state = view.value();
-            (!state.closed.replace(true), state.count.get() == 0)
+        let mut was_open = false;
+        self.0.notify_all_if(0, |view| {
+            was_open = !view.value().closed.replace(true);
+            view.value().may_end()
         });
-        if done {
-            self.0.notify_all(0);
-        }
         was_open
     }
 
@@ -143,7 +162,8 @@ impl<S: Scope> Tracker<S> {
         self.len() == 0
     }
 
-    /// Waits until it is closed and nothing is left.
+    /// Waits until it is closed and nothing is left. Once that has come to pass after this call, it is enough: also if
+    /// the tracker has been [opened again](Self::reopen), or counts something new, before the future is polled.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -162,17 +182,20 @@ impl<S: Scope> Tracker<S> {
     /// # Cancel safety
     ///
     /// Nothing is lost by dropping it.
-    pub async fn wait(&self) {
-        let mut wait = pin!(Wait::<_>::new(&self.0, ()));
-        core::future::poll_fn(|cx| {
-            poll_within(cx, |cx| {
-                wait.as_mut().poll_with(cx, |view, _| {
-                    let state = view.value();
-                    (state.closed.get() && state.count.get() == 0).then_some(())
-                })
-            })
-        })
-        .await;
+    #[inline]
+    pub fn wait(&self) -> impl Future<Output = ()> {
+        // One that comes when it is over waits for the end before.
+        let seen = self.0.with(|view| {
+            let state = view.value();
+            let before = usize::from(state.is_over());
+            state.ends.get().wrapping_sub(before)
+        });
+        let over =
+            move |view: &Access<'_, State, (), 1>| (view.value().ends.get() != seen).then_some(());
+        waits::of_method(
+            "TaskTracker::wait",
+            Until::<Wait<_>, _, _>::new(&self.0, (), over, |_, ()| ()),
+        )
     }
 
     /// Returns a token that is counted until it is dropped.
@@ -217,15 +240,11 @@ impl<S: Scope> Tracker<S> {
     }
 
     fn remove(&self) {
-        let done = self.0.with(|view| {
+        self.0.notify_all_if(0, |view| {
             let state = view.value();
-            let left = state.count.get() - 1;
-            state.count.set(left);
-            left == 0 && state.closed.get()
+            state.count.set(state.count.get() - 1);
+            state.may_end()
         });
-        if done {
-            self.0.notify_all(0);
-        }
     }
 }
 

@@ -64,9 +64,9 @@ const BYTES: usize = 4096;
 /// How many refusals in one poll bring a new budget: who has not ended the poll by then never will.
 const REFUSALS: isize = 1024;
 
-/// Leave to go on with one operation, for which a unit has been drawn; see [`poll_proceed`].
+/// Leave to go on with one operation, for which there is a unit left; see [`poll_proceed`].
 ///
-/// Dropped without [`charge`](Self::charge), it gives the unit back.
+/// Dropped without [`charge`](Self::charge), it draws nothing.
 #[derive(Debug)]
 #[must_use = "an operation that has been done has to be charged for"]
 pub struct Permit {
@@ -75,13 +75,13 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// To be called when the operation is done, with the number of bytes that it has moved: draws another
-    /// unit for each 4 KiB.
+    /// To be called when the operation is done, with the number of bytes that it has moved: draws a unit, and
+    /// another one for each 4 KiB.
     ///
     /// An operation may cost more than is left; then it was the last one of its poll.
     #[inline]
     pub fn charge(self, bytes: usize) {
-        core::mem::forget(self);
+        state::draw();
         if bytes >= BYTES {
             charge_for(bytes);
         }
@@ -94,13 +94,6 @@ fn charge_for(bytes: usize) {
     state::set_budget((state::budget() - cost).max(0));
 }
 
-impl Drop for Permit {
-    #[cold]
-    fn drop(&mut self) {
-        state::set_budget(state::budget().saturating_add(1));
-    }
-}
-
 /// Ready with leave to go on, unless the budget of the current poll is used up; then it wakes the task,
 /// so that it goes on in its next poll.
 ///
@@ -108,7 +101,7 @@ impl Drop for Permit {
 /// anyway should rather wait.
 #[inline]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<Permit> {
-    if !state::draw() {
+    if !state::has_left() {
         ready!(refuse(cx));
     }
     Poll::Ready(Permit {
@@ -154,7 +147,7 @@ fn refuse(cx: &mut Context<'_>) -> Poll<()> {
     }
     let left = state::budget() - 1;
     if left <= -REFUSALS {
-        state::set_budget(FULL - 1);
+        state::set_budget(FULL);
         return Poll::Ready(());
     }
     state::set_budget(left);

@@ -19,6 +19,7 @@ use super::unwind::drop_quietly;
 use super::waker;
 use crate::executor::deadlock;
 use crate::executor::shared::{Shared, SharedRef, of as shared_of};
+use crate::trace::waits;
 
 /// Why a task has no output.
 #[derive(Debug)]
@@ -336,6 +337,7 @@ impl<T> JoinHandle<T> {
             let former = self.joiner().wait(new);
             drop(former);
         }
+        waits::end_of(self.key.slot);
         Poll::Pending
     }
 

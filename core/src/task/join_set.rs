@@ -20,6 +20,7 @@ use crate::sync::Local;
 use crate::sync::slot::{WakerSlot, poll_slot};
 use crate::sync::wait_list::WaitList;
 use crate::trace::Origin;
+use crate::trace::waits;
 
 /// A number of tasks with the same type of output, which are waited for in the order in which they end.
 ///
@@ -310,13 +311,16 @@ impl<T> JoinSet<T> {
         if self.is_empty() {
             return super::budget::poll_within(cx, |_| Poll::Ready(None));
         }
-        let first = super::budget::poll_within(cx, |cx| {
+        let look = |cx: &mut Context<'_>| {
             poll_slot(
                 &self.ends.0,
                 cx,
                 |state| &state.waker,
                 |view| view.value().with(|places| places.front().copied()),
             )
+        };
+        let first = waits::method("JoinSet::join_next", || {
+            super::budget::poll_within(cx, look)
         });
         let Poll::Ready(place) = first else {
             if let Some(task) = self.let_go(cx) {

@@ -293,10 +293,12 @@ impl<'env> Scope<'env> {
     /// ```
     pub fn abort_all(&self) {
         let places = self.0.children.borrow().all.len();
-        for index in 0..places {
-            drop(self.take(index, None));
-        }
+        let children: Vec<_> = (0..places)
+            .filter_map(|index| self.take(index, None))
+            .collect();
         self.0.alarms.wake(None);
+        // All together: a destructor that panics costs no other its own.
+        drop(children);
     }
 
     /// Takes a child out, in the given round of its place, for it to be dropped without a borrow.
@@ -344,8 +346,10 @@ impl<'env> Scope<'env> {
         let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
         core::mem::forget(unwinding);
         if polled.is_ready() {
+            // It has ended, also if its destructor panics.
+            let child = self.take(index, Some(round));
             drop(future);
-            drop(self.take(index, Some(round)));
+            drop(child);
             return;
         }
         let mut children = inner.children.borrow_mut();
@@ -491,8 +495,10 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// ```
     pub fn abort(&self) {
         if let Some((scope, index, round)) = &self.child {
-            drop(scope.take(*index, Some(*round)));
+            let child = scope.take(*index, Some(*round));
+            // First: a destructor may panic.
             scope.0.alarms.wake(None);
+            drop(child);
         }
     }
 

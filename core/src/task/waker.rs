@@ -42,6 +42,14 @@ pub(crate) fn copy_ours(waker: &Waker) -> Option<Waker> {
     is_ours(waker).then(|| unsafe { Waker::new(waker.data(), &VTABLE) })
 }
 
+/// Drops a waker: of one of ours there is nothing to drop.
+#[inline]
+pub(crate) fn discard(waker: Waker) {
+    if is_ours(&waker) {
+        core::mem::forget(waker);
+    }
+}
+
 /// Whether it is the waker of a task of this crate: then [`waker`] has made it.
 #[inline]
 fn is_ours(waker: &Waker) -> bool {

@@ -11,6 +11,7 @@ use super::instant::Instant;
 use super::queue::TimerNode;
 use crate::executor::shared::{Shared, SharedRef};
 use crate::executor::{Spawner, context};
+use crate::trace::waits;
 
 #[cfg_attr(lean, path = "sleep/list.rs")]
 #[cfg_attr(not(lean), path = "sleep/heap.rs")]
@@ -288,7 +289,8 @@ impl Future for Sleep {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.as_ref().poll_here(cx)
+        let polled = self.as_ref().poll_here(cx);
+        waits::timer(polled, || self.node.deadline())
     }
 }
 

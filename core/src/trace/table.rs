@@ -2,6 +2,7 @@
 
 use core::cell::Cell;
 use core::fmt;
+use core::mem;
 use core::panic::Location;
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::vec::Vec;
 use std::{format, thread_local};
 
 use super::event::{Cause, Event, Tracer};
+use super::waits::{self, Wait};
 use crate::task::state::Description;
 
 /// A poll that took longer than the limit of [`set_stall_limit`].
@@ -63,6 +65,10 @@ pub struct TaskDump {
     pub place: Option<&'static Location<'static>>,
     /// What it is doing.
     pub state: State,
+    /// What it waits for, if its state is [`State::Waiting`]: what was not ready when it was polled last, at most eight.
+    /// Several with `select!` or `timeout`. A set of futures polls those that were woken, and notes only these. Empty if it
+    /// waits for what another library, or a future of the program, wakes it for.
+    pub waits_for: Vec<Wait>,
     /// Who has woken it last.
     pub woken_by: Option<Cause>,
     /// How often it has been polled.
@@ -80,6 +86,14 @@ impl TaskDump {
         match self.name {
             Some(name) => format!("task {} ({name})", self.number),
             None => format!("task {} ({})", self.number, self.type_name),
+        }
+    }
+
+    fn what_for(&self) -> String {
+        let waits: Vec<String> = self.waits_for.iter().map(Wait::to_string).collect();
+        match waits.as_slice() {
+            [] => String::new(),
+            waits => format!(" for {}", waits.join(" or ")),
         }
     }
 
@@ -106,8 +120,10 @@ impl fmt::Display for Dump {
         writeln!(f, "{} tasks", self.0.len())?;
         for task in &self.0 {
             let state = match (task.state, task.woken_by) {
-                (State::Waiting, None) => "waits".to_string(),
-                (State::Waiting, Some(by)) => format!("waits, last woken by {by}"),
+                (State::Waiting, None) => format!("waits{}", task.what_for()),
+                (State::Waiting, Some(by)) => {
+                    format!("waits{}, last woken by {by}", task.what_for())
+                }
                 (State::Ready, _) => "is ready".to_string(),
                 (State::Polled, _) => "is being polled".to_string(),
             };
@@ -134,6 +150,7 @@ struct Record {
     place: Option<&'static Location<'static>>,
     spawned: Instant,
     woken: bool,
+    waits_for: Vec<Wait>,
     woken_by: Option<Cause>,
     polls: u64,
     in_polls: Duration,
@@ -155,6 +172,10 @@ impl Record {
                 Some(_) => State::Polled,
                 None if self.woken => State::Ready,
                 None => State::Waiting,
+            },
+            waits_for: match self.polled_since {
+                None if !self.woken => self.waits_for.clone(),
+                _ => Vec::new(),
             },
             woken_by: self.woken_by,
             polls: self.polls,
@@ -284,6 +305,7 @@ pub(super) fn spawned(
             place,
             spawned: Instant::now(),
             woken: true,
+            waits_for: Vec::new(),
             woken_by: None,
             polls: 0,
             in_polls: Duration::ZERO,
@@ -299,6 +321,11 @@ pub(super) fn spawned(
         type_name: what.type_name,
         place,
     });
+}
+
+/// The number of a live task.
+pub(super) fn number(slot: usize) -> Option<u64> {
+    Some(table().0.get(&slot)?.number)
 }
 
 pub(super) fn ended(slot: usize) {
@@ -366,6 +393,8 @@ pub(super) struct Poll {
     slot: usize,
     number: u64,
     since: Instant,
+    /// What the task around this one has waited for so far.
+    outer: Vec<Wait>,
     _acting: Acting,
 }
 
@@ -386,6 +415,7 @@ impl Poll {
             slot,
             number,
             since,
+            outer: waits::begin(),
             _acting: Acting::begin(Cause::Task(number)),
         }
     }
@@ -395,10 +425,12 @@ impl Drop for Poll {
     fn drop(&mut self) {
         let now = Instant::now();
         let took = now - self.since;
+        let waits = waits::end(mem::take(&mut self.outer));
         let dump = {
             let (tasks, _) = &mut *table();
             tasks.get_mut(&self.slot).map(|record| {
                 record.polled_since = None;
+                record.waits_for = waits;
                 record.in_polls += took;
                 record.longest = record.longest.max(took);
                 record.dump(now)

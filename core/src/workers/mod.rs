@@ -256,9 +256,7 @@ impl<T> Workers<T> {
         let seat = &self.seats[worker];
         let mut task = Some(task);
         seat.queue.with(|queue| {
-            if !queue.closed
-                && let Some(task) = task.take()
-            {
+            if let Some(task) = task.take_if(|_| !queue.closed) {
                 queue.of(kind).push_front(task);
                 seat.publish(queue);
             }

@@ -19,7 +19,7 @@ impl Drop for Message {
 }
 
 /// Numbers that look random.
-fn dice(seed: u64) -> impl FnMut(u64) -> u64 {
+pub(super) fn dice(seed: u64) -> impl FnMut(u64) -> u64 {
     let state = Cell::new(seed);
     move |sides| {
         state.set(

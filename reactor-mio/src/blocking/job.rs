@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
+use polliwog_core::__reactor::waits_for;
 use polliwog_core::Handle;
 use polliwog_core::task::Panic;
 use polliwog_core::task::budget::poll_proceed;
@@ -86,7 +87,7 @@ impl<T> Future for BlockingHandle<T> {
     /// When polled again after it was ready.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.shared {
-            Ok(shared) => shared.poll(cx),
+            Ok(shared) => waits_for("spawn_blocking", || shared.poll(cx)),
             Err(reason) => match reason.take() {
                 Some(reason) => Poll::Ready(Err(BlockingError::Rejected(reason))),
                 None => panic!("a blocking handle polled after it was ready"),

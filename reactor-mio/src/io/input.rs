@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
+use polliwog_core::__reactor::waits_for;
 use polliwog_core::task::budget::poll_proceed;
 use polliwog_core::task::wake_quietly;
 
@@ -153,6 +154,14 @@ impl Stdin {
 
     /// Hands what is there to `fetch`, which takes some of it and says how much.
     fn poll_fetch(
+        &self,
+        cx: &mut Context<'_>,
+        fetch: impl FnOnce(&[u8]) -> usize,
+    ) -> Poll<io::Result<usize>> {
+        waits_for("Stdin::read", || self.poll_input(cx, fetch))
+    }
+
+    fn poll_input(
         &self,
         cx: &mut Context<'_>,
         fetch: impl FnOnce(&[u8]) -> usize,

@@ -1,5 +1,5 @@
 //! The program's own input and output: [`stdin`], [`stdout`], [`stderr`]; and for streams of every kind
-//! [`copy_bidirectional`].
+//! [`copy_bidirectional`] and [`read_buf`].
 //!
 //! Whatever they are, a terminal, a pipe, a file or nothing at all, none of them ever keeps the executor
 //! waiting: each has a thread of its own, for the whole process, which starts when it is needed. `println!`
@@ -45,7 +45,7 @@ pub use input::{Stdin, stdin};
 pub use output::{Stderr, Stdout, stderr, stdout};
 
 #[doc(inline)]
-pub use polliwog_core::io::{copy_bidirectional, copy_bidirectional_with_sizes};
+pub use polliwog_core::io::{copy_bidirectional, copy_bidirectional_with_sizes, read_buf};
 
 /// Does something with a stream until it neither is interrupted nor would have to wait; on a thread that
 /// may wait.

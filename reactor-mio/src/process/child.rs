@@ -6,6 +6,7 @@ use std::io;
 use std::process::{ExitStatus, Output};
 use std::task::{Context, Poll, ready};
 
+use polliwog_core::__reactor::waits_for;
 use polliwog_core::task::budget::poll_proceed;
 use polliwog_core::try_join;
 
@@ -282,7 +283,9 @@ impl Child {
                 ready!(poll_proceed(cx)).charge(0);
                 *status
             }
-            Life::Running(child, exit) => ready!(exit.poll(cx, child))?,
+            Life::Running(child, exit) => {
+                ready!(waits_for("process::Child::wait", || exit.poll(cx, child)))?
+            }
         };
         self.life = Life::Ended(status);
         Poll::Ready(Ok(status))

@@ -24,6 +24,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
+use polliwog_core::__reactor::waits_for;
 use polliwog_core::sources::WaiterId;
 use polliwog_core::task::budget::poll_proceed;
 use signal_hook::consts;
@@ -345,6 +346,10 @@ impl Signal {
 
     /// The same, with the reason.
     pub(super) fn poll_next_signal(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        waits_for("signal::unix::Signal::recv", || self.poll_taken(cx))
+    }
+
+    fn poll_taken(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let permit = ready!(poll_proceed(cx));
         self.driver.collect();
         loop {

@@ -9,6 +9,8 @@ impl Folder {
     pub(crate) fn new(name: &str) -> Self {
         let name = format!("polliwog-test-{}-{name}", std::process::id());
         let path = std::env::temp_dir().join(name);
+        // Of a process that was killed, and had the same number.
+        let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }

@@ -26,4 +26,4 @@ pub use embedded_io_async::{BufRead, Read, ReadExactError, Seek, Write};
 pub use pipe::{Pipe, PipeReader, PipeWriter};
 #[cfg(feature = "std")]
 #[doc(inline)]
-pub use polliwog_core::io::{copy_bidirectional, copy_bidirectional_with_sizes};
+pub use polliwog_core::io::{copy_bidirectional, copy_bidirectional_with_sizes, read_buf};

@@ -90,14 +90,10 @@ pub(crate) fn has_left() -> bool {
     left::get() > 0
 }
 
-/// Draws one unit; `false` if nothing is left.
+/// Draws one unit.
 #[inline(always)]
-pub(crate) fn draw() -> bool {
-    let left = left::get();
-    if left > 0 {
-        left::set(left - 1);
-    }
-    left > 0
+pub(crate) fn draw() {
+    left::set(left::get().wrapping_sub(1));
 }
 
 /// Whether there is no end to it here: see [`UNLIMITED`](super::budget::UNLIMITED).

@@ -11,6 +11,7 @@ use super::{
     Until, View, Wait, WaitList,
 };
 use crate::task::budget::poll_proceed;
+use crate::trace::waits;
 
 /// An end that receives each message sent since it was made.
 pub struct Receiver<P: BroadcastRef> {
@@ -53,11 +54,14 @@ impl<P: BroadcastRef> Receiver<P> {
     {
         let next = &mut self.next;
         let receive = |view: &View<'_, P::Slots>| Broadcast::<_, _, P::Scope>::receive(view, next);
-        Until::<Wait<_, RECEIVERS, QUEUES>, _, _>::new(
-            &self.channel.0,
-            (),
-            receive,
-            |_, received| received,
+        waits::of_method(
+            "broadcast::Receiver::recv",
+            Until::<Wait<_, RECEIVERS, QUEUES>, _, _>::new(
+                &self.channel.0,
+                (),
+                receive,
+                |_, received| received,
+            ),
         )
     }
 
@@ -286,8 +290,11 @@ where
         let permit = ready!(poll_proceed(cx));
         let this = self.project();
         let next = this.next;
-        let polled = this.wait.poll_with(cx, |view, _| {
-            Broadcast::<_, _, P::Scope>::receive(view, next)
+        let wait = this.wait;
+        let polled = waits::method("broadcast::Receiver::stream", || {
+            wait.poll_with(cx, |view, _| {
+                Broadcast::<_, _, P::Scope>::receive(view, next)
+            })
         });
         polled
             .map(|received| {

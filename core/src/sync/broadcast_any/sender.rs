@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::{Broadcast, BroadcastRef, CLOSED, QUEUES, Receiver, SendError, Until, View, Wait};
+use crate::trace::waits;
 
 /// An end that sends. When the last one has gone, those who receive get what is left, then the end.
 ///
@@ -143,7 +144,10 @@ impl<P: BroadcastRef> Sender<P> {
     /// Nothing is lost by dropping it.
     pub fn closed(&self) -> impl Future<Output = ()> {
         let closed = |view: &View<'_, P::Slots>| (view.value().receivers.get() == 0).then_some(());
-        Until::<Wait<_, CLOSED, QUEUES>, _, _>::new(&self.0.0, (), closed, |_, ()| ())
+        waits::of_method(
+            "broadcast::Sender::closed",
+            Until::<Wait<_, CLOSED, QUEUES>, _, _>::new(&self.0.0, (), closed, |_, ()| ()),
+        )
     }
 
     /// Returns whether this end and another one send to one channel.

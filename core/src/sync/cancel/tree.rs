@@ -9,8 +9,9 @@ use core::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::super::wait_list::{Held, Wait, held};
-use super::{CancellationFlag, Cancelled, Scope, Shared, State};
+use super::{CancellationFlag, Cancelled, Scope, Shared, State, is_cancelled};
 use crate::task::budget::poll_within;
+use crate::trace::waits;
 
 /// The children of a token; touched under its lock.
 pub(super) struct Children<S: Scope>(Cell<Vec<S::Weak<CancellationFlag<S>>>>);
@@ -216,7 +217,8 @@ impl<S: Scope> CancellationToken<S> {
     }
 
     /// Runs a future to its end, or drops it when this is cancelled; then the result is `None`. If
-    /// it has been cancelled already, the future is not polled.
+    /// it has been cancelled already, the future is not polled. From then on what the future gives is what counts, also when it
+    /// is cancelled at the same time: nothing that has been done is thrown away.
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;
@@ -404,9 +406,8 @@ impl<S: Scope> Future for CancelledOwned<S> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let wait = self.project().wait;
-        poll_within(cx, |cx| {
-            wait.poll_with(cx, |view, _| view.value().cancelled.get().then_some(()))
-        })
+        let poll = |cx: &mut Context<'_>| wait.poll_with(cx, is_cancelled);
+        waits::method("CancellationToken::cancelled", || poll_within(cx, poll))
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     Channel, ChannelRef, Item, List, QUEUES, RECEIVERS, RecvError, TryRecvError, Until, Wait,
     receive,
 };
+use crate::trace::waits;
 
 /// One of a channel's ends that receive. Each message goes to one of them; those who wait get one in
 /// the order in which they came. When the last one has gone, sending fails.
@@ -50,11 +51,19 @@ impl<P: ChannelRef> Receiver<P> {
     /// Dropped before its end, it has received nothing, and the message goes to the next.
     #[inline]
     pub fn recv(&self) -> impl Future<Output = Result<Item<P>, RecvError>> {
-        Until::<Wait<_, RECEIVERS, QUEUES>, _, _>::new(&self.0.0, (), receive, |list, received| {
-            let (message, place) = received.ok_or(RecvError(()))?;
-            place.tell(list);
-            Ok(message)
-        })
+        waits::of_method(
+            "mpmc::Receiver::recv",
+            Until::<Wait<_, RECEIVERS, QUEUES>, _, _>::new(
+                &self.0.0,
+                (),
+                receive,
+                |list, received| {
+                    let (message, place) = received.ok_or(RecvError(()))?;
+                    place.tell(list);
+                    Ok(message)
+                },
+            ),
+        )
     }
 
     /// Receives a message, if there is one.

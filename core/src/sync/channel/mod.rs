@@ -34,8 +34,8 @@ pub use weak::{WeakSender, WeakUnboundedSender};
 
 use place::{Place, Sending};
 use state::{
-    State, fill, fill_reserved, give_place, receive, take_at_once, take_message, take_place, wake,
-    wake_receivers,
+    AtOnce, State, fill, fill_reserved, give_place, receive, take_at_once, take_message,
+    take_place, wake, wake_receivers,
 };
 
 use super::scope::Scope;
@@ -43,6 +43,7 @@ use super::slot::WakerSlot;
 use super::wait_list::{Access, Until, Wait, WaitList, WaitState};
 use crate::loom::Cell;
 use crate::task::budget::poll_proceed;
+use crate::trace::waits;
 
 /// The queue of those who wait for a place in the buffer.
 const SENDERS: usize = 0;
@@ -224,15 +225,18 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     /// Dropped before its end, it has received nothing, and the message goes to the next.
     pub fn recv(&self) -> impl Future<Output = B::Item> {
         // That nobody sends any more may change.
-        Until::<Wait<_, RECEIVERS, QUEUES>, _, _>::new(
-            &self.0,
-            (),
-            take_message,
-            |list, received| {
-                let (message, place) = received;
-                place.tell(list);
-                message
-            },
+        waits::of_method(
+            "Channel::recv",
+            Until::<Wait<_, RECEIVERS, QUEUES>, _, _>::new(
+                &self.0,
+                (),
+                take_message,
+                |list, received| {
+                    let (message, place) = received;
+                    place.tell(list);
+                    message
+                },
+            ),
         )
     }
 
@@ -243,7 +247,10 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     ) -> Poll<Option<B::Item>> {
         let list: &List<B, S> = wait.list_ref();
         let permit = ready!(poll_proceed(cx));
-        wait.poll_with(cx, |view, _| receive(view)).map(|received| {
+        let received = waits::method("mpmc::Receiver::stream", || {
+            wait.poll_with(cx, |view, _| receive(view))
+        });
+        received.map(|received| {
             permit.charge(0);
             let (message, place) = received?;
             place.tell(list);
@@ -334,8 +341,12 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     /// ```
     pub fn split(&mut self) -> (Sender<&Self>, SingleReceiver<&Self>) {
         self.clear();
-        self.add_sender();
-        self.add_receiver();
+        let state = self.0.get_mut();
+        // Nobody else has an end: whatever has been forgotten, nobody has.
+        state.taken.set(0);
+        state.senders.set(1);
+        state.receivers.set(1);
+        state.ended.set(false);
         (Sender::new(self), SingleReceiver::new(self))
     }
 
@@ -364,8 +375,11 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     }
 
     fn add_receiver(&self) {
-        self.count_receiver();
-        self.0.with(|view| view.value().set_closed(false));
+        self.0.with(|view| {
+            let state = view.value();
+            state.receivers.set(state.receivers.get() + 1);
+            state.set_closed(false);
+        });
     }
 
     fn count_receiver(&self) {
@@ -399,17 +413,34 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
             let state = view.value();
             let left = state.receivers.get() - 1;
             state.receivers.set(left);
+            if left == 0 {
+                // In the same step: whoever comes to receive from here on opens it again.
+                state.set_closed(true);
+            }
             left == 0
         });
         if last {
-            self.close();
-            self.clear();
+            self.tell_closed();
+            let left = |view: &View<'_, B>| match view.value().receivers.get() {
+                0 => take_message(view),
+                // What is there is for whoever has come meanwhile.
+                _ => None,
+            };
+            while let Some((message, place)) = self.0.with(left) {
+                place.tell(&self.0);
+                drop(message);
+            }
         }
     }
 
     /// Nobody may take a place from now on.
     fn close(&self) {
         self.0.with(|view| view.value().set_closed(true));
+        self.tell_closed();
+    }
+
+    /// Tells all who wait that the channel is closed.
+    fn tell_closed(&self) {
         self.0.notify_all(SENDERS);
         self.0.notify_all(CLOSED);
         // It may be over.
@@ -419,7 +450,10 @@ impl<B: Buffer, S: Scope> Channel<B, S> {
     #[inline]
     fn closed(&self) -> impl Future<Output = ()> {
         let closed = |view: &View<'_, B>| view.value().is_closed().then_some(());
-        Until::<Wait<_, CLOSED, QUEUES>, _, _>::new(&self.0, (), closed, |_, ()| ())
+        waits::of_method(
+            "Sender::closed",
+            Until::<Wait<_, CLOSED, QUEUES>, _, _>::new(&self.0, (), closed, |_, ()| ()),
+        )
     }
 
     fn is_closed(&self) -> bool {

@@ -9,6 +9,7 @@ use super::state::{Given, State, fill, fill_reserved, give_place, take_place, wa
 use super::{Buffer, List, QUEUES, SENDERS, Scope, SendError, TrySendError, View, Wait, WaitState};
 use crate::sync::wait_list::{FIRST_LOOK, Parting};
 use crate::task::budget::{self, poll_proceed, poll_within};
+use crate::trace::waits;
 
 /// A place that was given to whoever gives up goes to the next.
 pub(super) enum GiveOn {}
@@ -53,7 +54,7 @@ impl<B: Buffer, S: Scope> Future for Place<'_, B, S> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let wait = self.project().wait;
-        poll_within(cx, |cx| {
+        let poll = |cx: &mut Context<'_>| {
             wait.poll_with(cx, |view, state| match state {
                 WaitState::New => match take_place(view) {
                     Ok(()) => Some(Ok(())),
@@ -64,7 +65,8 @@ impl<B: Buffer, S: Scope> Future for Place<'_, B, S> {
                 WaitState::Notified => Some(Ok(())),
                 WaitState::NotifiedWithAll => Some(Err(())),
             })
-        })
+        };
+        waits::method("Sender::reserve", || poll_within(cx, poll))
     }
 }
 
@@ -119,16 +121,24 @@ impl<B: Buffer, S: Scope> Future for Sending<'_, B, S> {
     #[cfg_attr(not(target_os = "none"), inline(always))]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let unit = ready!(poll_proceed(cx));
-        let this = self.project();
+        let mut this = self.project();
         // Mostly there is room; it is no more than this then.
         if FIRST_LOOK && !this.wait.has_joined() && this.message.is_some() {
-            if let Ok(receiver) = this.wait.list_ref().with(|view| send(view, this.message)) {
-                unit.charge(0);
-                wake(receiver);
-                return Poll::Ready(Ok(()));
+            match this.wait.list_ref().with(|view| send(view, this.message)) {
+                Ok(receiver) => {
+                    unit.charge(0);
+                    wake(receiver);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(TrySendError::Full(())) if this.wait.as_mut().join_at_once(cx) => {
+                    return Poll::Pending;
+                }
+                Err(_) => {}
             }
         }
-        poll_queue(this.wait, cx, this.message, unit)
+        waits::method("Sender::send", || {
+            poll_queue(this.wait, cx, this.message, unit)
+        })
     }
 }
 

@@ -5,11 +5,12 @@ use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
-use super::{Buffer, ChannelRef, Item, List, TryRecvError, receive, take_at_once};
+use super::{AtOnce, Buffer, ChannelRef, Item, List, TryRecvError, receive, take_at_once};
 use crate::sync::scope::Scope;
-use crate::sync::slot::wait_in_slot;
+use crate::sync::slot::{leave_at_once, wait_in_slot};
 use crate::sync::wait_list::FIRST_LOOK;
 use crate::task::budget::{self, poll_proceed};
+use crate::trace::waits;
 
 /// A channel's only end that receives. Dropped, it drops what has not been received, and sending fails.
 ///
@@ -72,9 +73,15 @@ impl<P: ChannelRef> Receiver<P> {
         let unit = ready!(poll_proceed(cx));
         // Mostly there is something. Where looking takes no lock, it is worth a look by itself.
         if FIRST_LOOK && !<P::Scope as Scope>::LOCKS {
-            if let Some(message) = self.0.0.with(take_at_once) {
-                unit.charge(0);
-                return Poll::Ready(Some(message));
+            match self.0.0.with(take_at_once) {
+                AtOnce::Message(message) => {
+                    unit.charge(0);
+                    return Poll::Ready(Some(message));
+                }
+                AtOnce::Nothing if leave_at_once(&self.0.0, cx, |state| &state.receiver) => {
+                    return Poll::Pending;
+                }
+                AtOnce::Nothing | AtOnce::More => {}
             }
         }
         poll_slowly(&self.0.0, cx, unit)
@@ -345,7 +352,9 @@ fn poll_slowly<B: Buffer, S: Scope>(
     cx: &mut Context<'_>,
     unit: budget::Permit,
 ) -> Poll<Option<B::Item>> {
-    let received = ready!(wait_in_slot(list, cx, |state| &state.receiver, receive));
+    let received = ready!(waits::method("mpsc::Receiver::recv", || {
+        wait_in_slot(list, cx, |state| &state.receiver, receive)
+    }));
     unit.charge(0);
     Poll::Ready(received.map(|(message, place)| {
         place.tell(list);

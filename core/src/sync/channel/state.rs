@@ -112,17 +112,31 @@ pub(super) fn take_message<B: Buffer>(view: &View<'_, B>) -> Option<(B::Item, Gi
     Some((message, give_place(view)))
 }
 
+/// What [`take_at_once`] has found.
+pub(super) enum AtOnce<T> {
+    Message(T),
+    /// There is none, and it is not over.
+    Nothing,
+    /// It takes more than that to say.
+    More,
+}
+
 /// Takes a message, if there is one, nobody waits for its place, and the channel has not been closed: then
 /// nobody is to be told.
 #[inline]
-pub(super) fn take_at_once<B: Buffer>(view: &View<'_, B>) -> Option<B::Item> {
+pub(super) fn take_at_once<B: Buffer>(view: &View<'_, B>) -> AtOnce<B::Item> {
     let state = view.value();
     if !view.is_empty(SENDERS) || state.is_closed() {
-        return None;
+        return AtOnce::More;
     }
-    let message = state.buffer.pop()?;
-    state.taken.set(state.taken.get() - 1);
-    Some(message)
+    match state.buffer.pop() {
+        Some(message) => {
+            state.taken.set(state.taken.get() - 1);
+            AtOnce::Message(message)
+        }
+        None if state.ended.get() => AtOnce::More,
+        None => AtOnce::Nothing,
+    }
 }
 
 /// Takes a message and gives its place back; or `None` in it, if there is none and none comes.

@@ -11,6 +11,7 @@ use super::{
 use crate::sync::scope::Scope;
 use crate::sync::wait_list::{FIRST_LOOK, Parting, Wait, WaitState};
 use crate::task::budget::{self, poll_proceed};
+use crate::trace::waits;
 
 /// What whoever gives up had got goes back, and to whoever can have it.
 pub(super) enum GiveBack {}
@@ -57,12 +58,18 @@ impl<S: Scope, U: Usual> Future for Acquire<'_, S, U> {
         // Mostly they are free; it is no more than this then.
         if FIRST_LOOK && !wait.has_joined() {
             let permits = wait.as_mut().data().get();
-            if wait.list_ref().with(|view| try_take(view, permits)).is_ok() {
-                unit.charge(0);
-                return Poll::Ready(Ok(()));
+            match wait.list_ref().with(|view| try_take(view, permits)) {
+                Ok(()) => {
+                    unit.charge(0);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(TryAcquireError::NoPermits) if wait.as_mut().join_at_once(cx) => {
+                    return Poll::Pending;
+                }
+                Err(_) => {}
             }
         }
-        poll_queue(wait, cx, unit)
+        waits::method("Semaphore::acquire", || poll_queue(wait, cx, unit))
     }
 }
 

@@ -6,7 +6,7 @@ use core::fmt;
 
 use super::Semaphore;
 #[cfg(feature = "alloc")]
-use super::{AcquireError, TryAcquireError};
+use super::{AcquireError, TryAcquireError, number};
 #[cfg(feature = "alloc")]
 use crate::loom::Arc;
 use crate::sync::Shared;
@@ -92,7 +92,7 @@ macro_rules! owned {
                 self.acquire_many(permits).await?.forget();
                 Ok(OwnedSemaphorePermit {
                     semaphore: self,
-                    permits: permits as usize,
+                    permits: number(permits),
                 })
             }
 
@@ -138,7 +138,7 @@ macro_rules! owned {
                 self: $owner<Self>,
                 permits: u32,
             ) -> Result<OwnedSemaphorePermit<$scope>, TryAcquireError> {
-                let permits = permits as usize;
+                let permits = number(permits);
                 self.0.try_acquire(permits)?;
                 Ok(OwnedSemaphorePermit {
                     semaphore: self,

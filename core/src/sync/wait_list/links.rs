@@ -141,6 +141,30 @@ impl Links {
     }
 }
 
+/// Has a node that has not joined join the queue of `tail` as its last.
+///
+/// # Safety
+///
+/// W1: it is pinned; `tail` is that of its home (W4), under its lock, and the pointer is good for all of the node (W7).
+#[inline]
+pub(super) unsafe fn join_last(
+    joined: &PlainCell<bool>,
+    links: *const Links,
+    tail: &Link,
+    waker: Waker,
+) {
+    joined.set(true);
+    let made = Links::new();
+    // It is new: there is nothing to drop.
+    mem::forget(made.waker.replace(Some(waker)));
+    // SAFETY: nobody has a reference to what is not made yet; the rest is the caller's promise.
+    unsafe {
+        links.cast_mut().write(made);
+        Links::link(links, tail);
+    }
+    tail.set(links);
+}
+
 /// What has become of a node so far.
 ///
 /// # Safety

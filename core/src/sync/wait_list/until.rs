@@ -55,6 +55,9 @@ where
         let mut ready = None;
         if FIRST_LOOK && !R::Scope::LOCKS && !this.wait.has_joined() {
             ready = this.wait.list_ref().list().with(&mut *this.attempt);
+            if ready.is_none() && this.wait.as_mut().join_at_once(cx) {
+                return Poll::Pending;
+            }
         }
         let ready = match ready {
             Some(ready) => ready,

@@ -6,7 +6,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
 use super::{Access, ListRef, Node, Scope, Shared, WaitList, WaitState, links};
-use crate::task::wake_quietly;
+use crate::task::{wake_quietly, waker};
 
 /// Somebody who waits in queue `I` of a list. Lives, pinned, in the future that waits.
 ///
@@ -161,6 +161,25 @@ where
             Some(ready) => Poll::Ready(ready),
             None => Poll::Pending,
         }
+    }
+
+    /// Joins a list of one thread, whose caller has just looked at what it waits for, and has found nothing: no foreign
+    /// code has run since, nor does it here. `false` if that needs [`poll_with`](Self::poll_with), which looks again:
+    /// where others may have been faster, where it has joined before, and with a foreign waker, which has to be cloned.
+    #[inline]
+    pub(crate) fn join_at_once(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
+        let this = self.into_ref().get_ref();
+        if R::Scope::LOCKS || this.node.joined.get() {
+            return false;
+        }
+        let Some(waker) = waker::copy_ours(cx.waker()) else {
+            return false;
+        };
+        let tail = &this.list.list().tails[I];
+        // SAFETY: pinned, since we were given a `Pin`; the queue is our home (W4), of a list of one thread (W2), and
+        // the pointer comes from the node (W7).
+        unsafe { links::join_last(&this.node.joined, Node::links(&this.node), tail, waker) };
+        true
     }
 
     /// Leaves the list, if need be, ready to join it again; returns the waker that was there.

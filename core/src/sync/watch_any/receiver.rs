@@ -6,6 +6,7 @@ use super::{
     Access, CHANGED, CLOSED, OpenShelf, RecvError, Ref, Scope, State, Until, Wait, Watch, WatchRef,
 };
 use crate::task::budget::consume_budget;
+use crate::trace::waits;
 
 /// Waits until the version is another one than `seen`, and puts it there.
 #[inline]
@@ -22,7 +23,10 @@ fn changed<T, S: Scope>(
         }
         state.ended.get().then_some(Err(RecvError(())))
     };
-    Until::<Wait<_, CHANGED, 2>, _, _>::new(&channel.list, (), look, |_, changed| changed)
+    waits::of_method(
+        "watch::Receiver::changed",
+        Until::<Wait<_, CHANGED, 2>, _, _>::new(&channel.list, (), look, |_, changed| changed),
+    )
 }
 
 /// An end that watches. Of several changes since it looked last it sees the latest.

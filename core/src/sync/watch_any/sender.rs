@@ -8,6 +8,7 @@ use super::{
     Access, CHANGED, CLOSED, OpenShelf, Receiver, Ref, SendError, State, Until, Wait, Watch,
     WatchRef,
 };
+use crate::trace::waits;
 
 /// An end that changes the value. When the last one has gone, those who watch get an error once they have
 /// seen the last change.
@@ -232,7 +233,10 @@ impl<P: WatchRef> Sender<P> {
     pub fn closed(&self) -> impl Future<Output = ()> {
         let closed =
             |view: &Access<'_, State, (), 2>| (view.value().receivers.get() == 0).then_some(());
-        Until::<Wait<_, CLOSED, 2>, _, _>::new(&self.0.list, (), closed, |_, ()| ())
+        waits::of_method(
+            "watch::Sender::closed",
+            Until::<Wait<_, CLOSED, 2>, _, _>::new(&self.0.list, (), closed, |_, ()| ()),
+        )
     }
 
     /// Returns whether nobody watches.

@@ -14,6 +14,20 @@ pub(crate) fn slot(waker: &Waker) -> Option<SlotRef> {
     is_ours(waker).then(|| unsafe { SlotRef::from_ptr(waker.data()) })
 }
 
+/// Wakes by a waker of our own; any other comes back.
+#[cfg(threads)]
+#[inline]
+pub(crate) fn wake_ours(waker: Waker) -> Result<(), Waker> {
+    let Some(slot) = slot(&waker) else {
+        return Err(waker);
+    };
+    // There is nothing to drop of it.
+    core::mem::forget(waker);
+    // SAFETY: there was a waker of it.
+    unsafe { wake(slot) };
+    Ok(())
+}
+
 pub(super) unsafe fn wake_raw(slot: *const ()) {
     // SAFETY: every waker with our vtable was made by `waker` from a claimed slot.
     unsafe { wake(SlotRef::from_ptr(slot)) };

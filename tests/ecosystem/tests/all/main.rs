@@ -11,6 +11,7 @@ mod picoserve;
 mod quinn;
 mod redis;
 mod reqwest;
+mod sqlx;
 mod text;
 mod tls;
 mod tokio;

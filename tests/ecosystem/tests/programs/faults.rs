@@ -82,7 +82,7 @@ impl Kind {
         let files = [("hello.txt", BODY.as_bytes()), ("large", &large)];
         let has_files = matches!(self, Kind::Http | Kind::Proxy);
         let folder = Folder::new(if has_files { &files } else { &[] });
-        let stall = ["--stall-timeout", "2"];
+        let stall = ["--stall-timeout", "4"];
         let upstream = (self == Kind::Proxy).then(|| Server::http(&folder.0, &stall));
         let mut command = match self {
             Kind::Http => package("http-server"),
@@ -294,7 +294,7 @@ fn peers_that_trickle() {
                     for _ in 0..2 {
                         for byte in kind.question() {
                             stream.write_all(&[*byte]).unwrap();
-                            thread::sleep(Duration::from_millis(3));
+                            thread::sleep(Duration::from_millis(1));
                         }
                         kind.read_answer(&mut stream).unwrap();
                     }
@@ -370,7 +370,7 @@ fn peers_that_stall() {
             .collect();
         target.is_well();
         if target.kind != Kind::Redis {
-            // These have had their two seconds.
+            // These have had their four seconds.
             for (round, stream) in all.iter_mut().enumerate() {
                 if round % 3 != 2 {
                     read_to_any_end(stream);

@@ -137,7 +137,7 @@ fn what_may_pass_is_tried_again() {
             }
             ("/hangs-up", 1) => None,
             ("/silent", 1) => {
-                thread::sleep(Duration::from_secs(5));
+                thread::sleep(Duration::from_secs(60));
                 None
             }
             ("/never", _) => None,
@@ -151,7 +151,7 @@ fn what_may_pass_is_tried_again() {
     ];
     let urls = urls.map(|path| format!("http://{addr}/{path}"));
     let into = Folder::new(&[]);
-    let out = fetch(&into, &["--stall-timeout", "1", "--tries", "2"], &urls);
+    let out = fetch(&into, &["--stall-timeout", "4", "--tries", "2"], &urls);
     assert_eq!(out.status.code(), Some(1), "{out:#?}");
     let got = files(&into);
     let expected = ["breaks 2", "busy 2", "hangs-up 2", "plain 1", "silent 2"];

@@ -54,17 +54,10 @@ pub(crate) fn has_left() -> bool {
     budget() > 0
 }
 
-/// Draws one unit; `false` if nothing is left. Always possible outside of executors.
+/// Draws one unit; outside of executors none.
 #[inline(always)]
-pub(crate) fn draw() -> bool {
-    with(|cell| {
-        let left = cell.get();
-        if left > 0 {
-            cell.set(left - 1);
-        }
-        left > 0
-    })
-    .unwrap_or(true)
+pub(crate) fn draw() {
+    let _ = with(|cell| cell.set(cell.get() - 1));
 }
 
 /// Whether there is no end to it here: outside of executors nobody draws.

@@ -45,16 +45,10 @@ pub(crate) fn has_left() -> bool {
     budget() > 0
 }
 
-/// Draws one unit; `false` if nothing is left.
+/// Draws one unit.
 #[inline(always)]
-pub(crate) fn draw() -> bool {
-    LEFT.with(|cell| {
-        let left = cell.get();
-        if left > 0 {
-            cell.set(left - 1);
-        }
-        left > 0
-    })
+pub(crate) fn draw() {
+    LEFT.with(|cell| cell.set(cell.get() - 1));
 }
 
 /// Whether there is no end to it here, as this is outside of executors: then it is as it was at first.

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use polliwog::net::{TcpListener, TcpStream};
-use polliwog::sync::local::broadcast::{self, RecvError};
+use polliwog::sync::local::broadcast::{self, RecvError, TryRecvError};
 use polliwog::sync::local::{CancellationToken, TaskTracker};
 use polliwog::time::timeout;
 use polliwog::{select, signal};
@@ -66,11 +66,22 @@ async fn client(
                 }
                 Err(RecvError::Closed) => return Ok(()),
             },
-            () = stop.cancelled() => {
-                return stream.write_all(b"the room closes, good night\n").await;
-            }
+            () = stop.cancelled() => break,
         }
     }
+    // What has been said before is heard: nothing is lost.
+    loop {
+        match heard.try_recv() {
+            Ok((from, text)) if from != me => {
+                stream
+                    .write_all(format!("{from}: {text}\n").as_bytes())
+                    .await?;
+            }
+            Ok(_) | Err(TryRecvError::Lagged(_)) => {}
+            Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+        }
+    }
+    stream.write_all(b"the room closes, good night\n").await
 }
 // ANCHOR_END: client
 
