@@ -13,7 +13,7 @@ use std::io::{self, ErrorKind};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::task::budget::poll_proceed;
+use crate::task::budget::poll_within;
 
 /// Bytes of a direction's buffer, if nobody asks for another number.
 const SIZE: usize = 8 << 10;
@@ -154,8 +154,7 @@ pub async fn read_buf<R>(reader: &mut R, buf: &mut Vec<u8>) -> io::Result<usize>
 where
     R: AsyncRead + Unpin + ?Sized,
 {
-    poll_fn(|cx| {
-        let permit = ready!(poll_proceed(cx));
+    let mut poll = |cx: &mut Context<'_>| {
         let before = buf.len();
         if before == buf.capacity() {
             buf.reserve(SIZE);
@@ -171,12 +170,9 @@ where
         if let Poll::Ready(Ok(count)) = &read {
             filled.length += (*count).min(room);
         }
-        if read.is_ready() {
-            permit.charge(0);
-        }
         read
-    })
-    .await
+    };
+    poll_fn(|cx| poll_within(cx, &mut poll)).await
 }
 
 /// Bytes of a buffer that are initialised for one read at most.
@@ -263,19 +259,14 @@ impl Way {
         while self.state == State::Copying {
             if self.start == self.end {
                 // Streams of ours draw from the budget themselves; others may be ready for ever.
-                let permit = ready!(poll_proceed(cx));
-                match from.as_mut().poll_read(cx, &mut self.buf) {
+                match poll_within(cx, |cx| from.as_mut().poll_read(cx, &mut self.buf)) {
                     Poll::Ready(Ok(0)) => {
                         self.state = State::Closing;
                         break;
                     }
-                    Poll::Ready(Ok(count)) => {
-                        permit.charge(0);
-                        (self.start, self.end) = (0, count);
-                    }
+                    Poll::Ready(Ok(count)) => (self.start, self.end) = (0, count),
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(Failed::Read(error))),
                     Poll::Pending => {
-                        drop(permit);
                         if self.unflushed {
                             ready!(to.as_mut().poll_flush(cx)).map_err(Failed::Write)?;
                             self.unflushed = false;

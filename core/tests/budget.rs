@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use polliwog_core::conformance::ThreadReactor;
-use polliwog_core::task::budget::poll_proceed;
+use polliwog_core::task::budget::{poll_proceed, poll_within};
 use polliwog_core::task::{consume_budget, has_budget, unconstrained};
 use polliwog_core::{Executor, Reactor};
 
@@ -70,6 +70,36 @@ fn what_turns_out_to_wait_costs_nothing() {
         }
         Poll::Ready(())
     }));
+}
+
+/// What is made of operations that draw themselves costs all of them: 31 units each here.
+#[test]
+fn an_operation_made_of_others_costs_them_all() {
+    let polls = executor().block_on(async {
+        let (mut polls, mut left) = (Vec::new(), 10);
+        poll_fn(|cx| {
+            polls.push(0);
+            while left > 0 {
+                let made_of_others = poll_within(cx, |cx| {
+                    (0..30).for_each(|_| {
+                        if let Poll::Ready(permit) = poll_proceed(cx) {
+                            permit.charge(0);
+                        }
+                    });
+                    Poll::Ready(())
+                });
+                if made_of_others.is_pending() {
+                    return Poll::Pending;
+                }
+                *polls.last_mut().unwrap() += 1;
+                left -= 1;
+            }
+            Poll::Ready(())
+        })
+        .await;
+        polls
+    });
+    assert_eq!(polls, [5, 5]);
 }
 
 #[test]

@@ -66,10 +66,14 @@ const REFUSALS: isize = 1024;
 
 /// Leave to go on with one operation, for which there is a unit left; see [`poll_proceed`].
 ///
-/// Dropped without [`charge`](Self::charge), it draws nothing.
+/// Dropped without [`charge`](Self::charge), it draws nothing. One that is charged for counts alone: what other
+/// operations of the same task have drawn since it was had is forgotten. For what is made of others that draw there
+/// is [`poll_within`].
 #[derive(Debug)]
 #[must_use = "an operation that has been done has to be charged for"]
 pub struct Permit {
+    /// What was left before.
+    left: isize,
     /// The answer is about the poll that is under way, on this thread.
     _not_send: PhantomData<*const ()>,
 }
@@ -81,7 +85,7 @@ impl Permit {
     /// An operation may cost more than is left; then it was the last one of its poll.
     #[inline]
     pub fn charge(self, bytes: usize) {
-        state::draw();
+        state::set_budget(self.left - 1);
         if bytes >= BYTES {
             charge_for(bytes);
         }
@@ -101,10 +105,13 @@ fn charge_for(bytes: usize) {
 /// anyway should rather wait.
 #[inline]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<Permit> {
-    if !state::has_left() {
+    let mut left = state::budget();
+    if left <= 0 {
         ready!(refuse(cx));
+        left = state::budget();
     }
     Poll::Ready(Permit {
+        left,
         _not_send: PhantomData,
     })
 }
@@ -130,10 +137,13 @@ pub fn poll_within<T>(
     cx: &mut Context<'_>,
     poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
 ) -> Poll<T> {
-    let permit = ready!(poll_proceed(cx));
+    if !state::has_left() {
+        ready!(refuse(cx));
+    }
     let polled = poll(cx);
     if polled.is_ready() {
-        permit.charge(0);
+        // What `poll` has drawn counts, too.
+        state::draw();
     }
     polled
 }
