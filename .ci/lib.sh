@@ -134,7 +134,8 @@ why_failed() {
     local log=$scratch/$1.log telling
     [ -s "$log" ] || return 0
     printf '\n!!! step "%s":\n' "$1"
-    telling=$(grep -aE -A 4 "panicked at|FAILED|^error|test failed|failed:|SIGSEGV|SIGABRT|overflowed its stack" "$log" |
+    telling=$(grep -avE '^(---|!!!) ' "$log" |
+        grep -aE -A 4 "panicked at|FAILED|^error|^Diff in|rose from|test failed|failed:|SIG(SEGV|ABRT)|overflowed its stack" |
         head -n 60) || true
     if [ -n "$telling" ]; then
         printf '%s\n' "$telling"

@@ -4,7 +4,8 @@
 use polliwog::cluster::{Cluster, PanicPolicy, PerWorker};
 use polliwog::fs::{DirBuilder, File, OpenOptions, ReadDir};
 use polliwog::io::{
-    Pipe, copy_bidirectional, copy_bidirectional_with_sizes, duplex, read_buf, stderr, stdin, stdout,
+    Pipe, copy_bidirectional, copy_bidirectional_with_sizes, duplex, read_buf, stderr, stdin,
+    stdout,
 };
 use polliwog::net::{
     TcpListener, TcpSocket, TcpStream, ToSocketAddrs, UdpSocket, UnixDatagram, UnixListener,
