@@ -183,7 +183,9 @@ impl<S: Scope> CancellationFlag<S> {
                 return Poll::Ready(Some(output));
             }
             // Not within the budget, of which such a future may have left nothing.
-            wait.as_mut().poll_with(cx, is_cancelled).map(|()| None)
+            waits::method("CancellationToken::cancelled", || {
+                wait.as_mut().poll_with(cx, is_cancelled).map(|()| None)
+            })
         })
         .await
     }

@@ -131,7 +131,7 @@ impl<B: Buffer, S: Scope> Future for Sending<'_, B, S> {
                     return Poll::Ready(Ok(()));
                 }
                 Err(TrySendError::Full(())) if this.wait.as_mut().join_at_once(cx) => {
-                    return Poll::Pending;
+                    return waits::method("Sender::send", || Poll::Pending);
                 }
                 Err(_) => {}
             }

@@ -79,7 +79,7 @@ impl<P: ChannelRef> Receiver<P> {
                     return Poll::Ready(Some(message));
                 }
                 AtOnce::Nothing if leave_at_once(&self.0.0, cx, |state| &state.receiver) => {
-                    return Poll::Pending;
+                    return waits::method("mpsc::Receiver::recv", || Poll::Pending);
                 }
                 AtOnce::Nothing | AtOnce::More => {}
             }

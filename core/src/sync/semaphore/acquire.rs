@@ -64,7 +64,7 @@ impl<S: Scope, U: Usual> Future for Acquire<'_, S, U> {
                     return Poll::Ready(Ok(()));
                 }
                 Err(TryAcquireError::NoPermits) if wait.as_mut().join_at_once(cx) => {
-                    return Poll::Pending;
+                    return waits::method("Semaphore::acquire", || Poll::Pending);
                 }
                 Err(_) => {}
             }
