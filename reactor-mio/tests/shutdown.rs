@@ -31,7 +31,15 @@ fn jobs_end_with_their_runtime_as_it_says() {
     let done = Arc::new(AtomicUsize::new(0));
     let (others, release_others) = hold(&Runtime::new().unwrap());
     let runtime = Runtime::new().unwrap();
+    let (leave, ends) = mpsc::channel();
+    let late = Arc::clone(&done);
     runtime.block_on(async {
+        // One that has not ended when the runtime does.
+        drop(spawn_blocking(move || {
+            ends.recv().unwrap();
+            std::thread::sleep(Duration::from_millis(200));
+            late.fetch_add(1, Ordering::SeqCst)
+        }));
         for _ in 0..100 {
             let done = Arc::clone(&done);
             drop(spawn_blocking(move || {
@@ -41,8 +49,9 @@ fn jobs_end_with_their_runtime_as_it_says() {
             }));
         }
     });
+    leave.send(()).unwrap();
     runtime.shutdown_timeout(LONG);
-    assert_eq!(done.load(Ordering::SeqCst), 200);
+    assert_eq!(done.load(Ordering::SeqCst), 201);
     assert!(!others.is_finished());
 
     // Also without end, where there is nothing to wait for; and what a task brings as it is dropped.
@@ -62,7 +71,7 @@ fn jobs_end_with_their_runtime_as_it_says() {
     task.unwrap().detach();
     runtime.block_on(async {});
     runtime.shutdown_timeout(Duration::MAX);
-    assert_eq!(done.load(Ordering::SeqCst), 201);
+    assert_eq!(done.load(Ordering::SeqCst), 202);
 
     // What has begun goes on, what has not never does.
     let runtime = Runtime::new().unwrap();

@@ -65,7 +65,7 @@ impl<H: Hold> Watched<H> {
 
     /// That is so no longer: somebody may keep a duplicate, whose events would go on, or set an option that
     /// makes transfers short.
-    #[cfg(any(unix, test))]
+    #[cfg(unix)]
     pub(crate) fn expose(&self) {
         self.set_flag(CLOSES | TELLS, false);
     }
