@@ -238,7 +238,7 @@ need_nightly() {
 install_tool() {
     PATH="$target/tools/bin:$PATH"
     [[ "$("$1" --version 2>/dev/null)" == *" $2" ]] ||
-        CARGO_TARGET_DIR="$target/tools-build" CARGO_PROFILE_RELEASE_LTO=off \
+        CARGO_TARGET_DIR="$target/tools-build" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=0 \
             cargo install --quiet --locked --root "$target/tools" "$1" --version "$2"
 }
 
