@@ -52,6 +52,8 @@ mod spawner;
 pub(crate) mod state;
 #[cfg(feature = "std")]
 mod step;
+#[cfg(feature = "std")]
+pub(crate) mod thread_waker;
 mod timers;
 
 use core::fmt;

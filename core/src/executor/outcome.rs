@@ -4,7 +4,6 @@
 //! it comes to its executor is its own business, that of a [`RemoteTask`].
 
 use alloc::sync::Arc;
-use alloc::task::Wake;
 use core::fmt;
 use core::future::Future;
 use core::pin::{Pin, pin};
@@ -16,6 +15,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use super::deadlock;
 use super::handle::Handle;
+use super::thread_waker::thread_waker;
 use crate::task::abort::AbortHandle;
 use crate::task::join::JoinError;
 use crate::task::unwind::{catch, drop_quietly, wake_quietly};
@@ -320,22 +320,11 @@ impl<T> RemoteHandle<T> {
     /// would have to run it, or any worker of the cluster that it was spawned on; the task goes on by itself then, and
     /// whoever wants to keep the handle awaits it.
     pub fn wait(self) -> Result<T, JoinError> {
-        struct Unpark(std::thread::Thread);
-        impl Wake for Unpark {
-            fn wake(self: Arc<Self>) {
-                self.0.unpark();
-            }
-        }
-        std::thread_local! {
-            /// Of this thread: one for all its waits, since threads that wait for many tasks do it one by one.
-            static WAKER: Waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-        }
         // What has ended takes no waker.
         if let Poll::Ready(outcome) = self.0.outcome().poll(None) {
             return outcome;
         }
-        let waker = WAKER.try_with(Waker::clone);
-        let waker = waker.unwrap_or_else(|_| Waker::from(Arc::new(Unpark(std::thread::current()))));
+        let waker = thread_waker();
         loop {
             if let Poll::Ready(outcome) = self.0.outcome().poll(Some(waker.clone())) {
                 return outcome;

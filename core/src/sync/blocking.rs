@@ -1,19 +1,11 @@
 //! Waiting on a thread that is no executor's.
 
 use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::{Context, Poll};
+use std::thread;
 
 use crate::executor::context;
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
+use crate::executor::thread_waker::thread_waker;
 
 /// Blocks this thread until the future has ended.
 ///
@@ -26,7 +18,7 @@ pub(super) fn block_on<F: Future>(future: F) -> F::Output {
         context::current().is_none(),
         "a thread must not block inside of an executor, which could not go on"
     );
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let waker = thread_waker();
     let mut cx = Context::from_waker(&waker);
     let mut future = pin!(future);
     loop {
