@@ -5,7 +5,6 @@
 mod support;
 
 use std::fs;
-use std::future::{Future, poll_fn};
 use std::io::{ErrorKind, IoSlice, Read as _};
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
@@ -23,27 +22,7 @@ use polliwog_mio::net::{
     TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream,
 };
 use polliwog_mio::{Runtime, block_on, spawn};
-use support::Folder;
-
-/// Longer than anything here takes; only a wait without end comes to it.
-const LONG: Duration = Duration::from_secs(30);
-
-async fn connection() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    let (client, server) = join(TcpStream::connect(addr), listener.accept()).await;
-    (client.unwrap(), server.unwrap().0)
-}
-
-/// Polls a future once.
-async fn once<T>(future: impl Future<Output = T>) -> Poll<T> {
-    let mut future = pin!(future);
-    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
-}
-
-async fn soon<T>(future: impl Future<Output = T>) -> T {
-    timeout(LONG, future).await.expect("waits for ever")
-}
+use support::{Folder, connection, once, soon};
 
 #[test]
 fn a_message_that_comes_in_pieces_survives_any_number_of_timeouts() {

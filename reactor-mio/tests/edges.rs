@@ -1,11 +1,12 @@
 //! What is rarely tried: empty and very many buffers, names without an address, runtimes with
 //! room for nothing, the end of a thread.
 
+mod support;
+
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::thread;
@@ -13,19 +14,7 @@ use std::thread;
 use futures_util::future::join;
 use polliwog_mio::net::{TcpListener, TcpStream, lookup_host};
 use polliwog_mio::{Runtime, block_on, spawn, spawn_blocking};
-
-async fn connection() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    let (client, server) = join(TcpStream::connect(addr), listener.accept()).await;
-    (client.unwrap(), server.unwrap().0)
-}
-
-/// Polls a future once.
-async fn once<T>(future: impl Future<Output = T>) -> Poll<T> {
-    let mut future = pin!(future);
-    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
-}
+use support::{connection, once};
 
 /// Waits until so many bytes can be read.
 async fn arrived(stream: &TcpStream, count: usize) {

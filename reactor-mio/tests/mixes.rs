@@ -4,31 +4,13 @@
 mod support;
 
 use std::fs;
-use std::future::{Future, poll_fn};
 use std::io::Write as _;
-use std::pin::pin;
-use std::task::Poll;
-use std::time::Duration;
 
 use futures_util::future::join;
 use futures_util::io::AsyncWriteExt;
-use polliwog_core::time::timeout;
 use polliwog_core::yield_now;
 use polliwog_mio::{Runtime, block_on, spawn};
-use support::Folder;
-
-/// Longer than anything here takes; only a wait without end comes to it.
-const LONG: Duration = Duration::from_secs(30);
-
-/// Polls a future once.
-async fn once<T>(future: impl Future<Output = T>) -> Poll<T> {
-    let mut future = pin!(future);
-    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
-}
-
-async fn soon<T>(future: impl Future<Output = T>) -> T {
-    timeout(LONG, future).await.expect("waits for ever")
-}
+use support::{Folder, once, soon};
 
 /// Files: everything that moves the position, in any order.
 #[test]

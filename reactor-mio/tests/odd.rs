@@ -1,34 +1,19 @@
 //! Sockets in unusual hands: duplicates that others keep, urgent data, a runtime that is gone or not the
 //! one that runs, bursts, and floods.
 
+mod support;
+
 use std::cell::Cell;
-use std::future::poll_fn;
 use std::io::{self, Write};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use futures_util::future::join;
 use polliwog_core::time::timeout;
 use polliwog_mio::net::{TcpListener, TcpStream, UdpSocket};
 use polliwog_mio::{Runtime, block_on, spawn};
-
-/// Longer than anything here takes; only a wait without end comes to it.
-const LONG: Duration = Duration::from_secs(30);
-
-async fn connection() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    let (client, server) = join(TcpStream::connect(addr), listener.accept()).await;
-    (client.unwrap(), server.unwrap().0)
-}
-
-/// Polls a future once.
-async fn once<T>(future: impl Future<Output = T>) -> Poll<T> {
-    let mut future = pin!(future);
-    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
-}
+use support::{LONG, connection, once};
 
 #[test]
 fn a_duplicate_that_somebody_keeps_is_of_no_consequence() {
