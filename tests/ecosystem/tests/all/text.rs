@@ -1,8 +1,12 @@
-//! A codec for tonic whose messages are texts.
+//! A codec for tonic whose messages are texts, and a method.
+
+use std::time::Duration;
 
 use bytes::{Buf, BufMut};
-use tonic::Status;
+use futures_util::StreamExt;
+use polliwog::SendWrapper;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::{Request, Response, Status};
 
 /// What a compiler for protocol buffers would have made.
 #[derive(Clone, Copy, Default)]
@@ -43,4 +47,19 @@ impl Decoder for Text {
         text.map(Some)
             .map_err(|error| Status::invalid_argument(error.to_string()))
     }
+}
+
+/// As many answers as asked for, one after the other.
+pub(crate) async fn count(
+    request: Request<String>,
+) -> Result<
+    Response<impl futures_util::Stream<Item = Result<String, Status>> + Send + 'static>,
+    Status,
+> {
+    let most: u32 = request.into_inner().parse().unwrap_or(0);
+    let answers = futures_util::stream::iter(0..most).then(|n| async move {
+        polliwog::time::sleep(Duration::from_millis(1)).await;
+        Ok(n.to_string())
+    });
+    Ok(Response::new(SendWrapper::new(Box::pin(answers))))
 }

@@ -2,18 +2,17 @@
 //! our feature `hyper`. Streams of answers that wait are in a `SendWrapper`.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::TryStreamExt;
 use hyper::Uri;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use polliwog::hyper::{PolliwogExecutor, PolliwogTimer};
 use polliwog::net::TcpStream;
-use polliwog::{SendWrapper, spawn};
+use polliwog::spawn;
 use tonic::{Code, Request, Response, Status};
 
-use crate::text::Text;
+use crate::text::{Text, count};
 use crate::{pair, run};
 
 async fn greet(request: Request<String>) -> Result<Response<String>, Status> {
@@ -21,21 +20,6 @@ async fn greet(request: Request<String>) -> Result<Response<String>, Status> {
         "" => Err(Status::invalid_argument("who?")),
         name => Ok(Response::new(format!("quak, {name}"))),
     }
-}
-
-/// As many answers as asked for, one after the other.
-async fn count(
-    request: Request<String>,
-) -> Result<
-    Response<impl futures_util::Stream<Item = Result<String, Status>> + Send + 'static>,
-    Status,
-> {
-    let most: u32 = request.into_inner().parse().unwrap_or(0);
-    let answers = futures_util::stream::iter(0..most).then(|n| async move {
-        polliwog::time::sleep(Duration::from_millis(1)).await;
-        Ok(n.to_string())
-    });
-    Ok(Response::new(SendWrapper::new(Box::pin(answers))))
 }
 
 async fn serve(stream: TcpStream) {

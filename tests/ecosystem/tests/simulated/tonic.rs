@@ -1,36 +1,20 @@
 //! tonic (gRPC), its halves without `transport`, over hyper's HTTP/2 without the header `date` (see there).
 
 use std::convert::Infallible;
-use std::time::Duration;
 
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::TryStreamExt;
 use hyper::Uri;
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use polliwog::hyper::{PolliwogExecutor, PolliwogTimer};
+use polliwog::spawn;
 use polliwog::spin::Error;
 use polliwog::spin::net::{TcpListener, TcpStream};
-use polliwog::{SendWrapper, spawn};
-use tonic::{Request, Response, Status};
+use tonic::Request;
 
-use crate::text::Text;
+use crate::text::{Text, count};
 use crate::twice;
-
-/// As many answers as asked for, one after the other.
-async fn count(
-    request: Request<String>,
-) -> Result<
-    Response<impl futures_util::Stream<Item = Result<String, Status>> + Send + 'static>,
-    Status,
-> {
-    let most: u32 = request.into_inner().parse().unwrap_or(0);
-    let answers = futures_util::stream::iter(0..most).then(|n| async move {
-        polliwog::time::sleep(Duration::from_millis(1)).await;
-        Ok(n.to_string())
-    });
-    Ok(Response::new(SendWrapper::new(Box::pin(answers))))
-}
 
 async fn serve() -> Result<(), Error> {
     let listener = TcpListener::bind("0.0.0.0:80").await?;
