@@ -1,6 +1,6 @@
 # Functions of .ci/run: running steps, and finding toolchains. To be sourced by bash, which has to set
-# `scratch` (a folder that goes away at the end), `chosen`, `first` (arrays of steps), `jobs`, `keep_going`
-# and `MSRV` before it calls them.
+# `scratch` (a folder that goes away at the end), `chosen`, `first` (arrays of steps), `jobs` and `keep_going`
+# before it calls them.
 # shellcheck disable=SC2154
 
 # --- Steps -----------------------------------------------------------------------------------
@@ -189,20 +189,19 @@ as_root() {
     fi
 }
 
-# Makes sure that apt knows packages at all; a fresh image has empty lists. Does so once a run.
+# Makes sure that apt knows the packages that there are, once a run: an image has no lists, or old ones, whose
+# packages are gone or too old.
 apt_lists() {
     command -v apt-get >/dev/null || return 1
     if [ ! -e "$scratch/apt-lists" ]; then
-        if [ -z "$(apt-cache madison "$1" 2>/dev/null)" ]; then
-            as_root apt-get -q update || true
-        fi
+        as_root apt-get -q update || true
         : >"$scratch/apt-lists"
     fi
 }
 
 # Installs packages, or fails.
 apt_install() {
-    one_at_a_time apt_lists "$1" &&
+    one_at_a_time apt_lists &&
         one_at_a_time as_root env DEBIAN_FRONTEND=noninteractive \
             apt-get install -qy --no-install-recommends "$@"
 }
@@ -242,11 +241,14 @@ install_tool() {
             cargo install --quiet --locked --root "$target/tools" "$1" --version "$2"
 }
 
+# The oldest one that the protocol stack's `rust-version` lets build it, which is in the programs for chips.
+readonly DEBIAN_RUST=1.91
+
 # Whether Debian's Rust is here, recent enough for us, and has its sources.
 debian_rust_usable() {
     local sources=/usr/lib/rustlib/src/rust/library/core/src/lib.rs
     [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] && [ -e "$sources" ] &&
-        at_least "$(rustc_version /usr/bin/rustc)" "$MSRV"
+        at_least "$(rustc_version /usr/bin/rustc)" "$DEBIAN_RUST"
 }
 
 # Finds or installs Debian's Rust with the sources of `core`, or fails. It can build for targets
@@ -275,7 +277,7 @@ unpack_debian_rustc() {
         printf '%s\n' "$wrapper"
         return
     fi
-    one_at_a_time apt_lists rustc >&2 || return 1
+    one_at_a_time apt_lists >&2 || return 1
     command -v dpkg-deb >/dev/null || return 1
 
     local suffix full='' llvm
