@@ -34,6 +34,7 @@ usage: polliwog-benches run [--quick] [--only PART-OF-NAME] [--rounds N] [--out 
        polliwog-benches charts FOLDER
        polliwog-benches guard FILE [--update]
        polliwog-benches cluster [--only PART-OF-NAME] [--contender PART-OF-NAME] [--rounds N]
+                                [--out FOLDER]
        polliwog-benches fair [--only PART-OF-NAME] [--rounds N] [--millis N]
        polliwog-benches list
        polliwog-benches one RUNTIME BENCHMARK [--rounds N] [--warmup N] [--ops N] [--millis N]
@@ -56,6 +57,8 @@ fn main() -> ExitCode {
         ["sync", ref options @ ..] => sync::run(options),
         #[cfg(feature = "peers")]
         ["cluster", ref options @ ..] => cluster::run(options),
+        #[cfg(feature = "peers")]
+        ["spin"] => cluster::spin(),
         #[cfg(feature = "peers")]
         ["servers", ref options @ ..] => servers::run(options),
         #[cfg(feature = "peers")]

@@ -14,9 +14,30 @@ use super::{WORKERS, cluster, tokio_runtime};
 /// A server, until it is dropped.
 pub struct Server {
     pub addr: SocketAddr,
-    /// Requests that each worker has answered, where that is known.
-    pub answered: Arc<[AtomicU64; WORKERS]>,
+    pub answered: Answered,
     pub _end: Box<dyn Send>,
+}
+
+/// Requests that each worker has answered, where that is known; each on a cache line of its own.
+#[derive(Clone, Default)]
+pub struct Answered(Arc<[Count; WORKERS]>);
+
+#[derive(Default)]
+#[repr(align(128))]
+struct Count(AtomicU64);
+
+impl Answered {
+    /// Another one; said by the worker's own thread alone.
+    fn count(&self, worker: usize) {
+        let count = &self.0[worker].0;
+        count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    pub fn of_each(&self) -> [u64; WORKERS] {
+        self.0
+            .each_ref()
+            .map(|count| count.0.load(Ordering::Relaxed))
+    }
 }
 
 /// Calls a function when it is dropped.
@@ -30,15 +51,15 @@ impl<F: FnMut() + Send> Drop for End<F> {
 
 pub fn ours(workers: usize, accepting: Accepting) -> Server {
     let cluster = cluster(workers);
-    let answered: Arc<[AtomicU64; WORKERS]> = Arc::default();
-    let count = Arc::clone(&answered);
+    let answered = Answered::default();
+    let count = answered.clone();
     let served = cluster.serve("127.0.0.1:0", accepting, move |stream, _| {
-        let count = Arc::clone(&count);
+        let count = count.clone();
         async move {
             let worker = Worker::current().map_or(0, |worker| worker.index());
             let mut buf = [0; 512];
             while let Ok(n @ 1..) = stream.read(&mut buf).await {
-                count[worker].fetch_add(1, Ordering::Relaxed);
+                count.count(worker);
                 if stream.write_all(&buf[..n]).await.is_err() {
                     return;
                 }
@@ -72,7 +93,7 @@ pub fn tokio_server(workers: usize) -> Server {
     });
     Server {
         addr,
-        answered: Arc::default(),
+        answered: Answered::default(),
         _end: Box::new(runtime),
     }
 }
@@ -139,7 +160,7 @@ pub fn monoio_server(workers: usize) -> Server {
     let ends: Vec<_> = ends.collect();
     Server {
         addr,
-        answered: Arc::default(),
+        answered: Answered::default(),
         _end: Box::new(End(move || {
             ends.iter()
                 .for_each(|end| end.store(true, Ordering::Relaxed))
@@ -156,15 +177,15 @@ fn monoio_end() -> (Arc<AtomicBool>, Arc<AtomicBool>) {
 pub fn raw(workers: usize) -> Server {
     let sockets = sockets(workers);
     let addr = sockets[0].local_addr().expect("an address");
-    let answered: Arc<[AtomicU64; WORKERS]> = Arc::default();
+    let answered = Answered::default();
     let wakers: Vec<_> = sockets
         .into_iter()
         .enumerate()
         .map(|(worker, socket)| {
             let mut poll = mio::Poll::new().expect("a selector");
             let waker = mio::Waker::new(poll.registry(), mio::Token(usize::MAX)).expect("a waker");
-            let count = Arc::clone(&answered);
-            thread::spawn(move || serve_raw(&mut poll, socket, &count[worker]));
+            let count = answered.clone();
+            thread::spawn(move || serve_raw(&mut poll, socket, || count.count(worker)));
             waker
         })
         .collect();
@@ -179,7 +200,7 @@ pub fn raw(workers: usize) -> Server {
     }
 }
 
-fn serve_raw(poll: &mut mio::Poll, socket: std::net::TcpListener, count: &AtomicU64) {
+fn serve_raw(poll: &mut mio::Poll, socket: std::net::TcpListener, count: impl Fn()) {
     let mut listener = mio::net::TcpListener::from_std(socket);
     let own = mio::Token(usize::MAX - 1);
     let registry = poll.registry().try_clone().expect("a registry");
@@ -207,7 +228,7 @@ fn serve_raw(poll: &mut mio::Poll, socket: std::net::TcpListener, count: &Atomic
                 }
                 mio::Token(place) => {
                     if let Some(stream) = &mut streams[place]
-                        && !echo(stream, count)
+                        && !echo(stream, &count)
                     {
                         streams[place] = None;
                         free.push(place);
@@ -219,13 +240,13 @@ fn serve_raw(poll: &mut mio::Poll, socket: std::net::TcpListener, count: &Atomic
 }
 
 /// Echoes what is there; `false` at the end.
-fn echo(stream: &mut mio::net::TcpStream, count: &AtomicU64) -> bool {
+fn echo(stream: &mut mio::net::TcpStream, count: impl Fn()) -> bool {
     let mut buf = [0; 512];
     loop {
         match stream.read(&mut buf) {
             Ok(0) => return false,
             Ok(n) => {
-                count.fetch_add(1, Ordering::Relaxed);
+                count();
                 if stream.write_all(&buf[..n]).is_err() {
                     return false;
                 }

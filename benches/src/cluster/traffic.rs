@@ -8,47 +8,82 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use polliwog_core::hyper::PolliwogTimer;
 use polliwog_mio::cluster::{Accepting, Cluster, ClusterHandle, PerWorker};
 use polliwog_mio::net::TcpStream;
 
-use super::counters::Used;
-use super::servers::{self, Server};
-use super::{Taken, cluster, compute, tokio_runtime};
-use crate::echo::load::{Generator, Load, Mode, Think, Until};
+use super::counters::{PerOperation, Used};
+use super::report::Column;
+use super::servers::{self, Answered, Server};
+use super::{Taken, cluster, compute, connections, tokio_runtime};
+use crate::echo::load::{Generator, Load, Mode, Outcome, Think, Until};
 use crate::servers::http;
 
 const CONNECTIONS: usize = 50;
 const REQUESTS: u64 = 30_000;
 
-/// Thousands of requests a second; nanoseconds of CPU for each, of the servers and of the clients; instructions of the
-/// servers.
-fn under_load(serve: impl FnOnce() -> Server, request: &[u8], answer: usize) -> Taken {
-    let used = Used::new();
-    let server = serve();
-    let load = Load {
-        port: server.addr.port(),
-        connections: CONNECTIONS,
-        size: answer,
-        mode: Mode::Steady,
-        think: Think::No,
-    };
-    let run = || -> io::Result<Taken> {
+/// The columns of [`under_load`].
+pub const COLUMNS: &[Column] = &[
+    ("server CPU, ns", 0),
+    ("client CPU, ns", 0),
+    ("thousand/s", 1),
+    ("median, µs", 0),
+    ("99 %, µs", 0),
+    ("calls", 2),
+    ("waits", 2),
+    ("wakes", 3),
+    ("sleeps", 3),
+    ("preempted", 3),
+    ("instructions", 0),
+];
+
+/// What the page says of them.
+pub const NOTE: &str = "50 connections, each of which asks again when it has its answer, by one thread. For each request: CPU time of \
+     the server's threads and of the client's; system calls of the server, those of them that wait for events, and \
+     those that wake another thread (futexes, and writes to anything but a socket); waits in which a server's thread \
+     slept, and times that one had to give way to another thread; and, where the processor counts them, the server's \
+     instructions in user mode. Calls are counted in a run of their own, which they slow down. Latencies are those \
+     of a client that keeps the server busy.";
+
+fn under_load(serve: impl Fn() -> Server, request: &[u8], answer: usize) -> Taken {
+    let run = |used: Used| -> io::Result<(Outcome, PerOperation)> {
+        let server = serve();
+        let load = Load {
+            port: server.addr.port(),
+            connections: CONNECTIONS,
+            size: answer,
+            mode: Mode::Steady,
+            think: Think::No,
+        };
         let mut generator = Generator::asking(load, request.to_vec(), answer)?;
         // Until all that is done once is done.
         generator.run(Until::Requests(REQUESTS / 10))?;
-        let start = Instant::now();
-        let (requests, per) =
-            used.during(|| Ok(generator.run(Until::Requests(REQUESTS))?.requests))?;
-        let rate = requests as f64 / start.elapsed().as_secs_f64();
-        Ok(vec![rate / 1e3, per.servers, per.clients, per.instructions])
+        used.during(|| {
+            let outcome = generator.run(Until::Requests(REQUESTS))?;
+            Ok((outcome.requests, outcome))
+        })
     };
-    run().expect("a server that answers")
+    let (outcome, times) = run(Used::timed()).expect("a server that answers");
+    let (_, counts) = run(Used::counted()).expect("a server that answers");
+    let rate = outcome.requests as f64 / outcome.elapsed.as_secs_f64();
+    vec![
+        times.servers,
+        times.clients,
+        rate / 1e3,
+        outcome.percentile(0.5),
+        outcome.percentile(0.99),
+        counts.calls,
+        counts.waits,
+        counts.wakes,
+        times.sleeps,
+        times.preempted,
+        counts.instructions,
+    ]
 }
 
-pub fn echo(serve: impl FnOnce() -> Server) -> Taken {
+pub fn echo(serve: impl Fn() -> Server) -> Taken {
     under_load(serve, &[b'p'; 64], 64)
 }
 
@@ -57,7 +92,7 @@ pub fn echo(serve: impl FnOnce() -> Server) -> Taken {
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /// How many bytes the service answers: head and body, with a date of constant length.
-fn answer(serve: impl FnOnce() -> Server) -> usize {
+fn answer(serve: fn() -> Server) -> usize {
     use std::io::{Read, Write};
     let server = serve();
     let mut stream = std::net::TcpStream::connect(server.addr).expect("a connection");
@@ -102,7 +137,7 @@ fn served(
 ) -> Server {
     Server {
         addr: serve(&cluster).expect("an address"),
-        answered: Arc::default(),
+        answered: Answered::default(),
         _end: Box::new(cluster),
     }
 }
@@ -126,7 +161,7 @@ where
     });
     Server {
         addr,
-        answered: Arc::default(),
+        answered: Answered::default(),
         _end: Box::new(runtime),
     }
 }
@@ -150,7 +185,7 @@ fn count_up(map: &mut HashMap<u64, u64>, key: u64) -> u64 {
     *count
 }
 
-pub fn store(serve: impl FnOnce() -> Server) -> Taken {
+pub fn store(serve: impl Fn() -> Server) -> Taken {
     under_load(serve, &[b'k'; 8], 8)
 }
 
@@ -244,7 +279,7 @@ pub fn store_tokio(workers: usize) -> Server {
 
 /// What a request computes.
 const WORK: Duration = Duration::from_micros(20);
-const OF_EACH: u32 = 100;
+const OF_EACH: u64 = 100;
 
 /// An answer says which worker it is of, or 255 if nobody knows.
 pub fn works_ours(accepting: Accepting) -> Server {
@@ -276,9 +311,8 @@ pub fn works_tokio() -> Server {
     })
 }
 
-/// Sixteen connections, of which those of one worker send ten times as many requests as the others: milliseconds until
-/// all have their answers, and of CPU with the clients.
-pub fn skewed(server: Server) -> Taken {
+/// Sixteen connections, of which those of one worker send ten times as many requests as the others.
+pub fn skewed(serve: impl Fn() -> Server) -> Taken {
     use std::io::{Read, Write};
     let ask = |stream: &mut std::net::TcpStream| {
         let mut buf = [7];
@@ -286,33 +320,23 @@ pub fn skewed(server: Server) -> Taken {
         stream.read_exact(&mut buf).expect("an answer");
         buf[0]
     };
-    let mut clients: Vec<_> = (0..16u8)
-        .map(|index| {
-            let mut client = std::net::TcpStream::connect(server.addr).expect("a connection");
-            client.set_nodelay(true).expect("an option");
-            let worker = ask(&mut client);
-            let is_busy = match worker {
-                u8::MAX => index % 2 == 0,
-                worker => worker == 0,
-            };
-            (client, if is_busy { 10 * OF_EACH } else { OF_EACH })
-        })
-        .collect();
-    // As many requests, however the connections are spread.
-    let sum: u32 = clients.iter().map(|(_, requests)| requests).sum();
-    let taken = super::timed(|| {
-        std::thread::scope(|scope| {
-            for (client, requests) in &mut clients {
-                scope.spawn(move || {
-                    for _ in 0..*requests {
-                        ask(client);
-                    }
-                });
-            }
-        });
-    });
-    let per = |ms: f64| ms * 1e3 / f64::from(sum);
-    taken.into_iter().map(per).collect()
+    connections::driven(serve, |server| {
+        let mut clients: Vec<_> = (0..16u8)
+            .map(|index| {
+                let mut client = std::net::TcpStream::connect(server.addr).expect("a connection");
+                client.set_nodelay(true).expect("an option");
+                let worker = ask(&mut client);
+                let is_busy = match worker {
+                    u8::MAX => index % 2 == 0,
+                    worker => worker == 0,
+                };
+                (client, if is_busy { 10 * OF_EACH } else { OF_EACH })
+            })
+            .collect();
+        let clients = clients.iter_mut();
+        let clients = clients.map(|(client, requests)| (client, *requests));
+        connections::all_ask(clients.collect(), ask)
+    })
 }
 
 pub fn echo_ours(workers: usize) -> Server {

@@ -8,6 +8,8 @@ use std::thread;
 use std::time::Instant;
 
 use super::Taken;
+use super::report::Column;
+use crate::meter::{median, percentile};
 
 /// A flag that another thread sets, and who waits for it.
 #[derive(Default)]
@@ -33,12 +35,15 @@ impl Flag {
     }
 }
 
-const TRIPS: u32 = 3_000;
+const TRIPS: usize = 3_000;
+
+/// The columns of [`wake`].
+pub const COLUMNS: &[Column] = &[("mean, µs", 1), ("median, µs", 1), ("99 %, µs", 1)];
 
 /// Two runtimes, a thread each, whose tasks wake one another.
 pub fn wake<const N: usize>(ours: bool, pins: [usize; N]) -> Taken {
     let flags = Arc::new([Flag::default(), Flag::default()]);
-    let (send, time) = mpsc::channel();
+    let (send, trips) = mpsc::channel();
     let sides = [0, 1].map(|side| {
         let (flags, send) = (Arc::clone(&flags), send.clone());
         thread::spawn(move || {
@@ -46,8 +51,9 @@ pub fn wake<const N: usize>(ours: bool, pins: [usize; N]) -> Taken {
                 crate::echo::pin(*cpu);
             }
             let talk = async move {
-                let start = Instant::now();
+                let mut trips = Vec::with_capacity(TRIPS);
                 for _ in 0..TRIPS {
+                    let start = Instant::now();
                     if side == 0 {
                         flags[1].set();
                         flags[0].wait().await;
@@ -55,9 +61,10 @@ pub fn wake<const N: usize>(ours: bool, pins: [usize; N]) -> Taken {
                         flags[1].wait().await;
                         flags[0].set();
                     }
+                    trips.push(start.elapsed().as_nanos() as f64 / 1e3);
                 }
                 if side == 0 {
-                    let _ = send.send(start.elapsed());
+                    let _ = send.send(trips);
                 }
             };
             match ours {
@@ -73,6 +80,8 @@ pub fn wake<const N: usize>(ours: bool, pins: [usize; N]) -> Taken {
     sides
         .into_iter()
         .for_each(|side| side.join().expect("an end"));
-    let time = time.recv().expect("a time");
-    vec![time.as_secs_f64() * 1e6 / f64::from(TRIPS)]
+    let mut trips = trips.recv().expect("times");
+    trips.sort_by(f64::total_cmp);
+    let mean = trips.iter().sum::<f64>() / trips.len() as f64;
+    vec![mean, median(&trips), percentile(&trips, 0.99)]
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::plan::{RUNTIMES, SERVERS};
-use super::results::Results;
+use super::results::{Results, Summary};
 use crate::micro;
 
 /// A report before it gets its form.
@@ -309,17 +309,7 @@ pub fn table(results: &Results, spec: &Spec) -> Option<Table> {
         };
         let mut row = vec![label.clone()];
         for runtime in &runtimes {
-            row.push(get(runtime).map_or("–".into(), |s| {
-                let digits = spec.digits;
-                let value = format!("{:.digits$}", s.median);
-                match (s.spread() * 100.0).round() {
-                    0.0 => value,
-                    _ if s.is_lopsided() => {
-                        format!("{value} ({:.digits$} … {:.digits$})", s.least, s.most)
-                    }
-                    spread => format!("{value} ±{spread:.0} %"),
-                }
-            }));
+            row.push(get(runtime).map_or("–".into(), |s| cell(s, spec.digits)));
         }
         for other in spec.against {
             row.push(match get(other) {
@@ -343,6 +333,19 @@ pub fn table(results: &Results, spec: &Spec) -> Option<Table> {
         columns,
         rows,
     })
+}
+
+/// A figure over all rounds, with how far they were apart.
+pub fn cell(summary: Summary, digits: usize) -> String {
+    let value = format!("{:.digits$}", summary.median);
+    match (summary.spread() * 100.0).round() {
+        0.0 => value,
+        _ if summary.is_lopsided() => format!(
+            "{value} ({:.digits$} … {:.digits$})",
+            summary.least, summary.most
+        ),
+        spread => format!("{value} ±{spread:.0} %"),
+    }
 }
 
 /// The report as a page that begins with `head`.
