@@ -41,9 +41,9 @@ pub const COLUMNS: &[Column] = &[
 
 /// What the page says of them.
 pub const NOTE: &str = "50 connections, each of which asks again when it has its answer, by one thread. For each request: CPU time of \
-     the server's threads and of the client's; system calls of the server, those of them that wait for events, and \
-     those that wake another thread (futexes, and writes to anything but a socket); waits in which a server's thread \
-     slept, and times that one had to give way to another thread; and, where the processor counts them, the server's \
+     the server's threads and of the client's; system calls of the server, those of them that ask for events, waiting \
+     or not, and those that wake another thread (futexes, and writes to anything but a socket); waits in which a \
+     server's thread slept, and times that one had to give way to another thread; and, where the processor counts them, the server's \
      instructions in user mode. Calls are counted in a run of their own, which they slow down. Latencies are those \
      of a client that keeps the server busy.";
 
