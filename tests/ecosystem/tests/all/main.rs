@@ -12,6 +12,7 @@ mod quinn;
 mod redis;
 mod reqwest;
 mod sqlx;
+mod streams;
 mod text;
 mod tls;
 mod tokio;
