@@ -233,6 +233,128 @@ fn who_has_used_up_the_budget_goes_after_what_the_look_finds() {
     });
 }
 
+/// Tasks that wait, all ready at once and slow, wake nobody: what a look would find after each of their polls comes
+/// after all of them, so one look finds it at the end.
+#[test]
+#[cfg(not(lean))]
+fn what_would_come_after_the_turn_is_looked_for_after_the_turn() {
+    const EACH: u64 = 10;
+    let work: &'static Work = for_ever();
+    let executor = claim(work);
+    let rounds = 30;
+    let period = Duration::from_millis(20);
+    for _ in 0..EACH {
+        let task = async move {
+            for round in 1..=rounds {
+                arrival(work, round * period).await;
+                work.compute(Duration::from_millis(1));
+            }
+        };
+        executor.spawner().spawn(task).unwrap().detach();
+    }
+    executor.block_on(async {
+        for round in 1..=rounds {
+            // While the others compute.
+            let at = round * period + Duration::from_micros(1_500);
+            arrival(work, at).await;
+            let late = work.now.get() - at;
+            assert!(late <= Duration::from_millis(EACH), "{round}: {late:?}");
+        }
+    });
+    // The wait for those, one after their turn, and what comes at first.
+    let looks = work.looks.get();
+    assert!(looks < 3 * u64::from(rounds), "{looks}");
+}
+
+/// Of what wakes itself, a turn goes by, and of the next turn what was woken before the look, and no more.
+#[test]
+#[cfg(not(lean))]
+fn promise_15_what_the_look_finds_goes_before_what_is_woken_later() {
+    let work: &'static Work = for_ever();
+    let executor = claim(work);
+    let slice = Duration::from_millis(1);
+    let greedy = 6;
+    for _ in 0..greedy {
+        let task = async move {
+            loop {
+                work.compute(slice);
+                wake_oneself().await;
+            }
+        };
+        executor.spawner().spawn(task).unwrap().detach();
+    }
+    executor.block_on(async {
+        for round in 0..50 {
+            let at = work.now.get() + Duration::from_micros(7_777);
+            arrival(work, at).await;
+            let late = work.now.get() - at;
+            assert!(
+                round == 0 || late <= (greedy + 1) * slice,
+                "{round}: {late:?}"
+            );
+        }
+    });
+}
+
+/// Pending once, and woken without a yield.
+async fn wake_oneself() {
+    let mut woken = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut woken, true) {
+            return std::task::Poll::Ready(());
+        }
+        // Another task's waker, as a channel would.
+        cx.waker().clone().wake();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+/// A look that can wait for the end of a turn comes there, also where the clock is always read earlier in a turn, when
+/// nobody has been woken.
+#[test]
+#[cfg(not(lean))]
+fn a_look_is_not_put_off_for_ever() {
+    for tasks in 2..16 {
+        for micros in [3, 10, 20, 35] {
+            let work: &'static Work = for_ever();
+            let executor = claim(work);
+            let wakers: Rc<RefCell<Vec<Waker>>> = Rc::default();
+            for number in 0..tasks {
+                let wakers = wakers.clone();
+                let task = async move {
+                    let mut polls = 0;
+                    std::future::poll_fn(move |cx| {
+                        work.compute(Duration::from_micros(micros));
+                        if polls == 0 {
+                            wakers.borrow_mut().push(cx.waker().clone());
+                        }
+                        polls += 1;
+                        assert!(polls < 100_000, "a look is put off for ever");
+                        // The last one of a turn wakes all for the next.
+                        if number == tasks - 1 {
+                            wakers.borrow().iter().for_each(Waker::wake_by_ref);
+                        }
+                        std::task::Poll::<()>::Pending
+                    })
+                    .await;
+                };
+                executor.spawner().spawn(task).unwrap().detach();
+            }
+            let turn = Duration::from_micros(micros) * tasks;
+            executor.block_on(async {
+                for round in 0..40 {
+                    let at = work.now.get() + Duration::from_micros(777);
+                    arrival(work, at).await;
+                    let late = work.now.get() - at;
+                    let most = Duration::from_micros(200) + 2 * turn;
+                    assert!(round == 0 || late <= most, "{tasks} of {micros}: {late:?}");
+                }
+            });
+        }
+    }
+}
+
 /// Tasks whose polls are short hide none that computes now and then, and neither do waits.
 #[test]
 fn slow_polls_among_many_fast_ones_are_seen() {

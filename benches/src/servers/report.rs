@@ -38,12 +38,10 @@ const BEHIND: &str = "
 What is more than tokio's (current thread) in every round: its least is above their most, or, of what is
 counted once, it is more by a fiftieth.
 
-What is behind it: beside polls that take longer than 100 µs, as a write of a megabyte does, polliwog looks at its
-selector after each of them, so that no timer and no other socket waits for more than one; tokio looks after 61 polls.
-Traced with 50 connections, both read once and write once for a request, a whole megabyte; polliwog waits once, too,
-where tokio waits once in 25 requests. In a profile 95 % of polliwog's samples and 97 % of tokio's are the kernel's, which
-copies the megabyte; the waits and the polls around them are the other 2 %. What a copy costs depends on what is in
-the processor's cache, and so on when the client reads.
+With 50 connections and a megabyte for each, both read once and write once for a request, a whole megabyte, and neither
+waits for more than one request in twenty. In a profile 95 % of polliwog's samples and 97 % of tokio's are the
+kernel's, which copies the megabyte; the waits and the polls around them are the other 2 %. What a copy costs depends on
+what is in the processor's cache, and so on when the client reads.
 
 ";
 

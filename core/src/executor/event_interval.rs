@@ -39,6 +39,9 @@ pub(super) struct EventInterval {
     new: bool,
     /// Whether the two times are known: after a wait nobody may have read the clock.
     known: bool,
+    /// Whether it was time for a look that could wait.
+    #[cfg(not(lean))]
+    put_off: bool,
     /// When the clock was read last.
     checked: Instant,
     /// When the reactor was looked at last.
@@ -53,6 +56,8 @@ impl EventInterval {
             caution: 0,
             new: true,
             known: false,
+            #[cfg(not(lean))]
+            put_off: false,
             checked: Instant::ZERO,
             polled: Instant::ZERO,
         }
@@ -69,9 +74,26 @@ impl EventInterval {
     #[inline]
     pub(super) fn reactor_polled(&mut self, now: Option<Instant>) {
         self.known = now.is_some();
+        #[cfg(not(lean))]
+        {
+            self.put_off = false;
+        }
         if let Some(now) = now {
             (self.checked, self.polled) = (now, now);
         }
+    }
+
+    /// Notes that the look for which it is time comes later: it stays due.
+    #[cfg(not(lean))]
+    pub(super) fn put_off(&mut self) {
+        self.put_off = true;
+    }
+
+    /// Whether a look has been put off, and none has come since.
+    #[cfg(not(lean))]
+    #[inline]
+    pub(super) fn is_put_off(&self) -> bool {
+        self.put_off
     }
 
     /// Notes that the executor has waited.
@@ -114,6 +136,10 @@ impl EventInterval {
             }
         } else if took < BETWEEN_LOOKS / 2 && self.caution == 0 && !probed {
             self.every = (self.every + self.every.div_ceil(2)).min(MOST);
+        }
+        #[cfg(not(lean))]
+        if self.put_off {
+            return true;
         }
         since(self.polled) >= BETWEEN_LOOKS
     }

@@ -1,5 +1,7 @@
 //! A run of the executor: turn after turn, and waits in between.
 
+use ::core::time::Duration;
+
 use super::context::Entered;
 use super::error::RunError;
 use super::event_interval::EventInterval;
@@ -117,9 +119,13 @@ impl<'a, R: Reactor> Running<'a, R> {
         self.shared.has_signal(shared::INBOX) || self.shared.has_free_slot()
     }
 
-    /// Reads the clock and looks at the reactor, if it is time: whether it has.
+    /// Reads the clock and looks at the reactor, if it is time: whether it has. A look that `can_wait` is put off,
+    /// unless a timer is due.
     #[cold]
-    pub(super) fn poll_reactor_if_due(&mut self) -> Result<bool, RunError<R::Error>> {
+    pub(super) fn poll_reactor_if_due(
+        &mut self,
+        can_wait: bool,
+    ) -> Result<bool, RunError<R::Error>> {
         if !R::HAS_CLOCK {
             return self.poll_reactor(Deadline::Now).map(|()| true);
         }
@@ -127,8 +133,12 @@ impl<'a, R: Reactor> Running<'a, R> {
         // Time may have passed since the last note of it.
         self.shared.forget_time();
         if self.event_interval.check(now) {
-            let parked = trace::park(false, || self.reactor.park(Deadline::Now));
-            return self.reactor_polled(parked, Some(now)).map(|()| true);
+            if !can_wait || self.deadline().remaining(now) == Some(Duration::ZERO) {
+                let parked = trace::park(false, || self.reactor.park(Deadline::Now));
+                return self.reactor_polled(parked, Some(now)).map(|()| true);
+            }
+            #[cfg(not(lean))]
+            self.event_interval.put_off();
         }
         self.put_off_reactor();
         Ok(false)

@@ -60,6 +60,8 @@ struct Spec<'a> {
     every: usize,
     looked: bool,
     probing: bool,
+    /// Whether a look has been put off to the end of the turn.
+    put_off: bool,
     /// Whether the clock has not been read in this run.
     fresh: bool,
 }
@@ -83,6 +85,7 @@ pub(crate) fn run(program: &Program) -> Vec<Seen> {
         every: 0,
         looked: false,
         probing: false,
+        put_off: false,
         fresh: false,
     };
     for &event in &program.events {
@@ -132,6 +135,7 @@ impl Spec<'_> {
         self.every = 3;
         self.looked = false;
         self.probing = false;
+        self.put_off = false;
         self.fresh = true;
     }
 
@@ -143,7 +147,7 @@ impl Spec<'_> {
             polls += polled;
             if polled == 0 {
                 self.look();
-                let waits = !self.inbox.is_empty() && self.free_slot().is_some();
+                let waits = self.has_mail();
                 let ready = self.has_woken() || !self.yielded.is_empty();
                 if !waits && !ready {
                     return Ok(polls);
@@ -199,40 +203,68 @@ impl Spec<'_> {
                 }
                 Some(outcome) => self.end(task, outcome),
             }
-            if !LEAN && self.check() && number >= woken && self.has_woken() {
+            // What a look finds comes after those that are still to come, so it may find it later: unless
+            // somebody has been woken by then.
+            let to_come = woken.saturating_sub(number + 1);
+            let others = self.ready.len() > to_come || self.slots.iter().any(|slot| slot.woken);
+            let can_wait = to_come > 0 && !others;
+            if !LEAN && self.check(can_wait) && number >= woken && self.has_woken() {
                 return Ok(polls);
             }
         }
         if LEAN {
-            self.check();
+            self.check(false);
+        } else if self.put_off && (self.has_woken() || !self.yielded.is_empty() || self.has_mail())
+        {
+            self.look();
+            self.looked = true;
         }
         Ok(polls)
     }
 
+    fn has_mail(&self) -> bool {
+        !self.inbox.is_empty() && self.free_slot().is_some()
+    }
+
     /// A busy executor looks at its clock from time to time, and then maybe at its reactor: whether it has.
-    fn check(&mut self) -> bool {
+    fn check(&mut self, can_wait: bool) -> bool {
         if self.unlooked < if self.probing { 1 } else { self.every } {
             return false;
         }
+        self.unlooked = 0;
+        let mut due = self.put_off;
         if !self.looked {
-            self.look();
-            (self.looked, self.probing) = (true, true);
+            (self.looked, self.probing, due) = (true, true, true);
             if std::mem::take(&mut self.fresh) {
                 self.every = 1;
             }
-            return true;
-        }
-        self.unlooked = 0;
-        if !std::mem::take(&mut self.probing) {
+        } else if !std::mem::take(&mut self.probing) {
             self.every = (self.every + self.every.div_ceil(2)).min(64);
         }
-        // No time has passed.
-        false
+        // No time has passed else.
+        if due && can_wait && !self.is_timer_due() {
+            self.put_off = true;
+            return false;
+        }
+        if due {
+            self.look();
+            self.looked = true;
+        }
+        due
+    }
+
+    fn is_timer_due(&self) -> bool {
+        let is_due = |task: &Task| {
+            let sleep = task.sleep.as_ref();
+            sleep.is_some_and(|sleep| !sleep.fired && sleep.deadline <= self.now)
+        };
+        self.tasks.iter().any(is_due)
     }
 
     /// Fires timers: the earliest first, of equal ones the oldest.
     fn look(&mut self) {
         self.unlooked = 0;
+        self.put_off = false;
         let sleeping = |task: &Task| task.sleep.as_ref().is_some_and(|sleep| !sleep.fired);
         // The clock is read for timers only.
         self.looked = self.tasks.iter().any(sleeping);

@@ -76,20 +76,39 @@ impl<R: Reactor> Running<'_, R> {
                 turn = self.look_in_between(turn)?;
             }
         }
+        if self.event_interval.is_put_off() {
+            self.look_afterwards(shared)?;
+        }
         Ok(ended)
     }
 
     /// Looks at the reactor, if it is time, in the middle of a turn. By value, so that the turn
     /// can live in registers.
+    ///
+    /// What a look finds goes after everything that is in the turn, but for those that have yielded, and after what has
+    /// been woken by then. As long as nothing has been, the look finds the same at the end of the turn, by one system
+    /// call where there might be one after each slow poll.
     #[cold]
     fn look_in_between<'t>(&mut self, mut turn: Turn<'t>) -> Result<Turn<'t>, RunError<R::Error>> {
+        let can_wait = turn.look_can_wait();
         let rest = Rest(&mut turn);
-        let polled = self.poll_reactor_if_due()?;
+        let polled = self.poll_reactor_if_due(can_wait)?;
         forget(rest);
         if polled {
             turn.reactor_polled();
         }
         Ok(turn)
+    }
+
+    /// Makes up for a look that could wait for the end of a turn, unless a wait comes next.
+    #[cold]
+    fn look_afterwards(&mut self, shared: &Shared) -> Result<(), RunError<R::Error>> {
+        if !self.is_ready(shared) {
+            return Ok(());
+        }
+        let parked = crate::trace::park(false, || self.reactor.park(Deadline::Now));
+        let now = self.reactor.now();
+        self.reactor_polled(parked, Some(now))
     }
 
     /// A turn that is a usual one and has a single task to poll: `None` if this one is not like that,
@@ -104,7 +123,7 @@ impl<R: Reactor> Running<'_, R> {
         // SAFETY: as in `turn`.
         let ended = unsafe { run::poll_slot(shared, slot, || shared.count_poll()) };
         if shared.is_reactor_due() {
-            if let Err(error) = self.poll_reactor_if_due() {
+            if let Err(error) = self.poll_reactor_if_due(false) {
                 return Some(Err(error));
             }
         }

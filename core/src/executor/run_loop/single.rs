@@ -46,7 +46,7 @@ impl<R: Reactor> Running<'_, R> {
         }
         self.turns.polled += polls;
         if R::HAS_CLOCK && self.turns.polled >= self.event_interval.polls() {
-            self.poll_reactor_if_due()?;
+            self.poll_reactor_if_due(false)?;
         }
         Ok(polls as usize)
     }

@@ -463,6 +463,15 @@ impl Turn<'_> {
         Some(found)
     }
 
+    /// Whether what a look at the reactor finds would go after all slots to come if it was found now, and after the
+    /// same ones if it was found when the last of those that have been woken has had its turn: so it need not be
+    /// looked for before.
+    #[inline]
+    pub(crate) fn look_can_wait(&self) -> bool {
+        let woken = !self.yielded.next.is_null();
+        woken && !is_end(self.rest.next) && !self.queue.has_woken()
+    }
+
     /// To be told of a look at the reactor in the middle of the turn: if what is left are tasks that have
     /// yielded, what has been woken by now goes before them, in the next turn.
     #[inline]
