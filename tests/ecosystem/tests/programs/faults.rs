@@ -434,31 +434,40 @@ fn no_descriptors() {
     }
 }
 
+/// Leaves a server no room for the stack of another thread, which has two megabytes, but for what a request
+/// needs; or takes that limit away.
+#[cfg(target_os = "linux")]
+fn limit_threads(server: &Server, limited: bool) {
+    let process = server.program.id();
+    let limit = match limited {
+        true => ((status(server, "VmSize") + 1024) * 1024).to_string(),
+        false => "unlimited".to_owned(),
+    };
+    // The soft limit alone: what is lowered of the other cannot be raised again.
+    let option = format!("--as={limit}:");
+    let mut prlimit = Command::new("prlimit");
+    prlimit.args(["--pid", &process.to_string(), &option]);
+    assert!(prlimit.status().expect("prlimit, of util-linux").success());
+}
+
+/// A number that the system tells of a server; of memory it is kilobytes.
+#[cfg(target_os = "linux")]
+fn status(server: &Server, name: &str) -> u64 {
+    let path = format!("/proc/{}/status", server.program.id());
+    let status = std::fs::read_to_string(path).unwrap();
+    let mut lines = status.lines().filter_map(|line| line.split_once(':'));
+    let (_, value) = lines.find(|(field, _)| *field == name).unwrap();
+    value.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
 /// A system that gives a server no more threads, which files need: an address space in which no stack has room.
 #[test]
 #[cfg(target_os = "linux")]
 fn no_threads() {
     let folder = Folder::new(&[("hello.txt", BODY.as_bytes())]);
     let server = Server::http(&folder.0, &[]);
-    let process = server.program.id();
-    let limit = |limit: &str| {
-        // The soft limit alone: what is lowered of the other cannot be raised again.
-        let option = format!("--as={limit}:");
-        let mut prlimit = Command::new("prlimit");
-        prlimit.args(["--pid", &process.to_string(), &option]);
-        assert!(prlimit.status().expect("prlimit, of util-linux").success());
-    };
-    // No file has been asked for yet, so no thread is there. There is room for what a request needs, a stack has two
-    // megabytes.
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
-    let kilobytes: u64 = size
-        .unwrap()
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .unwrap();
-    limit(&((kilobytes + 1024) * 1024).to_string());
+    // No file has been asked for yet, so no thread is there.
+    limit_threads(&server, true);
     let mut stream = server.connect();
     for _ in 0..3 {
         stream.write_all(Kind::Http.question()).unwrap();
@@ -474,9 +483,29 @@ fn no_threads() {
         stream.read_exact(&mut vec![0; length]).unwrap();
     }
     // When there are threads again, the same connection gets what it asks for.
-    limit("unlimited");
+    limit_threads(&server, false);
     stream.write_all(Kind::Http.question()).unwrap();
     Kind::Http.read_answer(&mut stream).unwrap();
+}
+
+/// Who needs no threads for what it serves does not miss them: nothing is lost, of those who are there and of
+/// those who come.
+#[test]
+#[cfg(target_os = "linux")]
+fn no_threads_for_those_who_need_none() {
+    for kind in [Kind::Redis, Kind::Proxy, Kind::Echo] {
+        let target = kind.start();
+        let threads = status(&target.server, "Threads");
+        limit_threads(&target.server, true);
+        let witness = target.witness();
+        for _ in 0..50 {
+            target.is_well();
+        }
+        assert_eq!(status(&target.server, "Threads"), threads, "{kind:?}");
+        limit_threads(&target.server, false);
+        witness.check_out();
+        target.is_clean();
+    }
 }
 
 /// A file that shrinks, grows or vanishes while it is on its way.
