@@ -266,6 +266,59 @@ fn what_would_come_after_the_turn_is_looked_for_after_the_turn() {
     assert!(looks < 3 * u64::from(rounds), "{looks}");
 }
 
+/// Whom a timer wakes need not be a task of the turn: once it is due it waits for one more poll, not for all.
+#[test]
+#[cfg(not(lean))]
+fn promise_15_a_timer_that_is_due_does_not_wait_for_the_end_of_the_turn() {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    use std::task::{Context, Wake};
+
+    /// Someone outside, who notes only that the time has come.
+    struct Bell(AtomicBool);
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Relaxed);
+        }
+    }
+    let work: &'static Work = for_ever();
+    let executor = claim(work);
+    let bell = Arc::new(Bell(AtomicBool::new(false)));
+    let heard: Rc<RefCell<Vec<Duration>>> = Rc::default();
+    let (rounds, period) = (20, Duration::from_millis(20));
+    for _ in 0..10 {
+        let (bell, heard) = (bell.clone(), heard.clone());
+        let task = async move {
+            for round in 1..=rounds {
+                arrival(work, round * period).await;
+                if bell.0.swap(false, Relaxed) {
+                    heard.borrow_mut().push(work.now.get());
+                }
+                work.compute(Duration::from_millis(1));
+            }
+        };
+        executor.spawner().spawn(task).unwrap().detach();
+    }
+    let due = |round| round * period + Duration::from_micros(1_500);
+    executor.block_on(async {
+        for round in 1..=rounds {
+            let mut timer = pin!(sleep_until(Instant::from_duration(due(round))));
+            let waker = Waker::from(bell.clone());
+            let polled = timer.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+            arrival(work, round * period + Duration::from_millis(15)).await;
+        }
+    });
+    let heard = heard.take();
+    assert_eq!(heard.len(), rounds as usize);
+    // The executor has yet to see how long the polls are.
+    for (round, at) in (1..).zip(heard).skip(2) {
+        let late = at - due(round);
+        assert!(late <= Duration::from_millis(2), "{round}: {late:?}");
+    }
+}
+
 /// Of what wakes itself, a turn goes by, and of the next turn what was woken before the look, and no more.
 #[test]
 #[cfg(not(lean))]
@@ -297,6 +350,7 @@ fn promise_15_what_the_look_finds_goes_before_what_is_woken_later() {
 }
 
 /// Pending once, and woken without a yield.
+#[cfg(not(lean))]
 async fn wake_oneself() {
     let mut woken = false;
     std::future::poll_fn(|cx| {
