@@ -9,7 +9,7 @@ use super::net::Net;
 use super::trace::What;
 use crate::net::Network;
 
-fn current() -> Option<Net> {
+pub(crate) fn current() -> Option<Net> {
     Network::current().sim().cloned()
 }
 

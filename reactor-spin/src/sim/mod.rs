@@ -10,6 +10,7 @@
 //! * **Faults** are caused by hand ([`Control`]) or by the seed ([`Nemesis`]): crashes and restarts, pauses,
 //!   partitions in both directions or in one, messages that are held, links that are slow or lose things, clocks
 //!   that drift and jump.
+//! * **Barriers**: a test waits until a program is at a place in its source, and holds it there ([`Barrier`]).
 //! * **Cheap**: memory grows with hosts, connections and messages on their way, time with messages.
 //!
 //! ```
@@ -57,6 +58,7 @@
 //! Tasks of one host that wake one another run in an order that the seed permutes, and so do the hosts.
 
 mod ambient;
+mod barrier;
 mod blocking;
 mod builder;
 mod capture;
@@ -69,6 +71,7 @@ mod failure;
 mod fault;
 mod folders;
 pub mod fs;
+mod hasher;
 mod history;
 mod link;
 mod nemesis;
@@ -88,6 +91,7 @@ mod unix;
 mod world;
 
 pub use ambient::{control, host_name, is_simulated, note, random, system_time};
+pub use barrier::{Arrival, Barrier, pass, reach};
 pub use blocking::{BlockingError, BlockingHandle, spawn_blocking};
 pub use builder::Builder;
 pub use check::check;
@@ -95,6 +99,7 @@ pub use control::Control;
 pub use explore::{Exploration, Found, REPLAY_VARIABLE, SEED_VARIABLE, explore};
 pub use failure::{Failure, Outcome, Reason, Report};
 pub use fault::{Fault, FaultKind, NoFault};
+pub use hasher::RandomState;
 pub use history::{History, NotLinearizable, Reading, Writing};
 pub use link::{Latency, Link};
 pub use nemesis::Nemesis;

@@ -52,7 +52,7 @@ use crate::Error;
 /// assert!(report.elapsed.as_millis() < 20);
 /// ```
 pub struct Simulation {
-    world: Rc<World>,
+    pub(crate) world: Rc<World>,
     runners: Vec<Runner>,
     /// Hosts that have something to do.
     ready: Vec<HostId>,
@@ -204,7 +204,7 @@ impl Simulation {
     /// the time limit.
     pub fn run(&mut self) -> Result<Report, Failure> {
         let limit = self.world.settings.time_limit;
-        match self.until(limit, true) {
+        match self.until(limit, true, &|| false) {
             Ok(()) => Ok(self.report()),
             Err((host, reason)) => Err(self.failure(host, reason)),
         }
@@ -230,7 +230,7 @@ impl Simulation {
     /// time just passes.
     pub fn run_for(&mut self, time: Duration) -> Result<(), Failure> {
         let until = self.world.now.get().saturating_add(super::rng::nanos(time));
-        self.until(until, false)
+        self.until(until, false, &|| false)
             .map_err(|(host, reason)| self.failure(host, reason))
     }
 
@@ -251,7 +251,7 @@ impl Simulation {
         }
     }
 
-    fn failure(&mut self, host: Option<HostId>, reason: Reason) -> Failure {
+    pub(crate) fn failure(&mut self, host: Option<HostId>, reason: Reason) -> Failure {
         Failure {
             seed: self.seed(),
             host: host.map(|host| self.name(host)),
@@ -272,11 +272,19 @@ impl Simulation {
             .with(|state| state.record_text(Some(host), text, |_| what));
     }
 
-    /// Runs until `limit` or, if `to_end`, until all clients are done.
-    fn until(&mut self, limit: u64, to_end: bool) -> Result<(), (Option<HostId>, Reason)> {
+    /// Runs until `limit` or, if `to_end`, until all clients are done; and not beyond what `stop` says.
+    pub(crate) fn until(
+        &mut self,
+        limit: u64,
+        to_end: bool,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), (Option<HostId>, Reason)> {
         self.start_new()?;
         loop {
             self.obey()?;
+            if stop() {
+                return Ok(());
+            }
             if to_end && self.clients == 0 && self.runners.iter().any(Runner::is_client) {
                 return Ok(());
             }

@@ -9,6 +9,7 @@ use core::cell::{Cell, RefCell};
 use core::cmp::Reverse;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use super::barrier::Barriers;
 use super::capture::Capture;
 use super::clock::{HostClock, Woken};
 use super::control::Command;
@@ -34,6 +35,7 @@ pub(crate) struct World {
     /// Virtual time, in nanoseconds.
     pub(crate) now: Rc<Cell<u64>>,
     pub(crate) woken: Arc<Woken>,
+    pub(crate) barriers: Barriers,
     state: RefCell<State>,
 }
 
@@ -167,6 +169,7 @@ impl World {
             settings,
             now,
             woken: Arc::new(Woken::new()),
+            barriers: Barriers::default(),
             state: RefCell::new(state),
         })
     }

@@ -1,6 +1,7 @@
 //! Simulations of many hosts.
 
 mod attacks;
+mod barriers;
 mod captures;
 mod faults;
 mod files;

@@ -1,0 +1,464 @@
+//! Barriers: a test waits until a program is at a place, looks at what it has there, and holds it.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::future::poll_fn;
+use core::ops::{Deref, DerefMut};
+use core::task::{Poll, Waker};
+use core::time::Duration;
+
+use super::ambient::current;
+use super::control::Control;
+use super::failure::Failure;
+use super::net::Net;
+use super::simulation::Simulation;
+use super::trace::What;
+use super::world::World;
+
+/// What a barrier does to a program that comes to its place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Reaction {
+    Watch,
+    Hold,
+    Panic,
+}
+
+/// The barriers of a simulation, in the order in which they were made.
+#[derive(Default)]
+pub(crate) struct Barriers {
+    rows: RefCell<Vec<(u64, Rc<dyn Any>)>>,
+    made: Cell<u64>,
+}
+
+/// What a barrier shares with the programs that come to it.
+struct Watch<T> {
+    number: u64,
+    reaction: Reaction,
+    matches: Box<dyn Fn(&T) -> bool>,
+    /// Those that came and were not looked at yet.
+    arrived: RefCell<VecDeque<Arrival<T>>>,
+    waiter: RefCell<Option<Waker>>,
+}
+
+impl<T> Watch<T> {
+    fn push(&self, arrival: Arrival<T>) {
+        self.arrived.borrow_mut().push_back(arrival);
+        let waiter = self.waiter.borrow_mut().take();
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+    }
+}
+
+/// A program that is held: what it has at the place, once it may go on.
+struct Held<T> {
+    value: RefCell<Option<T>>,
+    waker: RefCell<Option<Waker>>,
+}
+
+/// The first barrier that `place` is a match for; takes down that it was reached.
+fn find<T: fmt::Debug + 'static>(net: &Net, place: &T) -> Option<Rc<Watch<T>>> {
+    let barriers = &net.world.barriers;
+    if barriers.rows.borrow().is_empty() {
+        return None;
+    }
+    // A condition is foreign code, which may make barriers: none is borrowed meanwhile.
+    let rows = barriers.rows.borrow().clone();
+    let mut watches = rows
+        .into_iter()
+        .filter_map(|(_, row)| row.downcast::<Watch<T>>().ok());
+    let found = watches.find(|watch| (watch.matches)(place))?;
+    let reaction = found.reaction;
+    net.world.with(|state| {
+        state.record(Some(net.host), &[found.number, reaction as u64], |_| {
+            let verb = match reaction {
+                Reaction::Hold => "is held at",
+                Reaction::Watch | Reaction::Panic => "reaches",
+            };
+            What::Note(format!("{verb} {place:?}"))
+        });
+    });
+    if reaction == Reaction::Panic {
+        panic!("a barrier panics at {place:?}");
+    }
+    Some(found)
+}
+
+fn arrival<T>(net: &Net, value: T, held: Option<Rc<Held<T>>>) -> Arrival<T> {
+    let host = net
+        .world
+        .with(|state| state.hosts[net.host as usize].name.clone());
+    Arrival {
+        value: Some(value),
+        held,
+        host,
+        at: Duration::from_nanos(net.world.now.get()),
+    }
+}
+
+/// Comes to a place in the program that a test may wait for: see [`Barrier`]. Returns `place`, as the test has left it.
+///
+/// Without a barrier for it, and outside of a simulation, it returns at once and neither allocates nor waits.
+///
+/// # Panics
+///
+/// If [`Control::panic_at`] says so.
+///
+/// # Cancellation
+///
+/// Whoever drops the future while it is held goes on without the place; the test's changes to it are for nobody.
+pub async fn reach<T: Clone + fmt::Debug + 'static>(place: T) -> T {
+    let Some(net) = current() else { return place };
+    let Some(watch) = find(&net, &place) else {
+        return place;
+    };
+    if watch.reaction == Reaction::Watch {
+        watch.push(arrival(&net, place.clone(), None));
+        return place;
+    }
+    let held = Rc::new(Held {
+        value: RefCell::new(None),
+        waker: RefCell::new(None),
+    });
+    watch.push(arrival(&net, place, Some(held.clone())));
+    // A barrier that ends while this waits lets it go.
+    drop((watch, net));
+    poll_fn(move |cx| {
+        if let Some(value) = held.value.borrow_mut().take() {
+            return Poll::Ready(value);
+        }
+        let former = held.waker.borrow_mut().replace(cx.waker().clone());
+        drop(former);
+        Poll::Pending
+    })
+    .await
+}
+
+/// Comes to a place that a test may wait for, but not hold: for what is not `async`. Otherwise as [`reach`].
+///
+/// # Panics
+///
+/// If [`Control::panic_at`] says so, and at a barrier of [`Control::hold_at`], since nothing can wait here.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+/// use polliwog::sim::{self, Simulation};
+///
+/// let mut simulation = Simulation::new(7);
+/// let mut barrier = simulation.control().watch_at(|place: &&str| *place == "elected");
+/// simulation.client("node", async { sim::pass("elected") });
+/// simulation.run().unwrap();
+/// assert_eq!(barrier.try_next().unwrap().host(), "node");
+/// ```
+pub fn pass<T: fmt::Debug + 'static>(place: T) {
+    let Some(net) = current() else { return };
+    let Some(watch) = find(&net, &place) else {
+        return;
+    };
+    assert!(
+        watch.reaction != Reaction::Hold,
+        "a barrier cannot hold {place:?}: `sim::pass` does not wait, `sim::reach` does"
+    );
+    watch.push(arrival(&net, place, None));
+}
+
+/// Waits for programs at a place that they [`reach`] or [`pass`]: made by [`Control::watch_at`] and [`Control::hold_at`].
+///
+/// A place is a value of any type, and the barrier is for those values of the type that its condition is true for. Of
+/// several barriers the one that was made first gets it. A barrier that is dropped lets go whom it holds. What is
+/// reached is part of the trace, so runs with barriers are as repeatable as those without.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+/// use polliwog::sim::{self, Simulation};
+/// use polliwog::time::sleep;
+/// use std::time::Duration;
+///
+/// #[derive(Clone, Debug)]
+/// struct BeforeVote {
+///     term: u64,
+/// }
+///
+/// let mut simulation = Simulation::new(7);
+/// simulation.host("node", || async {
+///     for term in 1..4 {
+///         sleep(Duration::from_secs(1)).await;
+///         let place = sim::reach(BeforeVote { term }).await;
+///         sim::note(format!("votes in term {}", place.term));
+///     }
+/// });
+/// simulation.client("test", async {
+///     // The node is there, and has not voted: the moment for a crash.
+///     let mut barrier = sim::control().hold_at(|place: &BeforeVote| place.term == 2);
+///     let arrival = barrier.next().await;
+///     assert_eq!((arrival.host(), arrival.term), ("node", 2));
+///     sim::control().crash("node");
+/// });
+/// simulation.run().unwrap();
+/// ```
+pub struct Barrier<T> {
+    world: Rc<World>,
+    watch: Rc<Watch<T>>,
+}
+
+impl<T> Barrier<T> {
+    /// Waits until a program is at the place. Those that came before are told of first.
+    ///
+    /// # Cancellation
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn next(&mut self) -> Arrival<T> {
+        let watch = &self.watch;
+        poll_fn(|cx| {
+            if let Some(arrival) = watch.arrived.borrow_mut().pop_front() {
+                return Poll::Ready(arrival);
+            }
+            let former = watch.waiter.borrow_mut().replace(cx.waker().clone());
+            drop(former);
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// The next that has come, if one has: around a run, as [`Simulation::run_to`](super::Simulation::run_to) leaves it.
+    pub fn try_next(&mut self) -> Option<Arrival<T>> {
+        self.watch.arrived.borrow_mut().pop_front()
+    }
+
+    /// Whether a program has come that was not told of yet.
+    pub(crate) fn has_next(&self) -> bool {
+        !self.watch.arrived.borrow().is_empty()
+    }
+}
+
+impl<T> Drop for Barrier<T> {
+    fn drop(&mut self) {
+        let rows = &self.world.barriers.rows;
+        let at = rows
+            .borrow()
+            .iter()
+            .position(|(number, _)| *number == self.watch.number);
+        let row = at.map(|at| rows.borrow_mut().remove(at));
+        let waiter = self.watch.waiter.borrow_mut().take();
+        // Each lets its program go.
+        let arrived = core::mem::take(&mut *self.watch.arrived.borrow_mut());
+        drop((row, waiter, arrived));
+    }
+}
+
+impl<T> fmt::Debug for Barrier<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Barrier")
+            .field("reaction", &self.watch.reaction)
+            .field("arrived", &self.watch.arrived.borrow().len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A program at the place of a [`Barrier`], with what it has there. One that is held goes on when this is dropped, with
+/// what this is then: a test may change it.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+/// use polliwog::sim::{self, Simulation};
+///
+/// let mut simulation = Simulation::new(7);
+/// let mut barrier = simulation.control().hold_at(|_: &Result<u32, String>| true);
+/// simulation.client("frog", async {
+///     let read: Result<u32, String> = sim::reach(Ok(5)).await;
+///     assert_eq!(read, Err("no such pond".to_string()));
+/// });
+/// let mut arrival = simulation.run_to(&mut barrier).unwrap().unwrap();
+/// *arrival = Err("no such pond".to_string());
+/// drop(arrival);
+/// simulation.run().unwrap();
+/// ```
+#[must_use = "a program that is held goes on when this is dropped"]
+pub struct Arrival<T> {
+    /// There until it is given back.
+    value: Option<T>,
+    held: Option<Rc<Held<T>>>,
+    host: Rc<str>,
+    at: Duration,
+}
+
+impl<T> Arrival<T> {
+    /// The name of the host that the program runs on.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The virtual time since the simulation's start at which the program came.
+    pub fn at(&self) -> Duration {
+        self.at
+    }
+
+    /// Whether the program is held, and has not gone in another way: by a crash, or a timeout around the place.
+    pub fn is_held(&self) -> bool {
+        self.held
+            .as_ref()
+            .is_some_and(|held| Rc::strong_count(held) > 1)
+    }
+}
+
+impl<T> Deref for Arrival<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        match &self.value {
+            Some(value) => value,
+            None => unreachable!("the value is given back at the end only"),
+        }
+    }
+}
+
+impl<T> DerefMut for Arrival<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        match &mut self.value {
+            Some(value) => value,
+            None => unreachable!("the value is given back at the end only"),
+        }
+    }
+}
+
+impl<T> Drop for Arrival<T> {
+    fn drop(&mut self) {
+        let Some(held) = &self.held else { return };
+        *held.value.borrow_mut() = self.value.take();
+        let waker = held.waker.borrow_mut().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Arrival<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arrival")
+            .field("value", &self.value)
+            .field("host", &self.host)
+            .field("at", &self.at)
+            .field("is_held", &self.is_held())
+            .finish()
+    }
+}
+
+impl Control {
+    fn barrier<T: 'static>(
+        &self,
+        reaction: Reaction,
+        matches: impl Fn(&T) -> bool + 'static,
+    ) -> Barrier<T> {
+        let barriers = &self.world.barriers;
+        let number = barriers.made.get();
+        barriers.made.set(number + 1);
+        let watch = Rc::new(Watch {
+            number,
+            reaction,
+            matches: Box::new(matches),
+            arrived: RefCell::new(VecDeque::new()),
+            waiter: RefCell::new(None),
+        });
+        barriers.rows.borrow_mut().push((number, watch.clone()));
+        Barrier {
+            world: self.world.clone(),
+            watch,
+        }
+    }
+
+    /// Makes a barrier that tells of programs at a place, which go on at once.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::{self, Simulation};
+    ///
+    /// let mut simulation = Simulation::new(7);
+    /// let mut barrier = simulation.control().watch_at(|jump: &u32| *jump > 1);
+    /// simulation.client("frog", async {
+    ///     for jump in 0..4_u32 {
+    ///         sim::reach(jump).await;
+    ///     }
+    /// });
+    /// simulation.run().unwrap();
+    /// assert_eq!(*barrier.try_next().unwrap(), 2);
+    /// assert_eq!(*barrier.try_next().unwrap(), 3);
+    /// assert!(barrier.try_next().is_none());
+    /// ```
+    pub fn watch_at<T: 'static>(&self, place: impl Fn(&T) -> bool + 'static) -> Barrier<T> {
+        self.barrier(Reaction::Watch, place)
+    }
+
+    /// Makes a barrier that holds programs at a place, until the [`Arrival`] that tells of them is dropped, or the barrier
+    /// is. Its host's other tasks go on.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::{self, Simulation};
+    /// use polliwog::time::sleep;
+    /// use std::time::Duration;
+    ///
+    /// let mut simulation = Simulation::new(7);
+    /// simulation.client("frog", async {
+    ///     sim::reach("the pond").await;
+    ///     assert_eq!(sim::control().elapsed(), Duration::from_secs(9));
+    /// });
+    /// let mut barrier = simulation.control().hold_at(|place: &&str| *place == "the pond");
+    /// simulation.client("test", async move {
+    ///     let frog = barrier.next().await;
+    ///     sleep(Duration::from_secs(9)).await;
+    ///     drop(frog);
+    /// });
+    /// simulation.run().unwrap();
+    /// ```
+    pub fn hold_at<T: 'static>(&self, place: impl Fn(&T) -> bool + 'static) -> Barrier<T> {
+        self.barrier(Reaction::Hold, place)
+    }
+
+    /// Makes a barrier at which programs panic; it tells of none.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::{self, Simulation};
+    ///
+    /// let mut simulation = Simulation::new(7);
+    /// let _barrier = simulation.control().panic_at(|place: &&str| *place == "the pond");
+    /// simulation.client("frog", async { sim::pass("the pond") });
+    /// assert!(simulation.run().unwrap_err().to_string().contains("the pond"));
+    /// ```
+    pub fn panic_at<T: 'static>(&self, place: impl Fn(&T) -> bool + 'static) -> Barrier<T> {
+        self.barrier(Reaction::Panic, place)
+    }
+}
+
+impl Simulation {
+    /// Runs until a program is at the place of a barrier; none, if all clients are done before. The simulation can be run
+    /// further.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::{self, Simulation};
+    ///
+    /// let mut simulation = Simulation::new(7);
+    /// let mut barrier = simulation.control().watch_at(|place: &&str| *place == "the pond");
+    /// simulation.client("frog", async { sim::pass("the pond") });
+    /// assert_eq!(simulation.run_to(&mut barrier).unwrap().unwrap().host(), "frog");
+    /// assert!(simulation.run_to(&mut barrier).unwrap().is_none());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn run_to<T>(&mut self, barrier: &mut Barrier<T>) -> Result<Option<Arrival<T>>, Failure> {
+        let limit = self.world.settings.time_limit;
+        match self.until(limit, true, &|| barrier.has_next()) {
+            Ok(()) => Ok(barrier.try_next()),
+            Err((host, reason)) => Err(self.failure(host, reason)),
+        }
+    }
+}
