@@ -36,7 +36,7 @@ const ATTEMPTS: usize = 200;
 const STORY: usize = 1 << 20;
 
 /// Runs a test with each of the seeds, on so many threads (zero: as many as there are processors), until one fails;
-/// then with fewer and shorter faults, until none can be left out, and tells the story.
+/// then with fewer, shorter and earlier faults, until none can be left out, and tells the story.
 ///
 /// `test` makes a simulation with the builder, whose seed, faults and strategy are set, and runs it. Each third
 /// seed is run by [`Strategy::Priorities`]. What the test panics with is its failure, too.
@@ -236,7 +236,7 @@ fn is_same(one: &Failure, other: &Failure) -> bool {
         && first_line(one) == first_line(other)
 }
 
-/// Looks for the fewest and shortest faults with which a seed still fails in the same way.
+/// Looks for the fewest, shortest and earliest faults with which a seed still fails in the same way.
 fn shrink<F>(test: &F, seed: u64, given: Option<Vec<Fault>>) -> Option<Found>
 where
     F: Fn(Builder) -> Result<Report, Failure>,
@@ -252,11 +252,16 @@ where
     let mut faults = failure.run.faults.clone();
     let original = faults.len();
     let mut attempts = 0;
-    let mut fails = |faults: &[Fault]| {
+    // When it fails with these faults, if it does so in the same way.
+    let mut fails_at = |faults: &[Fault]| {
         attempts += 1;
-        attempts <= ATTEMPTS
-            && run(Some(faults.to_vec())).is_err_and(|other| is_same(&failure, &other))
+        if attempts > ATTEMPTS {
+            return None;
+        }
+        let other = run(Some(faults.to_vec())).err()?;
+        is_same(&failure, &other).then_some(other.at)
     };
+    let mut ends = failure.at;
     // Halves first, then quarters, and at last one by one.
     let mut size = faults.len().div_ceil(2);
     while size > 0 {
@@ -264,19 +269,38 @@ where
         while at < faults.len() {
             let mut fewer = faults.clone();
             fewer.drain(at..(at + size).min(faults.len()));
-            if fails(&fewer) {
-                faults = fewer;
+            if let Some(at) = fails_at(&fewer) {
+                (faults, ends) = (fewer, at);
             } else {
                 at += size;
             }
         }
         size = if size == 1 { 0 } else { size.div_ceil(2) };
     }
+    // Earlier, each with those that follow it: less happens before the failure. Before they are made
+    // shorter: a short one needs its exact time.
+    for first in 0..faults.len() {
+        let before = first
+            .checked_sub(1)
+            .map_or(Duration::ZERO, |it| faults[it].at);
+        let mut step = faults[first].at.saturating_sub(before);
+        while step >= Duration::from_millis(2) {
+            step = Duration::from_millis((step.as_millis() / 2) as u64);
+            let mut earlier = faults.clone();
+            for fault in &mut earlier[first..] {
+                fault.at = fault.at.saturating_sub(step);
+            }
+            if let Some(at) = fails_at(&earlier).filter(|at| *at < ends) {
+                (faults, ends) = (earlier, at);
+                step = faults[first].at.saturating_sub(before);
+            }
+        }
+    }
     for at in 0..faults.len() {
         while faults[at].lasts > Duration::from_millis(1) {
             let mut shorter = faults.clone();
             shorter[at].lasts = Duration::from_millis((shorter[at].lasts.as_millis() / 2) as u64);
-            if !fails(&shorter) {
+            if fails_at(&shorter).is_none() {
                 break;
             }
             faults = shorter;

@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use polliwog_core::time::{sleep, timeout};
 use polliwog_spin::net::{TcpListener, TcpStream};
-use polliwog_spin::sim::{Builder, Failure, FaultKind, Nemesis, Reason, Report, explore, fs};
+use polliwog_spin::sim::{
+    self, Builder, Failure, FaultKind, Nemesis, Reason, Report, Simulation, Strategy, explore, fs,
+};
 
 use crate::{millis, secs};
 
@@ -99,6 +101,33 @@ fn a_missing_sync_is_found_and_its_story_is_short() {
         !page.contains("http://") || page.matches("http").count() == 1,
         "nothing is loaded"
     );
+}
+
+/// A crash at any time is noticed by a client that looks ten times a second.
+fn watched(builder: Builder) -> Result<Report, Failure> {
+    let nemesis = Nemesis::new("server")
+        .faults(1, 1)
+        .within(secs(60))
+        .lasting(secs(1), secs(2))
+        .crashes();
+    let mut simulation = builder.nemesis(nemesis).build();
+    simulation.host("server", std::future::pending::<()>);
+    simulation.client("client", async {
+        for _ in 0..700 {
+            sleep(millis(100)).await;
+            assert!(sim::control().is_up("server"), "it is down");
+        }
+    });
+    simulation.run()
+}
+
+#[test]
+fn a_failure_is_made_to_happen_sooner() {
+    let found = explore(0..1, 1, watched).found.expect("a crash is seen");
+    let strategy = Strategy::of_seed(found.seed);
+    let builder = Simulation::builder(found.seed).strategy(strategy);
+    let at_first = watched(builder).unwrap_err().at;
+    assert!(found.failure.at * 10 < at_first, "{at_first:?}, {found}");
 }
 
 #[test]
