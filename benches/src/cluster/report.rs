@@ -33,8 +33,8 @@ With two processors there is none left for the clients as soon as two workers ar
 processors. So throughput on two workers says nothing about what they could do, and is no measure of how clusters
 scale: the budget of 1.9 times one core's has not been measured, here or elsewhere. What can be told is what a request
 takes of the servers. That rises by itself where threads share processors: each wait finds fewer requests, so that
-there are more waits for the same work; and a thread that comes to a processor after another one finds the caches
-filled with what is not its own. Three controls tell this from what a cluster adds: a second worker with all threads on
+there are more waits for the same work; a thread that has answered what there is sleeps and has to be woken; and one
+that comes to a processor after another one finds the caches filled with what is not its own. Three controls tell this from what a cluster adds: a second worker with all threads on
 *one processor*; one worker beside a *busy neighbour*, another program, which computes all the time and shares nothing
 with the server; and *raw*, on two threads. More than two workers have not been measured;
 [architecture](../architecture.md#all-cores) reasons about them.
