@@ -37,6 +37,13 @@ waits: no order, and nothing to pass on for one that is dropped. Its channels do
 count. A `select` of its receivers polls them in their order. One-shot channels are one allocation in all of
 them; what tokio does there with two atomic words ours does under a lock.
 
+By the source lines that callgrind gives instructions to, the largest parts of what ours take more than embassy's are:
+for the round trips by signal and mpmc the node of the wait list, which each wait joins and leaves; for a mutex and a
+read-write lock that nobody else wants the budget and the look at the list, and for the latter the moves of a future
+that has a node; for a channel with room the channel's own lines, the budget and the same moves; for a channel for one
+message the channel's own lines and the wait list; for `select` of two the drawing of the start and the order from
+there, and the channels' own lines.
+
 | | ours | theirs |
 |---|--:|--:|
 ";
