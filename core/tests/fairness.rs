@@ -358,7 +358,7 @@ async fn wake_oneself() {
             return std::task::Poll::Ready(());
         }
         // Another task's waker, as a channel would.
-        cx.waker().clone().wake();
+        cx.waker().wake_by_ref();
         std::task::Poll::Pending
     })
     .await;

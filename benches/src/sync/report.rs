@@ -37,12 +37,13 @@ waits: no order, and nothing to pass on for one that is dropped. Its channels do
 count. A `select` of its receivers polls them in their order. One-shot channels are one allocation in all of
 them; what tokio does there with two atomic words ours does under a lock.
 
-By the source lines that callgrind gives instructions to, the largest parts of what ours take more than embassy's are:
-for the round trips by signal and mpmc the node of the wait list, which each wait joins and leaves; for a mutex and a
-read-write lock that nobody else wants the budget and the look at the list, and for the latter the moves of a future
-that has a node; for a channel with room the channel's own lines, the budget and the same moves; for a channel for one
-message the channel's own lines and the wait list; for `select` of two the drawing of the start and the order from
-there, and the channels' own lines.
+By the source lines that callgrind gives instructions to, most of what ours take more than embassy's goes: for the
+round trips by signal and mpmc, into the node of the wait list, which each wait joins and leaves; for a mutex and a
+read-write lock that nobody else wants, into the budget and a look at the list; for a channel with room, into the
+channel's own lines and the moves of its message and cells; for a channel for one message, into the channel's own
+lines and the wait list; for `select` of two, into the drawing of the start and the order from there, and the channels'
+own lines. Of what the one-shot channel between threads takes more than tokio's, half are std's looks for panics and
+poison in three locks and their atomic operations, and a quarter moves of the message.
 
 | | ours | theirs |
 |---|--:|--:|
@@ -102,8 +103,8 @@ pub fn run(options: &[&str]) -> Result<(), String> {
     }
     eprint!("\r{:60}\r", "");
     let mut page = format!(
-        "{HEAD}\ncommand: `benches/run sync {}`\n",
-        options.join(" ").trim()
+        "{HEAD}\ncommand: `{}`\n",
+        format!("benches/run sync {}", options.join(" ")).trim_end()
     );
     for (title, key, digits) in [
         ("Nanoseconds for each", "ns", 1),

@@ -72,6 +72,7 @@ pub const MAX_CHUNK: usize = 256 * 1024;
 /// Dropping the file waits for nothing; what a write in the background meets after that is lost.
 /// [`flush`](Self::flush) first.
 pub struct File {
+    pub(super) file: Arc<std::fs::File>,
     pub(super) shared: Arc<Shared>,
     pub(super) state: State,
     pub(super) max_chunk: usize,
@@ -212,7 +213,8 @@ impl File {
     /// ```
     pub fn from_std(file: std::fs::File) -> File {
         File {
-            shared: Shared::new(file),
+            file: Arc::new(file),
+            shared: Shared::new(),
             state: State::Idle(Buffer::default()),
             max_chunk: MAX_CHUNK,
             #[cfg(feature = "tokio")]
@@ -557,8 +559,6 @@ impl File {
 
 impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("File")
-            .field("file", &self.shared.file)
-            .finish()
+        f.debug_struct("File").field("file", &self.file).finish()
     }
 }

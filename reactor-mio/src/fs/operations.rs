@@ -269,12 +269,12 @@ impl File {
             State::Idle(buffer) => buffer.rest().len() as i64,
             State::Busy(..) => 0,
         };
-        let shared = self.shared;
+        let file = self.file;
         hop(move || {
             // A read at a position that was dropped may still be there.
-            let mut file = match Arc::try_unwrap(shared) {
-                Ok(shared) => shared.file,
-                Err(shared) => shared.file.try_clone()?,
+            let mut file = match Arc::try_unwrap(file) {
+                Ok(file) => file,
+                Err(file) => file.try_clone()?,
             };
             if unread != 0 {
                 file.seek(SeekFrom::Current(-unread))?;
@@ -292,6 +292,7 @@ impl File {
     /// This file otherwise.
     pub fn try_into_std(self) -> Result<std::fs::File, File> {
         let File {
+            file,
             shared,
             state,
             max_chunk,
@@ -301,20 +302,19 @@ impl File {
             State::Idle(buffer) => buffer.rest().is_empty(),
             State::Busy(..) => false,
         };
-        let back = |shared| File {
+        let is_settled = shared.is_settled();
+        let back = |file| File {
+            file,
             shared,
             state,
             max_chunk,
             #[cfg(feature = "tokio")]
             seeking: None,
         };
-        if !whole || !shared.is_settled() {
-            return Err(back(shared));
+        if !whole || !is_settled {
+            return Err(back(file));
         }
-        match Arc::try_unwrap(shared) {
-            Ok(shared) => Ok(shared.file),
-            Err(shared) => Err(back(shared)),
-        }
+        Arc::try_unwrap(file).map_err(back)
     }
 
     /// Asks the system something, when no change is under way.
@@ -323,15 +323,15 @@ impl File {
         ask: impl FnOnce(&std::fs::File) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         poll_fn(|cx| self.shared.poll_settled(cx)).await?;
-        let shared = Arc::clone(&self.shared);
-        hop(move || ask(&shared.file)).await
+        let file = Arc::clone(&self.file);
+        hop(move || ask(&file)).await
     }
 
     async fn change<T: Send + 'static>(
         &self,
         change: impl FnOnce(&std::fs::File) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
-        let ticket = poll_fn(|cx| self.shared.poll_change(cx)).await?;
+        let ticket = poll_fn(|cx| self.shared.poll_change(cx, &self.file)).await?;
         match try_spawn_with((ticket, change), |(ticket, change)| ticket.make(change)) {
             Ok(job) => {
                 let result = job.await.unwrap_or_else(|error| Err(error.into()));
@@ -478,13 +478,13 @@ mod descriptor {
 
     impl AsFd for File {
         fn as_fd(&self) -> BorrowedFd<'_> {
-            self.shared.file.as_fd()
+            self.file.as_fd()
         }
     }
 
     impl AsRawFd for File {
         fn as_raw_fd(&self) -> RawFd {
-            self.shared.file.as_raw_fd()
+            self.file.as_raw_fd()
         }
     }
 }
@@ -502,13 +502,13 @@ mod handle {
 
     impl AsHandle for File {
         fn as_handle(&self) -> BorrowedHandle<'_> {
-            self.shared.file.as_handle()
+            self.file.as_handle()
         }
     }
 
     impl AsRawHandle for File {
         fn as_raw_handle(&self) -> RawHandle {
-            self.shared.file.as_raw_handle()
+            self.file.as_raw_handle()
         }
     }
 }

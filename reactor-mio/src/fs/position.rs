@@ -191,11 +191,11 @@ impl File {
             }
             let mut buffer = std::mem::take(buffer);
             buffer.clear();
-            let shared = Arc::clone(&self.shared);
+            let file = Arc::clone(&self.file);
             let want = asked.min(self.max_chunk);
             self.start_or_keep(Kind::Read, buffer, move |buffer| {
                 buffer.bytes.resize(want, 0);
-                let result = retry(|| (&shared.file).read(&mut buffer.bytes));
+                let result = retry(|| (&*file).read(&mut buffer.bytes));
                 buffer.bytes.truncate(*result.as_ref().unwrap_or(&0));
                 Done::Read(result)
             })?;
@@ -223,10 +223,10 @@ impl File {
                 return Poll::Ready(end);
             }
             let buffer = std::mem::take(buffer);
-            let shared = Arc::clone(&self.shared);
+            let file = Arc::clone(&self.file);
             self.start_or_keep(Kind::ReadAll, buffer, move |buffer| {
                 // Behind what was read before and not fetched.
-                let result = (&shared.file).read_to_end(&mut buffer.bytes);
+                let result = (&*file).read_to_end(&mut buffer.bytes);
                 Done::ReadAll(result.map_err(never_would_block))
             })?;
         }
@@ -254,7 +254,7 @@ impl File {
             return poll_nothing(cx);
         }
         let mut unread = ready!(self.poll_idle(cx))?;
-        let change = match self.shared.poll_change(cx) {
+        let change = match self.shared.poll_change(cx, &self.file) {
             Poll::Ready(Ok(change)) => change,
             other => {
                 self.state = State::Idle(unread);
@@ -318,7 +318,7 @@ impl File {
         if !mine(&self.state) {
             ready!(self.poll_flush_file(cx))?;
             let buffer = ready!(self.poll_idle(cx))?;
-            let shared = Arc::clone(&self.shared);
+            let file = Arc::clone(&self.file);
             self.start_or_keep(Kind::Seek(to), buffer, move |buffer| {
                 // Bytes that were read and not fetched do not count.
                 let unread = buffer.rest().len() as i64;
@@ -327,7 +327,7 @@ impl File {
                     to => Some(to),
                 };
                 let to = to.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput));
-                let result = to.and_then(|to| (&shared.file).seek(to));
+                let result = to.and_then(|to| (&*file).seek(to));
                 if result.is_ok() {
                     buffer.clear();
                 }

@@ -7,14 +7,14 @@ use std::task::{Context, Poll, Waker};
 
 use polliwog_core::task::wake_quietly;
 
-/// The system's file, and what has become of changes to it.
+/// What has become of changes to a file. Beside the system's file, not around it: a change gives that back before it
+/// tells that it has ended, so whoever sees no change under way finds nobody else at the file.
 ///
 /// A change is whatever may fail after its caller has gone. There is one at a time, and none begins
 /// before the error of the one before has been heard of: so an error is never another one's, and never
 /// covered by a later one.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) file: fs::File,
     late: Mutex<Late>,
 }
 
@@ -29,9 +29,8 @@ struct Late {
 }
 
 impl Shared {
-    pub(super) fn new(file: fs::File) -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
-            file,
             late: Mutex::default(),
         })
     }
@@ -46,11 +45,15 @@ impl Shared {
         self.poll_free(cx).map_ok(drop)
     }
 
-    /// The same, and begins a change.
-    pub(super) fn poll_change(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<io::Result<Change>> {
+    /// The same, and begins a change of the file.
+    pub(super) fn poll_change(
+        self: &Arc<Self>,
+        cx: &mut Context<'_>,
+        file: &Arc<fs::File>,
+    ) -> Poll<io::Result<Change>> {
         self.poll_free(cx).map_ok(|mut late| {
             late.changing = true;
-            Change(Some(Arc::clone(self)))
+            Change(Some((Arc::clone(file), Arc::clone(self))))
         })
     }
 
@@ -101,7 +104,7 @@ impl Shared {
 /// A change that is under way. Dropped without an [end](Change::end), because its job never ran or
 /// panicked, it has failed.
 #[derive(Debug)]
-pub(super) struct Change(Option<Arc<Shared>>);
+pub(super) struct Change(Option<(Arc<fs::File>, Arc<Shared>)>);
 
 impl Change {
     /// Makes the change. Its error is kept as that of a change that nobody has heard of; who receives the
@@ -111,7 +114,7 @@ impl Change {
         change: impl FnOnce(&fs::File) -> io::Result<T>,
     ) -> Result<T, io::Error> {
         let result = match &self.0 {
-            Some(shared) => change(&shared.file),
+            Some((file, _)) => change(file),
             None => Err(io::Error::other("a change that has ended")),
         };
         self.end(result.as_ref().err().map(copy));
@@ -124,7 +127,8 @@ impl Change {
     }
 
     fn end(mut self, error: Option<io::Error>) {
-        if let Some(shared) = self.0.take() {
+        if let Some((file, shared)) = self.0.take() {
+            drop(file);
             shared.settle(error);
         }
     }
@@ -132,7 +136,8 @@ impl Change {
 
 impl Drop for Change {
     fn drop(&mut self) {
-        if let Some(shared) = self.0.take() {
+        if let Some((file, shared)) = self.0.take() {
+            drop(file);
             shared.settle(Some(io::Error::other("a change of a file was not made")));
         }
     }
@@ -143,5 +148,53 @@ fn copy(error: &io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(code) => io::Error::from_raw_os_error(code),
         None => io::Error::new(error.kind(), error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    /// Notes how many have the file when it is woken.
+    struct Count {
+        file: Arc<fs::File>,
+        seen: AtomicUsize,
+    }
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            let count = Arc::strong_count(&self.file);
+            self.seen.store(count, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_change_has_given_the_file_back_when_it_tells_of_its_end() {
+        let ends: [fn(Change); 3] = [
+            |change| change.make(|_| Ok(())).unwrap(),
+            Change::give_up,
+            drop,
+        ];
+        for end in ends {
+            let program = std::env::current_exe().unwrap();
+            let file = Arc::new(fs::File::open(program).unwrap());
+            let shared = Shared::new();
+            let count = Arc::new(Count {
+                file: file.clone(),
+                seen: AtomicUsize::new(0),
+            });
+            let waker = Waker::from(count.clone());
+            let mut cx = Context::from_waker(&waker);
+            let Poll::Ready(Ok(change)) = shared.poll_change(&mut cx, &file) else {
+                panic!("nothing is under way");
+            };
+            assert!(shared.poll_settled(&mut cx).is_pending());
+            assert_eq!(Arc::strong_count(&file), 3);
+            end(change);
+            // Ours, and that of the count.
+            assert_eq!(count.seen.load(Ordering::Relaxed), 2);
+        }
     }
 }
