@@ -92,9 +92,8 @@ fn what_a_worker_has_thrown_may_be_a_bomb() {
         cluster
             .run(|_| async { std::panic::panic_any(Bomb) })
             .unwrap();
-        cluster
-            .run(|_| async { std::panic::panic_any(Bomb) })
-            .unwrap();
+        // The worker may have begun for the last time by now, and ended.
+        let _ = cluster.run(|_| async { std::panic::panic_any(Bomb) });
         let mut reports = cluster.join();
         assert_eq!(
             (kinds(&reports), reports[0].restarts),
