@@ -357,7 +357,6 @@ async fn wake_oneself() {
         if std::mem::replace(&mut woken, true) {
             return std::task::Poll::Ready(());
         }
-        // Another task's waker, as a channel would.
         cx.waker().wake_by_ref();
         std::task::Poll::Pending
     })

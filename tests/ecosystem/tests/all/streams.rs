@@ -118,7 +118,7 @@ fn streams_are_merged_by_name_and_come_and_go() {
 }
 
 #[test]
-fn a_set_of_tasks_is_merged_with_a_timeout() {
+fn the_ends_of_tasks_are_merged_with_another_stream() {
     run(async {
         let mut tasks = JoinSet::new();
         for number in 0..3u64 {
