@@ -84,6 +84,26 @@ fn more_buffers_than_the_system_takes_at_once() {
     });
 }
 
+/// Few bytes go to the system as one buffer, more as a list: nobody sees which.
+#[test]
+fn few_bytes_and_many_from_several_buffers_arrive_in_order() {
+    block_on(async {
+        let (client, server) = connection().await;
+        for len in [1, 2047, 2048, 2049, 8192] {
+            let sent: Vec<u8> = (0..len).map(|n| n as u8).collect();
+            for split in [0, 1, len / 3, len - 1] {
+                let (head, body) = sent.split_at(split);
+                let (body, end) = body.split_at(body.len() / 2);
+                let bufs = [head, body, &[], end].map(IoSlice::new);
+                assert_eq!(client.write_vectored(&bufs).await.unwrap(), len);
+                let mut bytes = vec![0; len];
+                server.read_exact(&mut bytes).await.unwrap();
+                assert!(bytes == sent, "{len} bytes, the first {split} apart");
+            }
+        }
+    });
+}
+
 #[test]
 fn names_and_addresses_that_lead_nowhere_are_errors() {
     block_on(async {

@@ -4,6 +4,8 @@
 //! library passes `MSG_NOSIGNAL` in part of its writes only.
 
 use std::io::{self, IoSlice};
+#[cfg(unix)]
+use std::mem;
 
 #[cfg(unix)]
 use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
@@ -26,14 +28,30 @@ pub(super) fn write(socket: &impl std::os::fd::AsFd, buf: &[u8]) -> io::Result<u
     Ok(send(socket, buf, WITHOUT_SIGNAL)?)
 }
 
+/// What several buffers hold is copied to one place and sent from there if it is no more than this, a head and a short
+/// body: the system takes longer to read a list of buffers than the copy takes (on Linux by some 0.1 to 0.2 µs,
+/// measured up to 4 KiB).
+#[cfg(unix)]
+const COPIED: usize = 2048;
+
 /// Writes from several buffers.
 #[cfg(unix)]
 pub(super) fn write_vectored(
     socket: &impl std::os::fd::AsFd,
     bufs: &[IoSlice<'_>],
 ) -> io::Result<usize> {
-    let mut none = SendAncillaryBuffer::default();
-    Ok(sendmsg(socket, bufs, &mut none, WITHOUT_SIGNAL)?)
+    let mut copy = [0; COPIED];
+    let mut room = &mut copy[..];
+    for buf in bufs {
+        let Some((next, rest)) = mem::take(&mut room).split_at_mut_checked(buf.len()) else {
+            let mut none = SendAncillaryBuffer::default();
+            return Ok(sendmsg(socket, bufs, &mut none, WITHOUT_SIGNAL)?);
+        };
+        next.copy_from_slice(buf);
+        room = rest;
+    }
+    let copied = COPIED - room.len();
+    write(socket, &copy[..copied])
 }
 
 /// Writes from several buffers. There are no signals here.
