@@ -126,6 +126,12 @@ impl Network {
         }
     }
 
+    /// The simulated host that the caller runs on, if it is one.
+    #[cfg(feature = "sim")]
+    pub(crate) fn current_sim() -> Option<crate::sim::Net> {
+        CURRENT.with(|current| current.borrow().as_ref()?.sim().cloned())
+    }
+
     /// Whether both are handles of the same network.
     pub(crate) fn is(&self, other: &Network) -> bool {
         match (&self.place, &other.place) {

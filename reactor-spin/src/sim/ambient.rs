@@ -1,16 +1,16 @@
 //! What a program can ask of the simulation that it runs in.
 
 use alloc::string::String;
-use core::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::control::Control;
 use super::net::Net;
 use super::trace::What;
+use super::world::State;
 use crate::net::Network;
 
 pub(crate) fn current() -> Option<Net> {
-    Network::current().sim().cloned()
+    Network::current_sim()
 }
 
 #[track_caller]
@@ -70,19 +70,9 @@ pub fn random() -> u64 {
 /// What the wall clock shows: on a simulated host the simulation's time since the beginning of 2000, by the host's
 /// own clock, which may drift and jump; elsewhere the system's time.
 pub fn system_time() -> SystemTime {
-    /// Seconds from 1970 to 2000.
-    const START: Duration = Duration::from_secs(946_684_800);
     let Some(net) = current() else {
         return SystemTime::now();
     };
-    let (shown, jumps) = net.world.with(|state| {
-        let clock = &state.hosts[net.host as usize].clock;
-        (clock.local(), clock.wall.get())
-    });
-    let shown = UNIX_EPOCH + START + Duration::from_nanos(shown);
-    let jump = Duration::from_nanos(jumps.unsigned_abs());
-    match jumps < 0 {
-        true => shown.checked_sub(jump).unwrap_or(UNIX_EPOCH),
-        false => shown.checked_add(jump).unwrap_or(shown),
-    }
+    let host = |state: &mut State| state.hosts[net.host as usize].clock.wall_time();
+    UNIX_EPOCH + net.world.with(host)
 }

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::rc::Rc;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::cell::{Cell, RefCell};
@@ -284,7 +285,7 @@ pub struct Arrival<T> {
     /// There until it is given back.
     value: Option<T>,
     held: Option<Rc<Held<T>>>,
-    host: Rc<str>,
+    host: Arc<str>,
     at: Duration,
 }
 

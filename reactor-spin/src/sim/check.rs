@@ -24,7 +24,7 @@ use super::trace::Difference;
 /// })
 /// .unwrap();
 ///
-/// // The keys of a hash table are different in each run.
+/// // The keys of a hash table are different in each run, unless somebody writes `sim::replace_system!()`.
 /// use std::hash::{BuildHasher, RandomState};
 /// let difference = sim::check(7, |builder| {
 ///     let mut simulation = builder.build();
@@ -41,11 +41,14 @@ use super::trace::Difference;
 /// The first event that differs. Whether the runs fail does not matter, as long as both do so in the same way.
 pub fn check(
     seed: u64,
-    mut test: impl FnMut(Builder) -> Result<Report, Failure>,
+    mut test: impl FnMut(Builder) -> Result<Report, Failure> + Send,
 ) -> Result<(), Difference> {
-    let mut trace = || match test(Builder::new(seed).trace(usize::MAX)) {
-        Ok(report) => report.trace,
-        Err(failure) => failure.run.trace,
+    let mut trace = || {
+        let run = || test(Builder::new(seed).trace(usize::MAX));
+        match super::system::isolated(seed, run) {
+            Ok(report) => report.trace,
+            Err(failure) => failure.run.trace,
+        }
     };
     let (first, second) = (trace(), trace());
     match Difference::of(&first, &second) {

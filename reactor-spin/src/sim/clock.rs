@@ -8,6 +8,7 @@ use core::cell::Cell;
 use core::convert::Infallible;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Waker;
+use core::time::Duration;
 use std::sync::{Mutex, PoisonError};
 use std::task::Wake;
 use std::thread::{self, ThreadId};
@@ -16,6 +17,9 @@ use polliwog_core::{Deadline, Instant, Reactor};
 
 /// A million: parts of drift.
 const MILLION: u128 = 1_000_000;
+
+/// The time from 1970 to 2000, when simulations begin.
+const START: Duration = Duration::from_secs(946_684_800);
 
 /// A host's clock: the simulation's time, at a rate of its own. Nanoseconds.
 #[derive(Debug)]
@@ -49,6 +53,17 @@ impl HostClock {
         let (base, shown) = self.since.get();
         let passed = u128::from(self.now.get() - base) * self.rate() / MILLION;
         shown.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX))
+    }
+
+    /// What the wall clock shows: the time since 1970.
+    pub(crate) fn wall_time(&self) -> Duration {
+        let shown = START + Duration::from_nanos(self.local());
+        let jumps = self.wall.get();
+        let jump = Duration::from_nanos(jumps.unsigned_abs());
+        match jumps < 0 {
+            true => shown.saturating_sub(jump),
+            false => shown.saturating_add(jump),
+        }
     }
 
     /// The first instant of the simulation at which the clock shows `local`.

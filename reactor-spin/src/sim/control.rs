@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
@@ -482,7 +483,7 @@ impl Control {
     }
 
     /// The names of all hosts, in the order in which they were added.
-    pub fn names(&self) -> Vec<Rc<str>> {
+    pub fn names(&self) -> Vec<Arc<str>> {
         self.world
             .with(|state| state.hosts.iter().map(|host| host.name.clone()).collect())
     }

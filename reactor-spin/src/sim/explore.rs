@@ -201,10 +201,11 @@ fn bar(tried: u64, all: u64, passed: Duration) -> String {
 /// Runs a test once; a panic of its own is a failure.
 fn attempt<F>(test: &F, builder: Builder) -> Result<Report, Failure>
 where
-    F: Fn(Builder) -> Result<Report, Failure>,
+    F: Fn(Builder) -> Result<Report, Failure> + Sync,
 {
     let seed = builder.seed();
-    match catch_unwind(AssertUnwindSafe(|| test(builder))) {
+    let run = || catch_unwind(AssertUnwindSafe(|| test(builder)));
+    match super::system::isolated(seed, run) {
         Ok(result) => result,
         Err(panic) => {
             let reason = Reason::Test(panic_text(&*panic));
@@ -239,7 +240,7 @@ fn is_same(one: &Failure, other: &Failure) -> bool {
 /// Looks for the fewest, shortest and earliest faults with which a seed still fails in the same way.
 fn shrink<F>(test: &F, seed: u64, given: Option<Vec<Fault>>) -> Option<Found>
 where
-    F: Fn(Builder) -> Result<Report, Failure>,
+    F: Fn(Builder) -> Result<Report, Failure> + Sync,
 {
     let run = |faults: Option<Vec<Fault>>| {
         let mut builder = Builder::of_seed(seed);
@@ -323,7 +324,7 @@ where
 
 fn replay<F>(path: &PathBuf, test: &F) -> Exploration
 where
-    F: Fn(Builder) -> Result<Report, Failure>,
+    F: Fn(Builder) -> Result<Report, Failure> + Sync,
 {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,

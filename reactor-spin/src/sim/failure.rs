@@ -1,8 +1,8 @@
 //! How a run ends: [`Report`] and [`Failure`].
 
 use alloc::boxed::Box;
-use alloc::rc::Rc;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::fmt;
@@ -30,7 +30,7 @@ pub struct Report {
     pub capture: Vec<u8>,
     /// The hosts whose programs have failed, with the texts of their errors and panics, where that does not
     /// end the run.
-    pub failed: Vec<(Rc<str>, String)>,
+    pub failed: Vec<(Arc<str>, String)>,
     /// The faults that were scheduled: see [`Simulation::faults`](super::Simulation::faults).
     pub faults: Vec<Fault>,
 }
@@ -44,9 +44,9 @@ pub enum Reason {
     /// A program's future panicked; this is the text.
     Panic(String),
     /// Nothing can happen any more, and clients are not done: these.
-    Stalled(Vec<Rc<str>>),
+    Stalled(Vec<Arc<str>>),
     /// The [time limit](super::Builder::time_limit) has been reached, and clients are not done: these.
-    TimeLimit(Vec<Rc<str>>),
+    TimeLimit(Vec<Arc<str>>),
     /// Tasks are ready again and again, and no virtual time passes.
     Livelock,
     /// Another thread has woken a task of the host.
@@ -71,7 +71,7 @@ pub struct Failure {
     /// The seed that makes it happen again.
     pub seed: u64,
     /// The host that it happened on, if it is one's.
-    pub host: Option<Rc<str>>,
+    pub host: Option<Arc<str>>,
     /// What happened.
     pub reason: Reason,
     /// The virtual time.
@@ -105,7 +105,7 @@ impl Failure {
     }
 }
 
-fn names(f: &mut fmt::Formatter<'_>, names: &[Rc<str>]) -> fmt::Result {
+fn names(f: &mut fmt::Formatter<'_>, names: &[Arc<str>]) -> fmt::Result {
     for (index, name) in names.iter().enumerate() {
         let before = if index == 0 { "" } else { ", " };
         write!(f, "{before}{name}")?;

@@ -6,7 +6,8 @@
 //! waits for real: when no host has anything to do, time jumps to the next event.
 //!
 //! * **The same seed, the same run**, to the byte, on every machine. What is chosen by chance (latencies, losses, the
-//!   order of tasks and of hosts, [`random`]) is chosen by the seed. [`check`] finds programs that ask elsewhere.
+//!   order of tasks and of hosts, [`random`]) is chosen by the seed. [`check`] finds programs that ask elsewhere, and
+//!   [`replace_system!`] answers them.
 //! * **Faults** are caused by hand ([`Control`]) or by the seed ([`Nemesis`]): crashes and restarts, pauses,
 //!   partitions in both directions or in one, messages that are held, links that are slow or lose things, clocks
 //!   that drift and jump.
@@ -84,12 +85,20 @@ mod schedule;
 mod settings;
 mod simulation;
 mod slab;
+mod system;
 mod tcp;
 mod trace;
 mod udp;
 mod unix;
 mod world;
 
+#[doc(inline)]
+pub use crate::replace_system;
+/// What [`replace_system!`] asks.
+#[doc(hidden)]
+pub mod __system {
+    pub use super::system::{CLOCK_GETTIME, EIO, GETRANDOM, GETTIMEOFDAY, clock, fill};
+}
 pub use ambient::{control, host_name, is_simulated, note, random, system_time};
 pub use barrier::{Arrival, Barrier, pass, reach};
 pub use blocking::{BlockingError, BlockingHandle, spawn_blocking};
@@ -107,5 +116,6 @@ pub(crate) use net::{Net, SimEnd, SimListener, SimSocket};
 pub use packet::InFlight;
 pub use schedule::Strategy;
 pub use simulation::Simulation;
+pub use system::isolated;
 pub use trace::{Difference, TraceEvent, What};
 pub(crate) use unix::{Bound, Name};

@@ -1,8 +1,8 @@
 //! [`Nemesis`]: who chooses faults by the seed, and how they are caused.
 
 use alloc::format;
-use alloc::rc::Rc;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -188,8 +188,8 @@ impl Nemesis {
     }
 
     /// The schedule that belongs to a seed.
-    pub(crate) fn choose(&self, seed: u64, names: &[Rc<str>]) -> Vec<Fault> {
-        let is_ours = |name: &&Rc<str>| match self.hosts.strip_suffix('*') {
+    pub(crate) fn choose(&self, seed: u64, names: &[Arc<str>]) -> Vec<Fault> {
+        let is_ours = |name: &&Arc<str>| match self.hosts.strip_suffix('*') {
             Some(start) => name.starts_with(start),
             None => ***name == *self.hosts,
         };
@@ -484,7 +484,7 @@ mod tests {
             .disk_errors()
             .full_disks()
             .slow_disks();
-        let names: Vec<Rc<str>> = ["n1", "n2", "other", "n3"].map(Rc::from).into();
+        let names: Vec<Arc<str>> = ["n1", "n2", "other", "n3"].map(Arc::from).into();
         for seed in 0..100 {
             let faults = nemesis.choose(seed, &names);
             assert_eq!(faults.len(), 20);

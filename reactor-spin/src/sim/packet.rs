@@ -1,6 +1,7 @@
 //! [`Packet`]: messages on their way from host to host, and what becomes of them.
 
 use alloc::rc::Rc;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -257,9 +258,9 @@ pub struct InFlight {
     /// Counts messages; the number in the trace.
     pub message: u64,
     /// The name of the host that sent it.
-    pub from: Rc<str>,
+    pub from: Arc<str>,
     /// The name of the host that it goes to.
-    pub to: Rc<str>,
+    pub to: Arc<str>,
     /// Where it comes from.
     pub from_addr: SocketAddr,
     /// Where it goes to.

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::future::Future;
@@ -71,7 +72,7 @@ pub struct Simulation {
     /// Turns at the present instant.
     turns_now: u64,
     turns: u64,
-    failed: Vec<(Rc<str>, String)>,
+    failed: Vec<(Arc<str>, String)>,
 }
 
 impl Simulation {
@@ -261,7 +262,7 @@ impl Simulation {
         }
     }
 
-    fn name(&self, host: HostId) -> Rc<str> {
+    fn name(&self, host: HostId) -> Arc<str> {
         self.world
             .with(|state| state.hosts[host as usize].name.clone())
     }
@@ -319,7 +320,7 @@ impl Simulation {
     }
 
     /// The clients that are not done.
-    fn waiting(&self) -> Vec<Rc<str>> {
+    fn waiting(&self) -> Vec<Arc<str>> {
         let runners = (0..).zip(&self.runners);
         let waiting = runners.filter(|(_, runner)| runner.is_client() && runner.is_running());
         waiting.map(|(id, _)| self.name(id)).collect()

@@ -2,8 +2,8 @@
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
-use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
@@ -16,7 +16,7 @@ pub struct TraceEvent {
     /// The virtual time since the simulation's start.
     pub at: Duration,
     /// The name of the host that it happened on or to; for what concerns the whole network none.
-    pub host: Option<Rc<str>>,
+    pub host: Option<Arc<str>>,
     /// What it was.
     pub what: What,
 }
@@ -49,7 +49,7 @@ pub enum What {
         /// Counts messages; the same when it arrives.
         message: u64,
         /// The name of the host that it goes to, if there is one with that address.
-        to: Option<Rc<str>>,
+        to: Option<Arc<str>>,
         /// Where it comes from.
         from_addr: SocketAddr,
         /// Where it goes to.
@@ -162,7 +162,7 @@ impl Trace {
         }
     }
 
-    pub(crate) fn push(&mut self, at: u64, host: Option<&Rc<str>>, what: What) {
+    pub(crate) fn push(&mut self, at: u64, host: Option<&Arc<str>>, what: What) {
         if self.keep == 0 {
             return;
         }

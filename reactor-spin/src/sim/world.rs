@@ -48,7 +48,7 @@ pub(crate) struct State {
     /// What decides about the network.
     pub(crate) chance: Rng,
     pub(crate) hosts: Vec<Host>,
-    pub(crate) by_name: BTreeMap<Rc<str>, HostId>,
+    pub(crate) by_name: BTreeMap<Arc<str>, HostId>,
     by_addr: BTreeMap<IpAddr, HostId>,
     pub(crate) ends: Slab<End>,
     pub(crate) listeners: Slab<Listener>,
@@ -80,7 +80,7 @@ pub(crate) struct Links {
 
 /// A host, apart from what runs on it.
 pub(crate) struct Host {
-    pub(crate) name: Rc<str>,
+    pub(crate) name: Arc<str>,
     pub(crate) v4: Ipv4Addr,
     pub(crate) v6: Ipv6Addr,
     /// Whether it has power.
@@ -179,6 +179,12 @@ impl World {
         f(&mut self.state.borrow_mut())
     }
 
+    /// As [`with`](Self::with); `None` within it.
+    pub(crate) fn try_with<R>(&self, f: impl FnOnce(&mut State) -> R) -> Option<R> {
+        let mut state = self.state.try_borrow_mut().ok()?;
+        Some(f(&mut state))
+    }
+
     /// Lets time pass until `at`.
     pub(crate) fn advance(&self, at: u64) {
         self.now.set(at);
@@ -190,7 +196,7 @@ impl World {
         self.with(|state| {
             let id = state.hosts.len() as HostId;
             assert!(id < 1 << 22, "a simulation has at most four million hosts");
-            let name: Rc<str> = Rc::from(name);
+            let name: Arc<str> = Arc::from(name);
             let former = state.by_name.insert(name.clone(), id);
             assert!(
                 former.is_none(),

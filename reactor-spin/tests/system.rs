@@ -1,0 +1,237 @@
+//! `sim::replace_system!`: what asks the system for time and chance is answered by the simulation. A binary of its own, since
+//! the macro acts on all of it.
+#![cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+// Those that the macro brings along are not this text's.
+#![forbid(unsafe_code)]
+
+mod polliwog {
+    pub(crate) use polliwog_core::*;
+    pub(crate) use polliwog_spin::sim;
+}
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use polliwog::sim::{self, Builder, Failure, Report, Simulation};
+use polliwog::time::sleep;
+use rand::Rng as _;
+
+sim::replace_system!();
+
+/// What a row of crates gets of the system, by name.
+type Answers = Vec<(&'static str, String)>;
+
+/// Chance, in all ways that there are to ask for it.
+fn chance() -> Answers {
+    let mut bytes = [[0; 21]; 4];
+    getrandom_02::getrandom(&mut bytes[0]).unwrap();
+    getrandom_03::fill(&mut bytes[1]).unwrap();
+    getrandom_04::fill(&mut bytes[2]).unwrap();
+    rand::rng().fill(&mut bytes[3][..]);
+    let table: HashMap<u32, ()> = (0..50).map(|key| (key, ())).collect();
+    let order: Vec<u32> = table.into_keys().collect();
+    vec![
+        ("getrandom 0.2", format!("{:?}", bytes[0])),
+        ("getrandom 0.3", format!("{:?}", bytes[1])),
+        ("getrandom 0.4", format!("{:?}", bytes[2])),
+        ("rand::rng()", format!("{:?}", bytes[3])),
+        ("keys", RandomState::new().hash_one("frog").to_string()),
+        ("order of a table", format!("{order:?}")),
+        ("uuid v4", uuid::Uuid::new_v4().to_string()),
+    ]
+}
+
+fn time() -> Answers {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    vec![
+        ("SystemTime", format!("{since_1970:?}")),
+        ("Instant", format!("{:?}", Instant::now())),
+        ("chrono", format!("{:?}", chrono::Utc::now())),
+    ]
+}
+
+/// What a host is told, before and after a sleep, and again after a crash.
+fn on_a_host(builder: Builder) -> (Result<Report, Failure>, Answers) {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let answers = told.clone();
+    let mut simulation = builder.build();
+    simulation.host("frog", move || {
+        let answers = answers.clone();
+        async move {
+            loop {
+                answers.lock().unwrap().extend(chance());
+                answers.lock().unwrap().extend(time());
+                // Not `now_v7`, whose counter is one for the whole process.
+                let now = uuid::Timestamp::now(uuid::NoContext);
+                let v7 = uuid::Uuid::new_v7(now).to_string();
+                answers.lock().unwrap().push(("uuid v7", v7));
+                sleep(Duration::from_millis(1234)).await;
+            }
+        }
+    });
+    simulation.client("hand", async {
+        sleep(Duration::from_secs(3)).await;
+        sim::control().restart("frog");
+        sleep(Duration::from_secs(2)).await;
+    });
+    let result = simulation.run();
+    drop(simulation);
+    let answers = Arc::into_inner(told).unwrap().into_inner().unwrap();
+    (result, answers)
+}
+
+fn isolated(seed: u64) -> Answers {
+    sim::isolated(seed, || {
+        let (result, answers) = on_a_host(Simulation::builder(seed));
+        result.unwrap();
+        answers
+    })
+}
+
+#[test]
+fn a_host_gets_what_the_seed_says() {
+    let first = isolated(7);
+    assert_eq!(first, isolated(7));
+    for ((name, one), (_, other)) in first.iter().zip(isolated(8)) {
+        let is_chance = !matches!(*name, "SystemTime" | "Instant" | "chrono");
+        assert_eq!(*one != other, is_chance, "{name}: {one}");
+    }
+    assert!(first.len() > 40, "{first:?}");
+}
+
+#[test]
+fn nothing_is_told_twice() {
+    let mut chance: Answers = isolated(7);
+    let all = chance.len();
+    chance.sort();
+    chance.dedup();
+    assert_eq!(chance.len(), all, "{chance:?}");
+}
+
+#[test]
+fn what_was_asked_before_does_not_matter() {
+    // This thread has keys and a generator already, which are the system's.
+    chance();
+    let before = isolated(7);
+    chance();
+    assert_eq!(before, isolated(7));
+}
+
+#[test]
+fn many_at_once_are_the_same_as_one() {
+    let alone: Vec<Answers> = (0..8).map(isolated).collect();
+    let found: Mutex<Vec<(u64, Answers)>> = Mutex::default();
+    let exploration = sim::explore(0..8, 3, |builder| {
+        let seed = builder.seed();
+        // Else each third one is run by another strategy.
+        let builder = builder.strategy(sim::Strategy::Uniform);
+        let (result, answers) = on_a_host(builder);
+        found.lock().unwrap().push((seed, answers));
+        result
+    });
+    assert!(exploration.found.is_none());
+    let mut found = found.into_inner().unwrap();
+    found.sort();
+    let found: Vec<Answers> = found.into_iter().map(|(_, answers)| answers).collect();
+    assert_eq!(found, alone);
+}
+
+/// What [`sim::check`] finds without the macro: see its documentation.
+#[test]
+fn a_program_that_depends_on_the_system_is_repeatable() {
+    for seed in 0..20 {
+        sim::check(seed, |builder| {
+            let mut simulation = builder.build();
+            simulation.client("sleeper", async {
+                let nanos = RandomState::new().hash_one("frog") % 1_000_000;
+                sleep(Duration::from_nanos(nanos)).await;
+                let nanos = rand::rng().random_range(0..1_000_000);
+                sleep(Duration::from_nanos(nanos)).await;
+            });
+            simulation.run()
+        })
+        .unwrap();
+    }
+}
+
+/// Chance is the seed's from the beginning, since what is kept for a thread may be asked for before a host runs.
+#[test]
+fn a_test_gets_the_chance_of_its_seed_and_the_real_time() {
+    let ask = || (chance(), SystemTime::now());
+    let ((one, then), (other, now)) = (sim::isolated(7, ask), sim::isolated(7, ask));
+    assert_eq!(one, other);
+    assert_ne!(one, sim::isolated(8, chance));
+    assert!(is_real(then) && is_real(now));
+}
+
+#[test]
+fn time_is_the_hosts() {
+    let mut simulation = Simulation::new(7);
+    simulation.host("frog", || async {
+        let (wall, steady) = (SystemTime::now(), Instant::now());
+        assert_eq!(wall, sim::system_time());
+        sleep(Duration::from_secs(100)).await;
+        assert_eq!(steady.elapsed(), Duration::from_secs(100));
+        // Somebody has set its clock.
+        let forward = Duration::from_secs(3600 + 100);
+        assert_eq!(SystemTime::now(), wall + forward);
+        assert_eq!(SystemTime::now(), sim::system_time());
+    });
+    simulation.client("hand", async {
+        sleep(Duration::from_secs(1)).await;
+        sim::control().clock_forward("frog", Duration::from_secs(3600));
+        sleep(Duration::from_secs(200)).await;
+    });
+    simulation.run().unwrap();
+}
+
+fn is_real(time: SystemTime) -> bool {
+    // A file's time is the kernel's.
+    let path = std::env::temp_dir().join(format!("polliwog-system-{:?}", thread::current().id()));
+    std::fs::write(&path, "").unwrap();
+    let kernel = std::fs::metadata(&path).unwrap().modified().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    kernel.duration_since(time).unwrap_or_default() < Duration::from_secs(24 * 3600)
+        && time.duration_since(kernel).unwrap_or_default() < Duration::from_secs(24 * 3600)
+}
+
+#[test]
+fn elsewhere_it_is_the_system() {
+    assert!(is_real(SystemTime::now()));
+    let utc = chrono::Utc::now();
+    assert!(is_real(utc.into()));
+    let before = Instant::now();
+    thread::sleep(Duration::from_millis(2));
+    assert!(before.elapsed() >= Duration::from_millis(2));
+    let ask = || thread::spawn(chance).join().unwrap();
+    for ((name, one), (_, other)) in ask().into_iter().zip(ask()) {
+        assert_ne!(one, other, "{name}");
+    }
+    // A thread that a host's program starts is on no host.
+    let mut simulation = Simulation::new(7);
+    simulation.client("frog", async {
+        let now = thread::spawn(SystemTime::now).join().unwrap();
+        assert!(is_real(now));
+    });
+    simulation.run().unwrap();
+}
+
+/// Others ask the kernel in the same way, and errors come back.
+#[test]
+fn other_calls_are_the_kernels() {
+    let error = std::fs::File::open("/no/such/file").unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+    // The standard library's locks wait by `syscall`, six arguments of it.
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
+    let waited = receiver.recv_timeout(Duration::from_millis(1));
+    assert_eq!(waited, Err(std::sync::mpsc::RecvTimeoutError::Timeout));
+    let waiting = thread::spawn(move || receiver.recv());
+    sender.send(()).unwrap();
+    assert_eq!(waiting.join().unwrap(), Ok(()));
+}
