@@ -36,12 +36,55 @@ fn bad(text: &str) -> io::Error {
     io::Error::other(format!("not understood: {text}"))
 }
 
-/// Counts the system calls of a process without slowing it down much, by perf. (strace takes so long for each that a
-/// runtime which goes by the time does other things under it.)
-pub struct Calls {
+/// perf, which looks at another process.
+struct Perf {
     perf: Child,
     out: Scratch,
 }
+
+impl Perf {
+    fn of(process: u32, arguments: &[&str]) -> io::Result<Self> {
+        let out = Scratch::new("perf");
+        let perf = Command::new("perf")
+            .args(arguments)
+            .args(["-p", &process.to_string(), "-o"])
+            .arg(&out.0)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let perf = Self { perf, out };
+        // Until it has attached itself, which takes its time on a busy machine.
+        let start = Instant::now();
+        while !perf.is_attached() {
+            if start.elapsed() > Duration::from_secs(10) {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "perf hangs"));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(perf)
+    }
+
+    fn is_attached(&self) -> bool {
+        let files = fs::read_dir(format!("/proc/{}/fd", self.perf.id()));
+        let mut files = files.into_iter().flatten().flatten();
+        files.any(|file| {
+            let target = fs::read_link(file.path());
+            target.is_ok_and(|target| target.to_string_lossy().contains("perf_event"))
+        })
+    }
+
+    /// The file that it has written.
+    fn finish(mut self) -> io::Result<Scratch> {
+        // SAFETY: a child of ours that has not been waited for.
+        unsafe { libc::kill(self.perf.id() as libc::pid_t, libc::SIGINT) };
+        self.perf.wait()?;
+        Ok(self.out)
+    }
+}
+
+/// Counts the system calls of a process without slowing it down much. (strace takes so long for each that a
+/// runtime which goes by the time does other things under it.)
+pub struct Calls(Perf);
 
 const EVENT: &str = "raw_syscalls:sys_enter";
 
@@ -58,41 +101,58 @@ pub fn can_count_calls() -> bool {
 
 impl Calls {
     pub fn of(process: u32) -> io::Result<Self> {
-        let out = Scratch::new("perf");
-        let perf = Command::new("perf")
-            .args(["stat", "-x,", "-e", EVENT, "-p", &process.to_string(), "-o"])
-            .arg(&out.0)
-            .stdin(Stdio::null())
-            .spawn()?;
-        let calls = Self { perf, out };
-        // Until it has attached itself, which takes its time on a busy machine.
-        let start = Instant::now();
-        while !calls.is_attached() {
-            if start.elapsed() > Duration::from_secs(10) {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "perf hangs"));
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        Ok(calls)
+        Perf::of(process, &["stat", "-x,", "-e", EVENT]).map(Self)
     }
 
-    fn is_attached(&self) -> bool {
-        let files = fs::read_dir(format!("/proc/{}/fd", self.perf.id()));
-        let mut files = files.into_iter().flatten().flatten();
-        files.any(|file| {
-            let target = fs::read_link(file.path());
-            target.is_ok_and(|target| target.to_string_lossy().contains("perf_event"))
-        })
-    }
-
-    pub fn finish(mut self) -> io::Result<f64> {
-        // SAFETY: a child of ours that has not been waited for.
-        unsafe { libc::kill(self.perf.id() as libc::pid_t, libc::SIGINT) };
-        self.perf.wait()?;
-        let text = fs::read_to_string(&self.out.0)?;
+    pub fn finish(self) -> io::Result<f64> {
+        let text = fs::read_to_string(&self.0.finish()?.0)?;
         let line = text.lines().find(|line| line.contains(EVENT));
         let count = line.and_then(|line| line.split(',').next()?.parse().ok());
         count.ok_or_else(|| bad(&text))
+    }
+}
+
+/// Whose code a process runs, by samples.
+pub struct Profile(Perf);
+
+impl Profile {
+    pub fn of(process: u32) -> io::Result<Self> {
+        Perf::of(process, &["record", "-q", "-F", "10000", "-e", "cpu-clock"]).map(Self)
+    }
+
+    /// The shares of the kernel, of hyper with the crates it is made of, and of all else, in percent.
+    pub fn finish(self) -> io::Result<Figures> {
+        const HYPER: [&str; 5] = ["hyper::", "httparse::", "http::", "http_body", "bytes::"];
+        let out = self.0.finish()?;
+        let report = [
+            "report",
+            "--stdio",
+            "-F",
+            "sample,symbol",
+            "--sort",
+            "symbol",
+            "-i",
+        ];
+        let text = output(Command::new("perf").args(report).arg(&out.0))?;
+        let mut shares = Figures::from([("kernel", 0.0), ("hyper", 0.0), ("rest", 0.0)]);
+        for line in text.lines() {
+            let mut words = line.split_whitespace();
+            let Some(samples) = words.next().and_then(|word| word.parse::<f64>().ok()) else {
+                continue;
+            };
+            let part = match words.next() {
+                Some("[k]") => "kernel",
+                _ if HYPER.iter().any(|name| line.contains(name)) => "hyper",
+                _ => "rest",
+            };
+            *shares.entry(part).or_default() += samples;
+        }
+        let all: f64 = shares.values().sum();
+        if all == 0.0 {
+            return Err(bad(&text));
+        }
+        shares.values_mut().for_each(|share| *share *= 100.0 / all);
+        Ok(shares)
     }
 }
 

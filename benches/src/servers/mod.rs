@@ -120,6 +120,8 @@ pub enum Work {
     /// User instructions per request, by the name of that count without the server's.
     Exact(Kind, &'static str),
     Idle,
+    /// Whose code takes the time.
+    Profile,
     /// Of files and processes.
     Local,
 }
@@ -164,6 +166,7 @@ pub const JOBS: &[Job] = &[
     job("copy-1mb", "copy a file of 1 MB", Work::Local, false),
     job("process", "run a program, wait for its end", Work::Local, true),
     job("http-idle", "idle connection", Work::Idle, false),
+    job("http-profile-50", "HTTP/1.1, 13 B, 50 connections", Work::Profile, false),
     job("http-instructions-1", "HTTP/1.1, 13 B, 1 connection", Work::Exact(Kind::Http, "instructions-1"), false),
     job("redis-instructions-1", "redis SET, 1 connection", Work::Exact(Kind::Redis, "instructions-1"), false),
 ];
@@ -176,7 +179,7 @@ impl Job {
             Work::Redis(..) => Some(Kind::Redis),
             Work::Tls => Some(Kind::Tls),
             Work::Udp(_) => Some(Kind::Udp),
-            Work::Churn | Work::Idle => Some(Kind::Http),
+            Work::Churn | Work::Idle | Work::Profile => Some(Kind::Http),
             Work::Local => None,
         }
     }
@@ -196,13 +199,14 @@ impl Job {
             Work::H2load => Some("h2load"),
             Work::Redis(..) => Some("redis-benchmark"),
             Work::Exact(..) => Some("ptrace"),
+            Work::Profile => Some("perf"),
             _ => None,
         }
     }
 
     /// Whether its figures are times, which vary.
     fn is_timed(&self) -> bool {
-        !matches!(self.work, Work::Exact(..) | Work::Idle)
+        !matches!(self.work, Work::Exact(..) | Work::Idle | Work::Profile)
     }
 }
 
@@ -223,6 +227,7 @@ pub fn measure(runtime: &str, name: &str, seconds: f64) -> Option<io::Result<Fig
             &|load, server| ask(kind, load, server),
         ),
         Work::Idle => idle(&arguments),
+        Work::Profile => profile(&arguments, seconds),
         work => under_load(work, &arguments, seconds),
     })
 }
@@ -305,6 +310,16 @@ fn under_load(work: Work, arguments: &[&str], seconds: f64) -> io::Result<Figure
         figures.insert("syscalls", counter.finish()? / requests);
     }
     Ok(figures)
+}
+
+/// Whose code takes the time that requests of 50 connections take.
+fn profile(arguments: &[&str], seconds: f64) -> io::Result<Figures> {
+    echo::pin(1);
+    let server = Server::start_with(arguments, &[])?;
+    clients::wrk(&server, 50, "/", seconds)?;
+    let profile = clients::Profile::of(server.process)?;
+    clients::wrk(&server, 50, "/", seconds)?;
+    profile.finish()
 }
 
 /// Resident memory of a connection that has had its answer and waits, between 1000 and 5000 of them.
