@@ -86,10 +86,8 @@ fn run(seed: u64) -> Report {
     simulation.run().unwrap()
 }
 
-fn main() {
-    let seeds = env::args()
-        .nth(1)
-        .map(|word| word.parse().expect("a number"));
+/// Runs so many seeds twice, and says what came of it.
+pub(crate) fn compare(seeds: u64) -> String {
     let mut hash = 0xCBF2_9CE4_8422_2325_u64;
     let mut mix = |bytes: &[u8]| {
         for byte in bytes {
@@ -97,7 +95,6 @@ fn main() {
         }
     };
     let (mut events, mut packets) = (0, 0);
-    let seeds = seeds.unwrap_or(1000);
     for seed in 0..seeds {
         let (first, second) = (run(seed), run(seed));
         assert!(
@@ -118,5 +115,13 @@ fn main() {
         mix(&first.capture);
         mix(&first.hash.to_le_bytes());
     }
-    println!("{seeds} seeds twice: {events} events, {packets} bytes of packets, hash {hash:016x}");
+    format!("{seeds} seeds twice: {events} events, {packets} bytes of packets, hash {hash:016x}")
+}
+
+#[allow(dead_code, reason = "a test has this file as a module")]
+fn main() {
+    let seeds = env::args()
+        .nth(1)
+        .map(|word| word.parse().expect("a number"));
+    println!("{}", compare(seeds.unwrap_or(1000)));
 }

@@ -8,6 +8,8 @@ mod files;
 mod hosts;
 mod network;
 mod odds;
+#[path = "../../examples/repeat.rs"]
+mod repeat;
 mod repeatable;
 mod search;
 mod unix;
