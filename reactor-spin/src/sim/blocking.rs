@@ -1,5 +1,6 @@
 //! [`spawn_blocking`]: functions that block, in virtual time.
 
+use alloc::rc::Rc;
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
@@ -10,6 +11,7 @@ use polliwog_core::task::{JoinHandle, Panic};
 use polliwog_core::time::sleep;
 use polliwog_core::{JoinError, SpawnError, spawn};
 
+use super::clock::HostClock;
 use super::net::Net;
 use crate::net::Network;
 
@@ -18,6 +20,8 @@ const TAKES: (u64, u64) = (20_000, 2_000_000);
 
 /// Runs a function that blocks: in a simulation on the simulation's own thread, after 20 µs to 2 ms of virtual time by the
 /// seed, as if another thread had taken that long. Other tasks run meanwhile, but not while the function does.
+///
+/// What the function waits for in [`std::fs`](super::std::fs), the job takes longer, and nobody else waits for it.
 ///
 /// A crash of the host before that time is over takes the job with it. What the function does for real, such as
 /// sleeping, takes no virtual time; a real thread that wakes a task fails the run.
@@ -49,9 +53,31 @@ where
         if takes > 0 {
             sleep(Duration::from_nanos(takes)).await;
         }
-        f()
+        let (value, took) = aside(f);
+        if took > 0 {
+            sleep(Duration::from_nanos(took)).await;
+        }
+        value
     };
     BlockingHandle(spawn(job).map_err(Some))
+}
+
+/// Runs a job on a thread that is not the host's. Returns for how long it has waited by blocking, which holds up nobody else.
+fn aside<T>(f: impl FnOnce() -> T) -> (T, u64) {
+    /// What the host's own thread has waited before, which is so again after a panic, too.
+    struct Before(Rc<HostClock>, u64);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            self.0.ahead.set(self.1);
+        }
+    }
+    let Some(Net { world, host }) = Network::current_sim() else {
+        return (f(), 0);
+    };
+    let clock = world.with(|state| state.hosts[host as usize].clock.clone());
+    let before = Before(clock.clone(), clock.ahead.get());
+    let value = f();
+    (value, clock.ahead.get() - before.1)
 }
 
 /// A job that runs or has run: see [`spawn_blocking`]. It is a future whose output is what the function returned.

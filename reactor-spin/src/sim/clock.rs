@@ -31,6 +31,8 @@ pub(crate) struct HostClock {
     ppm: Cell<i32>,
     /// What the wall clock shows beyond that; jumps change it.
     pub(crate) wall: Cell<i64>,
+    /// How far the program that runs now is ahead of the simulation, since it has waited by blocking.
+    pub(crate) ahead: Cell<u64>,
 }
 
 impl HostClock {
@@ -40,6 +42,7 @@ impl HostClock {
             since: Cell::new((0, 0)),
             ppm: Cell::new(0),
             wall: Cell::new(0),
+            ahead: Cell::new(0),
         }
     }
 
@@ -48,10 +51,22 @@ impl HostClock {
         (MILLION as i128 + i128::from(self.ppm.get())) as u128
     }
 
+    /// The simulation's time, as the program that runs now finds it.
+    fn instant(&self) -> u64 {
+        self.now.get().saturating_add(self.ahead.get())
+    }
+
+    /// Lets time pass for the program that runs now, which waits for that long by blocking.
+    pub(crate) fn block(&self, nanos: u64) {
+        self.ahead.set(self.ahead.get().saturating_add(nanos));
+    }
+
     /// What the clock shows.
     pub(crate) fn local(&self) -> u64 {
         let (base, shown) = self.since.get();
-        let passed = u128::from(self.now.get() - base) * self.rate() / MILLION;
+        // It is behind its base if it was set by a program that is ahead.
+        let passed = self.instant().saturating_sub(base);
+        let passed = u128::from(passed) * self.rate() / MILLION;
         shown.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX))
     }
 
@@ -76,7 +91,7 @@ impl HostClock {
 
     /// Lets the clock go so many millionths too fast from now on; too slow, if negative.
     pub(crate) fn set_ppm(&self, ppm: i32) {
-        self.since.set((self.now.get(), self.local()));
+        self.since.set((self.instant(), self.local()));
         self.ppm.set(ppm.clamp(-900_000, 9_000_000));
     }
 }

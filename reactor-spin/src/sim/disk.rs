@@ -122,6 +122,13 @@ fn not_found(path: &Path) -> Error {
     )
 }
 
+fn is_folder() -> Error {
+    Error::new(ErrorKind::IsADirectory, "this is a folder")
+}
+
+/// What a folder that somebody has open has for a number: it is there to be synced.
+const FOLDER: Inode = 0;
+
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct How {
@@ -196,7 +203,10 @@ impl Disk {
     pub(crate) fn open(&mut self, path: &Path, how: How) -> Result<Inode> {
         let path = whole(path);
         if self.folders.contains(&path) {
-            return Err(Error::new(ErrorKind::IsADirectory, "this is a folder"));
+            return match how.write || how.create || how.create_new || how.truncate {
+                true => Err(is_folder()),
+                false => Ok(FOLDER),
+            };
         }
         if self.sockets.contains_key(&path) {
             return Err(Error::other("this is a socket"));
@@ -222,9 +232,19 @@ impl Disk {
     }
 
     fn file(&mut self, inode: Inode) -> Result<&mut Contents> {
-        self.files
-            .get_mut(&inode)
-            .ok_or_else(|| ErrorKind::NotFound.into())
+        match self.files.get_mut(&inode) {
+            Some(file) => Ok(file),
+            None if inode == FOLDER => Err(is_folder()),
+            None => Err(ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// What a file that is open is.
+    pub(crate) fn what(&mut self, inode: Inode) -> Result<Found> {
+        match inode {
+            FOLDER => Ok(Found::Folder),
+            _ => self.len(inode).map(Found::File),
+        }
     }
 
     pub(crate) fn len(&mut self, inode: Inode) -> Result<u64> {
@@ -250,7 +270,10 @@ impl Disk {
 
     /// What keeps a file that has lost its name, for as long as it is open.
     pub(crate) fn keep(&mut self, inode: Inode) -> Result<Arc<()>> {
-        Ok(self.file(inode)?.open.clone())
+        match inode {
+            FOLDER => Ok(Arc::default()),
+            _ => Ok(self.file(inode)?.open.clone()),
+        }
     }
 
     /// Lets files go that have no name, neither now nor after a crash, and that nobody has open.
@@ -310,9 +333,11 @@ impl Disk {
 
     /// What the file holds is safe from now on, and so is its name, with all that was done to names before.
     pub(crate) fn sync(&mut self, inode: Inode) -> Result<()> {
-        let file = self.file(inode)?;
-        for edit in core::mem::take(&mut file.since) {
-            edit.apply(&mut file.safe);
+        if inode != FOLDER {
+            let file = self.file(inode)?;
+            for edit in core::mem::take(&mut file.since) {
+                edit.apply(&mut file.safe);
+            }
         }
         for change in core::mem::take(&mut self.journal) {
             apply(&change, &mut self.safe_names);
@@ -333,164 +358,6 @@ impl Disk {
         let inode = self.names.get(&path).ok_or_else(|| not_found(&path))?;
         let len = self.files.get(inode).map_or(0, |file| file.now.len());
         Ok(Found::File(len as u64))
-    }
-
-    /// The paths of all that lies in a folder, in their order.
-    pub(crate) fn list(&self, path: &Path) -> Result<Vec<PathBuf>> {
-        let path = whole(path);
-        if self.names.contains_key(&path) {
-            return Err(ErrorKind::NotADirectory.into());
-        }
-        if !self.folders.contains(&path) {
-            return Err(not_found(&path));
-        }
-        let paths = self.names.keys().chain(&self.folders);
-        let paths = paths.chain(self.sockets.keys());
-        let mut paths: Vec<PathBuf> = paths
-            .filter(|other| other.parent() == Some(&path))
-            .cloned()
-            .collect();
-        paths.sort_unstable();
-        Ok(paths)
-    }
-
-    /// Removes a folder, with all that lies in it if `all`.
-    pub(crate) fn remove_folder(&mut self, path: &Path, all: bool) -> Result<()> {
-        let inside = self.list(path)?;
-        let path = whole(path);
-        if path.parent().is_none() {
-            return Err(ErrorKind::PermissionDenied.into());
-        }
-        if !all && !inside.is_empty() {
-            return Err(ErrorKind::DirectoryNotEmpty.into());
-        }
-        let inside = |name: &&PathBuf| name.starts_with(&path);
-        let names: Vec<PathBuf> = self.names.keys().filter(inside).cloned().collect();
-        for name in names {
-            self.change(Change::Remove(name));
-        }
-        self.folders.retain(|folder| !folder.starts_with(&path));
-        self.sockets.retain(|name, _| !name.starts_with(&path));
-        Ok(())
-    }
-
-    pub(crate) fn rename(&mut self, from: &Path, to: &Path) -> Result<()> {
-        let (from, to) = (whole(from), whole(to));
-        if self.folders.contains(&from) {
-            return self.rename_folder(&from, &to);
-        }
-        if let Some(bound) = self.sockets.get(&from).cloned() {
-            self.is_free(&to)?;
-            self.sockets.remove(&from);
-            self.sockets.insert(to, bound);
-            return Ok(());
-        }
-        // A file takes the place of a socket.
-        if self.names.contains_key(&from) && self.has_folder(&to).is_ok() {
-            self.sockets.remove(&to);
-        }
-        if !self.names.contains_key(&from) {
-            return Err(not_found(&from));
-        }
-        if self.folders.contains(&to) {
-            return Err(Error::new(ErrorKind::IsADirectory, "this is a folder"));
-        }
-        self.has_folder(&to)?;
-        self.change(Change::Rename(from, to));
-        Ok(())
-    }
-
-    fn rename_folder(&mut self, from: &Path, to: &Path) -> Result<()> {
-        if to.starts_with(from) || from.parent().is_none() {
-            return if to == from {
-                Ok(())
-            } else {
-                Err(ErrorKind::InvalidInput.into())
-            };
-        }
-        if self.names.contains_key(to) {
-            return Err(ErrorKind::NotADirectory.into());
-        }
-        if self.folders.contains(to) && !self.list(to)?.is_empty() {
-            return Err(ErrorKind::DirectoryNotEmpty.into());
-        }
-        self.has_folder(to)?;
-        let moved = |path: &Path| Some(to.join(path.strip_prefix(from).ok()?));
-        let names: Vec<(PathBuf, PathBuf)> = self
-            .names
-            .keys()
-            .filter_map(|name| Some((name.clone(), moved(name)?)))
-            .collect();
-        for (from, to) in names {
-            self.change(Change::Rename(from, to));
-        }
-        // As with all folders, it is safe at once.
-        let folders: Vec<PathBuf> = self.folders.iter().filter_map(|path| moved(path)).collect();
-        self.folders.retain(|folder| !folder.starts_with(from));
-        self.folders.extend(folders);
-        Ok(())
-    }
-
-    /// Whether a new name may lie there.
-    fn is_free(&self, path: &Path) -> Result<()> {
-        match self.exists(path) {
-            true => Err(ErrorKind::AlreadyExists.into()),
-            false => self.has_folder(path),
-        }
-    }
-
-    /// Gives a Unix socket its name.
-    pub(crate) fn bind(&mut self, path: &Path, bound: Bound) -> Result<()> {
-        let path = whole(path);
-        self.is_free(&path)?;
-        self.sockets.insert(path, bound);
-        Ok(())
-    }
-
-    /// The Unix socket of that name; none of a file.
-    pub(crate) fn bound(&self, path: &Path) -> Result<Option<Bound>> {
-        let path = whole(path);
-        match self.sockets.get(&path) {
-            Some(bound) => Ok(Some(bound.clone())),
-            None if self.exists(&path) => Ok(None),
-            None => Err(not_found(&path)),
-        }
-    }
-
-    pub(crate) fn remove(&mut self, path: &Path) -> Result<()> {
-        let path = whole(path);
-        if self.sockets.remove(&path).is_some() {
-            return Ok(());
-        }
-        if !self.names.contains_key(&path) {
-            return Err(not_found(&path));
-        }
-        self.change(Change::Remove(path));
-        Ok(())
-    }
-
-    pub(crate) fn create_folder(&mut self, path: &Path, all: bool) -> Result<()> {
-        let path = whole(path);
-        let taken = self.names.contains_key(&path) || self.sockets.contains_key(&path);
-        if taken || (!all && self.folders.contains(&path)) {
-            return Err(ErrorKind::AlreadyExists.into());
-        }
-        match all {
-            // Folders are safe at once: no program was found that depends on it.
-            true => self.folders.extend(path.ancestors().map(Path::to_path_buf)),
-            false => {
-                self.has_folder(&path)?;
-                self.folders.insert(path);
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn exists(&self, path: &Path) -> bool {
-        let path = whole(path);
-        self.names.contains_key(&path)
-            || self.folders.contains(&path)
-            || self.sockets.contains_key(&path)
     }
 
     /// The power is gone. Of what is not safe an operation on names is there if all before it are; each write is
@@ -558,5 +425,6 @@ fn apply(change: &Change, names: &mut BTreeMap<PathBuf, Inode>) {
     }
 }
 
+mod names;
 #[cfg(test)]
 mod tests;

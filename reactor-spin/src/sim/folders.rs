@@ -4,6 +4,7 @@ use alloc::vec;
 use std::ffi::OsString;
 use std::io::Result;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::disk::Found;
 use super::fs::{on, operation};
@@ -49,6 +50,46 @@ impl Metadata {
     /// Whether it is a folder.
     pub fn is_dir(&self) -> bool {
         self.0 == Found::Folder
+    }
+
+    /// Whether it leads elsewhere, which nothing does on a simulated disk.
+    pub fn is_symlink(&self) -> bool {
+        false
+    }
+
+    /// What of these it is.
+    pub fn file_type(&self) -> FileType {
+        FileType(*self)
+    }
+
+    /// When it was changed, which a simulated disk does not keep.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`](std::io::ErrorKind::Unsupported).
+    pub fn modified(&self) -> Result<SystemTime> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Whether something is a file or a folder: see [`Metadata::file_type`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileType(Metadata);
+
+impl FileType {
+    /// Whether it is a file.
+    pub fn is_file(&self) -> bool {
+        self.0.is_file()
+    }
+
+    /// Whether it is a folder.
+    pub fn is_dir(&self) -> bool {
+        self.0.is_dir()
+    }
+
+    /// Whether it leads elsewhere, which nothing does on a simulated disk.
+    pub fn is_symlink(&self) -> bool {
+        self.0.is_symlink()
     }
 }
 
@@ -176,5 +217,14 @@ impl DirEntry {
     /// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound) if it has been removed.
     pub async fn metadata(&self) -> Result<Metadata> {
         metadata(&self.0).await
+    }
+
+    /// Asks whether it is a file or a folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`metadata`](Self::metadata).
+    pub async fn file_type(&self) -> Result<FileType> {
+        Ok(self.metadata().await?.file_type())
     }
 }

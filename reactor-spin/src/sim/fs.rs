@@ -35,19 +35,22 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cell::Cell;
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::io::{Error, ErrorKind, Result, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use polliwog_core::time::sleep;
 
-use super::disk::{Disk, Found, How, Inode};
+use super::disk::{Disk, How, Inode};
 use super::net::Net;
 use crate::net::Network;
 
 pub use super::folders::{
-    DirEntry, Metadata, ReadDir, create_dir, create_dir_all, metadata, read_dir, remove_dir,
-    remove_dir_all,
+    DirEntry, FileType, Metadata, ReadDir, create_dir, create_dir_all, metadata, read_dir,
+    remove_dir, remove_dir_all,
 };
 
 /// Lets an operation take its time; returns the host that it is on, and whether it fails.
@@ -57,8 +60,34 @@ async fn begin(syncs: bool) -> Result<(Net, bool)> {
         .cloned()
         .ok_or(ErrorKind::Unsupported)?;
     let (takes, fails) = on(&net, |disk| Ok(disk.operation(syncs)))?;
-    sleep(Duration::from_nanos(takes)).await;
+    match BLOCKS.get() {
+        true => net
+            .world
+            .with(|state| state.hosts[net.host as usize].clock.block(takes)),
+        false => sleep(Duration::from_nanos(takes)).await,
+    }
     Ok((net, fails))
+}
+
+std::thread_local! {
+    /// Set while an operation is carried out at once.
+    static BLOCKS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Carries an operation of this module out at once, and the program goes on as if it had waited for its end: see
+/// [`HostClock::block`](super::clock::HostClock::block).
+pub(crate) fn at_once<T>(operation: impl Future<Output = Result<T>>) -> Result<T> {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            BLOCKS.set(self.0);
+        }
+    }
+    let _restore = Restore(BLOCKS.replace(true));
+    match pin!(operation).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => unreachable!("an operation waits for its time only"),
+    }
 }
 
 fn failed() -> Error {
@@ -88,14 +117,16 @@ pub struct File {
     _open: Arc<()>,
     position: u64,
     writable: bool,
+    /// Each write is at the end.
+    append: bool,
 }
 
 impl File {
-    /// Opens a file for reading.
+    /// Opens a file for reading; or a folder, to [sync](Self::sync_all) it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`], [`ErrorKind::IsADirectory`].
+    /// [`ErrorKind::NotFound`].
     pub async fn open(path: impl AsRef<Path>) -> Result<File> {
         OpenOptions::new().read(true).open(path).await
     }
@@ -104,7 +135,7 @@ impl File {
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open); [`ErrorKind::NotFound`] also without its folder.
+    /// [`ErrorKind::NotFound`] without its folder; [`ErrorKind::IsADirectory`].
     pub async fn create(path: impl AsRef<Path>) -> Result<File> {
         OpenOptions::new()
             .write(true)
@@ -139,10 +170,19 @@ impl File {
     ///
     /// When the disk fails.
     pub async fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
-        let net = operation(false).await?;
-        let count = on(&net, |disk| disk.read(self.inode, self.position, buf))?;
+        let count = self.read_at(buf, self.position).await?;
         self.position += count as u64;
         Ok(count)
+    }
+
+    /// Reads from `offset` on, which is counted from the beginning, and leaves the position as it is.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails.
+    pub async fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
+        let net = operation(false).await?;
+        on(&net, |disk| disk.read(self.inode, offset, buf))
     }
 
     /// Reads until `buf` is full. Dropped, it has read some of it.
@@ -190,20 +230,38 @@ impl File {
     /// [`ErrorKind::StorageFull`] if there is no room at all; [`ErrorKind::PermissionDenied`] for a file that was opened
     /// for reading. When the disk fails, the first part of it may have been written.
     pub async fn write(&mut self, buf: &[u8]) -> Result<usize> {
+        let (at, count) = self.put(buf, self.position).await?;
+        self.position = at + count as u64;
+        Ok(count)
+    }
+
+    /// Writes at `offset`, which is counted from the beginning, and leaves the position as it is. A file that was opened to
+    /// [append](OpenOptions::append) to is written to at its end all the same, as on Linux.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn write_at(&self, buf: &[u8], offset: u64) -> Result<usize> {
+        Ok(self.put(buf, offset).await?.1)
+    }
+
+    /// Returns where it has written, and how much.
+    async fn put(&self, buf: &[u8], offset: u64) -> Result<(u64, usize)> {
         if !self.writable {
             return Err(ErrorKind::PermissionDenied.into());
         }
         let (net, fails) = begin(false).await?;
-        if fails {
-            on(&net, |disk| {
-                disk.write_torn(self.inode, self.position, buf);
-                Ok(())
-            })?;
-            return Err(failed());
-        }
-        let count = on(&net, |disk| disk.write(self.inode, self.position, buf))?;
-        self.position += count as u64;
-        Ok(count)
+        on(&net, |disk| {
+            let at = match self.append {
+                true => disk.len(self.inode)?,
+                false => offset,
+            };
+            if fails {
+                disk.write_torn(self.inode, at, buf);
+                return Err(failed());
+            }
+            Ok((at, disk.write(self.inode, at, buf)?))
+        })
     }
 
     /// Writes all of `buf`. Dropped, it has written some of it.
@@ -226,8 +284,7 @@ impl File {
     /// When the disk fails.
     pub async fn metadata(&self) -> Result<Metadata> {
         let net = operation(false).await?;
-        let len = on(&net, |disk| disk.len(self.inode))?;
-        Ok(Metadata(Found::File(len)))
+        on(&net, |disk| disk.what(self.inode)).map(Metadata)
     }
 
     /// Does nothing: what is written is with the system. It is not safe; see [`sync_all`](Self::sync_all).
@@ -260,14 +317,17 @@ impl File {
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write).
+    /// [`ErrorKind::InvalidInput`] for a file that was opened for reading; [`ErrorKind::StorageFull`]; when the disk fails.
     pub async fn set_len(&self, size: u64) -> Result<()> {
+        if !self.writable {
+            return Err(ErrorKind::InvalidInput.into());
+        }
         let net = operation(false).await?;
         on(&net, |disk| disk.set_len(self.inode, size))
     }
 
     /// Waits until what was written is safe: once this has come back, a crash takes nothing of it, nor of the file's
-    /// name.
+    /// name. Of a folder it is the names in it.
     ///
     /// # Errors
     ///
@@ -311,7 +371,7 @@ impl OpenOptions {
         self
     }
 
-    /// Sets whether to begin at the end, for writing.
+    /// Sets whether to write, at the end: at that of each moment, whoever has written meanwhile.
     pub fn append(&mut self, append: bool) -> &mut Self {
         self.append = append;
         self
@@ -342,16 +402,20 @@ impl OpenOptions {
     /// [`ErrorKind::NotFound`], [`ErrorKind::AlreadyExists`], [`ErrorKind::IsADirectory`].
     pub async fn open(&self, path: impl AsRef<Path>) -> Result<File> {
         let net = operation(false).await?;
-        let (inode, open, position) = on(&net, |disk| {
-            let inode = disk.open(path.as_ref(), self.how)?;
-            let position = if self.append { disk.len(inode)? } else { 0 };
-            Ok((inode, disk.keep(inode)?, position))
+        let how = How {
+            write: self.how.write || self.append,
+            ..self.how
+        };
+        let (inode, open) = on(&net, |disk| {
+            let inode = disk.open(path.as_ref(), how)?;
+            Ok((inode, disk.keep(inode)?))
         })?;
         Ok(File {
             inode,
             _open: open,
-            position,
-            writable: self.how.write || self.append,
+            position: 0,
+            writable: how.write,
+            append: self.append,
         })
     }
 }
@@ -405,6 +469,37 @@ pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> 
 pub async fn remove_file(path: impl AsRef<Path>) -> Result<()> {
     let net = operation(false).await?;
     on(&net, |disk| disk.remove(path.as_ref()))
+}
+
+/// Gives a file one more name.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`]; [`ErrorKind::AlreadyExists`]; [`ErrorKind::PermissionDenied`] for a folder.
+pub async fn hard_link(original: impl AsRef<Path>, link: impl AsRef<Path>) -> Result<()> {
+    let net = operation(false).await?;
+    on(&net, |disk| disk.link(original.as_ref(), link.as_ref()))
+}
+
+/// Copies a whole file; returns how many bytes it has.
+///
+/// # Errors
+///
+/// As [`read`] and [`write()`].
+pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<u64> {
+    let bytes = read(from).await?;
+    write(to, &bytes).await?;
+    Ok(bytes.len() as u64)
+}
+
+/// The path from the root of a file or a folder, without `.` and `..`.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`].
+pub async fn canonicalize(path: impl AsRef<Path>) -> Result<PathBuf> {
+    let net = operation(false).await?;
+    on(&net, |disk| disk.canonical(path.as_ref()))
 }
 
 /// Returns whether there is a file or a folder with that name.

@@ -53,6 +53,7 @@
 //!   [drift](Control::set_drift) or [jump](Control::clock_forward).
 //! * **Files** ([`fs`]): a disk for each host, of which a crash leaves what was synced, and of the rest something.
 //!   Disks are slow, full or fail, if somebody says so.
+//!   Programs that know `std::fs` only have it under that name, too ([`std::fs`]).
 //! * **Functions that block** ([`spawn_blocking`]): they run on the simulation's thread, and take a while of virtual time.
 //! * **CPU time**: none. Tasks run in no time, so a program that only computes lets no time pass.
 //!
@@ -85,6 +86,7 @@ mod schedule;
 mod settings;
 mod simulation;
 mod slab;
+pub mod std;
 mod system;
 mod tcp;
 mod trace;

@@ -137,9 +137,10 @@ impl State {
                 bytes,
             },
         );
+        let ahead = self.hosts[from as usize].clock.ahead.get();
         let packet = Packet {
             number,
-            sent: self.now,
+            sent: self.now + ahead,
             retries: 0,
             from,
             to,
@@ -147,7 +148,11 @@ impl State {
             to_addr,
             body,
         };
-        self.start(packet);
+        match ahead {
+            0 => self.start(packet),
+            // The program has waited by blocking before it sent this.
+            _ => self.schedule(self.now + ahead, Happening::Resend(packet)),
+        }
     }
 
     /// Sets a message on its way, for the first time or once more.

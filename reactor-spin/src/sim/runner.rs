@@ -17,9 +17,9 @@ use polliwog_core::executor::TaskState;
 use polliwog_core::task::JoinHandle;
 use polliwog_core::{Deadline, Executor, JoinError};
 
-use super::clock::{HostReactor, HostWaker};
+use super::clock::{HostClock, HostReactor, HostWaker};
 use super::net::Net;
-use super::world::{HostId, World};
+use super::world::{Happening, HostId, World};
 use super::{Reason, tcp, udp};
 use crate::net::Network;
 
@@ -60,6 +60,9 @@ pub(crate) struct Runner {
     /// In the list of those that are to be run.
     pub(crate) ready: bool,
     pub(crate) paused: bool,
+    clock: Rc<HostClock>,
+    /// Until when it does nothing, since its program has blocked it for so long.
+    busy_until: u64,
     /// When the timer that has been set last is due, and its number.
     pub(crate) timer: (Option<u64>, u64),
     pub(crate) turns: u64,
@@ -96,6 +99,8 @@ impl Runner {
             waker: HostWaker::new(world.woken.clone(), id),
             ready: false,
             paused: false,
+            clock: world.with(|state| state.hosts[id as usize].clock.clone()),
+            busy_until: 0,
             timer: (None, 0),
             turns: 0,
         }
@@ -103,6 +108,23 @@ impl Runner {
 
     pub(crate) fn is_client(&self) -> bool {
         matches!(self.software, Software::Client(_))
+    }
+
+    /// Whether it does nothing for now, whoever has woken it.
+    pub(crate) fn is_held(&self) -> bool {
+        self.paused || self.world.now.get() < self.busy_until
+    }
+
+    /// Holds the host for as long as its program has waited by blocking. `false`: it has not.
+    fn catch_up(&mut self) -> bool {
+        let ahead = self.clock.ahead.take();
+        if ahead == 0 {
+            return false;
+        }
+        self.busy_until = self.world.now.get().saturating_add(ahead);
+        self.world
+            .with(|state| state.schedule(self.busy_until, Happening::Look(self.id)));
+        true
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -113,7 +135,7 @@ impl Runner {
     pub(crate) fn start(&mut self, schedule_seed: u64) -> Result<bool, Reason> {
         let world = &self.world;
         let reactor = HostReactor {
-            clock: world.with(|state| state.hosts[self.id as usize].clock.clone()),
+            clock: self.clock.clone(),
             waker: Waker::from(self.waker.clone()),
         };
         let program: Program = match &mut self.software {
@@ -151,6 +173,7 @@ impl Runner {
         self.world.with(|state| {
             state.hosts[self.id as usize].running = true;
         });
+        self.catch_up();
         Ok(true)
     }
 
@@ -188,6 +211,13 @@ impl Runner {
             Ok(next) => next,
             Err(error) => return Turn::Failed(Reason::Executor(error.to_string())),
         };
+        // What has come to its end by blocking does so only then.
+        if self.catch_up() {
+            return Turn::Next(next);
+        }
+        let Some(process) = &mut self.process else {
+            return Turn::Next(next);
+        };
         if !process.root.is_finished() {
             return Turn::Next(next);
         }
@@ -213,6 +243,8 @@ impl Runner {
             drop(process);
         }
         self.paused = false;
+        self.busy_until = 0;
+        self.clock.ahead.set(0);
         self.world
             .with(|state| state.hosts[self.id as usize].running = false);
     }

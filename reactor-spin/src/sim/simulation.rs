@@ -368,7 +368,7 @@ impl Simulation {
 
     fn make_ready(&mut self, id: HostId) {
         let runner = &mut self.runners[id as usize];
-        if !runner.ready && !runner.paused && runner.is_running() {
+        if !runner.ready && !runner.is_held() && runner.is_running() {
             runner.ready = true;
             self.ready.push(id);
         }
@@ -399,7 +399,7 @@ impl Simulation {
     fn run_host(&mut self, id: HostId) -> Result<(), (Option<HostId>, Reason)> {
         let runner = &mut self.runners[id as usize];
         runner.ready = false;
-        if runner.paused || !runner.is_running() {
+        if runner.is_held() || !runner.is_running() {
             return Ok(());
         }
         self.turns += 1;

@@ -117,7 +117,7 @@ struct Event {
 pub(crate) enum Happening {
     /// A message arrives.
     Arrival(Packet),
-    /// A segment is sent again.
+    /// A segment is sent again, or a message only now, by a program that was ahead.
     Resend(Packet),
     /// A host's timer is due, if it is still the one with this number.
     Timer(HostId, u64),

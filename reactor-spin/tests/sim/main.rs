@@ -12,6 +12,7 @@ mod odds;
 mod repeat;
 mod repeatable;
 mod search;
+mod std_files;
 mod unix;
 
 use std::fmt::Display;

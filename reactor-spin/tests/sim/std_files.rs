@@ -1,0 +1,458 @@
+//! `sim::std::fs`: what the standard library's names do on a simulated host.
+
+use std::cell::{Cell, RefCell};
+use std::future::pending;
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::rc::Rc;
+
+use polliwog_core::Instant;
+use polliwog_core::time::sleep;
+use polliwog_spin::net::UdpSocket;
+use polliwog_spin::sim::{self, Control, Simulation, fs as later, std::fs as simulated};
+
+use crate::{millis, run, secs};
+
+/// A walk through all that there is, as a program writes it. What it is told must be the same of a real disk.
+macro_rules! walk {
+    ($fs:ident, $folder:expr) => {{
+        let folder: &Path = $folder;
+        let path = |name: &str| folder.join(name);
+        let mut told = Vec::new();
+        let mut tell = |what: &str, result: std::io::Result<String>| {
+            told.push((what.to_string(), result.map_err(|error| error.kind())));
+        };
+        let mut text = String::new();
+        tell("no file", $fs::read_to_string(path("a")));
+        tell(
+            "create",
+            $fs::write(path("a"), "tadpole").map(|()| String::new()),
+        );
+        tell("read", $fs::read_to_string(path("a")));
+        let mut file = $fs::File::options()
+            .read(true)
+            .write(true)
+            .open(path("a"))
+            .unwrap();
+        tell(
+            "seek",
+            file.seek(SeekFrom::End(-4)).map(|at| at.to_string()),
+        );
+        tell(
+            "too far",
+            file.seek(SeekFrom::Current(-8)).map(|at| at.to_string()),
+        );
+        tell("pole", file.read_to_string(&mut text).map(|_| text.clone()));
+        let mut twin = file.try_clone().unwrap();
+        file.rewind().unwrap();
+        let mut two = [0; 2];
+        tell(
+            "first",
+            twin.read_exact(&mut two).map(|()| format!("{two:?}")),
+        );
+        tell(
+            "one position",
+            (&file).stream_position().map(|at| at.to_string()),
+        );
+        tell("write", (&twin).write(b"x").map(|count| count.to_string()));
+        tell("cut", file.set_len(5).map(|()| String::new()));
+        tell(
+            "sync",
+            file.sync_all()
+                .and(file.sync_data())
+                .map(|()| String::new()),
+        );
+        tell("len", file.metadata().map(|about| about.len().to_string()));
+        tell("then", $fs::read_to_string(path("a")));
+        let mut ends = [(); 2].map(|()| {
+            $fs::OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(path("a"))
+                .unwrap()
+        });
+        for (number, end) in ends.iter_mut().enumerate() {
+            tell("append", write!(end, "{number}!").map(|()| String::new()));
+        }
+        tell("both", $fs::read_to_string(path("a")));
+        let again = $fs::File::create_new(path("a"));
+        tell("there already", again.map(|_| String::new()));
+        let denied = $fs::File::open(path("a")).unwrap().set_len(3);
+        tell("read only", denied.map(|()| String::new()));
+        tell(
+            "folders",
+            $fs::create_dir_all(path("b/c")).map(|()| String::new()),
+        );
+        tell("folder", $fs::create_dir(path("b")).map(|()| String::new()));
+        let builder = $fs::DirBuilder::new().recursive(true).create(path("b/c"));
+        tell("builder", builder.map(|()| String::new()));
+        tell(
+            "copy",
+            $fs::copy(path("a"), path("b/copy")).map(|count| count.to_string()),
+        );
+        tell(
+            "link",
+            $fs::hard_link(path("a"), path("b/link")).map(|()| String::new()),
+        );
+        let onto = $fs::hard_link(path("a"), path("b/link"));
+        tell("link onto", onto.map(|()| String::new()));
+        $fs::write(path("a"), "two names").unwrap();
+        tell("linked", $fs::read_to_string(path("b/link")));
+        let itself = $fs::rename(path("a"), path("b/link"));
+        tell(
+            "rename onto itself",
+            itself.map(|()| $fs::exists(path("a")).unwrap().to_string()),
+        );
+        tell("copied", $fs::read_to_string(path("b/copy")));
+        tell(
+            "rename",
+            $fs::rename(path("a"), path("b/d")).map(|()| String::new()),
+        );
+        let mut names: Vec<String> = $fs::read_dir(path("b"))
+            .unwrap()
+            .map(|entry| {
+                let entry = entry.unwrap();
+                let kind = entry.file_type().unwrap();
+                let is = (kind.is_file(), kind.is_dir(), kind.is_symlink());
+                let len = entry
+                    .metadata()
+                    .unwrap()
+                    .is_file()
+                    .then(|| entry.metadata().unwrap().len());
+                assert_eq!(entry.path(), path("b").join(entry.file_name()));
+                format!("{:?} {is:?} {len:?}", entry.file_name())
+            })
+            .collect();
+        names.sort();
+        tell("list", Ok(names.join(" ")));
+        tell(
+            "list a file",
+            $fs::read_dir(path("b/d")).map(|_| String::new()),
+        );
+        let whole = $fs::canonicalize(path("b/../b/./d")).unwrap();
+        tell(
+            "whole",
+            Ok((whole == $fs::canonicalize(path("b")).unwrap().join("d")).to_string()),
+        );
+        tell(
+            "is",
+            $fs::symlink_metadata(path("b")).map(|about| about.is_dir().to_string()),
+        );
+        let opened = $fs::File::open(path("b")).unwrap();
+        tell(
+            "sync of a folder",
+            opened.sync_all().map(|()| String::new()),
+        );
+        tell(
+            "folder's is",
+            opened.metadata().map(|about| about.is_dir().to_string()),
+        );
+        tell(
+            "read of a folder",
+            (&opened).read(&mut two).map(|count| count.to_string()),
+        );
+        tell(
+            "write to a folder",
+            $fs::File::create(path("b")).map(|_| String::new()),
+        );
+        tell(
+            "not empty",
+            $fs::remove_dir(path("b")).map(|()| String::new()),
+        );
+        tell(
+            "no such file",
+            $fs::remove_file(path("a")).map(|()| String::new()),
+        );
+        tell(
+            "removed",
+            $fs::remove_file(path("b/d")).map(|()| String::new()),
+        );
+        tell("the other name", $fs::read_to_string(path("b/link")));
+        tell(
+            "all",
+            $fs::remove_dir_all(path("b")).map(|()| String::new()),
+        );
+        tell("gone", $fs::exists(path("b")).map(|is| is.to_string()));
+        tell(
+            "no text",
+            $fs::write(path("e"), [0xFF]).and_then(|()| $fs::read_to_string(path("e"))),
+        );
+        tell(
+            "bytes",
+            $fs::read(path("e")).map(|bytes| format!("{bytes:?}")),
+        );
+        told
+    }};
+}
+
+#[cfg(unix)]
+#[test]
+fn it_is_as_a_real_disk() {
+    use std::fs as real;
+    use std::os::unix::fs::FileExt;
+
+    let folder = std::env::temp_dir().join(format!("polliwog-std-fs-{}", std::process::id()));
+    real::create_dir_all(&folder).unwrap();
+    let expected = walk!(real, &folder);
+    real::remove_dir_all(&folder).unwrap();
+    let mut simulation = Simulation::new(1);
+    simulation.client("frog", async move {
+        simulated::create_dir("pond").unwrap();
+        let found = walk!(simulated, Path::new("pond"));
+        for (found, expected) in found.iter().zip(&expected) {
+            assert_eq!(found, expected);
+        }
+        assert_eq!(found.len(), expected.len());
+        // At a place, whatever the position is.
+        let file = simulated::File::create("pond/at").unwrap();
+        file.write_all_at(b"tadpole", 2).unwrap();
+        let mut four = [0; 4];
+        file.read_exact_at(&mut four, 5).unwrap();
+        assert_eq!(&four, b"pole");
+        assert_eq!((&file).stream_position().unwrap(), 0);
+    });
+    run(simulation);
+}
+
+/// A store by both interfaces does the same things, so each seed does the same to both.
+#[test]
+fn crashes_and_errors_are_those_of_the_other_interface() {
+    let store = |seed: u64, blocks: bool| {
+        let mut simulation = Simulation::new(seed);
+        let (found, errors) = (Rc::new(RefCell::new(None)), Rc::new(Cell::new(0)));
+        let (finds, fails) = (found.clone(), errors.clone());
+        simulation.host("store", move || {
+            let (finds, fails) = (finds.clone(), fails.clone());
+            async move {
+                if let Ok(bytes) = later::read("log").await {
+                    *finds.borrow_mut() = Some(bytes);
+                    return pending::<()>().await;
+                }
+                let fail = |_| fails.set(fails.get() + 1);
+                for number in 0..40_u8 {
+                    let bytes = [number; 1500];
+                    if blocks {
+                        let mut file = simulated::OpenOptions::new();
+                        let file = file.append(true).create(true).open("log");
+                        let write = |mut file: simulated::File| {
+                            file.write_all(&bytes)?;
+                            if number % 8 == 0 {
+                                file.sync_all()
+                            } else {
+                                Ok(())
+                            }
+                        };
+                        file.and_then(write).unwrap_or_else(fail);
+                    } else {
+                        let mut file = later::OpenOptions::new();
+                        let write = async {
+                            let mut file = file.append(true).create(true).open("log").await?;
+                            file.write_all(&bytes).await?;
+                            if number % 8 == 0 {
+                                file.sync_all().await
+                            } else {
+                                Ok(())
+                            }
+                        };
+                        write.await.unwrap_or_else(fail);
+                    }
+                }
+                pending::<()>().await
+            }
+        });
+        simulation.client("hand", async {
+            let control: Control = sim::control();
+            control.set_disk_errors("store", 0.05);
+            sleep(secs(1)).await;
+            control.set_disk_errors("store", 0.0);
+            control.restart("store");
+            sleep(secs(1)).await;
+        });
+        run(simulation);
+        (found.take(), errors.get())
+    };
+    let mut lost = 0;
+    for seed in 0..30 {
+        let (blocking, not) = (store(seed, true), store(seed, false));
+        assert!(blocking == not, "seed {seed}");
+        let (bytes, errors) = blocking;
+        lost += usize::from(bytes.is_some_and(|bytes| bytes.len() < 40 * 1500) && errors > 0);
+    }
+    assert!(lost > 10, "{lost}");
+}
+
+#[test]
+fn the_host_does_nothing_meanwhile() {
+    let mut simulation = Simulation::new(3);
+    let slowest = Rc::new(Cell::new(core::time::Duration::ZERO));
+    let sees = slowest.clone();
+    simulation.host("busy", || async {
+        sim::control().set_drift("busy", 100_000);
+        let socket = UdpSocket::bind("0.0.0.0:7").await.unwrap();
+        // Another task, that wants to run each millisecond.
+        let mut last = Instant::now();
+        let ticks = polliwog_core::spawn(async move {
+            let mut longest = core::time::Duration::ZERO;
+            for _ in 0..100 {
+                sleep(millis(1)).await;
+                let now = Instant::now();
+                assert!(now >= last, "a clock that goes back");
+                longest = longest.max(now - last);
+                last = now;
+            }
+            longest
+        })
+        .unwrap();
+        for _ in 0..10 {
+            let before = Instant::now();
+            let file = simulated::File::create("log").unwrap();
+            file.sync_all().unwrap();
+            let took = Instant::now() - before;
+            assert!(took > millis(0) && took < millis(8), "{took:?}");
+            // When it leaves is in it, by the simulation's clock.
+            let at = before.as_nanos() + took.as_nanos() as u64;
+            socket
+                .send_to(&at.to_le_bytes(), "observer:7")
+                .await
+                .unwrap();
+            sleep(millis(3)).await;
+        }
+        let longest = ticks.await.unwrap();
+        assert!(longest > millis(2), "{longest:?}");
+        pending::<()>().await
+    });
+    simulation.client("observer", async move {
+        let socket = UdpSocket::bind("0.0.0.0:7").await.unwrap();
+        for _ in 0..10 {
+            let mut bytes = [0; 8];
+            socket.recv_from(&mut bytes).await.unwrap();
+            // A clock that goes a tenth too fast.
+            let sent = u64::from_le_bytes(bytes) as u128 * 10 / 11;
+            let now = u128::from(Instant::now().as_nanos());
+            assert!(
+                now > sent,
+                "it has arrived before it was sent: {now} {sent}"
+            );
+            let way = core::time::Duration::from_nanos((now - sent) as u64);
+            sees.set(sees.get().max(way));
+        }
+    });
+    run(simulation);
+    assert!(slowest.get() < millis(20), "{:?}", slowest.get());
+}
+
+/// A program that ends by blocking ends when that is over.
+#[test]
+fn its_end_waits_as_well() {
+    let mut simulation = Simulation::new(3);
+    let took = Rc::new(Cell::new(None));
+    let takes = took.clone();
+    simulation.client("frog", async move {
+        let before = Instant::now();
+        let file = simulated::File::create("log").unwrap();
+        file.sync_all().unwrap();
+        takes.set(Some(Instant::now() - before));
+    });
+    assert_eq!(Some(run(simulation).elapsed), took.get());
+}
+
+#[test]
+fn a_job_waits_alone() {
+    let mut simulation = Simulation::new(3);
+    simulation.client("frog", async {
+        let ticks = polliwog_core::spawn(async {
+            let mut last = Instant::now();
+            loop {
+                sleep(millis(1)).await;
+                let now = Instant::now();
+                assert_eq!(now - last, millis(1), "somebody has held up the host");
+                last = now;
+            }
+        })
+        .unwrap();
+        let before = Instant::now();
+        let job = sim::spawn_blocking(|| {
+            let before = Instant::now();
+            for _ in 0..10 {
+                simulated::write("log", "frog").unwrap();
+                simulated::File::open("log").unwrap().sync_all().unwrap();
+            }
+            Instant::now() - before
+        });
+        let took = job.await.unwrap();
+        assert!(took > millis(5), "{took:?}");
+        // It began a while after it was spawned, and its result is here when it has ended.
+        assert!(Instant::now() - before >= took);
+        // One that panics leaves nothing behind.
+        let job = sim::spawn_blocking(|| {
+            simulated::write("log", "frog").unwrap();
+            panic!("no pond");
+        });
+        assert!(job.await.is_err());
+        sleep(millis(3)).await;
+        assert!(!ticks.is_finished());
+    });
+    run(simulation);
+}
+
+#[test]
+fn a_crash_meanwhile_ends_it() {
+    let mut simulation = Simulation::new(3);
+    let starts = Rc::new(RefCell::new(Vec::new()));
+    let notes = starts.clone();
+    simulation.host("store", move || {
+        let notes = notes.clone();
+        async move {
+            notes.borrow_mut().push(Instant::now());
+            loop {
+                simulated::write("log", "frog").unwrap();
+                simulated::File::open("log").unwrap().sync_all().unwrap();
+                // Lets the others have their turn.
+                sleep(millis(0)).await;
+            }
+        }
+    });
+    simulation.client("hand", async {
+        for _ in 0..20 {
+            sleep(millis(7)).await;
+            sim::control().restart("store");
+        }
+        sleep(millis(7)).await;
+    });
+    run(simulation);
+    let starts = starts.borrow();
+    assert_eq!(starts.len(), 21);
+    for (number, start) in starts.iter().enumerate() {
+        assert_eq!(
+            start.as_nanos(),
+            7_000_000 * number as u64,
+            "held from before the crash"
+        );
+    }
+}
+
+#[test]
+fn elsewhere_there_is_no_disk() {
+    let refused = simulated::read("/etc/passwd").unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+}
+
+#[test]
+fn runs_are_the_same() {
+    for seed in 0..10 {
+        sim::check(seed, |builder| {
+            let mut simulation = builder.build();
+            for name in ["one", "two"] {
+                simulation.client(name, async {
+                    for number in 0..20_u32 {
+                        simulated::write(number.to_string(), "frog").unwrap();
+                        sleep(millis(u64::from(number))).await;
+                        sim::note(format!("{:?}", Instant::now()));
+                    }
+                });
+            }
+            simulation.run()
+        })
+        .unwrap();
+    }
+}
