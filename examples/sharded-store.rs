@@ -1,4 +1,5 @@
-//! State on all cores: keys that each belong to one worker, and a table that all read and few change.
+//! State on all cores, in its shortest form: keys that each belong to one worker, and a table that all read and few
+//! change. (`mini-redis --workers 2` is the former with commands for several keys, messages and a protocol of others.)
 //!
 //! ```text
 //! cargo run --release --example sharded-store -- --addr 127.0.0.1:7879

@@ -1,5 +1,5 @@
-//! mini-redis' loops: a task for each connection, and the store that they share. `mini-redis` runs them on sockets of the
-//! system, a test runs them on those of a simulated host.
+//! mini-redis on one executor: a task for each connection, and the store that they share. `mini-redis` runs it on sockets
+//! of the system, a test runs it on those of a simulated host.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -13,8 +13,12 @@ use polliwog::{spawn, yield_now};
 use super::redis::{self, Redis};
 
 /// Bytes of a connection's two buffers each.
-const BUFFER: usize = 16 << 10;
-type Shared = Rc<Redis<{ 256 << 10 }, { 64 << 10 }>>;
+pub(crate) const BUFFER: usize = 16 << 10;
+pub(crate) type Store = Redis<{ 256 << 10 }, { 64 << 10 }>;
+
+pub(crate) fn new_store() -> Store {
+    Redis::new(now)
+}
 
 /// Milliseconds, for keys that expire.
 fn now() -> u64 {
@@ -23,7 +27,7 @@ fn now() -> u64 {
 
 /// Accepts connections for ever.
 pub(crate) async fn serve(listener: TcpListener) {
-    let store = Shared::new(Redis::new(now));
+    let store = Rc::new(new_store());
     loop {
         match listener.accept().await {
             // Without room for another task the connection is dropped, which closes it.
@@ -40,7 +44,7 @@ pub(crate) async fn serve(listener: TcpListener) {
     }
 }
 
-async fn handle(stream: TcpStream, peer: SocketAddr, store: Shared) {
+async fn handle(stream: TcpStream, peer: SocketAddr, store: Rc<Store>) {
     info!("{peer}: connected");
     match redis::serve::<BUFFER, _, _, _>(stream, &store).await {
         Ok(commands) => info!("{peer}: closed after {commands} commands"),

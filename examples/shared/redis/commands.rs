@@ -5,6 +5,7 @@ use core::fmt::Write as _;
 use super::answers::Answers;
 use super::glob;
 use super::hub::{Hub, Kind, Member};
+use super::others::Keys;
 use super::parse::{Command, integer};
 use super::store::{Full, Store};
 use super::{FRAME, SHORT};
@@ -28,45 +29,45 @@ enum Length {
     Keys,
 }
 
-/// Name, number of words (or, below zero, how many at least), and how long the answer can be.
-const COMMANDS: [(&str, i8, Length); 36] = [
-    ("append", 3, Length::Short),
+/// Name, number of words (or, below zero, how many at least), how long the answer can be, and which words are keys.
+const COMMANDS: [(&str, i8, Length, Keys); 36] = [
+    ("append", 3, Length::Short, Keys::First),
     // What redis-cli asks first, and redis-benchmark; they do without an answer.
-    ("command", -1, Length::Short),
-    ("config", -2, Length::Words),
-    ("dbsize", 1, Length::Short),
-    ("decr", 2, Length::Short),
-    ("decrby", 3, Length::Short),
-    ("del", -2, Length::Short),
-    ("echo", 2, Length::Words),
-    ("exists", -2, Length::Short),
-    ("expire", -3, Length::Short),
-    ("flushall", -1, Length::Short),
-    ("flushdb", -1, Length::Short),
-    ("get", 2, Length::Values),
-    ("getdel", 2, Length::Values),
-    ("getset", 3, Length::Values),
-    ("incr", 2, Length::Short),
-    ("incrby", 3, Length::Short),
-    ("keys", 2, Length::Keys),
-    ("mget", -2, Length::Values),
-    ("mset", -3, Length::Short),
-    ("persist", 2, Length::Short),
-    ("pexpire", -3, Length::Short),
-    ("ping", -1, Length::Words),
-    ("psubscribe", -2, Length::Words),
-    ("pttl", 2, Length::Short),
-    ("publish", 3, Length::Short),
-    ("punsubscribe", -1, Length::Words),
-    ("quit", -1, Length::Short),
-    ("set", -3, Length::Values),
-    ("setnx", 3, Length::Short),
-    ("strlen", 2, Length::Short),
-    ("subscribe", -2, Length::Words),
-    ("ttl", 2, Length::Short),
-    ("type", 2, Length::Short),
-    ("unlink", -2, Length::Short),
-    ("unsubscribe", -1, Length::Words),
+    ("command", -1, Length::Short, Keys::None),
+    ("config", -2, Length::Words, Keys::None),
+    ("dbsize", 1, Length::Short, Keys::Everywhere),
+    ("decr", 2, Length::Short, Keys::First),
+    ("decrby", 3, Length::Short, Keys::First),
+    ("del", -2, Length::Short, Keys::All),
+    ("echo", 2, Length::Words, Keys::None),
+    ("exists", -2, Length::Short, Keys::All),
+    ("expire", -3, Length::Short, Keys::First),
+    ("flushall", -1, Length::Short, Keys::Everywhere),
+    ("flushdb", -1, Length::Short, Keys::Everywhere),
+    ("get", 2, Length::Values, Keys::First),
+    ("getdel", 2, Length::Values, Keys::First),
+    ("getset", 3, Length::Values, Keys::First),
+    ("incr", 2, Length::Short, Keys::First),
+    ("incrby", 3, Length::Short, Keys::First),
+    ("keys", 2, Length::Keys, Keys::Everywhere),
+    ("mget", -2, Length::Values, Keys::All),
+    ("mset", -3, Length::Short, Keys::Pairs),
+    ("persist", 2, Length::Short, Keys::First),
+    ("pexpire", -3, Length::Short, Keys::First),
+    ("ping", -1, Length::Words, Keys::None),
+    ("psubscribe", -2, Length::Words, Keys::None),
+    ("pttl", 2, Length::Short, Keys::First),
+    ("publish", 3, Length::Short, Keys::Everywhere),
+    ("punsubscribe", -1, Length::Words, Keys::None),
+    ("quit", -1, Length::Short, Keys::None),
+    ("set", -3, Length::Values, Keys::First),
+    ("setnx", 3, Length::Short, Keys::First),
+    ("strlen", 2, Length::Short, Keys::First),
+    ("subscribe", -2, Length::Words, Keys::None),
+    ("ttl", 2, Length::Short, Keys::First),
+    ("type", 2, Length::Short, Keys::First),
+    ("unlink", -2, Length::Short, Keys::All),
+    ("unsubscribe", -1, Length::Words, Keys::None),
 ];
 
 /// Whether the name of a command is this one, in capitals or not.
@@ -74,9 +75,39 @@ fn is(name: &[u8], other: &str) -> bool {
     name.eq_ignore_ascii_case(other.as_bytes())
 }
 
-fn look_up(name: &[u8]) -> Option<(&'static str, i8, Length)> {
+fn look_up(name: &[u8]) -> Option<(&'static str, i8, Length, Keys)> {
     let mut all = COMMANDS.iter();
     all.find(|command| is(name, command.0)).copied()
+}
+
+/// Whether a command has so many words.
+fn takes((name, arity, ..): (&str, i8, Length, Keys), count: usize) -> bool {
+    let wanted = usize::from(arity.unsigned_abs());
+    !(count < wanted || arity > 0 && count > wanted || name == "ping" && count > 2)
+}
+
+/// Which words of a command are keys, unless it is refused anyway whatever their values are.
+pub(crate) fn keys<const SIZE: usize>(command: Command<'_>, is_subscriber: bool) -> Keys {
+    let mut words = command.words();
+    let known = words.next().and_then(look_up);
+    let count = command.words().count();
+    let Some(known) = known.filter(|known| !is_subscriber && takes(*known, count)) else {
+        return Keys::None;
+    };
+    let fits = |value: &[u8]| check::<SIZE>(value.len()).is_ok();
+    match known.3 {
+        Keys::Pairs if count % 2 == 0 || !words.skip(1).step_by(2).all(fits) => Keys::None,
+        keys => keys,
+    }
+}
+
+/// A value has to fit into a buffer when it is asked for.
+fn check<const SIZE: usize>(length: usize) -> Result<(), &'static str> {
+    if length > SIZE - FRAME {
+        Err(TOO_LONG)
+    } else {
+        Ok(())
+    }
 }
 
 /// What a command needs.
@@ -129,13 +160,12 @@ impl<const SIZE: usize, const BYTES: usize, const HUB: usize> Context<'_, '_, SI
         let Some(word) = all.next() else {
             return true; // An empty line.
         };
-        let Some((name, arity, _)) = look_up(word) else {
+        let Some(known) = look_up(word) else {
             self.unknown(command);
             return true;
         };
-        let count = command.words().count();
-        let wanted = usize::from(arity.unsigned_abs());
-        if count < wanted || arity > 0 && count > wanted || name == "ping" && count > 2 {
+        let (name, count) = (known.0, command.words().count());
+        if !takes(known, count) {
             let _ = write!(
                 self.answers,
                 "-ERR wrong number of arguments for '{name}' command\r\n"
@@ -367,22 +397,13 @@ impl<const SIZE: usize, const BYTES: usize, const HUB: usize> Context<'_, '_, SI
         self.answers.push(b"\r\n");
     }
 
-    /// A value has to fit into a buffer when it is asked for.
-    fn check(&self, length: usize) -> Result<(), &'static str> {
-        if length > SIZE - FRAME {
-            Err(TOO_LONG)
-        } else {
-            Ok(())
-        }
-    }
-
     fn store_value(
         &mut self,
         key: &[u8],
         value: &[u8],
         expiry: Option<u64>,
     ) -> Result<(), &'static str> {
-        self.check(value.len())?;
+        check::<SIZE>(value.len())?;
         self.store.set(key, value, expiry).map_err(|Full| FULL)
     }
 
@@ -469,7 +490,7 @@ impl<const SIZE: usize, const BYTES: usize, const HUB: usize> Context<'_, '_, SI
             .clone()
             .skip(1)
             .step_by(2)
-            .try_for_each(|value| self.check(value.len()))?;
+            .try_for_each(|value| check::<SIZE>(value.len()))?;
         // What does not fit any more is an error, as in Redis; what came before it stays.
         let mut left = words;
         while let (Some(key), Some(value)) = (left.next(), left.next()) {
@@ -481,7 +502,7 @@ impl<const SIZE: usize, const BYTES: usize, const HUB: usize> Context<'_, '_, SI
 
     fn append(&mut self, key: &[u8], more: &[u8]) -> Result<(), &'static str> {
         let old = self.store.get(key).map_or(0, <[u8]>::len);
-        self.check(old + more.len())?;
+        check::<SIZE>(old + more.len())?;
         let length = self.store.append(key, more).map_err(|Full| FULL)?;
         self.answers.integer(length as i64);
         Ok(())

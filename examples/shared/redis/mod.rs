@@ -7,11 +7,12 @@
 //!
 //! It needs `core`, the I/O traits, and one notification of `polliwog`'s.
 
-mod answers;
+pub(crate) mod answers;
 mod commands;
 mod glob;
 mod hub;
-mod parse;
+pub(crate) mod others;
+pub(crate) mod parse;
 mod store;
 
 use core::cell::RefCell;
@@ -22,8 +23,9 @@ use core::task::Poll;
 use embedded_io_async::{Read, Write};
 
 use answers::Answers;
-use commands::{Context, bound};
+use commands::{Context, bound, keys};
 use hub::{Hub, Looked, Member, unless};
+use others::{Alone, Others};
 use parse::{Command, Wrong, parse};
 use store::Store;
 
@@ -34,8 +36,8 @@ const SHORT: usize = 192;
 /// After so many commands in a row other tasks get their turn.
 const PATIENCE: u32 = 64;
 
-/// What all connections share: `BYTES` for keys and values, and twice `HUB` for names of channels and for messages
-/// on their way to subscribers.
+/// What all connections of a worker share: `BYTES` for keys and values, and twice `HUB` for names of channels and for
+/// messages on their way to subscribers.
 pub(crate) struct Redis<const BYTES: usize, const HUB: usize> {
     store: RefCell<Store<BYTES>>,
     hub: Hub<HUB>,
@@ -52,6 +54,11 @@ impl<const BYTES: usize, const HUB: usize> Redis<BYTES, HUB> {
         }
     }
 
+    /// Another client.
+    pub(crate) fn join(&self) -> Member<'_, HUB> {
+        self.hub.join()
+    }
+
     /// How much room the answer to a command needs.
     fn needed(&self, command: Command<'_>, member: &Member<'_, HUB>) -> usize {
         let mut store = self.store.borrow_mut();
@@ -59,8 +66,14 @@ impl<const BYTES: usize, const HUB: usize> Redis<BYTES, HUB> {
         bound(command, &store, member)
     }
 
+    /// Whether a command, which is so long, is a message that makes others go. So that subscribers who are not slow can
+    /// take what is there, others have to run before it.
+    pub(crate) fn is_crowding(&self, command: Command<'_>, length: usize) -> bool {
+        self.hub.is_full_for(length) && is_publish(command)
+    }
+
     /// Executes a command. Returns whether the connection goes on.
-    fn perform<const SIZE: usize>(
+    pub(crate) fn perform<const SIZE: usize>(
         &self,
         command: Command<'_>,
         member: &Member<'_, HUB>,
@@ -89,18 +102,31 @@ impl<const BYTES: usize, const HUB: usize> Redis<BYTES, HUB> {
 
 /// Serves a client until it closes or quits, or is too slow a subscriber, with two buffers of `SIZE` bytes: a
 /// command, and an answer, can be almost that long. Returns how many commands there were.
-pub(crate) async fn serve<const SIZE: usize, const BYTES: usize, const HUB: usize, S>(
+pub(crate) fn serve<const SIZE: usize, const BYTES: usize, const HUB: usize, S>(
+    stream: S,
+    redis: &Redis<BYTES, HUB>,
+) -> impl Future<Output = Result<u64, S::Error>>
+where
+    S: Read + Write,
+{
+    serve_with::<SIZE, _, _, _, _>(stream, redis, &Alone)
+}
+
+/// As [`serve`], with a store that has not all of the keys.
+pub(crate) async fn serve_with<const SIZE: usize, const BYTES: usize, const HUB: usize, S, O>(
     mut stream: S,
     redis: &Redis<BYTES, HUB>,
+    others: &O,
 ) -> Result<u64, S::Error>
 where
     S: Read + Write,
+    O: Others,
 {
     const { assert!(SIZE > SHORT) };
     let mut input = [0; SIZE];
     let mut filled = 0;
     let mut answers = Answers::<SIZE>::new();
-    let member = redis.hub.join();
+    let member = redis.join();
     let mut commands = 0;
     let mut in_a_row = 0;
     loop {
@@ -139,12 +165,25 @@ where
             };
             at += length;
             commands += 1;
+            if O::EXIST {
+                let keys = keys::<SIZE>(command, member.count() > 0);
+                if let Some(asked) = others.ask(command, keys) {
+                    let answer = asked.await;
+                    let answer = answer.as_ref();
+                    if answer.len() > answers.room()
+                        && !send(&mut stream, &mut answers, &member).await?
+                    {
+                        return Ok(commands);
+                    }
+                    answers.push(answer);
+                    continue;
+                }
+            }
             let needed = redis.needed(command, &member);
             if needed > answers.room() && !send(&mut stream, &mut answers, &member).await? {
                 return Ok(commands);
             }
-            if redis.hub.is_full_for(length) && is_publish(command) {
-                // So that subscribers who are not slow can take what is there.
+            if redis.is_crowding(command, length) {
                 let_others_run().await;
             }
             if !redis.perform(command, &member, &mut answers) {
@@ -201,7 +240,7 @@ async fn send<const SIZE: usize, const HUB: usize, S: Write>(
 }
 
 /// Pending once, ready at once.
-async fn let_others_run() {
+pub(crate) async fn let_others_run() {
     let mut waited = false;
     poll_fn(|cx| {
         if waited {

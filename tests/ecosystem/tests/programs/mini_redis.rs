@@ -12,8 +12,13 @@ use std::time::{Duration, Instant};
 use super::{Folder, PATIENCE, Server, example};
 use crate::support::{Running, run};
 
-fn mini() -> Server {
-    Server::start(example("mini-redis").args(["--addr", "127.0.0.1:0"]))
+/// One on a thread, and one whose keys are shared by two.
+fn each_mini() -> impl Iterator<Item = Server> {
+    ["1", "2"].into_iter().map(|workers| {
+        let mut command = example("mini-redis");
+        command.args(["--addr", "127.0.0.1:0", "--workers", workers]);
+        Server::start(&mut command)
+    })
 }
 
 /// A Redis of other people's, at a socket in the file system; `None` if there is none.
@@ -210,24 +215,25 @@ fn compare(what: &str, words: &[&[u8]], ours: Vec<Reply>, theirs: Vec<Reply>) {
 
 #[test]
 fn says_the_same_as_redis() {
-    let Some((_redis, folder)) = real() else {
-        return;
-    };
-    let server = mini();
-    let (mut ours, mut theirs) = (Client::of_mini(&server), Client::of_real(&folder));
-    for command in SCRIPT.split(['|', '\n']) {
-        let owned = words(command);
-        let words: Vec<_> = owned.iter().map(Vec::as_slice).collect();
-        compare(command, &words, ours.ask(&words), theirs.ask(&words));
-        if command == "SET k 1 PX 1" {
-            // Both have the time to notice.
-            thread::sleep(Duration::from_millis(50));
-            for command in [
-                &[&b"GET"[..], b"k"][..],
-                &[b"EXISTS", b"s"],
-                &[b"TTL", b"k"],
-            ] {
-                compare("expired", command, ours.ask(command), theirs.ask(command));
+    for server in each_mini() {
+        let Some((_redis, folder)) = real() else {
+            return;
+        };
+        let (mut ours, mut theirs) = (Client::of_mini(&server), Client::of_real(&folder));
+        for command in SCRIPT.split(['|', '\n']) {
+            let owned = words(command);
+            let words: Vec<_> = owned.iter().map(Vec::as_slice).collect();
+            compare(command, &words, ours.ask(&words), theirs.ask(&words));
+            if command == "SET k 1 PX 1" {
+                // Both have the time to notice.
+                thread::sleep(Duration::from_millis(50));
+                for command in [
+                    &[&b"GET"[..], b"k"][..],
+                    &[b"EXISTS", b"s"],
+                    &[b"TTL", b"k"],
+                ] {
+                    compare("expired", command, ours.ask(command), theirs.ask(command));
+                }
             }
         }
     }
@@ -235,36 +241,37 @@ fn says_the_same_as_redis() {
 
 #[test]
 fn what_is_no_command_ends_as_with_redis() {
-    let Some((_redis, folder)) = real() else {
-        return;
-    };
-    let server = mini();
-    for junk in [
-        &b"*1\r\n:5\r\n"[..],
-        b"*x\r\n",
-        b"*99999999999\r\n",
-        b"*1\r\n$x\r\n",
-        b"*1\r\n$-1\r\n",
-        b"*1\r\n$99999999999\r\n",
-        b"*2\r\n$4\r\nPING\r\nPING\r\n",
-        b"*1\r\n\xff\r\n",
-        b"*1\r\n*1\r\n",
-        b"PING\r\n*1\r\n$3\r\nfoo\r\n*1\r\n!\r\nPING\r\n",
-        // These are none of that kind.
-        b"*-1\r\n*0\r\nPING\r\nQUIT\r\n",
-        b" \r\n\n  PING  there \nQUIT\r\nPING\r\n",
-    ] {
-        let mut ours = Client::of_mini(&server);
-        let mut theirs = Client::of_real(&folder);
-        let answers = [&mut ours, &mut theirs].map(|client| {
-            client.0.get_mut().write_all(junk).unwrap();
-            let mut answer = Vec::new();
-            // What is not read any more may be a reset.
-            let _ = client.0.read_to_end(&mut answer);
-            answer.escape_ascii().to_string()
-        });
-        assert_eq!(answers[0], answers[1], "{}", junk.escape_ascii());
-        assert!(!answers[0].is_empty());
+    for server in each_mini() {
+        let Some((_redis, folder)) = real() else {
+            return;
+        };
+        for junk in [
+            &b"*1\r\n:5\r\n"[..],
+            b"*x\r\n",
+            b"*99999999999\r\n",
+            b"*1\r\n$x\r\n",
+            b"*1\r\n$-1\r\n",
+            b"*1\r\n$99999999999\r\n",
+            b"*2\r\n$4\r\nPING\r\nPING\r\n",
+            b"*1\r\n\xff\r\n",
+            b"*1\r\n*1\r\n",
+            b"PING\r\n*1\r\n$3\r\nfoo\r\n*1\r\n!\r\nPING\r\n",
+            // These are none of that kind.
+            b"*-1\r\n*0\r\nPING\r\nQUIT\r\n",
+            b" \r\n\n  PING  there \nQUIT\r\nPING\r\n",
+        ] {
+            let mut ours = Client::of_mini(&server);
+            let mut theirs = Client::of_real(&folder);
+            let answers = [&mut ours, &mut theirs].map(|client| {
+                client.0.get_mut().write_all(junk).unwrap();
+                let mut answer = Vec::new();
+                // What is not read any more may be a reset.
+                let _ = client.0.read_to_end(&mut answer);
+                answer.escape_ascii().to_string()
+            });
+            assert_eq!(answers[0], answers[1], "{}", junk.escape_ascii());
+            assert!(!answers[0].is_empty());
+        }
     }
 }
 
@@ -288,84 +295,86 @@ impl Dice {
 /// Thousands of commands that nobody has thought of, with any number of words, many at once.
 #[test]
 fn says_the_same_as_redis_to_anything() {
-    let Some((_redis, folder)) = real() else {
-        return;
-    };
-    let server = mini();
-    const NAMES: &str = "get set set set set setnx getset getdel mget mset append strlen incr decr incrby decrby \
-        del exists keys type dbsize expire pexpire ttl persist expire pexpire publish echo ping";
-    let names: Vec<_> = NAMES.split_whitespace().collect();
-    let keys = ["a", "b", "c", "d"];
-    let texts = [
-        "",
-        "0",
-        "1",
-        "-1",
-        "10",
-        "007",
-        "-0",
-        "x",
-        "9223372036854775807",
-        "-9223372036854775808",
-        "a*",
-        "[ab]",
-        "*",
-        "nx",
-        "XX",
-        "get",
-        "ex",
-        "PX",
-        "keepttl",
-        "gt",
-        "lt",
-        "100000",
-        "100000000",
-        "-100000",
-    ];
-    for seed in 0..40 {
-        let mut dice = Dice(seed);
-        let (mut ours, mut theirs) = (Client::of_mini(&server), Client::of_real(&folder));
-        let commands: Vec<Vec<&[u8]>> = (0..250)
-            .map(|_| {
-                let mut words = vec![dice.one_of(&names), dice.one_of(&keys)];
-                if matches!(words[0], "dbsize" | "ping") && dice.below(4) > 0 {
-                    words.pop();
-                }
-                // Seldom as many as it should be.
-                let more = match words[0] {
-                    "set" => dice.below(5),
-                    "expire" | "pexpire" => 1 + dice.below(3),
-                    "setnx" | "getset" | "append" | "incrby" | "decrby" | "mset" | "publish" => 1,
-                    _ => 0,
-                };
-                let more = if dice.below(10) == 0 {
-                    dice.below(4)
-                } else {
-                    more
-                };
-                for number in 0..more {
-                    // Nothing expires in the time that the test takes.
-                    let may_be_time =
-                        matches!(words[0], "expire" | "pexpire") || words[0] == "set" && number > 0;
-                    let soon = |text: &&str| matches!(*text, "1" | "10");
-                    let text = std::iter::repeat_with(|| dice.one_of(&texts))
-                        .find(|text| !(may_be_time && soon(text)));
-                    words.extend(text);
-                }
-                words.into_iter().map(str::as_bytes).collect()
-            })
-            .collect();
-        let all: Vec<_> = commands.iter().flat_map(|words| encode(words)).collect();
-        ours.0.get_mut().write_all(&all).unwrap();
-        theirs.0.get_mut().write_all(&all).unwrap();
-        for (number, words) in commands.iter().enumerate() {
-            let what = String::from_utf8_lossy(&words.join(&b' ')).into_owned();
-            let what = format!("seed {seed}, command {number}: {what}");
-            let (our, their) = (vec![ours.reply()], vec![theirs.reply()]);
-            compare(&what, words, our, their);
+    for server in each_mini() {
+        let Some((_redis, folder)) = real() else {
+            return;
+        };
+        const NAMES: &str = "get set set set set setnx getset getdel mget mset append strlen incr decr incrby decrby \
+            del exists keys type dbsize expire pexpire ttl persist expire pexpire publish echo ping";
+        let names: Vec<_> = NAMES.split_whitespace().collect();
+        let keys = ["a", "b", "c", "d"];
+        let texts = [
+            "",
+            "0",
+            "1",
+            "-1",
+            "10",
+            "007",
+            "-0",
+            "x",
+            "9223372036854775807",
+            "-9223372036854775808",
+            "a*",
+            "[ab]",
+            "*",
+            "nx",
+            "XX",
+            "get",
+            "ex",
+            "PX",
+            "keepttl",
+            "gt",
+            "lt",
+            "100000",
+            "100000000",
+            "-100000",
+        ];
+        for seed in 0..40 {
+            let mut dice = Dice(seed);
+            let (mut ours, mut theirs) = (Client::of_mini(&server), Client::of_real(&folder));
+            let commands: Vec<Vec<&[u8]>> = (0..250)
+                .map(|_| {
+                    let mut words = vec![dice.one_of(&names), dice.one_of(&keys)];
+                    if matches!(words[0], "dbsize" | "ping") && dice.below(4) > 0 {
+                        words.pop();
+                    }
+                    // Seldom as many as it should be.
+                    let more = match words[0] {
+                        "set" => dice.below(5),
+                        "expire" | "pexpire" => 1 + dice.below(3),
+                        "setnx" | "getset" | "append" | "incrby" | "decrby" | "mset"
+                        | "publish" => 1,
+                        _ => 0,
+                    };
+                    let more = if dice.below(10) == 0 {
+                        dice.below(4)
+                    } else {
+                        more
+                    };
+                    for number in 0..more {
+                        // Nothing expires in the time that the test takes.
+                        let may_be_time = matches!(words[0], "expire" | "pexpire")
+                            || words[0] == "set" && number > 0;
+                        let soon = |text: &&str| matches!(*text, "1" | "10");
+                        let text = std::iter::repeat_with(|| dice.one_of(&texts))
+                            .find(|text| !(may_be_time && soon(text)));
+                        words.extend(text);
+                    }
+                    words.into_iter().map(str::as_bytes).collect()
+                })
+                .collect();
+            let all: Vec<_> = commands.iter().flat_map(|words| encode(words)).collect();
+            ours.0.get_mut().write_all(&all).unwrap();
+            theirs.0.get_mut().write_all(&all).unwrap();
+            for (number, words) in commands.iter().enumerate() {
+                let what = String::from_utf8_lossy(&words.join(&b' ')).into_owned();
+                let what = format!("seed {seed}, command {number}: {what}");
+                let (our, their) = (vec![ours.reply()], vec![theirs.reply()]);
+                compare(&what, words, our, their);
+            }
+            let flush = [&b"FLUSHALL"[..]];
+            assert_eq!(ours.ask(&flush), theirs.ask(&flush));
         }
-        let flush = [&b"FLUSHALL"[..]];
-        assert_eq!(ours.ask(&flush), theirs.ask(&flush));
     }
 }
 
@@ -406,73 +415,75 @@ const TALK: &str = "\
 
 #[test]
 fn subscribers_hear_the_same_as_those_of_redis() {
-    let Some((_redis, folder)) = real() else {
-        return;
-    };
-    let server = mini();
-    let mut clients: Vec<_> = (0..3)
-        .map(|_| (Client::of_mini(&server), Client::of_real(&folder)))
-        .collect();
-    for line in TALK.lines() {
-        let (who, command) = line.split_once(' ').unwrap();
-        let owned = words(command);
-        let command: Vec<_> = owned.iter().map(Vec::as_slice).collect();
-        let (ours, theirs) = &mut clients[who.parse::<usize>().unwrap()];
-        compare(line, &command, ours.ask(&command), theirs.ask(&command));
-        // What all have heard.
-        for (number, (ours, theirs)) in clients.iter_mut().enumerate() {
-            let what = format!("{line}: client {number}");
-            compare(
-                &what,
-                &command,
-                ours.ask(&[b"PING"]),
-                theirs.ask(&[b"PING"]),
-            );
+    for server in each_mini() {
+        let Some((_redis, folder)) = real() else {
+            return;
+        };
+        let mut clients: Vec<_> = (0..3)
+            .map(|_| (Client::of_mini(&server), Client::of_real(&folder)))
+            .collect();
+        for line in TALK.lines() {
+            let (who, command) = line.split_once(' ').unwrap();
+            let owned = words(command);
+            let command: Vec<_> = owned.iter().map(Vec::as_slice).collect();
+            let (ours, theirs) = &mut clients[who.parse::<usize>().unwrap()];
+            compare(line, &command, ours.ask(&command), theirs.ask(&command));
+            // What all have heard.
+            for (number, (ours, theirs)) in clients.iter_mut().enumerate() {
+                let what = format!("{line}: client {number}");
+                compare(
+                    &what,
+                    &command,
+                    ours.ask(&[b"PING"]),
+                    theirs.ask(&[b"PING"]),
+                );
+            }
         }
-    }
-    // A subscriber that goes away is none any more.
-    let (gone, _) = clients.pop().unwrap();
-    drop(gone);
-    let (ours, _) = &mut clients[0];
-    let start = Instant::now();
-    while ours.ask(&[b"PUBLISH", b"news", b"x"]) != [Reply::Line(":0".into())] {
-        assert!(start.elapsed() < PATIENCE, "it is still subscribed");
+        // A subscriber that goes away is none any more.
+        let (gone, _) = clients.pop().unwrap();
+        drop(gone);
+        let (ours, _) = &mut clients[0];
+        let start = Instant::now();
+        while ours.ask(&[b"PUBLISH", b"news", b"x"]) != [Reply::Line(":0".into())] {
+            assert!(start.elapsed() < PATIENCE, "it is still subscribed");
+        }
     }
 }
 
 /// A fast publisher loses nobody who reads, and one who does not read loses its connection, nobody else anything.
 #[test]
 fn a_subscriber_that_does_not_read_is_closed() {
-    let server = mini();
-    let mut lazy = server.connect();
-    lazy.write_all(b"SUBSCRIBE news\r\n").unwrap();
-    let mut reader = Client::of_mini(&server);
-    assert_eq!(reader.ask(&[b"SUBSCRIBE", b"news"]).len(), 1);
-    let mut publisher = Client::of_mini(&server);
-    let text = [b'x'; 4000];
-    let start = Instant::now();
-    let mut count = 0;
-    loop {
-        publisher.send(&[b"PUBLISH", b"news", &text]);
-        count += 1;
-        let Reply::Line(receivers) = publisher.reply() else {
-            panic!("a number");
-        };
-        let message = Reply::Array(
-            [&b"message"[..], b"news", &text]
-                .map(|word| Reply::Bulk(Some(word.into())))
-                .into(),
-        );
-        assert_eq!(reader.reply(), message, "message {count}");
-        match &*receivers {
-            ":2" => assert!(start.elapsed() < PATIENCE, "it is never closed"),
-            other => break assert_eq!(other, ":1"),
+    for server in each_mini() {
+        let mut lazy = server.connect();
+        lazy.write_all(b"SUBSCRIBE news\r\n").unwrap();
+        let mut reader = Client::of_mini(&server);
+        assert_eq!(reader.ask(&[b"SUBSCRIBE", b"news"]).len(), 1);
+        let mut publisher = Client::of_mini(&server);
+        let text = [b'x'; 4000];
+        let start = Instant::now();
+        let mut count = 0;
+        loop {
+            publisher.send(&[b"PUBLISH", b"news", &text]);
+            count += 1;
+            let Reply::Line(receivers) = publisher.reply() else {
+                panic!("a number");
+            };
+            let message = Reply::Array(
+                [&b"message"[..], b"news", &text]
+                    .map(|word| Reply::Bulk(Some(word.into())))
+                    .into(),
+            );
+            assert_eq!(reader.reply(), message, "message {count}");
+            match &*receivers {
+                ":2" => assert!(start.elapsed() < PATIENCE, "it is never closed"),
+                other => break assert_eq!(other, ":1"),
+            }
         }
+        // It gets what the systems between had in their buffers, then the end.
+        let mut all = Vec::new();
+        let _ = lazy.read_to_end(&mut all);
+        assert!(all.len() < count * text.len());
     }
-    // It gets what the systems between had in their buffers, then the end.
-    let mut all = Vec::new();
-    let _ = lazy.read_to_end(&mut all);
-    assert!(all.len() < count * text.len());
 }
 
 /// Whether Redis' own programs are there.
@@ -489,39 +500,41 @@ fn redis_cli_prints_the_same() {
     if !tools() {
         return;
     }
-    let Some((_redis, folder)) = real() else {
-        return;
-    };
-    let server = mini();
-    let port = server.addr.port().to_string();
-    let socket = folder.0.join("socket");
-    let input = "set greeting \"hello world\"\nget greeting\nttl greeting\nincr greeting\nmget greeting nothing\n\
-        keys *\nexpire greeting 100\nfoo bar\nping\necho \"a\\nb\"\ndel greeting\nget greeting\nflushall\n";
-    for form in ["--no-raw", "--raw"] {
-        let output = |at: &[&std::ffi::OsStr]| {
-            let mut cli = Command::new("redis-cli");
-            cli.args(at)
-                .arg(form)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped());
-            let mut child = cli.spawn().unwrap();
-            child
-                .stdin
-                .take()
-                .unwrap()
-                .write_all(input.as_bytes())
-                .unwrap();
-            let out = child.wait_with_output().unwrap();
-            assert!(out.status.success());
-            String::from_utf8(out.stdout).unwrap()
+    for server in each_mini() {
+        let Some((_redis, folder)) = real() else {
+            return;
         };
-        let ours = output(&["-p".as_ref(), port.as_ref()]);
-        assert_eq!(ours, output(&["-s".as_ref(), socket.as_ref()]));
-        assert!(ours.contains("hello world"), "{ours}");
+        let port = server.addr.port().to_string();
+        let socket = folder.0.join("socket");
+        let input = "set greeting \"hello world\"\nget greeting\nttl greeting\nincr greeting\nmget greeting nothing\n\
+            keys *\nexpire greeting 100\nfoo bar\nping\necho \"a\\nb\"\ndel greeting\nget greeting\nflushall\n";
+        for form in ["--no-raw", "--raw"] {
+            let output = |at: &[&std::ffi::OsStr]| {
+                let mut cli = Command::new("redis-cli");
+                cli.args(at)
+                    .arg(form)
+                    .stdin(Stdio::piped())
+                    .stdout(Stdio::piped());
+                let mut child = cli.spawn().unwrap();
+                child
+                    .stdin
+                    .take()
+                    .unwrap()
+                    .write_all(input.as_bytes())
+                    .unwrap();
+                let out = child.wait_with_output().unwrap();
+                assert!(out.status.success());
+                String::from_utf8(out.stdout).unwrap()
+            };
+            let ours = output(&["-p".as_ref(), port.as_ref()]);
+            assert_eq!(ours, output(&["-s".as_ref(), socket.as_ref()]));
+            assert!(ours.contains("hello world"), "{ours}");
+        }
+        let out =
+            run(Command::new("redis-cli").args(["-p", &port, "-r", "50", "incr", "visitors"]));
+        let counts: Vec<_> = (1..=50).map(|n| n.to_string()).collect();
+        assert_eq!(out.success().lines(), counts);
     }
-    let out = run(Command::new("redis-cli").args(["-p", &port, "-r", "50", "incr", "visitors"]));
-    let counts: Vec<_> = (1..=50).map(|n| n.to_string()).collect();
-    assert_eq!(out.success().lines(), counts);
 }
 
 #[test]
@@ -529,22 +542,23 @@ fn redis_cli_subscribes() {
     if !tools() {
         return;
     }
-    let server = mini();
-    let port = server.addr.port().to_string();
-    let mut cli = Command::new("redis-cli");
-    cli.args(["-p", &port, "--raw", "subscribe", "news"])
-        .stdout(Stdio::piped());
-    let mut cli = cli.spawn().unwrap();
-    let mut lines = BufReader::new(cli.stdout.take().unwrap())
-        .lines()
-        .map(Result::unwrap);
-    let mut next = |count| lines.by_ref().take(count).collect::<Vec<_>>();
-    assert_eq!(next(3), ["subscribe", "news", "1"]);
-    let out = run(Command::new("redis-cli").args(["-p", &port, "publish", "news", "a frog"]));
-    assert_eq!(out.success().stdout.trim(), "1");
-    assert_eq!(next(3), ["message", "news", "a frog"]);
-    cli.kill().unwrap();
-    cli.wait().unwrap();
+    for server in each_mini() {
+        let port = server.addr.port().to_string();
+        let mut cli = Command::new("redis-cli");
+        cli.args(["-p", &port, "--raw", "subscribe", "news"])
+            .stdout(Stdio::piped());
+        let mut cli = cli.spawn().unwrap();
+        let mut lines = BufReader::new(cli.stdout.take().unwrap())
+            .lines()
+            .map(Result::unwrap);
+        let mut next = |count| lines.by_ref().take(count).collect::<Vec<_>>();
+        assert_eq!(next(3), ["subscribe", "news", "1"]);
+        let out = run(Command::new("redis-cli").args(["-p", &port, "publish", "news", "a frog"]));
+        assert_eq!(out.success().stdout.trim(), "1");
+        assert_eq!(next(3), ["message", "news", "a frog"]);
+        cli.kill().unwrap();
+        cli.wait().unwrap();
+    }
 }
 
 #[test]
@@ -552,34 +566,35 @@ fn redis_benchmark_runs_without_an_error() {
     if !tools() {
         return;
     }
-    let server = mini();
-    let port = server.addr.port().to_string();
-    for pipeline in ["1", "16"] {
-        let mut command = Command::new("redis-benchmark");
-        command.args([
-            "-p", &port, "-n", "2000", "-c", "20", "-r", "50", "--csv", "-P", pipeline,
-        ]);
-        command.args(["-t", "ping_inline,ping_mbulk,set,get,incr,mset"]);
-        let out = run(&mut command).success();
-        let names: BTreeSet<_> = out
-            .lines()
-            .iter()
-            .skip(1)
-            .filter_map(|line| line.split('"').nth(1))
-            .map(str::to_owned)
-            .collect();
-        assert_eq!(names.len(), 6, "{out:#?}");
-        for word in ["ERR", "Error", "WARNING"] {
-            assert!(
-                !(out.stdout.clone() + &out.stderr).contains(word),
-                "{out:#?}"
-            );
+    for server in each_mini() {
+        let port = server.addr.port().to_string();
+        for pipeline in ["1", "16"] {
+            let mut command = Command::new("redis-benchmark");
+            command.args([
+                "-p", &port, "-n", "2000", "-c", "20", "-r", "50", "--csv", "-P", pipeline,
+            ]);
+            command.args(["-t", "ping_inline,ping_mbulk,set,get,incr,mset"]);
+            let out = run(&mut command).success();
+            let names: BTreeSet<_> = out
+                .lines()
+                .iter()
+                .skip(1)
+                .filter_map(|line| line.split('"').nth(1))
+                .map(str::to_owned)
+                .collect();
+            assert_eq!(names.len(), 6, "{out:#?}");
+            for word in ["ERR", "Error", "WARNING"] {
+                assert!(
+                    !(out.stdout.clone() + &out.stderr).contains(word),
+                    "{out:#?}"
+                );
+            }
         }
+        // And the server is still there.
+        let mut stream = TcpStream::connect(server.addr).unwrap();
+        stream.write_all(b"QUIT\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, "+OK\r\n");
     }
-    // And the server is still there.
-    let mut stream = TcpStream::connect(server.addr).unwrap();
-    stream.write_all(b"QUIT\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert_eq!(answer, "+OK\r\n");
 }
