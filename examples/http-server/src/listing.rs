@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use crate::folder::Entry;
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:50rem;padding:0 1rem}\
+// A long name has no place where it would be broken, and spaces that stand for themselves.
+const STYLE: &str = ":root{color-scheme:light dark}\
+body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:50rem;padding:0 1rem}\
+h1,a{overflow-wrap:anywhere;white-space:pre-wrap}\
 table{border-collapse:collapse;width:100%}td{padding:.2rem .5rem;border-bottom:1px solid #8884}\
 td+td{text-align:right;white-space:nowrap;color:#888}a{text-decoration:none}a:hover{text-decoration:underline}\
 @media(prefers-color-scheme:dark){body{background:#111;color:#ddd}a{color:#8bf}}";

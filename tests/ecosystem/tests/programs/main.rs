@@ -2,6 +2,7 @@
 //! what they should not.
 #![cfg(unix)]
 
+mod browser;
 mod crowds;
 mod faults;
 mod fetch;
