@@ -25,7 +25,7 @@ fn builder(seed: u64) -> Builder {
 /// means changes, so do these: run the example.
 #[test]
 fn each_mistake_is_found() {
-    let seeds = [684, 2722, 0, 3, 0];
+    let seeds = [684, 8250, 1, 0, 0];
     for (bug, seed) in Bug::ALL.into_iter().zip(seeds) {
         let failure = cluster::run(builder(seed), Some(bug)).unwrap_err();
         let Reason::Panic(text) = &failure.reason else {
@@ -106,7 +106,7 @@ fn messages_are_read_as_they_were_written() {
     for message in messages {
         let bytes = message.encode(3);
         assert_eq!(Message::decode(&bytes), Some((3, message)));
-        for cut in 1..8 {
+        for cut in 1..=bytes.len() {
             assert_eq!(Message::decode(&bytes[..bytes.len() - cut]), None);
         }
     }

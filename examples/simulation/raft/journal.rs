@@ -5,14 +5,26 @@
 
 use std::io::{Result, SeekFrom};
 
+use crc::{CRC_32_ISCSI, Crc};
 use polliwog::sim::fs::{File, OpenOptions};
+use serde::{Deserialize, Serialize};
 
-use super::wire::{Command, Entry};
+use super::wire::Entry;
 
-/// A record: its checksum, its kind and what it says.
-const WORDS: usize = 8;
-const STATE: u64 = 1;
-const ENTRY: u64 = 2;
+const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
+
+#[derive(Serialize, Deserialize)]
+enum Record {
+    State { term: u64, vote: Option<usize> },
+    Entry { index: u64, entry: Entry },
+}
+
+impl Record {
+    fn encode(&self) -> Vec<u8> {
+        postcard::to_allocvec_crc32(self, CRC.digest())
+            .expect("a record is numbers, in a vector that grows")
+    }
+}
 
 /// Term, vote and log, on the disk and in memory.
 pub(crate) struct Journal {
@@ -21,23 +33,6 @@ pub(crate) struct Journal {
     pub(crate) vote: Option<usize>,
     /// The entry with index 1 is the first.
     log: Vec<Entry>,
-}
-
-fn checksum(words: &[u64]) -> u64 {
-    words.iter().fold(0xCBF2_9CE4_8422_2325, |sum, word| {
-        (sum ^ word)
-            .wrapping_mul(0x0000_0100_0000_01B3)
-            .rotate_left(29)
-    })
-}
-
-fn record(kind: u64, says: &[u64]) -> Vec<u8> {
-    let mut words = vec![kind];
-    words.extend(says);
-    words.resize(WORDS - 1, 0);
-    let sum = checksum(&words);
-    let words = [sum].into_iter().chain(words);
-    words.flat_map(u64::to_le_bytes).collect()
 }
 
 impl Journal {
@@ -53,75 +48,50 @@ impl Journal {
         };
         let mut bytes = Vec::new();
         journal.file.read_to_end(&mut bytes).await?;
-        let mut good = 0;
-        for record in bytes.chunks(8 * WORDS) {
-            let words = record
-                .chunks(8)
-                .map(|word| word.try_into().map_or(0, u64::from_le_bytes));
-            let words: Vec<u64> = words.collect();
-            if words.len() < WORDS || checksum(&words[1..]) != words[0] {
-                break;
-            }
-            journal.remember(&words[1..]);
-            good += record.len() as u64;
+        let mut rest = bytes.as_slice();
+        while let Ok((record, behind)) = postcard::take_from_bytes_crc32(rest, CRC.digest()) {
+            journal.remember(record);
+            rest = behind;
         }
+        let good = (bytes.len() - rest.len()) as u64;
         journal.file.set_len(good).await?;
         journal.file.seek(SeekFrom::Start(good)).await?;
         journal.file.sync_all().await?;
         Ok(journal)
     }
 
-    fn remember(&mut self, words: &[u64]) {
-        match *words {
-            [STATE, term, vote, ..] => {
-                self.term = term;
-                self.vote = usize::try_from(vote)
-                    .ok()
-                    .and_then(|vote| vote.checked_sub(1));
-            }
-            [ENTRY, index, term, client, number, key, value] => {
-                let command = Command {
-                    client,
-                    number,
-                    key,
-                    value,
-                };
+    fn remember(&mut self, record: Record) {
+        match record {
+            Record::State { term, vote } => (self.term, self.vote) = (term, vote),
+            Record::Entry { index, entry } => {
                 // It takes the place of what stood there and behind it.
                 self.log.truncate(index as usize - 1);
-                self.log.push(Entry { term, command });
+                self.log.push(entry);
             }
-            _ => {}
         }
     }
 
-    async fn write(&mut self, records: &[u8]) -> Result<()> {
-        self.file.write_all(records).await
+    /// Writes a record down, and remembers it. It is not safe before [`sync`](Self::sync).
+    async fn write(&mut self, record: Record) -> Result<()> {
+        let bytes = record.encode();
+        self.remember(record);
+        self.file.write_all(&bytes).await
     }
 
-    /// Sets term and vote, safely if `sync`.
+    /// Sets term and vote, safely.
     pub(crate) async fn set_term(&mut self, term: u64, vote: Option<usize>) -> Result<()> {
-        (self.term, self.vote) = (term, vote);
-        let vote = vote.map_or(0, |vote| vote as u64 + 1);
-        self.write(&record(STATE, &[term, vote])).await?;
-        self.file.sync_all().await
+        self.write(Record::State { term, vote }).await?;
+        self.sync().await
     }
 
     /// Puts entries into the log, from this index on; what stood there goes. They are not safe before
     /// [`sync`](Self::sync).
     pub(crate) async fn put(&mut self, index: u64, entries: &[Entry]) -> Result<()> {
-        let mut records = Vec::new();
-        for (index, Entry { term, command }) in (index..).zip(entries) {
-            let Command {
-                client,
-                number,
-                key,
-                value,
-            } = *command;
-            records.extend(record(ENTRY, &[index, *term, client, number, key, value]));
+        for (index, entry) in (index..).zip(entries) {
+            let entry = *entry;
+            self.write(Record::Entry { index, entry }).await?;
         }
-        self.log.truncate(index as usize - 1);
-        self.log.extend(entries);
-        self.write(&records).await
+        Ok(())
     }
 
     pub(crate) async fn sync(&mut self) -> Result<()> {

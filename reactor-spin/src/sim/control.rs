@@ -9,25 +9,12 @@ use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
 
+use super::command::Command;
 use super::link::Link;
 use super::packet::{InFlight, Packet};
 use super::rng::nanos;
 use super::trace::What;
 use super::world::{Happening, HostId, State, World};
-
-/// What is to be done once no host is running.
-#[derive(Clone, Debug)]
-pub(crate) enum Command {
-    Crash(HostId),
-    Kill(HostId),
-    Start(HostId),
-    /// Starts one that does not run.
-    StartUnlessUp(HostId),
-    Pause(HostId),
-    Resume(HostId),
-    /// A fault of the nemesis with this number begins or ends.
-    Nemesis(usize, bool),
-}
 
 /// The faults of a simulation, to be caused by hand while it runs: by the program of a client
 /// ([`control`](super::control)) or around the run ([`Simulation::control`](super::Simulation::control)).

@@ -66,6 +66,7 @@ mod builder;
 mod capture;
 mod check;
 mod clock;
+mod command;
 mod control;
 mod disk;
 mod explore;

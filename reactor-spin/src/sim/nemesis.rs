@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Link;
-use super::control::{Command, Control};
+use super::command::Command;
+use super::control::Control;
 use super::disk::Disk;
 use super::fault::{Fault, FaultKind};
 use super::rng::{Rng, nanos};
@@ -279,13 +280,17 @@ impl Nemesis {
 }
 
 impl State {
-    /// Lets the faults with these numbers begin and end at their times.
+    /// Lets the fault with this number begin and end at its times. It takes nothing from the chance of what else
+    /// happens: with one fault more or less a run is the same until that one begins.
     pub(crate) fn schedule_fault(&mut self, number: usize, fault: &Fault) {
-        let at = nanos(fault.at);
-        self.schedule(at, Happening::Command(Command::Nemesis(number, true)));
+        let begins = nanos(fault.at);
         // What happens at one instant does so in any order, and no fault ends before it has begun.
-        let until = at.saturating_add(nanos(fault.lasts).max(1));
-        self.schedule(until, Happening::Command(Command::Nemesis(number, false)));
+        let ends = begins.saturating_add(nanos(fault.lasts).max(1));
+        for (at, begin) in [(begins, true), (ends, false)] {
+            let tie = Rng::new(self.settings.seed ^ at, 6).next() as u32;
+            let command = Command::Nemesis(number, begin);
+            self.schedule_with(at, tie, Happening::Command(command));
+        }
     }
 }
 

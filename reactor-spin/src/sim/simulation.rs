@@ -14,7 +14,7 @@ use polliwog_core::Deadline;
 
 use super::builder::Builder;
 use super::capture::Capture;
-use super::control::{Command, Control};
+use super::control::Control;
 use super::failure::{Failure, Outcome, Reason, Report};
 use super::fault::Fault;
 use super::nemesis::Nemesis;
@@ -54,7 +54,7 @@ use crate::Error;
 /// ```
 pub struct Simulation {
     pub(crate) world: Rc<World>,
-    runners: Vec<Runner>,
+    pub(super) runners: Vec<Runner>,
     /// Hosts that have something to do.
     ready: Vec<HostId>,
     woken: Vec<HostId>,
@@ -66,7 +66,7 @@ pub struct Simulation {
     /// The numbers of those that last now, the one that has begun last at the end.
     pub(crate) lasting: Vec<usize>,
     /// Clients that are not done.
-    clients: usize,
+    pub(super) clients: usize,
     /// How many hosts have been started for the first time.
     started: usize,
     /// Turns at the present instant.
@@ -267,7 +267,7 @@ impl Simulation {
             .with(|state| state.hosts[host as usize].name.clone())
     }
 
-    fn record(&self, host: HostId, what: What) {
+    pub(super) fn record(&self, host: HostId, what: What) {
         let text = what.to_string();
         self.world
             .with(|state| state.record_text(Some(host), text, |_| what));
@@ -349,7 +349,7 @@ impl Simulation {
         Ok(())
     }
 
-    fn start(&mut self, id: HostId) -> Result<(), (Option<HostId>, Reason)> {
+    pub(super) fn start(&mut self, id: HostId) -> Result<(), (Option<HostId>, Reason)> {
         let seed = self.scheduler.seed();
         match self.runners[id as usize].start(seed) {
             Ok(false) => return Ok(()),
@@ -366,7 +366,7 @@ impl Simulation {
         Ok(())
     }
 
-    fn make_ready(&mut self, id: HostId) {
+    pub(super) fn make_ready(&mut self, id: HostId) {
         let runner = &mut self.runners[id as usize];
         if !runner.ready && !runner.is_held() && runner.is_running() {
             runner.ready = true;
@@ -528,65 +528,6 @@ impl Simulation {
             }
         };
         woken.wake();
-    }
-
-    /// Does what was asked for while hosts ran.
-    fn obey(&mut self) -> Result<(), (Option<HostId>, Reason)> {
-        while let Some(command) = self.world.with(|state| state.commands.pop_front()) {
-            match command {
-                Command::Crash(id) => self.stop(id, What::Crashed),
-                Command::Kill(id) => self.stop(id, What::Killed),
-                Command::Start(id) => {
-                    if self.runners[id as usize].is_running() {
-                        self.stop(id, What::Crashed);
-                    }
-                    self.start(id)?;
-                }
-                Command::StartUnlessUp(id) => {
-                    if !self.runners[id as usize].is_running() {
-                        self.start(id)?;
-                    }
-                }
-                Command::Pause(id) => {
-                    let runner = &mut self.runners[id as usize];
-                    if runner.is_running() && !runner.paused {
-                        runner.paused = true;
-                        self.record(id, What::Paused);
-                    }
-                }
-                Command::Resume(id) => {
-                    let runner = &mut self.runners[id as usize];
-                    if runner.paused {
-                        runner.paused = false;
-                        self.record(id, What::Resumed);
-                        self.make_ready(id);
-                    }
-                }
-                Command::Nemesis(number, begins) => {
-                    let done = self.nemesis_does(number, begins);
-                    done.map_err(|text| (None, Reason::Test(text)))?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn stop(&mut self, id: HostId, how: What) {
-        let runner = &mut self.runners[id as usize];
-        let was_running = runner.is_running();
-        if matches!(how, What::Crashed) {
-            runner.crash();
-        } else {
-            runner.kill();
-        }
-        let was_client = was_running && runner.is_client();
-        if was_running {
-            self.record(id, how);
-        }
-        if was_client {
-            // Its program is gone for good: nobody waits for it.
-            self.clients -= 1;
-        }
     }
 }
 

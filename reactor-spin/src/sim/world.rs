@@ -12,7 +12,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::barrier::Barriers;
 use super::capture::Capture;
 use super::clock::{HostClock, Woken};
-use super::control::Command;
+use super::command::Command;
 use super::disk::Disk;
 use super::link::Link;
 use super::nemesis::Weather;
@@ -236,8 +236,13 @@ impl World {
 impl State {
     /// Lets something happen at `at`.
     pub(crate) fn schedule(&mut self, at: u64, what: Happening) {
-        self.events_so_far += 1;
         let tie = self.chance.next() as u32;
+        self.schedule_with(at, tie, what);
+    }
+
+    /// Lets something happen at `at`, which of what happens then is the sooner the smaller `tie`.
+    pub(crate) fn schedule_with(&mut self, at: u64, tie: u32, what: Happening) {
+        self.events_so_far += 1;
         let key = self.happenings.insert(what);
         self.events.push(Reverse(Event {
             at: at.max(self.now),

@@ -315,3 +315,33 @@ fn nobody_to_run_is_no_error() {
     });
     assert!(simulation.run().is_ok());
 }
+
+#[test]
+fn a_fault_changes_nothing_before_it_begins() {
+    let trace = |faults: &[&str]| {
+        let faults = faults.iter().map(|fault| fault.parse().unwrap());
+        let mut simulation = Simulation::builder(7)
+            .trace(usize::MAX)
+            .faults(faults.collect())
+            .build();
+        simulation.host("server", echo);
+        simulation.client("client", async {
+            for _ in 0..50 {
+                let stream = TcpStream::connect("server:7").await.unwrap();
+                timeout(secs(1), ask(&stream, b"frog")).await.ok();
+                sleep(millis(sim::random() % 100)).await;
+            }
+        });
+        run(simulation).trace
+    };
+    let calm = trace(&[]);
+    let paused = trace(&["2s for 500ms: pause server"]);
+    let before: Vec<_> = calm.iter().filter(|event| event.at < secs(2)).collect();
+    assert!(before.len() > 100, "{}", before.len());
+    let changed = paused
+        .iter()
+        .zip(&before)
+        .position(|(one, other)| one != *other);
+    assert_eq!(changed, None, "{:?}", changed.map(|at| &paused[at]));
+    assert_ne!(calm.len(), paused.len());
+}

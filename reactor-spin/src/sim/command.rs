@@ -1,0 +1,81 @@
+//! [`Command`]: what programs and faults ask for while hosts run, and how the simulation does it between two turns.
+
+use super::failure::Reason;
+use super::simulation::Simulation;
+use super::trace::What;
+use super::world::HostId;
+
+/// What is to be done once no host is running.
+#[derive(Clone, Debug)]
+pub(crate) enum Command {
+    Crash(HostId),
+    Kill(HostId),
+    Start(HostId),
+    /// Starts one that does not run.
+    StartUnlessUp(HostId),
+    Pause(HostId),
+    Resume(HostId),
+    /// A fault of the nemesis with this number begins or ends.
+    Nemesis(usize, bool),
+}
+
+impl Simulation {
+    /// Does what was asked for while hosts ran.
+    pub(super) fn obey(&mut self) -> Result<(), (Option<HostId>, Reason)> {
+        while let Some(command) = self.world.with(|state| state.commands.pop_front()) {
+            match command {
+                Command::Crash(id) => self.stop(id, What::Crashed),
+                Command::Kill(id) => self.stop(id, What::Killed),
+                Command::Start(id) => {
+                    if self.runners[id as usize].is_running() {
+                        self.stop(id, What::Crashed);
+                    }
+                    self.start(id)?;
+                }
+                Command::StartUnlessUp(id) => {
+                    if !self.runners[id as usize].is_running() {
+                        self.start(id)?;
+                    }
+                }
+                Command::Pause(id) => {
+                    let runner = &mut self.runners[id as usize];
+                    if runner.is_running() && !runner.paused {
+                        runner.paused = true;
+                        self.record(id, What::Paused);
+                    }
+                }
+                Command::Resume(id) => {
+                    let runner = &mut self.runners[id as usize];
+                    if runner.paused {
+                        runner.paused = false;
+                        self.record(id, What::Resumed);
+                        self.make_ready(id);
+                    }
+                }
+                Command::Nemesis(number, begins) => {
+                    let done = self.nemesis_does(number, begins);
+                    done.map_err(|text| (None, Reason::Test(text)))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, id: HostId, how: What) {
+        let runner = &mut self.runners[id as usize];
+        let was_running = runner.is_running();
+        if matches!(how, What::Crashed) {
+            runner.crash();
+        } else {
+            runner.kill();
+        }
+        let was_client = was_running && runner.is_client();
+        if was_running {
+            self.record(id, how);
+        }
+        if was_client {
+            // Its program is gone for good: nobody waits for it.
+            self.clients -= 1;
+        }
+    }
+}
