@@ -174,11 +174,16 @@ impl Node {
     pub(crate) async fn run(mut self) -> std::io::Result<()> {
         let mut buf = [0; 2048];
         loop {
-            let due = match self.role {
-                Role::Follower => self.patience,
-                Role::Candidate(_) => self.patience.min(self.beat),
-                Role::Leader(_) => self.beat,
+            let (role, due) = match self.role {
+                Role::Follower => (0, self.patience),
+                Role::Candidate(_) => (1, self.patience.min(self.beat)),
+                Role::Leader(_) => (2, self.beat),
             };
+            sim::state("role", role);
+            sim::state("voted", self.journal.vote.is_some().into());
+            let (last, term) = self.end();
+            sim::state("outdated", (term < self.journal.term).into());
+            sim::state("not committed", last.saturating_sub(self.commit).min(3));
             let ready = self.journal.up_to(self.commit);
             select! {
                 // Whichever is not the first to be ready is dropped, wherever it waits.

@@ -56,6 +56,44 @@ pub fn note(text: impl Into<String>) {
     }
 }
 
+/// Tells a search what state the program is in: of what bears this name, `value` holds from now on, until this
+/// is called again with the name, or the host crashes. Outside of a simulation, and where nobody searches by it, it does
+/// nothing.
+///
+/// [`explore_guided`](super::explore_guided) goes on from runs that reach what few have reached: a value, a step from one value
+/// to another, values of several names or hosts at the same time, a fault that strikes a host with these values. So `value`
+/// should have few values, those that make a difference to what can happen: a role, the stage of a protocol, whether a queue is
+/// empty; of a size the logarithm.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+/// use polliwog::sim;
+///
+/// enum Role { Follower, Candidate, Leader }
+///
+/// struct Node { role: Role, log: Vec<u64> }
+///
+/// impl Node {
+///     fn lead(&mut self) {
+///         self.role = Role::Leader;
+///         sim::state("role", 2);
+///         sim::state("log", self.log.len().checked_ilog2().unwrap_or(0).into());
+///     }
+/// }
+/// # let mut node = Node { role: Role::Follower, log: Vec::new() };
+/// # node.role = Role::Candidate;
+/// # node.lead();
+/// ```
+pub fn state(name: &str, value: u64) {
+    if let Some(net) = current() {
+        net.world.with(|state| {
+            if let Some(footprint) = &mut state.footprint {
+                footprint.state(state.now, net.host, name, value);
+            }
+        });
+    }
+}
+
 /// A number by chance: on a simulated host by the seed, elsewhere from [`executor::random`](polliwog_core::executor::random).
 /// Not for secrets.
 pub fn random() -> u64 {

@@ -5,6 +5,8 @@ use core::time::Duration;
 
 use super::Link;
 use super::fault::Fault;
+use super::footprint::Probe;
+use super::guide::Branch;
 use super::nemesis::Nemesis;
 use super::rng::nanos;
 use super::schedule::{Scheduler, Strategy};
@@ -33,6 +35,8 @@ pub struct Builder {
     faults: Option<Vec<Fault>>,
     /// Those of a schedule that is shrunk or replayed.
     only: Option<Vec<Fault>>,
+    branch: Option<Branch>,
+    probe: Option<Probe>,
 }
 
 impl Builder {
@@ -43,6 +47,8 @@ impl Builder {
             nemesis: None,
             faults: None,
             only: None,
+            branch: None,
+            probe: None,
         }
     }
 
@@ -272,6 +278,17 @@ impl Builder {
         self
     }
 
+    /// The faults of another run up to some moment, and from then on others.
+    pub(crate) fn branch(mut self, branch: Option<Branch>) -> Self {
+        self.branch = branch;
+        self
+    }
+
+    pub(crate) fn probe(mut self, probe: Probe) -> Self {
+        self.probe = Some(probe);
+        self
+    }
+
     /// Makes the simulation; hosts are added next.
     pub fn build(self) -> Simulation {
         let scheduler = Scheduler::new(self.settings.seed, self.strategy);
@@ -280,6 +297,7 @@ impl Builder {
             scheduler,
             self.nemesis,
             self.only.or(self.faults),
+            (self.branch, self.probe),
         )
     }
 }

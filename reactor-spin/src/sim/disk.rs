@@ -26,7 +26,7 @@ pub(crate) struct Disk {
     safe_names: BTreeMap<PathBuf, Inode>,
     journal: Vec<Change>,
     next: Inode,
-    chance: Rng,
+    pub(crate) chance: Rng,
     /// Bytes that there is room for.
     pub(crate) capacity: u64,
     /// The probability that an operation fails.

@@ -1,39 +1,37 @@
-//! [`explore`]: many seeds, and the shortest story of the first that fails.
+//! [`explore`] and [`explore_guided`]: many runs, and the shortest story of the first that fails.
 
 use alloc::boxed::Box;
-use alloc::format;
-use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::cell::Cell;
-use core::fmt;
 use core::ops::Range;
 use core::panic::AssertUnwindSafe;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-use std::io::{IsTerminal, Write};
 use std::panic::catch_unwind;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 use std::{env, fs, thread};
 
 use super::builder::Builder;
 use super::failure::{Failure, Reason, Report, panic_text};
 use super::fault::Fault;
+use super::footprint::Probe;
+use super::found::{Exploration, Found, parse};
+use super::guide::{Candidate, Guide};
+use super::progress::Progress;
 use super::schedule::Strategy;
-use super::trace::{TraceEvent, What};
+use super::shrink::shrink;
 
-/// The environment variable that makes [`explore`] run one seed only.
+/// The environment variable that makes [`explore`] and [`explore_guided`] run one seed only.
 pub const SEED_VARIABLE: &str = "POLLIWOG_SIM_SEED";
 
-/// The environment variable that makes [`explore`] run a file that it has written.
+/// The environment variable that makes [`explore`] and [`explore_guided`] run a file that one of them has written.
 pub const REPLAY_VARIABLE: &str = "POLLIWOG_SIM_REPLAY";
-
-/// How often a failing run is run again at most, to find a shorter one.
-const ATTEMPTS: usize = 200;
 
 /// How many events of the trace a story is made of.
 const STORY: usize = 1 << 20;
+
+/// So many runs know of one another only when all of them are over: a number of its own, so that a search is the
+/// same with any number of threads.
+const BATCH: u64 = 64;
 
 /// Runs a test with each of the seeds, on so many threads (zero: as many as there are processors), until one fails;
 /// then with fewer, shorter and earlier faults, until none can be left out, and tells the story.
@@ -78,36 +76,165 @@ pub fn explore<F>(seeds: Range<u64>, parallelism: usize, test: F) -> Exploration
 where
     F: Fn(Builder) -> Result<Report, Failure> + Sync,
 {
-    if let Some(path) = env::var_os(REPLAY_VARIABLE) {
-        return replay(&PathBuf::from(path), &test);
+    if let Some(exploration) = asked_for(&test) {
+        return exploration;
     }
-    let (start, count) = match env::var(SEED_VARIABLE) {
-        Err(_) => (seeds.start, seeds.end.saturating_sub(seeds.start)),
-        Ok(text) => match text.trim().parse() {
-            Ok(seed) => (seed, 1),
-            Err(error) => panic!("{SEED_VARIABLE}={text}: {error}"),
-        },
+    let (start, count) = (seeds.start, seeds.end.saturating_sub(seeds.start));
+    let passes = |number| {
+        let builder = Builder::of_seed(start + number);
+        attempt(&test, builder, &Probe::default()).is_ok()
     };
-    let threads = match parallelism {
+    let progress = Progress::new(count);
+    let failed = each(threads(parallelism), 0..count, &progress, passes);
+    Exploration {
+        tried: failed.map_or(count, |number| number + 1),
+        found: failed.and_then(|number| shrink(&test, start + number, None)),
+    }
+}
+
+/// Runs a test as many times as there are seeds, as [`explore`] does, but lets what the runs show decide about the next
+/// ones: most of them go back to a moment of a former run at which something rare was seen, and on from there with other
+/// faults and another chance.
+///
+/// It looks for what takes several steps, each of which is only possible after the one before. A seed alone makes all of
+/// them by chance, or not; here a run that has come a step further is where others begin. What one step can be reached
+/// from at any time [`explore`] finds as soon.
+///
+/// What is rare is known from the order of events on hosts, from faults and what they strike, and from what programs say
+/// by [`state`](super::state), which helps the most. The faults are those of the test's [`Nemesis`](super::Nemesis), not more and
+/// not later than it says. What comes of it does not depend on the number of threads.
+///
+/// A failure is not that of a seed, but of a schedule, with [`FaultKind::Chance`](super::FaultKind::Chance) among its faults, which
+/// [`Found::schedule`](super::Found::schedule) writes and [`REPLAY_VARIABLE`] reads.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+/// use polliwog::sim::{self, Nemesis};
+/// use polliwog::time::sleep;
+/// use std::cell::Cell;
+/// use std::time::Duration;
+///
+/// // A node that is killed again and again in the first tenth of a second after its start.
+/// let exploration = sim::explore_guided(0..1000, 2, |builder| {
+///     let nemesis = Nemesis::new("node")
+///         .faults(0, 5)
+///         .within(Duration::from_secs(10))
+///         .lasting(Duration::from_millis(1), Duration::from_millis(50))
+///         .kills();
+///     let mut simulation = builder.nemesis(nemesis).build();
+///     let early = Cell::new(0);
+///     simulation.host("node", move || {
+///         early.set(early.get() + 1);
+///         let times = early.get();
+///         assert!(times < 4, "it gives up");
+///         sim::state("early deaths", times);
+///         let early = early.clone();
+///         async move {
+///             sleep(Duration::from_millis(100)).await;
+///             early.set(0);
+///             std::future::pending::<()>().await
+///         }
+///     });
+///     simulation.client("client", sleep(Duration::from_secs(15)));
+///     simulation.run()
+/// });
+/// let found = exploration.found.unwrap();
+/// assert!(found.failure.to_string().contains("it gives up"));
+/// ```
+pub fn explore_guided<F>(seeds: Range<u64>, parallelism: usize, test: F) -> Exploration
+where
+    F: Fn(Builder) -> Result<Report, Failure> + Sync,
+{
+    if let Some(exploration) = asked_for(&test) {
+        return exploration;
+    }
+    let (start, count) = (seeds.start, seeds.end.saturating_sub(seeds.start));
+    let progress = Progress::new(count);
+    let mut guide = Guide::new(start);
+    let mut next = 0;
+    while next < count {
+        let numbers = next..count.min(next + BATCH);
+        let candidates = guide.candidates(numbers.clone().map(|number| start + number));
+        let probes: Vec<Probe> = candidates.iter().map(|_| Probe::of_features()).collect();
+        let passes = |number: u64| {
+            let at = (number - next) as usize;
+            let Candidate { seed, branch } = &candidates[at];
+            let builder = Builder::of_seed(*seed).branch(branch.clone());
+            attempt(&test, builder, &probes[at]).is_ok()
+        };
+        let failed = each(threads(parallelism), numbers.clone(), &progress, passes);
+        if let Some(number) = failed {
+            let at = (number - next) as usize;
+            let seed = candidates[at].seed;
+            let faults = candidates[at]
+                .branch
+                .is_some()
+                .then(|| probes[at].take().faults);
+            let found = shrink(&test, seed, faults);
+            return Exploration {
+                tried: number + 1,
+                found,
+            };
+        }
+        for (candidate, probe) in candidates.iter().zip(&probes) {
+            guide.learn(candidate.seed, probe.take());
+        }
+        next = numbers.end;
+    }
+    Exploration {
+        tried: count,
+        found: None,
+    }
+}
+
+/// What the environment asks for in the place of a search: a seed, or a file.
+fn asked_for<F>(test: &F) -> Option<Exploration>
+where
+    F: Fn(Builder) -> Result<Report, Failure> + Sync,
+{
+    if let Some(path) = env::var_os(REPLAY_VARIABLE) {
+        return Some(replay(&PathBuf::from(path), test));
+    }
+    let text = env::var(SEED_VARIABLE).ok()?;
+    let seed = match text.trim().parse() {
+        Ok(seed) => seed,
+        Err(error) => panic!("{SEED_VARIABLE}={text}: {error}"),
+    };
+    Some(Exploration {
+        tried: 1,
+        found: shrink(test, seed, None),
+    })
+}
+
+fn threads(parallelism: usize) -> usize {
+    match parallelism {
         0 => thread::available_parallelism().map_or(1, usize::from),
         some => some,
-    };
-    let next = AtomicU64::new(0);
-    let stop = AtomicBool::new(false);
-    let first: Mutex<Option<u64>> = Mutex::new(None);
+    }
+}
+
+/// Calls `passes` with numbers on so many threads, until one does not pass: with all those before it. Returns the first that
+/// does not.
+fn each(
+    threads: usize,
+    numbers: Range<u64>,
+    progress: &Progress,
+    passes: impl Fn(u64) -> bool + Sync,
+) -> Option<u64> {
+    let next = AtomicU64::new(numbers.start);
+    let failed = AtomicU64::new(u64::MAX);
     let work = |progress: Option<&Progress>| {
-        while !stop.load(Ordering::Relaxed) {
+        while failed.load(Ordering::Relaxed) == u64::MAX {
             let (begun, taken) = (Ordering::Relaxed, Ordering::Relaxed);
-            let number = next.fetch_update(begun, taken, |next| (next < count).then_some(next + 1));
+            let number = next.fetch_update(begun, taken, |next| {
+                (next < numbers.end).then_some(next + 1)
+            });
             let Ok(number) = number else { return };
-            let seed = start + number;
             if let Some(progress) = progress {
                 progress.tell(number);
             }
-            if attempt(&test, Builder::of_seed(seed)).is_err() {
-                stop.store(true, Ordering::Relaxed);
-                let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
-                *first = Some(first.map_or(seed, |other| other.min(seed)));
+            if !passes(number) {
+                failed.fetch_min(number, Ordering::Relaxed);
             }
         }
     };
@@ -115,211 +242,53 @@ where
         for _ in 1..threads {
             scope.spawn(|| work(None));
         }
-        work(Some(&Progress::new(count)));
+        work(Some(progress));
     });
-    let first = first.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let tried = next.load(Ordering::Relaxed);
-    let found = first.and_then(|seed| shrink(&test, seed, None));
-    Exploration { tried, found }
+    Some(failed.into_inner()).filter(|number| *number < u64::MAX)
 }
 
 impl Builder {
     /// One for a seed among many.
-    fn of_seed(seed: u64) -> Self {
+    pub(crate) fn of_seed(seed: u64) -> Self {
         Builder::new(seed).strategy(Strategy::of_seed(seed))
     }
 }
 
-/// What runs the test again. The harness gives each test a thread of its name, and cargo tells whose package it is.
-fn command() -> String {
-    let current = thread::current();
-    let test = current.name().filter(|name| *name != "main");
-    let Some(test) = test.filter(|name| !name.contains(char::is_whitespace)) else {
-        return "cargo test".to_string();
-    };
-    match env::var("CARGO_PKG_NAME") {
-        Ok(package) => format!("cargo test -p {package} -- --exact {test}"),
-        Err(_) => format!("cargo test -- --exact {test}"),
-    }
-}
-
-/// Tells on a terminal how far a long search has come.
-struct Progress {
-    started: Instant,
-    told: Cell<Option<Instant>>,
-    all: u64,
-}
-
-impl Progress {
-    fn new(all: u64) -> Self {
-        Self {
-            started: Instant::now(),
-            told: Cell::new(None),
-            all,
-        }
-    }
-
-    /// At most twice a second, and not in the first one.
-    fn tell(&self, tried: u64) {
-        let now = Instant::now();
-        let last = self.told.get().unwrap_or(self.started);
-        if now - last < Duration::from_millis(500) || now - self.started < Duration::from_secs(1) {
-            return;
-        }
-        self.told.set(Some(now));
-        let line = bar(tried, self.all, now - self.started);
-        // Not by a macro, whose output tests keep to themselves; and of no matter if it fails.
-        let mut terminal = std::io::stderr();
-        if terminal.is_terminal() {
-            let _ = write!(terminal, "\r{line}\x1b[K").and_then(|()| terminal.flush());
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if self.told.get().is_some() && std::io::stderr().is_terminal() {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
-    }
-}
-
-/// How far it has come, and how long it will take.
-fn bar(tried: u64, all: u64, passed: Duration) -> String {
-    const WIDTH: u128 = 30;
-    let (tried, all) = (u128::from(tried), u128::from(all.max(1)));
-    let done = (WIDTH * tried / all).min(WIDTH) as usize;
-    let rate = tried * 1000 / passed.as_millis().max(1);
-    let left = all.saturating_sub(tried) / rate.max(1);
-    format!(
-        "[{}{}] {tried} of {all} seeds, {rate}/s, {left} s left",
-        "#".repeat(done),
-        ".".repeat(WIDTH as usize - done)
-    )
-}
-
 /// Runs a test once; a panic of its own is a failure.
-fn attempt<F>(test: &F, builder: Builder) -> Result<Report, Failure>
+pub(crate) fn attempt<F>(test: &F, builder: Builder, probe: &Probe) -> Result<Report, Failure>
 where
     F: Fn(Builder) -> Result<Report, Failure> + Sync,
 {
     let seed = builder.seed();
+    let builder = builder.probe(probe.clone());
     let run = || catch_unwind(AssertUnwindSafe(|| test(builder)));
     match super::system::isolated(seed, run) {
         Ok(result) => result,
         Err(panic) => {
             let reason = Reason::Test(panic_text(&*panic));
+            let run = Report {
+                faults: probe.with(|probed| probed.faults.clone()),
+                ..Report::default()
+            };
             Err(Failure {
                 seed,
                 host: None,
                 reason,
                 at: Duration::ZERO,
-                run: Box::default(),
+                run: Box::new(run),
             })
         }
     }
 }
 
-/// Whether two failures are of the same kind, so that one may stand for the other: the same host says the same, numbers
-/// aside.
-fn is_same(one: &Failure, other: &Failure) -> bool {
-    let without_digits = |text: &str| text.replace(|letter: char| letter.is_ascii_digit(), "");
-    let first_line = |failure: &Failure| match &failure.reason {
-        Reason::Error(text) | Reason::Panic(text) | Reason::Executor(text) | Reason::Test(text) => {
-            without_digits(text.lines().next().unwrap_or_default())
-        }
-        // Others that wait are another failure.
-        Reason::Stalled(waiting) | Reason::TimeLimit(waiting) => waiting.join(" "),
-        _ => String::new(),
-    };
-    core::mem::discriminant(&one.reason) == core::mem::discriminant(&other.reason)
-        && one.host == other.host
-        && first_line(one) == first_line(other)
-}
-
-/// Looks for the fewest, shortest and earliest faults with which a seed still fails in the same way.
-fn shrink<F>(test: &F, seed: u64, given: Option<Vec<Fault>>) -> Option<Found>
+/// A run with these faults, whose story is told.
+pub(crate) fn tell<F>(test: &F, seed: u64, faults: &[Fault]) -> Option<Failure>
 where
     F: Fn(Builder) -> Result<Report, Failure> + Sync,
 {
-    let run = |faults: Option<Vec<Fault>>| {
-        let mut builder = Builder::of_seed(seed);
-        if let Some(faults) = faults {
-            builder = builder.faults_only(faults);
-        }
-        attempt(test, builder)
-    };
-    let failure = run(given).err()?;
-    let mut faults = failure.run.faults.clone();
-    let original = faults.len();
-    let mut attempts = 0;
-    // When it fails with these faults, if it does so in the same way.
-    let mut fails_at = |faults: &[Fault]| {
-        attempts += 1;
-        if attempts > ATTEMPTS {
-            return None;
-        }
-        let other = run(Some(faults.to_vec())).err()?;
-        is_same(&failure, &other).then_some(other.at)
-    };
-    let mut ends = failure.at;
-    // Halves first, then quarters, and at last one by one.
-    let mut size = faults.len().div_ceil(2);
-    while size > 0 {
-        let mut at = 0;
-        while at < faults.len() {
-            let mut fewer = faults.clone();
-            fewer.drain(at..(at + size).min(faults.len()));
-            if let Some(at) = fails_at(&fewer) {
-                (faults, ends) = (fewer, at);
-            } else {
-                at += size;
-            }
-        }
-        size = if size == 1 { 0 } else { size.div_ceil(2) };
-    }
-    // Earlier, each with those that follow it: less happens before the failure. Before they are made
-    // shorter: a short one needs its exact time.
-    for first in 0..faults.len() {
-        let before = first
-            .checked_sub(1)
-            .map_or(Duration::ZERO, |it| faults[it].at);
-        let mut step = faults[first].at.saturating_sub(before);
-        while step >= Duration::from_millis(2) {
-            step = Duration::from_millis((step.as_millis() / 2) as u64);
-            let mut earlier = faults.clone();
-            for fault in &mut earlier[first..] {
-                fault.at = fault.at.saturating_sub(step);
-            }
-            if let Some(at) = fails_at(&earlier).filter(|at| *at < ends) {
-                (faults, ends) = (earlier, at);
-                step = faults[first].at.saturating_sub(before);
-            }
-        }
-    }
-    for at in 0..faults.len() {
-        while faults[at].lasts > Duration::from_millis(1) {
-            let mut shorter = faults.clone();
-            shorter[at].lasts = Duration::from_millis((shorter[at].lasts.as_millis() / 2) as u64);
-            if fails_at(&shorter).is_none() {
-                break;
-            }
-            faults = shorter;
-        }
-    }
-    // Once more, for the story.
-    let builder = Builder::of_seed(seed)
-        .faults_only(faults.clone())
-        .capture()
-        .trace(STORY);
-    let failure = attempt(test, builder).err().unwrap_or(failure);
-    Some(Found {
-        seed,
-        failure,
-        faults,
-        original,
-        command: command(),
-    })
+    let builder = Builder::of_seed(seed).faults_only(faults.to_vec());
+    let builder = builder.capture().trace(STORY);
+    attempt(test, builder, &Probe::default()).err()
 }
 
 fn replay<F>(path: &PathBuf, test: &F) -> Exploration
@@ -334,189 +303,6 @@ where
         Ok(schedule) => schedule,
         Err(error) => panic!("{REPLAY_VARIABLE}={}: {error}", path.display()),
     };
-    let builder = Builder::of_seed(seed)
-        .faults_only(faults.clone())
-        .capture()
-        .trace(STORY);
-    let found = attempt(test, builder).err().map(|failure| Found {
-        seed,
-        failure,
-        original: faults.len(),
-        faults,
-        command: command(),
-    });
+    let found = tell(test, seed, &faults).map(|failure| Found::new(seed, failure, faults));
     Exploration { tried: 1, found }
-}
-
-/// Reads a file: `seed 7`, then a fault a line; what begins with `#` is for people.
-fn parse(text: &str) -> Result<(u64, Vec<Fault>), String> {
-    let mut lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let first = lines.next().unwrap_or_default();
-    let seed = first
-        .strip_prefix("seed ")
-        .and_then(|seed| seed.parse().ok());
-    let seed = seed.ok_or_else(|| format!("the first line is not `seed` and a number: {first}"))?;
-    let faults = lines.map(|line| {
-        line.parse()
-            .map_err(|error: super::NoFault| error.to_string())
-    });
-    Ok((seed, faults.collect::<Result<_, _>>()?))
-}
-
-/// What has come of [`explore`].
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Exploration {
-    /// How many seeds were run.
-    pub tried: u64,
-    /// The first that failed, if one did.
-    pub found: Option<Found>,
-}
-
-impl Exploration {
-    /// Ends a test: with a panic, if a seed failed, whose text is the story and the command that repeats it. The file
-    /// that replays it is written into the folder for temporary files.
-    ///
-    /// # Panics
-    ///
-    /// If a seed failed.
-    #[track_caller]
-    pub fn unwrap(self) {
-        let Some(found) = self.found else { return };
-        let path = env::temp_dir().join(format!("polliwog-sim-{}.txt", found.seed));
-        let page = path.with_extension("html");
-        let mut text = found.to_string();
-        if fs::write(&path, found.schedule()).is_ok() {
-            text += &format!(
-                "or with fewer faults: {REPLAY_VARIABLE}={} {}\n",
-                path.display(),
-                found.command
-            );
-        }
-        if fs::write(&page, found.page()).is_ok() {
-            text += &format!("a picture: {}\n", page.display());
-        }
-        let packets = path.with_extension("pcap");
-        let capture = &found.failure.run.capture;
-        if !capture.is_empty() && fs::write(&packets, capture).is_ok() {
-            text += &format!("packets, for Wireshark: {}\n", packets.display());
-        }
-        panic!("{text}");
-    }
-}
-
-/// A seed that fails, with the fewest faults that were found to do.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Found {
-    /// The seed.
-    pub seed: u64,
-    /// How it fails with these faults; its trace is that of the story.
-    pub failure: Failure,
-    /// The faults that are left.
-    pub faults: Vec<Fault>,
-    /// How many there were.
-    pub original: usize,
-    /// The command that runs the test again, without the variables that choose the seed.
-    command: String,
-}
-
-impl Found {
-    /// The text of a file that replays the failure: see [`REPLAY_VARIABLE`].
-    pub fn schedule(&self) -> String {
-        let mut text = format!(
-            "# {}\nseed {}\n",
-            self.failure.to_string().replace('\n', "\n# "),
-            self.seed
-        );
-        for fault in &self.faults {
-            text += &format!("{fault}\n");
-        }
-        text
-    }
-
-    /// A page of HTML that shows the run: hosts as lanes, messages as arrows, faults.
-    pub fn page(&self) -> String {
-        super::page::page(&self.failure.to_string(), &self.failure.run.trace)
-    }
-
-    /// What people want to read: not each turn and message.
-    fn story(&self) -> impl Iterator<Item = &TraceEvent> {
-        self.failure.run.trace.iter().filter(|event| {
-            !matches!(
-                event.what,
-                What::Ran { .. } | What::Sent { .. } | What::Arrived { .. } | What::Lost { .. }
-            )
-        })
-    }
-}
-
-impl fmt::Display for Found {
-    /// The failure, its faults, what happened, and the command that repeats it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.failure)?;
-        writeln!(
-            f,
-            "{} of {} faults are needed:",
-            self.faults.len(),
-            self.original
-        )?;
-        for fault in &self.faults {
-            writeln!(f, "  {fault}")?;
-        }
-        writeln!(f, "the story (starts, ends, faults and notes):")?;
-        let story: Vec<_> = self.story().collect();
-        let left_out = story.len().saturating_sub(60);
-        if left_out > 0 {
-            writeln!(f, "  ({left_out} events before)")?;
-        }
-        for event in &story[left_out..] {
-            writeln!(f, "  {event}")?;
-        }
-        writeln!(
-            f,
-            "to repeat it: {SEED_VARIABLE}={} {}",
-            self.seed, self.command
-        )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn progress_is_told() {
-        let line = bar(250, 1000, Duration::from_secs(5));
-        assert_eq!(
-            line,
-            "[#######.......................] 250 of 1000 seeds, 50/s, 15 s left"
-        );
-        for (tried, all) in [(0, 0), (5, 3), (u64::MAX, u64::MAX)] {
-            assert!(bar(tried, all, Duration::ZERO).contains("seeds"));
-        }
-    }
-
-    #[test]
-    fn the_command_names_the_test() {
-        let command = command();
-        assert!(
-            command.ends_with("-- --exact sim::explore::tests::the_command_names_the_test"),
-            "{command}"
-        );
-        assert!(command.starts_with("cargo test"), "{command}");
-    }
-
-    #[test]
-    fn files_are_read_again() {
-        let text = "# a text\n\nseed 7\n1s for 1ms: crash a\n  2s for 3s: slow 7  \n";
-        let (seed, faults) = parse(text).unwrap();
-        assert_eq!((seed, faults.len()), (7, 2));
-        assert!(parse("").is_err());
-        assert!(parse("seed x").is_err());
-        assert!(parse("seed 7\nsing").unwrap_err().contains("sing"));
-    }
 }

@@ -56,6 +56,9 @@ pub enum FaultKind {
     DiskFull(String),
     /// The operations of the host's disk take so many times as long.
     DiskSlow(String, u32),
+    /// From then on all that is left to chance is chosen by this number, in the place of the seed. So a search
+    /// ([`explore_guided`](super::explore_guided)) goes on from the middle of a run in another way.
+    Chance(u64),
 }
 
 impl Fault {
@@ -92,7 +95,7 @@ impl FaultKind {
             FaultKind::Partition(some, others) | FaultKind::OneWay(some, others) => {
                 some.iter().chain(others).collect()
             }
-            FaultKind::Loss(_) | FaultKind::Slow(_) => Vec::new(),
+            FaultKind::Loss(_) | FaultKind::Slow(_) | FaultKind::Chance(_) => Vec::new(),
         }
     }
 }
@@ -118,6 +121,7 @@ impl fmt::Display for FaultKind {
             }
             FaultKind::DiskFull(host) => write!(f, "diskfull {host}"),
             FaultKind::DiskSlow(host, times) => write!(f, "diskslow {host} {times}"),
+            FaultKind::Chance(seed) => write!(f, "chance {seed}"),
         }
     }
 }
@@ -184,6 +188,7 @@ fn fault(text: &str) -> Option<Fault> {
         ["diskerrors", host, many] => FaultKind::DiskErrors(host.into(), many.parse().ok()?),
         ["diskfull", host] => FaultKind::DiskFull(host.into()),
         ["diskslow", host, times] => FaultKind::DiskSlow(host.into(), times.parse().ok()?),
+        ["chance", seed] => FaultKind::Chance(seed.parse().ok()?),
         _ => return None,
     };
     Some(Fault {

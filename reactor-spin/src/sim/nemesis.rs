@@ -190,15 +190,7 @@ impl Nemesis {
 
     /// The schedule that belongs to a seed.
     pub(crate) fn choose(&self, seed: u64, names: &[Arc<str>]) -> Vec<Fault> {
-        let is_ours = |name: &&Arc<str>| match self.hosts.strip_suffix('*') {
-            Some(start) => name.starts_with(start),
-            None => ***name == *self.hosts,
-        };
-        let hosts: Vec<String> = names
-            .iter()
-            .filter(is_ours)
-            .map(|name| name.to_string())
-            .collect();
+        let hosts = self.ours(names);
         if hosts.is_empty() || self.kinds.is_empty() {
             return Vec::new();
         }
@@ -211,9 +203,58 @@ impl Nemesis {
         faults
     }
 
+    /// The hosts that it does something to.
+    fn ours(&self, names: &[Arc<str>]) -> Vec<String> {
+        let is_ours = |name: &&Arc<str>| match self.hosts.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => ***name == *self.hosts,
+        };
+        let ours = names.iter().filter(is_ours);
+        ours.map(|name| name.to_string()).collect()
+    }
+
+    /// Faults from some time on, when there have been so many.
+    pub(crate) fn go_on(
+        &self,
+        seed: u64,
+        names: &[Arc<str>],
+        before: u64,
+        from: Duration,
+    ) -> Vec<Fault> {
+        let hosts = self.ours(names);
+        if hosts.is_empty() || self.kinds.is_empty() || from >= self.within {
+            return Vec::new();
+        }
+        let mut chance = Rng::new(seed, 7);
+        let least = self.count.0.saturating_sub(before);
+        let count = chance.between(least, self.count.1.saturating_sub(before));
+        // Now and then soon after: at a tenth of the time that is left the half of them.
+        let is_soon = chance.chance(0.5);
+        let left = self.within - from;
+        let mut faults: Vec<Fault> = (0..count)
+            .map(|_| {
+                let mut fault = self.fault(&mut chance, &hosts);
+                let part =
+                    |of: Duration| of.mul_f64(fault.at.as_secs_f64() / self.within.as_secs_f64());
+                let after = if is_soon {
+                    part(part(part(left)))
+                } else {
+                    part(left)
+                };
+                fault.at = millis(from + after).max(from);
+                fault
+            })
+            .collect();
+        faults.sort_by_key(|fault| fault.at);
+        faults
+    }
+
+    /// In which time faults begin.
+    pub(crate) fn ends(&self) -> u64 {
+        nanos(self.within)
+    }
+
     fn fault(&self, chance: &mut Rng, hosts: &[String]) -> Fault {
-        // Texts of whole milliseconds are easier to read.
-        let millis = |duration: Duration| Duration::from_millis(nanos(duration) / 1_000_000);
         let at = millis(chance.duration(Duration::ZERO, self.within));
         let lasts =
             millis(chance.duration(self.lasts.0, self.lasts.1)).max(Duration::from_millis(1));
@@ -279,6 +320,11 @@ impl Nemesis {
     }
 }
 
+/// Texts of whole milliseconds are easier to read.
+fn millis(duration: Duration) -> Duration {
+    Duration::from_millis(nanos(duration) / 1_000_000)
+}
+
 impl State {
     /// Lets the fault with this number begin and end at its times. It takes nothing from the chance of what else
     /// happens: with one fault more or less a run is the same until that one begins.
@@ -342,9 +388,22 @@ impl Simulation {
         }
         let word = if begins { "begins" } else { "ends" };
         let text = format!("{word}: {}", fault.kind);
-        control
-            .world
-            .with(|state| state.record_text(None, text, What::Fault));
+        control.world.with(|state| {
+            if let Some(footprint) = &mut state.footprint {
+                let hosts = fault.kind.hosts().into_iter();
+                let hosts: Vec<_> = hosts
+                    .filter_map(|name| state.by_name.get(name.as_str()).copied())
+                    .collect();
+                footprint.fault(state.now, &fault.kind, begins, &hosts);
+            }
+            state.record_text(None, text, What::Fault);
+        });
+        if let FaultKind::Chance(seed) = fault.kind {
+            if begins {
+                self.reseed(seed);
+            }
+            return Ok(());
+        }
         if begins {
             self.lasting.push(number);
             control.carry_out(&fault.kind, true);
@@ -429,6 +488,7 @@ impl Control {
                 cut(others, some);
             }
             FaultKind::OneWay(from, to) => cut(from, to),
+            FaultKind::Chance(_) => {}
             FaultKind::Loss(loss) => self
                 .world
                 .with(|state| toggle(&mut state.weather.loss, begins, *loss)),

@@ -177,6 +177,13 @@ impl Runner {
         Ok(true)
     }
 
+    /// Another order of tasks from now on.
+    pub(crate) fn reseed(&self, schedule_seed: u64) {
+        if let Some(process) = &self.process {
+            process.executor.set_schedule_seed(schedule_seed | 1);
+        }
+    }
+
     /// The tasks that are to be polled, as a reader finds them in the program.
     pub(crate) fn woken_tasks(&self) -> Vec<String> {
         let Some(process) = &self.process else {

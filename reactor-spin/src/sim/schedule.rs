@@ -86,6 +86,11 @@ impl Scheduler {
         self.priorities.push(priority);
     }
 
+    /// From now on chance is that of another seed; priorities stay.
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        self.chance = Rng::new(seed, 4);
+    }
+
     /// A seed for a host's executor.
     pub(crate) fn seed(&mut self) -> u64 {
         self.chance.next()

@@ -17,6 +17,8 @@ use super::capture::Capture;
 use super::control::Control;
 use super::failure::{Failure, Outcome, Reason, Report};
 use super::fault::Fault;
+use super::footprint::{Footprint, Probe};
+use super::guide::Branch;
 use super::nemesis::Nemesis;
 use super::runner::{Origin, Program, Runner, Software, Turn};
 use super::schedule::Scheduler;
@@ -60,6 +62,9 @@ pub struct Simulation {
     woken: Vec<HostId>,
     scheduler: Scheduler,
     nemesis: Option<Nemesis>,
+    /// The run of which this one is the same at first.
+    branch: Option<Branch>,
+    probe: Option<Probe>,
     /// The faults of this run, as soon as they are known.
     faults: Option<Vec<Fault>>,
     faults_set: bool,
@@ -100,14 +105,21 @@ impl Simulation {
         scheduler: Scheduler,
         nemesis: Option<Nemesis>,
         faults: Option<Vec<Fault>>,
+        (branch, probe): (Option<Branch>, Option<Probe>),
     ) -> Self {
+        let world = World::new(settings);
+        if probe.as_ref().is_some_and(|probe| probe.features) {
+            world.with(|state| state.footprint = Some(Footprint::default()));
+        }
         Self {
-            world: World::new(settings),
+            world,
             runners: Vec::new(),
             ready: Vec::new(),
             woken: Vec::new(),
             scheduler,
             nemesis,
+            branch,
+            probe,
             faults,
             faults_set: false,
             lasting: Vec::new(),
@@ -334,11 +346,16 @@ impl Simulation {
         }
         if !core::mem::replace(&mut self.faults_set, true) {
             let names = self.control().names();
-            let chosen = self
-                .nemesis
-                .as_ref()
-                .map(|nemesis| nemesis.choose(self.seed(), &names));
-            let faults = self.faults.take().or(chosen).unwrap_or_default();
+            let (nemesis, given) = (self.nemesis.as_ref(), self.faults.take());
+            let faults = match self.branch.take() {
+                Some(branch) => branch.faults(nemesis, given, &names),
+                None => given.unwrap_or_else(|| {
+                    nemesis.map_or_else(Vec::new, |nemesis| nemesis.choose(self.seed(), &names))
+                }),
+            };
+            if let Some(probe) = &self.probe {
+                probe.with(|probed| probed.faults.clone_from(&faults));
+            }
             self.world.with(|state| {
                 for (number, fault) in faults.iter().enumerate() {
                     state.schedule_fault(number, fault);
@@ -427,6 +444,15 @@ impl Simulation {
             Turn::Ended(outcome) => return self.end(id, outcome),
         }
         Ok(())
+    }
+
+    /// From now on all that is left to chance is by another seed.
+    pub(super) fn reseed(&mut self, seed: u64) {
+        self.scheduler.reseed(seed);
+        for runner in &self.runners {
+            runner.reseed(self.scheduler.seed());
+        }
+        self.world.with(|state| state.reseed(seed));
     }
 
     fn slow_down(&mut self, id: HostId) {
@@ -535,6 +561,14 @@ impl Drop for Simulation {
     fn drop(&mut self) {
         // One after the other, each within its own host.
         self.runners.clear();
+        let footprint = self.world.with(|state| state.footprint.take());
+        if let (Some(probe), Some(footprint)) = (&self.probe, footprint) {
+            let ends = self.nemesis.as_ref().map_or(u64::MAX, Nemesis::ends);
+            probe.with(|probed| {
+                probed.features = footprint.into_features();
+                probed.end = ends.min(self.world.now.get());
+            });
+        }
     }
 }
 

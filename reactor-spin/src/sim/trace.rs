@@ -123,6 +123,25 @@ impl fmt::Display for TraceEvent {
     }
 }
 
+/// The hash of nothing.
+pub(crate) const EMPTY: u64 = 0xCBF2_9CE4_8422_2325;
+
+/// A hash with a number more.
+pub(crate) fn mixed(hash: u64, number: u64) -> u64 {
+    (hash ^ number)
+        .wrapping_mul(0x0000_0100_0000_01B3)
+        .rotate_left(29)
+}
+
+/// A hash with a text more.
+pub(crate) fn mixed_text(hash: u64, text: &str) -> u64 {
+    text.as_bytes().chunks(8).fold(hash, |hash, chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        mixed(hash, u64::from_le_bytes(word))
+    })
+}
+
 /// Where a run's trace goes: always into a hash, and into a list if somebody wants to read it.
 pub(crate) struct Trace {
     hash: u64,
@@ -134,7 +153,7 @@ pub(crate) struct Trace {
 impl Trace {
     pub(crate) fn new(keep: usize) -> Self {
         Self {
-            hash: 0xCBF2_9CE4_8422_2325,
+            hash: EMPTY,
             keep,
             events: Vec::new(),
         }
@@ -147,19 +166,11 @@ impl Trace {
 
     /// Mixes numbers into the hash: those of an event, whether or not that is kept.
     pub(crate) fn mix(&mut self, numbers: &[u64]) {
-        for number in numbers {
-            self.hash = (self.hash ^ number)
-                .wrapping_mul(0x0000_0100_0000_01B3)
-                .rotate_left(29);
-        }
+        self.hash = numbers.iter().copied().fold(self.hash, mixed);
     }
 
     pub(crate) fn mix_text(&mut self, text: &str) {
-        for chunk in text.as_bytes().chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.mix(&[u64::from_le_bytes(word)]);
-        }
+        self.hash = mixed_text(self.hash, text);
     }
 
     pub(crate) fn push(&mut self, at: u64, host: Option<&Arc<str>>, what: What) {

@@ -14,6 +14,7 @@ use super::capture::Capture;
 use super::clock::{HostClock, Woken};
 use super::command::Command;
 use super::disk::Disk;
+use super::footprint::Footprint;
 use super::link::Link;
 use super::nemesis::Weather;
 use super::packet::Packet;
@@ -56,6 +57,8 @@ pub(crate) struct State {
     pub(crate) links: Links,
     pub(crate) messages: u64,
     pub(crate) trace: Trace,
+    /// What has been shown, if a search wants to know.
+    pub(crate) footprint: Option<Footprint>,
     /// What was sent, if somebody wants to know.
     pub(crate) capture: Option<Capture>,
     pub(crate) commands: VecDeque<Command>,
@@ -159,6 +162,7 @@ impl World {
             },
             messages: 0,
             trace: Trace::new(settings.trace),
+            footprint: None,
             capture: settings.capture.then(Capture::new),
             commands: VecDeque::new(),
             settings: settings.clone(),
@@ -221,15 +225,22 @@ impl World {
                 ports: BTreeSet::new(),
                 next_port: 0,
                 ends: BTreeSet::new(),
-                disk: Disk::new(
-                    Rng::new(seed, (u64::from(id) << 8) + 3),
-                    state.settings.torn_renames,
-                ),
+                disk: Disk::new(Host::disk_chance(seed, id), state.settings.torn_renames),
                 unix: Unix::default(),
-                chance: Rng::new(seed, (u64::from(id) << 8) + 2),
+                chance: Host::chance(seed, id),
             });
             id
         })
+    }
+}
+
+impl Host {
+    fn chance(seed: u64, id: HostId) -> Rng {
+        Rng::new(seed, (u64::from(id) << 8) + 2)
+    }
+
+    fn disk_chance(seed: u64, id: HostId) -> Rng {
+        Rng::new(seed, (u64::from(id) << 8) + 3)
     }
 }
 
@@ -318,6 +329,15 @@ impl State {
             .unwrap_or(&self.links.default)
     }
 
+    /// From now on all chance is that of another seed.
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        self.chance = Rng::new(seed, 1);
+        for (id, host) in (0..).zip(&mut self.hosts) {
+            host.chance = Host::chance(seed, id);
+            host.disk.chance = Host::disk_chance(seed, id);
+        }
+    }
+
     /// Takes down what has happened to or on a host; `numbers` stand for it in the hash.
     pub(crate) fn record(
         &mut self,
@@ -328,8 +348,11 @@ impl State {
         self.trace
             .mix(&[self.now, host.map_or(u64::MAX, u64::from)]);
         self.trace.mix(numbers);
-        if self.trace.is_kept() {
+        if self.trace.is_kept() || self.footprint.is_some() {
             let what = what(self);
+            if let Some(footprint) = &mut self.footprint {
+                footprint.event(self.now, host, &what);
+            }
             let host = host.map(|host| &self.hosts[host as usize].name);
             self.trace.push(self.now, host, what);
         }

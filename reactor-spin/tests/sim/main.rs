@@ -5,6 +5,7 @@ mod barriers;
 mod captures;
 mod faults;
 mod files;
+mod guided;
 mod hosts;
 mod network;
 mod odds;
