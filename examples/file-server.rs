@@ -40,9 +40,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use log::{debug, error, info, warn};
+use polliwog::mio::blocking::try_spawn_blocking;
 use polliwog::net::TcpListener;
 use polliwog::time::{sleep, timeout};
-use polliwog::{BlockingError, Runtime, spawn, spawn_blocking, yield_now};
+use polliwog::{BlockingError, Runtime, spawn, yield_now};
 
 use client::{Client, Patience, Trouble, refuse};
 use folder::{Pieces, Refusal};
@@ -74,6 +75,8 @@ const PIECE: usize = 64 * 1024;
 const REFUSALS: usize = 64;
 /// How many threads read files at most.
 const READERS: usize = 64;
+/// How long to wait before another try when the system is short of threads or descriptors.
+const SHORTAGE: Duration = Duration::from_millis(100);
 /// How long clients that are being served may go on after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -236,7 +239,7 @@ impl Server {
             if pieces.is_last() {
                 break;
             }
-            let next = spawn_blocking(|| pieces.next());
+            let next = on_a_thread(|| pieces.next());
             let next = timeout(stall, next).await.map_err(io::Error::from)?;
             pieces = next.map_err(io::Error::from)??;
         }
@@ -249,16 +252,14 @@ impl Server {
     async fn open(&self, name: &str) -> Result<Pieces, Trouble> {
         loop {
             let (root, name) = (Arc::clone(&self.root), name.to_owned());
-            let opened = spawn_blocking(move || {
+            let opened = on_a_thread(move || {
                 let file = folder::open(&root, &name)?;
                 Pieces::of(file, PIECE).map_err(Refusal::from)
             });
             match opened.await {
                 Ok(Ok(pieces)) => return Ok(pieces),
-                // Other clients will be done with their files and threads.
-                Ok(Err(Refusal::OutOfDescriptors)) | Err(BlockingError::Rejected(_)) => {
-                    sleep(Duration::from_millis(100)).await;
-                }
+                // Other clients will be done with their files.
+                Ok(Err(Refusal::OutOfDescriptors)) => sleep(SHORTAGE).await,
                 Err(error) => return Err(io::Error::from(error).into()),
                 Ok(Err(refusal)) => {
                     debug!("{refusal:?}");
@@ -266,6 +267,21 @@ impl Server {
                 }
             }
         }
+    }
+}
+
+/// Does what blocks, as soon as there is a thread for it: other clients will be done with theirs.
+async fn on_a_thread<F, T>(mut job: F) -> Result<T, BlockingError>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    loop {
+        match try_spawn_blocking(job) {
+            Ok(running) => return running.await,
+            Err(rejected) => job = rejected.job,
+        }
+        sleep(SHORTAGE).await;
     }
 }
 

@@ -169,6 +169,39 @@ impl Running {
         }
     }
 
+    /// Leaves it no room for the stack of another thread, which has two megabytes, but for what a request
+    /// needs; or takes that limit away.
+    #[cfg(target_os = "linux")]
+    #[track_caller]
+    pub(crate) fn limit_threads(&self, limited: bool) {
+        self.limit_memory(limited.then_some(1024));
+    }
+
+    /// Leaves it so many kilobytes of addresses beyond what it has, or as many as there are.
+    #[cfg(target_os = "linux")]
+    #[track_caller]
+    pub(crate) fn limit_memory(&self, room: Option<u64>) {
+        let limit = match room {
+            Some(room) => ((self.status("VmSize") + room) * 1024).to_string(),
+            None => "unlimited".to_owned(),
+        };
+        // The soft limit alone: what is lowered of the other cannot be raised again.
+        let option = format!("--as={limit}:");
+        let mut prlimit = Command::new("prlimit");
+        prlimit.args(["--pid", &self.id().to_string(), &option]);
+        assert!(prlimit.status().expect("prlimit, of util-linux").success());
+    }
+
+    /// A number that the system tells of it; of memory it is kilobytes.
+    #[cfg(target_os = "linux")]
+    #[track_caller]
+    pub(crate) fn status(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let mut lines = status.lines().filter_map(|line| line.split_once(':'));
+        let (_, value) = lines.find(|(field, _)| *field == name).unwrap();
+        value.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Presses Ctrl-C.
     #[cfg(unix)]
     #[track_caller]

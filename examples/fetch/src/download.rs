@@ -1,18 +1,19 @@
 //! One file after the other over one connection.
 
 use std::fmt::Display;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Buf, Bytes, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{HOST, LOCATION};
 use hyper::{Request, Response, Uri};
 use polliwog::fs::{self, File};
 use polliwog::net::TcpStream;
-use polliwog::spawn;
 use polliwog::time::{sleep, timeout};
+use polliwog::{BlockingError, spawn};
 
 use crate::progress::Progress;
 use crate::{Options, Wanted};
@@ -21,6 +22,9 @@ use crate::{Options, Wanted};
 const REDIRECTS: usize = 5;
 /// The pause before another try; twice as long before the next.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// How long to wait before another try when the system is short of threads.
+const SHORTAGE: Duration = Duration::from_millis(20);
 
 /// A connection that may be used again, for the same server.
 #[derive(Default)]
@@ -117,23 +121,49 @@ async fn attempt(
 
     let path = options.into.join(&file.name);
     let unfinished = PathBuf::from(format!("{}.part", path.display()));
-    let mut out = File::create(&unfinished).await.map_err(is_final)?;
+    let create = async || File::create(&unfinished).await;
+    let mut out = on_a_thread(options, create).await?;
     let part = Part(&unfinished);
     let mut body = response.into_body();
     let mut bytes = 0;
     // A body that ends before its announced length is an error of hyper's.
     while let Some(frame) = timeout(options.stall, body.frame()).await.map_err(silent)? {
-        if let Ok(data) = frame.map_err(may_pass)?.into_data() {
-            out.write_all(&data).await.map_err(is_final)?;
-            bytes += data.len() as u64;
-            counted.add(data.len() as u64);
+        let mut data = frame.map_err(may_pass)?.into_data().unwrap_or_default();
+        while !data.is_empty() {
+            let count = on_a_thread(options, async || out.write(&data).await).await?;
+            data.advance(count);
+            bytes += count as u64;
+            counted.add(count as u64);
         }
     }
     out.flush().await.map_err(is_final)?;
     drop(out);
-    fs::rename(&unfinished, &path).await.map_err(is_final)?;
+    on_a_thread(options, async || fs::rename(&unfinished, &path).await).await?;
     drop(part);
     Ok(bytes)
+}
+
+/// Whether it is the lack of a thread for what blocks.
+pub(crate) fn is_rejected(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    matches!(inner, Some(BlockingError::Rejected(_)))
+}
+
+/// Does something to a file as soon as there is a thread for it: other files will be done with theirs.
+async fn on_a_thread<T>(
+    options: &Options,
+    mut operation: impl AsyncFnMut() -> io::Result<T>,
+) -> Result<T, Failed> {
+    let done = async {
+        loop {
+            match operation().await {
+                Err(error) if is_rejected(&error) => sleep(SHORTAGE).await,
+                done => return done.map_err(is_final),
+            }
+        }
+    };
+    let none = |_| is_final("there is no thread for the file");
+    timeout(options.stall, done).await.map_err(none)?
 }
 
 /// Where a server sends its client.

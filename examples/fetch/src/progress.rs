@@ -1,6 +1,7 @@
 //! How far it is: a bar on a terminal, and a line for each file.
 
 use std::cell::Cell;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use polliwog::Instant;
@@ -8,6 +9,7 @@ use polliwog::io::{stderr, stdout};
 use polliwog::time::interval;
 
 use crate::Wanted;
+use crate::download::is_rejected;
 
 /// Characters of the bar.
 const WIDTH: usize = 30;
@@ -25,6 +27,14 @@ pub(crate) struct Progress {
 pub(crate) struct Counted<'a> {
     progress: &'a Progress,
     bytes: Cell<u64>,
+}
+
+/// Nobody may be reading what is written, which is no reason to stop. Where there is no thread that waits for the
+/// reader this one does.
+fn or_here(written: io::Result<()>, mut stream: impl Write, line: &str) {
+    if written.is_err_and(|error| is_rejected(&error)) {
+        let _ = stream.write_all(line.as_bytes());
+    }
 }
 
 impl Progress {
@@ -49,15 +59,16 @@ impl Progress {
         self.ended.set(self.ended.get() + 1);
         self.clear().await;
         let line = format!("{}: {what}\n", file.name);
-        // Nobody may be reading that, which is no reason to stop.
-        let _ = stdout().write_all(line.as_bytes()).await;
+        let written = stdout().write_all(line.as_bytes()).await;
+        or_here(written, io::stdout(), &line);
     }
 
     pub(crate) async fn failed(&self, file: &Wanted, error: &str) {
         self.ended.set(self.ended.get() + 1);
         self.clear().await;
         let line = format!("fetch: {}: {error}\n", file.url);
-        let _ = stderr().write_all(line.as_bytes()).await;
+        let written = stderr().write_all(line.as_bytes()).await;
+        or_here(written, io::stderr(), &line);
     }
 
     fn bar(&self) -> String {

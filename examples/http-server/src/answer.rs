@@ -7,19 +7,23 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_io::AsyncRead;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use polliwog::spawn_blocking;
+use polliwog::time::{Sleep, sleep};
+use polliwog::{BlockingError, spawn_blocking};
 
 use crate::folder::{self, Refusal};
 use crate::listing;
 
 /// How much of a file is in memory at most, for each connection.
 const PIECE: usize = 64 * 1024;
+/// How long to wait before another try when the system is short of threads, and how often, for each piece.
+const REST: Duration = Duration::from_millis(50);
+const RESTS: u32 = 200;
 
 /// The answer to a request. What goes wrong is an answer, too.
 pub(crate) async fn answer(
@@ -154,8 +158,7 @@ impl Version {
             .unwrap_or_default();
         Version {
             tag: format!("\"{:x}-{:x}\"", since.as_nanos(), about.len()),
-            modified: modified
-                .map(|_| UNIX_EPOCH + std::time::Duration::from_secs(since.as_secs())),
+            modified: modified.map(|_| UNIX_EPOCH + Duration::from_secs(since.as_secs())),
         }
     }
 
@@ -353,6 +356,38 @@ pub(crate) struct Reading {
     /// For the next piece; empty between two.
     piece: Vec<u8>,
     left: u64,
+    /// Until there may be a thread for the next piece: how often that was waited for, and the wait.
+    rests: u32,
+    rest: Option<Pin<Box<Sleep>>>,
+}
+
+impl Reading {
+    /// Reads what fits into `piece`. Without a thread it waits for one: other clients will be done with theirs.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        loop {
+            if let Some(rest) = &mut self.rest {
+                ready!(rest.as_mut().poll(cx));
+                self.rest = None;
+            }
+            let read = ready!(Pin::new(&mut self.file).poll_read(cx, &mut self.piece));
+            match read {
+                Err(error) if is_rejected(&error) && self.rests < RESTS => {
+                    self.rests += 1;
+                    self.rest = Some(Box::pin(sleep(REST)));
+                }
+                read => {
+                    self.rests = 0;
+                    return Poll::Ready(read);
+                }
+            }
+        }
+    }
+}
+
+/// Whether it was the pool that did not take a job.
+fn is_rejected(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    matches!(inner, Some(BlockingError::Rejected(_)))
 }
 
 impl Content {
@@ -361,6 +396,8 @@ impl Content {
             file: polliwog::fs::File::from_std(file),
             piece: Vec::new(),
             left: length,
+            rests: 0,
+            rest: None,
         }))
     }
 }
@@ -383,19 +420,18 @@ impl Body for Content {
                 bytes
             }
             Content::File(reading) => {
-                let Reading { file, piece, left } = &mut **reading;
-                if *left == 0 {
+                if reading.left == 0 {
                     return Poll::Ready(None);
                 }
-                let room = usize::try_from(*left).map_or(PIECE, |left| left.min(PIECE));
-                piece.resize(room, 0);
-                let count = ready!(Pin::new(file).poll_read(cx, piece))?;
+                let room = usize::try_from(reading.left).map_or(PIECE, |left| left.min(PIECE));
+                reading.piece.resize(room, 0);
+                let count = ready!(reading.poll_piece(cx))?;
                 if count == 0 {
                     return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())));
                 }
-                *left -= count as u64;
-                piece.truncate(count);
-                std::mem::take(piece).into()
+                reading.left -= count as u64;
+                reading.piece.truncate(count);
+                std::mem::take(&mut reading.piece).into()
             }
         };
         Poll::Ready(Some(Ok(Frame::data(bytes))))

@@ -434,32 +434,6 @@ fn no_descriptors() {
     }
 }
 
-/// Leaves a server no room for the stack of another thread, which has two megabytes, but for what a request
-/// needs; or takes that limit away.
-#[cfg(target_os = "linux")]
-fn limit_threads(server: &Server, limited: bool) {
-    let process = server.program.id();
-    let limit = match limited {
-        true => ((status(server, "VmSize") + 1024) * 1024).to_string(),
-        false => "unlimited".to_owned(),
-    };
-    // The soft limit alone: what is lowered of the other cannot be raised again.
-    let option = format!("--as={limit}:");
-    let mut prlimit = Command::new("prlimit");
-    prlimit.args(["--pid", &process.to_string(), &option]);
-    assert!(prlimit.status().expect("prlimit, of util-linux").success());
-}
-
-/// A number that the system tells of a server; of memory it is kilobytes.
-#[cfg(target_os = "linux")]
-fn status(server: &Server, name: &str) -> u64 {
-    let path = format!("/proc/{}/status", server.program.id());
-    let status = std::fs::read_to_string(path).unwrap();
-    let mut lines = status.lines().filter_map(|line| line.split_once(':'));
-    let (_, value) = lines.find(|(field, _)| *field == name).unwrap();
-    value.trim().trim_end_matches(" kB").parse().unwrap()
-}
-
 /// A system that gives a server no more threads, which files need: an address space in which no stack has room.
 #[test]
 #[cfg(target_os = "linux")]
@@ -467,7 +441,7 @@ fn no_threads() {
     let folder = Folder::new(&[("hello.txt", BODY.as_bytes())]);
     let server = Server::http(&folder.0, &[]);
     // No file has been asked for yet, so no thread is there.
-    limit_threads(&server, true);
+    server.program.limit_threads(true);
     let mut stream = server.connect();
     for _ in 0..3 {
         stream.write_all(Kind::Http.question()).unwrap();
@@ -483,9 +457,35 @@ fn no_threads() {
         stream.read_exact(&mut vec![0; length]).unwrap();
     }
     // When there are threads again, the same connection gets what it asks for.
-    limit_threads(&server, false);
+    server.program.limit_threads(false);
     stream.write_all(Kind::Http.question()).unwrap();
     Kind::Http.read_answer(&mut stream).unwrap();
+}
+
+/// Clients in the middle of their files that have to share a single thread: each gets all of it.
+#[test]
+#[cfg(target_os = "linux")]
+fn one_thread_for_all_files() {
+    let target = Kind::Http.start();
+    // One after the other, so that the thread of the first does for all of them.
+    let begun = [(); 8].map(|()| {
+        let mut stream = target.server.connect();
+        let question = b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        stream.write_all(question).unwrap();
+        stream.read_exact(&mut [0; 1000]).unwrap();
+        stream
+    });
+    let threads = target.server.program.status("Threads");
+    target.server.program.limit_threads(true);
+    let reading = begun.map(|mut stream| thread::spawn(move || read_to_any_end(&mut stream).len()));
+    for reading in reading {
+        // The head is shorter than what has been read before.
+        let left = reading.join().unwrap();
+        assert!(left > 40_000_000 - 1000, "{left} bytes");
+    }
+    assert_eq!(target.server.program.status("Threads"), threads, "in vain");
+    target.server.program.limit_threads(false);
+    target.is_clean();
 }
 
 /// Who needs no threads for what it serves does not miss them: nothing is lost, of those who are there and of
@@ -495,14 +495,14 @@ fn no_threads() {
 fn no_threads_for_those_who_need_none() {
     for kind in [Kind::Redis, Kind::Proxy, Kind::Echo] {
         let target = kind.start();
-        let threads = status(&target.server, "Threads");
-        limit_threads(&target.server, true);
+        let threads = target.server.program.status("Threads");
+        target.server.program.limit_threads(true);
         let witness = target.witness();
         for _ in 0..50 {
             target.is_well();
         }
-        assert_eq!(status(&target.server, "Threads"), threads, "{kind:?}");
-        limit_threads(&target.server, false);
+        assert_eq!(target.server.program.status("Threads"), threads, "{kind:?}");
+        target.server.program.limit_threads(false);
         witness.check_out();
         target.is_clean();
     }

@@ -308,3 +308,42 @@ fn wrong_options_are_explained() {
         assert!(out.stderr.starts_with("fetch: "), "{out:#?}");
     }
 }
+
+/// Without a thread there is no file, and that is said; with a single one all are fetched all the same.
+#[test]
+#[cfg(target_os = "linux")]
+fn files_are_fetched_with_the_threads_that_there_are() {
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let body = "a frog in a pond ".repeat(10_000);
+    let answered = body.clone();
+    let (addr, connections) = server(move |_, _| {
+        // Once it is let go, all of it.
+        let _ = held.lock().unwrap().recv();
+        ok(&answered)
+    });
+    let urls: Vec<_> = (0..40).map(|n| format!("http://{addr}/{n}")).collect();
+    let into = Folder::new(&[]);
+    let mut command = package("fetch");
+    command.arg("--into").arg(&into.0).args(&urls);
+    // The stack of a thread has room in no address space.
+    let none = run(command.env("RUST_MIN_STACK", (1_u64 << 47).to_string()));
+    assert_eq!(none.status.code(), Some(1), "{none:#?}");
+    assert!(none.stderr.starts_with("fetch: "), "{none:#?}");
+    assert_eq!(connections.load(Ordering::SeqCst), 0);
+
+    // One that leaves memory enough where there is none for a second one.
+    let program = Running::start(command.env("RUST_MIN_STACK", (1_u64 << 28).to_string()));
+    let start = std::time::Instant::now();
+    // The one that has made sure that the folder is there.
+    while connections.load(Ordering::SeqCst) < 8 {
+        assert!(start.elapsed() < super::PATIENCE);
+        thread::sleep(Duration::from_millis(5));
+    }
+    program.limit_memory(Some(1 << 17));
+    drop(release);
+    let out = program.finish().success();
+    let got = files(&into);
+    assert_eq!((got.len(), out.lines().len()), (40, 40), "{out:#?}");
+    assert!(got.values().all(|bytes| bytes == body.as_bytes()));
+}
