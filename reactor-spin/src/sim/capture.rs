@@ -8,7 +8,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
-use super::packet::{Body, Packet};
+use super::packet::{Body, Packet, Segment};
 
 /// After so many bytes nothing more is kept.
 const MOST: usize = 256 << 20;
@@ -66,20 +66,23 @@ impl Capture {
 
     /// A message goes onto the wire, for the first time or once more.
     pub(crate) fn sent(&mut self, now: u64, packet: &Packet) {
-        let (from, to) = (packet.from_addr, packet.to_addr);
-        let (flags, bytes): (u8, &[u8]) = match &packet.body {
+        let (from, to) = (packet.source(), packet.destination());
+        let sent = match &packet.body {
             Body::Datagram(bytes) => {
                 return self.frame(now, packet, UDP, &udp(from.port(), to.port(), bytes));
             }
-            Body::Syn(_) => (SYN, &[]),
-            Body::SynAck { .. } => (SYN | ACK, &[]),
-            Body::Refused(_) => (RST | ACK, &[]),
-            Body::Reset(_) => (RST | ACK, &[]),
-            Body::Window { .. } => (ACK, &[]),
-            Body::Data { bytes, .. } => (PSH | ACK, bytes),
-            Body::Fin { .. } => (FIN | ACK, &[]),
+            Body::Tcp(sent) => sent,
         };
-        if flags & SYN != 0 && packet.retries == 0 {
+        let (flags, bytes): (u8, &[u8]) = match &sent.segment {
+            Segment::Syn(_) => (SYN, &[]),
+            Segment::SynAck { .. } => (SYN | ACK, &[]),
+            Segment::Refused(_) => (RST | ACK, &[]),
+            Segment::Reset(_) => (RST | ACK, &[]),
+            Segment::Window { .. } => (ACK, &[]),
+            Segment::Data { bytes, .. } => (PSH | ACK, bytes),
+            Segment::Fin { .. } => (FIN | ACK, &[]),
+        };
+        if flags & SYN != 0 && sent.retries == 0 {
             // The same addresses may have had a connection before.
             self.flows.insert((from, to), Flow::default());
         }
@@ -130,7 +133,7 @@ impl Capture {
         };
         let flow = self
             .flows
-            .entry((packet.from_addr, packet.to_addr))
+            .entry((packet.source(), packet.destination()))
             .or_default();
         flow.early.insert(start, takes);
         while let Some(takes) = flow.early.remove(&flow.arrived) {
@@ -150,7 +153,7 @@ impl Capture {
         let mut segment = segment.to_vec();
         let place = if protocol == TCP { 16 } else { 6 };
         let length = segment.len() as u32;
-        match (packet.from_addr.ip(), packet.to_addr.ip()) {
+        match (packet.source().ip(), packet.destination().ip()) {
             (IpAddr::V4(from), IpAddr::V4(to)) => {
                 let (from, to) = (from.octets(), to.octets());
                 let pseudo = [

@@ -59,6 +59,7 @@
 //!
 //! Tasks of one host that wake one another run in an order that the seed permutes, and so do the hosts.
 
+mod addr;
 mod ambient;
 mod barrier;
 mod blocking;

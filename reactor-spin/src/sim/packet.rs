@@ -1,13 +1,16 @@
 //! [`Packet`]: messages on their way from host to host, and what becomes of them.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+use core::ops::Deref;
 use core::time::Duration;
 
 use polliwog_core::sources::Wakeups;
 
+use super::addr::Addr;
 use super::rng::nanos;
 use super::slab::Key;
 use super::trace::What;
@@ -24,32 +27,77 @@ const LAST_RETRY: u64 = 60_000_000_000;
 /// Bytes of a packet beside those of the program.
 const HEADERS: u64 = 40;
 
-/// A message on its way.
+/// A message on its way. There are many at once: what only some need lies elsewhere.
 #[derive(Clone)]
 pub(crate) struct Packet {
     pub(crate) number: u64,
-    /// When it was sent first.
-    pub(crate) sent: u64,
-    /// How often it has been sent again.
-    pub(crate) retries: u32,
     pub(crate) from: HostId,
     pub(crate) to: HostId,
-    pub(crate) from_addr: SocketAddr,
-    pub(crate) to_addr: SocketAddr,
+    from_addr: Addr,
+    to_addr: Addr,
     pub(crate) body: Body,
 }
 
 /// What a message says.
 #[derive(Clone)]
 pub(crate) enum Body {
-    Datagram(Rc<[u8]>),
+    Datagram(Bytes),
+    Tcp(Box<Tcp>),
+}
+
+/// So many bytes of a datagram lie in the packet itself: most messages of a protocol that keeps its members together are
+/// no longer, and an allocation takes more.
+const FEW: usize = 22;
+
+/// What is in a datagram.
+#[derive(Clone)]
+pub(crate) enum Bytes {
+    Few(u8, [u8; FEW]),
+    Many(Rc<[u8]>),
+}
+
+impl From<&[u8]> for Bytes {
+    fn from(bytes: &[u8]) -> Self {
+        if bytes.len() > FEW {
+            return Self::Many(bytes.into());
+        }
+        let mut few = [0; FEW];
+        few[..bytes.len()].copy_from_slice(bytes);
+        Self::Few(bytes.len() as u8, few)
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Few(len, few) => &few[..usize::from(*len)],
+            Self::Many(bytes) => bytes,
+        }
+    }
+}
+
+// There are as many as messages are on their way at once.
+const _: () = assert!(size_of::<Happening>() <= 56);
+
+/// A segment that is on its way until it arrives.
+#[derive(Clone)]
+pub(crate) struct Tcp {
+    /// When it was sent first.
+    sent: u64,
+    /// How often it has been sent again.
+    pub(crate) retries: u32,
+    pub(crate) segment: Segment,
+}
+
+/// What a segment of TCP says.
+#[derive(Clone)]
+pub(crate) enum Segment {
     /// Asks for a connection; the key is the asking end's.
     Syn(Key),
     /// Accepts a connection: the end that asked, and the new one.
-    SynAck {
-        to: Key,
-        from: Key,
-    },
+    SynAck { to: Key, from: Key },
     /// Refuses one, to the end that asked.
     Refused(Key),
     /// Part of a stream, at this place in the order of segments; and where the answer goes if there is
@@ -61,31 +109,24 @@ pub(crate) enum Body {
         bytes: Vec<u8>,
     },
     /// The stream's end.
-    Fin {
-        to: Key,
-        from: Key,
-        order: u64,
-    },
+    Fin { to: Key, from: Key, order: u64 },
     /// The connection's end without ceremony.
     Reset(Key),
     /// So many bytes were read: there is room for more.
-    Window {
-        to: Key,
-        bytes: usize,
-    },
+    Window { to: Key, bytes: usize },
 }
 
 impl Body {
     pub(crate) fn kind(&self) -> &'static str {
-        match self {
-            Body::Datagram(_) => "udp",
-            Body::Syn(_) => "syn",
-            Body::SynAck { .. } => "syn-ack",
-            Body::Refused(_) => "refused",
-            Body::Data { .. } => "data",
-            Body::Fin { .. } => "fin",
-            Body::Reset(_) => "reset",
-            Body::Window { .. } => "window",
+        let Body::Tcp(tcp) = self else { return "udp" };
+        match tcp.segment {
+            Segment::Syn(_) => "syn",
+            Segment::SynAck { .. } => "syn-ack",
+            Segment::Refused(_) => "refused",
+            Segment::Data { .. } => "data",
+            Segment::Fin { .. } => "fin",
+            Segment::Reset(_) => "reset",
+            Segment::Window { .. } => "window",
         }
     }
 
@@ -93,28 +134,57 @@ impl Body {
     pub(crate) fn len(&self) -> usize {
         match self {
             Body::Datagram(bytes) => bytes.len(),
-            Body::Data { bytes, .. } => bytes.len(),
-            _ => 0,
+            Body::Tcp(tcp) => match &tcp.segment {
+                Segment::Data { bytes, .. } => bytes.len(),
+                _ => 0,
+            },
         }
     }
+}
 
-    /// Whether TCP sends it again if it gets lost. A reset is sent once.
+impl Segment {
+    /// Whether it is sent again if it gets lost. A reset is sent once.
     fn is_repeated(&self) -> bool {
-        !matches!(self, Body::Datagram(_) | Body::Reset(_) | Body::Refused(_))
+        !matches!(self, Segment::Reset(_) | Segment::Refused(_))
     }
 
     /// The sending end, which is told if it is in vain, and how long that takes.
     fn sender(&self) -> Option<Key> {
         match self {
-            Body::Data { from, .. } | Body::Fin { from, .. } | Body::SynAck { from, .. } => {
-                Some(*from)
-            }
+            Segment::Data { from, .. }
+            | Segment::Fin { from, .. }
+            | Segment::SynAck { from, .. } => Some(*from),
             _ => None,
         }
     }
 }
 
+impl Packet {
+    pub(crate) fn source(&self) -> SocketAddr {
+        self.from_addr.into()
+    }
+
+    pub(crate) fn destination(&self) -> SocketAddr {
+        self.to_addr.into()
+    }
+}
+
 impl State {
+    /// Sends a segment of TCP.
+    pub(crate) fn send_segment(
+        &mut self,
+        from: (HostId, SocketAddr),
+        to: (HostId, SocketAddr),
+        segment: Segment,
+    ) {
+        let tcp = Tcp {
+            sent: self.now + self.hosts[from.0 as usize].clock.ahead.get(),
+            retries: 0,
+            segment,
+        };
+        self.send(from, to, Body::Tcp(Box::new(tcp)));
+    }
+
     /// Sends a message.
     pub(crate) fn send(
         &mut self,
@@ -140,18 +210,16 @@ impl State {
         let ahead = self.hosts[from as usize].clock.ahead.get();
         let packet = Packet {
             number,
-            sent: self.now + ahead,
-            retries: 0,
             from,
             to,
-            from_addr,
-            to_addr,
+            from_addr: from_addr.into(),
+            to_addr: to_addr.into(),
             body,
         };
         match ahead {
             0 => self.start(packet),
             // The program has waited by blocking before it sent this.
-            _ => self.schedule(self.now + ahead, Happening::Resend(packet)),
+            _ => self.schedule(self.now + ahead, Happening::Resend(Box::new(packet))),
         }
     }
 
@@ -207,22 +275,24 @@ impl State {
             message: number,
             why,
         });
-        if !packet.body.is_repeated() {
-            return;
-        }
-        let limit = match packet.body {
-            Body::Syn(_) => self.settings.connect_timeout,
+        let tcp = match &mut packet.body {
+            Body::Tcp(tcp) if tcp.segment.is_repeated() => tcp,
+            _ => return,
+        };
+        let limit = match tcp.segment {
+            Segment::Syn(_) => self.settings.connect_timeout,
             _ => self.settings.tcp_timeout,
         };
-        let again = (FIRST_RETRY << packet.retries.min(10)).min(LAST_RETRY);
-        if self.now + again - packet.sent > nanos(limit) {
-            if let Some(sender) = packet.body.sender() {
-                self.schedule(packet.sent + nanos(limit), Happening::TimedOut(sender));
+        let again = (FIRST_RETRY << tcp.retries.min(10)).min(LAST_RETRY);
+        if self.now + again - tcp.sent > nanos(limit) {
+            if let Some(sender) = tcp.segment.sender() {
+                let at = tcp.sent + nanos(limit);
+                self.schedule(at, Happening::TimedOut(sender));
             }
             return;
         }
-        packet.retries += 1;
-        self.schedule(self.now + again, Happening::Resend(packet));
+        tcp.retries += 1;
+        self.schedule(self.now + again, Happening::Resend(Box::new(packet)));
     }
 
     /// A message is at its destination. Returns whom to wake.
@@ -236,8 +306,8 @@ impl State {
             self.lose(packet, "host is down");
             return Wakeups::default();
         }
-        if let Body::Syn(_) = packet.body {
-            if !tcp::has_room(self, &packet) {
+        if let Body::Tcp(tcp) = &packet.body {
+            if matches!(tcp.segment, Segment::Syn(_)) && !tcp::has_room(self, &packet) {
                 self.lose(packet, "backlog is full");
                 return Wakeups::default();
             }
@@ -249,9 +319,11 @@ impl State {
         if let Some(capture) = &mut self.capture {
             capture.arrived(&packet);
         }
+        let here = (to, packet.destination());
+        let there = (from, packet.source());
         match packet.body {
-            Body::Datagram(_) => udp::arrive(self, packet),
-            _ => tcp::arrive(self, packet),
+            Body::Datagram(bytes) => udp::arrive(self, number, here, there.1, bytes),
+            Body::Tcp(tcp) => tcp::arrive(self, here, there, tcp.segment),
         }
     }
 }
@@ -285,11 +357,26 @@ impl InFlight {
             message: packet.number,
             from: name(packet.from),
             to: name(packet.to),
-            from_addr: packet.from_addr,
-            to_addr: packet.to_addr,
+            from_addr: packet.source(),
+            to_addr: packet.destination(),
             kind: packet.body.kind(),
             bytes: packet.body.len(),
             arrives: arrives.map(Duration::from_nanos),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_kept_wherever_they_lie() {
+        for len in [0, 1, FEW - 1, FEW, FEW + 1, 1000] {
+            let bytes: Vec<u8> = (0..len).map(|byte| byte as u8).collect();
+            let kept = Bytes::from(&bytes[..]);
+            assert_eq!(*kept, bytes);
+            assert_eq!(matches!(kept, Bytes::Few(..)), len <= FEW);
         }
     }
 }

@@ -518,7 +518,7 @@ impl Simulation {
         let woken = match event {
             Happening::Arrival(packet) => self.world.with(|state| state.arrive(packet)),
             Happening::Resend(packet) => {
-                self.world.with(|state| state.start(packet));
+                self.world.with(|state| state.start(*packet));
                 return;
             }
             Happening::Timer(id, number) => {
@@ -543,7 +543,7 @@ impl Simulation {
                 self.world.with(|state| {
                     let host = &mut state.hosts[host as usize];
                     if host.boots == boot {
-                        host.ports.remove(&(port, remote));
+                        host.ports.remove(&(port, remote.into()));
                     }
                 });
                 return;

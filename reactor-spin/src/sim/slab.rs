@@ -60,6 +60,65 @@ impl<T> Slab<T> {
     }
 }
 
+/// Rows that are known by their place, each to one only, who takes what is there once. They are as small as can be.
+pub(crate) struct Rows<T> {
+    rows: Vec<Row<T>>,
+    /// The first of those that are free.
+    free: u32,
+}
+
+enum Row<T> {
+    Taken(T),
+    /// The next of those that are free; the number of rows or more if there is none.
+    Free(u32),
+}
+
+impl<T> Rows<T> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            rows: Vec::new(),
+            free: 0,
+        }
+    }
+
+    pub(crate) fn insert(&mut self, value: T) -> u32 {
+        let at = self.free;
+        match self.rows.get_mut(at as usize) {
+            Some(row) => {
+                if let Row::Free(next) = core::mem::replace(row, Row::Taken(value)) {
+                    self.free = next;
+                }
+            }
+            None => {
+                self.rows.push(Row::Taken(value));
+                self.free = self.rows.len() as u32;
+            }
+        }
+        at
+    }
+
+    pub(crate) fn get(&self, at: u32) -> Option<&T> {
+        match self.rows.get(at as usize)? {
+            Row::Taken(value) => Some(value),
+            Row::Free(_) => None,
+        }
+    }
+
+    pub(crate) fn take(&mut self, at: u32) -> Option<T> {
+        let row = self.rows.get_mut(at as usize)?;
+        match core::mem::replace(row, Row::Free(self.free)) {
+            Row::Taken(value) => {
+                self.free = at;
+                Some(value)
+            }
+            free => {
+                *row = free;
+                None
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,5 +132,25 @@ mod tests {
         assert_ne!(one, other);
         assert_eq!((slab.get(one), slab.get(other)), (None, Some(&'b')));
         assert_eq!(slab.remove(one), None);
+    }
+
+    #[test]
+    fn rows_are_used_again_the_last_one_first() {
+        let mut rows = Rows::new();
+        let all: Vec<u32> = (0..5).map(|value| rows.insert(value)).collect();
+        assert_eq!(all, [0, 1, 2, 3, 4]);
+        assert_eq!(
+            (rows.take(1), rows.take(3), rows.take(3)),
+            (Some(1), Some(3), None)
+        );
+        assert_eq!(
+            (rows.get(3), rows.get(4), rows.get(9)),
+            (None, Some(&4), None)
+        );
+        assert_eq!([10, 11, 12].map(|value| rows.insert(value)), [3, 1, 5]);
+        assert_eq!(
+            (rows.take(3), rows.take(1), rows.take(5)),
+            (Some(10), Some(11), Some(12))
+        );
     }
 }

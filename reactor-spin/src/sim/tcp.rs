@@ -11,7 +11,7 @@ use core::net::SocketAddr;
 
 use polliwog_core::sources::{Direction, Readiness, Waiters, Wakeups};
 
-use super::packet::{Body, Packet};
+use super::packet::{Packet, Segment};
 use super::rng::nanos;
 use super::slab::Key;
 use super::world::{Happening, HostId, State};
@@ -242,6 +242,8 @@ pub(crate) fn connect(state: &mut State, host: HostId, mut to: SocketAddr) -> Re
             SocketAddr::V6(_) => core::net::Ipv6Addr::LOCALHOST.into(),
         });
     }
+    // Hosts have no scopes, of which their addresses could be.
+    to = SocketAddr::new(to.ip(), to.port());
     let port = (0..state.settings.ephemeral)
         .find_map(|_| {
             let port = next_port(state, host);
@@ -254,7 +256,7 @@ pub(crate) fn connect(state: &mut State, host: HostId, mut to: SocketAddr) -> Re
     let key = new_end(state, host, local, to, remote_host.unwrap_or(host));
     match remote_host {
         Some(remote_host) => {
-            state.send((host, local), (remote_host, to), Body::Syn(key));
+            state.send_segment((host, local), (remote_host, to), Segment::Syn(key));
             let at = state.now + nanos(state.settings.connect_timeout);
             state.schedule(at, Happening::ConnectTimeout(key));
         }
@@ -318,7 +320,7 @@ fn tell_window(state: &mut State, key: Key) {
     let bytes = core::mem::take(&mut end.read);
     let (here, there) = (end.here(), end.there());
     if let (Some(to), true) = (end.peer, bytes > 0) {
-        state.send(here, there, Body::Window { to, bytes });
+        state.send_segment(here, there, Segment::Window { to, bytes });
     }
 }
 
@@ -336,10 +338,10 @@ pub(crate) fn write(state: &mut State, key: Key, data: &[u8]) -> Result<usize, E
     let (here, there) = (end.here(), end.there());
     if let Some(to) = end.peer {
         let bytes = data[..count].to_vec();
-        state.send(
+        state.send_segment(
             here,
             there,
-            Body::Data {
+            Segment::Data {
                 to,
                 from: key,
                 order,
@@ -376,10 +378,10 @@ pub(crate) fn finish(state: &mut State, key: Key) -> Wakeups {
     if let (Some(to), Phase::Open) = (end.peer, end.phase) {
         let order = end.next_segment();
         let (here, there) = (end.here(), end.there());
-        state.send(
+        state.send_segment(
             here,
             there,
-            Body::Fin {
+            Segment::Fin {
                 to,
                 from: key,
                 order,
@@ -415,7 +417,7 @@ fn reset(state: &mut State, key: Key) -> Wakeups {
     };
     let (here, there, peer, woken) = (end.here(), end.there(), end.peer, end.wake_all());
     if let Some(peer) = peer {
-        state.send(here, there, Body::Reset(peer));
+        state.send_segment(here, there, Segment::Reset(peer));
     }
     remove(state, key, false);
     woken
@@ -433,7 +435,7 @@ pub(crate) fn remove(state: &mut State, key: Key, first_to_close: bool) {
         let at = state.now + nanos(state.settings.time_wait);
         state.schedule(
             at,
-            Happening::FreePort(end.host, boot, end.local.port(), end.remote),
+            Happening::FreePort(end.host, boot, end.local.port(), end.remote.into()),
         );
     } else {
         host.ports.remove(&(end.local.port(), end.remote));
@@ -478,37 +480,33 @@ fn listener_at(state: &State, host: HostId, addr: SocketAddr) -> Option<Key> {
 
 /// Whether whoever asks for a connection gets an answer now.
 pub(crate) fn has_room(state: &State, packet: &Packet) -> bool {
-    let listener =
-        listener_at(state, packet.to, packet.to_addr).and_then(|key| state.listeners.get(key));
+    let listener = listener_at(state, packet.to, packet.destination())
+        .and_then(|key| state.listeners.get(key));
     listener.is_none_or(|listener| listener.queue.len() < listener.backlog)
 }
 
 /// A segment is there.
-pub(crate) fn arrive(state: &mut State, packet: Packet) -> Wakeups {
-    let here = (packet.to, packet.to_addr);
-    let there = (packet.from, packet.from_addr);
-    match packet.body {
-        Body::Datagram(_) => Wakeups::default(),
-        Body::Syn(client) => {
-            let Some(key) = listener_at(state, packet.to, packet.to_addr) else {
-                state.send(here, there, Body::Refused(client));
+pub(crate) fn arrive(
+    state: &mut State,
+    here: (HostId, SocketAddr),
+    there: (HostId, SocketAddr),
+    segment: Segment,
+) -> Wakeups {
+    match segment {
+        Segment::Syn(client) => {
+            let Some(key) = listener_at(state, here.0, here.1) else {
+                state.send_segment(here, there, Segment::Refused(client));
                 return Wakeups::default();
             };
-            let server = new_end(
-                state,
-                packet.to,
-                packet.to_addr,
-                packet.from_addr,
-                packet.from,
-            );
+            let server = new_end(state, here.0, here.1, there.1, there.0);
             if let Ok(end) = end(state, server) {
                 end.phase = Phase::Open;
                 end.peer = Some(client);
             }
-            state.send(
+            state.send_segment(
                 here,
                 there,
-                Body::SynAck {
+                Segment::SynAck {
                     to: client,
                     from: server,
                 },
@@ -521,7 +519,7 @@ pub(crate) fn arrive(state: &mut State, packet: Packet) -> Wakeups {
                 None => Wakeups::default(),
             }
         }
-        Body::SynAck { to, from } => match end(state, to) {
+        Segment::SynAck { to, from } => match end(state, to) {
             Ok(end) if end.phase == Phase::Connecting => {
                 end.phase = Phase::Open;
                 end.peer = Some(from);
@@ -529,30 +527,31 @@ pub(crate) fn arrive(state: &mut State, packet: Packet) -> Wakeups {
             }
             Ok(_) => Wakeups::default(),
             Err(_) => {
-                state.send(here, there, Body::Reset(from));
+                state.send_segment(here, there, Segment::Reset(from));
                 Wakeups::default()
             }
         },
-        Body::Refused(to) => fail_connect(state, to, Error::ConnectionRefused),
-        Body::Reset(to) => fail(state, to, Error::ConnectionReset),
-        Body::Window { to, bytes } => match end(state, to) {
+        Segment::Refused(to) => fail_connect(state, to, Error::ConnectionRefused),
+        Segment::Reset(to) => fail(state, to, Error::ConnectionReset),
+        Segment::Window { to, bytes } => match end(state, to) {
             Ok(end) => {
                 end.outstanding = end.outstanding.saturating_sub(bytes);
                 end.waiters.take(Readiness::WRITABLE)
             }
             Err(_) => Wakeups::default(),
         },
-        Body::Data {
+        Segment::Data {
             to,
             from,
             order,
             bytes,
-        } => segment(state, (here, there), (to, from), order, Some(bytes)),
-        Body::Fin { to, from, order } => segment(state, (here, there), (to, from), order, None),
+        } => take(state, (here, there), (to, from), order, Some(bytes)),
+        Segment::Fin { to, from, order } => take(state, (here, there), (to, from), order, None),
     }
 }
 
-fn segment(
+/// Takes what a segment brings: bytes, or the end.
+fn take(
     state: &mut State,
     (here, there): ((HostId, SocketAddr), (HostId, SocketAddr)),
     (to, from): (Key, Key),
@@ -562,26 +561,32 @@ fn segment(
     let Ok(end) = end(state, to) else {
         // Nobody is there any more who could read it.
         if bytes.is_some() {
-            state.send(here, there, Body::Reset(from));
+            state.send_segment(here, there, Segment::Reset(from));
         }
         return Wakeups::default();
     };
-    end.early.insert(order, bytes);
-    let mut moved = false;
-    while let Some(bytes) = end.early.remove(&end.expected) {
+    let mut next = match order == end.expected {
+        // Most come in their order, and need no table.
+        true => Some(bytes),
+        false => {
+            end.early.insert(order, bytes);
+            None
+        }
+    };
+    let woken = match next {
+        Some(_) => end.waiters.take(Readiness::READABLE),
+        None => Wakeups::default(),
+    };
+    while let Some(bytes) = next {
         end.expected += 1;
-        moved = true;
         match bytes {
             None => end.ended = true,
             Some(bytes) if end.deaf => end.read += bytes.len(),
             Some(bytes) if end.arrived.is_empty() => end.arrived = bytes.into(),
             Some(bytes) => end.arrived.extend(bytes),
         }
+        next = end.early.remove(&end.expected);
     }
-    let woken = match moved {
-        true => end.waiters.take(Readiness::READABLE),
-        false => Wakeups::default(),
-    };
     if end.deaf {
         tell_window(state, to);
     }

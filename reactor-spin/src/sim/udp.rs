@@ -1,12 +1,11 @@
 //! Datagrams between simulated hosts: sockets, and what arrives at them.
 
 use alloc::collections::VecDeque;
-use alloc::rc::Rc;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use polliwog_core::sources::{Direction, Readiness, Waiters, Wakeups};
 
-use super::packet::{Body, Packet};
+use super::packet::{Body, Bytes};
 use super::slab::Key;
 use super::tcp::next_port;
 use super::trace::What;
@@ -20,7 +19,7 @@ pub(crate) struct Socket {
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) broadcast: bool,
     pub(crate) ttl: u32,
-    queue: VecDeque<(SocketAddr, Rc<[u8]>)>,
+    queue: VecDeque<(SocketAddr, Bytes)>,
     /// Bytes in the queue.
     bytes: usize,
     pub(crate) waiters: Waiters,
@@ -134,7 +133,7 @@ pub(crate) fn send(
     if local.ip().is_unspecified() {
         local.set_ip(state.addr_of(host, to.ip()));
     }
-    let bytes: Rc<[u8]> = data.into();
+    let bytes: Bytes = data.into();
     if to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
         if !broadcast {
             return Err(Error::InvalidInput);
@@ -154,13 +153,15 @@ pub(crate) fn send(
 }
 
 /// A datagram is there.
-pub(crate) fn arrive(state: &mut State, packet: Packet) -> Wakeups {
-    let Body::Datagram(bytes) = packet.body else {
-        return Wakeups::default();
-    };
-    let (to, from) = (packet.to_addr, packet.from_addr);
+pub(crate) fn arrive(
+    state: &mut State,
+    message: u64,
+    (host, to): (HostId, SocketAddr),
+    from: SocketAddr,
+    bytes: Bytes,
+) -> Wakeups {
     let limit = state.settings.datagram_buffer;
-    let here = state.hosts[packet.to as usize].sockets.get(&to.port());
+    let here = state.hosts[host as usize].sockets.get(&to.port());
     let key = here.into_iter().flatten().copied().find(|key| {
         state.sockets.get(*key).is_some_and(|socket| {
             let own = socket.local.ip() == to.ip()
@@ -179,10 +180,6 @@ pub(crate) fn arrive(state: &mut State, packet: Packet) -> Wakeups {
         Some(_) => "the socket's buffer is full",
         None => "nobody listens there",
     };
-    let message = packet.number;
-    state.record(Some(packet.to), &[message, 3], |_| What::Lost {
-        message,
-        why,
-    });
+    state.record(Some(host), &[message, 3], |_| What::Lost { message, why });
     Wakeups::default()
 }

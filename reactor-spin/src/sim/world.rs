@@ -1,5 +1,6 @@
 //! [`World`]: all that the hosts of a simulation share, network and disks included.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -9,6 +10,7 @@ use core::cell::{Cell, RefCell};
 use core::cmp::Reverse;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use super::addr::{self, Addr};
 use super::barrier::Barriers;
 use super::capture::Capture;
 use super::clock::{HostClock, Woken};
@@ -20,7 +22,7 @@ use super::nemesis::Weather;
 use super::packet::Packet;
 use super::rng::Rng;
 use super::settings::Settings;
-use super::slab::{Key, Slab};
+use super::slab::{Key, Rows, Slab};
 use super::tcp::{End, Listener};
 use super::trace::{Trace, What};
 use super::udp::Socket;
@@ -44,8 +46,7 @@ pub(crate) struct World {
 pub(crate) struct State {
     pub(crate) now: u64,
     events: BinaryHeap<Reverse<Event>>,
-    happenings: Slab<Happening>,
-    events_so_far: u64,
+    happenings: Rows<Happening>,
     /// What decides about the network.
     pub(crate) chance: Rng,
     pub(crate) hosts: Vec<Host>,
@@ -112,8 +113,8 @@ struct Event {
     at: u64,
     /// Thrown, so that what happens at one instant does so in any order.
     tie: u32,
-    number: u64,
-    key: Key,
+    /// Where it lies. Decides among those that have thrown the same.
+    row: u32,
 }
 
 /// What is going to happen.
@@ -121,7 +122,7 @@ pub(crate) enum Happening {
     /// A message arrives.
     Arrival(Packet),
     /// A segment is sent again, or a message only now, by a program that was ahead.
-    Resend(Packet),
+    Resend(Box<Packet>),
     /// A host's timer is due, if it is still the one with this number.
     Timer(HostId, u64),
     /// A connect is given up, if it is still going on.
@@ -131,7 +132,7 @@ pub(crate) enum Happening {
     /// A connect to an address that is nobody's is given up.
     Unreachable(Key),
     /// A port may be used again.
-    FreePort(HostId, u32, u16, SocketAddr),
+    FreePort(HostId, u32, u16, Addr),
     /// A host is run, whether or not somebody has woken it.
     Look(HostId),
     /// A fault begins or ends.
@@ -144,8 +145,7 @@ impl World {
         let state = State {
             now: 0,
             events: BinaryHeap::new(),
-            happenings: Slab::new(),
-            events_so_far: 0,
+            happenings: Rows::new(),
             chance: Rng::new(settings.seed, 1),
             hosts: Vec::new(),
             by_name: BTreeMap::new(),
@@ -208,7 +208,7 @@ impl World {
             );
             // 10.0.0.1 and fd00::1 are the first host's.
             let v4 = Ipv4Addr::from_bits((10 << 24) + id + 1);
-            let v6 = Ipv6Addr::from_bits((0xFD00 << 112) + u128::from(id) + 1);
+            let v6 = addr::v6(id + 1);
             state.by_addr.insert(v4.into(), id);
             state.by_addr.insert(v6.into(), id);
             let seed = state.settings.seed;
@@ -253,14 +253,9 @@ impl State {
 
     /// Lets something happen at `at`, which of what happens then is the sooner the smaller `tie`.
     pub(crate) fn schedule_with(&mut self, at: u64, tie: u32, what: Happening) {
-        self.events_so_far += 1;
-        let key = self.happenings.insert(what);
-        self.events.push(Reverse(Event {
-            at: at.max(self.now),
-            tie,
-            number: self.events_so_far,
-            key,
-        }));
+        let row = self.happenings.insert(what);
+        let at = at.max(self.now);
+        self.events.push(Reverse(Event { at, tie, row }));
     }
 
     /// When the next event is.
@@ -271,14 +266,14 @@ impl State {
     /// Takes the next event, whose time has come.
     pub(crate) fn take_event(&mut self) -> Option<Happening> {
         let event = self.events.pop()?.0;
-        self.happenings.remove(event.key)
+        self.happenings.take(event.row)
     }
 
     /// All messages that are on their way, in no order.
     pub(crate) fn in_flight(&self) -> impl Iterator<Item = (u64, &Packet)> {
         self.events
             .iter()
-            .filter_map(|event| match self.happenings.get(event.0.key)? {
+            .filter_map(|event| match self.happenings.get(event.0.row)? {
                 Happening::Arrival(packet) => Some((event.0.at, packet)),
                 _ => None,
             })
