@@ -3,21 +3,28 @@
 
 mod axum;
 mod channels;
+mod codecs;
+mod dns;
 mod edge;
 mod futures;
+mod h2;
 mod hyper;
 mod hyper_client;
+mod layers;
 mod picoserve;
+mod postgres;
 mod quinn;
 mod redis;
 mod reqwest;
 mod sqlx;
 mod streams;
 mod text;
+mod threads;
 mod tls;
 mod tokio;
 mod tonic;
 mod tungstenite;
+mod waits;
 
 use std::future::Future;
 use std::time::Duration;
