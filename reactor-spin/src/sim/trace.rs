@@ -165,6 +165,7 @@ impl Trace {
     }
 
     /// Mixes numbers into the hash: those of an event, whether or not that is kept.
+    #[inline]
     pub(crate) fn mix(&mut self, numbers: &[u64]) {
         self.hash = numbers.iter().copied().fold(self.hash, mixed);
     }

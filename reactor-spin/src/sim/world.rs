@@ -345,12 +345,18 @@ impl State {
         self.trace.mix(numbers);
         if self.trace.is_kept() || self.footprint.is_some() {
             let what = what(self);
-            if let Some(footprint) = &mut self.footprint {
-                footprint.event(self.now, host, &what);
-            }
-            let host = host.map(|host| &self.hosts[host as usize].name);
-            self.trace.push(self.now, host, what);
+            self.keep(host, what);
         }
+    }
+
+    // Apart from `record`, which is in many places and mostly does without.
+    #[inline(never)]
+    fn keep(&mut self, host: Option<HostId>, what: What) {
+        if let Some(footprint) = &mut self.footprint {
+            footprint.event(self.now, host, &what);
+        }
+        let host = host.map(|host| &self.hosts[host as usize].name);
+        self.trace.push(self.now, host, what);
     }
 
     /// Takes down an event that has a text.
