@@ -2,6 +2,7 @@
 //! at the top of each module and in docs/other-crates.md.
 
 mod axum;
+mod capnp;
 mod channels;
 mod codecs;
 mod dns;
@@ -11,6 +12,7 @@ mod h2;
 mod hyper;
 mod hyper_client;
 mod layers;
+mod mqtt;
 mod picoserve;
 mod postgres;
 mod quinn;

@@ -101,3 +101,42 @@ fn a_certificate_that_is_wrong() {
         assert!(error.to_string().contains("certificate"), "{error}");
     });
 }
+
+/// The client for chips, on the same stream by the traits of `embedded_io_async`; it trusts whoever answers.
+#[test]
+fn embedded_tls_by_our_streams_as_they_are() {
+    use embedded_tls::{Aes128GcmSha256, TlsConfig, TlsConnection, TlsContext, UnsecureProvider};
+    run(async {
+        let ((near, far), (server, _)) = (pair().await, configs());
+        let echo = spawn(async move {
+            let accepting = futures_rustls::TlsAcceptor::from(server).accept(far);
+            let (reader, mut writer) = accepting.await.unwrap().split();
+            let count = futures_util::io::copy(reader, &mut writer).await.unwrap();
+            writer.close().await.unwrap();
+            count
+        })
+        .unwrap();
+        let (mut received, mut sent) = (vec![0; 17_000], vec![0; 17_000]);
+        let mut client = TlsConnection::new(near, &mut received, &mut sent);
+        let config = TlsConfig::new().with_server_name("localhost");
+        let provider = UnsecureProvider::new::<Aes128GcmSha256>(rand_core::OsRng);
+        client
+            .open(TlsContext::new(&config, provider))
+            .await
+            .unwrap();
+        for n in 0..20_u8 {
+            let piece = vec![n; 10_000];
+            embedded_io_async::Write::write_all(&mut client, &piece)
+                .await
+                .unwrap();
+            client.flush().await.unwrap();
+            let mut back = vec![0; piece.len()];
+            embedded_io_async::Read::read_exact(&mut client, &mut back)
+                .await
+                .unwrap();
+            assert!(back == piece);
+        }
+        client.close().await.map_err(|(_, error)| error).unwrap();
+        assert_eq!(echo.await.unwrap(), 200_000);
+    });
+}
