@@ -30,6 +30,9 @@ mod line;
 mod options;
 #[path = "shared/seats.rs"]
 mod seats;
+#[allow(dead_code, reason = "some of it is for others")]
+#[path = "shared/shortage.rs"]
+mod shortage;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -40,15 +43,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use log::{debug, error, info, warn};
-use polliwog::mio::blocking::try_spawn_blocking;
 use polliwog::net::TcpListener;
 use polliwog::time::{sleep, timeout};
-use polliwog::{BlockingError, Runtime, spawn, yield_now};
+use polliwog::{Runtime, spawn, yield_now};
 
 use client::{Client, Patience, Trouble, refuse};
 use folder::{Pieces, Refusal};
 use options::Asked;
 use seats::{Seat, Seats};
+use shortage::on_a_thread;
 
 const HELP: &str = "\
 Serves the files of a folder to clients that ask for them by name, one line each.
@@ -75,8 +78,6 @@ const PIECE: usize = 64 * 1024;
 const REFUSALS: usize = 64;
 /// How many threads read files at most.
 const READERS: usize = 64;
-/// How long to wait before another try when the system is short of threads or descriptors.
-const SHORTAGE: Duration = Duration::from_millis(100);
 /// How long clients that are being served may go on after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -259,7 +260,7 @@ impl Server {
             match opened.await {
                 Ok(Ok(pieces)) => return Ok(pieces),
                 // Other clients will be done with their files.
-                Ok(Err(Refusal::OutOfDescriptors)) => sleep(SHORTAGE).await,
+                Ok(Err(Refusal::OutOfDescriptors)) => sleep(shortage::REST).await,
                 Err(error) => return Err(io::Error::from(error).into()),
                 Ok(Err(refusal)) => {
                     debug!("{refusal:?}");
@@ -267,21 +268,6 @@ impl Server {
                 }
             }
         }
-    }
-}
-
-/// Does what blocks, as soon as there is a thread for it: other clients will be done with theirs.
-async fn on_a_thread<F, T>(mut job: F) -> Result<T, BlockingError>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    loop {
-        match try_spawn_blocking(job) {
-            Ok(running) => return running.await,
-            Err(rejected) => job = rejected.job,
-        }
-        sleep(SHORTAGE).await;
     }
 }
 

@@ -9,13 +9,19 @@ use std::net::UdpSocket;
 use std::thread;
 
 use support::server::{Folder, Server, assert_refused, bytes, read_all};
-use support::{PATIENCE, example};
+use support::{LARGE_STACKS, PATIENCE, example};
+
+fn files(folder: &Folder, options: &[&str]) -> Server {
+    let mut command = example("file-server");
+    command.env(LARGE_STACKS.0, LARGE_STACKS.1);
+    Server::start(command.arg("--root").arg(folder.root()).args(options))
+}
 
 #[test]
 fn files_that_need_a_thread_are_refused_in_time_and_given_out_later() {
     let folder = Folder::new();
     folder.write("good.txt", "good");
-    let server = Server::files(&folder.root(), &["--stall-timeout", "1"]);
+    let server = files(&folder, &["--stall-timeout", "1"]);
     // No file has been asked for yet, so no thread is there.
     server.program.limit_threads(true);
     let asking = || {
@@ -33,9 +39,9 @@ fn files_that_need_a_thread_are_refused_in_time_and_given_out_later() {
     server.stop();
 }
 
-/// Some are in the middle of their files, others ask for one, and all have to share a single thread.
+/// Some are in the middle of their files, others ask for one, and all have to share few threads.
 #[test]
-fn nobody_loses_a_file_where_there_is_one_thread_for_all() {
+fn nobody_loses_a_file_where_there_are_few_threads_for_all() {
     const CLIENTS: usize = 8;
     let folder = Folder::new();
     folder.write("good.txt", "good");
@@ -43,16 +49,16 @@ fn nobody_loses_a_file_where_there_is_one_thread_for_all() {
     let large = bytes(24 << 20);
     folder.write("large.bin", &large);
     let patient = ["--stall-timeout=300", "--least-rate=0"];
-    let server = Server::files(&folder.root(), &patient);
-    // One after the other, so that the first one's thread does for all of them.
+    let server = files(&folder, &patient);
+    // One after the other, so that fewer threads than clients do for them.
     let begun = [(); CLIENTS].map(|()| {
         let mut client = server.connect_and_wait();
         client.write_all(b"large.bin\n").unwrap();
         client.read_exact(&mut [0; 1000]).unwrap();
         client
     });
-    let threads = server.program.status("Threads");
     server.program.limit_threads(true);
+    let threads = server.program.status("Threads");
     let got = thread::scope(|scope| {
         let reading = begun.map(|mut client| scope.spawn(move || read_all(&mut client).unwrap()));
         for _ in 0..CLIENTS {
@@ -63,7 +69,7 @@ fn nobody_loses_a_file_where_there_is_one_thread_for_all() {
     for (number, got) in got.iter().enumerate() {
         assert!(*got == large[1000..], "{number}: {} bytes", got.len());
     }
-    assert_eq!(server.program.status("Threads"), threads, "in vain");
+    assert!(server.program.status("Threads") <= threads);
     server.stop();
 }
 
@@ -85,6 +91,7 @@ fn queries_are_answered_without_threads() {
     });
     let mut command = example("dns-forwarder");
     command.args(["--upstream", &addr, "--timeout", "1500"]);
+    command.env(LARGE_STACKS.0, LARGE_STACKS.1);
     let server = Server::start(&mut command);
     server.program.limit_threads(true);
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 /// How long a program may run before a test takes it to hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// For the environment of programs whose threads are to be [limited](Running::limit_threads): stacks of 64 megabytes.
+pub(crate) const LARGE_STACKS: (&str, &str) = ("RUST_MIN_STACK", "67108864");
+
 /// A command that runs an example of the facade.
 ///
 /// `cargo test` builds the examples into a folder beside the one of the tests' own programs.
@@ -169,27 +172,28 @@ impl Running {
         }
     }
 
-    /// Leaves it no room for the stack of another thread, which has two megabytes, but for what a request
+    /// Leaves it no room for the stack of another thread, if it has [`LARGE_STACKS`], but for whatever else it
     /// needs; or takes that limit away.
     #[cfg(target_os = "linux")]
     #[track_caller]
     pub(crate) fn limit_threads(&self, limited: bool) {
-        self.limit_memory(limited.then_some(1024));
-    }
-
-    /// Leaves it so many kilobytes of addresses beyond what it has, or as many as there are.
-    #[cfg(target_os = "linux")]
-    #[track_caller]
-    pub(crate) fn limit_memory(&self, room: Option<u64>) {
-        let limit = match room {
-            Some(room) => ((self.status("VmSize") + room) * 1024).to_string(),
-            None => "unlimited".to_owned(),
-        };
-        // The soft limit alone: what is lowered of the other cannot be raised again.
-        let option = format!("--as={limit}:");
-        let mut prlimit = Command::new("prlimit");
-        prlimit.args(["--pid", &self.id().to_string(), &option]);
-        assert!(prlimit.status().expect("prlimit, of util-linux").success());
+        const ROOM: u64 = 48 << 10;
+        loop {
+            let size = self.status("VmSize");
+            let limit = match limited {
+                true => ((size + ROOM) << 10).to_string(),
+                false => "unlimited".to_owned(),
+            };
+            // The soft limit alone: what is lowered of the other cannot be raised again.
+            let option = format!("--as={limit}:");
+            let mut prlimit = Command::new("prlimit");
+            prlimit.args(["--pid", &self.id().to_string(), &option]);
+            assert!(prlimit.status().expect("prlimit, of util-linux").success());
+            // A thread that has begun in between would have taken the room for all else.
+            if self.status("VmSize") < size + ROOM / 2 {
+                return;
+            }
+        }
     }
 
     /// A number that the system tells of it; of memory it is kilobytes.

@@ -12,19 +12,17 @@ use hyper::header::{HOST, LOCATION};
 use hyper::{Request, Response, Uri};
 use polliwog::fs::{self, File};
 use polliwog::net::TcpStream;
+use polliwog::spawn;
 use polliwog::time::{sleep, timeout};
-use polliwog::{BlockingError, spawn};
 
 use crate::progress::Progress;
+use crate::shortage::{REST, is_rejected};
 use crate::{Options, Wanted};
 
 /// So often a server may send the client elsewhere.
 const REDIRECTS: usize = 5;
 /// The pause before another try; twice as long before the next.
 const PAUSE: Duration = Duration::from_millis(200);
-
-/// How long to wait before another try when the system is short of threads.
-const SHORTAGE: Duration = Duration::from_millis(20);
 
 /// A connection that may be used again, for the same server.
 #[derive(Default)]
@@ -122,7 +120,7 @@ async fn attempt(
     let path = options.into.join(&file.name);
     let unfinished = PathBuf::from(format!("{}.part", path.display()));
     let create = async || File::create(&unfinished).await;
-    let mut out = on_a_thread(options, create).await?;
+    let mut out = patiently(options, create).await?;
     let part = Part(&unfinished);
     let mut body = response.into_body();
     let mut bytes = 0;
@@ -130,7 +128,7 @@ async fn attempt(
     while let Some(frame) = timeout(options.stall, body.frame()).await.map_err(silent)? {
         let mut data = frame.map_err(may_pass)?.into_data().unwrap_or_default();
         while !data.is_empty() {
-            let count = on_a_thread(options, async || out.write(&data).await).await?;
+            let count = patiently(options, async || out.write(&data).await).await?;
             data.advance(count);
             bytes += count as u64;
             counted.add(count as u64);
@@ -138,26 +136,20 @@ async fn attempt(
     }
     out.flush().await.map_err(is_final)?;
     drop(out);
-    on_a_thread(options, async || fs::rename(&unfinished, &path).await).await?;
+    patiently(options, async || fs::rename(&unfinished, &path).await).await?;
     drop(part);
     Ok(bytes)
 }
 
-/// Whether it is the lack of a thread for what blocks.
-pub(crate) fn is_rejected(error: &io::Error) -> bool {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-    matches!(inner, Some(BlockingError::Rejected(_)))
-}
-
 /// Does something to a file as soon as there is a thread for it: other files will be done with theirs.
-async fn on_a_thread<T>(
+async fn patiently<T>(
     options: &Options,
     mut operation: impl AsyncFnMut() -> io::Result<T>,
 ) -> Result<T, Failed> {
     let done = async {
         loop {
             match operation().await {
-                Err(error) if is_rejected(&error) => sleep(SHORTAGE).await,
+                Err(error) if is_rejected(&error) => sleep(REST).await,
                 done => return done.map_err(is_final),
             }
         }

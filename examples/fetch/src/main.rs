@@ -18,6 +18,9 @@ mod download;
 #[path = "../../shared/options.rs"]
 mod options;
 mod progress;
+#[allow(dead_code, reason = "some of it is for servers")]
+#[path = "../../shared/shortage.rs"]
+mod shortage;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

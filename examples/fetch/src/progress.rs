@@ -9,7 +9,7 @@ use polliwog::io::{stderr, stdout};
 use polliwog::time::interval;
 
 use crate::Wanted;
-use crate::download::is_rejected;
+use crate::shortage::is_rejected;
 
 /// Characters of the bar.
 const WIDTH: usize = 30;

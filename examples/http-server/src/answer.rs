@@ -13,16 +13,16 @@ use futures_io::AsyncRead;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use polliwog::time::{Sleep, sleep};
-use polliwog::{BlockingError, spawn_blocking};
+use polliwog::time::{Sleep, sleep, timeout};
 
 use crate::folder::{self, Refusal};
 use crate::listing;
+use crate::shortage::{REST, is_rejected, on_a_thread};
 
 /// How much of a file is in memory at most, for each connection.
 const PIECE: usize = 64 * 1024;
-/// How long to wait before another try when the system is short of threads, and how often, for each piece.
-const REST: Duration = Duration::from_millis(50);
+/// How long a file may wait for a thread to be opened by; and how often for each piece, once the answer has begun.
+const PATIENCE: Duration = Duration::from_secs(2);
 const RESTS: u32 = 200;
 
 /// The answer to a request. What goes wrong is an answer, too.
@@ -43,7 +43,7 @@ pub(crate) async fn answer(
     let (head, _) = request.into_parts();
     let raw = head.uri.path().to_owned();
     let found = match listing::decode(&raw) {
-        Some(path) => spawn_blocking(move || find(&root, &path)).await,
+        Some(path) => timeout(PATIENCE, on_a_thread(move || find(&root, &path))).await,
         None => {
             return Ok(text(
                 StatusCode::BAD_REQUEST,
@@ -52,18 +52,20 @@ pub(crate) async fn answer(
         }
     };
     let mut response = match found {
-        Ok(Ok(Found::File(file, about, mime))) => serve(file, &about, mime, &head.headers),
-        Ok(Ok(Found::Listing(page))) => content(StatusCode::OK, page, "text/html; charset=utf-8"),
-        Ok(Ok(Found::Elsewhere)) => {
+        Ok(Ok(Ok(Found::File(file, about, mime)))) => serve(file, &about, mime, &head.headers),
+        Ok(Ok(Ok(Found::Listing(page)))) => {
+            content(StatusCode::OK, page, "text/html; charset=utf-8")
+        }
+        Ok(Ok(Ok(Found::Elsewhere))) => {
             let mut response = text(StatusCode::MOVED_PERMANENTLY, "a folder");
             if let Ok(place) = HeaderValue::from_str(&listing::with_slash(&raw)) {
                 response.headers_mut().insert(header::LOCATION, place);
             }
             response
         }
-        Ok(Err(refusal)) => refuse(&refusal),
-        // The pool has too much to do.
-        Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "try again later"),
+        Ok(Ok(Err(refusal))) => refuse(&refusal),
+        // There is no thread, or it has too much to do.
+        Ok(Err(_)) | Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "try again later"),
     };
     let sniff = HeaderName::from_static("x-content-type-options");
     response
@@ -382,12 +384,6 @@ impl Reading {
             }
         }
     }
-}
-
-/// Whether it was the pool that did not take a job.
-fn is_rejected(error: &io::Error) -> bool {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-    matches!(inner, Some(BlockingError::Rejected(_)))
 }
 
 impl Content {

@@ -33,6 +33,8 @@ mod patient;
 #[allow(dead_code, reason = "some of it is for other servers")]
 #[path = "../../shared/seats.rs"]
 mod seats;
+#[path = "../../shared/shortage.rs"]
+mod shortage;
 #[cfg(feature = "tls")]
 mod tls;
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use super::support::{Finished, Running, run};
+use super::support::{Finished, LARGE_STACKS, Running, run};
 use super::{Folder, Server, package};
 
 fn fetch(into: &Folder, options: &[&str], urls: &[String]) -> Finished {
@@ -309,7 +309,7 @@ fn wrong_options_are_explained() {
     }
 }
 
-/// Without a thread there is no file, and that is said; with a single one all are fetched all the same.
+/// Without a thread there is no file, and that is said; with a few of them all are fetched all the same.
 #[test]
 #[cfg(target_os = "linux")]
 fn files_are_fetched_with_the_threads_that_there_are() {
@@ -327,20 +327,20 @@ fn files_are_fetched_with_the_threads_that_there_are() {
     let mut command = package("fetch");
     command.arg("--into").arg(&into.0).args(&urls);
     // The stack of a thread has room in no address space.
-    let none = run(command.env("RUST_MIN_STACK", (1_u64 << 47).to_string()));
+    let none = run(command.env(LARGE_STACKS.0, (1_u64 << 47).to_string()));
     assert_eq!(none.status.code(), Some(1), "{none:#?}");
     assert!(none.stderr.starts_with("fetch: "), "{none:#?}");
     assert_eq!(connections.load(Ordering::SeqCst), 0);
 
-    // One that leaves memory enough where there is none for a second one.
-    let program = Running::start(command.env("RUST_MIN_STACK", (1_u64 << 28).to_string()));
+    let (name, large) = LARGE_STACKS;
+    let program = Running::start(command.env(name, large));
     let start = std::time::Instant::now();
     // The one that has made sure that the folder is there.
     while connections.load(Ordering::SeqCst) < 8 {
         assert!(start.elapsed() < super::PATIENCE);
         thread::sleep(Duration::from_millis(5));
     }
-    program.limit_memory(Some(1 << 17));
+    program.limit_threads(true);
     drop(release);
     let out = program.finish().success();
     let got = files(&into);
