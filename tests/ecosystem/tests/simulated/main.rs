@@ -19,7 +19,7 @@ use std::time::Duration;
 use polliwog::sim::{self, Builder, Failure, Latency, Link, Nemesis, Report, Simulation};
 
 /// Runs some seeds on a bad network, with faults that a connection survives; each has to go well, and twice the same.
-fn twice(test: impl Fn(&mut Simulation)) {
+fn twice(test: impl Fn(&mut Simulation) + Sync) {
     let run = |builder: Builder| -> Result<Report, Failure> {
         let millis = Duration::from_millis;
         let slow = Link::new(Latency::exponential(millis(1), millis(8)));
