@@ -64,8 +64,15 @@ impl Browser {
         ]);
         let mut program = Running::start(&mut command);
         program.wait_for_record("DevTools listening on ");
-        // The port, and a path.
-        let told = std::fs::read_to_string(folder.0.join("DevToolsActivePort")).unwrap();
+        // The port, and a path; a moment after it has said so.
+        let place = folder.0.join("DevToolsActivePort");
+        let told = loop {
+            let told = std::fs::read_to_string(&place).unwrap_or_default();
+            if told.contains("\n/") {
+                break told;
+            }
+            sleep(Duration::from_millis(5)).await;
+        };
         let (port, path) = told.split_once('\n').expect("two lines");
         let stream = TcpStream::connect(format!("127.0.0.1:{port}")).await;
         let url_of_socket = format!("ws://127.0.0.1:{port}{path}");
