@@ -17,46 +17,63 @@ macro_rules! record {
     };
 }
 
-/// `AsFd` and `AsRawFd` of types that come by `$io` from `$this` of type `&$type` to an
-/// `Attached` socket, or to what has such a method.
-macro_rules! descriptors {
-    ($($type:ty: $this:ident => $io:expr;)+) => {$(
-        #[cfg(unix)]
-        impl std::os::fd::AsFd for $type {
-            /// A socket whose descriptor was asked for costs more system calls from then on: whoever has it can make
-            /// duplicates of it, and set options that change what a short read means.
-            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-                #[allow(unused_imports, reason = "only halves have it by this trait")]
-                use std::os::fd::AsFd as _;
+/// The two traits by which a type lends what the system knows it by: the borrowed one from what `$io` comes to from
+/// `$this` of type `&$type`, and the number that is in that.
+macro_rules! lends {
+    ($doc:literal, $path:literal: $as:ident $borrow:ident $borrowed:ident, $as_raw:ident $number:ident $raw:ident;
+        $($type:ty: $this:ident => $io:expr;)+) => {$(
+        impl $crate::sys::os::$as for $type {
+            #[doc = $doc]
+            fn $borrow(&self) -> $crate::sys::os::$borrowed<'_> {
+                #[allow(unused_imports, reason = "some have it by this trait only")]
+                use $crate::sys::os::$as as _;
                 let $this = self;
-                $io.as_fd()
+                $io.$borrow()
             }
         }
 
-        #[cfg(unix)]
-        impl std::os::fd::AsRawFd for $type {
-            /// As [`as_fd`](std::os::fd::AsFd::as_fd).
-            fn as_raw_fd(&self) -> std::os::fd::RawFd {
-                std::os::fd::AsRawFd::as_raw_fd(&std::os::fd::AsFd::as_fd(self))
+        impl $crate::sys::os::$as_raw for $type {
+            #[doc = concat!("As [`", stringify!($borrow), "`](", $path, "::", stringify!($borrow), ").")]
+            fn $number(&self) -> $crate::sys::os::$raw {
+                let borrowed = $crate::sys::os::$as::$borrow(self);
+                $crate::sys::os::$as_raw::$number(&borrowed)
             }
         }
     )+};
 }
 
-/// `AsRawSocket` of such types on Windows. `AsSocket` is not to be had: the selector there changes a source while it
-/// is in use, so that nobody can borrow it for longer than a call.
-macro_rules! raw_sockets {
-    ($($type:ty: $this:ident => $io:expr;)+) => {$(
-        #[cfg(windows)]
-        impl std::os::windows::io::AsRawSocket for $type {
-            /// The socket, or `INVALID_SOCKET` if it has been taken away.
-            fn as_raw_socket(&self) -> std::os::windows::io::RawSocket {
-                let $this = self;
-                let socket = |socket: &_| Ok(std::os::windows::io::AsRawSocket::as_raw_socket(socket));
-                $io.with(socket).unwrap_or(!0)
-            }
+/// `AsFd` and `AsRawFd`, on Windows `AsSocket` and `AsRawSocket`, of what comes by `$io` to a socket.
+macro_rules! sockets {
+    ($($what:tt)+) => {
+        #[cfg(unix)]
+        lends! {
+            "A socket whose descriptor was asked for costs more system calls from then on: whoever has it can make
+            duplicates of it, and set options that change what a short read means.",
+            "std::os::fd::AsFd": AsFd as_fd BorrowedFd, AsRawFd as_raw_fd RawFd; $($what)+
         }
-    )+};
+        #[cfg(windows)]
+        lends! {
+            "The socket, which stays the reactor's.",
+            "std::os::windows::io::AsSocket": AsSocket as_socket BorrowedSocket, AsRawSocket as_raw_socket RawSocket; $($what)+
+        }
+    };
+}
+
+/// `AsFd` and `AsRawFd`, on Windows `AsHandle` and `AsRawHandle`, of what comes by `$io` to a file, a pipe or the like.
+#[cfg(any(unix, windows))]
+macro_rules! files {
+    ($($what:tt)+) => {
+        #[cfg(unix)]
+        lends! {
+            "The descriptor, which stays this one's.",
+            "std::os::fd::AsFd": AsFd as_fd BorrowedFd, AsRawFd as_raw_fd RawFd; $($what)+
+        }
+        #[cfg(windows)]
+        lends! {
+            "The handle, which stays this one's.",
+            "std::os::windows::io::AsHandle": AsHandle as_handle BorrowedHandle, AsRawHandle as_raw_handle RawHandle; $($what)+
+        }
+    };
 }
 
 /// Conversions between a socket and the standard library's, `from_std` and `into_std` by other names.

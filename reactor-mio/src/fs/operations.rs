@@ -465,50 +465,20 @@ impl From<std::fs::File> for File {
     }
 }
 
+/// What a file is owned by, by the names that the systems give to it.
 #[cfg(unix)]
-mod descriptor {
-    use super::File;
-    use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+type Owned = crate::sys::os::OwnedFd;
+#[cfg(windows)]
+type Owned = crate::sys::os::OwnedHandle;
 
-    impl From<OwnedFd> for File {
-        fn from(descriptor: OwnedFd) -> Self {
-            File::from_std(descriptor.into())
-        }
-    }
-
-    impl AsFd for File {
-        fn as_fd(&self) -> BorrowedFd<'_> {
-            self.file.as_fd()
-        }
-    }
-
-    impl AsRawFd for File {
-        fn as_raw_fd(&self) -> RawFd {
-            self.file.as_raw_fd()
-        }
+#[cfg(any(unix, windows))]
+impl From<Owned> for File {
+    fn from(owned: Owned) -> Self {
+        File::from_std(owned.into())
     }
 }
 
-#[cfg(windows)]
-mod handle {
-    use super::File;
-    use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle, RawHandle};
-
-    impl From<OwnedHandle> for File {
-        fn from(handle: OwnedHandle) -> Self {
-            File::from_std(handle.into())
-        }
-    }
-
-    impl AsHandle for File {
-        fn as_handle(&self) -> BorrowedHandle<'_> {
-            self.file.as_handle()
-        }
-    }
-
-    impl AsRawHandle for File {
-        fn as_raw_handle(&self) -> RawHandle {
-            self.file.as_raw_handle()
-        }
-    }
+#[cfg(any(unix, windows))]
+files! {
+    File: file => file.file;
 }

@@ -92,6 +92,13 @@ pub struct ReadDir {
     state: State,
 }
 
+#[cfg_attr(
+    windows,
+    expect(
+        clippy::large_enum_variant,
+        reason = "the system's entry lies in it, and a batch of entries goes with each move"
+    )
+)]
 enum State {
     Idle(std::fs::ReadDir),
     Busy(BlockingHandle<(Option<std::fs::ReadDir>, Batch)>),

@@ -296,25 +296,9 @@ impl embedded_io_async::Read for Stdin {
     }
 }
 
-#[cfg(unix)]
-impl std::os::fd::AsFd for Stdin {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.std.as_fd()
-    }
-}
-
-#[cfg(unix)]
-impl std::os::fd::AsRawFd for Stdin {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.std.as_raw_fd()
-    }
-}
-
-#[cfg(windows)]
-impl std::os::windows::io::AsHandle for Stdin {
-    fn as_handle(&self) -> std::os::windows::io::BorrowedHandle<'_> {
-        self.std.as_handle()
-    }
+#[cfg(any(unix, windows))]
+files! {
+    Stdin: stream => stream.std;
 }
 
 impl fmt::Debug for Stdin {

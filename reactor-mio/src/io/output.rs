@@ -291,25 +291,9 @@ macro_rules! outputs {
         #[cfg(feature = "tokio")]
         tokio_writes!($name);
 
-        #[cfg(unix)]
-        impl std::os::fd::AsFd for $name {
-            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-                self.std.as_fd()
-            }
-        }
-
-        #[cfg(unix)]
-        impl std::os::fd::AsRawFd for $name {
-            fn as_raw_fd(&self) -> std::os::fd::RawFd {
-                self.std.as_raw_fd()
-            }
-        }
-
-        #[cfg(windows)]
-        impl std::os::windows::io::AsHandle for $name {
-            fn as_handle(&self) -> std::os::windows::io::BorrowedHandle<'_> {
-                self.std.as_handle()
-            }
+        #[cfg(any(unix, windows))]
+        files! {
+            $name: stream => stream.std;
         }
 
         impl fmt::Debug for $name {

@@ -15,18 +15,27 @@ pub(super) fn span<B: Deref<Target = [u8]>>(bufs: &[B]) -> Option<Range<usize>> 
     Some(first..bufs.len().min(first + MOST_BUFFERS))
 }
 
-/// The methods of a stream that is a struct with the field `io: Attached<$socket>`, where `$socket` is
-/// one of mio's, `$std` the standard library's and `$addr` its addresses' type; `$peek` reads and leaves the
-/// bytes, `$write` writes some.
+/// How many bytes a call for these asks for, as far as that says when it has moved fewer than it could have: of more
+/// buffers their number may have been the limit.
+pub(super) fn asked<B: Deref<Target = [u8]>>(bufs: &[B]) -> usize {
+    match bufs.len() <= BUFFERS {
+        true => bufs.iter().map(|buf| buf.len()).sum(),
+        false => 0,
+    }
+}
+
+/// The methods of a stream of the module `$module` that is a struct with the field `io: Attached<$socket>`, where
+/// `&$socket` reads, and `$write` writes some bytes. What becomes known by a transfer it notes by `note_read` and
+/// `note_written`; it writes without a wait by `try_writing`.
 macro_rules! byte_stream {
-    ($stream:ident: $socket:ty, $std:ty, $addr:ty, $peek:expr, $write:expr) => {
+    ($stream:ident in $module:literal: $socket:ty, $write:expr) => {
         impl $stream {
             /// Reads into `buf` and returns how many bytes it was; zero at the end of the stream, and at
             /// once if `buf` is empty.
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
-            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            #[doc = concat!("use polliwog::", $module, "::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn count_bytes(stream: &", stringify!($stream), ") -> std::io::Result<usize> {")]
             ///     let (mut buf, mut total) = ([0; 4096], 0);
@@ -59,7 +68,7 @@ macro_rules! byte_stream {
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
-            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            #[doc = concat!("use polliwog::", $module, "::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn length(stream: &", stringify!($stream), ") -> std::io::Result<u32> {")]
             ///     let mut bytes = [0; 4];
@@ -93,7 +102,7 @@ macro_rules! byte_stream {
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
-            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            #[doc = concat!("use polliwog::", $module, "::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn send_some(stream: &", stringify!($stream), ", bytes: &[u8]) -> std::io::Result<usize> {")]
             ///     stream.write(bytes).await // perhaps not all of them
@@ -116,7 +125,7 @@ macro_rules! byte_stream {
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
-            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            #[doc = concat!("use polliwog::", $module, "::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn greet(stream: &", stringify!($stream), ") -> std::io::Result<()> {")]
             ///     stream.write_all(b"quak\r\n").await
@@ -148,7 +157,7 @@ macro_rules! byte_stream {
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
-            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            #[doc = concat!("use polliwog::", $module, "::", stringify!($stream), ";")]
             /// use std::io::{self, IoSliceMut};
             ///
             #[doc = concat!("async fn read_both(stream: &", stringify!($stream), ", head: &mut [u8], body: &mut [u8]) -> io::Result<usize> {")]
@@ -174,7 +183,7 @@ macro_rules! byte_stream {
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
-            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            #[doc = concat!("use polliwog::", $module, "::", stringify!($stream), ";")]
             /// use std::io::{self, IoSlice};
             ///
             #[doc = concat!("async fn write_both(stream: &", stringify!($stream), ", head: &[u8], body: &[u8]) -> io::Result<usize> {")]
@@ -202,15 +211,13 @@ macro_rules! byte_stream {
             ///
             /// [`io::ErrorKind::WouldBlock`] if it has to wait; see [`readable`](Self::readable).
             pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                let asked = bufs.iter().map(|buf| buf.len()).sum();
+                let asked = byte_stream::asked(bufs);
                 let Some(span) = byte_stream::span(bufs) else {
                     return Ok(0);
                 };
                 let read = |mut socket: &$socket| socket.read_vectored(&mut bufs[span.clone()]);
                 let read = self.io.try_with(Direction::Read, read)?;
-                if bufs.len() <= byte_stream::BUFFERS {
-                    self.note_read(read, asked);
-                }
+                self.note_read(read, asked);
                 Ok(read)
             }
 
@@ -220,55 +227,21 @@ macro_rules! byte_stream {
             ///
             /// [`io::ErrorKind::WouldBlock`] if it has to wait; see [`writable`](Self::writable).
             pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-                let asked = bufs.iter().map(|buf| buf.len()).sum();
+                let asked = byte_stream::asked(bufs);
                 let Some(span) = byte_stream::span(bufs) else {
                     return Ok(0);
                 };
-                let written = self.io.try_with(Direction::Write, |socket| {
-                    no_sigpipe::write_vectored(socket, &bufs[span])
-                })?;
-                if bufs.len() <= byte_stream::BUFFERS {
-                    self.note_written(written, asked);
-                }
+                let written =
+                    self.try_writing(|socket| no_sigpipe::write_vectored(socket, &bufs[span]))?;
+                self.note_written(written, asked);
                 Ok(written)
-            }
-
-            /// Reads without taking the bytes away; zero at the end of the stream, or if `buf` is empty.
-            ///
-            /// ```
-            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
-            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
-            ///
-            #[doc = concat!("async fn is_tls(stream: &", stringify!($stream), ") -> std::io::Result<bool> {")]
-            ///     let mut first = [0];
-            ///     Ok(stream.peek(&mut first).await? == 1 && first[0] == 22)
-            /// }
-            /// ```
-            ///
-            /// # Errors
-            ///
-            /// As [`read`](Self::read).
-            ///
-            /// # Cancel safety
-            ///
-            /// Nothing is lost.
-            pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-                if buf.is_empty() {
-                    consume_budget().await;
-                    return Ok(0);
-                }
-                Operation::read(&self.io, |io, cx, id| {
-                    let peek = |socket: &$socket| $peek(socket, buf);
-                    io.poll_op(id, Direction::Read, cx, peek, |n| *n)
-                })
-                .await
             }
 
             /// Reads if that does not have to wait.
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
-            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            #[doc = concat!("use polliwog::", $module, "::", stringify!($stream), ";")]
             /// use std::io::{self, ErrorKind};
             ///
             #[doc = concat!("fn what_is_there(stream: &", stringify!($stream), ", buf: &mut [u8]) -> io::Result<Option<usize>> {")]
@@ -294,7 +267,7 @@ macro_rules! byte_stream {
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
-            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            #[doc = concat!("use polliwog::", $module, "::", stringify!($stream), ";")]
             ///
             #[doc = concat!("fn offer(stream: &", stringify!($stream), ", bytes: &[u8]) -> usize {")]
             ///     stream.try_write(bytes).unwrap_or(0)
@@ -305,9 +278,7 @@ macro_rules! byte_stream {
             ///
             /// [`io::ErrorKind::WouldBlock`] if it has to; see [`writable`](Self::writable).
             pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-                let written = self
-                    .io
-                    .try_with(Direction::Write, |socket| $write(socket, buf))?;
+                let written = self.try_writing(|socket| $write(socket, buf))?;
                 self.note_written(written, buf.len());
                 Ok(written)
             }
@@ -316,7 +287,7 @@ macro_rules! byte_stream {
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
-            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            #[doc = concat!("use polliwog::", $module, "::", stringify!($stream), ";")]
             /// use std::io::{self, ErrorKind};
             ///
             #[doc = concat!("async fn read(stream: &", stringify!($stream), ", buf: &mut [u8]) -> io::Result<usize> {")]
@@ -348,7 +319,7 @@ macro_rules! byte_stream {
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
-            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            #[doc = concat!("use polliwog::", $module, "::", stringify!($stream), ";")]
             ///
             #[doc = concat!("async fn send_when_possible(stream: &", stringify!($stream), ", bytes: &[u8]) -> std::io::Result<usize> {")]
             ///     stream.writable().await?;
@@ -418,7 +389,7 @@ macro_rules! byte_stream {
                 cx: &mut Context<'_>,
                 bufs: &mut [IoSliceMut<'_>],
             ) -> Poll<io::Result<usize>> {
-                let asked = bufs.iter().map(|buf| buf.len()).sum();
+                let asked = byte_stream::asked(bufs);
                 let Some(span) = byte_stream::span(bufs) else {
                     return poll_nothing(cx);
                 };
@@ -426,9 +397,7 @@ macro_rules! byte_stream {
                 let id = WaiterId::ANONYMOUS;
                 let read = ready!(self.io.poll_op(id, Direction::Read, cx, read, |n| *n))?;
                 // Short for certain only if it was not the number of buffers that was the limit.
-                if bufs.len() <= byte_stream::BUFFERS {
-                    self.note_read(read, asked);
-                }
+                self.note_read(read, asked);
                 Poll::Ready(Ok(read))
             }
 
@@ -468,7 +437,7 @@ macro_rules! byte_stream {
                 cx: &mut Context<'_>,
                 bufs: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
-                let asked = bufs.iter().map(|buf| buf.len()).sum();
+                let asked = byte_stream::asked(bufs);
                 let Some(span) = byte_stream::span(bufs) else {
                     return poll_nothing(cx);
                 };
@@ -476,10 +445,47 @@ macro_rules! byte_stream {
                 let id = WaiterId::ANONYMOUS;
                 let written = ready!(self.io.poll_op(id, Direction::Write, cx, write, |n| *n))?;
                 // As for reads: of more buffers, their number may have been the limit.
-                if bufs.len() <= byte_stream::BUFFERS {
-                    self.note_written(written, asked);
-                }
+                self.note_written(written, asked);
                 Poll::Ready(Ok(written))
+            }
+        }
+    };
+}
+pub(super) use byte_stream;
+
+/// What streams of sockets have beyond that, whose bytes `$peek` reads and leaves.
+macro_rules! socket_stream {
+    ($stream:ident: $socket:ty, $peek:expr) => {
+        impl $stream {
+            /// Reads without taking the bytes away; zero at the end of the stream, or if `buf` is empty.
+            ///
+            /// ```
+            /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
+            #[doc = concat!("use polliwog::net::", stringify!($stream), ";")]
+            ///
+            #[doc = concat!("async fn is_tls(stream: &", stringify!($stream), ") -> std::io::Result<bool> {")]
+            ///     let mut first = [0];
+            ///     Ok(stream.peek(&mut first).await? == 1 && first[0] == 22)
+            /// }
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// As [`read`](Self::read).
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost.
+            pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+                if buf.is_empty() {
+                    consume_budget().await;
+                    return Ok(0);
+                }
+                Operation::read(&self.io, |io, cx, id| {
+                    let peek = |socket: &$socket| $peek(socket, buf);
+                    io.poll_op(id, Direction::Read, cx, peek, |n| *n)
+                })
+                .await
             }
 
             /// Whether a read would not wait.
@@ -503,7 +509,25 @@ macro_rules! byte_stream {
                     self.io.write_short();
                 }
             }
+
+            fn try_writing(
+                &self,
+                write: impl FnOnce(&$socket) -> io::Result<usize>,
+            ) -> io::Result<usize> {
+                self.io.try_with(Direction::Write, write)
+            }
+
+            /// Hands on what has been written: it has been.
+            #[inline]
+            pub(in crate::net) fn flushed(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            /// Closes the direction after what has been written.
+            pub(in crate::net) fn finished(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(self.finish())
+            }
         }
     };
 }
-pub(super) use byte_stream;
+pub(super) use socket_stream;

@@ -265,7 +265,7 @@ macro_rules! halves {
 
         $crate::net::halves::writing_half!(WriteHalf<'_>, OwnedWriteHalf => $stream, $addr);
 
-        descriptors! {
+        sockets! {
             ReadHalf<'_>: half => half.stream();
             WriteHalf<'_>: half => half.stream();
             OwnedReadHalf: half => half.stream();

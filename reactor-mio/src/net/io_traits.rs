@@ -102,19 +102,20 @@ macro_rules! poll_writes {
                 true
             }
 
-            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(Ok(()))
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                let $this = &*self;
+                $stream.flushed(cx)
             }
 
-            fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 let $this = &*self;
-                Poll::Ready($stream.finish())
+                $stream.finished(cx)
             }
         }
     };
 }
 
-/// As above; to what has `poll_write`, `poll_write_vectored`, `write`, and `finish`.
+/// As above; to what has `poll_write`, `poll_write_vectored`, `write`, `flushed`, and `finished`.
 macro_rules! writes {
     ($($type:ty: $this:ident => $stream:expr;)+) => {$(
         impl futures_io::AsyncWrite for $type {
@@ -138,13 +139,14 @@ macro_rules! writes {
             }
 
             #[inline]
-            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(Ok(()))
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                let $this = &*self;
+                $stream.flushed(cx)
             }
 
-            fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 let $this = &*self;
-                Poll::Ready($stream.finish())
+                $stream.finished(cx)
             }
         }
 
@@ -157,7 +159,8 @@ macro_rules! writes {
 
             #[inline]
             async fn flush(&mut self) -> io::Result<()> {
-                Ok(())
+                let $this = &*self;
+                std::future::poll_fn(|cx| $stream.flushed(cx)).await
             }
         }
 
@@ -235,5 +238,32 @@ mod unix {
         &UnixStream: stream => stream;
         WriteHalf<'_>: half => half.stream();
         OwnedWriteHalf: half => half.stream();
+    }
+}
+
+#[cfg(windows)]
+mod windows {
+    use super::*;
+    use crate::net::windows::named_pipe::{NamedPipeClient, NamedPipeServer};
+
+    error_type!(
+        NamedPipeClient,
+        &NamedPipeClient,
+        NamedPipeServer,
+        &NamedPipeServer
+    );
+
+    reads! {
+        NamedPipeClient: pipe => pipe;
+        &NamedPipeClient: pipe => pipe;
+        NamedPipeServer: pipe => pipe;
+        &NamedPipeServer: pipe => pipe;
+    }
+
+    writes! {
+        NamedPipeClient: pipe => pipe;
+        &NamedPipeClient: pipe => pipe;
+        NamedPipeServer: pipe => pipe;
+        &NamedPipeServer: pipe => pipe;
     }
 }

@@ -392,11 +392,7 @@ impl Stream for Incoming<'_> {
     }
 }
 
-descriptors! {
-    TcpListener: socket => socket.acceptor.io;
-}
-
-raw_sockets! {
+sockets! {
     TcpListener: socket => socket.acceptor.io;
 }
 

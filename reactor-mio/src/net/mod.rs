@@ -1,4 +1,4 @@
-//! TCP, UDP and Unix sockets.
+//! TCP, UDP and Unix sockets, and the named pipes of Windows.
 //!
 //! Every socket belongs to the reactor in whose context it was made, and to that thread. The
 //! methods take `&self`, so that one task may read while another writes, and any number of tasks can wait for
@@ -30,6 +30,8 @@ mod stream;
 mod udp;
 #[cfg(unix)]
 pub mod unix;
+#[cfg(windows)]
+pub mod windows;
 
 pub use addr::{ToSocketAddrs, lookup_host};
 pub use listener::{Incoming, TcpListener};

@@ -299,6 +299,13 @@ impl TcpSocket {
     fn with_socket<T>(&self, f: impl FnOnce(SockRef<'_>) -> io::Result<T>) -> io::Result<T> {
         f(SockRef::from(&self.socket))
     }
+
+    /// The socket, of which somebody may have a duplicate from now on.
+    #[cfg(any(unix, windows))]
+    fn lent(&self) -> &socket2::Socket {
+        self.ours.set(false);
+        &self.socket
+    }
 }
 
 tcp_options!(TcpSocket);
@@ -322,29 +329,6 @@ impl fmt::Debug for TcpSocket {
     }
 }
 
-#[cfg(unix)]
-impl std::os::fd::AsFd for TcpSocket {
-    /// A socket whose descriptor was asked for costs more system calls from then on: whoever has it can make
-    /// duplicates of it, and set options that change what a short read means.
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.ours.set(false);
-        self.socket.as_fd()
-    }
-}
-
-#[cfg(unix)]
-impl std::os::fd::AsRawFd for TcpSocket {
-    /// As [`as_fd`](std::os::fd::AsFd::as_fd).
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.ours.set(false);
-        self.socket.as_raw_fd()
-    }
-}
-
-#[cfg(windows)]
-impl std::os::windows::io::AsRawSocket for TcpSocket {
-    fn as_raw_socket(&self) -> std::os::windows::io::RawSocket {
-        self.ours.set(false);
-        self.socket.as_raw_socket()
-    }
+sockets! {
+    TcpSocket: socket => socket.lent();
 }

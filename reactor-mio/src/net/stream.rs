@@ -14,7 +14,7 @@ use polliwog_core::time::timeout;
 use socket2::{SockRef, TcpKeepalive};
 
 use super::addr::ToSocketAddrs;
-use super::byte_stream::{self, byte_stream};
+use super::byte_stream::{self, byte_stream, socket_stream};
 use super::connection::{self, connection};
 use super::happy_eyeballs::race;
 use super::moving::movable;
@@ -198,7 +198,11 @@ impl TcpStream {
 }
 
 byte_stream! {
-    TcpStream: mio::net::TcpStream, std::net::TcpStream, SocketAddr, mio::net::TcpStream::peek, write
+    TcpStream in "net": mio::net::TcpStream, write
+}
+
+socket_stream! {
+    TcpStream: mio::net::TcpStream, mio::net::TcpStream::peek
 }
 
 connection! {
@@ -212,11 +216,7 @@ fn write(mut socket: &mio::net::TcpStream, buf: &[u8]) -> io::Result<usize> {
 
 tcp_options!(TcpStream);
 
-descriptors! {
-    TcpStream: socket => socket.io;
-}
-
-raw_sockets! {
+sockets! {
     TcpStream: socket => socket.io;
 }
 

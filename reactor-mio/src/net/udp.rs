@@ -268,11 +268,7 @@ fn poll_send_to(
     io.poll_op(id, Direction::Write, cx, send, |n| *n)
 }
 
-descriptors! {
-    UdpSocket: socket => socket.io;
-}
-
-raw_sockets! {
+sockets! {
     UdpSocket: socket => socket.io;
 }
 

@@ -221,6 +221,36 @@ impl fmt::Debug for ChildStdin {
     }
 }
 
+/// The way out of the runtime, by the names that the systems give to it.
+macro_rules! owned {
+    ($type:ty: $this:ident => $io:expr;) => {
+        impl $type {
+            /// Returns the descriptor, in blocking mode again. Unix only.
+            ///
+            /// # Errors
+            ///
+            /// [`io::ErrorKind::BrokenPipe`] if it has been closed, or what the system reports.
+            #[cfg(unix)]
+            pub fn into_owned_fd(self) -> io::Result<std::os::fd::OwnedFd> {
+                let $this = self;
+                $io.into_owned()
+            }
+
+            /// Returns the handle. Windows only.
+            ///
+            /// # Errors
+            ///
+            /// [`io::ErrorKind::BrokenPipe`] if it has been closed; another one as long as a thread reads from it or
+            /// writes to it.
+            #[cfg(windows)]
+            pub fn into_owned_handle(self) -> io::Result<std::os::windows::io::OwnedHandle> {
+                let $this = self;
+                $io.into_owned()
+            }
+        }
+    };
+}
+
 macro_rules! readers {
     ($($(#[$doc:meta])+ $name:ident;)+) => {$(
         $(#[$doc])+
@@ -359,16 +389,8 @@ macro_rules! readers {
             }
         }
 
-        #[cfg(unix)]
-        impl $name {
-            /// Returns the descriptor, in blocking mode again. Unix only.
-            ///
-            /// # Errors
-            ///
-            /// What the system reports.
-            pub fn into_owned_fd(self) -> io::Result<std::os::fd::OwnedFd> {
-                self.io.into_owned()
-            }
+        owned! {
+            $name: pipe => pipe.io;
         }
     )+};
 }
@@ -380,6 +402,15 @@ readers! {
     ChildStderr;
 }
 
+owned! {
+    ChildStdin: pipe => pipe.io.ok_or(io::ErrorKind::BrokenPipe)?;
+}
+
+files! {
+    ChildStdout: pipe => pipe.io;
+    ChildStderr: pipe => pipe.io;
+}
+
 /// Not `AsFd`, since a pipe that has been closed has no descriptor.
 #[cfg(unix)]
 impl std::os::fd::AsRawFd for ChildStdin {
@@ -389,21 +420,13 @@ impl std::os::fd::AsRawFd for ChildStdin {
     }
 }
 
-#[cfg(unix)]
-descriptors! {
-    ChildStdout: pipe => pipe.io;
-    ChildStderr: pipe => pipe.io;
-}
-
-#[cfg(unix)]
-impl ChildStdin {
-    /// Returns the descriptor, in blocking mode again. Unix only.
-    ///
-    /// # Errors
-    ///
-    /// [`io::ErrorKind::BrokenPipe`] if it has been closed, or what the system reports.
-    pub fn into_owned_fd(self) -> io::Result<std::os::fd::OwnedFd> {
-        self.io.ok_or(io::ErrorKind::BrokenPipe)?.into_owned()
+/// Not `AsHandle`, since a pipe that has been closed has no handle.
+#[cfg(windows)]
+impl std::os::windows::io::AsRawHandle for ChildStdin {
+    /// The handle, or null if it has been closed.
+    fn as_raw_handle(&self) -> std::os::windows::io::RawHandle {
+        let closed = std::ptr::null_mut();
+        self.io.as_ref().map_or(closed, Writer::as_raw_handle)
     }
 }
 
@@ -502,7 +525,7 @@ mod system {
 #[cfg(windows)]
 mod system {
     use std::io::{self, IoSlice, IoSliceMut};
-    use std::os::windows::io::OwnedHandle;
+    use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle, RawHandle};
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
@@ -547,6 +570,10 @@ mod system {
         pub(super) fn into_owned(self) -> io::Result<OwnedHandle> {
             into_owned(self.0)
         }
+
+        pub(super) fn as_handle(&self) -> BorrowedHandle<'_> {
+            self.0.as_handle()
+        }
     }
 
     impl Writer {
@@ -568,6 +595,10 @@ mod system {
 
         pub(super) fn into_owned(self) -> io::Result<OwnedHandle> {
             into_owned(self.0)
+        }
+
+        pub(super) fn as_raw_handle(&self) -> RawHandle {
+            self.0.as_raw_handle()
         }
     }
 }

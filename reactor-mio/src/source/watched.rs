@@ -116,6 +116,15 @@ impl<H: Hold> Watched<H> {
         }
     }
 
+    /// Has everybody try again who waits, because the source is another one now than that they have waited for.
+    #[cfg(windows)]
+    pub(crate) fn rouse(&self) {
+        if let Some(row) = self.row() {
+            row.set_ready(Readiness::READABLE | Readiness::WRITABLE)
+                .wake();
+        }
+    }
+
     /// Takes out a waiter that is done or has been given up; `false` if it did not wait any more.
     pub(crate) fn forget_waiter(&self, direction: Direction, id: WaiterId) -> bool {
         let waker = self.row().and_then(|row| row.forget(direction, id));
@@ -319,7 +328,7 @@ impl<H: Hold> Watched<H> {
 
     /// Notes that an operation would have blocked.
     #[inline]
-    fn blocked(&self, direction: Direction) {
+    pub(crate) fn blocked(&self, direction: Direction) {
         match self.row() {
             Some(row) => row.would_block(direction),
             None => self.hoped.set(self.hoped.get() & !used_up(direction)),

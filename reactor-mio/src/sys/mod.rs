@@ -12,6 +12,16 @@ mod portable;
 #[cfg(not(all(target_os = "linux", not(mio_unsupported_force_poll_poll))))]
 pub(crate) use portable::{Clock, Timeout, Wait};
 
+/// What the system knows files and sockets by.
+#[cfg(unix)]
+pub(crate) use std::os::fd as os;
+#[cfg(windows)]
+pub(crate) use std::os::windows::io as os;
+
+/// What needs `unsafe` on Windows.
+#[cfg(windows)]
+pub(crate) mod windows;
+
 /// Whether the selector reports edges all by itself.
 ///
 /// Only then may a short write be taken for "no room left": the kernel reports it when there is some

@@ -354,7 +354,7 @@ fn to_rustix(addr: &SocketAddr) -> io::Result<SocketAddrUnix> {
     ))
 }
 
-descriptors! {
+sockets! {
     UnixDatagram: socket => socket.io;
 }
 

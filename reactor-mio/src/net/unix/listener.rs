@@ -276,7 +276,7 @@ impl Stream for Incoming<'_> {
     }
 }
 
-descriptors! {
+sockets! {
     UnixListener: socket => socket.acceptor.io;
 }
 

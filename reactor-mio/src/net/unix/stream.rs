@@ -18,7 +18,7 @@ use rustix::net::{RecvFlags, recv};
 
 use super::{UCred, address, credentials, fds, fds::passes_descriptors, split};
 use crate::budget::{draw, poll_nothing};
-use crate::net::byte_stream::{self, byte_stream};
+use crate::net::byte_stream::{self, byte_stream, socket_stream};
 use crate::net::connection::{self, connection};
 use crate::net::moving::movable;
 use crate::net::no_sigpipe;
@@ -175,7 +175,11 @@ impl UnixStream {
 }
 
 byte_stream! {
-    UnixStream: mio::net::UnixStream, std::os::unix::net::UnixStream, SocketAddr, peek, no_sigpipe::write
+    UnixStream in "net": mio::net::UnixStream, no_sigpipe::write
+}
+
+socket_stream! {
+    UnixStream: mio::net::UnixStream, peek
 }
 
 connection! {
@@ -191,7 +195,7 @@ fn peek(socket: &mio::net::UnixStream, buf: &mut [u8]) -> io::Result<usize> {
     Ok(read)
 }
 
-descriptors! {
+sockets! {
     UnixStream: socket => socket.io;
 }
 
