@@ -335,6 +335,9 @@ fn a_command_for_keys_of_both_workers_has_one_answer() {
             "-ERR wrong number of arguments for 'mset' command\r\n",
         );
         say("EXISTS a b c d", ":0\r\n");
+        // Braces with nothing in them, or not closed, are letters as any others.
+        say("MSET {} 1 { 2 } 3 {}x 4 }{x} 5 {{x}} 6", "+OK\r\n");
+        say("DEL {} { } {}x }{x} {{x}}", ":6\r\n");
         say("FLUSHALL what", "-ERR syntax error\r\n");
         say("DBSIZE", ":40\r\n");
         client.write_all(b"KEYS *\n").unwrap();
