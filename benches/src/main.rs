@@ -19,10 +19,6 @@ mod servers;
 #[cfg(feature = "peers")]
 mod sync;
 
-// What the examples' sources name it.
-#[cfg(feature = "peers")]
-extern crate polliwog_core as polliwog;
-
 use std::process::ExitCode;
 
 use meter::{Figures, Plan};
@@ -59,6 +55,8 @@ fn main() -> ExitCode {
         ["cluster", ref options @ ..] => cluster::run(options),
         #[cfg(feature = "peers")]
         ["spin"] => cluster::spin(),
+        #[cfg(feature = "peers")]
+        ["scaling", kind, processor] => cluster::child(kind, processor),
         #[cfg(feature = "peers")]
         ["servers", ref options @ ..] => servers::run(options),
         #[cfg(feature = "peers")]

@@ -6,6 +6,7 @@ mod counters;
 mod neighbour;
 mod report;
 mod rows;
+mod scaling;
 mod servers;
 mod tasks;
 mod traffic;
@@ -17,6 +18,7 @@ use polliwog_mio::cluster::Cluster;
 
 pub use self::neighbour::spin;
 pub use self::report::run;
+pub use self::scaling::child;
 use crate::meter::cpu_nanos;
 
 const WORKERS: usize = 2;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::rows::{self, ROWS, Row};
-use super::{Taken, traffic};
+use super::{Taken, scaling, traffic};
 use crate::meter::median;
 use crate::report::results::Results;
 use crate::report::{command, table, write_files};
@@ -29,15 +29,18 @@ spread connections, of which the first is the default. *tokio* is `multi_thread`
 thread for each of two listening sockets, on its driver for epoll; *raw* is a loop over mio without a runtime, a thread
 for each listening socket.
 
-With two processors there is none left for the clients as soon as two workers are busy: three threads share two
-processors. So throughput on two workers says nothing about what they could do, and is no measure of how clusters
-scale: the budget of 1.9 times one core's has not been measured, here or elsewhere. What can be told is what a request
-takes of the servers. That rises by itself where threads share processors: each wait finds fewer requests, so that
-there are more waits for the same work; a thread that has answered what there is sleeps and has to be woken; and one
-that comes to a processor after another one finds the caches filled with what is not its own. Three controls tell this from what a cluster adds: a second worker with all threads on
-*one processor*; one worker beside a *busy neighbour*, another program, which computes all the time and shares nothing
-with the server; and *raw*, on two threads. More than two workers have not been measured;
-[architecture](../architecture.md#all-cores) reasons about them.
+What grows with workers is measured where each *brings its own load*, as tasks beside its servers: one worker keeps one
+processor busy, two keep two busy, and nobody else needs any. That is the first of the tables.
+
+In the other ones clients are threads of their own. With two processors there is none left for them as soon as two
+workers are busy: three threads share two processors, and throughput on two workers says nothing about what they could
+do. What these tables tell is what a request takes of the servers. That rises by itself where threads share processors:
+each wait finds fewer requests, so that there are more waits for the same work; a thread that has answered what there is
+sleeps and has to be woken; and one that comes to a processor after another one finds the caches filled with what is not
+its own. Three controls tell this from what a cluster adds: a second worker with all threads on *one processor*; one
+worker beside a *busy neighbour*, another program, which computes all the time and shares nothing with the server; and
+*raw*, on two threads. More than two workers have not been measured; [architecture](../architecture.md#all-cores) reasons
+about them.
 
 Where this was measured:
 ";
@@ -87,6 +90,7 @@ pub fn run(options: &[&str]) -> Result<(), String> {
         "{HEAD}\n{}\n",
         table::head(&names, &command, rounds, start.elapsed(), &[]).join("\n")
     );
+    page.push_str(&scaling(&measured));
     page.push_str(&against(&measured));
     for row in ROWS {
         page.push_str(&table_of(row, &measured));
@@ -174,8 +178,72 @@ fn ratio(
     Some(median(&ratios))
 }
 
+const SCALING: &str = "
+## What a second worker brings
+
+Each worker with its own load, on a processor of its own, two in place of one: throughput, and CPU time for a request,
+as quotients within a round, of which these are the medians. Budgeted are, of *polliwog*, 1.9 times the throughput, and
+no more than 5 % above the CPU time. What the machine itself allows is that of two processes, and of threads that only
+compute: no runtime can do more. Of *store, by worker* and *mini-redis* two workers do what one does not: they pass every
+second request on to one another. Threads that only compute never sleep: where they were not busy all the time, others have
+used the processors, so that throughput says nothing, and the table says so.
+
+| | throughput, two ÷ one | | CPU, two ÷ one | |
+|---|--:|---|--:|---|
+";
+
+/// The median over the rounds of what one has taken.
+fn median_of(measured: &Measured, row: &Row, contender: &'static str, column: &str) -> Option<f64> {
+    let column = row.columns.iter().position(|(name, _)| *name == column)?;
+    let rounds = measured.get(&(row.name, contender))?;
+    let mut all: Vec<f64> = rounds.iter().map(|taken| taken[column]).collect();
+    all.sort_by(f64::total_cmp);
+    Some(median(&all))
+}
+
+/// What a second worker brings, where each has its own load.
+fn scaling(measured: &Measured) -> String {
+    let rows = || ROWS.iter().filter(|row| row.columns == scaling::COLUMNS);
+    // Threads that only compute never sleep, so if they were not always busy, others were there.
+    let is_alone = rows().all(|row| {
+        let busy = |name| median_of(measured, row, rows::THREADS, name);
+        let mut busy = scaling::BUSY.into_iter().filter_map(busy);
+        busy.all(|busy| busy >= scaling::LEAST_BUSY)
+    });
+    let mut text = String::new();
+    for row in rows() {
+        for (contender, _) in row.contenders {
+            let of = |column| median_of(measured, row, contender, column);
+            let (Some(throughput), Some(cpu)) = (of(scaling::THROUGHPUT), of(scaling::CPU)) else {
+                continue;
+            };
+            // Budgets are ours alone.
+            let is_ours = contender.starts_with("polliwog");
+            let verdict = |holds: bool| match (is_ours, holds) {
+                (false, _) => "",
+                (true, true) => "within",
+                (true, false) => "not within",
+            };
+            let of_throughput = match is_alone {
+                true => verdict(throughput >= scaling::LEAST_THROUGHPUT),
+                false => "others were there",
+            };
+            let _ = writeln!(
+                text,
+                "| {}: {contender} | {throughput:.2} | {of_throughput} | {cpu:.2} | {} |",
+                row.name.trim_start_matches(scaling::PREFIX),
+                verdict(cpu <= scaling::MOST_CPU),
+            );
+        }
+    }
+    match text.is_empty() {
+        true => text,
+        false => format!("{SCALING}{text}"),
+    }
+}
+
 const AGAINST: &str = "
-## Two workers against one
+## Two workers against one, with clients beside them
 
 The server's CPU time for a request, as quotients within a round, of which these are the medians: two workers in place
 of one; the same with all threads on one processor, where a second worker costs what its runtime makes of it and nothing

@@ -5,6 +5,7 @@ use polliwog_mio::cluster::Accepting;
 use super::connections::{self, long, short};
 use super::neighbour::{beside, on_one_processor};
 use super::report::Column;
+use super::scaling::{self, processes, scaling as scaled};
 use super::servers::{monoio_server, ours, raw, tokio_server};
 use super::wakes::{self, wake};
 use super::{Taken, WORKERS, tasks, traffic};
@@ -21,6 +22,12 @@ pub struct Row {
 }
 
 // Those of which the page computes more.
+pub const SCALED_ECHO: &str = "scaling: echo";
+pub const SCALED_HTTP: &str = "scaling: http";
+pub const SCALED_STORE: &str = "scaling: store";
+pub const THREADS: &str = "threads";
+pub const SCALED_REDIS: &str = "scaling: mini-redis";
+pub const SCALED_TASKS: &str = "scaling: tasks";
 pub const ONE: &str = "polliwog, 1 worker";
 pub const ONE_BESIDE: &str = "polliwog, 1 worker, busy neighbour";
 pub const TWO: &str = "polliwog, 2 workers";
@@ -49,6 +56,73 @@ pub const RAW_HERE: [&str; 2] = [
 ];
 
 pub const ROWS: &[Row] = &[
+    Row {
+        name: SCALED_ECHO,
+        title: "Echo, each worker with its own load",
+        note: "Sixteen clients on each worker send 64 bytes to servers on the same worker, by sockets of the loopback \
+               device, and ask again when they have their echo; each worker is on a processor of its own. Requests of \
+               all clients in a second, CPU time of all threads for each, clients included, and the share of the time \
+               in which the workers' processors were busy with it. Of tokio's `multi_thread`, any worker runs any task. *Two \
+               processes* have one worker each, and share nothing but the machine.",
+        columns: scaling::COLUMNS,
+        contenders: &[
+            ("polliwog", || scaled(scaling::echo_ours)),
+            ("polliwog, a process each", || processes("polliwog")),
+            ("tokio, multi_thread", || scaled(scaling::echo_tokio)),
+            ("tokio, a runtime each", || scaled(scaling::echo_tokio_each)),
+            ("monoio, a runtime each", || scaled(scaling::echo_monoio)),
+            ("raw, a loop each", || scaled(scaling::echo_raw)),
+            ("raw, a process each", || processes("raw")),
+        ],
+    },
+    Row {
+        name: SCALED_HTTP,
+        title: "HTTP by hyper, each worker with its own load",
+        note: "As above; the clients send the same request again and again, and count what comes.",
+        columns: scaling::COLUMNS,
+        contenders: &[
+            ("polliwog", || scaled(scaling::http_ours)),
+            ("tokio, multi_thread", || scaled(scaling::http_tokio)),
+            ("tokio, a runtime each", || scaled(scaling::http_tokio_each)),
+        ],
+    },
+    Row {
+        name: SCALED_STORE,
+        title: "A store, each worker with its own load",
+        note: "As above, with the store of before: *by worker*, on two workers every second request is for the other one, \
+               and on one none is; so that one does not only do the same with more processors.",
+        columns: scaling::COLUMNS,
+        contenders: &[
+            ("polliwog, by worker", || scaled(scaling::store_by_worker)),
+            ("polliwog, by locks", || scaled(scaling::store_by_locks)),
+            ("tokio, multi_thread, by locks", || {
+                scaled(scaling::store_tokio)
+            }),
+            ("tokio, a runtime each, by locks", || {
+                scaled(scaling::store_tokio_each)
+            }),
+        ],
+    },
+    Row {
+        name: SCALED_REDIS,
+        title: "mini-redis, each worker with its own load",
+        note: "As above, with the example `mini-redis --workers`: clients set one of sixteen keys after the other, of which \
+               on two workers every second request is for the other one.",
+        columns: scaling::COLUMNS,
+        contenders: &[("polliwog", || scaled(scaling::redis_ours))],
+    },
+    Row {
+        name: SCALED_TASKS,
+        title: "Small tasks, each worker with its own load",
+        note: "Sixteen tasks on each worker spawn sixteen others at a time, on whatever worker, which compute for some \
+               microseconds, and wait for all of them. *Threads* compute the same without tasks.",
+        columns: scaling::COLUMNS,
+        contenders: &[
+            ("polliwog", || scaled(scaling::fan_out_ours)),
+            ("tokio, multi_thread", || scaled(scaling::fan_out_tokio)),
+            (THREADS, || scaled(scaling::compute_threads)),
+        ],
+    },
     Row {
         name: "spawn",
         title: "Spawning from outside",
@@ -142,7 +216,8 @@ pub const ROWS: &[Row] = &[
         title: "Many short connections",
         note: "Connections with one echo each, by four client threads. For each connection, as \
                above. A listening socket for each worker finds half as many connections at a time as one for all does: \
-               more waits, and more of the calls to accept that find nothing.",
+               more waits, and more of the calls to accept that find nothing. One worker, for comparison, leaves a processor to the clients, as those do whose second worker \
+               sleeps.",
         columns: connections::COLUMNS,
         contenders: &[
             ("polliwog, each accepts", || {
@@ -151,6 +226,7 @@ pub const ROWS: &[Row] = &[
             ("polliwog, one for all", || {
                 short(|| ours(WORKERS, Accepting::OneForAll))
             }),
+            (ONE, || short(|| ours(1, Accepting::EachWorker))),
             ("tokio", || short(|| tokio_server(WORKERS))),
             ("monoio", || short(|| monoio_server(WORKERS))),
             ("raw, a socket each", || short(|| raw(WORKERS))),

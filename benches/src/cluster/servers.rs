@@ -119,7 +119,6 @@ pub fn sockets(workers: usize) -> Vec<std::net::TcpListener> {
 }
 
 pub fn monoio_server(workers: usize) -> Server {
-    use monoio::io::{AsyncReadRent, AsyncWriteRentExt};
     let sockets = sockets(workers);
     let addr = sockets[0].local_addr().expect("an address");
     let ends = sockets.into_iter().map(|socket| {
@@ -131,22 +130,8 @@ pub fn monoio_server(workers: usize) -> Server {
             runtime.expect("a runtime").block_on(async move {
                 let listener = monoio::net::TcpListener::from_std(socket).expect("a listener");
                 monoio::spawn(async move {
-                    while let Ok((mut stream, _)) = listener.accept().await {
-                        monoio::spawn(async move {
-                            let mut buf = Vec::with_capacity(512);
-                            loop {
-                                let (read, bytes) = stream.read(buf).await;
-                                if !matches!(read, Ok(1..)) {
-                                    return;
-                                }
-                                let (written, bytes) = stream.write_all(bytes).await;
-                                if written.is_err() {
-                                    return;
-                                }
-                                buf = bytes;
-                                buf.clear();
-                            }
-                        });
+                    while let Ok((stream, _)) = listener.accept().await {
+                        monoio::spawn(echo_monoio(stream));
                     }
                 });
                 // It looks for its end now and then, which costs next to nothing.
@@ -165,6 +150,23 @@ pub fn monoio_server(workers: usize) -> Server {
             ends.iter()
                 .for_each(|end| end.store(true, Ordering::Relaxed))
         })),
+    }
+}
+
+pub async fn echo_monoio(mut stream: monoio::net::TcpStream) {
+    use monoio::io::{AsyncReadRent, AsyncWriteRentExt};
+    let mut buf = Vec::with_capacity(512);
+    loop {
+        let (read, bytes) = stream.read(buf).await;
+        if !matches!(read, Ok(1..)) {
+            return;
+        }
+        let (written, bytes) = stream.write_all(bytes).await;
+        if written.is_err() {
+            return;
+        }
+        buf = bytes;
+        buf.clear();
     }
 }
 
@@ -240,7 +242,7 @@ fn serve_raw(poll: &mut mio::Poll, socket: std::net::TcpListener, count: impl Fn
 }
 
 /// Echoes what is there; `false` at the end.
-fn echo(stream: &mut mio::net::TcpStream, count: impl Fn()) -> bool {
+pub fn echo(stream: &mut mio::net::TcpStream, count: impl Fn()) -> bool {
     let mut buf = [0; 512];
     loop {
         match stream.read(&mut buf) {

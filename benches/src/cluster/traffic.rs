@@ -89,10 +89,10 @@ pub fn echo(serve: impl Fn() -> Server) -> Taken {
 
 // --- HTTP ---
 
-const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+pub const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /// How many bytes the service answers: head and body, with a date of constant length.
-fn answer(serve: fn() -> Server) -> usize {
+pub fn answer(serve: fn() -> Server) -> usize {
     use std::io::{Read, Write};
     let server = serve();
     let mut stream = std::net::TcpStream::connect(server.addr).expect("a connection");
@@ -200,7 +200,7 @@ pub fn store_by_worker(workers: usize) -> Server {
     })
 }
 
-async fn ask_workers(
+pub async fn ask_workers(
     stream: TcpStream,
     mut keys: u64,
     cluster: ClusterHandle,
@@ -217,8 +217,14 @@ async fn ask_workers(
             let shards = shards.clone();
             let there =
                 move || async move { shards.with(|map| count_up(&mut map.borrow_mut(), key)) };
-            let task = cluster.spawn_on_with(worker, there).expect("room");
-            task.await.expect("an end")
+            // Where the cluster ends, so does the connection, and its client misses the answer.
+            let Ok(task) = cluster.spawn_on_with(worker, there) else {
+                return;
+            };
+            let Ok(count) = task.await else {
+                return;
+            };
+            count
         };
         if stream.write_all(&count.to_le_bytes()).await.is_err() {
             return;
@@ -228,7 +234,7 @@ async fn ask_workers(
 
 /// Maps behind locks, as programs on work-stealing runtimes have them.
 #[derive(Clone, Default)]
-struct Locked(Arc<[Mutex<HashMap<u64, u64>>; 16]>);
+pub struct Locked(Arc<[Mutex<HashMap<u64, u64>>; 16]>);
 
 impl Locked {
     fn count_up(&self, key: u64) -> u64 {
@@ -243,36 +249,38 @@ pub fn store_locked(workers: usize) -> Server {
     let store = Locked::default();
     served(cluster(workers), |cluster| {
         cluster.serve("127.0.0.1:0", Accepting::default(), move |stream, peer| {
-            let (store, mut keys) = (store.clone(), u64::from(peer.port()));
-            async move {
-                let mut buf = [0; 8];
-                while stream.read_exact(&mut buf).await.is_ok() {
-                    let count = store.count_up(next_key(&mut keys));
-                    if stream.write_all(&count.to_le_bytes()).await.is_err() {
-                        return;
-                    }
-                }
-            }
+            count_up_ours(stream, peer.port().into(), store.clone())
         })
     })
 }
 
-pub fn store_tokio(workers: usize) -> Server {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let store = Locked::default();
-    tokio_served(workers, move |mut stream| {
-        let store = store.clone();
-        async move {
-            let mut keys = stream.peer_addr().map_or(1, |peer| u64::from(peer.port()));
-            let mut buf = [0; 8];
-            while stream.read_exact(&mut buf).await.is_ok() {
-                let count = store.count_up(next_key(&mut keys));
-                if stream.write_all(&count.to_le_bytes()).await.is_err() {
-                    return;
-                }
-            }
+pub async fn count_up_ours(stream: TcpStream, mut keys: u64, store: Locked) {
+    let mut buf = [0; 8];
+    while stream.read_exact(&mut buf).await.is_ok() {
+        let count = store.count_up(next_key(&mut keys));
+        if stream.write_all(&count.to_le_bytes()).await.is_err() {
+            return;
         }
+    }
+}
+
+pub fn store_tokio(workers: usize) -> Server {
+    let store = Locked::default();
+    tokio_served(workers, move |stream| {
+        let keys = stream.peer_addr().map_or(1, |peer| u64::from(peer.port()));
+        count_up_tokio(stream, keys, store.clone())
     })
+}
+
+pub async fn count_up_tokio(mut stream: tokio::net::TcpStream, mut keys: u64, store: Locked) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut buf = [0; 8];
+    while stream.read_exact(&mut buf).await.is_ok() {
+        let count = store.count_up(next_key(&mut keys));
+        if stream.write_all(&count.to_le_bytes()).await.is_err() {
+            return;
+        }
+    }
 }
 
 // --- Skewed connections ---

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use embedded_io_async::{ErrorType, Read, Write};
 
 #[path = "../../../examples/shared/redis/mod.rs"]
-mod redis;
+pub mod redis;
 
 /// As in the example.
 const BUFFER: usize = 16 << 10;

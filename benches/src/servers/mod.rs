@@ -4,7 +4,7 @@ mod clients;
 pub mod http;
 mod load;
 mod local;
-mod mini_redis;
+pub mod mini_redis;
 mod monoio;
 mod polliwog;
 mod report;
