@@ -18,7 +18,8 @@
 //!   highest digit in which the two differ. Hence the list that begins first is the first one of
 //!   the lowest level that has any, and the heap has all timers up to the tick `base`.
 
-use core::cell::Cell;
+use alloc::boxed::Box;
+use core::cell::{Cell, OnceCell};
 use core::mem::MaybeUninit;
 use core::ptr;
 
@@ -48,8 +49,11 @@ pub(super) struct Wheel {
     base: Cell<u64>,
     /// A bit for each list that is not empty.
     occupied: [Cell<u128>; LEVELS],
-    lists: [[Cell<Link>; LISTS]; LEVELS],
+    /// Made when the first timer comes that is not of the few: most executors have no more.
+    lists: OnceCell<Box<Lists>>,
 }
+
+type Lists = [[Cell<Link>; LISTS]; LEVELS];
 
 impl Wheel {
     pub(super) const fn new() -> Self {
@@ -57,7 +61,7 @@ impl Wheel {
             len: Cell::new(0),
             base: Cell::new(0),
             occupied: [const { Cell::new(0) }; LEVELS],
-            lists: [const { [const { Cell::new(ptr::null()) }; LISTS] }; LEVELS],
+            lists: OnceCell::new(),
         }
     }
 
@@ -112,7 +116,7 @@ impl Wheel {
     }
 
     fn advance_to(&self, tick: u64, mut near: impl FnMut(&TimerNode)) {
-        while let Some((level, index, start)) = self.first() {
+        while let (Some((level, index, start)), Some(lists)) = (self.first(), self.lists.get()) {
             if start > tick {
                 break;
             }
@@ -120,7 +124,7 @@ impl Wheel {
             self.base.set(start);
             let bits = &self.occupied[level];
             bits.set(bits.get() & !(1 << index));
-            let mut next = self.lists[level][index].replace(ptr::null());
+            let mut next = lists[level][index].replace(ptr::null());
             while !next.is_null() {
                 // SAFETY: T1: a linked node is alive; T4: so are its neighbours in the list.
                 let node = unsafe { &*next };
@@ -158,7 +162,10 @@ impl Wheel {
         let index = (tick >> (DIGIT * level as u32)) as usize % LISTS;
         let bits = &self.occupied[level];
         bits.set(bits.get() | 1 << index);
-        let next = self.lists[level][index].replace(node);
+        let lists = self.lists.get_or_init(|| {
+            Box::new([const { [const { Cell::new(ptr::null()) }; LISTS] }; LEVELS])
+        });
+        let next = lists[level][index].replace(node);
         node.next.set(next);
         node.prev.set(ptr::null());
         node.list.0.set((level * LISTS + index + 1) as u16);
@@ -184,7 +191,9 @@ impl Wheel {
                 return;
             }
         }
-        self.lists[level][index].set(next);
+        if let Some(lists) = self.lists.get() {
+            lists[level][index].set(next);
+        }
         if next.is_null() {
             let bits = &self.occupied[level];
             bits.set(bits.get() & !(1 << index));
