@@ -1,11 +1,14 @@
 //! [`Disk`]: a host's files, and what of them outlives a crash.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::rc::Rc;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 use std::io::{Error, ErrorKind, Result};
 use std::path::{Component, Path, PathBuf};
 
+use super::clock::HostClock;
 use super::rng::Rng;
 use super::unix::Bound;
 
@@ -21,12 +24,15 @@ pub(crate) struct Disk {
     folders: BTreeSet<PathBuf>,
     /// Names of Unix sockets. They lie where they lie in practice, in a folder in memory: a crash leaves none.
     sockets: BTreeMap<PathBuf, Bound>,
+    /// Symbolic links, each with what it says.
+    links: BTreeMap<PathBuf, PathBuf>,
     files: BTreeMap<Inode, Contents>,
     /// The names that outlive a crash for certain, and what has been done to them since, in order.
     safe_names: BTreeMap<PathBuf, Inode>,
     journal: Vec<Change>,
     next: Inode,
     pub(crate) chance: Rng,
+    clock: Rc<HostClock>,
     /// Bytes that there is room for.
     pub(crate) capacity: u64,
     /// The probability that an operation fails.
@@ -60,7 +66,9 @@ pub(crate) struct Trouble {
 pub(crate) enum Found {
     Folder,
     Socket,
-    File(u64),
+    Link,
+    /// Its length, and when it was changed last, since 1970.
+    File(u64, Duration),
 }
 
 #[derive(Clone)]
@@ -76,8 +84,16 @@ struct Contents {
     safe: Vec<u8>,
     /// What has been done since the last sync, in order.
     since: Vec<Edit>,
+    /// By the host's wall clock.
+    modified: Duration,
     /// Whoever has the file open has a clone of it.
     open: Arc<()>,
+}
+
+impl Contents {
+    fn found(&self) -> Found {
+        Found::File(self.now.len() as u64, self.modified)
+    }
 }
 
 enum Edit {
@@ -139,16 +155,18 @@ pub(crate) struct How {
 }
 
 impl Disk {
-    pub(crate) fn new(chance: Rng, torn_renames: bool) -> Self {
+    pub(crate) fn new(chance: Rng, clock: Rc<HostClock>, torn_renames: bool) -> Self {
         Self {
             names: BTreeMap::new(),
             folders: BTreeSet::from([PathBuf::from("/")]),
             sockets: BTreeMap::new(),
+            links: BTreeMap::new(),
             files: BTreeMap::new(),
             safe_names: BTreeMap::new(),
             journal: Vec::new(),
             next: 0,
             chance,
+            clock,
             capacity: u64::MAX,
             errors: 0.0,
             short_reads: 0.0,
@@ -201,7 +219,11 @@ impl Disk {
     }
 
     pub(crate) fn open(&mut self, path: &Path, how: How) -> Result<Inode> {
-        let path = whole(path);
+        let place = self.place(path)?;
+        if how.create_new && self.links.contains_key(&place) {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+        let path = self.follow(&place)?;
         if self.folders.contains(&path) {
             return match how.write || how.create || how.create_new || how.truncate {
                 true => Err(is_folder()),
@@ -226,7 +248,11 @@ impl Disk {
         self.has_folder(&path)?;
         self.next += 1;
         let inode = self.next;
-        self.files.insert(inode, Contents::default());
+        let contents = Contents {
+            modified: self.clock.wall_time(),
+            ..Contents::default()
+        };
+        self.files.insert(inode, contents);
         self.change(Change::Name(path, inode));
         Ok(inode)
     }
@@ -243,7 +269,7 @@ impl Disk {
     pub(crate) fn what(&mut self, inode: Inode) -> Result<Found> {
         match inode {
             FOLDER => Ok(Found::Folder),
-            _ => self.len(inode).map(Found::File),
+            _ => self.file(inode).map(|file| file.found()),
         }
     }
 
@@ -293,7 +319,9 @@ impl Disk {
         if grows > 0 && grows > self.room() {
             return Err(ErrorKind::StorageFull.into());
         }
+        let now = self.clock.wall_time();
         let file = self.file(inode)?;
+        file.modified = now;
         edit.apply(&mut file.now);
         file.since.push(edit);
         Ok(())
@@ -346,9 +374,15 @@ impl Disk {
         Ok(())
     }
 
-    /// What lies at a path.
-    pub(crate) fn find(&self, path: &Path) -> Result<Found> {
-        let path = whole(path);
+    /// What lies at a path; a symbolic link itself, unless it is to be followed.
+    pub(crate) fn find(&self, path: &Path, follow: bool) -> Result<Found> {
+        let path = match follow {
+            true => self.follow(path)?,
+            false => self.place(path)?,
+        };
+        if self.links.contains_key(&path) {
+            return Ok(Found::Link);
+        }
         if self.folders.contains(&path) {
             return Ok(Found::Folder);
         }
@@ -356,8 +390,8 @@ impl Disk {
             return Ok(Found::Socket);
         }
         let inode = self.names.get(&path).ok_or_else(|| not_found(&path))?;
-        let len = self.files.get(inode).map_or(0, |file| file.now.len());
-        Ok(Found::File(len as u64))
+        let file = self.files.get(inode);
+        Ok(file.ok_or(ErrorKind::NotFound)?.found())
     }
 
     /// The power is gone. Of what is not safe an operation on names is there if all before it are; each write is

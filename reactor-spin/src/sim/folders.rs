@@ -4,7 +4,7 @@ use alloc::vec;
 use std::ffi::OsString;
 use std::io::Result;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::disk::Found;
 use super::fs::{on, operation};
@@ -37,14 +37,14 @@ impl Metadata {
     /// The bytes of a file; zero for a folder and for the name of a Unix socket.
     pub fn len(&self) -> u64 {
         match self.0 {
-            Found::File(len) => len,
-            Found::Folder | Found::Socket => 0,
+            Found::File(len, _) => len,
+            Found::Folder | Found::Socket | Found::Link => 0,
         }
     }
 
     /// Whether it is a file.
     pub fn is_file(&self) -> bool {
-        matches!(self.0, Found::File(_))
+        matches!(self.0, Found::File(..))
     }
 
     /// Whether it is a folder.
@@ -52,9 +52,9 @@ impl Metadata {
         self.0 == Found::Folder
     }
 
-    /// Whether it leads elsewhere, which nothing does on a simulated disk.
+    /// Whether it is a symbolic link: see [`symlink_metadata`].
     pub fn is_symlink(&self) -> bool {
-        false
+        self.0 == Found::Link
     }
 
     /// What of these it is.
@@ -62,13 +62,16 @@ impl Metadata {
         FileType(*self)
     }
 
-    /// When it was changed, which a simulated disk does not keep.
+    /// When a file was changed last, by the wall clock of its host.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`](std::io::ErrorKind::Unsupported).
+    /// [`ErrorKind::Unsupported`](std::io::ErrorKind::Unsupported) for anything else: simulated disks keep no other times.
     pub fn modified(&self) -> Result<SystemTime> {
-        Err(std::io::ErrorKind::Unsupported.into())
+        match self.0 {
+            Found::File(_, modified) => Ok(UNIX_EPOCH + modified),
+            _ => Err(std::io::ErrorKind::Unsupported.into()),
+        }
     }
 }
 
@@ -87,7 +90,7 @@ impl FileType {
         self.0.is_dir()
     }
 
-    /// Whether it leads elsewhere, which nothing does on a simulated disk.
+    /// Whether it is a symbolic link.
     pub fn is_symlink(&self) -> bool {
         self.0.is_symlink()
     }
@@ -100,7 +103,17 @@ impl FileType {
 /// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound).
 pub async fn metadata(path: impl AsRef<Path>) -> Result<Metadata> {
     let net = operation(false).await?;
-    on(&net, |disk| disk.find(path.as_ref())).map(Metadata)
+    on(&net, |disk| disk.find(path.as_ref(), true)).map(Metadata)
+}
+
+/// Asks for what there is to know of a file, a folder, or a symbolic link, which is not followed.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound).
+pub async fn symlink_metadata(path: impl AsRef<Path>) -> Result<Metadata> {
+    let net = operation(false).await?;
+    on(&net, |disk| disk.find(path.as_ref(), false)).map(Metadata)
 }
 
 /// Makes a folder.
@@ -210,13 +223,13 @@ impl DirEntry {
         self.0.file_name().unwrap_or_default().into()
     }
 
-    /// Asks for what there is to know of it.
+    /// Asks for what there is to know of it; of a symbolic link itself.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound) if it has been removed.
     pub async fn metadata(&self) -> Result<Metadata> {
-        metadata(&self.0).await
+        symlink_metadata(&self.0).await
     }
 
     /// Asks whether it is a file or a folder.

@@ -50,7 +50,7 @@ use crate::net::Network;
 
 pub use super::folders::{
     DirEntry, FileType, Metadata, ReadDir, create_dir, create_dir_all, metadata, read_dir,
-    remove_dir, remove_dir_all,
+    remove_dir, remove_dir_all, symlink_metadata,
 };
 
 /// Lets an operation take its time; returns the host that it is on, and whether it fails.
@@ -479,6 +479,26 @@ pub async fn remove_file(path: impl AsRef<Path>) -> Result<()> {
 pub async fn hard_link(original: impl AsRef<Path>, link: impl AsRef<Path>) -> Result<()> {
     let net = operation(false).await?;
     on(&net, |disk| disk.link(original.as_ref(), link.as_ref()))
+}
+
+/// Makes a symbolic link at `link` that leads to `original`, which need not be there.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`] without the folder; [`ErrorKind::AlreadyExists`].
+pub async fn symlink(original: impl AsRef<Path>, link: impl AsRef<Path>) -> Result<()> {
+    let net = operation(false).await?;
+    on(&net, |disk| disk.symlink(original.as_ref(), link.as_ref()))
+}
+
+/// What a symbolic link says, as it was given to [`symlink`].
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`]; [`ErrorKind::InvalidInput`] if it is none.
+pub async fn read_link(path: impl AsRef<Path>) -> Result<PathBuf> {
+    let net = operation(false).await?;
+    on(&net, |disk| disk.read_link(path.as_ref()))
 }
 
 /// Copies a whole file; returns how many bytes it has.

@@ -1,3 +1,27 @@
 //! What of the standard library a simulated host has to have of its own, under the same names.
 
 pub mod fs;
+
+/// As [`std::os`], as far as there is something.
+pub mod os {
+    /// As [`std::os::unix`]: hosts are Unix machines, wherever the simulation runs.
+    pub mod unix {
+        /// As [`std::os::unix::fs`](https://doc.rust-lang.org/std/os/unix/fs).
+        pub mod fs {
+            use std::io::Result;
+            use std::path::Path;
+
+            #[cfg(unix)]
+            pub use std::os::unix::fs::FileExt;
+
+            /// As [`symlink`](https://doc.rust-lang.org/std/os/unix/fs/fn.symlink.html) there.
+            ///
+            /// # Errors
+            ///
+            /// Those of [`sim::fs::symlink`](crate::sim::fs::symlink).
+            pub fn symlink<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> Result<()> {
+                crate::sim::fs::at_once(crate::sim::fs::symlink(original, link))
+            }
+        }
+    }
+}

@@ -212,6 +212,8 @@ impl World {
             state.by_addr.insert(v4.into(), id);
             state.by_addr.insert(v6.into(), id);
             let seed = state.settings.seed;
+            let clock = Rc::new(HostClock::new(self.now.clone()));
+            let (chance, torn) = (Host::disk_chance(seed, id), state.settings.torn_renames);
             state.hosts.push(Host {
                 name,
                 v4,
@@ -219,13 +221,13 @@ impl World {
                 up: true,
                 running: false,
                 boots: 0,
-                clock: Rc::new(HostClock::new(self.now.clone())),
+                clock: clock.clone(),
                 listeners: Vec::new(),
                 sockets: BTreeMap::new(),
                 ports: BTreeSet::new(),
                 next_port: 0,
                 ends: BTreeSet::new(),
-                disk: Disk::new(Host::disk_chance(seed, id), state.settings.torn_renames),
+                disk: Disk::new(chance, clock, torn),
                 unix: Unix::default(),
                 chance: Host::chance(seed, id),
             });

@@ -9,6 +9,8 @@ mod guided;
 mod hosts;
 mod network;
 mod odds;
+#[cfg(unix)]
+mod real_files;
 #[path = "../../examples/repeat.rs"]
 mod repeat;
 mod repeatable;

@@ -1,21 +1,87 @@
 //! What lies where on a [`Disk`], and what becomes of names and folders.
 
 use alloc::vec::Vec;
-use std::io::{ErrorKind, Result};
-use std::path::{Path, PathBuf};
+use std::io::{Error, ErrorKind, Result};
+use std::path::{Component, Path, PathBuf};
 
 use super::{Change, Disk, is_folder, not_found, whole};
 use crate::sim::unix::Bound;
 
+/// So many symbolic links lead to a file at most, as on Linux.
+const LINKS: usize = 40;
+
 impl Disk {
+    /// Where a path leads, from the root and without `.`, `..` and symbolic links; the last part may be one.
+    pub(super) fn place(&self, path: &Path) -> Result<PathBuf> {
+        self.lead(path, false)
+    }
+
+    /// As [`place`](Self::place), and the last part is none, either.
+    pub(super) fn follow(&self, path: &Path) -> Result<PathBuf> {
+        self.lead(path, true)
+    }
+
+    fn lead(&self, path: &Path, to_the_end: bool) -> Result<PathBuf> {
+        if self.links.is_empty() {
+            return Ok(whole(path));
+        }
+        let mut links = 0;
+        let mut place = PathBuf::from("/");
+        let mut left: Vec<Component<'_>> = path.components().rev().collect();
+        while let Some(part) = left.pop() {
+            match part {
+                Component::Normal(name) => place.push(name),
+                Component::ParentDir => {
+                    place.pop();
+                }
+                Component::RootDir => place = PathBuf::from("/"),
+                _ => {}
+            }
+            let Some(target) = self.links.get(&place) else {
+                continue;
+            };
+            if to_the_end || !left.is_empty() {
+                links += 1;
+                if links > LINKS {
+                    return Err(Error::other("too many symbolic links"));
+                }
+                place.pop();
+                left.extend(target.components().rev());
+            }
+        }
+        Ok(place)
+    }
+
     /// The path from the root of what lies at a path.
     pub(crate) fn canonical(&self, path: &Path) -> Result<PathBuf> {
-        self.find(path).map(|_| whole(path))
+        self.find(path, true)?;
+        self.follow(path)
+    }
+
+    /// Makes a symbolic link. As with folders, it is safe at once.
+    pub(crate) fn symlink(&mut self, target: &Path, link: &Path) -> Result<()> {
+        let link = self.place(link)?;
+        self.is_free(&link)?;
+        self.links.insert(link, target.into());
+        Ok(())
+    }
+
+    /// What a symbolic link says.
+    pub(crate) fn read_link(&self, link: &Path) -> Result<PathBuf> {
+        let link = self.place(link)?;
+        match self.links.get(&link) {
+            Some(target) => Ok(target.clone()),
+            None if self.is_taken(&link) => Err(ErrorKind::InvalidInput.into()),
+            None => Err(not_found(&link)),
+        }
     }
 
     /// Gives a file one more name.
     pub(crate) fn link(&mut self, from: &Path, to: &Path) -> Result<()> {
-        let (from, to) = (whole(from), whole(to));
+        let (from, to) = (self.place(from)?, self.place(to)?);
+        if let Some(target) = self.links.get(&from).cloned() {
+            return self.symlink(&target, &to);
+        }
         if self.folders.contains(&from) {
             return Err(ErrorKind::PermissionDenied.into());
         }
@@ -28,7 +94,7 @@ impl Disk {
 
     /// The paths of all that lies in a folder, in their order.
     pub(crate) fn list(&self, path: &Path) -> Result<Vec<PathBuf>> {
-        let path = whole(path);
+        let path = self.follow(path)?;
         if self.names.contains_key(&path) {
             return Err(ErrorKind::NotADirectory.into());
         }
@@ -36,7 +102,7 @@ impl Disk {
             return Err(not_found(&path));
         }
         let paths = self.names.keys().chain(&self.folders);
-        let paths = paths.chain(self.sockets.keys());
+        let paths = paths.chain(self.sockets.keys()).chain(self.links.keys());
         let mut paths: Vec<PathBuf> = paths
             .filter(|other| other.parent() == Some(&path))
             .cloned()
@@ -47,8 +113,15 @@ impl Disk {
 
     /// Removes a folder, with all that lies in it if `all`.
     pub(crate) fn remove_folder(&mut self, path: &Path, all: bool) -> Result<()> {
-        let inside = self.list(path)?;
-        let path = whole(path);
+        let path = self.place(path)?;
+        if self.links.contains_key(&path) {
+            if !all {
+                return Err(ErrorKind::NotADirectory.into());
+            }
+            self.links.remove(&path);
+            return Ok(());
+        }
+        let inside = self.list(&path)?;
         if path.parent().is_none() {
             return Err(ErrorKind::PermissionDenied.into());
         }
@@ -62,11 +135,12 @@ impl Disk {
         }
         self.folders.retain(|folder| !folder.starts_with(&path));
         self.sockets.retain(|name, _| !name.starts_with(&path));
+        self.links.retain(|name, _| !name.starts_with(&path));
         Ok(())
     }
 
     pub(crate) fn rename(&mut self, from: &Path, to: &Path) -> Result<()> {
-        let (from, to) = (whole(from), whole(to));
+        let (from, to) = (self.place(from)?, self.place(to)?);
         if self.folders.contains(&from) {
             return self.rename_folder(&from, &to);
         }
@@ -76,17 +150,26 @@ impl Disk {
             self.sockets.insert(to, bound);
             return Ok(());
         }
-        // A file takes the place of a socket.
-        if self.names.contains_key(&from) && self.has_folder(&to).is_ok() {
-            self.sockets.remove(&to);
-        }
-        if !self.names.contains_key(&from) {
+        if !self.is_taken(&from) {
             return Err(not_found(&from));
         }
         if self.folders.contains(&to) {
             return Err(is_folder());
         }
         self.has_folder(&to)?;
+        if from == to {
+            return Ok(());
+        }
+        // A file takes the place of a socket and of a link, and a link that of a file.
+        self.sockets.remove(&to);
+        self.links.remove(&to);
+        if let Some(target) = self.links.remove(&from) {
+            if self.names.contains_key(&to) {
+                self.change(Change::Remove(to.clone()));
+            }
+            self.links.insert(to, target);
+            return Ok(());
+        }
         // Of two names of one file none is gone, as in practice.
         if self.names.get(&from) != self.names.get(&to) {
             self.change(Change::Rename(from, to));
@@ -102,7 +185,7 @@ impl Disk {
                 Err(ErrorKind::InvalidInput.into())
             };
         }
-        if self.names.contains_key(to) {
+        if self.names.contains_key(to) || self.links.contains_key(to) {
             return Err(ErrorKind::NotADirectory.into());
         }
         if self.folders.contains(to) && !self.list(to)?.is_empty() {
@@ -122,12 +205,15 @@ impl Disk {
         let folders: Vec<PathBuf> = self.folders.iter().filter_map(|path| moved(path)).collect();
         self.folders.retain(|folder| !folder.starts_with(from));
         self.folders.extend(folders);
+        let links = core::mem::take(&mut self.links).into_iter();
+        let place = |(path, target): (PathBuf, PathBuf)| (moved(&path).unwrap_or(path), target);
+        self.links = links.map(place).collect();
         Ok(())
     }
 
     /// Whether a new name may lie there.
     fn is_free(&self, path: &Path) -> Result<()> {
-        match self.exists(path) {
+        match self.is_taken(path) {
             true => Err(ErrorKind::AlreadyExists.into()),
             false => self.has_folder(path),
         }
@@ -135,7 +221,7 @@ impl Disk {
 
     /// Gives a Unix socket its name.
     pub(crate) fn bind(&mut self, path: &Path, bound: Bound) -> Result<()> {
-        let path = whole(path);
+        let path = self.place(path)?;
         self.is_free(&path)?;
         self.sockets.insert(path, bound);
         Ok(())
@@ -143,17 +229,17 @@ impl Disk {
 
     /// The Unix socket of that name; none of a file.
     pub(crate) fn bound(&self, path: &Path) -> Result<Option<Bound>> {
-        let path = whole(path);
+        let path = self.follow(path)?;
         match self.sockets.get(&path) {
             Some(bound) => Ok(Some(bound.clone())),
-            None if self.exists(&path) => Ok(None),
+            None if self.is_taken(&path) => Ok(None),
             None => Err(not_found(&path)),
         }
     }
 
     pub(crate) fn remove(&mut self, path: &Path) -> Result<()> {
-        let path = whole(path);
-        if self.sockets.remove(&path).is_some() {
+        let path = self.place(path)?;
+        if self.sockets.remove(&path).is_some() || self.links.remove(&path).is_some() {
             return Ok(());
         }
         if !self.names.contains_key(&path) {
@@ -164,9 +250,12 @@ impl Disk {
     }
 
     pub(crate) fn create_folder(&mut self, path: &Path, all: bool) -> Result<()> {
-        let path = whole(path);
-        let taken = self.names.contains_key(&path) || self.sockets.contains_key(&path);
-        if taken || (!all && self.folders.contains(&path)) {
+        let path = match all {
+            true => self.follow(path)?,
+            false => self.place(path)?,
+        };
+        let is_there = all && self.folders.contains(&path);
+        if !is_there && self.is_taken(&path) {
             return Err(ErrorKind::AlreadyExists.into());
         }
         match all {
@@ -180,10 +269,16 @@ impl Disk {
         Ok(())
     }
 
+    /// Whether something lies where a path leads.
     pub(crate) fn exists(&self, path: &Path) -> bool {
-        let path = whole(path);
-        self.names.contains_key(&path)
-            || self.folders.contains(&path)
-            || self.sockets.contains_key(&path)
+        self.follow(path).is_ok_and(|path| self.is_taken(&path))
+    }
+
+    /// Whether something lies at a place.
+    fn is_taken(&self, place: &Path) -> bool {
+        self.names.contains_key(place)
+            || self.folders.contains(place)
+            || self.sockets.contains_key(place)
+            || self.links.contains_key(place)
     }
 }

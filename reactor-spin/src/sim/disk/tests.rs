@@ -9,11 +9,16 @@ const NEW: How = How {
     create_new: false,
 };
 
+fn new(seed: u64, torn_renames: bool) -> Disk {
+    let clock = Rc::new(HostClock::new(Rc::default()));
+    Disk::new(Rng::new(seed, 0), clock, torn_renames)
+}
+
 #[test]
 fn what_is_synced_outlives_a_crash_and_the_rest_by_chance() {
     let mut outcomes = BTreeSet::new();
     for seed in 0..100 {
-        let mut disk = Disk::new(Rng::new(seed, 0), false);
+        let mut disk = new(seed, false);
         let path = Path::new("log");
         let inode = disk.open(path, NEW).unwrap();
         disk.write(inode, 0, &[1; 2000]).unwrap();
@@ -37,7 +42,7 @@ fn what_is_synced_outlives_a_crash_and_the_rest_by_chance() {
 fn a_rename_is_there_or_not() {
     let mut seen = BTreeSet::new();
     for seed in 0..50 {
-        let mut disk = Disk::new(Rng::new(seed, 0), false);
+        let mut disk = new(seed, false);
         for (name, byte) in [("a", b"1"), ("b", b"2")] {
             let inode = disk.open(Path::new(name), NEW).unwrap();
             disk.write(inode, 0, byte).unwrap();
@@ -56,7 +61,7 @@ fn a_rename_is_there_or_not() {
 
 #[test]
 fn files_that_are_replaced_again_and_again_take_no_room() {
-    let mut disk = Disk::new(Rng::new(1, 0), false);
+    let mut disk = new(1, false);
     let first = disk.open(Path::new("log"), NEW).unwrap();
     disk.write(first, 0, b"first").unwrap();
     let open = disk.keep(first).unwrap();
@@ -80,7 +85,7 @@ fn a_rename_is_torn_only_if_somebody_wants_it() {
     for torn in [false, true] {
         let mut seen = BTreeSet::new();
         for seed in 0..200 {
-            let mut disk = Disk::new(Rng::new(seed, 0), torn);
+            let mut disk = new(seed, torn);
             for name in ["a", "b"] {
                 let inode = disk.open(Path::new(name), NEW).unwrap();
                 disk.sync(inode).unwrap();

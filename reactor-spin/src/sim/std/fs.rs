@@ -40,7 +40,9 @@
 //! they are for real: what is done to the disk is done at the beginning of that time, also if the host crashes within it; and
 //! what tasks of one host tell each other takes no part in it.
 //!
-//! Simulated disks have no symbolic links, permissions, times and locks of files, so what would set them is not here.
+//! Simulated disks have no permissions and locks of files, and no times but that of a file's last change, so what would set
+//! them is not here. Symbolic links are made
+//! by [`os::unix::fs::symlink`](super::os::unix::fs::symlink), as for real.
 //! Outside of a simulation all fails with [`ErrorKind::Unsupported`].
 
 use alloc::string::String;
@@ -436,13 +438,22 @@ pub fn remove_file<P: AsRef<Path>>(path: P) -> Result<()> {
     at_once(fs::remove_file(path))
 }
 
-/// As [`std::fs::symlink_metadata`]; there are no symbolic links.
+/// As [`std::fs::symlink_metadata`].
 ///
 /// # Errors
 ///
-/// Those of [`metadata`].
+/// Those of [`sim::fs::symlink_metadata`](fs::symlink_metadata).
 pub fn symlink_metadata<P: AsRef<Path>>(path: P) -> Result<Metadata> {
-    metadata(path)
+    at_once(fs::symlink_metadata(path))
+}
+
+/// As [`std::fs::read_link`].
+///
+/// # Errors
+///
+/// Those of [`sim::fs::read_link`](fs::read_link).
+pub fn read_link<P: AsRef<Path>>(path: P) -> Result<PathBuf> {
+    at_once(fs::read_link(path))
 }
 
 /// As [`std::fs::exists`].
