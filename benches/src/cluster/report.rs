@@ -185,8 +185,8 @@ Each worker with its own load, on a processor of its own, two in place of one: t
 as quotients within a round, of which these are the medians. Budgeted are, of *polliwog*, 1.9 times the throughput, and
 no more than 5 % above the CPU time. What the machine itself allows is that of two processes, and of threads that only
 compute: no runtime can do more. Of *store, by worker* and *mini-redis* two workers do what one does not: they pass every
-second request on to one another. Threads that only compute never sleep: where they were not busy all the time, others have
-used the processors, so that throughput says nothing, and the table says so.
+second request on to one another. Where workers were not busy all the time, as the tables below have it, throughput is
+not what they could do: other programs have used the processors, or the workers have waited for one another.
 
 | | throughput, two ÷ one | | CPU, two ÷ one | |
 |---|--:|---|--:|---|
@@ -203,15 +203,8 @@ fn median_of(measured: &Measured, row: &Row, contender: &'static str, column: &s
 
 /// What a second worker brings, where each has its own load.
 fn scaling(measured: &Measured) -> String {
-    let rows = || ROWS.iter().filter(|row| row.columns == scaling::COLUMNS);
-    // Threads that only compute never sleep, so if they were not always busy, others were there.
-    let is_alone = rows().all(|row| {
-        let busy = |name| median_of(measured, row, rows::THREADS, name);
-        let mut busy = scaling::BUSY.into_iter().filter_map(busy);
-        busy.all(|busy| busy >= scaling::LEAST_BUSY)
-    });
     let mut text = String::new();
-    for row in rows() {
+    for row in ROWS.iter().filter(|row| row.columns == scaling::COLUMNS) {
         for (contender, _) in row.contenders {
             let of = |column| median_of(measured, row, contender, column);
             let (Some(throughput), Some(cpu)) = (of(scaling::THROUGHPUT), of(scaling::CPU)) else {
@@ -224,9 +217,10 @@ fn scaling(measured: &Measured) -> String {
                 (true, true) => "within",
                 (true, false) => "not within",
             };
-            let of_throughput = match is_alone {
+            let busy = |column| of(column).is_some_and(|busy| busy >= scaling::LEAST_BUSY);
+            let of_throughput = match scaling::BUSY.into_iter().all(busy) {
                 true => verdict(throughput >= scaling::LEAST_THROUGHPUT),
-                false => "others were there",
+                false => "not busy all the time",
             };
             let _ = writeln!(
                 text,

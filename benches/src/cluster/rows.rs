@@ -25,7 +25,6 @@ pub struct Row {
 pub const SCALED_ECHO: &str = "scaling: echo";
 pub const SCALED_HTTP: &str = "scaling: http";
 pub const SCALED_STORE: &str = "scaling: store";
-pub const THREADS: &str = "threads";
 pub const SCALED_REDIS: &str = "scaling: mini-redis";
 pub const SCALED_TASKS: &str = "scaling: tasks";
 pub const ONE: &str = "polliwog, 1 worker";
@@ -120,7 +119,7 @@ pub const ROWS: &[Row] = &[
         contenders: &[
             ("polliwog", || scaled(scaling::fan_out_ours)),
             ("tokio, multi_thread", || scaled(scaling::fan_out_tokio)),
-            (THREADS, || scaled(scaling::compute_threads)),
+            ("threads", || scaled(scaling::compute_threads)),
         ],
     },
     Row {

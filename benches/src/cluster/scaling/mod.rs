@@ -51,7 +51,7 @@ pub const PREFIX: &str = "scaling: ";
 
 /// What two workers shall do at least of what one does.
 pub const LEAST_THROUGHPUT: f64 = 1.9;
-/// How busy threads that never sleep have to be for that: with less, others have used their processors.
+/// How busy they have to be for that: with less, others have used their processors, or they have waited.
 pub const LEAST_BUSY: f64 = 0.95;
 /// What a request may take at most of two workers of what it takes of one.
 pub const MOST_CPU: f64 = 1.05;
