@@ -67,7 +67,13 @@ impl Simulation {
         if matches!(how, What::Crashed) {
             runner.crash();
         } else {
+            let set = |killed| {
+                self.world
+                    .with(|state| state.hosts[id as usize].killed = killed);
+            };
+            set(true);
             runner.kill();
+            set(false);
         }
         let was_client = was_running && runner.is_client();
         if was_running {

@@ -59,7 +59,13 @@ async fn begin(syncs: bool) -> Result<(Net, bool)> {
         .sim()
         .cloned()
         .ok_or(ErrorKind::Unsupported)?;
-    let (takes, fails) = on(&net, |disk| Ok(disk.operation(syncs)))?;
+    let (takes, fails) = net.world.with(|state| {
+        let host = &mut state.hosts[net.host as usize];
+        match host.up && !host.killed {
+            true => Ok(host.disk.operation(syncs)),
+            false => Err(Error::other("the process is gone")),
+        }
+    })?;
     match BLOCKS.get() {
         true => net
             .world

@@ -91,6 +91,8 @@ pub(crate) struct Host {
     pub(crate) up: bool,
     /// Whether a program runs on it.
     pub(crate) running: bool,
+    /// Whether its process is being killed: what destructors ask of the disk then nobody would ask for real.
+    pub(crate) killed: bool,
     /// How often it has lost its power.
     pub(crate) boots: u32,
     pub(crate) clock: Rc<HostClock>,
@@ -220,6 +222,7 @@ impl World {
                 v6,
                 up: true,
                 running: false,
+                killed: false,
                 boots: 0,
                 clock: clock.clone(),
                 listeners: Vec::new(),

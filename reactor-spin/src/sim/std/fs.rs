@@ -40,6 +40,8 @@
 //! they are for real: what is done to the disk is done at the beginning of that time, also if the host crashes within it; and
 //! what tasks of one host tell each other takes no part in it.
 //!
+//! A process that crashes or is killed leaves what it had in memory: what its destructors write, such as a buffer's, fails.
+//!
 //! Simulated disks have no permissions and locks of files, and no times but that of a file's last change, so what would set
 //! them is not here. Symbolic links are made
 //! by [`os::unix::fs::symlink`](super::os::unix::fs::symlink), as for real.
