@@ -206,9 +206,22 @@ impl Disk {
         self.capacity.saturating_sub(used)
     }
 
+    /// Why nothing lies at a path from the root: nothing does, or the way to it leads through a file.
+    fn missing(&self, path: &Path) -> Error {
+        match self.leads_through_file(path) {
+            true => ErrorKind::NotADirectory.into(),
+            false => not_found(path),
+        }
+    }
+
+    fn leads_through_file(&self, path: &Path) -> bool {
+        let mut before = path.ancestors().skip(1);
+        before.any(|path| self.names.contains_key(path) || self.sockets.contains_key(path))
+    }
+
     fn has_folder(&self, path: &Path) -> Result<()> {
         match path.parent() {
-            Some(folder) if !self.folders.contains(folder) => Err(not_found(folder)),
+            Some(folder) if !self.folders.contains(folder) => Err(self.missing(path)),
             _ => Ok(()),
         }
     }
@@ -220,12 +233,12 @@ impl Disk {
 
     pub(crate) fn open(&mut self, path: &Path, how: How) -> Result<Inode> {
         let place = self.place(path)?;
-        if how.create_new && self.links.contains_key(&place) {
+        if how.create_new && self.is_taken(&place) {
             return Err(ErrorKind::AlreadyExists.into());
         }
         let path = self.follow(&place)?;
         if self.folders.contains(&path) {
-            return match how.write || how.create || how.create_new || how.truncate {
+            return match how.write {
                 true => Err(is_folder()),
                 false => Ok(FOLDER),
             };
@@ -234,16 +247,13 @@ impl Disk {
             return Err(Error::other("this is a socket"));
         }
         if let Some(inode) = self.names.get(&path).copied() {
-            if how.create_new {
-                return Err(ErrorKind::AlreadyExists.into());
-            }
             if how.truncate {
                 self.set_len(inode, 0)?;
             }
             return Ok(inode);
         }
         if !how.create && !how.create_new {
-            return Err(not_found(&path));
+            return Err(self.missing(&path));
         }
         self.has_folder(&path)?;
         self.next += 1;
@@ -329,6 +339,10 @@ impl Disk {
 
     /// Writes as much as there is room for.
     pub(crate) fn write(&mut self, inode: Inode, at: u64, data: &[u8]) -> Result<usize> {
+        if data.is_empty() {
+            // Wherever that is, the file does not become longer.
+            return Ok(0);
+        }
         let end = at
             .checked_add(data.len() as u64)
             .filter(|end| *end <= isize::MAX as u64);
@@ -389,7 +403,7 @@ impl Disk {
         if self.sockets.contains_key(&path) {
             return Ok(Found::Socket);
         }
-        let inode = self.names.get(&path).ok_or_else(|| not_found(&path))?;
+        let inode = self.names.get(&path).ok_or_else(|| self.missing(&path))?;
         let file = self.files.get(inode);
         Ok(file.ok_or(ErrorKind::NotFound)?.found())
     }
@@ -416,6 +430,9 @@ impl Disk {
                 _ => {}
             }
         }
+        // A folder is there for good, so that a file whose place it has taken is gone.
+        self.safe_names
+            .retain(|name, _| !self.folders.contains(name));
         // A file has its folder, even if that was removed and the file was not.
         for name in self.safe_names.keys() {
             let folders = name.ancestors().skip(1).map(Path::to_path_buf);

@@ -405,13 +405,19 @@ impl OpenOptions {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`], [`ErrorKind::AlreadyExists`], [`ErrorKind::IsADirectory`].
+    /// [`ErrorKind::NotFound`], [`ErrorKind::AlreadyExists`], [`ErrorKind::IsADirectory`]; [`ErrorKind::InvalidInput`] if a
+    /// file is to be made or emptied that is not to be written to, or to be emptied and appended to.
     pub async fn open(&self, path: impl AsRef<Path>) -> Result<File> {
-        let net = operation(false).await?;
         let how = How {
             write: self.how.write || self.append,
             ..self.how
         };
+        let changes = how.create || how.create_new || how.truncate;
+        let empties = how.truncate && !how.create_new;
+        if (changes && !how.write) || (self.append && empties) {
+            return Err(ErrorKind::InvalidInput.into());
+        }
+        let net = operation(false).await?;
         let (inode, open) = on(&net, |disk| {
             let inode = disk.open(path.as_ref(), how)?;
             Ok((inode, disk.keep(inode)?))
@@ -471,7 +477,7 @@ pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> 
 ///
 /// # Errors
 ///
-/// [`ErrorKind::NotFound`].
+/// [`ErrorKind::NotFound`]; [`ErrorKind::IsADirectory`].
 pub async fn remove_file(path: impl AsRef<Path>) -> Result<()> {
     let net = operation(false).await?;
     on(&net, |disk| disk.remove(path.as_ref()))

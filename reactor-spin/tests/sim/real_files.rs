@@ -162,6 +162,65 @@ macro_rules! walk {
             $fs::remove_file(path("b/d")).map(|()| String::new()),
         );
         tell("the other name", $fs::read_to_string(path("b/link")));
+        for through in ["e/f", "e/f/g"] {
+            $fs::write(path("e"), "frog").unwrap();
+            let through = path(through);
+            tell(
+                "made through a file",
+                $fs::create_dir_all(&through).map(|()| String::new()),
+            );
+            tell(
+                "folder through a file",
+                $fs::create_dir(&through).map(|()| String::new()),
+            );
+            tell(
+                "file through a file",
+                $fs::write(&through, "x").map(|()| String::new()),
+            );
+            tell("read through a file", $fs::read_to_string(&through));
+            tell(
+                "list through a file",
+                $fs::read_dir(&through).map(|_| String::new()),
+            );
+            tell(
+                "remove through a file",
+                $fs::remove_file(&through).map(|()| String::new()),
+            );
+            tell(
+                "rename through a file",
+                $fs::rename(&through, path("g")).map(|()| String::new()),
+            );
+            tell(
+                "rename into a file",
+                $fs::rename(path("b/link"), &through).map(|()| String::new()),
+            );
+            tell(
+                "link through a file",
+                $fs::hard_link(&through, path("g")).map(|()| String::new()),
+            );
+            tell("still there", $fs::read_to_string(path("e")));
+        }
+        tell(
+            "a folder is no file",
+            $fs::remove_file(path("b")).map(|()| String::new()),
+        );
+        let new = $fs::File::create_new(path("b"));
+        tell("new where a folder is", new.map(|_| String::new()));
+        for bits in 0..32 {
+            let has = |bit: u32| bits >> bit & 1 == 1;
+            let mut how = $fs::OpenOptions::new();
+            how.read(true).write(has(0)).append(has(1)).truncate(has(2));
+            let opened = how.create(has(3)).create_new(has(4)).open(path("e"));
+            tell("a way to open", opened.map(|_| bits.to_string()));
+        }
+        tell("after all that", $fs::read_to_string(path("e")));
+        let mut file = $fs::File::create(path("e")).unwrap();
+        file.seek(SeekFrom::Start(9)).unwrap();
+        tell("nothing", file.write(b"").map(|count| count.to_string()));
+        tell(
+            "is not longer",
+            file.metadata().map(|about| about.len().to_string()),
+        );
         tell(
             "all",
             $fs::remove_dir_all(path("b")).map(|()| String::new()),

@@ -152,7 +152,11 @@ fn names_and_files() {
         assert!(fs::create_dir("/run/a.sock").await.is_err());
         let metadata = fs::metadata("/run/a.sock").await?;
         assert!(!metadata.is_file() && !metadata.is_dir());
-        fs::rename("/run/a.sock", "/run/b.sock").await?;
+        fs::rename("/run/a.sock", "/run/c.sock").await?;
+        fs::rename("/run", "/ran").await?;
+        assert!(!fs::try_exists("/run/c.sock").await?);
+        fs::rename("/ran", "/run").await?;
+        fs::rename("/run/c.sock", "/run/b.sock").await?;
         UnixStream::connect("/run/b.sock").await?;
         assert!(UnixStream::connect("/run/a.sock").await.is_err());
         let mut names = Vec::new();

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use std::io::{Error, ErrorKind, Result};
 use std::path::{Component, Path, PathBuf};
 
-use super::{Change, Disk, is_folder, not_found, whole};
+use super::{Change, Disk, is_folder, whole};
 use crate::sim::unix::Bound;
 
 /// So many symbolic links lead to a file at most, as on Linux.
@@ -72,7 +72,7 @@ impl Disk {
         match self.links.get(&link) {
             Some(target) => Ok(target.clone()),
             None if self.is_taken(&link) => Err(ErrorKind::InvalidInput.into()),
-            None => Err(not_found(&link)),
+            None => Err(self.missing(&link)),
         }
     }
 
@@ -86,7 +86,7 @@ impl Disk {
             return Err(ErrorKind::PermissionDenied.into());
         }
         let inode = self.names.get(&from).copied();
-        let inode = inode.ok_or_else(|| not_found(&from))?;
+        let inode = inode.ok_or_else(|| self.missing(&from))?;
         self.is_free(&to)?;
         self.change(Change::Name(to, inode));
         Ok(())
@@ -99,7 +99,7 @@ impl Disk {
             return Err(ErrorKind::NotADirectory.into());
         }
         if !self.folders.contains(&path) {
-            return Err(not_found(&path));
+            return Err(self.missing(&path));
         }
         let paths = self.names.keys().chain(&self.folders);
         let paths = paths.chain(self.sockets.keys()).chain(self.links.keys());
@@ -151,7 +151,7 @@ impl Disk {
             return Ok(());
         }
         if !self.is_taken(&from) {
-            return Err(not_found(&from));
+            return Err(self.missing(&from));
         }
         if self.folders.contains(&to) {
             return Err(is_folder());
@@ -208,6 +208,9 @@ impl Disk {
         let links = core::mem::take(&mut self.links).into_iter();
         let place = |(path, target): (PathBuf, PathBuf)| (moved(&path).unwrap_or(path), target);
         self.links = links.map(place).collect();
+        for (name, bound) in core::mem::take(&mut self.sockets) {
+            self.sockets.insert(moved(&name).unwrap_or(name), bound);
+        }
         Ok(())
     }
 
@@ -233,7 +236,7 @@ impl Disk {
         match self.sockets.get(&path) {
             Some(bound) => Ok(Some(bound.clone())),
             None if self.is_taken(&path) => Ok(None),
-            None => Err(not_found(&path)),
+            None => Err(self.missing(&path)),
         }
     }
 
@@ -242,8 +245,11 @@ impl Disk {
         if self.sockets.remove(&path).is_some() || self.links.remove(&path).is_some() {
             return Ok(());
         }
+        if self.folders.contains(&path) {
+            return Err(is_folder());
+        }
         if !self.names.contains_key(&path) {
-            return Err(not_found(&path));
+            return Err(self.missing(&path));
         }
         self.change(Change::Remove(path));
         Ok(())
@@ -257,6 +263,9 @@ impl Disk {
         let is_there = all && self.folders.contains(&path);
         if !is_there && self.is_taken(&path) {
             return Err(ErrorKind::AlreadyExists.into());
+        }
+        if self.leads_through_file(&path) {
+            return Err(ErrorKind::NotADirectory.into());
         }
         match all {
             // Folders are safe at once: no program was found that depends on it.

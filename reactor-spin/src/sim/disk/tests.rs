@@ -99,3 +99,19 @@ fn a_rename_is_torn_only_if_somebody_wants_it() {
         assert_eq!((neither, seen.len()), (torn, if torn { 3 } else { 2 }));
     }
 }
+
+#[test]
+fn nothing_is_a_file_and_a_folder() {
+    for seed in 0..20 {
+        let mut disk = Disk::new(Rng::new(seed, 0), false);
+        let path = Path::new("pond");
+        let inode = disk.open(path, NEW).unwrap();
+        disk.sync(inode).unwrap();
+        disk.remove(path).unwrap();
+        disk.create_folder(path, false).unwrap();
+        disk.crash();
+        assert_eq!(disk.list(Path::new("/")).unwrap().len(), 1);
+        disk.remove_folder(path, false).unwrap();
+        assert!(!disk.exists(path));
+    }
+}
