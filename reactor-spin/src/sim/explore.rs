@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::panic::catch_unwind;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::{env, fs, thread};
 
 use super::builder::Builder;
@@ -82,13 +83,13 @@ where
     let (start, count) = (seeds.start, seeds.end.saturating_sub(seeds.start));
     let passes = |number| {
         let builder = Builder::of_seed(start + number);
-        attempt(&test, builder, &Probe::default()).is_ok()
+        attempt(&test, builder, &Probe::default()).map(drop)
     };
     let progress = Progress::new(count);
     let failed = each(threads(parallelism), 0..count, &progress, passes);
     Exploration {
-        tried: failed.map_or(count, |number| number + 1),
-        found: failed.and_then(|number| shrink(&test, start + number, None)),
+        tried: failed.as_ref().map_or(count, |(number, _)| number + 1),
+        found: failed.map(|(number, failure)| shrink(&test, start + number, None, failure)),
     }
 }
 
@@ -160,20 +161,19 @@ where
             let at = (number - next) as usize;
             let Candidate { seed, branch } = &candidates[at];
             let builder = Builder::of_seed(*seed).branch(branch.clone());
-            attempt(&test, builder, &probes[at]).is_ok()
+            attempt(&test, builder, &probes[at]).map(drop)
         };
         let failed = each(threads(parallelism), numbers.clone(), &progress, passes);
-        if let Some(number) = failed {
+        if let Some((number, failure)) = failed {
             let at = (number - next) as usize;
             let seed = candidates[at].seed;
             let faults = candidates[at]
                 .branch
                 .is_some()
                 .then(|| probes[at].take().faults);
-            let found = shrink(&test, seed, faults);
             return Exploration {
                 tried: number + 1,
-                found,
+                found: Some(shrink(&test, seed, faults, failure)),
             };
         }
         for (candidate, probe) in candidates.iter().zip(&probes) {
@@ -200,9 +200,10 @@ where
         Ok(seed) => seed,
         Err(error) => panic!("{SEED_VARIABLE}={text}: {error}"),
     };
+    let failed = attempt(test, Builder::of_seed(seed), &Probe::default()).err();
     Some(Exploration {
         tried: 1,
-        found: shrink(test, seed, None),
+        found: failed.map(|failure| shrink(test, seed, None, failure)),
     })
 }
 
@@ -214,17 +215,18 @@ fn threads(parallelism: usize) -> usize {
 }
 
 /// Calls `passes` with numbers on so many threads, until one does not pass: with all those before it. Returns the first that
-/// does not.
+/// does not, and how it failed.
 fn each(
     threads: usize,
     numbers: Range<u64>,
     progress: &Progress,
-    passes: impl Fn(u64) -> bool + Sync,
-) -> Option<u64> {
+    passes: impl Fn(u64) -> Result<(), Failure> + Sync,
+) -> Option<(u64, Failure)> {
     let next = AtomicU64::new(numbers.start);
-    let failed = AtomicU64::new(u64::MAX);
+    let failed: Mutex<Option<(u64, Failure)>> = Mutex::new(None);
+    let lock = || failed.lock().unwrap_or_else(PoisonError::into_inner);
     let work = |progress: Option<&Progress>| {
-        while failed.load(Ordering::Relaxed) == u64::MAX {
+        while lock().is_none() {
             let (begun, taken) = (Ordering::Relaxed, Ordering::Relaxed);
             let number = next.fetch_update(begun, taken, |next| {
                 (next < numbers.end).then_some(next + 1)
@@ -233,8 +235,11 @@ fn each(
             if let Some(progress) = progress {
                 progress.tell(number);
             }
-            if !passes(number) {
-                failed.fetch_min(number, Ordering::Relaxed);
+            if let Err(failure) = passes(number) {
+                let mut first = lock();
+                if first.as_ref().is_none_or(|(other, _)| number < *other) {
+                    *first = Some((number, failure));
+                }
             }
         }
     };
@@ -244,7 +249,7 @@ fn each(
         }
         work(Some(progress));
     });
-    Some(failed.into_inner()).filter(|number| *number < u64::MAX)
+    failed.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Builder {

@@ -73,6 +73,8 @@ pub struct Found {
     pub original: usize,
     /// Whether the seed alone fails, too: the faults are some of its own.
     pub(crate) by_seed: bool,
+    /// Whether it has failed each time, so that something was learnt about its faults.
+    pub(crate) again: bool,
     /// The command that runs the test again, without the variables that choose the seed.
     command: String,
 }
@@ -86,6 +88,7 @@ impl Found {
             original: faults.len(),
             faults,
             by_seed: false,
+            again: true,
             command: command(),
         }
     }
@@ -123,12 +126,19 @@ impl fmt::Display for Found {
     /// The failure, its faults, what happened, and the command that repeats it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.failure)?;
-        writeln!(
-            f,
-            "{} of {} faults are needed:",
-            self.faults.len(),
-            self.original
-        )?;
+        match self.again {
+            true => writeln!(
+                f,
+                "{} of {} faults are needed:",
+                self.faults.len(),
+                self.original
+            )?,
+            false => writeln!(
+                f,
+                "it did not fail again with the same seed and faults: the test is not repeatable, and `sim::check` tells where; \
+                 the faults were:",
+            )?,
+        }
         for fault in &self.faults {
             writeln!(f, "  {fault}")?;
         }

@@ -32,8 +32,8 @@ fn is_same(one: &Failure, other: &Failure) -> bool {
 }
 
 /// Looks for the fewest, shortest and earliest faults with which a seed still fails in the same way: of those that were
-/// given, else of its own.
-pub(crate) fn shrink<F>(test: &F, seed: u64, given: Option<Vec<Fault>>) -> Option<Found>
+/// given, else of its own. It has failed like `first`; if it does not do so again, that is what there is to tell.
+pub(crate) fn shrink<F>(test: &F, seed: u64, given: Option<Vec<Fault>>, first: Failure) -> Found
 where
     F: Fn(Builder) -> Result<Report, Failure> + Sync,
 {
@@ -45,7 +45,12 @@ where
         attempt(test, builder, &Probe::default())
     };
     let by_seed = given.is_none();
-    let failure = run(given).err()?;
+    let Err(failure) = run(given.clone()) else {
+        let faults = given.unwrap_or_else(|| first.run.faults.clone());
+        let mut found = Found::new(seed, first, faults);
+        (found.by_seed, found.again) = (by_seed, false);
+        return found;
+    };
     let mut faults = failure.run.faults.clone();
     let original = faults.len();
     let mut attempts = 0;
@@ -107,5 +112,5 @@ where
     let failure = tell(test, seed, &faults).unwrap_or(failure);
     let mut found = Found::new(seed, failure, faults);
     (found.original, found.by_seed) = (original, by_seed);
-    Some(found)
+    found
 }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use polliwog_core::time::{sleep, timeout};
 use polliwog_spin::net::{TcpListener, TcpStream};
@@ -10,6 +11,30 @@ use polliwog_spin::sim::{
 };
 
 use crate::{millis, secs};
+
+/// A run that fails only once is told all the same.
+#[test]
+fn what_does_not_fail_again_is_told() {
+    for guided in [false, true] {
+        let runs = AtomicU64::new(0);
+        let test = |builder: Builder| {
+            let number = runs.fetch_add(1, Ordering::Relaxed);
+            let mut simulation = builder.build();
+            simulation.client("frog", async move { assert_ne!(number, 20, "once") });
+            simulation.run()
+        };
+        let exploration = match guided {
+            false => explore(0..100, 1, test),
+            true => sim::explore_guided(0..100, 1, test),
+        };
+        assert_eq!(exploration.tried, 21);
+        let text = exploration.found.unwrap().to_string();
+        assert!(
+            text.contains("once") && text.contains("not repeatable"),
+            "{text}"
+        );
+    }
+}
 
 /// A server that counts its clients, in memory or in a file; and a client that finds out whether it forgets.
 fn counter(builder: Builder, synced: bool) -> Result<Report, Failure> {
