@@ -33,6 +33,9 @@ pub(crate) struct HostClock {
     pub(crate) wall: Cell<i64>,
     /// How far the program that runs now is ahead of the simulation, since it has waited by blocking.
     pub(crate) ahead: Cell<u64>,
+    /// Until when the host does nothing, since its program has blocked it for so long. The program has seen the clock as it
+    /// will be then.
+    pub(crate) busy_until: Cell<u64>,
 }
 
 impl HostClock {
@@ -43,6 +46,7 @@ impl HostClock {
             ppm: Cell::new(0),
             wall: Cell::new(0),
             ahead: Cell::new(0),
+            busy_until: Cell::new(0),
         }
     }
 
@@ -52,7 +56,7 @@ impl HostClock {
     }
 
     /// The simulation's time, as the program that runs now finds it.
-    fn instant(&self) -> u64 {
+    pub(crate) fn instant(&self) -> u64 {
         self.now.get().saturating_add(self.ahead.get())
     }
 
@@ -63,9 +67,13 @@ impl HostClock {
 
     /// What the clock shows.
     pub(crate) fn local(&self) -> u64 {
+        self.local_at(self.instant())
+    }
+
+    fn local_at(&self, instant: u64) -> u64 {
         let (base, shown) = self.since.get();
-        // It is behind its base if it was set by a program that is ahead.
-        let passed = self.instant().saturating_sub(base);
+        // It is behind its base if it was set while a program is ahead.
+        let passed = instant.saturating_sub(base);
         let passed = u128::from(passed) * self.rate() / MILLION;
         shown.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX))
     }
@@ -91,7 +99,8 @@ impl HostClock {
 
     /// Lets the clock go so many millionths too fast from now on; too slow, if negative.
     pub(crate) fn set_ppm(&self, ppm: i32) {
-        self.since.set((self.instant(), self.local()));
+        let from = self.instant().max(self.busy_until.get());
+        self.since.set((from, self.local_at(from)));
         self.ppm.set(ppm.clamp(-900_000, 9_000_000));
     }
 }

@@ -178,7 +178,7 @@ impl State {
         segment: Segment,
     ) {
         let tcp = Tcp {
-            sent: self.now + self.hosts[from.0 as usize].clock.ahead.get(),
+            sent: self.hosts[from.0 as usize].clock.instant(),
             retries: 0,
             segment,
         };
@@ -207,7 +207,7 @@ impl State {
                 bytes,
             },
         );
-        let ahead = self.hosts[from as usize].clock.ahead.get();
+        let leaves = self.hosts[from as usize].clock.instant();
         let packet = Packet {
             number,
             from,
@@ -216,10 +216,10 @@ impl State {
             to_addr: to_addr.into(),
             body,
         };
-        match ahead {
-            0 => self.start(packet),
+        match leaves > self.now {
+            false => self.start(packet),
             // The program has waited by blocking before it sent this.
-            _ => self.schedule(self.now + ahead, Happening::Resend(Box::new(packet))),
+            true => self.schedule(leaves, Happening::Resend(Box::new(packet))),
         }
     }
 

@@ -61,8 +61,6 @@ pub(crate) struct Runner {
     pub(crate) ready: bool,
     pub(crate) paused: bool,
     clock: Rc<HostClock>,
-    /// Until when it does nothing, since its program has blocked it for so long.
-    busy_until: u64,
     /// When the timer that has been set last is due, and its number.
     pub(crate) timer: (Option<u64>, u64),
     pub(crate) turns: u64,
@@ -100,7 +98,6 @@ impl Runner {
             ready: false,
             paused: false,
             clock: world.with(|state| state.hosts[id as usize].clock.clone()),
-            busy_until: 0,
             timer: (None, 0),
             turns: 0,
         }
@@ -112,7 +109,7 @@ impl Runner {
 
     /// Whether it does nothing for now, whoever has woken it.
     pub(crate) fn is_held(&self) -> bool {
-        self.paused || self.world.now.get() < self.busy_until
+        self.paused || self.world.now.get() < self.clock.busy_until.get()
     }
 
     /// Holds the host for as long as its program has waited by blocking. `false`: it has not.
@@ -121,9 +118,10 @@ impl Runner {
         if ahead == 0 {
             return false;
         }
-        self.busy_until = self.world.now.get().saturating_add(ahead);
+        let until = self.world.now.get().saturating_add(ahead);
+        self.clock.busy_until.set(until);
         self.world
-            .with(|state| state.schedule(self.busy_until, Happening::Look(self.id)));
+            .with(|state| state.schedule(until, Happening::Look(self.id)));
         true
     }
 
@@ -163,6 +161,7 @@ impl Runner {
                 // What it has left is dropped where it was made.
                 drop(executor);
                 drop(entered);
+                self.clock.ahead.set(0);
                 return Err(reason);
             }
         };
@@ -250,7 +249,7 @@ impl Runner {
             drop(process);
         }
         self.paused = false;
-        self.busy_until = 0;
+        self.clock.busy_until.set(0);
         self.clock.ahead.set(0);
         self.world
             .with(|state| state.hosts[self.id as usize].running = false);

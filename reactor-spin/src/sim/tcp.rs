@@ -253,14 +253,15 @@ pub(crate) fn connect(state: &mut State, host: HostId, mut to: SocketAddr) -> Re
         .ok_or(Error::AddrNotAvailable)?;
     let local = SocketAddr::new(state.addr_of(host, to.ip()), port);
     let remote_host = state.host_of(host, to.ip());
+    let now = state.hosts[host as usize].clock.instant();
     let key = new_end(state, host, local, to, remote_host.unwrap_or(host));
     match remote_host {
         Some(remote_host) => {
             state.send_segment((host, local), (remote_host, to), Segment::Syn(key));
-            let at = state.now + nanos(state.settings.connect_timeout);
+            let at = now.saturating_add(nanos(state.settings.connect_timeout));
             state.schedule(at, Happening::ConnectTimeout(key));
         }
-        None => state.schedule(state.now + NOBODY, Happening::Unreachable(key)),
+        None => state.schedule(now.saturating_add(NOBODY), Happening::Unreachable(key)),
     }
     Ok(key)
 }
@@ -432,7 +433,8 @@ pub(crate) fn remove(state: &mut State, key: Key, first_to_close: bool) {
     let boot = host.boots;
     host.ends.remove(&key);
     if first_to_close {
-        let at = state.now + nanos(state.settings.time_wait);
+        let now = state.hosts[end.host as usize].clock.instant();
+        let at = now.saturating_add(nanos(state.settings.time_wait));
         state.schedule(
             at,
             Happening::FreePort(end.host, boot, end.local.port(), end.remote.into()),
