@@ -10,7 +10,7 @@ use super::guide::Branch;
 use super::nemesis::Nemesis;
 use super::rng::nanos;
 use super::schedule::{Scheduler, Strategy};
-use super::settings::Settings;
+use super::settings::{MAX_DATAGRAM, Settings};
 use super::simulation::Simulation;
 
 /// How a [`Simulation`] is to be; made by [`Simulation::builder`].
@@ -187,7 +187,7 @@ impl Builder {
         self
     }
 
-    /// Sets the size of the largest datagram; 65 507 bytes, unless set.
+    /// Sets the size of the largest datagram; 65 507 bytes, unless set, and never more, since UDP has no larger ones.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
@@ -196,11 +196,12 @@ impl Builder {
     /// let simulation = Simulation::builder(7).max_datagram(1472).build();
     /// ```
     pub fn max_datagram(mut self, bytes: usize) -> Self {
-        self.settings.max_datagram = bytes;
+        self.settings.max_datagram = bytes.min(MAX_DATAGRAM);
         self
     }
 
-    /// Sets how many bytes of datagrams wait at a socket before further ones are lost; 256 KiB, unless set.
+    /// Sets how many bytes of datagrams wait at a socket before further ones are lost; 256 KiB, unless set. One without
+    /// bytes counts as one.
     pub fn datagram_buffer(mut self, bytes: usize) -> Self {
         self.settings.datagram_buffer = bytes;
         self

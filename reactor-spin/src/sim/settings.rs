@@ -4,6 +4,9 @@ use core::time::Duration;
 
 use super::link::Link;
 
+/// What an IPv4 packet has room for, beside the headers of IP and UDP.
+pub(crate) const MAX_DATAGRAM: usize = 65_535 - 20 - 8;
+
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) seed: u64,
@@ -46,7 +49,7 @@ impl Settings {
             max_tasks: crate::DEFAULT_MAX_TASKS,
             host_failure_ends: true,
             window: 64 * 1024,
-            max_datagram: 65_507,
+            max_datagram: MAX_DATAGRAM,
             datagram_buffer: 256 * 1024,
             // As on Linux.
             ephemeral: 28_232,

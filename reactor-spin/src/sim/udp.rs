@@ -20,7 +20,7 @@ pub(crate) struct Socket {
     pub(crate) broadcast: bool,
     pub(crate) ttl: u32,
     queue: VecDeque<(SocketAddr, Bytes)>,
-    /// Bytes in the queue.
+    /// What the queue takes, by [`room`].
     bytes: usize,
     pub(crate) waiters: Waiters,
 }
@@ -47,10 +47,15 @@ impl Socket {
     pub(crate) fn take(&mut self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
         let taken = self.peek(buf)?;
         if let Some((_, bytes)) = self.queue.pop_front() {
-            self.bytes -= bytes.len();
+            self.bytes -= room(&bytes);
         }
         Ok(taken)
     }
+}
+
+/// How much of a socket's buffer a datagram takes: one without bytes something, too, or there is no end to them.
+fn room(bytes: &Bytes) -> usize {
+    bytes.len().max(1)
 }
 
 fn is_taken(state: &State, host: HostId, addr: SocketAddr) -> bool {
@@ -167,13 +172,16 @@ pub(crate) fn arrive(
             let own = socket.local.ip() == to.ip()
                 || socket.local.ip().is_unspecified()
                 || to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST);
-            own && socket.peer.is_none_or(|peer| peer == from)
+            // Hosts have no scopes, which the peer may have been given with.
+            own && socket
+                .peer
+                .is_none_or(|peer| (peer.ip(), peer.port()) == (from.ip(), from.port()))
         })
     });
     let socket = key.and_then(|key| state.sockets.get_mut(key));
     let why = match socket {
-        Some(socket) if socket.bytes + bytes.len() <= limit => {
-            socket.bytes += bytes.len();
+        Some(socket) if socket.bytes + room(&bytes) <= limit => {
+            socket.bytes += room(&bytes);
             socket.queue.push_back((from, bytes));
             return socket.waiters.take_one(Direction::Read);
         }

@@ -1,7 +1,7 @@
 //! TCP and UDP between hosts.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
 use polliwog_core::spawn;
@@ -440,4 +440,56 @@ fn a_broadcast_reaches_everybody_else() {
 fn outside_of_a_simulation_there_are_no_datagrams() {
     let refused = polliwog_spin::block_on(UdpSocket::bind("127.0.0.1:0")).unwrap_err();
     assert_eq!(refused, Error::Unsupported);
+}
+
+#[test]
+fn empty_datagrams_fill_a_buffer_too() {
+    let mut simulation = Simulation::builder(1).datagram_buffer(100).build();
+    simulation.client("frog", async {
+        let socket = UdpSocket::bind("127.0.0.1:7").await.unwrap();
+        for _ in 0..1000 {
+            socket.send_to(b"", "127.0.0.1:7").await.unwrap();
+        }
+        sleep(millis(1)).await;
+        let mut count = 0;
+        while socket.try_recv_from(&mut [0; 1]).is_ok() {
+            count += 1;
+        }
+        assert_eq!(count, 100);
+        socket.send_to(b"", "127.0.0.1:7").await.unwrap();
+        assert_eq!(socket.recv(&mut [0; 1]).await, Ok(0));
+    });
+    run(simulation);
+}
+
+#[test]
+fn a_peer_is_the_same_by_any_scope() {
+    let mut simulation = Simulation::new(1);
+    simulation.client("frog", async {
+        let pond = UdpSocket::bind("[::]:7").await.unwrap();
+        let socket = UdpSocket::bind("[::]:8").await.unwrap();
+        let peer = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 7, 5, 3);
+        socket.connect(SocketAddr::from(peer)).await.unwrap();
+        socket.send(b"frog").await.unwrap();
+        let (count, from) = pond.recv_from(&mut [0; 4]).await.unwrap();
+        pond.send_to(&vec![0; count], from).await.unwrap();
+        assert_eq!(socket.recv(&mut [0; 9]).await, Ok(4));
+    });
+    run(simulation);
+}
+
+#[test]
+fn no_datagram_is_larger_than_udp_has_them() {
+    let mut simulation = Simulation::builder(1)
+        .max_datagram(1 << 20)
+        .capture()
+        .build();
+    simulation.client("frog", async {
+        let socket = UdpSocket::bind("127.0.0.1:7").await.unwrap();
+        let sent = socket.send_to(&[0; 65_530], "127.0.0.1:7").await;
+        assert_eq!(sent, Err(Error::MessageTooLong));
+        let sent = socket.send_to(&[0; 65_507], "127.0.0.1:7").await;
+        assert_eq!(sent, Ok(65_507));
+    });
+    run(simulation);
 }
