@@ -84,8 +84,9 @@ const _: () = assert!(size_of::<Happening>() <= 56);
 /// A segment that is on its way until it arrives.
 #[derive(Clone)]
 pub(crate) struct Tcp {
-    /// When it was sent first.
+    /// When it was sent first, and how often its host had lost its power then.
     sent: u64,
+    boots: u32,
     /// How often it has been sent again.
     pub(crate) retries: u32,
     pub(crate) segment: Segment,
@@ -179,6 +180,7 @@ impl State {
     ) {
         let tcp = Tcp {
             sent: self.hosts[from.0 as usize].clock.instant(),
+            boots: self.hosts[from.0 as usize].boots,
             retries: 0,
             segment,
         };
@@ -219,8 +221,13 @@ impl State {
         match leaves > self.now {
             false => self.start(packet),
             // The program has waited by blocking before it sent this.
-            true => self.schedule(leaves, Happening::Resend(Box::new(packet))),
+            true => self.send_later(leaves, packet),
         }
+    }
+
+    fn send_later(&mut self, at: u64, packet: Packet) {
+        let boots = self.hosts[packet.from as usize].boots;
+        self.schedule(at, Happening::Resend(boots, Box::new(packet)));
     }
 
     /// Sets a message on its way, for the first time or once more.
@@ -276,7 +283,12 @@ impl State {
             why,
         });
         let tcp = match &mut packet.body {
-            Body::Tcp(tcp) if tcp.segment.is_repeated() => tcp,
+            Body::Tcp(tcp)
+                if tcp.segment.is_repeated()
+                    && tcp.boots == self.hosts[packet.from as usize].boots =>
+            {
+                tcp
+            }
             _ => return,
         };
         let limit = match tcp.segment {
@@ -292,7 +304,7 @@ impl State {
             return;
         }
         tcp.retries += 1;
-        self.schedule(self.now + again, Happening::Resend(Box::new(packet)));
+        self.send_later(self.now + again, packet);
     }
 
     /// A message is at its destination. Returns whom to wake.

@@ -517,8 +517,12 @@ impl Simulation {
         };
         let woken = match event {
             Happening::Arrival(packet) => self.world.with(|state| state.arrive(packet)),
-            Happening::Resend(packet) => {
-                self.world.with(|state| state.start(*packet));
+            Happening::Resend(boots, packet) => {
+                self.world.with(|state| {
+                    if state.hosts[packet.from as usize].boots == boots {
+                        state.start(*packet);
+                    }
+                });
                 return;
             }
             Happening::Timer(id, number) => {

@@ -123,8 +123,9 @@ struct Event {
 pub(crate) enum Happening {
     /// A message arrives.
     Arrival(Packet),
-    /// A segment is sent again, or a message only now, by a program that was ahead.
-    Resend(Box<Packet>),
+    /// A segment is sent again, or a message only now, by a program that was ahead; unless its host has lost its power
+    /// since, as this number of its boots tells.
+    Resend(u32, Box<Packet>),
     /// A host's timer is due, if it is still the one with this number.
     Timer(HostId, u64),
     /// A connect is given up, if it is still going on.

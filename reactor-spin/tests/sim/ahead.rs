@@ -149,3 +149,34 @@ fn time_is_not_left_over() {
     run(simulation);
     assert_eq!(started.get(), Some(Instant::from_millis(1)));
 }
+
+/// What has not left a host when its power goes never does: neither what a program sends that is ahead, nor what is to be
+/// sent again.
+#[test]
+fn a_host_without_power_sends_nothing() {
+    let mut simulation = Simulation::new(7);
+    simulation.host("node", || async {
+        let stream = TcpStream::connect("client:7").await.unwrap();
+        sleep(millis(500)).await;
+        stream.write_all(b"frog").await.unwrap();
+        let socket = UdpSocket::bind("0.0.0.0:7").await.unwrap();
+        sleep(millis(500)).await;
+        (0..2000).for_each(|_| block());
+        socket.send_to(b"frog", "client:7").await.unwrap();
+        pending::<()>().await
+    });
+    simulation.client("client", async {
+        let socket = UdpSocket::bind("0.0.0.0:7").await.unwrap();
+        let listener = TcpListener::bind("0.0.0.0:7").await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        sleep(millis(250)).await;
+        sim::control().partition("node", "client");
+        sleep(secs(1)).await;
+        sim::control().crash("node");
+        sim::control().repair("node", "client");
+        sleep(secs(60)).await;
+        assert!(socket.try_recv_from(&mut [0; 9]).is_err());
+        assert!(stream.try_read(&mut [0; 9]).is_err());
+    });
+    run(simulation);
+}
