@@ -14,6 +14,8 @@ use super::unix::Bound;
 
 /// Writes are torn between blocks of so many bytes.
 const SECTOR: usize = 512;
+/// No file is longer than this: it is in memory as a whole, its holes, too.
+const LONGEST: u64 = 1 << 30;
 
 /// A file's number; its names may change.
 pub(crate) type Inode = u64;
@@ -345,7 +347,7 @@ impl Disk {
         }
         let end = at
             .checked_add(data.len() as u64)
-            .filter(|end| *end <= isize::MAX as u64);
+            .filter(|end| *end <= LONGEST);
         let end = end.ok_or(ErrorKind::FileTooLarge)?;
         let most = self.len(inode)?.saturating_add(self.room());
         let data = match most.checked_sub(at) {
@@ -367,7 +369,7 @@ impl Disk {
     }
 
     pub(crate) fn set_len(&mut self, inode: Inode, len: u64) -> Result<()> {
-        if len > isize::MAX as u64 {
+        if len > LONGEST {
             return Err(ErrorKind::FileTooLarge.into());
         }
         self.edit(inode, Edit::Len(len), len)

@@ -1,14 +1,15 @@
 //! [`Fault`]: one thing that goes wrong, as a text, too.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
+use core::fmt::{self, Write};
 use core::str::FromStr;
 use core::time::Duration;
 
 /// A fault of a schedule: when, for how long, and what.
 ///
 /// Its text is a line such as `1.5s for 300ms: partition a,b from c`, which [`FromStr`] reads again.
+/// In names a space, a comma, an end of a line and `%` are written as in addresses of the web: `node%202`.
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::sim; }
@@ -100,27 +101,68 @@ impl FaultKind {
     }
 }
 
+/// A host's name as one word of a fault's text, without what the text has a meaning for.
+struct Word<'a>(&'a str);
+
+/// What stands for itself in no word.
+const MARKS: [char; 5] = ['%', ',', ' ', '\n', '\r'];
+
+impl fmt::Display for Word<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for letter in self.0.chars() {
+            match MARKS.contains(&letter) {
+                true => write!(f, "%{:02X}", letter as u32)?,
+                false => f.write_char(letter)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The name that a [`Word`] stands for.
+fn name(word: &str) -> Option<String> {
+    let mut parts = word.split('%');
+    let mut name = String::from(parts.next()?);
+    for part in parts {
+        let code = u8::from_str_radix(part.get(..2)?, 16).ok()?;
+        name.push(char::from(code));
+        name.push_str(&part[2..]);
+    }
+    Some(name)
+}
+
+/// Several of them.
+struct Words<'a>(&'a [String]);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, name) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{}", Word(name))?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FaultKind::Crash(host) => write!(f, "crash {host}"),
-            FaultKind::Kill(host) => write!(f, "kill {host}"),
-            FaultKind::Pause(host) => write!(f, "pause {host}"),
+            FaultKind::Crash(host) => write!(f, "crash {}", Word(host)),
+            FaultKind::Kill(host) => write!(f, "kill {}", Word(host)),
+            FaultKind::Pause(host) => write!(f, "pause {}", Word(host)),
             FaultKind::Partition(some, others) => {
-                write!(f, "partition {} from {}", some.join(","), others.join(","))
+                write!(f, "partition {} from {}", Words(some), Words(others))
             }
-            FaultKind::OneWay(from, to) => {
-                write!(f, "oneway {} to {}", from.join(","), to.join(","))
-            }
+            FaultKind::OneWay(from, to) => write!(f, "oneway {} to {}", Words(from), Words(to)),
             FaultKind::Loss(thousandths) => write!(f, "loss {thousandths}"),
             FaultKind::Slow(times) => write!(f, "slow {times}"),
-            FaultKind::Drift(host, ppm) => write!(f, "drift {host} {ppm}"),
-            FaultKind::Jump(host, millis) => write!(f, "jump {host} {millis}"),
+            FaultKind::Drift(host, ppm) => write!(f, "drift {} {ppm}", Word(host)),
+            FaultKind::Jump(host, millis) => write!(f, "jump {} {millis}", Word(host)),
             FaultKind::DiskErrors(host, thousandths) => {
-                write!(f, "diskerrors {host} {thousandths}")
+                write!(f, "diskerrors {} {thousandths}", Word(host))
             }
-            FaultKind::DiskFull(host) => write!(f, "diskfull {host}"),
-            FaultKind::DiskSlow(host, times) => write!(f, "diskslow {host} {times}"),
+            FaultKind::DiskFull(host) => write!(f, "diskfull {}", Word(host)),
+            FaultKind::DiskSlow(host, times) => write!(f, "diskslow {} {times}", Word(host)),
             FaultKind::Chance(seed) => write!(f, "chance {seed}"),
         }
     }
@@ -160,34 +202,38 @@ fn duration(text: &str) -> Option<Duration> {
         .iter()
         .find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)))?;
     let (whole, part) = number.split_once('.').unwrap_or((number, ""));
-    let mut nanos = whole.parse::<u64>().ok()?.checked_mul(unit)?;
+    let whole = whole.parse::<u64>().ok()?;
+    let mut nanos = 0;
     let mut digit = unit;
     for byte in part.bytes() {
         digit /= 10;
-        nanos =
-            nanos.checked_add(u64::from(byte.is_ascii_digit().then(|| byte - b'0')?) * digit)?;
+        nanos += u64::from(byte.is_ascii_digit().then(|| byte - b'0')?) * digit;
     }
-    Some(Duration::from_nanos(nanos))
+    let whole = match unit {
+        1_000_000_000 => Duration::from_secs(whole),
+        _ => Duration::from_nanos(whole.checked_mul(unit)?),
+    };
+    whole.checked_add(Duration::from_nanos(nanos))
 }
 
 fn fault(text: &str) -> Option<Fault> {
     let (times, what) = text.split_once(": ")?;
     let (at, lasts) = times.split_once(" for ")?;
     let words: Vec<&str> = what.split(' ').collect();
-    let list = |names: &str| names.split(',').map(ToString::to_string).collect();
+    let list = |names: &str| names.split(',').map(name).collect::<Option<_>>();
     let kind = match *words.as_slice() {
-        ["crash", host] => FaultKind::Crash(host.into()),
-        ["kill", host] => FaultKind::Kill(host.into()),
-        ["pause", host] => FaultKind::Pause(host.into()),
-        ["partition", some, "from", others] => FaultKind::Partition(list(some), list(others)),
-        ["oneway", from, "to", to] => FaultKind::OneWay(list(from), list(to)),
+        ["crash", host] => FaultKind::Crash(name(host)?),
+        ["kill", host] => FaultKind::Kill(name(host)?),
+        ["pause", host] => FaultKind::Pause(name(host)?),
+        ["partition", some, "from", others] => FaultKind::Partition(list(some)?, list(others)?),
+        ["oneway", from, "to", to] => FaultKind::OneWay(list(from)?, list(to)?),
         ["loss", thousandths] => FaultKind::Loss(thousandths.parse().ok()?),
         ["slow", times] => FaultKind::Slow(times.parse().ok()?),
-        ["drift", host, ppm] => FaultKind::Drift(host.into(), ppm.parse().ok()?),
-        ["jump", host, millis] => FaultKind::Jump(host.into(), millis.parse().ok()?),
-        ["diskerrors", host, many] => FaultKind::DiskErrors(host.into(), many.parse().ok()?),
-        ["diskfull", host] => FaultKind::DiskFull(host.into()),
-        ["diskslow", host, times] => FaultKind::DiskSlow(host.into(), times.parse().ok()?),
+        ["drift", host, ppm] => FaultKind::Drift(name(host)?, ppm.parse().ok()?),
+        ["jump", host, millis] => FaultKind::Jump(name(host)?, millis.parse().ok()?),
+        ["diskerrors", host, many] => FaultKind::DiskErrors(name(host)?, many.parse().ok()?),
+        ["diskfull", host] => FaultKind::DiskFull(name(host)?),
+        ["diskslow", host, times] => FaultKind::DiskSlow(name(host)?, times.parse().ok()?),
         ["chance", seed] => FaultKind::Chance(seed.parse().ok()?),
         _ => return None,
     };
@@ -203,5 +249,45 @@ impl FromStr for Fault {
 
     fn from_str(text: &str) -> Result<Self, NoFault> {
         fault(text.trim()).ok_or_else(|| NoFault(text.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn the_text_of_any_fault_is_read_again() {
+        let names = ["a", "node 1", "x,y", "50%", "Kröte: 2", "two\nlines", "%20"];
+        let host = |number: usize| names[number % names.len()].to_string();
+        let lengths = [
+            Duration::ZERO,
+            Duration::from_nanos(1_000_001),
+            Duration::from_nanos(u64::MAX),
+            Duration::MAX,
+        ];
+        for (number, lasts) in (0..names.len()).flat_map(|n| lengths.map(|lasts| (n, lasts))) {
+            let some = || [host(number), host(number + 1)].into();
+            for kind in [
+                FaultKind::Crash(host(number)),
+                FaultKind::Partition(some(), [host(number + 2)].into()),
+                FaultKind::OneWay([host(number)].into(), some()),
+                FaultKind::Drift(host(number), -5),
+                FaultKind::DiskSlow(host(number), u32::MAX),
+            ] {
+                let fault = Fault::new(Duration::from_millis(7), lasts, kind);
+                let text = fault.to_string();
+                assert_eq!(text.lines().count(), 1, "{text}");
+                assert_eq!(text.parse(), Ok(fault), "{text}");
+            }
+        }
+        for text in [
+            "1s for 1s: crash a%2",
+            "1s for 1s: crash a%zz",
+            "1s for 1s: crash %é",
+        ] {
+            assert!(text.parse::<Fault>().is_err(), "{text}");
+        }
     }
 }

@@ -284,7 +284,7 @@ impl Disk {
     }
 
     /// Whether something lies at a place.
-    fn is_taken(&self, place: &Path) -> bool {
+    pub(super) fn is_taken(&self, place: &Path) -> bool {
         self.names.contains_key(place)
             || self.folders.contains(place)
             || self.sockets.contains_key(place)

@@ -103,7 +103,7 @@ fn a_rename_is_torn_only_if_somebody_wants_it() {
 #[test]
 fn nothing_is_a_file_and_a_folder() {
     for seed in 0..20 {
-        let mut disk = Disk::new(Rng::new(seed, 0), false);
+        let mut disk = new(seed, false);
         let path = Path::new("pond");
         let inode = disk.open(path, NEW).unwrap();
         disk.sync(inode).unwrap();
@@ -114,4 +114,17 @@ fn nothing_is_a_file_and_a_folder() {
         disk.remove_folder(path, false).unwrap();
         assert!(!disk.exists(path));
     }
+}
+
+#[test]
+fn a_file_that_would_be_too_long_for_memory_is_refused() {
+    let mut disk = new(1, false);
+    let inode = disk.open(Path::new("pond"), NEW).unwrap();
+    for len in [super::LONGEST + 1, 1 << 50, u64::MAX] {
+        let error = disk.set_len(inode, len).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::FileTooLarge);
+        let error = disk.write(inode, len - 1, b"ab").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::FileTooLarge);
+    }
+    assert_eq!(disk.len(inode).unwrap(), 0);
 }
