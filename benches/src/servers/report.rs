@@ -38,10 +38,9 @@ const BEHIND: &str = "
 What is more than tokio's (current thread) in every round: its least is above their most, or, of what is
 counted once, it is more by a fiftieth.
 
-With 50 connections and a megabyte for each, both read once and write once for a request, a whole megabyte, and neither
-waits for more than one request in twenty. In a profile 95 % of polliwog's samples and 97 % of tokio's are the
-kernel's, which copies the megabyte; the waits and the polls around them are the other 2 %. What a copy costs depends on
-what is in the processor's cache, and so on when the client reads.
+What takes most of a request of a megabyte is the kernel's copy of it, and that depends on what is in the processor's
+cache, and so on when the client reads. A fraction of a system call more is a look for events: polliwog looks when it has
+been busy for a while, tokio after so many polls.
 
 ";
 
