@@ -358,6 +358,22 @@ fn the_readmes_figures_have_been_measured() {
         let row = row.unwrap_or_else(|| panic!("no row `{label}`"));
         assert_eq!(row[1..], measured, "{label}");
     }
+    let results = text("docs/benchmarks/cluster.tsv");
+    let on_two = |contender: &str| {
+        let begin = format!("scaling: echo\t{contender}\tthroughput, two ÷ one\t");
+        let row = results.lines().find_map(|line| line.strip_prefix(&begin));
+        let median = row.and_then(|row| row.split('\t').nth(1)?.parse::<f64>().ok());
+        median.map_or("–".to_string(), |median| format!("{median:.2}"))
+    };
+    let contenders = [
+        "polliwog",
+        "tokio, multi_thread",
+        "smol",
+        "monoio, a runtime each",
+    ];
+    let mut rows = page.lines().filter_map(cells);
+    let row = rows.find(|row| row[0].starts_with("echoes on two cores"));
+    assert_eq!(row.expect("a row")[1..], contenders.map(on_two));
 }
 
 /// Half of what is public has an example of its own: functions, types, traits and macros with a comment.
