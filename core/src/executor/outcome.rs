@@ -17,8 +17,10 @@ use super::deadlock;
 use super::handle::Handle;
 use super::thread_waker::thread_waker;
 use crate::task::abort::AbortHandle;
+use crate::task::failure::Failure;
 use crate::task::join::JoinError;
 use crate::task::unwind::{catch, drop_quietly, wake_quietly};
+use crate::task::waker;
 use crate::trace::waits;
 
 /// What a task and its handle share: whether it has ended and how, who waits for that, and how to abort it.
@@ -133,7 +135,7 @@ impl<T> Outcome<T> {
 pub async fn run<F: Future>(make: impl FnOnce() -> F) -> Result<F::Output, JoinError> {
     let mut future = match catch(make) {
         Ok(future) => pin!(Some(future)),
-        Err(panic) => return Err(panic.into()),
+        Err(panic) => return Err(told(panic).await),
     };
     let poll = |cx: &mut Context<'_>| {
         let Some(running) = future.as_mut().as_pin_mut() else {
@@ -141,7 +143,10 @@ pub async fn run<F: Future>(make: impl FnOnce() -> F) -> Result<F::Output, JoinE
         };
         match catch(|| running.poll(cx)) {
             Ok(poll) => poll.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic.into())),
+            Err(panic) => {
+                tell(&panic, cx);
+                Poll::Ready(Err(panic.into()))
+            }
         }
     };
     let outcome = core::future::poll_fn(poll).await;
@@ -149,7 +154,7 @@ pub async fn run<F: Future>(make: impl FnOnce() -> F) -> Result<F::Output, JoinE
         (outcome, Ok(())) => outcome,
         (Ok(output), Err(panic)) => {
             drop_quietly(output);
-            Err(panic.into())
+            Err(told(panic).await)
         }
         // The first panic is the one that tells.
         (Err(error), Err(panic)) => {
@@ -157,6 +162,23 @@ pub async fn run<F: Future>(make: impl FnOnce() -> F) -> Result<F::Output, JoinE
             Err(error)
         }
     }
+}
+
+/// Tells who watches this thread's panics of the one that the task has ended by which is polled.
+#[cold]
+fn tell(panic: &Failure, cx: &Context<'_>) {
+    if let Some(slot) = waker::slot(cx.waker()) {
+        panic.tell(slot);
+    }
+}
+
+async fn told(panic: Failure) -> JoinError {
+    core::future::poll_fn(|cx| {
+        tell(&panic, cx);
+        Poll::Ready(())
+    })
+    .await;
+    panic.into()
 }
 
 /// Drops what is the program's where a panic of its destructor would be nobody's.

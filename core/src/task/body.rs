@@ -193,7 +193,10 @@ unsafe fn poll<F: Future, H: Home>(slot: SlotRef, body: *mut ()) -> Option<Optio
     let output = match catch(|| future.poll(&mut cx)) {
         Ok(Poll::Pending) => return None,
         Ok(Poll::Ready(output)) => Ok(output),
-        Err(panic) => Err(panic),
+        Err(panic) => {
+            panic.tell(slot);
+            Err(panic)
+        }
     };
     // SAFETY: the future is still there and no longer borrowed.
     Some(unsafe { settle::<F, H>(slot, body, output) })
@@ -238,6 +241,7 @@ struct Settling<F: Future, H: Home> {
 impl<F: Future, H: Home> Settling<F, H> {
     #[cold]
     fn fail(&mut self, panic: Failure) {
+        panic.tell(self.slot);
         let former = core::mem::replace(&mut *self.result, Err(panic));
         drop_quietly(former);
     }

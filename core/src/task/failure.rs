@@ -7,6 +7,8 @@ use core::fmt;
 mod panic;
 
 pub use panic::Panic;
+#[cfg(feature = "std")]
+pub use panic::{PanicWatch, watch_panics};
 
 /// Why a task has ended without an output, as its body keeps it: a word.
 pub(crate) enum Failure {

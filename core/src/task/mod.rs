@@ -67,6 +67,9 @@ pub use abort::AbortHandle;
 pub use abort_on_drop::AbortOnDrop;
 pub use budget::{ConsumeBudget, Unconstrained, consume_budget, has_budget, unconstrained};
 pub use failure::Panic;
+#[cfg(feature = "std")]
+#[doc(hidden)]
+pub use failure::{PanicWatch, watch_panics};
 pub use fixed_join_set::FixedJoinSet;
 pub use id::TaskId;
 pub use join::{JoinError, JoinHandle};

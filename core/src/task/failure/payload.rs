@@ -3,14 +3,42 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use core::any::Any;
+use std::cell::Cell;
 use std::sync::Mutex;
 
 use super::Failure;
+use crate::task::id::{TaskId, TaskKey};
+use crate::task::state::SlotRef;
+
+/// Who is told of a task's panic. Meanwhile the task is still in the list of its executor, unless it is the destructor of its
+/// future that has panicked.
+#[doc(hidden)]
+pub type PanicWatch = fn(TaskId, &Panic);
+
+std::thread_local! {
+    static WATCH: Cell<Option<PanicWatch>> = const { Cell::new(None) };
+}
+
+/// Tells `watch` of each panic that ends a task on this thread, when it has been caught; for a reactor that knows better
+/// than to wait until somebody joins the task.
+#[doc(hidden)]
+pub fn watch_panics(watch: PanicWatch) {
+    WATCH.set(Some(watch));
+}
 
 impl Failure {
     #[cold]
     pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Self {
         Self::Panicked(Panic::new(payload))
+    }
+
+    /// Tells who watches that the task in a slot has ended in this way.
+    #[cold]
+    pub(crate) fn tell(&self, slot: SlotRef) {
+        if let (Some(watch), Self::Panicked(panic)) = (WATCH.get(), self) {
+            let generation = slot.generation();
+            watch(TaskId(TaskKey { slot, generation }), panic);
+        }
     }
 }
 

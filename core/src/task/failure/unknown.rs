@@ -3,9 +3,14 @@
 use core::convert::Infallible;
 
 use super::Failure;
+use crate::task::state::SlotRef;
 
 impl Failure {
     pub(crate) const PANICKED: Self = Self::Panicked(Panic { _private: () });
+
+    /// Nobody watches: the panic itself goes on to whoever runs the executor.
+    #[inline(always)]
+    pub(crate) fn tell(&self, _: SlotRef) {}
 }
 
 /// What is known of a task's panic: with feature `std` its payload.
