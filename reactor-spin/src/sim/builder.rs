@@ -124,6 +124,32 @@ impl Builder {
         self
     }
 
+    /// Sets whether the panic of any task that a host's program has spawned is the end of that host, as the panic of the
+    /// program itself is; for a client, and as [`host_failures_end`](Self::host_failures_end) says, the end of the run.
+    ///
+    /// It is, unless set: outside of a simulation a panic ends its task only, and of a detached one nobody learns, so a
+    /// test would be green though an `assert!` in a connection's task has failed. It does not matter whether somebody joins the
+    /// task, as that may come later; nor what the task is: jobs of [`spawn_blocking`](super::spawn_blocking) are meant, too. What
+    /// a program catches itself, by `catch_unwind`, never gets so far.
+    ///
+    /// With `false`, for programs that expect panics of their tasks, each is a note in the story.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Simulation;
+    ///
+    /// let mut simulation = Simulation::builder(7).task_panics_end(false).build();
+    /// simulation.client("supervisor", async {
+    ///     let worker = polliwog::spawn(async { panic!("no pond") }).unwrap();
+    ///     assert!(worker.await.unwrap_err().is_panic());
+    /// });
+    /// simulation.run().unwrap();
+    /// ```
+    pub fn task_panics_end(mut self, end: bool) -> Self {
+        self.settings.task_panics_end = end;
+        self
+    }
+
     /// Sets how many tasks each host can have at a time ([`DEFAULT_MAX_TASKS`](crate::DEFAULT_MAX_TASKS)).
     pub fn max_tasks(mut self, max_tasks: usize) -> Self {
         self.settings.max_tasks = max_tasks.max(1);

@@ -2,6 +2,7 @@
 
 use super::builder::Builder;
 use super::failure::{Failure, Report};
+use super::footprint::{NOT_RUN, Probe};
 use super::trace::Difference;
 
 /// Runs a simulation twice with the same seed and compares what happened, event by event.
@@ -39,16 +40,24 @@ use super::trace::Difference;
 /// # Errors
 ///
 /// The first event that differs. Whether the runs fail does not matter, as long as both do so in the same way.
+///
+/// # Panics
+///
+/// If `test` runs no simulation that was made by its builder, since there is nothing to compare then.
 pub fn check(
     seed: u64,
     mut test: impl FnMut(Builder) -> Result<Report, Failure> + Send,
 ) -> Result<(), Difference> {
     let mut trace = || {
-        let run = || test(Builder::new(seed).trace(usize::MAX));
-        match super::system::isolated(seed, run) {
+        let probe = Probe::default();
+        let builder = Builder::new(seed).trace(usize::MAX);
+        let run = || test(builder.probe(probe.clone()));
+        let trace = match super::system::isolated(seed, run) {
             Ok(report) => report.trace,
             Err(failure) => failure.run.trace,
-        }
+        };
+        assert!(probe.with(|probed| probed.ran), "{NOT_RUN}");
+        trace
     };
     let (first, second) = (trace(), trace());
     match Difference::of(&first, &second) {

@@ -1,5 +1,7 @@
 //! [`Command`]: what programs and faults ask for while hosts run, and how the simulation does it between two turns.
 
+use alloc::format;
+
 use super::failure::Reason;
 use super::simulation::Simulation;
 use super::trace::What;
@@ -76,12 +78,14 @@ impl Simulation {
             set(false);
         }
         let was_client = was_running && runner.is_client();
+        let text = format!("{how} before it was done");
         if was_running {
             self.record(id, how);
         }
         if was_client {
             // Its program is gone for good: nobody waits for it.
             self.clients -= 1;
+            self.has_failed(id, text);
         }
     }
 }

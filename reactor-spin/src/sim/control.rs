@@ -12,6 +12,7 @@ use core::time::Duration;
 use super::command::Command;
 use super::link::Link;
 use super::packet::{InFlight, Packet};
+use super::pattern::matches;
 use super::rng::nanos;
 use super::trace::What;
 use super::world::{Happening, HostId, State, World};
@@ -19,8 +20,8 @@ use super::world::{Happening, HostId, State, World};
 /// The faults of a simulation, to be caused by hand while it runs: by the program of a client
 /// ([`control`](super::control)) or around the run ([`Simulation::control`](super::Simulation::control)).
 ///
-/// Hosts are named by their names; a `*` at the end stands for any ending, so `"node-*"` is all nodes and `"*"`
-/// is everybody.
+/// Hosts are named by their names; a `*` stands for any text, so `"node-*"` is all nodes and `"*"` is everybody,
+/// clients included.
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
@@ -71,6 +72,9 @@ impl Control {
     /// silence, or when the host is there again and knows nothing of them.
     ///
     /// It happens as soon as the task that calls this is polled no longer, before anything else runs.
+    ///
+    /// For a client nobody waits any more: a run whose clients were all crashed goes well, and
+    /// [`Report::failed`](super::Report::failed) names those that were not done; so it is with [`kill`](Self::kill).
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
@@ -539,19 +543,12 @@ impl World {
 impl State {
     /// The hosts that a pattern stands for, in their order.
     pub(crate) fn matching(&self, pattern: &str) -> Vec<HostId> {
-        match pattern.strip_suffix('*') {
-            None => self.by_name.get(pattern).copied().into_iter().collect(),
-            Some(start) => {
-                let mut found: Vec<_> = self
-                    .by_name
-                    .iter()
-                    .filter(|(name, _)| name.starts_with(start))
-                    .map(|(_, id)| *id)
-                    .collect();
-                found.sort_unstable();
-                found
-            }
+        if !pattern.contains('*') {
+            return self.by_name.get(pattern).copied().into_iter().collect();
         }
+        let hosts = (0..).zip(&self.hosts);
+        let found = hosts.filter(|(_, host)| matches(pattern, &host.name));
+        found.map(|(id, _)| id).collect()
     }
 }
 

@@ -1,11 +1,14 @@
 //! [`explore`] and [`explore_guided`]: many runs, and the shortest story of the first that fails.
 
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::ToString;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::panic::AssertUnwindSafe;
-use core::sync::atomic::{AtomicU64, Ordering};
-use core::time::Duration;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::io::Write;
 use std::panic::catch_unwind;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -14,9 +17,10 @@ use std::{env, fs, thread};
 use super::builder::Builder;
 use super::failure::{Failure, Reason, Report, panic_text};
 use super::fault::Fault;
-use super::footprint::Probe;
+use super::footprint::{NOT_RUN, Probe};
 use super::found::{Exploration, Found, parse};
 use super::guide::{Candidate, Guide};
+use super::panics::quietly;
 use super::progress::Progress;
 use super::schedule::Strategy;
 use super::shrink::shrink;
@@ -38,7 +42,14 @@ const BATCH: u64 = 64;
 /// then with fewer, shorter and earlier faults, until none can be left out, and tells the story.
 ///
 /// `test` makes a simulation with the builder, whose seed, faults and strategy are set, and runs it. Each third
-/// seed is run by [`Strategy::Priorities`]. What the test panics with is its failure, too.
+/// seed is run by [`Strategy::Priorities`]. What the test panics with is its failure, too; and so it is if the test runs
+/// no simulation that was made by the builder.
+///
+/// A failure that does not happen again with the same seed and faults is found all the same, and told as such
+/// ([`Found::repeats`]): something asks the system for time or chance.
+///
+/// Panics of the first run that fails are printed as usual, those of the runs after it are not. For that the first
+/// search of a process puts a [hook](std::panic::set_hook) before the one that is there.
 ///
 /// On a terminal a search that takes longer than a second tells how far it has come.
 ///
@@ -81,15 +92,16 @@ where
         return exploration;
     }
     let (start, count) = (seeds.start, seeds.end.saturating_sub(seeds.start));
-    let passes = |number| {
+    let quiet = Quiet::default();
+    let fails = |number| {
         let builder = Builder::of_seed(start + number);
-        attempt(&test, builder, &Probe::default()).map(drop)
+        attempt(&test, builder, &Probe::default(), &quiet).err()
     };
     let progress = Progress::new(count);
-    let failed = each(threads(parallelism), 0..count, &progress, passes);
+    let failed = each(threads(parallelism), 0..count, &progress, &quiet, fails);
     Exploration {
         tried: failed.as_ref().map_or(count, |(number, _)| number + 1),
-        found: failed.map(|(number, failure)| shrink(&test, start + number, None, failure)),
+        found: failed.map(|(number, failure)| shrink(&test, start + number, failure, true)),
     }
 }
 
@@ -152,28 +164,25 @@ where
     let (start, count) = (seeds.start, seeds.end.saturating_sub(seeds.start));
     let progress = Progress::new(count);
     let mut guide = Guide::new(start);
+    let quiet = Quiet::default();
     let mut next = 0;
     while next < count {
         let numbers = next..count.min(next + BATCH);
         let candidates = guide.candidates(numbers.clone().map(|number| start + number));
         let probes: Vec<Probe> = candidates.iter().map(|_| Probe::of_features()).collect();
-        let passes = |number: u64| {
+        let fails = |number: u64| {
             let at = (number - next) as usize;
             let Candidate { seed, branch } = &candidates[at];
             let builder = Builder::of_seed(*seed).branch(branch.clone());
-            attempt(&test, builder, &probes[at]).map(drop)
+            attempt(&test, builder, &probes[at], &quiet).err()
         };
-        let failed = each(threads(parallelism), numbers.clone(), &progress, passes);
+        let threads = threads(parallelism);
+        let failed = each(threads, numbers.clone(), &progress, &quiet, fails);
         if let Some((number, failure)) = failed {
-            let at = (number - next) as usize;
-            let seed = candidates[at].seed;
-            let faults = candidates[at]
-                .branch
-                .is_some()
-                .then(|| probes[at].take().faults);
+            let Candidate { seed, branch } = &candidates[(number - next) as usize];
             return Exploration {
                 tried: number + 1,
-                found: Some(shrink(&test, seed, faults, failure)),
+                found: Some(shrink(&test, *seed, failure, branch.is_none())),
             };
         }
         for (candidate, probe) in candidates.iter().zip(&probes) {
@@ -200,11 +209,22 @@ where
         Ok(seed) => seed,
         Err(error) => panic!("{SEED_VARIABLE}={text}: {error}"),
     };
-    let failed = attempt(test, Builder::of_seed(seed), &Probe::default()).err();
+    let quiet = Quiet::default();
+    let failed = attempt(test, Builder::of_seed(seed), &Probe::default(), &quiet).err();
+    if failed.is_none() {
+        tell_that_nothing_failed(SEED_VARIABLE, &text);
+    }
     Some(Exploration {
         tried: 1,
-        found: failed.map(|failure| shrink(test, seed, None, failure)),
+        found: failed.map(|failure| shrink(test, seed, failure, true)),
     })
+}
+
+/// Whoever asks for a run wants to know that it has been, which a test that passes does not tell. Not by a macro, whose output
+/// tests keep to themselves; and of no matter if it fails.
+fn tell_that_nothing_failed(variable: &str, value: &str) {
+    let line = format!("{variable}={value}: that run has not failed\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 fn threads(parallelism: usize) -> usize {
@@ -214,19 +234,22 @@ fn threads(parallelism: usize) -> usize {
     }
 }
 
-/// Calls `passes` with numbers on so many threads, until one does not pass: with all those before it. Returns the first that
-/// does not, and how it failed.
+/// Whether panics of runs are printed no longer: since one has failed.
+pub(crate) type Quiet = Arc<AtomicBool>;
+
+/// Calls `fails` with numbers on so many threads, until one fails: with all those before it. Returns the first that
+/// does, and how. From the first failure on it is quiet.
 fn each(
     threads: usize,
     numbers: Range<u64>,
     progress: &Progress,
-    passes: impl Fn(u64) -> Result<(), Failure> + Sync,
+    quiet: &Quiet,
+    fails: impl Fn(u64) -> Option<Failure> + Sync,
 ) -> Option<(u64, Failure)> {
     let next = AtomicU64::new(numbers.start);
     let failed: Mutex<Option<(u64, Failure)>> = Mutex::new(None);
-    let lock = || failed.lock().unwrap_or_else(PoisonError::into_inner);
     let work = |progress: Option<&Progress>| {
-        while lock().is_none() {
+        while !quiet.load(Ordering::Relaxed) {
             let (begun, taken) = (Ordering::Relaxed, Ordering::Relaxed);
             let number = next.fetch_update(begun, taken, |next| {
                 (next < numbers.end).then_some(next + 1)
@@ -235,10 +258,11 @@ fn each(
             if let Some(progress) = progress {
                 progress.tell(number);
             }
-            if let Err(failure) = passes(number) {
-                let mut first = lock();
-                if first.as_ref().is_none_or(|(other, _)| number < *other) {
-                    *first = Some((number, failure));
+            if let Some(failure) = fails(number) {
+                quiet.store(true, Ordering::Relaxed);
+                let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                if failed.as_ref().is_none_or(|(first, _)| number < *first) {
+                    *failed = Some((number, failure));
                 }
             }
         }
@@ -260,40 +284,44 @@ impl Builder {
 }
 
 /// Runs a test once; a panic of its own is a failure.
-pub(crate) fn attempt<F>(test: &F, builder: Builder, probe: &Probe) -> Result<Report, Failure>
+pub(crate) fn attempt<F>(
+    test: &F,
+    builder: Builder,
+    probe: &Probe,
+    quiet: &Quiet,
+) -> Result<Report, Failure>
 where
     F: Fn(Builder) -> Result<Report, Failure> + Sync,
 {
     let seed = builder.seed();
     let builder = builder.probe(probe.clone());
-    let run = || catch_unwind(AssertUnwindSafe(|| test(builder)));
-    match super::system::isolated(seed, run) {
-        Ok(result) => result,
-        Err(panic) => {
-            let reason = Reason::Test(panic_text(&*panic));
-            let run = Report {
-                faults: probe.with(|probed| probed.faults.clone()),
-                ..Report::default()
-            };
-            Err(Failure {
-                seed,
-                host: None,
-                reason,
-                at: Duration::ZERO,
-                run: Box::new(run),
-            })
-        }
-    }
+    let run = || quietly(quiet, || catch_unwind(AssertUnwindSafe(|| test(builder))));
+    let text = match super::system::isolated(seed, run) {
+        Ok(Ok(_)) if !probe.with(|probed| probed.ran) => NOT_RUN.into(),
+        Ok(result) => return result,
+        Err(panic) => panic_text(&*panic),
+    };
+    let run = probe.with(|probed| Report {
+        faults: probed.faults.clone(),
+        ..probed.report.take().unwrap_or_default()
+    });
+    Err(Failure {
+        seed,
+        host: None,
+        reason: Reason::Test(text),
+        at: run.elapsed,
+        run: Box::new(run),
+    })
 }
 
 /// A run with these faults, whose story is told.
-pub(crate) fn tell<F>(test: &F, seed: u64, faults: &[Fault]) -> Option<Failure>
+pub(crate) fn tell<F>(test: &F, seed: u64, faults: &[Fault], quiet: &Quiet) -> Option<Failure>
 where
     F: Fn(Builder) -> Result<Report, Failure> + Sync,
 {
     let builder = Builder::of_seed(seed).faults_only(faults.to_vec());
     let builder = builder.capture().trace(STORY);
-    attempt(test, builder, &Probe::default()).err()
+    attempt(test, builder, &Probe::of_story(), quiet).err()
 }
 
 fn replay<F>(path: &PathBuf, test: &F) -> Exploration
@@ -308,6 +336,10 @@ where
         Ok(schedule) => schedule,
         Err(error) => panic!("{REPLAY_VARIABLE}={}: {error}", path.display()),
     };
-    let found = tell(test, seed, &faults).map(|failure| Found::new(seed, failure, faults));
+    let failed = tell(test, seed, &faults, &Quiet::default());
+    if failed.is_none() {
+        tell_that_nothing_failed(REPLAY_VARIABLE, &path.display().to_string());
+    }
+    let found = failed.map(|failure| Found::new(seed, failure, faults));
     Exploration { tried: 1, found }
 }

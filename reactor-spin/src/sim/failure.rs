@@ -29,7 +29,7 @@ pub struct Report {
     /// them; else nothing.
     pub capture: Vec<u8>,
     /// The hosts whose programs have failed, with the texts of their errors and panics, where that does not
-    /// end the run.
+    /// end the run; and the clients that were crashed or killed before they were done.
     pub failed: Vec<(Arc<str>, String)>,
     /// The faults that were scheduled: see [`Simulation::faults`](super::Simulation::faults).
     pub faults: Vec<Fault>,
@@ -41,7 +41,8 @@ pub struct Report {
 pub enum Reason {
     /// A program came to its end with an error; this is its text.
     Error(String),
-    /// A program's future panicked; this is the text.
+    /// A program's future panicked, or a [task](super::Builder::task_panics_end) of it; this is the text, and which task
+    /// it was.
     Panic(String),
     /// Nothing can happen any more, and clients are not done: these.
     Stalled(Vec<Arc<str>>),
@@ -60,7 +61,8 @@ pub enum Reason {
     },
     /// The simulation itself is at its end: too many tasks, or a reactor that fails.
     Executor(String),
-    /// The test that ran the simulation panicked or failed by itself.
+    /// The test that ran the simulation panicked or failed by itself, or what it asks for cannot be: a nemesis that finds
+    /// no host, or a search whose builder is not used.
     Test(String),
 }
 

@@ -7,6 +7,7 @@ use core::mem;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use super::failure::Report;
 use super::fault::{Fault, FaultKind};
 use super::trace::{EMPTY, What, mixed, mixed_text};
 use super::world::HostId;
@@ -181,17 +182,26 @@ impl Footprint {
     }
 }
 
+/// What is wrong with a test that leaves nothing there.
+pub(crate) const NOT_RUN: &str = "it runs no simulation that was made by the builder that it was given, so all its runs are the same";
+
 /// Where a run leaves what a search wants to know of it, whatever the test makes of the report.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Probe {
     /// Whether features are wanted.
     pub(crate) features: bool,
+    /// Whether trace and packets are wanted.
+    pub(crate) story: bool,
     seen: Arc<Mutex<Probed>>,
 }
 
 /// What a run has left.
 #[derive(Debug, Default)]
 pub(crate) struct Probed {
+    /// Whether a simulation has run that knows of this.
+    pub(crate) ran: bool,
+    /// What the test got from the last one.
+    pub(crate) report: Option<Report>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) features: Vec<Feature>,
     /// Until when there was something that chance could decide, in nanoseconds.
@@ -203,6 +213,14 @@ impl Probe {
     pub(crate) fn of_features() -> Self {
         Self {
             features: true,
+            ..Self::default()
+        }
+    }
+
+    /// One that wants to know all that is told of a run.
+    pub(crate) fn of_story() -> Self {
+        Self {
+            story: true,
             ..Self::default()
         }
     }

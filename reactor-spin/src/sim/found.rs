@@ -15,7 +15,7 @@ use super::trace::{TraceEvent, What};
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Exploration {
-    /// How many runs there were, up to the first that failed.
+    /// How many runs there were, up to the first that failed: none for a range of seeds that is empty.
     pub tried: u64,
     /// The first that failed, if one did.
     pub found: Option<Found>,
@@ -24,6 +24,8 @@ pub struct Exploration {
 impl Exploration {
     /// Ends a test: with a panic, if a seed failed, whose text is the story and the command that repeats it. The file
     /// that replays it is written into the folder for temporary files.
+    ///
+    /// A search that has [tried](Self::tried) no seed has found nothing, and passes.
     ///
     /// # Panics
     ///
@@ -36,9 +38,10 @@ impl Exploration {
         let mut text = found.to_string();
         let schedule = found.schedule();
         if fs::write(&path, &schedule).is_ok() {
-            let how = match found.by_seed {
-                true => "or with fewer faults",
-                false => "to repeat it",
+            let how = match (found.by_seed, found.shrunk) {
+                (true, true) => "or with fewer faults",
+                (true, false) => "or with these faults",
+                (false, _) => "to repeat it",
             };
             let (path, command) = (path.display(), &found.command);
             text += &format!("{how}: {REPLAY_VARIABLE}={path} {command}\n");
@@ -71,10 +74,14 @@ pub struct Found {
     pub faults: Vec<Fault>,
     /// How many there were.
     pub original: usize,
+    /// Whether it happened again with the same seed and the same faults. If not, the failure is that of the only run that
+    /// had it, with that run's faults and without a trace: something asks the system for time or chance, which
+    /// [`check`](super::check) finds, and [`replace_system!`](super::replace_system) answers.
+    pub repeats: bool,
+    /// Whether fewer faults were tried.
+    pub(crate) shrunk: bool,
     /// Whether the seed alone fails, too: the faults are some of its own.
     pub(crate) by_seed: bool,
-    /// Whether it has failed each time, so that something was learnt about its faults.
-    pub(crate) again: bool,
     /// The command that runs the test again, without the variables that choose the seed.
     command: String,
 }
@@ -87,8 +94,9 @@ impl Found {
             failure,
             original: faults.len(),
             faults,
+            repeats: true,
+            shrunk: false,
             by_seed: false,
-            again: true,
             command: command(),
         }
     }
@@ -126,24 +134,31 @@ impl fmt::Display for Found {
     /// The failure, its faults, what happened, and the command that repeats it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.failure)?;
-        match self.again {
-            true => writeln!(
+        if !self.repeats {
+            writeln!(
                 f,
-                "{} of {} faults are needed:",
-                self.faults.len(),
-                self.original
-            )?,
-            false => writeln!(
+                "it did not happen again with the same seed and the same faults: the test is not repeatable, as something \
+                 asks the system for time or chance, or goes through a hash table's entries in their order; `sim::check` \
+                 finds out where, and `sim::replace_system!()` lets the system's chance be the seed's"
+            )?;
+        }
+        let (count, original) = (self.faults.len(), self.original);
+        match (self.shrunk, count) {
+            (_, 0) if original == 0 => writeln!(f, "without any fault")?,
+            (true, 0) => writeln!(f, "none of {original} faults is needed")?,
+            (true, _) => writeln!(
                 f,
-                "it did not fail again with the same seed and faults: the test is not repeatable, and `sim::check` tells where; \
-                 the faults were:",
+                "with {count} of {original} faults; with fewer of them it was not found:"
             )?,
+            (false, _) => writeln!(f, "with {count} faults:")?,
         }
         for fault in &self.faults {
             writeln!(f, "  {fault}")?;
         }
-        writeln!(f, "the story (starts, ends, faults and notes):")?;
         let story: Vec<_> = self.story().collect();
+        if !story.is_empty() {
+            writeln!(f, "the story (starts, ends, faults and notes):")?;
+        }
         let left_out = story.len().saturating_sub(60);
         if left_out > 0 {
             writeln!(f, "  ({left_out} events before)")?;

@@ -6,13 +6,12 @@
 
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::fault::{Fault, FaultKind};
 use super::footprint::{Feature, Kind, Probed};
-use super::nemesis::Nemesis;
+use super::nemesis::{Nemesis, Present};
 use super::rng::Rng;
 
 /// One in so many runs is by a seed alone, so that there are always new beginnings.
@@ -35,7 +34,7 @@ impl Branch {
         self,
         nemesis: Option<&Nemesis>,
         given: Option<Vec<Fault>>,
-        names: &[Arc<str>],
+        present: &[Present],
     ) -> Vec<Fault> {
         let until = self.until;
         let mut faults = self.faults;
@@ -47,7 +46,7 @@ impl Branch {
             (None, Some(nemesis)) => {
                 let is_its = |fault: &&Fault| !matches!(fault.kind, FaultKind::Chance(_));
                 let count = faults.iter().filter(is_its).count() as u64;
-                nemesis.go_on(self.chance, names, count, until)
+                nemesis.go_on(self.chance, present, count, until)
             }
             (None, None) => Vec::new(),
         };

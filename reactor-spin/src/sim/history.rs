@@ -1,13 +1,14 @@
 //! [`History`]: whether what clients saw of a register could have happened one after the other.
 
 use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::ambient::control;
+use super::ambient::{control, host_name};
 
 /// More operations than that at once are not looked through.
 const MOST: usize = 1 << 20;
@@ -53,6 +54,8 @@ pub struct History<T> {
 
 #[derive(Clone, Debug)]
 struct Call<T> {
+    /// The host that has called.
+    client: Arc<str>,
     called: Duration,
     returned: Option<Duration>,
     what: Op<T>,
@@ -85,7 +88,9 @@ impl<T: Clone + PartialEq + fmt::Debug> History<T> {
 
     fn call(&self, what: Op<T>) -> usize {
         let mut calls = self.calls.borrow_mut();
+        let client = host_name().unwrap_or_default();
         calls.push(Call {
+            client: client.into(),
             called: control().elapsed(),
             returned: None,
             what,
@@ -164,10 +169,10 @@ fn search<T: Clone + PartialEq + fmt::Debug>(
     // The value is that of the last write, or the first.
     let mut last = usize::MAX;
     let mut next = 0;
-    let mut best = 0;
+    let mut best = (0, done.clone());
     loop {
-        let open = |at: usize, done: &[u64]| done[at / 64] >> (at % 64) & 1 == 0;
-        let left = (0..calls.len()).filter(|at| open(*at, &done) && calls[*at].returned.is_some());
+        let left =
+            (0..calls.len()).filter(|at| is_open(*at, &done) && calls[*at].returned.is_some());
         let Some(first_return) = left.filter_map(|at| calls[at].returned).min() else {
             return Ok(());
         };
@@ -179,7 +184,7 @@ fn search<T: Clone + PartialEq + fmt::Debug>(
         // What was called before anything that is left had returned may be the next.
         let candidate = (next..calls.len()).find(|at| {
             let call = &calls[*at];
-            open(*at, &done)
+            is_open(*at, &done)
                 && call.called <= first_return
                 && match &call.what {
                     Op::Read(saw) => saw.as_ref() == Some(value),
@@ -196,14 +201,16 @@ fn search<T: Clone + PartialEq + fmt::Debug>(
                 };
                 if seen.insert((done.clone(), after)) {
                     stack.push((at, last));
-                    best = best.max(stack.len());
+                    if stack.len() > best.0 {
+                        best = (stack.len(), done.clone());
+                    }
                     (last, next) = (after, 0);
                 } else {
                     done[at / 64] &= !(1 << (at % 64));
                     next = at + 1;
                 }
                 if seen.len() > MOST {
-                    return Err(NotLinearizable::new(calls, best, true));
+                    return Err(NotLinearizable::new(calls, &best.1, true));
                 }
             }
             None => match stack.pop() {
@@ -211,10 +218,15 @@ fn search<T: Clone + PartialEq + fmt::Debug>(
                     done[at / 64] &= !(1 << (at % 64));
                     (last, next) = (before, at + 1);
                 }
-                None => return Err(NotLinearizable::new(calls, best, false)),
+                None => return Err(NotLinearizable::new(calls, &best.1, false)),
             },
         }
     }
+}
+
+/// Whether an operation is not among those that are done.
+fn is_open(at: usize, done: &[u64]) -> bool {
+    done[at / 64] >> (at % 64) & 1 == 0
 }
 
 fn written<T>(call: &Call<T>) -> Option<&T> {
@@ -241,26 +253,39 @@ impl<T> Reading<T> {
 }
 
 /// There is no order in which a [`History`] could have happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NotLinearizable {
     /// The longest part for which there is an order: so many operations.
     pub longest: usize,
     /// Whether the search was given up.
     pub given_up: bool,
-    /// The history, a line for each operation, in the order in which they were called.
+    /// The history, a line for each operation, in the order in which they were called, with the host that has called. An
+    /// arrow is at the one that has to come next after the longest part, and cannot.
     pub history: alloc::string::String,
 }
 
 impl NotLinearizable {
-    fn new<T: fmt::Debug>(calls: &[Call<T>], longest: usize, given_up: bool) -> Self {
+    /// `done`: the longest part for which there is an order.
+    fn new<T: fmt::Debug>(calls: &[Call<T>], done: &[u64], given_up: bool) -> Self {
+        let longest = done.iter().map(|bits| bits.count_ones() as usize).sum();
+        let left = (0..calls.len()).filter(|at| is_open(*at, done));
+        let stuck = left.filter(|at| calls[*at].returned.is_some());
+        let stuck = stuck.min_by_key(|at| calls[*at].returned);
         let mut history = alloc::string::String::new();
-        for call in calls {
+        for (at, call) in calls.iter().enumerate() {
             let returned = match call.returned {
                 Some(at) => alloc::format!("{at:?}"),
                 None => "…".into(),
             };
-            history += &alloc::format!("  {:?} to {returned}: {:?}\n", call.called, call.what);
+            let mark = if stuck == Some(at) { "  <--" } else { "" };
+            let Call {
+                client,
+                called,
+                what,
+                ..
+            } = call;
+            history += &alloc::format!("  {called:?} to {returned}: {client}: {what:?}{mark}\n");
         }
         Self {
             longest,
@@ -285,6 +310,13 @@ impl fmt::Display for NotLinearizable {
     }
 }
 
+// What `unwrap` shows.
+impl fmt::Debug for NotLinearizable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl core::error::Error for NotLinearizable {}
 
 #[cfg(test)]
@@ -298,6 +330,7 @@ mod tests {
 
     fn read(from: u64, to: u64, saw: u32) -> Call<u32> {
         Call {
+            client: "reader".into(),
             called: at(from),
             returned: Some(at(to)),
             what: Op::Read(Some(saw)),
@@ -306,6 +339,7 @@ mod tests {
 
     fn write(from: u64, to: Option<u64>, value: u32) -> Call<u32> {
         Call {
+            client: "writer".into(),
             called: at(from),
             returned: to.map(at),
             what: Op::Write(value),

@@ -70,6 +70,7 @@ mod clock;
 mod command;
 mod control;
 mod disk;
+mod ending;
 mod explore;
 mod failure;
 mod fault;
@@ -85,6 +86,8 @@ mod nemesis;
 mod net;
 mod packet;
 mod page;
+mod panics;
+mod pattern;
 mod progress;
 mod rng;
 mod runner;
@@ -99,6 +102,7 @@ mod tcp;
 mod trace;
 mod udp;
 mod unix;
+mod weather;
 mod world;
 
 #[doc(inline)]

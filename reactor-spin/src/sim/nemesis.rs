@@ -1,4 +1,4 @@
-//! [`Nemesis`]: who chooses faults by the seed, and how they are caused.
+//! [`Nemesis`]: who chooses faults by the seed.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -6,18 +6,19 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::Link;
-use super::command::Command;
-use super::control::Control;
-use super::disk::Disk;
 use super::fault::{Fault, FaultKind};
+use super::pattern::matches;
 use super::rng::{Rng, nanos};
-use super::simulation::Simulation;
-use super::trace::What;
-use super::world::{Happening, State};
 
 /// Who causes faults: how many, of which kinds, when and to whom. The seed chooses among these; so each seed has a
 /// schedule of its own.
+///
+/// A client is the test itself, and one that is gone waits for nothing: crashes and kills strike hosts only, of those that the
+/// nemesis is for. All other faults strike clients, too.
+///
+/// A run with a nemesis that could do nothing fails, with [`Reason::Test`](super::Reason::Test): whose pattern stands for no host;
+/// that shall cause faults and knows no kind of them; crashes and kills where there are clients only; partitions
+/// of a single host.
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::sim; }
@@ -58,8 +59,17 @@ enum Kind {
     DiskSlow,
 }
 
+/// Who is there when a run begins: a name, and whether it is a client's.
+pub(crate) type Present = (Arc<str>, bool);
+
+/// Those of them that a nemesis is for.
+struct Victims {
+    all: Vec<String>,
+    not_clients: Vec<String>,
+}
+
 impl Nemesis {
-    /// One for these hosts (a name, or a pattern with a `*` at its end), which does nothing yet.
+    /// One for these hosts (a name, or a pattern in which each `*` stands for any text), which does nothing yet.
     pub fn new(hosts: &str) -> Self {
         Self {
             hosts: hosts.into(),
@@ -78,8 +88,14 @@ impl Nemesis {
     ///
     /// let nemesis = Nemesis::new("*").kills().faults(1, 3);
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `min` is more than `max`.
+    #[track_caller]
     pub fn faults(mut self, min: u64, max: u64) -> Self {
-        self.count = (min, max.max(min));
+        assert!(min <= max, "from {min} to {max} faults are none");
+        self.count = (min, max);
         self
     }
 
@@ -98,8 +114,14 @@ impl Nemesis {
     }
 
     /// Sets how long a fault lasts; ten milliseconds to five seconds, unless set.
+    ///
+    /// # Panics
+    ///
+    /// If `min` is more than `max`.
+    #[track_caller]
     pub fn lasting(mut self, min: Duration, max: Duration) -> Self {
-        self.lasts = (min, max.max(min));
+        assert!(min <= max, "nothing lasts from {min:?} to {max:?}");
+        self.lasts = (min, max);
         self
     }
 
@@ -108,12 +130,12 @@ impl Nemesis {
         self
     }
 
-    /// Hosts lose their power and come back.
+    /// Hosts lose their power and come back; not clients.
     pub fn crashes(self) -> Self {
         self.with(Kind::Crash)
     }
 
-    /// Processes are killed and start again.
+    /// Processes are killed and start again; not those of clients.
     pub fn kills(self) -> Self {
         self.with(Kind::Kill)
     }
@@ -189,9 +211,9 @@ impl Nemesis {
     }
 
     /// The schedule that belongs to a seed.
-    pub(crate) fn choose(&self, seed: u64, names: &[Arc<str>]) -> Vec<Fault> {
-        let hosts = self.ours(names);
-        if hosts.is_empty() || self.kinds.is_empty() {
+    pub(crate) fn choose(&self, seed: u64, present: &[Present]) -> Vec<Fault> {
+        let hosts = self.ours(present);
+        if hosts.all.is_empty() || self.kinds.is_empty() {
             return Vec::new();
         }
         let mut chance = Rng::new(seed, 5);
@@ -204,25 +226,70 @@ impl Nemesis {
     }
 
     /// The hosts that it does something to.
-    fn ours(&self, names: &[Arc<str>]) -> Vec<String> {
-        let is_ours = |name: &&Arc<str>| match self.hosts.strip_suffix('*') {
-            Some(start) => name.starts_with(start),
-            None => ***name == *self.hosts,
+    fn ours(&self, present: &[Present]) -> Victims {
+        let names = |clients: bool| {
+            let ours = present.iter().filter(move |(name, is_client)| {
+                matches(&self.hosts, name) && (clients || !is_client)
+            });
+            ours.map(|(name, _)| name.to_string()).collect()
         };
-        let ours = names.iter().filter(is_ours);
-        ours.map(|name| name.to_string()).collect()
+        Victims {
+            all: names(true),
+            not_clients: names(false),
+        }
+    }
+
+    /// Whether it can do what it is for.
+    ///
+    /// # Errors
+    ///
+    /// Why it can not.
+    pub(crate) fn check(&self, present: &[Present]) -> Result<(), String> {
+        let (pattern, least) = (&self.hosts, self.count.0);
+        if self.kinds.is_empty() {
+            return match least {
+                0 => Ok(()),
+                _ => Err(format!(
+                    "a nemesis is to cause at least {least} faults and has no kind of them: see `Nemesis::crashes` and \
+                     the others"
+                )),
+            };
+        }
+        if self.count.1 == 0 {
+            return Ok(());
+        }
+        let ours = self.ours(present);
+        if ours.all.is_empty() {
+            let names: Vec<&str> = present.iter().map(|(name, _)| &**name).collect();
+            let names = names.join(", ");
+            return Err(format!(
+                "a nemesis is for `{pattern}`, which is the name of no host; there are {names}"
+            ));
+        }
+        let has = |kinds: &[Kind]| self.kinds.iter().any(|kind| kinds.contains(kind));
+        if has(&[Kind::Crash, Kind::Kill]) && ours.not_clients.is_empty() {
+            return Err(format!(
+                "a nemesis is to crash or kill `{pattern}`, which are clients only, and those are left running"
+            ));
+        }
+        if has(&[Kind::Partition, Kind::Pair, Kind::OneWay]) && ours.all.len() < 2 {
+            return Err(format!(
+                "a nemesis is to part `{pattern}`, which is a single host: nobody is there to part it from"
+            ));
+        }
+        Ok(())
     }
 
     /// Faults from some time on, when there have been so many.
     pub(crate) fn go_on(
         &self,
         seed: u64,
-        names: &[Arc<str>],
+        present: &[Present],
         before: u64,
         from: Duration,
     ) -> Vec<Fault> {
-        let hosts = self.ours(names);
-        if hosts.is_empty() || self.kinds.is_empty() || from >= self.within {
+        let hosts = self.ours(present);
+        if hosts.all.is_empty() || self.kinds.is_empty() || from >= self.within {
             return Vec::new();
         }
         let mut chance = Rng::new(seed, 7);
@@ -254,7 +321,8 @@ impl Nemesis {
         nanos(self.within)
     }
 
-    fn fault(&self, chance: &mut Rng, hosts: &[String]) -> Fault {
+    fn fault(&self, chance: &mut Rng, victims: &Victims) -> Fault {
+        let hosts = &victims.all;
         let at = millis(chance.duration(Duration::ZERO, self.within));
         let lasts =
             millis(chance.duration(self.lasts.0, self.lasts.1)).max(Duration::from_millis(1));
@@ -263,9 +331,18 @@ impl Nemesis {
             let far = chance.between(1, most.max(1)) as i64;
             if chance.chance(0.5) { far } else { -far }
         };
+        // What a seed means depends on clients only where one would be struck.
+        let not_a_client = |chance: &mut Rng, host: String| {
+            let others = &victims.not_clients;
+            match others.len() {
+                0 => host,
+                _ if others.contains(&host) => host,
+                count => others[chance.below(count as u64) as usize].clone(),
+            }
+        };
         let kind = match self.kinds[chance.below(self.kinds.len() as u64) as usize] {
-            Kind::Crash => FaultKind::Crash(host),
-            Kind::Kill => FaultKind::Kill(host),
+            Kind::Crash => FaultKind::Crash(not_a_client(chance, host)),
+            Kind::Kill => FaultKind::Kill(not_a_client(chance, host)),
             Kind::Pause => FaultKind::Pause(host),
             Kind::Partition => {
                 let (mut some, mut others): (Vec<_>, Vec<_>) =
@@ -325,209 +402,6 @@ fn millis(duration: Duration) -> Duration {
     Duration::from_millis(nanos(duration) / 1_000_000)
 }
 
-impl State {
-    /// Lets the fault with this number begin and end at its times. It takes nothing from the chance of what else
-    /// happens: with one fault more or less a run is the same until that one begins.
-    pub(crate) fn schedule_fault(&mut self, number: usize, fault: &Fault) {
-        let begins = nanos(fault.at);
-        // What happens at one instant does so in any order, and no fault ends before it has begun.
-        let ends = begins.saturating_add(nanos(fault.lasts).max(1));
-        for (at, begin) in [(begins, true), (ends, false)] {
-            let tie = Rng::new(self.settings.seed ^ at, 6).next() as u32;
-            let command = Command::Nemesis(number, begin);
-            self.schedule_with(at, tie, Happening::Command(command));
-        }
-    }
-}
-
-/// How the network is for all faults together that last now.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Weather {
-    /// Thousandths that get lost.
-    pub(crate) loss: Vec<u32>,
-    /// Factors of slowness.
-    pub(crate) slow: Vec<u32>,
-    /// Partitions, each as often as faults ask for it.
-    pub(crate) cut: Vec<(u32, u32)>,
-}
-
-impl Weather {
-    /// A link in this weather.
-    pub(crate) fn on(&self, link: &Link) -> Link {
-        let mut link = link.clone();
-        for loss in &self.loss {
-            link.loss = 1.0 - (1.0 - link.loss) * (1.0 - f64::from(*loss) / 1000.0);
-        }
-        link
-    }
-
-    pub(crate) fn slowness(&self) -> u64 {
-        self.slow
-            .iter()
-            .fold(1, |all, slow| all.saturating_mul(u64::from(*slow)))
-    }
-}
-
-impl Simulation {
-    /// A fault begins or ends.
-    ///
-    /// # Errors
-    ///
-    /// If it is about a host that is not there, as in a file that somebody has edited.
-    pub(crate) fn nemesis_does(&mut self, number: usize, begins: bool) -> Result<(), String> {
-        let Some(fault) = self.faults().get(number).cloned() else {
-            return Ok(());
-        };
-        let control = self.control();
-        let is_there = |name: &&String| {
-            let there = |state: &mut State| state.by_name.contains_key(name.as_str());
-            control.world.with(there)
-        };
-        if let Some(name) = fault.kind.hosts().into_iter().find(|name| !is_there(name)) {
-            return Err(format!("`{fault}`: no host has the name {name}"));
-        }
-        let word = if begins { "begins" } else { "ends" };
-        let text = format!("{word}: {}", fault.kind);
-        control.world.with(|state| {
-            if let Some(footprint) = &mut state.footprint {
-                let hosts = fault.kind.hosts().into_iter();
-                let hosts: Vec<_> = hosts
-                    .filter_map(|name| state.by_name.get(name.as_str()).copied())
-                    .collect();
-                footprint.fault(state.now, &fault.kind, begins, &hosts);
-            }
-            state.record_text(None, text, What::Fault);
-        });
-        if let FaultKind::Chance(seed) = fault.kind {
-            if begins {
-                self.reseed(seed);
-            }
-            return Ok(());
-        }
-        if begins {
-            self.lasting.push(number);
-            control.carry_out(&fault.kind, true);
-            return Ok(());
-        }
-        self.lasting.retain(|other| *other != number);
-        // One that has begun meanwhile lasts on, as if this had not been.
-        let faults = self.faults();
-        let others = self.lasting.iter().rev().map(|other| &faults[*other].kind);
-        match others.into_iter().find(|other| other.replaces(&fault.kind)) {
-            None => control.carry_out(&fault.kind, false),
-            Some(FaultKind::Drift(host, ppm)) => control.set_drift(host, *ppm),
-            Some(_) => {}
-        }
-        Ok(())
-    }
-}
-
-impl Control {
-    /// All its hosts are there.
-    fn carry_out(&self, kind: &FaultKind, begins: bool) {
-        let id = |name: &String| {
-            self.world
-                .with(|state| state.by_name.get(name.as_str()).copied())
-        };
-        let push = |name: &String, command: fn(u32) -> Command| {
-            if let Some(id) = id(name) {
-                self.world
-                    .with(|state| state.commands.push_back(command(id)));
-            }
-        };
-        let cut = |from: &[String], to: &[String]| {
-            for from in from.iter().filter_map(id) {
-                for to in to.iter().filter_map(id) {
-                    self.world
-                        .with(|state| state.weather.change(begins, (from, to)));
-                }
-            }
-        };
-        let disk = |name: &String, change: &dyn Fn(&mut Disk)| {
-            if let Some(id) = id(name) {
-                self.world
-                    .with(|state| change(&mut state.hosts[id as usize].disk));
-            }
-        };
-        match kind {
-            FaultKind::DiskErrors(host, thousandths) => disk(host, &|disk| {
-                toggle(&mut disk.trouble.errors, begins, *thousandths);
-            }),
-            FaultKind::DiskFull(host) => disk(host, &|disk| {
-                toggle(&mut disk.trouble.full, begins, ());
-            }),
-            FaultKind::DiskSlow(host, times) => disk(host, &|disk| {
-                toggle(&mut disk.trouble.slow, begins, *times);
-            }),
-            FaultKind::Crash(host) => push(
-                host,
-                if begins {
-                    Command::Crash
-                } else {
-                    Command::StartUnlessUp
-                },
-            ),
-            FaultKind::Kill(host) => push(
-                host,
-                if begins {
-                    Command::Kill
-                } else {
-                    Command::StartUnlessUp
-                },
-            ),
-            FaultKind::Pause(host) => push(
-                host,
-                if begins {
-                    Command::Pause
-                } else {
-                    Command::Resume
-                },
-            ),
-            FaultKind::Partition(some, others) => {
-                cut(some, others);
-                cut(others, some);
-            }
-            FaultKind::OneWay(from, to) => cut(from, to),
-            FaultKind::Chance(_) => {}
-            FaultKind::Loss(loss) => self
-                .world
-                .with(|state| toggle(&mut state.weather.loss, begins, *loss)),
-            FaultKind::Slow(slow) => self
-                .world
-                .with(|state| toggle(&mut state.weather.slow, begins, *slow)),
-            FaultKind::Drift(host, ppm) => {
-                if id(host).is_some() {
-                    self.set_drift(host, if begins { *ppm } else { 0 });
-                }
-            }
-            FaultKind::Jump(host, millis) => {
-                let by = Duration::from_millis(millis.unsigned_abs());
-                match id(host) {
-                    Some(_) if (*millis > 0) == begins => self.clock_forward(host, by),
-                    Some(_) => self.clock_back(host, by),
-                    None => {}
-                }
-            }
-        }
-    }
-}
-
-fn toggle<T: PartialEq>(all: &mut Vec<T>, begins: bool, one: T) {
-    if begins {
-        all.push(one);
-    } else if let Some(at) = all.iter().position(|other| *other == one) {
-        all.swap_remove(at);
-    }
-}
-
-impl Weather {
-    fn change(&mut self, begins: bool, pair: (u32, u32)) {
-        if pair.0 != pair.1 {
-            toggle(&mut self.cut, begins, pair);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -549,7 +423,7 @@ mod tests {
             .disk_errors()
             .full_disks()
             .slow_disks();
-        let names: Vec<Arc<str>> = ["n1", "n2", "other", "n3"].map(Arc::from).into();
+        let names = ["n1", "n2", "other", "n3"].map(|name| (Arc::from(name), name == "n3"));
         for seed in 0..100 {
             let faults = nemesis.choose(seed, &names);
             assert_eq!(faults.len(), 20);
@@ -557,6 +431,8 @@ mod tests {
                 let text = fault.to_string();
                 assert_eq!(text.parse(), Ok(fault), "{text}");
                 assert!(!text.contains("other"), "{text}");
+                // That is a client.
+                assert!(!text.contains("crash n3") && !text.contains("kill n3"));
             }
         }
         for bad in [

@@ -19,6 +19,8 @@ use polliwog_core::{Deadline, Executor, JoinError};
 
 use super::clock::{HostClock, HostReactor, HostWaker};
 use super::net::Net;
+use super::panics::{self, TaskPanic};
+use super::trace::What;
 use super::world::{Happening, HostId, World};
 use super::{Reason, tcp, udp};
 use crate::net::Network;
@@ -224,6 +226,19 @@ impl Runner {
         let Some(process) = &mut self.process else {
             return Turn::Next(next);
         };
+        let panicked = self
+            .world
+            .with(|state| state.hosts[self.id as usize].panicked.take());
+        // The first one is the cause of the others.
+        let root = process.root.id();
+        if let Some(TaskPanic { text, .. }) = panicked.filter(|panic| panic.task != root) {
+            if self.world.settings.task_panics_end {
+                return Turn::Ended(Err(Reason::Panic(text)));
+            }
+            let text = format!("a task has panicked: {text}");
+            self.world
+                .with(|state| state.record_text(Some(self.id), text, What::Note));
+        }
         if !process.root.is_finished() {
             return Turn::Next(next);
         }
@@ -232,8 +247,7 @@ impl Runner {
             Poll::Pending => Turn::Next(next),
             Poll::Ready(Ok(result)) => Turn::Ended(result.map_err(Reason::Error)),
             Poll::Ready(Err(JoinError::Panicked(panic))) => {
-                let message = panic.message().unwrap_or_else(|| "(without a text)".into());
-                Turn::Ended(Err(Reason::Panic(message)))
+                Turn::Ended(Err(Reason::Panic(panics::message(&panic))))
             }
             Poll::Ready(Err(error)) => Turn::Ended(Err(Reason::Error(error.to_string()))),
         }
@@ -251,8 +265,12 @@ impl Runner {
         self.paused = false;
         self.clock.busy_until.set(0);
         self.clock.ahead.set(0);
-        self.world
-            .with(|state| state.hosts[self.id as usize].running = false);
+        self.world.with(|state| {
+            let host = &mut state.hosts[self.id as usize];
+            host.running = false;
+            // What destructors panic with at the end ends nothing more.
+            host.panicked = None;
+        });
     }
 
     /// Takes the power away: the process ends, and nobody is told.

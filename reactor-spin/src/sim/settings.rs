@@ -22,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) max_tasks: usize,
     /// Whether the end of a host by an error or a panic is the run's end.
     pub(crate) host_failure_ends: bool,
+    /// Whether the panic of a task is its host's end.
+    pub(crate) task_panics_end: bool,
     /// Bytes that a connection holds in each direction.
     pub(crate) window: usize,
     /// The bytes of the largest datagram.
@@ -48,6 +50,7 @@ impl Settings {
             turns_limit: 1_000_000,
             max_tasks: crate::DEFAULT_MAX_TASKS,
             host_failure_ends: true,
+            task_panics_end: true,
             window: 64 * 1024,
             max_datagram: MAX_DATAGRAM,
             datagram_buffer: 256 * 1024,

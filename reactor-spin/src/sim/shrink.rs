@@ -2,10 +2,11 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::sync::atomic::AtomicBool;
 use core::time::Duration;
 
 use super::builder::Builder;
-use super::explore::{attempt, tell};
+use super::explore::{Quiet, attempt, tell};
 use super::failure::{Failure, Reason, Report};
 use super::fault::Fault;
 use super::footprint::Probe;
@@ -31,28 +32,37 @@ fn is_same(one: &Failure, other: &Failure) -> bool {
         && first_line(one) == first_line(other)
 }
 
-/// Looks for the fewest, shortest and earliest faults with which a seed still fails in the same way: of those that were
-/// given, else of its own. It has failed like `first`; if it does not do so again, that is what there is to tell.
-pub(crate) fn shrink<F>(test: &F, seed: u64, given: Option<Vec<Fault>>, first: Failure) -> Found
+/// Looks for the fewest, shortest and earliest faults with which a seed still fails in the same way as it has done: of
+/// its own, if it is `by_seed`, else of those that were given in that run.
+pub(crate) fn shrink<F>(test: &F, seed: u64, first: Failure, by_seed: bool) -> Found
 where
     F: Fn(Builder) -> Result<Report, Failure> + Sync,
 {
+    // Who has seen one panic has seen them all.
+    let quiet = Quiet::new(AtomicBool::new(true));
+    let given = first.run.faults.clone();
+    let found = |failure: Failure, faults: Vec<Fault>| {
+        let mut found = Found::new(seed, failure, faults);
+        (found.original, found.by_seed) = (given.len(), by_seed);
+        found
+    };
+    let not_again = |first: Failure| {
+        let mut found = found(first, given.clone());
+        found.repeats = false;
+        found
+    };
     let run = |faults: Option<Vec<Fault>>| {
         let mut builder = Builder::of_seed(seed);
         if let Some(faults) = faults {
             builder = builder.faults_only(faults);
         }
-        attempt(test, builder, &Probe::default())
+        attempt(test, builder, &Probe::default(), &quiet)
     };
-    let by_seed = given.is_none();
-    let Err(failure) = run(given.clone()) else {
-        let faults = given.unwrap_or_else(|| first.run.faults.clone());
-        let mut found = Found::new(seed, first, faults);
-        (found.by_seed, found.again) = (by_seed, false);
-        return found;
+    let again = run((!by_seed).then(|| given.clone()));
+    let Err(failure) = again else {
+        return not_again(first);
     };
     let mut faults = failure.run.faults.clone();
-    let original = faults.len();
     let mut attempts = 0;
     // When it fails with these faults, if it does so in the same way.
     let mut fails_at = |faults: &[Fault]| {
@@ -109,8 +119,10 @@ where
         }
     }
     // Once more, for the story.
-    let failure = tell(test, seed, &faults).unwrap_or(failure);
-    let mut found = Found::new(seed, failure, faults);
-    (found.original, found.by_seed) = (original, by_seed);
+    let Some(failure) = tell(test, seed, &faults, &quiet) else {
+        return not_again(first);
+    };
+    let mut found = found(failure, faults);
+    found.shrunk = true;
     found
 }

@@ -13,13 +13,12 @@ use core::time::Duration;
 use polliwog_core::Deadline;
 
 use super::builder::Builder;
-use super::capture::Capture;
 use super::control::Control;
 use super::failure::{Failure, Outcome, Reason, Report};
 use super::fault::Fault;
 use super::footprint::{Footprint, Probe};
 use super::guide::Branch;
-use super::nemesis::Nemesis;
+use super::nemesis::{Nemesis, Present};
 use super::runner::{Origin, Program, Runner, Software, Turn};
 use super::schedule::Scheduler;
 use super::settings::Settings;
@@ -64,7 +63,7 @@ pub struct Simulation {
     nemesis: Option<Nemesis>,
     /// The run of which this one is the same at first.
     branch: Option<Branch>,
-    probe: Option<Probe>,
+    pub(super) probe: Option<Probe>,
     /// The faults of this run, as soon as they are known.
     faults: Option<Vec<Fault>>,
     faults_set: bool,
@@ -76,8 +75,10 @@ pub struct Simulation {
     started: usize,
     /// Turns at the present instant.
     turns_now: u64,
-    turns: u64,
-    failed: Vec<(Arc<str>, String)>,
+    pub(super) turns: u64,
+    pub(super) failed: Vec<(Arc<str>, String)>,
+    /// Whether all that has happened is in a report.
+    pub(super) reported: bool,
 }
 
 impl Simulation {
@@ -107,6 +108,7 @@ impl Simulation {
         faults: Option<Vec<Fault>>,
         (branch, probe): (Option<Branch>, Option<Probe>),
     ) -> Self {
+        super::panics::watch();
         let world = World::new(settings);
         if probe.as_ref().is_some_and(|probe| probe.features) {
             world.with(|state| state.footprint = Some(Footprint::default()));
@@ -128,6 +130,7 @@ impl Simulation {
             turns_now: 0,
             turns: 0,
             failed: Vec::new(),
+            reported: true,
         }
     }
 
@@ -152,6 +155,9 @@ impl Simulation {
     }
 
     /// Adds a host whose program runs once; the run lasts until all of these are done.
+    ///
+    /// A client is the test itself, so no [`Nemesis`] crashes or kills one. If somebody does by hand
+    /// ([`Control::crash`](super::Control::crash)), nobody waits for it any more, and [`Report::failed`] tells of it.
     ///
     /// # Panics
     ///
@@ -213,8 +219,9 @@ impl Simulation {
     /// # Errors
     ///
     /// [`Failure`], if a client fails or panics, if a host does (unless
-    /// [`host_failures_end`](Builder::host_failures_end) says otherwise), if nothing can happen any more, and at
-    /// the time limit.
+    /// [`host_failures_end`](Builder::host_failures_end) says otherwise), if a task of either panics (unless
+    /// [`task_panics_end`](Builder::task_panics_end) does), if nothing can happen any more, at the time limit, and if
+    /// the [`Nemesis`] could do nothing.
     pub fn run(&mut self) -> Result<Report, Failure> {
         let limit = self.world.settings.time_limit;
         match self.until(limit, true, &|| false) {
@@ -247,38 +254,6 @@ impl Simulation {
             .map_err(|(host, reason)| self.failure(host, reason))
     }
 
-    fn report(&mut self) -> Report {
-        let (messages, hash, trace, capture) = self.world.with(|state| {
-            let (hash, trace) = (state.trace.hash(), state.trace.take());
-            (state.messages, hash, trace, state.capture.take())
-        });
-        Report {
-            elapsed: self.elapsed(),
-            turns: self.turns,
-            messages,
-            hash,
-            trace,
-            capture: capture.map_or_else(Vec::new, Capture::into_file),
-            failed: core::mem::take(&mut self.failed),
-            faults: self.faults().to_vec(),
-        }
-    }
-
-    pub(crate) fn failure(&mut self, host: Option<HostId>, reason: Reason) -> Failure {
-        Failure {
-            seed: self.seed(),
-            host: host.map(|host| self.name(host)),
-            reason,
-            at: self.elapsed(),
-            run: Box::new(self.report()),
-        }
-    }
-
-    fn name(&self, host: HostId) -> Arc<str> {
-        self.world
-            .with(|state| state.hosts[host as usize].name.clone())
-    }
-
     pub(super) fn record(&self, host: HostId, what: What) {
         let text = what.to_string();
         self.world
@@ -292,6 +267,7 @@ impl Simulation {
         to_end: bool,
         stop: &dyn Fn() -> bool,
     ) -> Result<(), (Option<HostId>, Reason)> {
+        self.reported = false;
         self.start_new()?;
         loop {
             self.obey()?;
@@ -345,16 +321,25 @@ impl Simulation {
             self.start(id)?;
         }
         if !core::mem::replace(&mut self.faults_set, true) {
-            let names = self.control().names();
+            let names = self.control().names().into_iter();
+            let hosts = names.zip(self.runners.iter().map(Runner::is_client));
+            let hosts: Vec<Present> = hosts.collect();
             let (nemesis, given) = (self.nemesis.as_ref(), self.faults.take());
+            if let Some(nemesis) = nemesis {
+                let able = nemesis.check(&hosts);
+                able.map_err(|text| (None, Reason::Test(text)))?;
+            }
             let faults = match self.branch.take() {
-                Some(branch) => branch.faults(nemesis, given, &names),
+                Some(branch) => branch.faults(nemesis, given, &hosts),
                 None => given.unwrap_or_else(|| {
-                    nemesis.map_or_else(Vec::new, |nemesis| nemesis.choose(self.seed(), &names))
+                    nemesis.map_or_else(Vec::new, |nemesis| nemesis.choose(self.seed(), &hosts))
                 }),
             };
             if let Some(probe) = &self.probe {
-                probe.with(|probed| probed.faults.clone_from(&faults));
+                probe.with(|probed| {
+                    probed.faults.clone_from(&faults);
+                    probed.ran = true;
+                });
             }
             self.world.with(|state| {
                 for (number, fault) in faults.iter().enumerate() {
@@ -502,8 +487,7 @@ impl Simulation {
                 Err((Some(id), reason))
             }
             (_, Some(text)) => {
-                let name = self.name(id);
-                self.failed.push((name, text));
+                self.has_failed(id, text);
                 Ok(())
             }
             _ => Ok(()),
@@ -563,6 +547,10 @@ impl Simulation {
 
 impl Drop for Simulation {
     fn drop(&mut self) {
+        // A test that fails in the middle has no report.
+        if self.probe.is_some() && !self.reported {
+            self.report();
+        }
         // One after the other, each within its own host.
         self.runners.clear();
         let footprint = self.world.with(|state| state.footprint.take());

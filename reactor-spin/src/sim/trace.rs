@@ -202,7 +202,7 @@ impl Trace {
 }
 
 /// Where two runs that ought to be the same part: see [`check`](super::check).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Difference {
     /// How many events are the same.
@@ -227,6 +227,13 @@ impl fmt::Display for Difference {
             line(&self.first),
             line(&self.second),
         )
+    }
+}
+
+// What `unwrap` shows.
+impl fmt::Debug for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

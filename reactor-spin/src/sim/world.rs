@@ -18,8 +18,8 @@ use super::command::Command;
 use super::disk::Disk;
 use super::footprint::Footprint;
 use super::link::Link;
-use super::nemesis::Weather;
 use super::packet::Packet;
+use super::panics::TaskPanic;
 use super::rng::Rng;
 use super::settings::Settings;
 use super::slab::{Key, Rows, Slab};
@@ -27,6 +27,7 @@ use super::tcp::{End, Listener};
 use super::trace::{Trace, What};
 use super::udp::Socket;
 use super::unix::Unix;
+use super::weather::Weather;
 use crate::Error;
 
 /// The number of a host.
@@ -93,6 +94,8 @@ pub(crate) struct Host {
     pub(crate) running: bool,
     /// Whether its process is being killed: what destructors ask of the disk then nobody would ask for real.
     pub(crate) killed: bool,
+    /// The first panic of one of its tasks in this turn.
+    pub(crate) panicked: Option<TaskPanic>,
     /// How often it has lost its power.
     pub(crate) boots: u32,
     pub(crate) clock: Rc<HostClock>,
@@ -224,6 +227,7 @@ impl World {
                 up: true,
                 running: false,
                 killed: false,
+                panicked: None,
                 boots: 0,
                 clock: clock.clone(),
                 listeners: Vec::new(),

@@ -287,7 +287,7 @@ fn what_does_not_fit_is_an_error() {
 
 #[test]
 fn blocking_jobs_take_virtual_time_and_hold_up_nobody() {
-    let mut simulation = Simulation::new(1);
+    let mut simulation = Simulation::builder(1).task_panics_end(false).build();
     simulation.client("client", async {
         let start = sim::control().elapsed();
         let jobs: Vec<_> = (0..50_u32).map(|n| spawn_blocking(move || n * n)).collect();

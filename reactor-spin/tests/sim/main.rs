@@ -9,6 +9,7 @@ mod files;
 mod guided;
 mod hosts;
 mod network;
+mod noticed;
 mod odds;
 #[cfg(unix)]
 mod real_files;

@@ -180,7 +180,7 @@ fn its_end_waits_as_well() {
 
 #[test]
 fn a_job_waits_alone() {
-    let mut simulation = Simulation::new(3);
+    let mut simulation = Simulation::builder(3).task_panics_end(false).build();
     simulation.client("frog", async {
         let ticks = polliwog_core::spawn(async {
             let mut last = Instant::now();

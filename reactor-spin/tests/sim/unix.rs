@@ -22,7 +22,9 @@ async fn echo(path: &str) -> Done {
             let (reader, writer) = stream.split();
             let mut buf = [0; 1000];
             while let Ok(count @ 1..) = reader.read(&mut buf).await {
-                writer.write_all(&buf[..count]).await.unwrap();
+                if writer.write_all(&buf[..count]).await.is_err() {
+                    break;
+                }
             }
         })
         .unwrap()
