@@ -125,7 +125,18 @@
 //!
 //! Features only add. With both reactors on, [`mio`] and [`spin`] both exist, and the short
 //! paths ([`block_on`], [`spawn()`], [`net`], …) mean mio; a program that uses only short paths
-//! compiles with either.
+//! compiles with either. So a package that is simulated has a feature for each, and is built with one at a time:
+//!
+//! ```toml
+//! [dependencies]
+//! polliwog = { version = "0.1", default-features = false }
+//!
+//! [features]
+//! default = ["polliwog/mio"]
+//! sim = ["polliwog/sim"] # cargo test --no-default-features --features sim
+//! ```
+//!
+//! With both, what is mio's fails on a simulated host, and says so.
 //!
 //! | feature | what it adds |
 //! |---|---|

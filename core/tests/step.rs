@@ -163,3 +163,49 @@ fn within_a_task_it_is_an_error() {
     while executor.step().unwrap() == Deadline::Now {}
     assert_eq!(result.get(), Some(true));
 }
+
+/// Has the task that is polled woken by another thread.
+fn woken_by_a_thread(executor: &Executor<Hand>) {
+    let mut first = true;
+    let twice = poll_fn(move |cx| {
+        let waker = cx.waker().clone();
+        thread::spawn(move || waker.wake()).join().unwrap();
+        match std::mem::take(&mut first) {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        }
+    });
+    executor.spawner().spawn(twice).unwrap().detach();
+    assert_eq!(executor.step().unwrap(), Deadline::Now);
+}
+
+#[test]
+fn the_reactor_of_a_secluded_executor_is_told_of_each_wake_by_a_thread() {
+    let (usual, secluded) = (executor(), executor());
+    secluded.seclude();
+    let rung = |executor: &Executor<Hand>| {
+        woken_by_a_thread(executor);
+        let woken = executor.reactor().rung();
+        let handle = executor.handle();
+        assert_eq!(handle.is_secluded(), woken > 0);
+        thread::spawn(move || drop(handle.spawn(async {}).unwrap()))
+            .join()
+            .unwrap();
+        (woken, executor.reactor().rung() > 0)
+    };
+    assert_eq!(rung(&usual), (0, false), "it runs, and looks again");
+    assert_eq!(rung(&secluded), (1, true));
+    let handle = secluded.handle();
+    while secluded.step().unwrap() == Deadline::Now {}
+    // Nobody is told of what its own thread does.
+    secluded.reactor().rung();
+    let own = secluded.enter(|| spawn(yield_now())).unwrap();
+    while secluded.step().unwrap() == Deadline::Now {}
+    assert!(own.is_finished());
+    assert_eq!(secluded.reactor().rung(), 0);
+    drop((own, secluded));
+    assert!(!handle.is_secluded());
+    // Whoever has its memory next is not.
+    let executors: Vec<_> = (0..3).map(|_| executor()).collect();
+    assert!(executors.iter().all(|next| !next.handle().is_secluded()));
+}

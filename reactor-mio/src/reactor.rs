@@ -22,6 +22,11 @@ use crate::time::Paused;
 /// The token of the unparker: no source has it, see [`Token::to_usize`].
 const UNPARK: mio::Token = mio::Token(usize::MAX);
 
+/// What to do where an executor with another reactor runs.
+pub(crate) const INSTEAD: &str = "the reactor of the executor that runs here is not mio's; in tests and simulations use \
+     `polliwog::spin::net`, `polliwog::sim::fs` and `polliwog::sim::spawn_blocking`, or build without feature `mio`, \
+     where `polliwog::net`, `polliwog::fs` and `polliwog::spawn_blocking` are these";
+
 /// How many events one wait takes over at most, unless the builder says otherwise.
 pub(crate) const DEFAULT_EVENTS: usize = 1024;
 /// How many sources a reactor watches at most, unless the builder says otherwise.
@@ -138,11 +143,12 @@ impl MioReactor {
         CURRENT
             .with(|current| current.borrow().as_ref().cloned())
             .ok_or_else(|| {
-                io::Error::new(
-                    io::ErrorKind::NotConnected,
-                    "no mio reactor in this context: call it inside `block_on`, or inside \
-                     `Runtime::enter`",
-                )
+                let reason = match polliwog_core::time::now() {
+                    Some(_) => INSTEAD,
+                    None => "call it inside `block_on`, or inside `Runtime::enter`",
+                };
+                let reason = format!("no mio reactor in this context: {reason}");
+                io::Error::new(io::ErrorKind::NotConnected, reason)
             })
     }
 

@@ -38,7 +38,7 @@ pub enum Error {
     NotConnected,
     /// Another listener has the address.
     AddrInUse,
-    /// No port is left to give away.
+    /// No port is left to give away, or the address is not one of this host.
     AddrNotAvailable,
     /// The text is neither a socket address nor a name that is known here. There is no name
     /// service in memory: `localhost` is the one name.
@@ -93,7 +93,7 @@ impl fmt::Display for Error {
             Error::BrokenPipe => "broken pipe",
             Error::NotConnected => "not connected",
             Error::AddrInUse => "address in use",
-            Error::AddrNotAvailable => "no free port",
+            Error::AddrNotAvailable => "no free port, or an address that is not this host's",
             Error::InvalidAddress => "not a socket address",
             Error::MessageTooLong => "message too long",
             Error::InvalidInput => "argument out of range",

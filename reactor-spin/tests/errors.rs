@@ -25,7 +25,7 @@ const ALL: [(Error, ErrorKind, &str); 15] = [
     (
         Error::AddrNotAvailable,
         ErrorKind::AddrNotAvailable,
-        "no free port",
+        "no free port, or an address that is not this host's",
     ),
     (
         Error::InvalidAddress,

@@ -125,6 +125,14 @@ impl Handle {
         self.is_alive() && self.shared.state.ready.is_parked()
     }
 
+    /// Whether no other thread is to wake the executor's tasks: it runs in virtual time, so nothing there waits for
+    /// what a thread does. `false` if it is gone.
+    #[cfg(feature = "std")]
+    #[doc(hidden)]
+    pub fn is_secluded(&self) -> bool {
+        self.is_alive() && self.shared.is_secluded()
+    }
+
     /// The executor's permanent part, and the number of the claim that the handle is of.
     pub(super) fn parts(&self) -> (&'static Shared, usize) {
         (self.shared, self.epoch)

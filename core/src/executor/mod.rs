@@ -302,6 +302,18 @@ impl<R: Reactor> Executor<R> {
         }
     }
 
+    /// Says that no other thread is to wake its tasks, as where time is virtual: then nobody waits for what a thread
+    /// does. From now on each wake from outside of its context calls the reactor's unparker, also while it runs, so
+    /// that the reactor can find out whose it is; and whoever would start a thread for a task asks
+    /// `Handle::is_secluded` first.
+    ///
+    /// For a simulation.
+    #[cfg(feature = "std")]
+    #[doc(hidden)]
+    pub fn seclude(&self) {
+        self.shared().set_signal(shared::SECLUDED);
+    }
+
     /// Runs `f` in this executor's context, so that [`spawn`], [`sleep`](crate::time::sleep)
     /// and the like mean this executor.
     ///

@@ -39,6 +39,10 @@ pub(crate) const BACKLOG: usize = 4;
 #[cfg(seeded)]
 pub(crate) const SEEDED: usize = 8;
 
+/// Bit of [`Shared::signals`]: no other thread is to wake a task.
+#[cfg(feature = "std")]
+pub(crate) const SECLUDED: usize = 16;
+
 /// The permanent part of an executor.
 ///
 /// `'static`, so that wakers and handles need no count; claimed by at most one
@@ -239,7 +243,7 @@ impl Shared {
             alive
         });
         let parked = self.claim_unpark();
-        if alive && parked {
+        if alive && (parked || self.is_secluded()) {
             self.unpark();
         }
         alive
@@ -254,6 +258,16 @@ impl Shared {
     ) -> Option<T> {
         self.outside
             .with(|outside| (self.epoch() == epoch).then(|| f(&mut outside.inbox)))
+    }
+
+    /// Whether no other thread is to wake a task. Relaxed: it is so before there is a task.
+    #[inline]
+    pub(crate) fn is_secluded(&self) -> bool {
+        // For loom there is nothing to try in it.
+        #[cfg(all(feature = "std", not(loom)))]
+        return self.signals.load(Ordering::Relaxed) & SECLUDED != 0;
+        #[cfg(not(all(feature = "std", not(loom))))]
+        false
     }
 
     /// Whether another thread has set one of these bits.

@@ -40,6 +40,9 @@ pub enum RejectReason {
     QueueFull(usize),
     /// The pool has no thread that is free, and this is why it does not get another one.
     ///
+    /// [`NotConnected`](io::ErrorKind::NotConnected): the executor that runs here is a simulation's, which waits for
+    /// no thread.
+    ///
     /// As an [`io::Error`] by itself this one may be of the kind
     /// [`WouldBlock`](io::ErrorKind::WouldBlock), which means something else where input and output
     /// are concerned; converted [from](io::Error#impl-From<RejectReason>-for-Error) the reason or the

@@ -108,7 +108,8 @@ where
 /// # Errors
 ///
 /// [`Rejected`] if [`MAX_QUEUED`] jobs are waiting, or if no thread of the pool is free and the
-/// operating system gives it no other, though there [may be](set_max_threads) more.
+/// operating system gives it no other, though there [may be](set_max_threads) more; and on a simulated host, which
+/// waits for no thread.
 pub fn try_spawn_blocking<F, T>(f: F) -> Result<BlockingHandle<T>, Rejected<F>>
 where
     F: FnOnce() -> T + Send + 'static,

@@ -13,6 +13,7 @@ use super::crew::{Crew, Next, Want};
 use super::error::{RejectReason, Rejected};
 use super::job::{BlockingHandle, Job, Run};
 use super::{KEEP_ALIVE, MAX_QUEUED};
+use crate::reactor::INSTEAD;
 
 /// A bounded number of threads, started as they are needed, and the queue of their jobs.
 pub(super) struct Pool {
@@ -106,6 +107,10 @@ impl Pool {
         T: Send + 'static,
     {
         let owner = Handle::current();
+        if owner.is_some_and(|owner| owner.is_secluded()) {
+            let reason = RejectReason::NoThread(secluded());
+            return Err(Rejected { job: input, reason });
+        }
         let mut state = self.lock();
         if state.crew.queued() >= MAX_QUEUED {
             drop(state);
@@ -280,6 +285,12 @@ impl Pool {
         let state = self.lock();
         (state.crew.threads(), state.crew.idle())
     }
+}
+
+/// Why a job gets no thread whose result nobody would wait for.
+fn secluded() -> io::Error {
+    let reason = format!("nothing here would wait for it, since {INSTEAD}");
+    io::Error::new(io::ErrorKind::NotConnected, reason)
 }
 
 /// A job catches its own panic, but a waker, or the drop of an input or a result, may panic.

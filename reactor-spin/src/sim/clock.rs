@@ -9,7 +9,7 @@ use core::convert::Infallible;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Waker;
 use core::time::Duration;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::Wake;
 use std::thread::{self, ThreadId};
 
@@ -110,8 +110,8 @@ impl HostClock {
 pub(crate) struct Woken {
     thread: ThreadId,
     hosts: Mutex<Vec<u32>>,
-    /// The host that another thread has woken, and the name of that.
-    foreign: Mutex<Option<(u32, Option<String>)>>,
+    /// The host that another thread has woken first, and the name of that.
+    foreign: OnceLock<(u32, Option<String>)>,
 }
 
 impl Woken {
@@ -119,7 +119,7 @@ impl Woken {
         Self {
             thread: thread::current().id(),
             hosts: Mutex::default(),
-            foreign: Mutex::default(),
+            foreign: OnceLock::new(),
         }
     }
 
@@ -129,17 +129,20 @@ impl Woken {
     }
 
     /// A host that was woken by another thread than the simulation's, and the name of that.
-    pub(crate) fn foreign(&self) -> Option<(u32, Option<String>)> {
-        let foreign = self.foreign.lock();
-        foreign.unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn foreign(&self) -> Option<&(u32, Option<String>)> {
+        self.foreign.get()
+    }
+
+    /// Notes who wakes a host.
+    fn note(&self, host: u32) {
+        let current = thread::current();
+        if current.id() != self.thread {
+            let name = || (host, current.name().map(String::from));
+            self.foreign.get_or_init(name);
+        }
     }
 
     fn wake(&self, host: u32) {
-        let current = thread::current();
-        if current.id() != self.thread {
-            let name = current.name().map(String::from);
-            *self.foreign.lock().unwrap_or_else(PoisonError::into_inner) = Some((host, name));
-        }
         self.hosts
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -176,6 +179,7 @@ impl Wake for HostWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.note(self.host);
         if !self.listed.swap(true, Ordering::AcqRel) {
             self.woken.wake(self.host);
         }

@@ -1,6 +1,7 @@
 //! What a run leaves: its report, and its failure.
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -27,6 +28,7 @@ impl Simulation {
             capture: capture.map_or_else(Vec::new, Capture::into_file),
             failed: core::mem::take(&mut self.failed),
             faults: self.faults().to_vec(),
+            waiting: Vec::new(),
         };
         self.reported = true;
         if let Some(probe) = &self.probe {
@@ -36,13 +38,32 @@ impl Simulation {
     }
 
     pub(crate) fn failure(&mut self, host: Option<HostId>, reason: Reason) -> Failure {
+        let waiting = match reason {
+            Reason::Stalled(_) => self.waiting_tasks(),
+            _ => Vec::new(),
+        };
+        let mut run = self.report();
+        run.waiting = waiting;
         Failure {
             seed: self.seed(),
             host: host.map(|host| self.name(host)),
             reason,
             at: self.elapsed(),
-            run: Box::new(self.report()),
+            run: Box::new(run),
         }
+    }
+
+    /// The tasks that are left, with their hosts: those of clients first.
+    fn waiting_tasks(&self) -> Vec<String> {
+        let hosts = || (0..).zip(&self.runners);
+        let clients = hosts().filter(|(_, runner)| runner.is_client());
+        let others = hosts().filter(|(_, runner)| !runner.is_client());
+        let tasks = clients.chain(others).flat_map(|(id, runner)| {
+            let name = self.name(id);
+            let tasks = runner.tasks(false).into_iter();
+            tasks.map(move |task| format!("{name}: {task}"))
+        });
+        tasks.collect()
     }
 
     /// Takes down that a host is gone, though the run goes on.
@@ -69,6 +90,7 @@ impl Probe {
                 capture: Vec::new(),
                 failed: report.failed.clone(),
                 faults: report.faults.clone(),
+                waiting: report.waiting.clone(),
                 ..*report
             }
         };

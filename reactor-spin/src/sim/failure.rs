@@ -33,7 +33,12 @@ pub struct Report {
     pub failed: Vec<(Arc<str>, String)>,
     /// The faults that were scheduled: see [`Simulation::faults`](super::Simulation::faults).
     pub faults: Vec<Fault>,
+    /// The tasks that were left when nothing could happen any more, with their hosts.
+    pub(crate) waiting: Vec<String>,
 }
+
+/// So many tasks of a stalled run are named.
+const MOST_TASKS: usize = 12;
 
 /// Why a run did not go well.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,7 +133,21 @@ impl fmt::Display for Failure {
             Reason::Panic(message) => write!(f, "{host} panicked: {message}"),
             Reason::Stalled(waiting) => {
                 f.write_str("stalled: nothing is ready, no message is on its way, no timer is set; these wait: ")?;
-                names(f, waiting)
+                names(f, waiting)?;
+                let tasks = &self.run.waiting;
+                if tasks.is_empty() {
+                    return Ok(());
+                }
+                f.write_str(
+                    "; if one of them waits for a real thread, timer, socket or file, a simulation knows nothing of \
+                     that; the tasks that are left:",
+                )?;
+                let mut named = tasks.iter().take(MOST_TASKS);
+                named.try_for_each(|task| write!(f, "\n  {task}"))?;
+                match tasks.len().saturating_sub(MOST_TASKS) {
+                    0 => Ok(()),
+                    more => write!(f, "\n  and {more} more"),
+                }
             }
             Reason::TimeLimit(waiting) => {
                 f.write_str("the time limit was reached; these are not done: ")?;
@@ -143,9 +162,12 @@ impl fmt::Display for Failure {
                 write!(
                     f,
                     "another thread ({thread}) has woken a task of {host}: a simulation is one thread, so something \
-                     there uses a real socket, file or timer, a pool of threads, or another runtime; look for what \
-                     that task awaits:"
+                     there uses a real socket, file or timer, a pool of threads, or another runtime"
                 )?;
+                // None: they have come to their end.
+                if !tasks.is_empty() {
+                    f.write_str("; look for what that task awaits:")?;
+                }
                 tasks.iter().try_for_each(|task| write!(f, "\n  {task}"))
             }
             Reason::Executor(error) => write!(f, "{host} cannot go on: {error}"),

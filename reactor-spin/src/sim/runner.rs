@@ -148,6 +148,7 @@ impl Runner {
         world.with(|state| state.hosts[self.id as usize].up = true);
         let executor = Executor::with_capacity(world.settings.max_tasks, reactor);
         executor.set_schedule_seed(schedule_seed | 1);
+        executor.seclude();
         let entered = self.network.set_current();
         // The closure runs where its future will.
         let program = match &mut self.software {
@@ -185,15 +186,13 @@ impl Runner {
         }
     }
 
-    /// The tasks that are to be polled, as a reader finds them in the program.
-    pub(crate) fn woken_tasks(&self) -> Vec<String> {
+    /// The tasks, or those that are to be polled only, as a reader finds them in the program.
+    pub(crate) fn tasks(&self, woken: bool) -> Vec<String> {
         let Some(process) = &self.process else {
             return Vec::new();
         };
-        let woken = process
-            .executor
-            .tasks()
-            .filter(|task| task.state == TaskState::Ready);
+        let tasks = process.executor.tasks();
+        let tasks = tasks.filter(|task| !woken || task.state == TaskState::Ready);
         let root = process.root.id();
         let text = |task: polliwog_core::executor::TaskInfo| match task.name {
             Some(name) => name.to_string(),
@@ -203,7 +202,7 @@ impl Runner {
             }
             None => task.type_name.to_string(),
         };
-        woken.map(text).collect()
+        tasks.map(text).collect()
     }
 
     /// Polls each task that is ready once.

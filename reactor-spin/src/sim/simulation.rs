@@ -270,6 +270,7 @@ impl Simulation {
         self.reported = false;
         self.start_new()?;
         loop {
+            self.check_threads()?;
             self.obey()?;
             if stop() {
                 return Ok(());
@@ -277,7 +278,7 @@ impl Simulation {
             if to_end && self.clients == 0 && self.runners.iter().any(Runner::is_client) {
                 return Ok(());
             }
-            self.collect()?;
+            self.collect();
             if let Some(at) = self.scheduler.choose(&self.ready) {
                 let host = self.ready.swap_remove(at);
                 if let Some(behind) = self.scheduler.fell_behind() {
@@ -377,17 +378,9 @@ impl Simulation {
     }
 
     /// Takes those that were woken into the list of those to be run.
-    fn collect(&mut self) -> Result<(), (Option<HostId>, Reason)> {
+    fn collect(&mut self) {
         let mut woken = core::mem::take(&mut self.woken);
         self.world.woken.drain(&mut woken);
-        if woken.is_empty() {
-            self.woken = woken;
-            return Ok(());
-        }
-        if let Some((host, thread)) = self.world.woken.foreign() {
-            let tasks = self.runners[host as usize].woken_tasks();
-            return Err((Some(host), Reason::ForeignThread { tasks, thread }));
-        }
         for id in woken.drain(..) {
             let runner = &mut self.runners[id as usize];
             // A paused host is run when it goes on, whoever has woken it.
@@ -395,7 +388,15 @@ impl Simulation {
             self.make_ready(id);
         }
         self.woken = woken;
-        Ok(())
+    }
+
+    /// Fails if another thread has woken a task.
+    fn check_threads(&self) -> Result<(), (Option<HostId>, Reason)> {
+        let Some((host, thread)) = self.world.woken.foreign() else {
+            return Ok(());
+        };
+        let (tasks, thread) = (self.runners[*host as usize].tasks(true), thread.clone());
+        Err((Some(*host), Reason::ForeignThread { tasks, thread }))
     }
 
     fn run_host(&mut self, id: HostId) -> Result<(), (Option<HostId>, Reason)> {

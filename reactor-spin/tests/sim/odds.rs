@@ -1,7 +1,7 @@
 //! What nobody expects: schedules that somebody has edited, hosts that fail before they begin, destructors that go on.
 
 use std::cell::{Cell, RefCell};
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use polliwog_core::sync::oneshot;
 use polliwog_core::time::{Instant, sleep, timeout};
-use polliwog_core::{spawn, try_spawn};
+use polliwog_core::{Handle, spawn, try_spawn, yield_now};
 use polliwog_spin::Error;
 use polliwog_spin::net::{TcpListener, TcpStream, UdpSocket};
 use polliwog_spin::sim::{self, Fault, Latency, Link, Reason, Simulation, explore, fs};
@@ -164,6 +164,89 @@ fn who_was_woken_by_a_thread_is_named() {
     });
     let failure = failure.to_string();
     assert!(failure.contains("odds.rs:"), "{failure}");
+}
+
+/// Sends on a thread of its own, which is over when this returns.
+fn send_from_a_thread(sender: oneshot::Sender<()>) {
+    let thread = std::thread::Builder::new().name("quick".into());
+    let thread = thread.spawn(move || sender.send(()).unwrap());
+    thread.unwrap().join().unwrap();
+}
+
+#[test]
+fn a_thread_that_wakes_a_task_of_a_host_that_runs_is_found() {
+    let mut while_it_is_polled = Simulation::new(1);
+    while_it_is_polled.client("impure", async {
+        let (sender, receiver) = oneshot::channel();
+        let (mut receiver, mut sender) = (pin!(receiver), Some(sender));
+        poll_fn(|cx| {
+            let polled = receiver.as_mut().poll(cx);
+            sender.take().into_iter().for_each(send_from_a_thread);
+            polled
+        })
+        .await
+        .unwrap();
+    });
+    let mut in_the_last_poll = Simulation::new(1);
+    in_the_last_poll.client("impure", async {
+        let (sender, receiver) = oneshot::channel();
+        spawn(receiver).unwrap().detach();
+        // In whatever order tasks are polled, it waits then.
+        for _ in 0..3 {
+            yield_now().await;
+        }
+        send_from_a_thread(sender);
+    });
+    let mut by_its_handle = Simulation::new(1);
+    by_its_handle.client("impure", async {
+        let handle = Handle::current().unwrap();
+        let thread = std::thread::spawn(move || handle.spawn(async {}).map(drop));
+        thread.join().unwrap().unwrap();
+    });
+    for mut simulation in [while_it_is_polled, in_the_last_poll, by_its_handle] {
+        let failure = simulation.run().unwrap_err();
+        assert_eq!(failure.host.as_deref(), Some("impure"), "{failure}");
+        assert!(
+            matches!(failure.reason, Reason::ForeignThread { .. }),
+            "{failure}"
+        );
+    }
+}
+
+#[test]
+fn a_stall_names_the_tasks_and_what_they_may_wait_for() {
+    async fn waits_for_a_thread(receiver: oneshot::Receiver<()>) {
+        receiver.await.ok();
+    }
+    let mut simulation = Simulation::new(1);
+    simulation.host("pond", pending::<()>);
+    simulation.client("impure", async {
+        // Whoever keeps it would send some real time later.
+        let (_sender, receiver) = oneshot::channel();
+        for _ in 0..20 {
+            spawn(pending::<()>()).unwrap().detach();
+        }
+        spawn(waits_for_a_thread(receiver)).unwrap().await.unwrap();
+    });
+    let failure = simulation.run().unwrap_err();
+    assert_eq!(failure.reason, Reason::Stalled(vec!["impure".into()]));
+    let text = failure.to_string();
+    assert!(text.contains("these wait: impure;"), "{text}");
+    assert!(text.contains("a real thread"), "{text}");
+    assert!(
+        text.contains("\n  impure: ") && text.contains("odds.rs:"),
+        "{text}"
+    );
+    assert!(text.contains("more"), "{text}");
+    let mut simulation = Simulation::new(1);
+    simulation.host("pond", pending::<()>);
+    simulation.client("impure", async {
+        let (_sender, receiver) = oneshot::channel();
+        spawn(waits_for_a_thread(receiver)).unwrap().await.unwrap();
+    });
+    let text = simulation.run().unwrap_err().to_string();
+    assert!(text.contains("waits_for_a_thread"), "{text}");
+    assert!(text.contains("\n  pond: "), "{text}");
 }
 
 #[test]

@@ -81,11 +81,11 @@ unsafe fn wake_remote(slot: SlotRef) {
     // SAFETY: S1; the block belongs to this executor; only what any thread may touch is touched.
     unsafe {
         let shared = of(slot);
-        if (*shared)
+        let parked = (*shared)
             .state
             .ready
-            .set_ready_remote(slot.block(), slot.bit())
-        {
+            .set_ready_remote(slot.block(), slot.bit());
+        if parked || (*shared).is_secluded() {
             (*shared).unpark();
         }
     }
