@@ -2,8 +2,10 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
+use std::path::PathBuf;
 use std::{env, fs, thread};
 
 use super::explore::{REPLAY_VARIABLE, SEED_VARIABLE};
@@ -33,7 +35,7 @@ impl Exploration {
     #[track_caller]
     pub fn unwrap(self) {
         let Some(found) = self.found else { return };
-        let path = env::temp_dir().join(format!("polliwog-sim-{}.txt", found.seed));
+        let path = env::temp_dir().join(format!("polliwog-sim-{}.txt", found.name()));
         let page = path.with_extension("html");
         let mut text = found.to_string();
         let schedule = found.schedule();
@@ -43,12 +45,16 @@ impl Exploration {
                 (true, false) => "or with these faults",
                 (false, _) => "to repeat it",
             };
-            let (path, command) = (path.display(), &found.command);
-            text += &format!("{how}: {REPLAY_VARIABLE}={path} {command}\n");
+            let path = quoted(&path.to_string_lossy());
+            text += &format!("{how}: {REPLAY_VARIABLE}={path} {}\n", found.test.again());
         } else if !found.by_seed {
             text += &format!(
                 "to repeat it, {REPLAY_VARIABLE} has to name a file with this:\n{schedule}"
             );
+        }
+        if let Some(anew) = found.test.anew() {
+            text +=
+                &format!("built anew, with that variable and the features of this build: {anew}\n");
         }
         if fs::write(&page, found.page()).is_ok() {
             text += &format!("a picture: {}\n", page.display());
@@ -82,8 +88,7 @@ pub struct Found {
     pub(crate) shrunk: bool,
     /// Whether the seed alone fails, too: the faults are some of its own.
     pub(crate) by_seed: bool,
-    /// The command that runs the test again, without the variables that choose the seed.
-    command: String,
+    test: Test,
 }
 
 impl Found {
@@ -97,8 +102,13 @@ impl Found {
             repeats: true,
             shrunk: false,
             by_seed: false,
-            command: command(),
+            test: Test::current(),
         }
+    }
+
+    /// What tells its files from those of other tests, and of other seeds.
+    fn name(&self) -> String {
+        format!("{}{}", self.test.file_name(), self.seed)
     }
 
     /// The text of a file that replays the failure: see [`REPLAY_VARIABLE`](super::REPLAY_VARIABLE).
@@ -170,23 +180,106 @@ impl fmt::Display for Found {
             true => writeln!(
                 f,
                 "to repeat it: {SEED_VARIABLE}={} {}",
-                self.seed, self.command
+                self.seed,
+                self.test.again()
             ),
             false => Ok(()),
         }
     }
 }
 
-/// What runs the test again. The harness gives each test a thread of its name, and cargo tells whose package it is.
-fn command() -> String {
-    let current = thread::current();
-    let test = current.name().filter(|name| *name != "main");
-    let Some(test) = test.filter(|name| !name.contains(char::is_whitespace)) else {
-        return "cargo test".to_string();
+/// The program that has found a failure, and the test in it.
+#[derive(Debug)]
+struct Test {
+    /// The harness gives each test a thread of its name; not if there is one thread only.
+    name: Option<String>,
+    /// Cargo tells whose it is.
+    package: Option<String>,
+    program: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl Test {
+    fn current() -> Self {
+        let current = thread::current();
+        let name = current.name().filter(|name| *name != "main");
+        Self {
+            name: name.map(String::from),
+            package: env::var("CARGO_PKG_NAME").ok(),
+            program: env::current_exe().unwrap_or_default(),
+            arguments: env::args().skip(1).collect(),
+        }
+    }
+
+    /// What runs the test again: its program, which has the features that it was built with, whatever these are. Also a
+    /// test that is ignored as a rule.
+    fn again(&self) -> String {
+        let mut words = vec![quoted(&self.program.to_string_lossy())];
+        match &self.name {
+            Some(name) => words.extend([
+                "--include-ignored".to_string(),
+                "--exact".to_string(),
+                quoted(name),
+            ]),
+            None => words.extend(self.arguments.iter().map(|word| quoted(word))),
+        }
+        words.join(" ")
+    }
+
+    /// What builds the test anew and runs it. Cargo does not tell with which features.
+    fn anew(&self) -> Option<String> {
+        let (name, package) = (self.name.as_ref()?, self.package.as_ref()?);
+        let name = quoted(name);
+        Some(format!(
+            "cargo test -p {package} -- --include-ignored --exact {name}"
+        ))
+    }
+
+    /// The beginning of its files' names: package, program, and test.
+    fn file_name(&self) -> String {
+        /// A file's name has an end.
+        const LONGEST: usize = 150;
+        let stem = self.program.file_stem().unwrap_or_default();
+        let stem = stem.to_string_lossy();
+        // Cargo's hash is another one with each set of features.
+        let is_hash = |end: &str| end.len() == 16 && end.bytes().all(|c| c.is_ascii_hexdigit());
+        let program = match stem.rsplit_once('-') {
+            Some((program, end)) if is_hash(end) => program,
+            _ => &*stem,
+        };
+        let package = self.package.as_deref().unwrap_or_default();
+        let name = self.name.as_deref().unwrap_or_default();
+        let mut words = vec![package, program, name];
+        words.retain(|word| !word.is_empty());
+        words.dedup();
+        let plain = |c: char| {
+            if c.is_ascii_alphanumeric() || "-_".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        };
+        let text: String = words
+            .join("-")
+            .replace("::", "-")
+            .chars()
+            .map(plain)
+            .collect();
+        // The end tells more.
+        let from = text.chars().count().saturating_sub(LONGEST);
+        text.chars().skip(from).chain(['-']).collect()
+    }
+}
+
+/// A word of a shell's command.
+fn quoted(word: &str) -> String {
+    // On Windows the separator of paths.
+    let plain = |c: char| {
+        c.is_ascii_alphanumeric() || "/._-:+=,@%".contains(c) || (cfg!(windows) && c == '\\')
     };
-    match env::var("CARGO_PKG_NAME") {
-        Ok(package) => format!("cargo test -p {package} -- --exact {test}"),
-        Err(_) => format!("cargo test -- --exact {test}"),
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_string(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
@@ -213,13 +306,60 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_names_the_test() {
-        let command = command();
+    fn the_command_names_the_test_and_its_program() {
+        let name = "sim::found::tests::the_command_names_the_test_and_its_program";
+        let mut test = Test::current();
+        // With one thread for all tests nobody tells.
+        test.name = Some(name.into());
+        let again = test.again();
+        let program = env::current_exe().unwrap();
         assert!(
-            command.ends_with("-- --exact sim::found::tests::the_command_names_the_test"),
-            "{command}"
+            again.starts_with(&*quoted(&program.to_string_lossy())),
+            "{again}"
         );
-        assert!(command.starts_with("cargo test"), "{command}");
+        assert!(
+            again.ends_with(&format!(" --include-ignored --exact {name}")),
+            "{again}"
+        );
+        test.package = Some("pond".into());
+        let anew = test.anew().unwrap();
+        assert!(anew.starts_with("cargo test -p pond -- "), "{anew}");
+        // A program that is no test is run as it was.
+        let (name, arguments) = (None, vec!["a word".into(), "2".into()]);
+        let program = "/a pond/frog".into();
+        let test = Test {
+            name,
+            arguments,
+            program,
+            package: None,
+        };
+        assert_eq!(test.again(), "'/a pond/frog' 'a word' 2");
+        assert_eq!(test.anew(), None);
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+
+    #[test]
+    fn files_of_different_tests_have_different_names() {
+        let name = |package: Option<&str>, program: &str, test: Option<&str>| {
+            let test = Test {
+                name: test.map(String::from),
+                package: package.map(String::from),
+                program: program.into(),
+                arguments: Vec::new(),
+            };
+            test.file_name()
+        };
+        let program = "/target/debug/deps/linear-00112233445566ff";
+        assert_eq!(
+            name(Some("kv"), program, Some("tests::one")),
+            "kv-linear-tests-one-"
+        );
+        assert_eq!(name(Some("kv"), program, Some("two")), "kv-linear-two-");
+        assert_eq!(name(Some("kv"), "/kv-0123456789abcdef", None), "kv-");
+        assert_eq!(name(None, "/a/raft.exe", None), "raft-");
+        assert_eq!(name(None, "/a/raft-2", Some("a b/c")), "raft-2-a-b-c-");
+        let long = "x".repeat(1000);
+        assert!(name(None, "/a", Some(&long)).len() < 200);
     }
 
     #[test]

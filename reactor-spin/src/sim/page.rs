@@ -12,9 +12,13 @@ const MOST: usize = 4000;
 /// Pixels from lane to lane and from event to event, and above the first.
 const LANE: usize = 140;
 const ROW: usize = 9;
-const TOP: usize = 40;
+const TOP: usize = 12;
 /// Pixels that a letter takes at most, on average.
 const LETTER: usize = 7;
+/// So many letters of a text stand beside a lane; all of it is shown where the pointer is.
+const LETTERS: usize = 80;
+/// Pixels of the row with the names of the lanes.
+const HEAD: usize = 28;
 
 fn escape(text: &str) -> String {
     let mut escaped = String::new();
@@ -28,6 +32,17 @@ fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// The beginning of what a text says, as much as there is room for.
+fn beginning(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let mut letters = line.chars();
+    let mut beginning: String = letters.by_ref().take(LETTERS).collect();
+    if letters.next().is_some() || line.len() < text.len() {
+        beginning.push('…');
+    }
+    beginning
 }
 
 /// Whether `ends` ends a partition that somebody has made by [`Control`](super::Control): that between the same hosts, or
@@ -77,7 +92,7 @@ pub(crate) fn page(title: &str, trace: &[TraceEvent]) -> String {
         let length = if is_arrow {
             0
         } else {
-            format!("{}", event.what).chars().count()
+            beginning(&format!("{}", event.what)).chars().count()
         };
         lane.map_or(100, |lane| x(*lane)) + length * LETTER
     };
@@ -131,9 +146,10 @@ pub(crate) fn page(title: &str, trace: &[TraceEvent]) -> String {
         }
         let at = lane.map_or(100, x);
         let mut mark = |class: &str| {
-            let text = escape(&format!("{}", event.what));
+            let text = format!("{}", event.what);
+            let (text, all) = (escape(&beginning(&text)), escape(&text));
             marks += &format!(
-                "<circle class={class} cx={at} cy={y} r=4></circle><text class={class} x={} y={}>{text}</text>",
+                "<g class={class}><title>{all}</title><circle cx={at} cy={y} r=4></circle><text x={} y={}>{text}</text></g>",
                 at + 8,
                 y + 4
             );
@@ -223,20 +239,21 @@ pub(crate) fn page(title: &str, trace: &[TraceEvent]) -> String {
         fault_shade(&mut shades, what, from, height);
     }
     let mut heads = String::new();
+    let mut lines = String::new();
     let mut boxes = String::new();
     for (lane, name) in names.iter().enumerate() {
         let (x, name) = (x(lane), escape(name));
-        heads += &format!(
-            "<line class=lane x1={x} y1={TOP} x2={x} y2={height}></line><text class=head x={x} y=20>{name}</text>"
-        );
+        lines += &format!("<line class=lane x1={x} y1=0 x2={x} y2={height}></line>");
+        heads += &format!("<text class=head x={x} y=20>{name}</text>");
         boxes += &format!("<label><input type=checkbox checked data-host={lane}> {name}</label> ");
     }
     format!(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
          <title>A simulated run</title><style>{STYLE}</style><h1>{}</h1><p>Show messages of: {boxes}</p>\
-         <div class=scroll><svg width={width} height={height} xmlns=\"http://www.w3.org/2000/svg\"><defs><marker id=tip viewBox=\"0 0 8 8\" \
+         <svg class=heads width={width} height={HEAD}>{heads}</svg>\
+         <svg width={width} height={height}><defs><marker id=tip viewBox=\"0 0 8 8\" \
          refX=8 refY=4 markerWidth=6 markerHeight=6 orient=auto><path d=\"M0 0 8 4 0 8Z\"/></marker></defs>\
-         {shades}{heads}{arrows}{marks}</svg></div><script>{SCRIPT}</script>\n",
+         {shades}{lines}{arrows}{marks}</svg><script>{SCRIPT}</script>\n",
         escape(title),
     )
 }
@@ -245,10 +262,10 @@ const STYLE: &str = ":root{color-scheme:light dark;--text:#222;--back:#fff;--dim
 --good:#080;--down:#ccc;--fault:#8060c0}@media(prefers-color-scheme:dark){:root{--text:#e6edf3;--back:#0d1117;--dim:#9198a1;\
 --lane:#6e7681;--sent:#6ea8ff;--bad:#ff7b72;--good:#3fb950;--down:#3d444d;--fault:#b392f0}}\
 body{font:13px sans-serif;color:var(--text);background:var(--back)}h1{font-size:15px;white-space:pre-wrap;\
-overflow-wrap:anywhere}.scroll{overflow-x:auto}svg text{font-size:11px}marker path{fill:var(--text)}\
+overflow-wrap:anywhere;max-width:calc(100vw - 20px)}svg{display:block}.heads{position:sticky;top:0;background:var(--back)}svg text{font-size:11px}marker path{fill:var(--text)}\
 .head{font-weight:bold;text-anchor:middle;fill:var(--text)}.lane{stroke:var(--lane)}.sent{stroke:var(--sent)}\
 .lost{stroke:var(--bad);stroke-dasharray:4}.down{fill:var(--down)}.paused{fill:var(--down);opacity:.5}.cut{fill:#f0a030;opacity:.18}\
-.fault{fill:var(--fault);opacity:.12}text.fault{opacity:1}circle.fault{opacity:1}.bad{fill:var(--bad)}\
+.fault{fill:var(--fault)}rect.fault{opacity:.12}.bad{fill:var(--bad)}\
 .good{fill:var(--good)}.note,.time{fill:var(--dim)}line:hover{stroke-width:3}";
 
 const SCRIPT: &str = "const boxes=[...document.querySelectorAll('[data-host]')];const show=()=>{const on=new Set(boxes\
@@ -267,6 +284,34 @@ mod tests {
         assert!(takes_back("partition any more", between));
         assert!(!takes_back("partition between a and c", between));
         assert!(!takes_back("partition any more", "partition a from b"));
+    }
+
+    #[test]
+    fn long_texts_do_not_make_the_page_wide() {
+        let panic = format!("panic: the first line\n{}", "and more <of it> ".repeat(500));
+        let event = |host: &str, what| TraceEvent {
+            at: core::time::Duration::ZERO,
+            host: Some(host.into()),
+            what,
+        };
+        let trace = [
+            event("a", What::Started),
+            event("b", What::Note("x".repeat(5000))),
+            event("a", What::Ended(Some(panic))),
+        ];
+        let page = page("a title", &trace);
+        let widths = page.split("<svg ").skip(1).map(|svg| {
+            let (_, rest) = svg.split_once("width=").unwrap();
+            rest.split(' ').next().unwrap().parse::<usize>().unwrap()
+        });
+        let widths: Vec<usize> = widths.collect();
+        assert!(
+            matches!(&*widths, [head, all] if head == all && *all < 1100),
+            "{widths:?}"
+        );
+        // All of it is there for who asks.
+        assert!(page.contains("and more &lt;of it&gt; </title>"));
+        assert!(page.contains("the first line…</text>"));
     }
 
     #[test]
