@@ -160,7 +160,8 @@ impl fmt::Display for Found {
                 f,
                 "with {count} of {original} faults; with fewer of them it was not found:"
             )?,
-            (false, _) => writeln!(f, "with {count} faults:")?,
+            (false, 1) => writeln!(f, "with this fault:")?,
+            (false, _) => writeln!(f, "with these {count} faults:")?,
         }
         for fault in &self.faults {
             writeln!(f, "  {fault}")?;
@@ -176,10 +177,14 @@ impl fmt::Display for Found {
         for event in &story[left_out..] {
             writeln!(f, "  {event}")?;
         }
+        let what = match self.repeats {
+            true => "to repeat it",
+            false => "to run that seed again",
+        };
         match self.by_seed {
             true => writeln!(
                 f,
-                "to repeat it: {SEED_VARIABLE}={} {}",
+                "{what}: {SEED_VARIABLE}={} {}",
                 self.seed,
                 self.test.again()
             ),
