@@ -262,7 +262,7 @@ const STYLE: &str = ":root{color-scheme:light dark;--text:#222;--back:#fff;--dim
 --good:#080;--down:#ccc;--fault:#8060c0}@media(prefers-color-scheme:dark){:root{--text:#e6edf3;--back:#0d1117;--dim:#9198a1;\
 --lane:#6e7681;--sent:#6ea8ff;--bad:#ff7b72;--good:#3fb950;--down:#3d444d;--fault:#b392f0}}\
 body{font:13px sans-serif;color:var(--text);background:var(--back)}h1{font-size:15px;white-space:pre-wrap;\
-overflow-wrap:anywhere;max-width:calc(100vw - 20px)}svg{display:block}.heads{position:sticky;top:0;background:var(--back)}svg text{font-size:11px}marker path{fill:var(--text)}\
+overflow-wrap:anywhere;max-width:calc(100vw - 20px);max-height:12em;overflow:auto}svg{display:block}.heads{position:sticky;top:0;background:var(--back)}svg text{font-size:11px}marker path{fill:var(--text)}\
 .head{font-weight:bold;text-anchor:middle;fill:var(--text)}.lane{stroke:var(--lane)}.sent{stroke:var(--sent)}\
 .lost{stroke:var(--bad);stroke-dasharray:4}.down{fill:var(--down)}.paused{fill:var(--down);opacity:.5}.cut{fill:#f0a030;opacity:.18}\
 .fault{fill:var(--fault)}rect.fault{opacity:.12}.bad{fill:var(--bad)}\
