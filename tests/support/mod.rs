@@ -178,22 +178,34 @@ impl Running {
     #[track_caller]
     pub(crate) fn limit_threads(&self, limited: bool) {
         const ROOM: u64 = 48 << 10;
-        loop {
-            let size = self.status("VmSize");
-            let limit = match limited {
-                true => ((size + ROOM) << 10).to_string(),
-                false => "unlimited".to_owned(),
-            };
-            // The soft limit alone: what is lowered of the other cannot be raised again.
-            let option = format!("--as={limit}:");
-            let mut prlimit = Command::new("prlimit");
-            prlimit.args(["--pid", &self.id().to_string(), &option]);
-            assert!(prlimit.status().expect("prlimit, of util-linux").success());
-            // A thread that has begun in between would have taken the room for all else.
-            if self.status("VmSize") < size + ROOM / 2 {
-                return;
-            }
+        // It stands still meanwhile: a thread that began in between would take the room for all else.
+        self.signal("-STOP");
+        let start = Instant::now();
+        while !self.is_stopped() {
+            assert!(start.elapsed() < PATIENCE, "it does not stop");
+            thread::sleep(Duration::from_millis(2));
         }
+        let limit = match limited {
+            true => ((self.status("VmSize") + ROOM) << 10).to_string(),
+            false => "unlimited".to_owned(),
+        };
+        // The soft limit alone: what is lowered of the other cannot be raised again.
+        let option = format!("--as={limit}:");
+        let mut prlimit = Command::new("prlimit");
+        prlimit.args(["--pid", &self.id().to_string(), &option]);
+        assert!(prlimit.status().expect("prlimit, of util-linux").success());
+        self.signal("-CONT");
+    }
+
+    /// Whether each of its threads has been stopped.
+    #[cfg(target_os = "linux")]
+    fn is_stopped(&self) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
+        threads.flatten().all(|thread| {
+            let status = std::fs::read_to_string(thread.path().join("status"));
+            // One that has ended meanwhile has none.
+            status.map_or(true, |status| status.contains("\nState:\tT"))
+        })
     }
 
     /// A number that the system tells of it; of memory it is kilobytes.
@@ -202,7 +214,8 @@ impl Running {
     pub(crate) fn status(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let mut lines = status.lines().filter_map(|line| line.split_once(':'));
-        let (_, value) = lines.find(|(field, _)| *field == name).unwrap();
+        let found = lines.find(|(field, _)| *field == name);
+        let (_, value) = found.unwrap_or_else(|| panic!("no {name}: {status}"));
         value.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
