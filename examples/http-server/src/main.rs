@@ -196,23 +196,24 @@ impl Server {
 }
 
 // ANCHOR: dump
-/// Prints the tasks whenever somebody sends SIGUSR1, until the server ends.
+/// Takes SIGUSR1 from now on; the future prints the tasks each time, until the server ends.
 #[cfg(all(unix, feature = "trace"))]
-async fn print_tasks() -> io::Result<()> {
+fn print_tasks() -> io::Result<impl Future<Output = ()>> {
     use polliwog::signal::unix::{SignalKind, signal};
     let handle = polliwog::Handle::try_current()?;
     let mut asked = signal(SignalKind::user_defined1())?;
-    while asked.recv().await.is_some() {
-        eprint!("{}", handle.dump());
-    }
-    Ok(())
+    Ok(async move {
+        while asked.recv().await.is_some() {
+            eprint!("{}", handle.dump());
+        }
+    })
 }
 // ANCHOR_END: dump
 
 async fn run(options: Options) -> io::Result<()> {
     let mut ctrl_c = polliwog::signal::ctrl_c();
     #[cfg(all(unix, feature = "trace"))]
-    spawn(print_tasks())?.detach();
+    spawn(print_tasks()?)?.detach();
     #[cfg(feature = "tls")]
     let tls = options.tls.as_deref().map(tls::acceptor).transpose()?;
     #[cfg(not(feature = "tls"))]
