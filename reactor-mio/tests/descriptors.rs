@@ -2,6 +2,8 @@
 //! a descriptor of another kind can be waited for.
 #![cfg(unix)]
 
+mod support;
+
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::Stdio;
@@ -14,6 +16,7 @@ use polliwog_mio::net::{
 };
 use polliwog_mio::process::Command;
 use polliwog_mio::{AsyncFd, AsyncSource, block_on, spawn_blocking};
+use support::connection;
 
 /// A descriptor that is open, and the same by both names.
 fn lends(of: &(impl AsFd + AsRawFd)) {
@@ -21,19 +24,11 @@ fn lends(of: &(impl AsFd + AsRawFd)) {
     rustix::io::fcntl_getfd(of).unwrap();
 }
 
-async fn connection() -> (TcpListener, TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    let here = TcpStream::connect(addr).await.unwrap();
-    let there = listener.accept().await.unwrap().0;
-    (listener, here, there)
-}
-
 #[test]
 fn sockets_lend_their_descriptors() {
     block_on(async {
-        let (listener, here, there) = connection().await;
-        lends(&listener);
+        lends(&TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let (here, there) = connection().await;
         lends(&here);
         let (reader, writer) = here.split();
         lends(&reader);
@@ -69,7 +64,7 @@ fn sockets_lend_their_descriptors() {
 #[test]
 fn a_borrowed_descriptor_is_the_sockets_own() {
     block_on(async {
-        let (_listener, here, there) = connection().await;
+        let (here, there) = connection().await;
         let socket = socket2::SockRef::from(&here);
         socket.set_recv_buffer_size(100_000).unwrap();
         here.set_linger(Some(Duration::from_secs(1))).unwrap();
@@ -85,7 +80,7 @@ fn a_borrowed_descriptor_is_the_sockets_own() {
 #[test]
 fn sockets_go_to_the_standard_library_and_back() {
     block_on(async {
-        let (_listener, here, there) = connection().await;
+        let (here, there) = connection().await;
         let here = std::net::TcpStream::try_from(here).unwrap();
         let here = TcpStream::try_from(here).unwrap();
         here.write_all(b"quak").await.unwrap();
@@ -245,7 +240,7 @@ fn what_mio_has_is_a_stream_if_its_reference_reads() {
 fn a_stream_says_whether_it_would_wait() {
     use embedded_io_async::{ReadReady, WriteReady};
     block_on(async {
-        let (_listener, mut here, there) = connection().await;
+        let (mut here, there) = connection().await;
         assert!(!here.read_ready().unwrap() && here.write_ready().unwrap());
         there.write_all(b"x").await.unwrap();
         here.readable().await.unwrap();

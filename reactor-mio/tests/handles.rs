@@ -1,6 +1,8 @@
 //! Every socket, half and listener lends its socket on Windows, and every file, pipe and standard stream its handle.
 #![cfg(windows)]
 
+mod support;
+
 use std::io::Read;
 use std::net::Shutdown;
 use std::os::windows::io::{
@@ -13,6 +15,7 @@ use polliwog_mio::fs::File;
 use polliwog_mio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use polliwog_mio::process::Command;
 use polliwog_mio::{block_on, io};
+use support::connection;
 
 /// A socket that is open, and the same by both names.
 fn lends_socket(of: &(impl AsSocket + AsRawSocket)) {
@@ -26,19 +29,11 @@ fn lends_handle(of: &(impl AsHandle + AsRawHandle)) {
     of.as_handle().try_clone_to_owned().unwrap();
 }
 
-async fn connection() -> (TcpListener, TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    let here = TcpStream::connect(addr).await.unwrap();
-    let there = listener.accept().await.unwrap().0;
-    (listener, here, there)
-}
-
 #[test]
 fn sockets_lend_themselves() {
     block_on(async {
-        let (listener, here, there) = connection().await;
-        lends_socket(&listener);
+        lends_socket(&TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let (here, there) = connection().await;
         lends_socket(&here);
         let (reader, writer) = here.split();
         lends_socket(&reader);
@@ -55,7 +50,7 @@ fn sockets_lend_themselves() {
 #[test]
 fn a_borrowed_socket_is_the_sockets_own() {
     block_on(async {
-        let (_listener, here, there) = connection().await;
+        let (here, there) = connection().await;
         let borrowed = here.as_socket();
         let linger = Some(Duration::from_secs(1));
         socket2::SockRef::from(&borrowed)
@@ -78,7 +73,7 @@ fn a_borrowed_socket_is_the_sockets_own() {
 #[test]
 fn sockets_go_to_the_standard_library_and_back() {
     block_on(async {
-        let (_listener, here, there) = connection().await;
+        let (here, there) = connection().await;
         let here: OwnedSocket = here.try_into().unwrap();
         let here = TcpStream::try_from(std::net::TcpStream::from(here)).unwrap();
         here.write_all(b"quak").await.unwrap();

@@ -119,7 +119,8 @@ impl Control {
             self.world
                 .with(|state| state.by_name.get(name.as_str()).copied())
         };
-        let push = |name: &String, command: fn(u32) -> Command| {
+        let push = |name: &String, begin: fn(u32) -> Command, end: fn(u32) -> Command| {
+            let command = if begins { begin } else { end };
             if let Some(id) = id(name) {
                 self.world
                     .with(|state| state.commands.push_back(command(id)));
@@ -149,30 +150,9 @@ impl Control {
             FaultKind::DiskSlow(host, times) => disk(host, &|disk| {
                 toggle(&mut disk.trouble.slow, begins, *times);
             }),
-            FaultKind::Crash(host) => push(
-                host,
-                if begins {
-                    Command::Crash
-                } else {
-                    Command::StartUnlessUp
-                },
-            ),
-            FaultKind::Kill(host) => push(
-                host,
-                if begins {
-                    Command::Kill
-                } else {
-                    Command::StartUnlessUp
-                },
-            ),
-            FaultKind::Pause(host) => push(
-                host,
-                if begins {
-                    Command::Pause
-                } else {
-                    Command::Resume
-                },
-            ),
+            FaultKind::Crash(host) => push(host, Command::Crash, Command::StartUnlessUp),
+            FaultKind::Kill(host) => push(host, Command::Kill, Command::StartUnlessUp),
+            FaultKind::Pause(host) => push(host, Command::Pause, Command::Resume),
             FaultKind::Partition(some, others) => {
                 cut(some, others);
                 cut(others, some);

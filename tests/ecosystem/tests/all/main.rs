@@ -41,6 +41,12 @@ fn run<T>(test: impl Future<Output = T>) -> T {
     })
 }
 
+/// tokio's runtime on a thread of its own, for what needs it beside the test.
+fn tokio_beside() -> ::tokio::runtime::Runtime {
+    let mut builder = ::tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().unwrap()
+}
+
 /// Two ends of a connection.
 async fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -34,11 +34,7 @@ async fn broker(mut stream: TcpStream) -> std::io::Result<u32> {
 
 #[test]
 fn what_is_published_comes_to_who_has_subscribed() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = crate::tokio_beside();
     let _guard = runtime.enter();
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -7,11 +7,7 @@ use crate::run;
 
 #[test]
 fn a_request_with_tokios_runtime_beside() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = crate::tokio_beside();
     let _guard = runtime.enter();
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
