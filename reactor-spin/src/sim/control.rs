@@ -54,7 +54,7 @@ pub struct Control {
 
 impl Control {
     /// The hosts that a pattern stands for.
-    fn hosts(&self, pattern: &str) -> Vec<HostId> {
+    pub(crate) fn hosts(&self, pattern: &str) -> Vec<HostId> {
         let found = self.world.with(|state| state.matching(pattern));
         assert!(!found.is_empty(), "no host has the name {pattern}");
         found
@@ -161,7 +161,7 @@ impl Control {
             .collect()
     }
 
-    fn fault(&self, text: String) {
+    pub(crate) fn fault(&self, text: String) {
         self.world
             .with(|state| state.record_text(None, text, What::Fault));
     }

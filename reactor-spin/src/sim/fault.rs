@@ -57,6 +57,8 @@ pub enum FaultKind {
     DiskFull(String),
     /// The operations of the host's disk take so many times as long.
     DiskSlow(String, u32),
+    /// The host's program does what is rare, at the places where it asks [`buggify`](super::buggify()).
+    Buggify(String),
     /// From then on all that is left to chance is chosen by this number, in the place of the seed. So a search
     /// ([`explore_guided`](super::explore_guided)) goes on from the middle of a run in another way.
     Chance(u64),
@@ -92,7 +94,8 @@ impl FaultKind {
             | FaultKind::Jump(host, _)
             | FaultKind::DiskErrors(host, _)
             | FaultKind::DiskFull(host)
-            | FaultKind::DiskSlow(host, _) => [host].into(),
+            | FaultKind::DiskSlow(host, _)
+            | FaultKind::Buggify(host) => [host].into(),
             FaultKind::Partition(some, others) | FaultKind::OneWay(some, others) => {
                 some.iter().chain(others).collect()
             }
@@ -163,6 +166,7 @@ impl fmt::Display for FaultKind {
             }
             FaultKind::DiskFull(host) => write!(f, "diskfull {}", Word(host)),
             FaultKind::DiskSlow(host, times) => write!(f, "diskslow {} {times}", Word(host)),
+            FaultKind::Buggify(host) => write!(f, "buggify {}", Word(host)),
             FaultKind::Chance(seed) => write!(f, "chance {seed}"),
         }
     }
@@ -234,6 +238,7 @@ fn fault(text: &str) -> Option<Fault> {
         ["diskerrors", host, many] => FaultKind::DiskErrors(name(host)?, many.parse().ok()?),
         ["diskfull", host] => FaultKind::DiskFull(name(host)?),
         ["diskslow", host, times] => FaultKind::DiskSlow(name(host)?, times.parse().ok()?),
+        ["buggify", host] => FaultKind::Buggify(name(host)?),
         ["chance", seed] => FaultKind::Chance(seed.parse().ok()?),
         _ => return None,
     };
@@ -275,6 +280,7 @@ mod tests {
                 FaultKind::OneWay([host(number)].into(), some()),
                 FaultKind::Drift(host(number), -5),
                 FaultKind::DiskSlow(host(number), u32::MAX),
+                FaultKind::Buggify(host(number)),
             ] {
                 let fault = Fault::new(Duration::from_millis(7), lasts, kind);
                 let text = fault.to_string();

@@ -63,6 +63,7 @@ mod addr;
 mod ambient;
 mod barrier;
 mod blocking;
+mod buggify;
 mod builder;
 mod capture;
 mod check;
@@ -115,6 +116,7 @@ pub mod __system {
 pub use ambient::{control, host_name, is_simulated, note, random, state, system_time};
 pub use barrier::{Arrival, Barrier, pass, reach};
 pub use blocking::{BlockingError, BlockingHandle, spawn_blocking};
+pub use buggify::{buggify, buggify_with_probability};
 pub use builder::Builder;
 pub use check::check;
 pub use control::Control;

@@ -57,6 +57,7 @@ enum Kind {
     DiskErrors,
     DiskFull,
     DiskSlow,
+    Buggify,
 }
 
 /// Who is there when a run begins: a name, and whether it is a client's.
@@ -208,6 +209,11 @@ impl Nemesis {
     /// Disks take up to two hundred times as long.
     pub fn slow_disks(self) -> Self {
         self.with(Kind::DiskSlow)
+    }
+
+    /// Programs do what is rare, at the places where they ask [`buggify`](super::buggify()).
+    pub fn buggify(self) -> Self {
+        self.with(Kind::Buggify)
     }
 
     /// The schedule that belongs to a seed.
@@ -392,6 +398,7 @@ impl Nemesis {
             Kind::DiskErrors => FaultKind::DiskErrors(host, chance.between(10, 500) as u32),
             Kind::DiskFull => FaultKind::DiskFull(host),
             Kind::DiskSlow => FaultKind::DiskSlow(host, chance.between(2, 200) as u32),
+            Kind::Buggify => FaultKind::Buggify(host),
         };
         Fault { at, lasts, kind }
     }
@@ -422,7 +429,8 @@ mod tests {
             .broken_links()
             .disk_errors()
             .full_disks()
-            .slow_disks();
+            .slow_disks()
+            .buggify();
         let names = ["n1", "n2", "other", "n3"].map(|name| (Arc::from(name), name == "n3"));
         for seed in 0..100 {
             let faults = nemesis.choose(seed, &names);

@@ -150,6 +150,13 @@ impl Control {
             FaultKind::DiskSlow(host, times) => disk(host, &|disk| {
                 toggle(&mut disk.trouble.slow, begins, *times);
             }),
+            FaultKind::Buggify(host) => {
+                if let Some(id) = id(host) {
+                    self.world.with(|state| {
+                        toggle(&mut state.hosts[id as usize].buggy.faults, begins, ());
+                    });
+                }
+            }
             FaultKind::Crash(host) => push(host, Command::Crash, Command::StartUnlessUp),
             FaultKind::Kill(host) => push(host, Command::Kill, Command::StartUnlessUp),
             FaultKind::Pause(host) => push(host, Command::Pause, Command::Resume),

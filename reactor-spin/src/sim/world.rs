@@ -12,6 +12,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::addr::{self, Addr};
 use super::barrier::Barriers;
+use super::buggify::Buggy;
 use super::capture::Capture;
 use super::clock::{HostClock, Woken};
 use super::command::Command;
@@ -108,6 +109,7 @@ pub(crate) struct Host {
     pub(crate) ends: BTreeSet<Key>,
     pub(crate) disk: Disk,
     pub(crate) unix: Unix,
+    pub(crate) buggy: Buggy,
     /// For what happens on the host.
     pub(crate) chance: Rng,
 }
@@ -237,6 +239,7 @@ impl World {
                 ends: BTreeSet::new(),
                 disk: Disk::new(chance, clock, torn),
                 unix: Unix::default(),
+                buggy: Buggy::default(),
                 chance: Host::chance(seed, id),
             });
             id

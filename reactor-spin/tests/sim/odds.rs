@@ -558,3 +558,42 @@ fn a_fault_lasts_as_long_as_the_last_of_its_kind() {
     run(simulation);
     assert_eq!(starts.get(), 3);
 }
+
+/// A host misbehaves when a fault says so, at no other time, and no other host does; each place is told.
+#[test]
+fn places_misbehave_while_a_fault_lasts() {
+    let run = |builder: sim::Builder, faults: &[&str]| {
+        let faults: Vec<Fault> = faults.iter().map(|text| text.parse().unwrap()).collect();
+        let mut simulation = builder.faults(faults).trace(1 << 16).build();
+        let seen = Rc::new(RefCell::new(Vec::new()));
+        for name in ["one", "other"] {
+            let seen = seen.clone();
+            simulation.client(name, async move {
+                for second in 0..100 {
+                    if sim::buggify() {
+                        seen.borrow_mut().push((name, second));
+                    }
+                    sleep(secs(1)).await;
+                }
+            });
+        }
+        let report = simulation.run().unwrap();
+        let told = report.trace.iter().map(ToString::to_string);
+        let told = told
+            .filter(|event| event.contains("buggify odds.rs:"))
+            .count();
+        assert_eq!(told, seen.borrow().len());
+        seen.take()
+    };
+    assert_eq!(run(Simulation::builder(1), &[]), []);
+    // They add up.
+    let faults = ["9500ms for 50s: buggify one", "20s for 10s: buggify one"];
+    let seen = run(Simulation::builder(1), &faults);
+    assert!((5..25).contains(&seen.len()), "{seen:?}");
+    assert!(
+        seen.iter()
+            .all(|(name, second)| *name == "one" && (10..60).contains(second))
+    );
+    assert!(seen.iter().any(|(_, second)| *second > 30), "{seen:?}");
+    assert!(!sim::buggify() && !sim::buggify_with_probability(1.0));
+}
