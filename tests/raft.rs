@@ -13,8 +13,10 @@ mod wire;
 use std::env;
 
 use polliwog::sim::{self, Builder, Reason, Simulation, Strategy};
+use polliwog::spin::Error;
+use polliwog::spin::net::UdpSocket;
 
-use node::Bug;
+use node::{Bug, PORT};
 use wire::{Command, Entry, Message, Request};
 
 fn builder(seed: u64) -> Builder {
@@ -46,6 +48,49 @@ fn without_a_mistake_nothing_is_found() {
     sim::explore(0..seeds, 0, |builder| cluster::run(builder, None)).unwrap();
     // Nor by what is looked for where it was rarely seen.
     sim::explore_guided(0..seeds, 0, |builder| cluster::run(builder, None)).unwrap();
+}
+
+/// A leader that has crashed counts its rounds from 0 on again, in a later term. A late message of its former term, answered
+/// in the new one, confirmed rounds that were still to come: seed 66639 read an old value from a leader that was none
+/// any more.
+#[test]
+fn a_message_of_an_older_term_confirms_no_round() {
+    let mut simulation = Simulation::new(0);
+    let names = ["node-0", "node-1", "node-2"].map(String::from).to_vec();
+    simulation.host("node-0", move || node::node(0, names.clone(), None));
+    simulation.client("node-2", async {});
+    simulation.client("node-1", async {
+        let append = |term| Message::Append {
+            term,
+            before: (0, 0),
+            entries: Vec::new(),
+            commit: 0,
+            round: 500,
+        };
+        let last = (0, 0);
+        let campaign = Message::Campaign { term: 200, last };
+        let socket = UdpSocket::bind(("0.0.0.0", PORT)).await?;
+        let mut rounds = Vec::new();
+        for message in [campaign, append(100), append(200)] {
+            socket.send_to(&message.encode(1), ("node-0", PORT)).await?;
+            let mut buf = [0; 64];
+            // A candidate's messages come, too.
+            let answer = loop {
+                let (count, _) = socket.recv_from(&mut buf).await?;
+                match Message::decode(&buf[..count]).unwrap().1 {
+                    Message::Campaign { .. } => {}
+                    answer => break answer,
+                }
+            };
+            if let Message::Appended { term, round, .. } = answer {
+                rounds.push((term, round));
+            }
+        }
+        assert_eq!(rounds, [(200, 0), (200, 500)]);
+        Ok::<_, Error>(())
+    });
+    simulation.run().unwrap();
+    cluster::run(builder(66_639), None).unwrap();
 }
 
 #[test]

@@ -331,7 +331,9 @@ impl Node {
                     term: self.journal.term,
                     agrees,
                     index,
-                    round,
+                    // The answer bears the term of now. Whoever leads in it may have led in the older one and have crashed
+                    // since, and counts its rounds from 0 on again: this one is none of them.
+                    round: if is_now { round } else { 0 },
                 };
                 self.send(self.peers[peer], &answer).await
             }
