@@ -38,6 +38,8 @@ mod addr;
 mod end;
 mod listener;
 mod memory;
+#[cfg(feature = "sim")]
+mod multicast;
 mod network;
 mod split;
 mod storage;

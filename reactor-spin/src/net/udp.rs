@@ -45,7 +45,7 @@ use crate::sim::SimSocket;
 /// simulation.run().unwrap();
 /// ```
 pub struct UdpSocket {
-    socket: SimSocket,
+    pub(super) socket: SimSocket,
 }
 
 impl UdpSocket {

@@ -1,7 +1,7 @@
 //! [`Net`]: the network as a host sees it, and the handles of what it has there.
 
 use alloc::rc::Rc;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::task::{Context, Poll, ready};
 
 use polliwog_core::sources::{Direction, WaiterId, Waiters, Wakeups};
@@ -384,6 +384,16 @@ impl SimSocket {
     pub(crate) fn send(&self, data: &[u8], to: Option<SocketAddr>) -> Result<usize, Error> {
         self.world
             .with(|state| udp::send(state, self.key, data, to))
+    }
+
+    pub(crate) fn join(&self, group: IpAddr, interface: IpAddr) -> Result<(), Error> {
+        self.world
+            .with(|state| udp::join(state, self.key, group, interface))
+    }
+
+    pub(crate) fn leave(&self, group: IpAddr, interface: IpAddr) -> Result<(), Error> {
+        self.world
+            .with(|state| udp::leave(state, self.key, group, interface))
     }
 
     pub(crate) fn forget(&self, direction: Direction, id: WaiterId) {

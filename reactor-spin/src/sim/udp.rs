@@ -1,6 +1,7 @@
 //! Datagrams between simulated hosts: sockets, and what arrives at them.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use polliwog_core::sources::{Direction, Readiness, Waiters, Wakeups};
@@ -19,13 +20,33 @@ pub(crate) struct Socket {
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) broadcast: bool,
     pub(crate) ttl: u32,
+    pub(crate) multicast: Multicast,
     queue: VecDeque<(SocketAddr, Bytes)>,
     /// What the queue takes, by [`room`].
     bytes: usize,
     pub(crate) waiters: Waiters,
 }
 
+/// What a socket has to do with groups.
+pub(crate) struct Multicast {
+    /// Those that it has joined.
+    groups: Vec<IpAddr>,
+    /// Whether what it sends to a group comes back to its own host.
+    pub(crate) comes_back: bool,
+    pub(crate) hops: u32,
+}
+
 impl Socket {
+    /// Whether what is sent to this address of its host, at its port, is for it.
+    fn is_for(&self, to: IpAddr) -> bool {
+        let local = self.local.ip();
+        if to.is_multicast() {
+            let is_bound = local.is_unspecified() || local == to;
+            return is_bound && self.multicast.groups.contains(&to);
+        }
+        local == to || local.is_unspecified() || to == IpAddr::V4(Ipv4Addr::BROADCAST)
+    }
+
     /// Whether a datagram is there.
     pub(crate) fn readable(&self) -> Result<(), Error> {
         if self.queue.is_empty() {
@@ -72,7 +93,8 @@ fn is_taken(state: &State, host: HostId, addr: SocketAddr) -> bool {
 /// Takes an address for a socket.
 pub(crate) fn bind(state: &mut State, host: HostId, mut addr: SocketAddr) -> Result<Key, Error> {
     state.needs_power(host)?;
-    if !state.is_own(host, addr.ip()) {
+    // At the address of a group a socket receives that group's datagrams only.
+    if !state.is_own(host, addr.ip()) && !addr.ip().is_multicast() {
         return Err(Error::AddrNotAvailable);
     }
     if addr.port() == 0 {
@@ -90,6 +112,11 @@ pub(crate) fn bind(state: &mut State, host: HostId, mut addr: SocketAddr) -> Res
         peer: None,
         broadcast: false,
         ttl: 64,
+        multicast: Multicast {
+            groups: Vec::new(),
+            comes_back: true,
+            hops: 1,
+        },
         queue: VecDeque::new(),
         bytes: 0,
         waiters: Waiters::new(),
@@ -119,6 +146,66 @@ pub(crate) fn close(state: &mut State, key: Key) -> Wakeups {
         .take(Readiness::READABLE | Readiness::WRITABLE)
 }
 
+/// Enters a socket into a group, by an interface of its host, which has one.
+pub(crate) fn join(
+    state: &mut State,
+    key: Key,
+    group: IpAddr,
+    interface: IpAddr,
+) -> Result<(), Error> {
+    let groups = groups(state, key, group, interface)?;
+    // The errors are Linux's: ip(7), ipv6(7).
+    if groups.contains(&group) {
+        return Err(Error::AddrInUse);
+    }
+    groups.push(group);
+    Ok(())
+}
+
+/// Takes a socket out of a group.
+pub(crate) fn leave(
+    state: &mut State,
+    key: Key,
+    group: IpAddr,
+    interface: IpAddr,
+) -> Result<(), Error> {
+    let groups = groups(state, key, group, interface)?;
+    let joined = groups.iter().position(|joined| *joined == group);
+    groups.swap_remove(joined.ok_or(Error::AddrNotAvailable)?);
+    Ok(())
+}
+
+/// The groups that a socket is in, if it can be in this one.
+fn groups(
+    state: &mut State,
+    key: Key,
+    group: IpAddr,
+    interface: IpAddr,
+) -> Result<&mut Vec<IpAddr>, Error> {
+    let socket = state.sockets.get(key).ok_or(Error::NotConnected)?;
+    if !group.is_multicast() || group.is_ipv4() != socket.local.is_ipv4() {
+        return Err(Error::InvalidInput);
+    }
+    if !state.is_own(socket.host, interface) {
+        return Err(Error::AddrNotAvailable);
+    }
+    let socket = state.sockets.get_mut(key).ok_or(Error::NotConnected)?;
+    Ok(&mut socket.multicast.groups)
+}
+
+/// The hosts that have a socket in a group.
+fn members(state: &State, to: SocketAddr) -> Vec<HostId> {
+    let is_member = |key: &Key| {
+        let socket = state.sockets.get(*key);
+        socket.is_some_and(|socket| socket.is_for(to.ip()))
+    };
+    let members = (0..).zip(&state.hosts).filter(|(_, host)| {
+        let there = host.sockets.get(&to.port());
+        there.into_iter().flatten().any(is_member)
+    });
+    members.map(|(id, _)| id).collect()
+}
+
 /// Sends a datagram, from a socket to `to` or to its peer.
 pub(crate) fn send(
     state: &mut State,
@@ -129,13 +216,14 @@ pub(crate) fn send(
     let socket = state.sockets.get(key).ok_or(Error::NotConnected)?;
     let to = to.or(socket.peer).ok_or(Error::NotConnected)?;
     let (host, mut local, broadcast) = (socket.host, socket.local, socket.broadcast);
+    let comes_back = socket.multicast.comes_back;
     if data.len() > state.settings.max_datagram {
         return Err(Error::MessageTooLong);
     }
     if to.port() == 0 || to.is_ipv4() != local.is_ipv4() {
         return Err(Error::InvalidInput);
     }
-    if local.ip().is_unspecified() {
+    if local.ip().is_unspecified() || local.ip().is_multicast() {
         local.set_ip(state.addr_of(host, to.ip()));
     }
     let bytes: Bytes = data.into();
@@ -146,6 +234,14 @@ pub(crate) fn send(
         for other in 0..state.hosts.len() as HostId {
             if other != host {
                 state.send((host, local), (other, to), Body::Datagram(bytes.clone()));
+            }
+        }
+        return Ok(data.len());
+    }
+    if to.ip().is_multicast() {
+        for member in members(state, to) {
+            if member != host || comes_back {
+                state.send((host, local), (member, to), Body::Datagram(bytes.clone()));
             }
         }
         return Ok(data.len());
@@ -169,13 +265,11 @@ pub(crate) fn arrive(
     let here = state.hosts[host as usize].sockets.get(&to.port());
     let key = here.into_iter().flatten().copied().find(|key| {
         state.sockets.get(*key).is_some_and(|socket| {
-            let own = socket.local.ip() == to.ip()
-                || socket.local.ip().is_unspecified()
-                || to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST);
             // Hosts have no scopes, which the peer may have been given with.
-            own && socket
-                .peer
-                .is_none_or(|peer| (peer.ip(), peer.port()) == (from.ip(), from.port()))
+            socket.is_for(to.ip())
+                && socket
+                    .peer
+                    .is_none_or(|peer| (peer.ip(), peer.port()) == (from.ip(), from.port()))
         })
     });
     let socket = key.and_then(|key| state.sockets.get_mut(key));

@@ -6,6 +6,7 @@ mod barriers;
 mod captures;
 mod faults;
 mod files;
+mod groups;
 mod guided;
 mod hosts;
 mod network;
