@@ -212,9 +212,9 @@ pub use polliwog_spin::{Runtime, block_on, net};
 /// A simulation of many hosts, for tests.
 #[cfg(feature = "sim")]
 pub use polliwog_spin::sim;
-/// Files of simulated hosts, and functions that block in virtual time.
+/// Files and signals of simulated hosts, and functions that block in virtual time.
 #[cfg(all(feature = "sim", not(feature = "mio")))]
-pub use polliwog_spin::sim::{BlockingError, BlockingHandle, fs, spawn_blocking};
+pub use polliwog_spin::sim::{BlockingError, BlockingHandle, fs, signal, spawn_blocking};
 
 #[cfg(feature = "mio")]
 #[doc(hidden)]

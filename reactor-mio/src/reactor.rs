@@ -24,8 +24,8 @@ const UNPARK: mio::Token = mio::Token(usize::MAX);
 
 /// What to do where an executor with another reactor runs.
 pub(crate) const INSTEAD: &str = "the reactor of the executor that runs here is not mio's; in tests and simulations use \
-     `polliwog::spin::net`, `polliwog::sim::fs` and `polliwog::sim::spawn_blocking`, or build without feature `mio`, \
-     where `polliwog::net`, `polliwog::fs` and `polliwog::spawn_blocking` are these";
+     `polliwog::spin::net`, `polliwog::sim::fs`, `signal` and `spawn_blocking`, or build without feature `mio`, where \
+     `polliwog::net`, `fs`, `signal` and `spawn_blocking` are these";
 
 /// How many events one wait takes over at most, unless the builder says otherwise.
 pub(crate) const DEFAULT_EVENTS: usize = 1024;

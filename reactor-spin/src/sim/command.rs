@@ -3,6 +3,8 @@
 use alloc::format;
 
 use super::failure::Reason;
+use super::signal::Effect;
+use super::signal::unix::SignalKind;
 use super::simulation::Simulation;
 use super::trace::What;
 use super::world::HostId;
@@ -15,8 +17,11 @@ pub(crate) enum Command {
     Start(HostId),
     /// Starts one that does not run.
     StartUnlessUp(HostId),
+    /// Kills one that still runs, and starts it again.
+    StartAfterKill(HostId),
     Pause(HostId),
     Resume(HostId),
+    Signal(HostId, SignalKind),
     /// A fault of the nemesis with this number begins or ends.
     Nemesis(usize, bool),
 }
@@ -34,26 +39,20 @@ impl Simulation {
                     }
                     self.start(id)?;
                 }
+                Command::StartAfterKill(id) => {
+                    if self.runners[id as usize].is_running() {
+                        self.stop(id, What::Killed);
+                    }
+                    self.start(id)?;
+                }
                 Command::StartUnlessUp(id) => {
                     if !self.runners[id as usize].is_running() {
                         self.start(id)?;
                     }
                 }
-                Command::Pause(id) => {
-                    let runner = &mut self.runners[id as usize];
-                    if runner.is_running() && !runner.paused {
-                        runner.paused = true;
-                        self.record(id, What::Paused);
-                    }
-                }
-                Command::Resume(id) => {
-                    let runner = &mut self.runners[id as usize];
-                    if runner.paused {
-                        runner.paused = false;
-                        self.record(id, What::Resumed);
-                        self.make_ready(id);
-                    }
-                }
+                Command::Pause(id) => self.pause(id),
+                Command::Resume(id) => self.resume(id),
+                Command::Signal(id, kind) => self.signal(id, kind),
                 Command::Nemesis(number, begins) => {
                     let done = self.nemesis_does(number, begins);
                     done.map_err(|text| (None, Reason::Test(text)))?;
@@ -61,6 +60,38 @@ impl Simulation {
             }
         }
         Ok(())
+    }
+
+    fn pause(&mut self, id: HostId) {
+        let runner = &mut self.runners[id as usize];
+        if runner.is_running() && !runner.paused {
+            runner.paused = true;
+            self.record(id, What::Paused);
+        }
+    }
+
+    fn resume(&mut self, id: HostId) {
+        let runner = &mut self.runners[id as usize];
+        if runner.paused {
+            runner.paused = false;
+            self.record(id, What::Resumed);
+            self.make_ready(id);
+        }
+    }
+
+    fn signal(&mut self, id: HostId, kind: SignalKind) {
+        if !self.runners[id as usize].is_running() {
+            return;
+        }
+        let text = format!("gets signal {}", kind.as_raw_value());
+        self.world
+            .with(|state| state.record_text(Some(id), text, What::Note));
+        match self.world.signal(id, kind) {
+            Effect::Ends => self.stop(id, What::Killed),
+            Effect::Stops => self.pause(id),
+            Effect::GoesOn => self.resume(id),
+            Effect::Nothing => {}
+        }
     }
 
     fn stop(&mut self, id: HostId, how: What) {

@@ -60,7 +60,7 @@ impl Control {
         found
     }
 
-    fn command(&self, hosts: &str, command: impl Fn(HostId) -> Command) {
+    pub(crate) fn command(&self, hosts: &str, command: impl Fn(HostId) -> Command) {
         for host in self.hosts(hosts) {
             self.world
                 .with(|state| state.commands.push_back(command(host)));

@@ -37,6 +37,8 @@ pub enum FaultKind {
     Crash(String),
     /// The host's process is killed, and starts again in the end.
     Kill(String),
+    /// The host's process gets `SIGTERM`; in the end it is killed, if it still runs, and starts again.
+    Terminate(String),
     /// The host's process stops, and goes on in the end.
     Pause(String),
     /// Nothing passes between these hosts and those.
@@ -75,9 +77,12 @@ impl FaultKind {
     /// Whether it does on its own what the other one does, for as long as it lasts. Those whose effects add up, such as losses,
     /// are not meant.
     pub(crate) fn replaces(&self, other: &Self) -> bool {
-        use FaultKind::{Crash, Drift, Kill, Pause};
+        use FaultKind::{Crash, Drift, Kill, Pause, Terminate};
         match (self, other) {
-            (Crash(one) | Kill(one), Crash(other) | Kill(other))
+            (
+                Crash(one) | Kill(one) | Terminate(one),
+                Crash(other) | Kill(other) | Terminate(other),
+            )
             | (Pause(one), Pause(other))
             | (Drift(one, _), Drift(other, _)) => one == other,
             _ => false,
@@ -89,6 +94,7 @@ impl FaultKind {
         match self {
             FaultKind::Crash(host)
             | FaultKind::Kill(host)
+            | FaultKind::Terminate(host)
             | FaultKind::Pause(host)
             | FaultKind::Drift(host, _)
             | FaultKind::Jump(host, _)
@@ -152,6 +158,7 @@ impl fmt::Display for FaultKind {
         match self {
             FaultKind::Crash(host) => write!(f, "crash {}", Word(host)),
             FaultKind::Kill(host) => write!(f, "kill {}", Word(host)),
+            FaultKind::Terminate(host) => write!(f, "terminate {}", Word(host)),
             FaultKind::Pause(host) => write!(f, "pause {}", Word(host)),
             FaultKind::Partition(some, others) => {
                 write!(f, "partition {} from {}", Words(some), Words(others))
@@ -228,6 +235,7 @@ fn fault(text: &str) -> Option<Fault> {
     let kind = match *words.as_slice() {
         ["crash", host] => FaultKind::Crash(name(host)?),
         ["kill", host] => FaultKind::Kill(name(host)?),
+        ["terminate", host] => FaultKind::Terminate(name(host)?),
         ["pause", host] => FaultKind::Pause(name(host)?),
         ["partition", some, "from", others] => FaultKind::Partition(list(some)?, list(others)?),
         ["oneway", from, "to", to] => FaultKind::OneWay(list(from)?, list(to)?),

@@ -95,6 +95,7 @@ mod runner;
 mod schedule;
 mod settings;
 mod shrink;
+pub mod signal;
 mod simulation;
 mod slab;
 pub mod std;

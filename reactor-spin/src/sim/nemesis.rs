@@ -46,6 +46,7 @@ pub struct Nemesis {
 enum Kind {
     Crash,
     Kill,
+    Terminate,
     Pause,
     Partition,
     Pair,
@@ -139,6 +140,19 @@ impl Nemesis {
     /// Processes are killed and start again; not those of clients.
     pub fn kills(self) -> Self {
         self.with(Kind::Kill)
+    }
+
+    /// Processes get `SIGTERM`, as where a service is started anew; those that still run at the fault's end are killed, and all start
+    /// again; not clients.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Nemesis;
+    ///
+    /// let nemesis = Nemesis::new("node-*").terminations(); // what is lost when a node ends well?
+    /// ```
+    pub fn terminations(self) -> Self {
+        self.with(Kind::Terminate)
     }
 
     /// Processes stop for a while.
@@ -273,9 +287,9 @@ impl Nemesis {
             ));
         }
         let has = |kinds: &[Kind]| self.kinds.iter().any(|kind| kinds.contains(kind));
-        if has(&[Kind::Crash, Kind::Kill]) && ours.not_clients.is_empty() {
+        if has(&[Kind::Crash, Kind::Kill, Kind::Terminate]) && ours.not_clients.is_empty() {
             return Err(format!(
-                "a nemesis is to crash or kill `{pattern}`, which are clients only, and those are left running"
+                "a nemesis is to crash, kill or terminate `{pattern}`, which are clients only, and those are left running"
             ));
         }
         if has(&[Kind::Partition, Kind::Pair, Kind::OneWay]) && ours.all.len() < 2 {
@@ -349,6 +363,7 @@ impl Nemesis {
         let kind = match self.kinds[chance.below(self.kinds.len() as u64) as usize] {
             Kind::Crash => FaultKind::Crash(not_a_client(chance, host)),
             Kind::Kill => FaultKind::Kill(not_a_client(chance, host)),
+            Kind::Terminate => FaultKind::Terminate(not_a_client(chance, host)),
             Kind::Pause => FaultKind::Pause(host),
             Kind::Partition => {
                 let (mut some, mut others): (Vec<_>, Vec<_>) =
@@ -419,6 +434,7 @@ mod tests {
             .faults(20, 20)
             .crashes()
             .kills()
+            .terminations()
             .pauses()
             .partitions()
             .one_way_partitions()
@@ -440,7 +456,11 @@ mod tests {
                 assert_eq!(text.parse(), Ok(fault), "{text}");
                 assert!(!text.contains("other"), "{text}");
                 // That is a client.
-                assert!(!text.contains("crash n3") && !text.contains("kill n3"));
+                assert!(
+                    !["crash n3", "kill n3", "terminate n3"]
+                        .iter()
+                        .any(|it| text.contains(it))
+                );
             }
         }
         for bad in [

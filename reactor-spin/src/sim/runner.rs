@@ -20,6 +20,7 @@ use polliwog_core::{Deadline, Executor, JoinError};
 use super::clock::{HostClock, HostReactor, HostWaker};
 use super::net::Net;
 use super::panics::{self, TaskPanic};
+use super::signal::Signals;
 use super::trace::What;
 use super::world::{Happening, HostId, World};
 use super::{Reason, tcp, udp};
@@ -267,6 +268,7 @@ impl Runner {
         self.world.with(|state| {
             let host = &mut state.hosts[self.id as usize];
             host.running = false;
+            host.signals = Signals::default();
             // What destructors panic with at the end ends nothing more.
             host.panicked = None;
         });

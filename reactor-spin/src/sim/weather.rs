@@ -11,6 +11,7 @@ use super::control::Control;
 use super::disk::Disk;
 use super::fault::{Fault, FaultKind};
 use super::rng::{Rng, nanos};
+use super::signal::unix::SignalKind;
 use super::simulation::Simulation;
 use super::trace::What;
 use super::world::{Happening, State};
@@ -159,6 +160,10 @@ impl Control {
             }
             FaultKind::Crash(host) => push(host, Command::Crash, Command::StartUnlessUp),
             FaultKind::Kill(host) => push(host, Command::Kill, Command::StartUnlessUp),
+            FaultKind::Terminate(host) => {
+                let terminate = |host| Command::Signal(host, SignalKind::terminate());
+                push(host, terminate, Command::StartAfterKill);
+            }
             FaultKind::Pause(host) => push(host, Command::Pause, Command::Resume),
             FaultKind::Partition(some, others) => {
                 cut(some, others);

@@ -23,6 +23,7 @@ use super::packet::Packet;
 use super::panics::TaskPanic;
 use super::rng::Rng;
 use super::settings::Settings;
+use super::signal::Signals;
 use super::slab::{Key, Rows, Slab};
 use super::tcp::{End, Listener};
 use super::trace::{Trace, What};
@@ -110,6 +111,7 @@ pub(crate) struct Host {
     pub(crate) disk: Disk,
     pub(crate) unix: Unix,
     pub(crate) buggy: Buggy,
+    pub(crate) signals: Signals,
     /// For what happens on the host.
     pub(crate) chance: Rng,
 }
@@ -240,6 +242,7 @@ impl World {
                 disk: Disk::new(chance, clock, torn),
                 unix: Unix::default(),
                 buggy: Buggy::default(),
+                signals: Signals::default(),
                 chance: Host::chance(seed, id),
             });
             id

@@ -18,6 +18,7 @@ mod real_files;
 mod repeat;
 mod repeatable;
 mod search;
+mod signals;
 mod std_files;
 mod unix;
 
