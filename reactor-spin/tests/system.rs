@@ -1,7 +1,7 @@
 //! `sim::replace_system!`: what asks the system for time and chance is answered by the simulation. A binary of its own, since
 //! the macro acts on all of it.
 #![cfg(all(
-    target_os = "linux",
+    any(target_os = "linux", target_os = "macos"),
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 // Those that the macro brings along are not this text's.

@@ -112,7 +112,10 @@ pub use crate::replace_system;
 /// What [`replace_system!`] asks.
 #[doc(hidden)]
 pub mod __system {
-    pub use super::system::{CLOCK_GETTIME, EIO, GETRANDOM, GETTIMEOFDAY, clock, fill};
+    pub use super::system::{
+        CLOCK_GETTIME, EIO, GETRANDOM, GETTIMEOFDAY, MAX_ENTROPY, REALTIME, UPTIME_RAW, clock,
+        fill, ticks,
+    };
 }
 pub use ambient::{control, host_name, is_simulated, note, random, state, system_time};
 pub use barrier::{Arrival, Barrier, pass, reach};

@@ -14,7 +14,7 @@ use crate::net::Network;
 
 mod replace;
 
-/// The numbers of what [`replace_system!`](super::replace_system) asks the kernel for: chance, ...
+/// The numbers of what [`replace_system!`](super::replace_system) asks Linux for: chance, ...
 pub const GETRANDOM: i64 = if cfg!(target_arch = "x86_64") {
     318
 } else {
@@ -34,6 +34,12 @@ pub const GETTIMEOFDAY: i64 = if cfg!(target_arch = "x86_64") {
 };
 /// The error of a request for too much.
 pub const EIO: i32 = 5;
+/// As many bytes as `getentropy` gives at a time: POSIX' `GETENTROPY_MAX`.
+pub const MAX_ENTROPY: usize = 256;
+/// The wall clock, for all systems.
+pub const REALTIME: i32 = 0;
+/// What `Instant` shows on macOS.
+pub const UPTIME_RAW: i32 = 8;
 
 std::thread_local! {
     /// What answers on the thread of a simulation as long as no host runs. Without a destructor, as are the others: the
@@ -43,10 +49,45 @@ std::thread_local! {
     static PROBE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What Linux calls the wall clock, its coarse one, that of alarms, and atomic time.
-const WALL: [i32; 4] = [0, 5, 8, 11];
-/// Its clocks of the CPU time of a process and of a thread.
-const CPU: [i32; 2] = [2, 3];
+/// What a clock of a system shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    Wall,
+    /// The time since some moment.
+    Steady,
+    /// The CPU time of a process or a thread.
+    Cpu,
+}
+
+/// What Linux' clocks show: `include/uapi/linux/time.h`. Those that belong to a process or a device are the system's.
+#[cfg(any(target_os = "linux", test))]
+fn shows_linux(clock: i32) -> Option<Shows> {
+    match clock {
+        // With the coarse one, the one for alarms, and atomic time.
+        REALTIME | 5 | 8 | 11 => Some(Shows::Wall),
+        // Monotonic, raw, coarse; since the boot, for alarms, too.
+        1 | 4 | 6 | 7 | 9 => Some(Shows::Steady),
+        2 | 3 => Some(Shows::Cpu),
+        _ => None,
+    }
+}
+
+/// What macOS' clocks show: its `<time.h>`, or the constants `CLOCK_…` of the crate libc (`unix/bsd/apple/mod.rs`).
+#[cfg(any(not(target_os = "linux"), test))]
+fn shows_macos(clock: i32) -> Option<Shows> {
+    match clock {
+        REALTIME => Some(Shows::Wall),
+        // Monotonic, and two raw ones, each also approximately.
+        4 | 5 | 6 | UPTIME_RAW | 9 => Some(Shows::Steady),
+        12 | 16 => Some(Shows::Cpu),
+        _ => None,
+    }
+}
+
+#[cfg(target_os = "linux")]
+use shows_linux as shows;
+#[cfg(not(target_os = "linux"))]
+use shows_macos as shows;
 
 fn host<R>(ask: impl FnOnce(&mut super::world::Host) -> R) -> Option<R> {
     let Net { world, host } = Network::current_sim()?;
@@ -56,22 +97,28 @@ fn host<R>(ask: impl FnOnce(&mut super::world::Host) -> R) -> Option<R> {
 
 /// What a clock of the system shows, in seconds and nanoseconds; `None` if it is the system that is to be asked.
 ///
-/// A host spends no CPU time, and clocks that belong to a process or a device by number are the system's.
+/// A host spends no CPU time.
 #[must_use]
 pub fn clock(number: i32) -> Option<[i64; 2]> {
     if PROBE.get() {
         return Some([0, 0]);
     }
-    if number < 0 {
-        return None;
-    }
-    let shown = host(|host| match number {
-        _ if CPU.contains(&number) => Duration::ZERO,
-        _ if WALL.contains(&number) => host.clock.wall_time(),
-        _ => Duration::from_nanos(host.clock.local()),
+    let shows = shows(number)?;
+    let shown = host(|host| match shows {
+        Shows::Cpu => Duration::ZERO,
+        Shows::Wall => host.clock.wall_time(),
+        Shows::Steady => Duration::from_nanos(host.clock.local()),
     })?;
     let seconds = i64::try_from(shown.as_secs()).unwrap_or(i64::MAX);
     Some([seconds, i64::from(shown.subsec_nanos())])
+}
+
+/// What a clock shows in ticks, of which each lasts `ratio[0] / ratio[1]` nanoseconds.
+#[must_use]
+pub fn ticks([seconds, nanos]: [i64; 2], [numerator, denominator]: [u32; 2]) -> u64 {
+    let nanos = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+    let ticks = nanos * i128::from(denominator) / i128::from(numerator.max(1));
+    u64::try_from(ticks).unwrap_or(u64::MAX)
 }
 
 /// Fills memory by the seed; `false`, and nothing done, if it is the system that is to be asked.
@@ -150,4 +197,43 @@ pub fn isolated<T: Send>(seed: u64, test: impl FnOnce() -> T + Send) -> T {
         Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
         Err(error) => panic!("no thread for a simulation: {error}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_system_has_its_clocks() {
+        // By the names that the crate libc has for them.
+        let linux = [
+            (0, Shows::Wall),
+            (1, Shows::Steady),
+            (3, Shows::Cpu),
+            (7, Shows::Steady),
+        ];
+        for (clock, expected) in linux {
+            assert_eq!(shows_linux(clock), Some(expected), "{clock}");
+        }
+        let macos = [
+            (0, Shows::Wall),
+            (6, Shows::Steady),
+            (8, Shows::Steady),
+            (16, Shows::Cpu),
+        ];
+        for (clock, expected) in macos {
+            assert_eq!(shows_macos(clock), Some(expected), "{clock}");
+        }
+        for clock in [-1, 10, 17, i32::MIN, i32::MAX] {
+            assert_eq!(shows_linux(clock).or(shows_macos(clock)), None, "{clock}");
+        }
+    }
+
+    #[test]
+    fn ticks_are_nanoseconds_by_the_ratio() {
+        assert_eq!(ticks([3, 141_592_653], [1, 1]), 3_141_592_653);
+        // As on ARM, with 24 ticks to a microsecond.
+        assert_eq!(ticks([1, 0], [125, 3]), 24_000_000);
+        assert_eq!(ticks([i64::MAX, 999_999_999], [1, 1]), u64::MAX);
+    }
 }
