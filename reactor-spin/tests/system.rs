@@ -14,12 +14,15 @@ mod polliwog {
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use polliwog::sim::{self, Builder, Failure, Report, Simulation};
+use polliwog::sim::{self, Builder, Failure, Reason, Report, Simulation};
 use polliwog::time::sleep;
+use polliwog::yield_now;
 use rand::Rng as _;
 
 sim::replace_system!();
@@ -234,4 +237,188 @@ fn other_calls_are_the_kernels() {
     let waiting = thread::spawn(move || receiver.recv());
     sender.send(()).unwrap();
     assert_eq!(waiting.join().unwrap(), Ok(()));
+}
+
+/// A way to block a thread for a while, by name. It panics if it ends otherwise.
+type Wait = (&'static str, fn(Duration));
+
+/// Those of the standard library.
+const WAITS: [Wait; 5] = [
+    ("sleep", thread::sleep),
+    ("park_timeout", thread::park_timeout),
+    ("wait_timeout", |limit| {
+        let flag = Mutex::new(());
+        let waited = Condvar::new().wait_timeout(flag.lock().unwrap(), limit);
+        assert!(waited.unwrap().1.timed_out());
+    }),
+    ("wait_timeout_while", |limit| {
+        let flag = Mutex::new(());
+        let waited = Condvar::new().wait_timeout_while(flag.lock().unwrap(), limit, |()| true);
+        assert!(waited.unwrap().1.timed_out());
+    }),
+    ("recv_timeout", |limit| {
+        let (_sender, receiver) = mpsc::channel::<()>();
+        let timeout = Err(mpsc::RecvTimeoutError::Timeout);
+        assert_eq!(receiver.recv_timeout(limit), timeout);
+    }),
+];
+
+/// `wait_timeout_while` asks once more when its time is over to the nanosecond, which takes one more.
+fn is_about(passed: Duration, expected: Duration) -> bool {
+    (expected..expected + Duration::from_nanos(10)).contains(&passed)
+}
+
+#[test]
+fn a_wait_takes_virtual_time() {
+    for (name, wait) in WAITS {
+        let mut simulation = Simulation::new(7);
+        let limit = Duration::from_secs(1000);
+        simulation.client("frog", async move {
+            let (wall, steady) = (SystemTime::now(), Instant::now());
+            let timer = polliwog::spawn(sleep(Duration::from_millis(1))).unwrap();
+            // So that the timer is there.
+            yield_now().await;
+            for round in 1..=3 {
+                wait(limit);
+                assert!(is_about(steady.elapsed(), limit * round), "{name}");
+                assert!(is_about(wall.elapsed().unwrap(), limit * round), "{name}");
+            }
+            // Nothing else has gone on.
+            assert!(!timer.is_finished(), "{name}");
+            timer.await.unwrap();
+            assert!(is_about(steady.elapsed(), limit * 3), "{name}");
+        });
+        simulation.client("newt", async {
+            let before = Instant::now();
+            sleep(Duration::from_secs(1)).await;
+            assert_eq!(before.elapsed(), Duration::from_secs(1));
+        });
+        let report = simulation.run().unwrap();
+        assert!(is_about(report.elapsed, limit * 3), "{name}");
+    }
+}
+
+#[test]
+fn whoever_is_notified_does_not_wait() {
+    let limit = Duration::from_secs(1000);
+    let mut simulation = Simulation::new(7);
+    simulation.client("frog", async move {
+        let before = Instant::now();
+        thread::current().unpark();
+        thread::park_timeout(limit);
+        let flag = Mutex::new(false);
+        let waited = Condvar::new().wait_timeout_while(flag.lock().unwrap(), limit, |wait| *wait);
+        assert!(!waited.unwrap().1.timed_out());
+        let (sender, receiver) = mpsc::channel();
+        sender.send("croak").unwrap();
+        assert_eq!(receiver.recv_timeout(limit), Ok("croak"));
+        drop(sender);
+        let gone = Err(mpsc::RecvTimeoutError::Disconnected);
+        assert_eq!(receiver.recv_timeout(limit), gone);
+        thread::sleep(Duration::ZERO);
+        assert_eq!(before.elapsed(), Duration::ZERO);
+        // What was notified once is no more.
+        thread::park_timeout(limit);
+        assert_eq!(before.elapsed(), limit);
+    });
+    simulation.run().unwrap();
+}
+
+#[test]
+fn a_wait_of_a_job_holds_up_nobody_else() {
+    let mut simulation = Simulation::new(7);
+    simulation.client("frog", async {
+        let before = Instant::now();
+        let jobs =
+            WAITS.map(|(_, wait)| sim::spawn_blocking(move || wait(Duration::from_secs(1000))));
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(before.elapsed(), Duration::from_secs(1));
+        for job in jobs {
+            job.await.unwrap();
+        }
+        // Each on a thread of its own, as it were, and after a while of the job's own.
+        let took = before.elapsed().as_secs();
+        assert!((1000..1001).contains(&took), "{took}");
+    });
+    simulation.run().unwrap();
+}
+
+/// More than there is of virtual time.
+#[test]
+fn a_sleep_without_end_ends_with_time_itself() {
+    let mut simulation = Simulation::new(7);
+    simulation.client("frog", async {
+        let before = Instant::now();
+        thread::sleep(Duration::MAX);
+        assert!(before.elapsed() > Duration::from_secs(500 * 365 * 24 * 3600));
+    });
+    let failure = simulation.run().unwrap_err();
+    assert!(matches!(failure.reason, Reason::TimeLimit(_)), "{failure}");
+}
+
+#[test]
+fn waits_are_repeatable() {
+    for seed in 0..20 {
+        sim::check(seed, |builder| {
+            let mut simulation = builder.build();
+            for name in ["frog", "newt", "toad"] {
+                simulation.client(name, async {
+                    for (_, wait) in WAITS {
+                        let nanos = rand::rng().random_range(0..1_000_000_000);
+                        wait(Duration::from_nanos(nanos));
+                        sleep(Duration::from_nanos(nanos / 2)).await;
+                        sim::note(format!("{:?}", SystemTime::now()));
+                    }
+                });
+            }
+            simulation.run()
+        })
+        .unwrap();
+    }
+}
+
+/// What the test below starts: it waits for a thread that waits for a line of it.
+#[test]
+#[ignore = "waits for whoever has started it"]
+fn a_host_that_waits_for_a_thread() {
+    let mut simulation = Simulation::new(7);
+    simulation.client("frog", async {
+        let (sender, receiver) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            let mut line = String::new();
+            std::io::stdin().read_line(&mut line).unwrap();
+            sender.send(line).unwrap();
+        });
+        let before = Instant::now();
+        assert_eq!(receiver.recv().unwrap(), "croak\n");
+        assert_eq!(before.elapsed(), Duration::ZERO);
+        thread.join().unwrap();
+    });
+    simulation.run().unwrap();
+}
+
+#[test]
+fn a_wait_without_limit_is_told() {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_host_that_waits_for_a_thread", "--ignored"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    told.read_line(&mut line).unwrap();
+    assert!(line.contains("\"frog\""), "{line}");
+    assert!(
+        line.contains("\"a_host_that_waits_for_a_thread\""),
+        "{line}"
+    );
+    child.stdin.take().unwrap().write_all(b"croak\n").unwrap();
+    // Once, and it goes on.
+    let mut rest = String::new();
+    told.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
+    let end = child.wait_with_output().unwrap();
+    assert!(end.status.success(), "{end:?}");
 }

@@ -65,6 +65,17 @@ impl HostClock {
         self.ahead.set(self.ahead.get().saturating_add(nanos));
     }
 
+    /// As [`block`](Self::block), until this clock has gone on by so much. `false`: no virtual time is so late, and it is now
+    /// the last there is.
+    pub(crate) fn block_for(&self, limit: Duration) -> bool {
+        let until = u64::try_from(limit.as_nanos())
+            .ok()
+            .and_then(|nanos| self.local().checked_add(nanos));
+        let instant = self.global(until.unwrap_or(u64::MAX));
+        self.block(instant.saturating_sub(self.instant()));
+        until.is_some_and(|until| self.local() >= until)
+    }
+
     /// What the clock shows.
     pub(crate) fn local(&self) -> u64 {
         self.local_at(self.instant())

@@ -3,6 +3,7 @@
 use core::cell::{Cell, RefCell};
 use core::mem::MaybeUninit;
 use core::time::Duration;
+use std::io::Write as _;
 use std::panic::resume_unwind;
 use std::sync::OnceLock;
 use std::thread;
@@ -26,20 +27,38 @@ pub const CLOCK_GETTIME: i64 = if cfg!(target_arch = "x86_64") {
 } else {
     113
 };
-/// ... the wall clock, in the old way.
+/// ... the wall clock, in the old way, ...
 pub const GETTIMEOFDAY: i64 = if cfg!(target_arch = "x86_64") {
     96
 } else {
     169
 };
+/// ... to wait, by a clock, ...
+pub const CLOCK_NANOSLEEP: i64 = if cfg!(target_arch = "x86_64") {
+    230
+} else {
+    115
+};
+/// ... and until another thread wakes this one.
+pub const FUTEX: i64 = if cfg!(target_arch = "x86_64") {
+    202
+} else {
+    98
+};
 /// The error of a request for too much.
 pub const EIO: i32 = 5;
+/// The error of a wait whose time is over.
+pub const ETIMEDOUT: i32 = if cfg!(target_os = "linux") { 110 } else { 60 };
 /// As many bytes as `getentropy` gives at a time: POSIX' `GETENTROPY_MAX`.
 pub const MAX_ENTROPY: usize = 256;
 /// The wall clock, for all systems.
 pub const REALTIME: i32 = 0;
-/// What `Instant` shows on macOS.
+/// What `Instant` shows on Linux, ...
+pub const MONOTONIC: i32 = 1;
+/// ... and on macOS.
 pub const UPTIME_RAW: i32 = 8;
+/// For how many real seconds a host may wait for another thread before somebody is told.
+pub const PATIENCE: i64 = 2;
 
 std::thread_local! {
     /// What answers on the thread of a simulation as long as no host runs. Without a destructor, as are the others: the
@@ -66,7 +85,7 @@ fn shows_linux(clock: i32) -> Option<Shows> {
         // With the coarse one, the one for alarms, and atomic time.
         REALTIME | 5 | 8 | 11 => Some(Shows::Wall),
         // Monotonic, raw, coarse; since the boot, for alarms, too.
-        1 | 4 | 6 | 7 | 9 => Some(Shows::Steady),
+        MONOTONIC | 4 | 6 | 7 | 9 => Some(Shows::Steady),
         2 | 3 => Some(Shows::Cpu),
         _ => None,
     }
@@ -119,6 +138,85 @@ pub fn ticks([seconds, nanos]: [i64; 2], [numerator, denominator]: [u32; 2]) -> 
     let nanos = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
     let ticks = nanos * i128::from(denominator) / i128::from(numerator.max(1));
     u64::try_from(ticks).unwrap_or(u64::MAX)
+}
+
+/// The time at which a clock shows so many ticks: the other way of [`ticks`]. A part of a nanosecond counts as one.
+#[must_use]
+pub fn time_of(ticks: u64, [numerator, denominator]: [u32; 2]) -> [i64; 2] {
+    let nanos = u128::from(ticks) * u128::from(numerator);
+    let nanos = nanos.div_ceil(u128::from(denominator.max(1)));
+    let seconds = i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX);
+    // Less than a second.
+    [seconds, (nanos % 1_000_000_000) as i64]
+}
+
+/// Lets a wait by a clock take its time of the host: for so many seconds and nanoseconds, or, if that is `absolute`, until the
+/// clock shows them. `None`, and nothing done, if it is the system that is to be asked; `Some(false)` if no virtual time is
+/// so late.
+#[must_use]
+pub fn wait(clock: i32, absolute: bool, [seconds, nanos]: [i64; 2]) -> Option<bool> {
+    // What is none is for the system to say.
+    let nanos = u32::try_from(nanos)
+        .ok()
+        .filter(|&nanos| nanos < 1_000_000_000)?;
+    let limit = Duration::new(u64::try_from(seconds).ok()?, nanos);
+    let shown = match shows(clock)? {
+        Shows::Cpu => return None,
+        shows => shows,
+    };
+    host(|host| {
+        let clock = &host.clock;
+        let passed = match shown {
+            _ if !absolute => Duration::ZERO,
+            Shows::Wall => clock.wall_time(),
+            _ => Duration::from_nanos(clock.local()),
+        };
+        // Who asks for what is over already may do so until time has gone on.
+        let left = limit.saturating_sub(passed).max(Duration::from_nanos(1));
+        clock.block_for(left)
+    })
+}
+
+/// Whether this is a host's thread, and a system call `futex` with this operation waits: by which clock, and whether a limit
+/// is an instant of that, according to `include/uapi/linux/futex.h`.
+#[must_use]
+pub fn futex_waits(operation: i32) -> Option<(i32, bool)> {
+    const PRIVATE: i32 = 128;
+    const CLOCK_REALTIME: i32 = 256;
+    let clock = match operation & CLOCK_REALTIME {
+        0 => MONOTONIC,
+        _ => REALTIME,
+    };
+    let absolute = match operation & !(PRIVATE | CLOCK_REALTIME) {
+        // `FUTEX_WAIT`, ...
+        0 => false,
+        // ... and `FUTEX_WAIT_BITSET`.
+        9 => true,
+        _ => return None,
+    };
+    is_on_host().then_some((clock, absolute))
+}
+
+/// Whether this is a host's thread.
+#[must_use]
+pub fn is_on_host() -> bool {
+    host(|_| ()).is_some()
+}
+
+/// Tells that the host that runs has waited for another thread for [`PATIENCE`]. A test's own output is not shown before it
+/// ends, which it might not.
+pub fn tell_of_wait() {
+    let Some(name) = host(|host| host.name.clone()) else {
+        return;
+    };
+    let thread = thread::current();
+    let test = thread.name().unwrap_or("unnamed");
+    // Without a place to write it to there is nobody to be told.
+    _ = writeln!(
+        std::io::stderr(),
+        "the simulated host {name:?} (thread {test:?}) waits for another thread, without a limit: no virtual time passes \
+         until that wakes it"
+    );
 }
 
 /// Fills memory by the seed; `false`, and nothing done, if it is the system that is to be asked.
@@ -230,10 +328,57 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_waits_on_a_host_alone() {
+        for operation in [0, 9, 128, 128 | 9, 256 | 9] {
+            assert_eq!(futex_waits(operation), None);
+        }
+        assert_eq!(wait(REALTIME, false, [0, 1]), None);
+    }
+
+    #[test]
+    fn a_wait_takes_time_by_the_hosts_clock() {
+        const SECOND: [i64; 2] = [1, 0];
+        let mut simulation = super::super::Simulation::new(7);
+        simulation.client("frog", async {
+            super::super::control().set_drift("frog", -1000);
+            polliwog_core::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(futex_waits(128), Some((MONOTONIC, false)));
+            assert_eq!(futex_waits(128 | 9), Some((MONOTONIC, true)));
+            assert_eq!(futex_waits(256 | 128 | 9), Some((REALTIME, true)));
+            // A wake, and a lock with priorities.
+            assert_eq!(futex_waits(1).or(futex_waits(6)), None);
+            let steady = || clock(MONOTONIC).unwrap();
+            let [before, nanos] = steady();
+            assert_eq!(wait(MONOTONIC, false, SECOND), Some(true));
+            assert_eq!(steady(), [before + 1, nanos]);
+            assert_eq!(wait(MONOTONIC, true, [before + 3, nanos]), Some(true));
+            assert_eq!(steady(), [before + 3, nanos]);
+            let [wall, part] = clock(REALTIME).unwrap();
+            assert_eq!(wait(REALTIME, true, [wall + 1, part]), Some(true));
+            assert_eq!(steady(), [before + 4, nanos]);
+            // It is over, but `Condvar::wait_timeout_while` asks until it is so by the clock, too.
+            assert_eq!(wait(MONOTONIC, true, SECOND), Some(true));
+            assert_eq!(steady(), [before + 4, nanos + 1]);
+            for wrong in [[-1, 0], [0, -1], [0, 1_000_000_000]] {
+                assert_eq!(wait(MONOTONIC, false, wrong), None, "{wrong:?}");
+            }
+            assert_eq!(wait(2, false, SECOND), None);
+            assert_eq!(steady(), [before + 4, nanos + 1]);
+            assert_eq!(wait(MONOTONIC, false, [i64::MAX, 0]), Some(false));
+            assert_eq!(wait(MONOTONIC, false, SECOND), Some(false));
+        });
+        let failure = simulation.run().unwrap_err();
+        let at_the_end_of_time = matches!(failure.reason, super::super::Reason::TimeLimit(_));
+        assert!(at_the_end_of_time, "{failure}");
+    }
+
+    #[test]
     fn ticks_are_nanoseconds_by_the_ratio() {
         assert_eq!(ticks([3, 141_592_653], [1, 1]), 3_141_592_653);
         // As on ARM, with 24 ticks to a microsecond.
         assert_eq!(ticks([1, 0], [125, 3]), 24_000_000);
+        assert_eq!(time_of(24_000_001, [125, 3]), [1, 42]);
+        assert_eq!(time_of(u64::MAX, [1, 1]), [18_446_744_073, 709_551_615]);
         assert_eq!(ticks([i64::MAX, 999_999_999], [1, 1]), u64::MAX);
     }
 }

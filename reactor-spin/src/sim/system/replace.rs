@@ -7,9 +7,9 @@
 mod linux;
 mod macos;
 
-/// Puts functions of the program in the place of the C library's that tell the time and give chance, for all that is linked
-/// into it: on a simulated host `SystemTime::now`, `Instant::now`, the keys of `HashMap`, `getrandom`, `rand::rng()`, and
-/// what is made of these, are the simulation's. Elsewhere they stay the system's.
+/// Puts functions of the program in the place of the C library's that tell the time, wait, and give chance, for all that is
+/// linked into it: on a simulated host `SystemTime::now`, `Instant::now`, `thread::sleep`, the keys of `HashMap`, `getrandom`,
+/// `rand::rng()`, and what is made of these, are the simulation's. Elsewhere they stay the system's.
 ///
 /// It is written once, in the test or program itself, not in a library. It works on Linux and macOS with 64-bit processors
 /// by x86-64 and ARM, and is an error of the compiler elsewhere. On macOS it has not been run yet: it is compiled, and a
@@ -47,9 +47,17 @@ mod macos;
 /// * Who asks the kernel without the C library, as rustix does, or the processor itself.
 /// * What is asked once for the whole process and kept. [`isolated`](fn@crate::sim::isolated) tells of what is kept for each
 ///   thread.
-/// * Time limits of what blocks a thread, such as `Condvar::wait_timeout` or `mpsc::Receiver::recv_timeout`: on a
-///   simulated host time stands still while they wait.
-/// * Real threads that a host's program starts: they are on no host.
+/// * Real threads that a host's program starts: they are on no host, and no virtual time passes for them.
+///
+/// # Waits that block
+///
+/// On a simulated host `thread::sleep`, `thread::park_timeout`, `Condvar::wait_timeout` and `mpsc::Receiver::recv_timeout` take
+/// virtual time: whoever has been notified already goes on at once, else the host, with all of its tasks, goes on when
+/// the limit is over, and is told so. Nobody notifies it meanwhile, not a real thread either, as virtual time waits for none.
+/// A limit of more than the 584 years that there are is none.
+///
+/// A wait without a limit, such as `mpsc::Receiver::recv`, is the system's, since only a real thread can end it. If that has
+/// not done so after two seconds of real time, a line on the standard error tells which host waits, in which test.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! replace_system {
@@ -144,6 +152,22 @@ macro_rules! replace_system {
                     unsafe { time.write(now[0]) };
                 }
                 now[0]
+            }
+
+            /// # Safety
+            ///
+            /// The caller keeps to the C library's terms for it: there is a `timespec`, and room for another, or null.
+            #[unsafe(no_mangle)]
+            unsafe extern "C" fn nanosleep(limit: *const [i64; 2], left: *mut [i64; 2]) -> c_int {
+                // SAFETY: by the terms of `nanosleep`.
+                let asked = unsafe { limit.as_ref() };
+                if asked
+                    .is_some_and(|&limit| system::wait(system::REALTIME, false, limit).is_some())
+                {
+                    return 0;
+                }
+                // SAFETY: the caller keeps to the same terms.
+                unsafe { original::nanosleep(limit, left) }
             }
         }
     };

@@ -14,8 +14,8 @@ macro_rules! __replace_linux {
             fn __errno_location() -> *mut c_int;
         }
 
-        // The C library's own `syscall` is what some ask for chance, and what all others that are here would ask for
-        // the real thing. It takes arguments whose number Rust cannot say in a definition.
+        // The C library's own `syscall` is what some ask for chance, what the standard library's and others' locks wait
+        // by, and what all others that are here would ask for the real thing. It takes arguments whose number Rust cannot say in a definition.
         #[cfg(target_arch = "x86_64")]
         ::core::arch::global_asm!(
             ".pushsection .text.syscall,\"ax\",@progbits",
@@ -23,11 +23,20 @@ macro_rules! __replace_linux {
             ".type syscall,@function",
             "syscall:",
             "cmp rdi, {getrandom}",
+            "je 3f",
+            "cmp rdi, {futex}",
             "jne polliwog_sim_syscall",
+            "3:",
+            "mov rax, rdi",
             "mov rdi, rsi",
             "mov rsi, rdx",
             "mov rdx, rcx",
-            "jmp getrandom",
+            "mov rcx, r8",
+            "mov r8, r9",
+            "mov r9, [rsp + 8]",
+            "cmp rax, {getrandom}",
+            "je getrandom",
+            "jmp {on_futex}",
             ".size syscall, . - syscall",
             ".globl polliwog_sim_syscall",
             ".hidden polliwog_sim_syscall",
@@ -56,6 +65,8 @@ macro_rules! __replace_linux {
             ".size polliwog_sim_syscall, . - polliwog_sim_syscall",
             ".popsection",
             getrandom = const system::GETRANDOM,
+            futex = const system::FUTEX,
+            on_futex = sym futex,
         );
         #[cfg(target_arch = "aarch64")]
         ::core::arch::global_asm!(
@@ -64,11 +75,22 @@ macro_rules! __replace_linux {
             ".type syscall,@function",
             "syscall:",
             "cmp x0, #{getrandom}",
+            "b.eq 3f",
+            "cmp x0, #{futex}",
             "b.ne polliwog_sim_syscall",
+            "3:",
+            "mov x8, x0",
             "mov x0, x1",
             "mov x1, x2",
             "mov x2, x3",
+            "mov x3, x4",
+            "mov x4, x5",
+            "mov x5, x6",
+            "cmp x8, #{getrandom}",
+            "b.ne 4f",
             "b getrandom",
+            "4:",
+            "b {on_futex}",
             ".size syscall, . - syscall",
             ".globl polliwog_sim_syscall",
             ".hidden polliwog_sim_syscall",
@@ -99,6 +121,8 @@ macro_rules! __replace_linux {
             ".size polliwog_sim_syscall, . - polliwog_sim_syscall",
             ".popsection",
             getrandom = const system::GETRANDOM,
+            futex = const system::FUTEX,
+            on_futex = sym futex,
         );
 
         /// # Safety
@@ -112,6 +136,83 @@ macro_rules! __replace_linux {
             }
             // SAFETY: the arguments are those of the caller, whose terms are the kernel's.
             unsafe { polliwog_sim_syscall(system::GETRANDOM, buf, len, flags) as isize }
+        }
+
+        fn error() -> c_int {
+            // SAFETY: the C library's place for this thread's error.
+            unsafe { *__errno_location() }
+        }
+
+        /// On a host, a wait with a limit takes virtual time; one without is the system's, and told if it lasts.
+        ///
+        /// # Safety
+        ///
+        /// The caller keeps to the kernel's terms for it.
+        unsafe extern "C" fn futex(
+            word: *mut c_void,
+            operation: c_int,
+            value: u32,
+            limit: *const [i64; 2],
+            other: *mut c_void,
+            bits: u32,
+        ) -> c_long {
+            let ask = |limit: *const [i64; 2]| {
+                let futex = system::FUTEX;
+                // SAFETY: the arguments are those of the caller, or the limit is one of ours.
+                unsafe { polliwog_sim_syscall(futex, word, operation, value, limit, other, bits) }
+            };
+            let Some((clock, absolute)) = system::futex_waits(operation) else {
+                return ask(limit);
+            };
+            // Whoever waits may be wrong, or woken already, which the kernel finds out with a limit that is over.
+            let answer = ask(&[0; 2]);
+            if answer != -1 || error() != system::ETIMEDOUT {
+                return answer;
+            }
+            // SAFETY: by the kernel's terms for a wait this is null or a `timespec`.
+            if let Some(&limit) = unsafe { limit.as_ref() } {
+                match system::wait(clock, absolute, limit) {
+                    Some(true) => return answer,
+                    // No virtual time is so late.
+                    Some(false) => {}
+                    // That limit is none.
+                    None => return ask(&limit),
+                }
+            }
+            let mut patience = [0; 2];
+            if absolute {
+                // SAFETY: there is room for a `timespec`.
+                unsafe { polliwog_sim_syscall(system::CLOCK_GETTIME, clock, &raw mut patience) };
+            }
+            patience[0] += system::PATIENCE;
+            let answer = ask(&patience);
+            if answer != -1 || error() != system::ETIMEDOUT {
+                return answer;
+            }
+            system::tell_of_wait();
+            ask(::core::ptr::null())
+        }
+
+        /// # Safety
+        ///
+        /// The caller keeps to the C library's terms for it: there is a `timespec`, and room for another, or null.
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn clock_nanosleep(
+            clock: c_int,
+            flags: c_int,
+            limit: *const [i64; 2],
+            left: *mut [i64; 2],
+        ) -> c_int {
+            // SAFETY: by the terms of `clock_nanosleep`.
+            let asked = unsafe { limit.as_ref() };
+            // `TIMER_ABSTIME` is the one flag that there is.
+            if asked.is_some_and(|&limit| system::wait(clock, flags & 1 != 0, limit).is_some()) {
+                return 0;
+            }
+            // SAFETY: the arguments are those of the caller, whose terms are the kernel's.
+            let answer =
+                unsafe { polliwog_sim_syscall(system::CLOCK_NANOSLEEP, clock, flags, limit, left) };
+            if answer == 0 { 0 } else { error() }
         }
 
         /// What the C library would do: the kernel is asked, whose terms are those of the caller.
@@ -132,6 +233,12 @@ macro_rules! __replace_linux {
             pub(super) unsafe fn clock_gettime(clock: c_int, time: *mut [i64; 2]) -> c_int {
                 // SAFETY: the caller's terms.
                 unsafe { polliwog_sim_syscall(system::CLOCK_GETTIME, clock, time) as c_int }
+            }
+
+            pub(super) unsafe fn nanosleep(limit: *const [i64; 2], left: *mut [i64; 2]) -> c_int {
+                let (call, clock) = (system::CLOCK_NANOSLEEP, system::MONOTONIC);
+                // SAFETY: the caller's terms.
+                unsafe { polliwog_sim_syscall(call, clock, 0, limit, left) as c_int }
             }
 
             pub(super) unsafe fn gettimeofday(time: *mut [i64; 2], zone: *mut c_void) -> c_int {

@@ -7,6 +7,10 @@
 //! * `CCRandomGenerateBytes`: the standard library, for the keys of hash tables, in `std/src/sys/random/apple.rs`.
 //! * `getentropy`: getrandom 0.2, 0.3 and 0.4 (`getentropy.rs` of each), with them `rand` (`OsRng`, by rand_core's `os.rs`)
 //!   and uuid (`rng.rs`).
+//! * `nanosleep`, `mach_wait_until`: the standard library, for `thread::sleep` and `sleep_until`, in
+//!   `std/src/sys/thread/unix.rs`; `pthread_cond_timedwait_relative_np`: for `Condvar::wait_timeout`, in
+//!   `std/src/sys/pal/unix/sync/condvar.rs`; `dispatch_time` and `dispatch_semaphore_wait`: for `thread::park_timeout`, by
+//!   which channels wait, in `std/src/sys/sync/thread_parking/darwin.rs`.
 //! * `arc4random_buf`, `clock_gettime_nsec_np`, `mach_absolute_time`: those who declare the C library's functions on their
 //!   own, as the crate libc does (`unix/bsd/mod.rs`, `unix/bsd/apple/mod.rs`).
 //!
@@ -69,10 +73,89 @@ macro_rules! __replace_macos {
             let Some(shown) = system::clock(system::UPTIME_RAW) else {
                 return original::mach_absolute_time();
             };
+            system::ticks(shown, ratio())
+        }
+
+        /// # Safety
+        ///
+        /// The caller keeps to the C library's terms for it: there are such things, and the caller has the lock.
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn pthread_cond_timedwait_relative_np(
+            condition: *mut c_void,
+            lock: *mut c_void,
+            limit: *const [i64; 2],
+        ) -> c_int {
+            // SAFETY: by those terms this is a `timespec`.
+            match system::wait(system::UPTIME_RAW, false, unsafe { *limit }) {
+                // A lock that is given away and taken again before anybody has come for it.
+                Some(true) => system::ETIMEDOUT,
+                // SAFETY: the caller keeps to the same terms.
+                _ => unsafe {
+                    original::pthread_cond_timedwait_relative_np(condition, lock, limit)
+                },
+            }
+        }
+
+        #[unsafe(no_mangle)]
+        extern "C" fn mach_wait_until(instant: u64) -> c_int {
+            if system::is_on_host() {
+                let limit = system::time_of(instant, ratio());
+                if system::wait(system::UPTIME_RAW, true, limit).is_some() {
+                    // `KERN_SUCCESS`.
+                    return 0;
+                }
+            }
+            original::mach_wait_until(instant)
+        }
+
+        /// A host's instants are nanoseconds of its clock, in which its waits are understood.
+        #[unsafe(no_mangle)]
+        extern "C" fn dispatch_time(from: u64, nanos: i64) -> u64 {
+            match system::clock(system::UPTIME_RAW) {
+                // `DISPATCH_TIME_NOW`.
+                Some(shown) if from == 0 => system::ticks(shown, [1, 1])
+                    .saturating_add_signed(nanos)
+                    .clamp(1, FOREVER - 1),
+                _ => original::dispatch_time(from, nanos),
+            }
+        }
+
+        /// `DISPATCH_TIME_FOREVER`.
+        const FOREVER: u64 = u64::MAX;
+
+        /// # Safety
+        ///
+        /// The caller keeps to the C library's terms for it: there is such a semaphore.
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn dispatch_semaphore_wait(semaphore: *mut c_void, until: u64) -> isize {
+            // SAFETY: the caller keeps to the same terms.
+            let ask = |until| unsafe { original::dispatch_semaphore_wait(semaphore, until) };
+            if until == 0 || !system::is_on_host() {
+                return ask(until);
+            }
+            // It may have been signalled already.
+            let answer = ask(0);
+            let limit = system::time_of(until, [1, 1]);
+            if answer == 0
+                || until != FOREVER && system::wait(system::UPTIME_RAW, true, limit) == Some(true)
+            {
+                return answer;
+            }
+            let patience = original::dispatch_time(0, system::PATIENCE * 1_000_000_000);
+            let answer = ask(patience);
+            if answer == 0 {
+                return answer;
+            }
+            system::tell_of_wait();
+            ask(FOREVER)
+        }
+
+        /// How a tick and a nanosecond are to each other.
+        fn ratio() -> [u32; 2] {
             let mut ratio = [1; 2];
             // SAFETY: there is room for its two numbers of 32 bits.
             unsafe { mach_timebase_info(&raw mut ratio) };
-            system::ticks(shown, ratio)
+            ratio
         }
 
         /// The system's own functions, which the libraries behind the program have. Their terms are those of the caller.
@@ -143,6 +226,50 @@ macro_rules! __replace_macos {
                 type Original = unsafe extern "C" fn(*mut [i64; 2], *mut c_void) -> c_int;
                 // SAFETY: the signature is the one of `<sys/time.h>`; the caller's terms.
                 unsafe { find::<Original>(&PLACE, c"gettimeofday")(time, zone) }
+            }
+
+            pub(super) unsafe fn nanosleep(limit: *const [i64; 2], left: *mut [i64; 2]) -> c_int {
+                static PLACE: Place = UNKNOWN;
+                type Original = unsafe extern "C" fn(*const [i64; 2], *mut [i64; 2]) -> c_int;
+                // SAFETY: the signature is the one of `<time.h>`; the caller's terms.
+                unsafe { find::<Original>(&PLACE, c"nanosleep")(limit, left) }
+            }
+
+            pub(super) unsafe fn pthread_cond_timedwait_relative_np(
+                condition: *mut c_void,
+                lock: *mut c_void,
+                limit: *const [i64; 2],
+            ) -> c_int {
+                static PLACE: Place = UNKNOWN;
+                type Original =
+                    unsafe extern "C" fn(*mut c_void, *mut c_void, *const [i64; 2]) -> c_int;
+                let name = c"pthread_cond_timedwait_relative_np";
+                // SAFETY: the signature is the one of `<pthread.h>`; the caller's terms.
+                unsafe { find::<Original>(&PLACE, name)(condition, lock, limit) }
+            }
+
+            pub(super) unsafe fn dispatch_semaphore_wait(
+                semaphore: *mut c_void,
+                until: u64,
+            ) -> isize {
+                static PLACE: Place = UNKNOWN;
+                type Original = unsafe extern "C" fn(*mut c_void, u64) -> isize;
+                // SAFETY: the signature is the one of `<dispatch/semaphore.h>`; the caller's terms.
+                unsafe { find::<Original>(&PLACE, c"dispatch_semaphore_wait")(semaphore, until) }
+            }
+
+            pub(super) fn dispatch_time(from: u64, nanos: i64) -> u64 {
+                static PLACE: Place = UNKNOWN;
+                type Original = extern "C" fn(u64, i64) -> u64;
+                // SAFETY: the signature is the one of `<dispatch/time.h>`.
+                unsafe { find::<Original>(&PLACE, c"dispatch_time")(from, nanos) }
+            }
+
+            pub(super) fn mach_wait_until(instant: u64) -> c_int {
+                static PLACE: Place = UNKNOWN;
+                type Original = extern "C" fn(u64) -> c_int;
+                // SAFETY: the signature is the one of `<mach/mach_time.h>`.
+                unsafe { find::<Original>(&PLACE, c"mach_wait_until")(instant) }
             }
 
             pub(super) fn clock_gettime_nsec_np(clock: c_uint) -> u64 {
