@@ -127,11 +127,10 @@ static STARTED: (AtomicPtr<u32>, AtomicU32) = (AtomicPtr::new(ptr::null_mut()), 
 #[cfg(feature = "interrupt-executors")]
 fn shared() -> Instant {
     let time = STARTED.0.load(Ordering::Relaxed);
-    // SAFETY: what `start` was promised: it has made the reactor that gives this function away.
-    instant(
-        unsafe { count(time) },
-        STARTED.1.load(Ordering::Relaxed) + 1,
-    )
+    // SAFETY: the address of `mtime`, as `start` was promised: it has stored it here before there was the reactor that
+    // gives this function away.
+    let count = unsafe { count(time) };
+    instant(count, STARTED.1.load(Ordering::Relaxed) + 1)
 }
 
 impl Reactor for Mtime {

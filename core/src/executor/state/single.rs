@@ -39,9 +39,9 @@ mod left {
     #[cfg(target_os = "none")]
     struct Left(Cell<isize>);
 
+    #[cfg(target_os = "none")]
     // SAFETY: one core (feature `single-core`), and whoever interrupts us in the middle of an access
     // leaves the value as it was found (`Entered`).
-    #[cfg(target_os = "none")]
     unsafe impl Sync for Left {}
 
     #[cfg(target_os = "none")]
