@@ -7,8 +7,11 @@ use std::future::{Future, pending, poll_fn};
 #[cfg(feature = "std")]
 use std::pin::Pin;
 use std::rc::Rc;
+#[cfg(feature = "std")]
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+#[cfg(feature = "std")]
+use std::task::Context;
+use std::task::{Poll, Waker};
 
 use polliwog_core::conformance::ThreadReactor;
 use polliwog_core::{Executor, Handle, JoinHandle, yield_now};

@@ -2,11 +2,12 @@
 #![cfg(feature = "std")]
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
@@ -55,6 +56,10 @@ impl Reactor for Hand {
 
 fn executor() -> Executor<Hand> {
     Executor::with_capacity(100, Hand::default())
+}
+
+fn secluded() -> Executor<Hand> {
+    Executor::secluded(100, Hand::default())
 }
 
 #[test]
@@ -181,8 +186,7 @@ fn woken_by_a_thread(executor: &Executor<Hand>) {
 
 #[test]
 fn the_reactor_of_a_secluded_executor_is_told_of_each_wake_by_a_thread() {
-    let (usual, secluded) = (executor(), executor());
-    secluded.seclude();
+    let (usual, secluded) = (executor(), secluded());
     let rung = |executor: &Executor<Hand>| {
         woken_by_a_thread(executor);
         let woken = executor.reactor().rung();
@@ -208,4 +212,55 @@ fn the_reactor_of_a_secluded_executor_is_told_of_each_wake_by_a_thread() {
     // Whoever has its memory next is not.
     let executors: Vec<_> = (0..3).map(|_| executor()).collect();
     assert!(executors.iter().all(|next| !next.handle().is_secluded()));
+}
+
+/// A waker of a task that has ended with its executor, for each of these.
+fn stale(executors: [Executor<Hand>; 4]) -> Vec<Waker> {
+    let wakers = Rc::new(RefCell::new(Vec::new()));
+    for executor in &executors {
+        let kept = wakers.clone();
+        let task = poll_fn(move |cx| {
+            kept.borrow_mut().push(cx.waker().clone());
+            Poll::<()>::Pending
+        });
+        executor.spawner().spawn(task).unwrap().detach();
+        assert_eq!(executor.step().unwrap(), Deadline::Never);
+    }
+    drop(executors);
+    wakers.take()
+}
+
+#[test]
+fn a_secluded_executor_hears_nothing_of_those_before_it() {
+    let usual = stale([(); 4].map(|()| executor()));
+    let own = stale([(); 4].map(|()| secluded()));
+    let executors = [(); 8].map(|()| secluded());
+    let wake = |wakers: Vec<Waker>| wakers.iter().for_each(Waker::wake_by_ref);
+    thread::spawn(move || wake(usual)).join().unwrap();
+    assert!(executors.iter().all(|next| next.reactor().rung() == 0));
+    drop(executors);
+    // Nor of those of another thread, which that may wake.
+    thread::scope(|scope| {
+        let (made, wait) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+        let (tell, waited) = (made.clone(), wait.clone());
+        let other = scope.spawn(move || {
+            let executors = [(); 8].map(|()| secluded());
+            tell.wait();
+            waited.wait();
+            executors.iter().all(|next| next.reactor().rung() == 0)
+        });
+        made.wait();
+        wake(own);
+        wait.wait();
+        assert!(other.join().unwrap());
+    });
+}
+
+#[test]
+fn secluded_executors_of_a_thread_use_their_memory_again() {
+    let wakers = || stale([(); 4].map(|()| secluded()));
+    let slots = |wakers: Vec<Waker>| wakers.iter().map(Waker::data).collect::<BTreeSet<_>>();
+    let first = slots(wakers());
+    assert_eq!(first.len(), 4);
+    assert_eq!(first, slots(wakers()));
 }

@@ -70,9 +70,82 @@ pub(crate) fn put(shared: &'static Shared) {
     let _ = shared;
 }
 
+/// The permanent part of a secluded executor: never one that another executor or another thread had, since
+/// a waker that is left of that would ring here, as if it were a wake of a task that no other thread is to wake.
+#[cfg(feature = "std")]
+pub(crate) fn take_secluded() -> &'static Shared {
+    #[cfg(not(loom))]
+    let idle = secluded::take();
+    #[cfg(loom)]
+    let idle = None;
+    idle.unwrap_or_else(|| Box::leak(Box::new(Shared::new())))
+}
+
+pub(crate) fn put_secluded(shared: &'static Shared) {
+    #[cfg(all(feature = "std", not(loom)))]
+    secluded::put(shared);
+    #[cfg(not(all(feature = "std", not(loom))))]
+    let _ = shared;
+}
+
+/// What secluded executors have left, for those of the same thread, and for any after its end.
+#[cfg(all(feature = "std", not(loom)))]
+mod secluded {
+    use super::{Idle, Shared};
+
+    static LEFT: Idle = Idle::new();
+
+    std::thread_local! {
+        static HERE: Here = const { Here(Idle::new()) };
+    }
+
+    struct Here(Idle);
+
+    impl Drop for Here {
+        fn drop(&mut self) {
+            while let Some(shared) = self.0.take() {
+                LEFT.put(shared);
+            }
+        }
+    }
+
+    pub(super) fn take() -> Option<&'static Shared> {
+        let here = HERE.try_with(|here| here.0.take()).ok().flatten();
+        here.or_else(|| LEFT.take())
+    }
+
+    pub(super) fn put(shared: &'static Shared) {
+        if HERE.try_with(|here| here.0.put(shared)).is_err() {
+            LEFT.put(shared);
+        }
+    }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(feature = "std")]
+    fn what_a_secluded_executor_leaves_is_for_its_thread_until_that_ends() {
+        use std::thread::spawn;
+        let found = || {
+            secluded::take()
+                .map(ptr::from_ref)
+                .map(<*const Shared>::addr)
+        };
+        let left = spawn(move || {
+            let shared: &'static Shared = Box::leak(Box::new(Shared::new()));
+            let address = ptr::from_ref(shared).addr();
+            secluded::put(shared);
+            assert_ne!(spawn(found).join().unwrap(), Some(address));
+            assert_eq!(found(), Some(address));
+            secluded::put(shared);
+            address
+        });
+        let left = left.join().unwrap();
+        assert_eq!(found(), Some(left));
+    }
 
     #[test]
     fn idle_cores_are_found_by_however_many_look_at_once() {

@@ -192,9 +192,28 @@ impl<R: Reactor> Executor<R> {
     /// ```
     #[cfg(feature = "alloc")]
     pub fn with_capacity(max_tasks: usize, reactor: R) -> Self {
+        Self::on_heap(idle::take, max_tasks, reactor)
+    }
+
+    /// An executor as by [`with_capacity`](Self::with_capacity) whose tasks no other thread is to wake, as where time is
+    /// virtual: then nobody waits for what a thread does. Each wake from outside of its context calls the reactor's
+    /// unparker, also while it runs, so that the reactor can find out whose it is; and whoever would start a thread
+    /// for a task asks `Handle::is_secluded` first.
+    ///
+    /// For a simulation.
+    #[cfg(feature = "std")]
+    #[doc(hidden)]
+    pub fn secluded(max_tasks: usize, reactor: R) -> Self {
+        let executor = Self::on_heap(idle::take_secluded, max_tasks, reactor);
+        executor.shared().set_signal(shared::SECLUDED);
+        executor
+    }
+
+    #[cfg(feature = "alloc")]
+    fn on_heap(take: fn() -> &'static Shared, max_tasks: usize, reactor: R) -> Self {
         let unparker = reactor.unparker();
         let (shared, claim) = loop {
-            let shared = idle::take();
+            let shared = take();
             // Always won: an idle core is nobody's.
             if let Some(claim) = shared.claim() {
                 break (shared, claim);
@@ -300,18 +319,6 @@ impl<R: Reactor> Executor<R> {
             0 => shared.clear_signal(shared::SEEDED),
             _ => shared.set_signal(shared::SEEDED),
         }
-    }
-
-    /// Says that no other thread is to wake its tasks, as where time is virtual: then nobody waits for what a thread
-    /// does. From now on each wake from outside of its context calls the reactor's unparker, also while it runs, so
-    /// that the reactor can find out whose it is; and whoever would start a thread for a task asks
-    /// `Handle::is_secluded` first.
-    ///
-    /// For a simulation.
-    #[cfg(feature = "std")]
-    #[doc(hidden)]
-    pub fn seclude(&self) {
-        self.shared().set_signal(shared::SECLUDED);
     }
 
     /// Runs `f` in this executor's context, so that [`spawn`], [`sleep`](crate::time::sleep)
@@ -510,10 +517,15 @@ impl<R: Reactor> Drop for Executor<R> {
         #[cfg(feature = "alloc")]
         shared.heap.reset();
         levels::leave(shared);
+        #[cfg(feature = "alloc")]
+        let put = match shared.is_secluded() {
+            true => idle::put_secluded,
+            false => idle::put,
+        };
         shared.close();
         #[cfg(feature = "alloc")]
         if self.on_heap {
-            idle::put(shared);
+            put(shared);
         }
         let _ = self.on_heap;
         if let Some(thrown) = thrown {

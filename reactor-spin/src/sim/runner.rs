@@ -147,9 +147,8 @@ impl Runner {
             Software::Host(_) => Box::pin(core::future::ready(Ok(()))),
         };
         world.with(|state| state.hosts[self.id as usize].up = true);
-        let executor = Executor::with_capacity(world.settings.max_tasks, reactor);
+        let executor = Executor::secluded(world.settings.max_tasks, reactor);
         executor.set_schedule_seed(schedule_seed | 1);
-        executor.seclude();
         let entered = self.network.set_current();
         // The closure runs where its future will.
         let program = match &mut self.software {
