@@ -37,7 +37,8 @@
 //! | standard input and output | [`io`] |
 //! | other programs | [`process`] |
 //! | Ctrl-C, signals | [`signal`] |
-//! | sources of your own | [`AsyncSource`], [`AsyncFd`] |
+#![cfg_attr(unix, doc = "| sources of your own | [`AsyncSource`], [`AsyncFd`] |")]
+#![cfg_attr(not(unix), doc = "| sources of your own | [`AsyncSource`] |")]
 //! | virtual time in tests | [`time`] |
 //!
 //! [mio]: https://docs.rs/mio

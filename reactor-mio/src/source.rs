@@ -30,7 +30,7 @@ pub(crate) type Attached<S> = Watched<Shared<S>>;
 ///
 /// This is what the sockets of [`net`](crate::net) are made of, and the way to bring along a
 /// source of your own. mio itself is `polliwog::mio::mio`. For a file descriptor of Unix that is none of mio's
-/// sources, see [`AsyncFd`](crate::AsyncFd).
+/// sources there is `AsyncFd`.
 ///
 /// Where `&S` reads or writes, as it does for mio's own sources, the whole has the traits of `futures-io` and
 /// `embedded-io-async`, and with the features those of tokio and hyper.

@@ -166,7 +166,8 @@ macro_rules! writes {
 
         #[cfg(unix)]
         impl embedded_io_async::WriteReady for $type {
-            /// Asks the system. Unix only.
+            /// Asks the system. Unix only: Windows is asked about sockets by an unsafe call, and about named pipes not
+            /// at all.
             fn write_ready(&mut self) -> io::Result<bool> {
                 let $this = &*self;
                 Ok(crate::sys::may_be_written(&$stream))

@@ -1,6 +1,6 @@
 //! Ctrl-C, and the signals of Unix.
 //!
-//! [`ctrl_c`] works everywhere; [`unix`] has all signals as streams.
+//! [`ctrl_c`] works everywhere; on Unix `signal::unix` has all signals as streams.
 
 use std::io;
 use std::pin::Pin;

@@ -62,8 +62,8 @@ impl Received {
 impl RecvBatch {
     /// Makes room for so many datagrams at a time, of so many bytes each; at least for one.
     ///
-    /// Where [`UdpSocket::set_gro`] is on, let the buffers have 65 535 bytes: the system puts several datagrams into
-    /// one.
+    /// Where Linux' `UdpSocket::set_gro` is on, let the buffers have 65 535 bytes: the system puts several datagrams
+    /// into one.
     pub fn new(datagrams: usize, bytes: usize) -> Self {
         let datagrams = datagrams.max(1);
         Self {
