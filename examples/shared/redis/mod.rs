@@ -14,6 +14,7 @@ mod hub;
 pub(crate) mod others;
 pub(crate) mod parse;
 mod store;
+mod table;
 
 use core::cell::RefCell;
 use core::future::poll_fn;
@@ -23,11 +24,12 @@ use core::task::Poll;
 use embedded_io_async::{Read, Write};
 
 use answers::Answers;
-use commands::{Context, bound, keys};
+use commands::Context;
 use hub::{Hub, Looked, Member, unless};
 use others::{Alone, Others};
 use parse::{Command, Wrong, parse};
 use store::Store;
+use table::{bound, keys};
 
 /// What an answer needs beside the texts that it carries.
 const FRAME: usize = 64;

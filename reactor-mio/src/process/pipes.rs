@@ -11,7 +11,15 @@ use crate::budget::poll_nothing;
 use crate::reactor::MioReactor;
 use polliwog_core::exact::{read_exact, write_all};
 use polliwog_core::task::budget::poll_within;
-use system::{Reader, Writer};
+#[cfg(unix)]
+use unix::{Reader, Writer};
+#[cfg(windows)]
+use windows::{Reader, Writer};
+
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
 
 /// How many bytes [`ChildStdout::read_to_end`] asks for at a time: as many as a pipe holds on Linux.
 const CHUNK: usize = 64 * 1024;
@@ -427,178 +435,5 @@ impl std::os::windows::io::AsRawHandle for ChildStdin {
     fn as_raw_handle(&self) -> std::os::windows::io::RawHandle {
         let closed = std::ptr::null_mut();
         self.io.as_ref().map_or(closed, Writer::as_raw_handle)
-    }
-}
-
-/// Ends of pipes that wait in the reactor.
-#[cfg(unix)]
-mod system {
-    use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-    use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
-    use std::task::{Context, Poll};
-
-    use mio::unix::pipe::{Receiver, Sender};
-    use polliwog_core::sources::{Direction, WaiterId};
-
-    use crate::reactor::MioReactor;
-    use crate::source::Attached;
-
-    #[derive(Debug)]
-    pub(super) struct Reader(Attached<Receiver>);
-
-    #[derive(Debug)]
-    pub(super) struct Writer(Attached<Sender>);
-
-    impl Reader {
-        pub(super) fn new(reactor: &MioReactor, io: OwnedFd) -> io::Result<Self> {
-            let io = Receiver::from(io);
-            io.set_nonblocking(true)?;
-            Ok(Self(Attached::with_reactor(reactor, io)))
-        }
-
-        pub(super) fn poll_read(
-            &mut self,
-            cx: &mut Context<'_>,
-            bufs: &mut [IoSliceMut<'_>],
-        ) -> Poll<io::Result<usize>> {
-            let read = |mut io: &Receiver| io.read_vectored(bufs);
-            self.0
-                .poll_op(WaiterId::OWNER, Direction::Read, cx, read, |n| *n)
-        }
-
-        #[cfg(feature = "tokio")]
-        pub(super) fn poll_read_spare(
-            &mut self,
-            cx: &mut Context<'_>,
-            spare: &mut polliwog_core::spare::Spare<'_>,
-        ) -> Poll<io::Result<usize>> {
-            let read = |io: &Receiver| spare.read(io);
-            self.0
-                .poll_op(WaiterId::OWNER, Direction::Read, cx, read, |n| *n)
-        }
-
-        pub(super) fn into_owned(self) -> io::Result<OwnedFd> {
-            let io = self.0.into_inner()?;
-            io.set_nonblocking(false)?;
-            Ok(io.into())
-        }
-
-        pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
-            self.0.as_fd()
-        }
-    }
-
-    impl Writer {
-        pub(super) fn new(reactor: &MioReactor, io: OwnedFd) -> io::Result<Self> {
-            let io = Sender::from(io);
-            io.set_nonblocking(true)?;
-            Ok(Self(Attached::with_reactor(reactor, io)))
-        }
-
-        pub(super) fn poll_write(
-            &mut self,
-            cx: &mut Context<'_>,
-            bufs: &[IoSlice<'_>],
-        ) -> Poll<io::Result<usize>> {
-            let write = |mut io: &Sender| io.write_vectored(bufs);
-            self.0
-                .poll_op(WaiterId::OWNER, Direction::Write, cx, write, |n| *n)
-        }
-
-        pub(super) fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        pub(super) fn into_owned(self) -> io::Result<OwnedFd> {
-            let io = self.0.into_inner()?;
-            io.set_nonblocking(false)?;
-            Ok(io.into())
-        }
-
-        pub(super) fn as_raw_fd(&self) -> RawFd {
-            self.0.as_fd().as_raw_fd()
-        }
-    }
-}
-
-/// Ends of pipes that are read and written on the blocking pool, as files are.
-#[cfg(windows)]
-mod system {
-    use std::io::{self, IoSlice, IoSliceMut};
-    use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle, RawHandle};
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
-
-    use futures_io::{AsyncRead, AsyncWrite};
-
-    use crate::fs::File;
-    use crate::reactor::MioReactor;
-
-    #[derive(Debug)]
-    pub(super) struct Reader(File);
-
-    #[derive(Debug)]
-    pub(super) struct Writer(File);
-
-    fn into_owned(file: File) -> io::Result<OwnedHandle> {
-        let busy = |_| io::Error::other("the pipe is being read or written");
-        file.try_into_std().map(OwnedHandle::from).map_err(busy)
-    }
-
-    impl Reader {
-        pub(super) fn new(_: &MioReactor, io: OwnedHandle) -> io::Result<Self> {
-            Ok(Self(io.into()))
-        }
-
-        pub(super) fn poll_read(
-            &mut self,
-            cx: &mut Context<'_>,
-            bufs: &mut [IoSliceMut<'_>],
-        ) -> Poll<io::Result<usize>> {
-            Pin::new(&mut self.0).poll_read_vectored(cx, bufs)
-        }
-
-        #[cfg(feature = "tokio")]
-        pub(super) fn poll_read_spare(
-            &mut self,
-            cx: &mut Context<'_>,
-            spare: &mut polliwog_core::spare::Spare<'_>,
-        ) -> Poll<io::Result<usize>> {
-            spare.fill_zeroed(|buf| Pin::new(&mut self.0).poll_read(cx, buf))
-        }
-
-        pub(super) fn into_owned(self) -> io::Result<OwnedHandle> {
-            into_owned(self.0)
-        }
-
-        pub(super) fn as_handle(&self) -> BorrowedHandle<'_> {
-            self.0.as_handle()
-        }
-    }
-
-    impl Writer {
-        pub(super) fn new(_: &MioReactor, io: OwnedHandle) -> io::Result<Self> {
-            Ok(Self(io.into()))
-        }
-
-        pub(super) fn poll_write(
-            &mut self,
-            cx: &mut Context<'_>,
-            bufs: &[IoSlice<'_>],
-        ) -> Poll<io::Result<usize>> {
-            Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
-        }
-
-        pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.0).poll_flush(cx)
-        }
-
-        pub(super) fn into_owned(self) -> io::Result<OwnedHandle> {
-            into_owned(self.0)
-        }
-
-        pub(super) fn as_raw_handle(&self) -> RawHandle {
-            self.0.as_raw_handle()
-        }
     }
 }
