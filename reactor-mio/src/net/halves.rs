@@ -2,7 +2,7 @@
 
 /// What both reading halves have.
 macro_rules! reading_half {
-    ($($half:ty),+ => $stream:ident, $addr:ty) => {$(
+    ($($half:ty),+ => $stream:ident) => {$(
         impl $half {
             /// Returns the stream that this is a half of.
             #[inline]
@@ -50,15 +50,6 @@ macro_rules! reading_half {
                 self.stream().peek(buf).await
             }
 
-            /// Returns the address of the other end.
-            ///
-            /// # Errors
-            ///
-            /// What the system reports.
-            pub fn peer_addr(&self) -> io::Result<$addr> {
-                self.stream().peer_addr()
-            }
-
             #[doc = concat!("Reads into several buffers: see [`", stringify!($stream), "::read_vectored`].")]
             ///
             /// # Errors
@@ -96,15 +87,6 @@ macro_rules! reading_half {
             pub async fn readable(&self) -> io::Result<()> {
                 self.stream().readable().await
             }
-
-            /// Returns the address of this end.
-            ///
-            /// # Errors
-            ///
-            /// What the system reports.
-            pub fn local_addr(&self) -> io::Result<$addr> {
-                self.stream().local_addr()
-            }
         }
     )+};
 }
@@ -112,7 +94,7 @@ pub(super) use reading_half;
 
 /// What both writing halves have, which know their `stream`.
 macro_rules! writing_half {
-    ($($half:ty),+ => $stream:ident, $addr:ty) => {$(
+    ($($half:ty),+ => $stream:ident) => {$(
         impl $half {
             #[doc = concat!("Writes to the stream: see [`", stringify!($stream), "::write`].")]
             ///
@@ -148,15 +130,6 @@ macro_rules! writing_half {
             /// What the system reports.
             pub fn shutdown(&self) -> io::Result<()> {
                 self.stream().finish()
-            }
-
-            /// Returns the address of the other end.
-            ///
-            /// # Errors
-            ///
-            /// What the system reports.
-            pub fn peer_addr(&self) -> io::Result<$addr> {
-                self.stream().peer_addr()
             }
 
             #[doc = concat!("Writes from several buffers: see [`", stringify!($stream), "::write_vectored`].")]
@@ -196,6 +169,23 @@ macro_rules! writing_half {
             pub async fn writable(&self) -> io::Result<()> {
                 self.stream().writable().await
             }
+        }
+    )+};
+}
+pub(super) use writing_half;
+
+/// What all halves have, which know their `stream`.
+macro_rules! either_half {
+    ($($half:ty),+ => $stream:ident, $addr:ty) => {$(
+        impl $half {
+            /// Returns the address of the other end.
+            ///
+            /// # Errors
+            ///
+            /// What the system reports.
+            pub fn peer_addr(&self) -> io::Result<$addr> {
+                self.stream().peer_addr()
+            }
 
             /// Returns the address of this end.
             ///
@@ -206,9 +196,15 @@ macro_rules! writing_half {
                 self.stream().local_addr()
             }
         }
+
+        impl AsRef<$stream> for $half {
+            fn as_ref(&self) -> &$stream {
+                self.stream()
+            }
+        }
     )+};
 }
-pub(super) use writing_half;
+pub(super) use either_half;
 
 /// The halves of `$stream`, whose addresses are of the type `$addr`.
 macro_rules! halves {
@@ -261,39 +257,19 @@ macro_rules! halves {
             (OwnedReadHalf(stream), writer)
         }
 
-        $crate::net::halves::reading_half!(ReadHalf<'_>, OwnedReadHalf => $stream, $addr);
+        $crate::net::halves::reading_half!(ReadHalf<'_>, OwnedReadHalf => $stream);
 
-        $crate::net::halves::writing_half!(WriteHalf<'_>, OwnedWriteHalf => $stream, $addr);
+        $crate::net::halves::writing_half!(WriteHalf<'_>, OwnedWriteHalf => $stream);
+
+        $crate::net::halves::either_half!(
+            ReadHalf<'_>, WriteHalf<'_>, OwnedReadHalf, OwnedWriteHalf => $stream, $addr
+        );
 
         sockets! {
             ReadHalf<'_>: half => half.stream();
             WriteHalf<'_>: half => half.stream();
             OwnedReadHalf: half => half.stream();
             OwnedWriteHalf: half => half.stream();
-        }
-
-        impl AsRef<$stream> for ReadHalf<'_> {
-            fn as_ref(&self) -> &$stream {
-                self.stream()
-            }
-        }
-
-        impl AsRef<$stream> for WriteHalf<'_> {
-            fn as_ref(&self) -> &$stream {
-                self.stream()
-            }
-        }
-
-        impl AsRef<$stream> for OwnedReadHalf {
-            fn as_ref(&self) -> &$stream {
-                self.stream()
-            }
-        }
-
-        impl AsRef<$stream> for OwnedWriteHalf {
-            fn as_ref(&self) -> &$stream {
-                self.stream()
-            }
         }
 
         impl WriteHalf<'_> {
