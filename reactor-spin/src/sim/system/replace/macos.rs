@@ -11,6 +11,7 @@
 //!   `std/src/sys/thread/unix.rs`; `pthread_cond_timedwait_relative_np`: for `Condvar::wait_timeout`, in
 //!   `std/src/sys/pal/unix/sync/condvar.rs`; `dispatch_time` and `dispatch_semaphore_wait`: for `thread::park_timeout`, by
 //!   which channels wait, in `std/src/sys/sync/thread_parking/darwin.rs`.
+//! * `pthread_cond_timedwait`: parking_lot (`thread_parker/unix.rs`), by the wall clock of `gettimeofday`.
 //! * `arc4random_buf`, `clock_gettime_nsec_np`, `mach_absolute_time`: those who declare the C library's functions on their
 //!   own, as the crate libc does (`unix/bsd/mod.rs`, `unix/bsd/apple/mod.rs`).
 //!
@@ -93,6 +94,23 @@ macro_rules! __replace_macos {
                 _ => unsafe {
                     original::pthread_cond_timedwait_relative_np(condition, lock, limit)
                 },
+            }
+        }
+
+        /// # Safety
+        ///
+        /// As [`pthread_cond_timedwait_relative_np`].
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn pthread_cond_timedwait(
+            condition: *mut c_void,
+            lock: *mut c_void,
+            limit: *const [i64; 2],
+        ) -> c_int {
+            // SAFETY: by those terms this is a `timespec`.
+            match system::wait(system::REALTIME, true, unsafe { *limit }) {
+                Some(true) => system::ETIMEDOUT,
+                // SAFETY: the caller keeps to the same terms.
+                _ => unsafe { original::pthread_cond_timedwait(condition, lock, limit) },
             }
         }
 
@@ -244,6 +262,19 @@ macro_rules! __replace_macos {
                 type Original =
                     unsafe extern "C" fn(*mut c_void, *mut c_void, *const [i64; 2]) -> c_int;
                 let name = c"pthread_cond_timedwait_relative_np";
+                // SAFETY: the signature is the one of `<pthread.h>`; the caller's terms.
+                unsafe { find::<Original>(&PLACE, name)(condition, lock, limit) }
+            }
+
+            pub(super) unsafe fn pthread_cond_timedwait(
+                condition: *mut c_void,
+                lock: *mut c_void,
+                limit: *const [i64; 2],
+            ) -> c_int {
+                static PLACE: Place = UNKNOWN;
+                type Original =
+                    unsafe extern "C" fn(*mut c_void, *mut c_void, *const [i64; 2]) -> c_int;
+                let name = c"pthread_cond_timedwait";
                 // SAFETY: the signature is the one of `<pthread.h>`; the caller's terms.
                 unsafe { find::<Original>(&PLACE, name)(condition, lock, limit) }
             }
