@@ -8,6 +8,7 @@ use polliwog_core::time::timeout_at;
 use polliwog_core::{Deadline, Executor, Instant, Reactor, SpawnErrorKind, TaskPool, spawn};
 
 /// Never waits; the clock stands at one second.
+#[derive(Debug)]
 struct Standing;
 
 impl Reactor for Standing {
@@ -95,4 +96,75 @@ fn a_deadline_that_has_passed_still_lets_the_future_be_polled_once() {
         *kept.get_mut() = std::future::ready(4);
         assert_eq!(kept.into_inner().await, 4);
     });
+}
+
+#[cfg(feature = "alloc")]
+#[test]
+fn a_limit_that_is_reached_is_named() {
+    let executor = Executor::with_capacity(2, Standing);
+    let spawner = executor.spawner();
+    executor.set_heap_limit(10);
+    let error = spawner.spawn(pending::<()>()).unwrap_err();
+    assert_eq!(error.kind(), SpawnErrorKind::OutOfMemory { limit: 10 });
+    assert_eq!(
+        error.to_string(),
+        "the executor's tasks may take 10 bytes, which are in use"
+    );
+    executor.set_heap_limit(usize::MAX);
+    for _ in 0..2 {
+        spawner.spawn(pending::<()>()).unwrap().detach();
+    }
+    let full = "all 2 tasks of the executor are in use";
+    let refused = spawner.try_spawn(pending::<()>()).unwrap_err();
+    assert_eq!(refused.to_string(), full);
+    assert_eq!(
+        executor.try_block_on(async {}).unwrap_err().to_string(),
+        full
+    );
+}
+
+#[test]
+fn a_site_without_a_free_body_and_a_pool_in_use_say_so() {
+    static POOL: TaskPool<2, 64> = TaskPool::new();
+    let executor = Executor::new(&POOL, Standing).expect("nobody has it");
+    let spawn = || polliwog_core::spawn_detached!(executor.spawner(), [pending::<()>]());
+    spawn().unwrap();
+    assert_eq!(
+        spawn().unwrap_err().to_string(),
+        "all 1 task bodies of this pool are in use"
+    );
+    let refused = Executor::try_new(&POOL, Standing).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the task pool belongs to another executor"
+    );
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn what_a_channel_refuses_is_said_and_not_shown() {
+    use polliwog_core::sync::mpsc;
+    use std::io;
+
+    // Nothing of it can be shown.
+    struct Secret;
+    let (sender, mut receiver) = mpsc::channel(1);
+    let empty = receiver.try_recv().map(|_: Secret| ()).unwrap_err();
+    assert_eq!(empty.to_string(), "receiving on an empty channel");
+    sender
+        .try_send(Secret)
+        .unwrap_or_else(|_| panic!("there is room"));
+    let full = sender.try_send(Secret).unwrap_err();
+    assert_eq!(
+        (full.to_string().as_str(), format!("{full:?}").as_str()),
+        ("no available capacity", "Full(..)")
+    );
+    assert_eq!(io::Error::from(full).kind(), io::ErrorKind::WouldBlock);
+    drop(receiver);
+    let closed = sender.try_send(Secret).unwrap_err();
+    assert_eq!(
+        (closed.to_string().as_str(), format!("{closed:?}").as_str()),
+        ("channel closed", "Closed(..)")
+    );
+    assert_eq!(io::Error::from(closed).kind(), io::ErrorKind::BrokenPipe);
 }

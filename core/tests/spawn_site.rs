@@ -193,3 +193,72 @@ fn arguments_coerce_as_in_a_call() {
         assert_eq!(refused.unwrap().await.unwrap(), 8);
     });
 }
+
+/// What a handle refuses it gives back, and what has not begun when the executor goes is dropped; then all bodies are
+/// there again.
+#[cfg(all(feature = "std", not(lean)))]
+#[test]
+fn a_handle_starts_tasks_of_a_site_and_loses_nothing() {
+    use std::sync::Arc;
+
+    use polliwog_core::Handle;
+
+    async fn hold(value: Arc<()>) {
+        let _value = value;
+        pending::<()>().await;
+    }
+    fn send(handle: &Handle, value: &Arc<()>) -> Result<(), SpawnErrorKind> {
+        std::thread::scope(|scope| {
+            let send = || {
+                try_spawn_detached!(handle, [hold; 3](value.clone())).map_err(|refused| {
+                    let kind = refused.kind();
+                    let (given_back,) = refused.into_inner();
+                    assert!(Arc::ptr_eq(&given_back, value));
+                    kind
+                })
+            };
+            scope.spawn(send).join().unwrap()
+        })
+    }
+
+    let value = Arc::new(());
+    for _ in 0..2 {
+        let executor = Executor::with_capacity(2, Standing);
+        let handle = executor.handle();
+        assert_eq!(send(&handle, &value), Ok(()));
+        assert_eq!(send(&handle, &value), Ok(()));
+        let full = SpawnErrorKind::InboxFull { capacity: 2 };
+        assert_eq!(send(&handle, &value), Err(full));
+        assert_eq!(Arc::strong_count(&value), 3);
+        executor.step().unwrap();
+        assert_eq!(executor.stats().live, 2);
+        // Waits for a slot.
+        assert_eq!(send(&handle, &value), Ok(()));
+        executor.step().unwrap();
+        assert_eq!(executor.stats().live, 2);
+        let full = SpawnErrorKind::StorageFull { capacity: 3 };
+        assert_eq!(send(&handle, &value), Err(full));
+        assert_eq!(Arc::strong_count(&value), 4);
+        drop(executor);
+        assert_eq!(Arc::strong_count(&value), 1);
+        assert_eq!(send(&handle, &value), Err(SpawnErrorKind::Closed));
+    }
+}
+
+/// A function that panics before there is a future leaves the site's body.
+#[cfg(all(feature = "std", not(lean)))]
+#[test]
+fn a_function_that_panics_on_its_way_to_an_executor_takes_no_body() {
+    fn panics(panic: bool) -> std::future::Ready<()> {
+        assert!(!panic, "as asked");
+        std::future::ready(())
+    }
+    let executor = Executor::with_capacity(2, Standing);
+    let handle = executor.handle();
+    let send = |panic| try_spawn_detached!(handle, [panics](panic)).map_err(|error| error.kind());
+    for _ in 0..2 {
+        let sent = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| send(true)));
+        assert!(sent.is_err());
+    }
+    assert_eq!(send(false), Ok(()));
+}

@@ -283,3 +283,49 @@ fn a_file_in_non_blocking_mode_is_refused_where_it_would_have_to_wait() {
     });
     drop(other);
 }
+
+#[test]
+fn what_is_wrapped_to_be_sent_is_itself_here_and_an_error_elsewhere() {
+    use std::pin::Pin;
+    use std::task::{Context, Waker};
+
+    use futures_util::io::{AsyncBufReadExt, AsyncSeekExt, AsyncWriteExt, BufReader};
+    use futures_util::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite};
+    use polliwog_core::{SendWrapper, WrongThread};
+
+    let path = Temporary::new("wrapped");
+    block_on(async {
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).open(&path.0);
+        let mut file = SendWrapper::new(BufReader::new(file.await.unwrap()));
+        file.write_all(b"one\ntwo\n").await.unwrap();
+        file.flush().await.unwrap();
+        assert_eq!(file.seek(SeekFrom::Start(4)).await.unwrap(), 4);
+        let mut line = String::new();
+        assert_eq!(file.read_line(&mut line).await.unwrap(), 4);
+        assert_eq!(line, "two\n");
+
+        let elsewhere = || {
+            let mut cx = Context::from_waker(Waker::noop());
+            let mut file = Pin::new(&mut file);
+            let results = [
+                file.as_mut().poll_read(&mut cx, &mut [0]).map_ok(drop),
+                file.as_mut().poll_write(&mut cx, b"x").map_ok(drop),
+                file.as_mut().poll_flush(&mut cx),
+                file.as_mut().poll_close(&mut cx),
+                file.as_mut()
+                    .poll_seek(&mut cx, SeekFrom::End(0))
+                    .map_ok(drop),
+                file.as_mut().poll_fill_buf(&mut cx).map_ok(drop),
+            ];
+            results.map(|result| match result {
+                Poll::Ready(Err(error)) => error.downcast::<WrongThread>().is_ok(),
+                _ => false,
+            })
+        };
+        let refused = std::thread::scope(|scope| scope.spawn(elsewhere).join().unwrap());
+        assert_eq!(refused, [true; 6]);
+        file.close().await.unwrap();
+    });
+    assert_eq!(std::fs::read(&path.0).unwrap(), b"one\ntwo\n");
+}

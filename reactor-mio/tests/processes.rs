@@ -441,3 +441,24 @@ fn pipes_go_to_the_standard_library_and_back() {
         std.wait().unwrap();
     });
 }
+
+#[test]
+fn a_child_has_the_environment_and_the_group_that_it_is_given() {
+    block_on(async {
+        let mut command = shell("printf \"$ONE ${TWO-none} ${HOME-none}\"");
+        command
+            .env_clear()
+            .envs([("ONE", "1"), ("TWO", "2")])
+            .env_remove("TWO");
+        assert_eq!(command.output().await.unwrap().stdout, b"1 none none");
+        #[cfg(target_os = "linux")]
+        {
+            let mut command = shell("cut -d ' ' -f 5 /proc/$$/stat");
+            command.process_group(0).stdout(Stdio::piped());
+            let child = command.spawn().unwrap();
+            let id = child.id().unwrap();
+            let output = child.wait_with_output().await.unwrap();
+            assert_eq!(output.stdout, format!("{id}\n").as_bytes());
+        }
+    });
+}

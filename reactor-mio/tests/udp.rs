@@ -394,3 +394,24 @@ fn datagrams_that_the_system_has_joined_are_taken_apart() {
         }
     });
 }
+
+#[test]
+fn datagrams_are_polled_for_as_they_are_awaited() {
+    block_on(async {
+        let (one, at_one, two, at_two) = sockets().await;
+        one.connect(at_two).await.unwrap();
+        let mut buf = [0; 8];
+        poll_fn(|cx| {
+            assert!(two.poll_recv_from(cx, &mut buf).is_pending());
+            assert!(two.poll_recv_ready(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        poll_fn(|cx| one.poll_send_ready(cx)).await.unwrap();
+        assert_eq!(poll_fn(|cx| one.poll_send(cx, b"quak")).await.unwrap(), 4);
+        poll_fn(|cx| two.poll_recv_ready(cx)).await.unwrap();
+        let received = poll_fn(|cx| two.poll_recv_from(cx, &mut buf)).await;
+        assert_eq!(received.unwrap(), (4, at_one));
+        assert_eq!(&buf[..4], b"quak");
+    });
+}
