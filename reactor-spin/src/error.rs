@@ -194,3 +194,54 @@ impl From<Error> for std::io::Error {
         std::io::Error::new(kind, error)
     }
 }
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::string::ToString;
+
+    #[test]
+    fn an_error_is_the_same_by_every_way_out() {
+        let errors = [
+            Error::WouldBlock,
+            Error::ConnectionRefused,
+            Error::ConnectionReset,
+            Error::BrokenPipe,
+            Error::NotConnected,
+            Error::AddrInUse,
+            Error::AddrNotAvailable,
+            Error::InvalidAddress,
+            Error::MessageTooLong,
+            Error::InvalidInput,
+            Error::TimedOut,
+            Error::HostUnreachable,
+            Error::NetworkUnreachable,
+            Error::NoAddress,
+            Error::NameNotFound,
+            Limit::Listeners.into(),
+            Limit::Connections.into(),
+            Limit::Memory.into(),
+            Limit::Sockets.into(),
+            Limit::Addresses.into(),
+            Error::WriteZero,
+            Error::UnexpectedEof,
+            Error::Unsupported,
+        ];
+        for error in errors {
+            let kind = embedded_io::Error::kind(&error);
+            let as_io = io::Error::from(error);
+            assert_eq!(as_io.to_string(), error.to_string());
+            assert_ne!(as_io.kind(), io::ErrorKind::Other, "{error}");
+            if kind != ErrorKind::Other {
+                let (kind, of_io) = (std::format!("{kind:?}"), std::format!("{:?}", as_io.kind()));
+                assert_eq!(kind, of_io, "{error}");
+            }
+            assert_eq!(as_io.downcast::<Error>().unwrap(), error);
+            let exact = embedded_io::ReadExactError::Other(error);
+            assert_eq!(Error::from(exact), error);
+        }
+        let ended = embedded_io::ReadExactError::<Error>::UnexpectedEof;
+        assert_eq!(Error::from(ended), Error::UnexpectedEof);
+    }
+}
