@@ -214,10 +214,10 @@ fn the_reactor_of_a_secluded_executor_is_told_of_each_wake_by_a_thread() {
     assert!(executors.iter().all(|next| !next.handle().is_secluded()));
 }
 
-/// A waker of a task that has ended with its executor, for each of these.
-fn stale(executors: [Executor<Hand>; 4]) -> Vec<Waker> {
+/// A waker of a task that waits, for each of these.
+fn waiting(executors: &[Executor<Hand>]) -> Vec<Waker> {
     let wakers = Rc::new(RefCell::new(Vec::new()));
-    for executor in &executors {
+    for executor in executors {
         let kept = wakers.clone();
         let task = poll_fn(move |cx| {
             kept.borrow_mut().push(cx.waker().clone());
@@ -226,8 +226,12 @@ fn stale(executors: [Executor<Hand>; 4]) -> Vec<Waker> {
         executor.spawner().spawn(task).unwrap().detach();
         assert_eq!(executor.step().unwrap(), Deadline::Never);
     }
-    drop(executors);
     wakers.take()
+}
+
+/// A waker of a task that has ended with its executor, for each of these.
+fn stale(executors: [Executor<Hand>; 4]) -> Vec<Waker> {
+    waiting(&executors)
 }
 
 #[test]
@@ -263,4 +267,21 @@ fn secluded_executors_of_a_thread_use_their_memory_again() {
     let first = slots(wakers());
     assert_eq!(first.len(), 4);
     assert_eq!(first, slots(wakers()));
+}
+
+/// Who takes the announcement of a park has to unpark, which a handle of a former executor does not.
+#[test]
+fn a_stale_handle_takes_no_park_from_who_has_the_memory_now() {
+    let former = [(); 4].map(|()| executor());
+    let handles = former.each_ref().map(Executor::handle);
+    drop(former);
+    let executors = [(); 8].map(|()| executor());
+    let wakers = waiting(&executors);
+    for handle in handles {
+        assert!(!handle.shutdown());
+        handle.spawn(async {}).unwrap_err();
+    }
+    let wake = move || wakers.into_iter().for_each(Waker::wake);
+    thread::spawn(wake).join().unwrap();
+    assert!(executors.iter().all(|next| next.reactor().rung() == 1));
 }

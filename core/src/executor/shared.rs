@@ -242,7 +242,8 @@ impl Shared {
             }
             alive
         });
-        let parked = self.claim_unpark();
+        // Not of a later claim: its park would end unannounced, and the next wake would not unpark it.
+        let parked = alive && self.claim_unpark();
         if alive && (parked || self.is_secluded()) {
             self.unpark();
         }
