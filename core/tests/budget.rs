@@ -72,7 +72,7 @@ fn what_turns_out_to_wait_costs_nothing() {
     }));
 }
 
-/// What is made of operations that draw themselves costs all of them: 31 units each here.
+/// What is made of operations that draw themselves costs all of them: 32 units each here.
 #[test]
 fn an_operation_made_of_others_costs_them_all() {
     let polls = executor().block_on(async {
@@ -81,7 +81,7 @@ fn an_operation_made_of_others_costs_them_all() {
             polls.push(0);
             while left > 0 {
                 let made_of_others = poll_within(cx, |cx| {
-                    (0..30).for_each(|_| {
+                    (0..31).for_each(|_| {
                         if let Poll::Ready(permit) = poll_proceed(cx) {
                             permit.charge(0);
                         }
@@ -99,7 +99,7 @@ fn an_operation_made_of_others_costs_them_all() {
         .await;
         polls
     });
-    assert_eq!(polls, [5, 5]);
+    assert_eq!(polls, [4, 4, 2]);
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn an_executor_of_others_inside_a_task_goes_on() {
         let mut cx = Context::from_waker(Waker::noop());
         while work.as_mut().poll(&mut cx).is_pending() {
             polls.set(polls.get() + 1);
-            assert!(polls.get() < 10_000, "tries the same for ever");
+            assert!(polls.get() < 100_000, "tries the same for ever");
         }
     });
     assert!(polls.get() > 0);

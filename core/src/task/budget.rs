@@ -7,11 +7,16 @@
 //! [pending](Poll::Pending) *before* it has had any effect, so that nothing is lost: the other tasks and
 //! the reactor have their turn, then the task goes on. The first operation of a poll always goes ahead.
 //!
+//! Futures of one task (in `join!`, a biased `select!`, `FuturesUnordered`) share its budget, and the first of them may use
+//! it up in each poll. So after the first operation that is refused others go ahead by chance, one of two for a while and
+//! then one of 32: each of the futures gets on, those behind a busy one by an operation or two in each poll. In an
+//! executor with a seed chance is the same in each run.
+//!
 //! Outside of this crate's executors the budget has no end. A task of an executor inside a task draws
 //! from its own.
 //!
 //! An executor of another crate that blocks inside a task (`futures::executor::block_on`) begins no new
-//! poll of ours; lest it try the same operation for ever, a thousand refusals in a row begin a new budget.
+//! poll of ours; it tries the same operation again until chance lets it go ahead.
 //!
 //! # For reactors and primitives
 //!
@@ -56,13 +61,16 @@ use core::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::waker::wake_last;
-use crate::executor::budget::{FULL, UNLIMITED};
+use crate::executor::budget::UNLIMITED;
+use crate::executor::random::random_below;
 use crate::executor::state;
 
 /// How many bytes cost a unit.
 const BYTES: usize = 4096;
-/// How many refusals in one poll bring a new budget: who has not ended the poll by then never will.
-const REFUSALS: isize = 1024;
+/// Once the budget is used up, so many attempts but the first are as likely to go ahead as not.
+const EARLY: isize = 128;
+/// Of the first and of those after them one in so many goes ahead.
+const SELDOM: u32 = 32;
 
 /// Leave to go on with one operation, for which there is a unit left; see [`poll_proceed`].
 ///
@@ -96,7 +104,8 @@ impl Permit {
 #[inline(never)]
 fn charge_for(bytes: usize) {
     let cost = (bytes / BYTES) as isize;
-    state::set_budget((state::budget() - cost).max(0));
+    let left = state::budget();
+    state::set_budget((left - cost).max(left.min(0)));
 }
 
 /// Ready with leave to go on, unless the budget of the current poll is used up; then it wakes the task,
@@ -108,7 +117,7 @@ fn charge_for(bytes: usize) {
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<Permit> {
     let mut left = state::budget();
     if left <= 0 {
-        ready!(refuse(cx));
+        ready!(beyond(cx));
         left = state::budget();
     }
     Poll::Ready(Permit {
@@ -139,7 +148,7 @@ pub fn poll_within<T>(
     poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
 ) -> Poll<T> {
     if !state::has_left() {
-        ready!(refuse(cx));
+        ready!(beyond(cx));
     }
     let polled = poll(cx);
     if polled.is_ready() {
@@ -149,19 +158,23 @@ pub fn poll_within<T>(
     polled
 }
 
-/// Refusals are counted below zero.
+/// What happens when the budget is used up. Attempts are counted below zero.
 #[cold]
 #[inline(never)]
-fn refuse(cx: &mut Context<'_>) -> Poll<()> {
+fn beyond(cx: &mut Context<'_>) -> Poll<()> {
     if state::renew_outside() {
         return Poll::Ready(());
     }
-    let left = state::budget() - 1;
-    if left <= -REFUSALS {
-        state::set_budget(FULL);
+    let left = (state::budget() - 1).max(-EARLY);
+    state::set_budget(left);
+    // Who comes after the one that has used up all would never have a turn, if that one comes first in each poll. Nobody
+    // knows who asks, so chance decides. The first to ask is likely to be the one that has used it up. At last it is
+    // seldom, or a future that tries one thing after another would never end its poll; with a hundred of them it
+    // does so after some thousand operations.
+    let is_early = (1 - EARLY..-1).contains(&left);
+    if random_below(if is_early { 2 } else { SELDOM }) == 0 {
         return Poll::Ready(());
     }
-    state::set_budget(left);
     wake_last(cx.waker());
     Poll::Pending
 }
