@@ -5,7 +5,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::control::Control;
 use super::net::Net;
-use super::trace::What;
 use super::world::State;
 use crate::net::Network;
 
@@ -51,8 +50,7 @@ pub fn control() -> Control {
 /// simulation it does nothing.
 pub fn note(text: impl Into<String>) {
     if let Some(net) = current() {
-        net.world
-            .with(|state| state.record_text(Some(net.host), text.into(), What::Note));
+        net.note(text.into());
     }
 }
 
@@ -85,13 +83,19 @@ pub fn note(text: impl Into<String>) {
 /// # node.lead();
 /// ```
 pub fn state(name: &str, value: u64) {
-    if let Some(net) = current() {
-        net.world.with(|state| {
+    let Some(net) = current() else { return };
+    // Mostly nobody asks, and this is called often.
+    if net.world.with(|state| state.footprint.is_none()) {
+        return;
+    }
+    let (host, name) = (net.host, String::from(name));
+    net.act(move |world| {
+        world.with(|state| {
             if let Some(footprint) = &mut state.footprint {
-                footprint.state(state.now, net.host, name, value);
+                footprint.state(state.now, host, &name, value);
             }
         });
-    }
+    });
 }
 
 /// A number by chance: on a simulated host by the seed, elsewhere from [`executor::random`](polliwog_core::executor::random).

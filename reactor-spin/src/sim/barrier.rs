@@ -1,7 +1,6 @@
 //! Barriers: a test waits until a program is at a place, looks at what it has there, and holds it.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::sync::Arc;
@@ -9,10 +8,10 @@ use alloc::vec::Vec;
 use core::any::Any;
 use core::cell::{Cell, RefCell};
 use core::fmt;
-use core::future::poll_fn;
 use core::ops::{Deref, DerefMut};
-use core::task::{Poll, Waker};
 use core::time::Duration;
+
+use polliwog_core::sync::local::{mpsc, oneshot};
 
 use super::ambient::current;
 use super::control::Control;
@@ -42,25 +41,7 @@ struct Watch<T> {
     number: u64,
     reaction: Reaction,
     matches: Box<dyn Fn(&T) -> bool>,
-    /// Those that came and were not looked at yet.
-    arrived: RefCell<VecDeque<Arrival<T>>>,
-    waiter: RefCell<Option<Waker>>,
-}
-
-impl<T> Watch<T> {
-    fn push(&self, arrival: Arrival<T>) {
-        self.arrived.borrow_mut().push_back(arrival);
-        let waiter = self.waiter.borrow_mut().take();
-        if let Some(waiter) = waiter {
-            waiter.wake();
-        }
-    }
-}
-
-/// A program that is held: what it has at the place, once it may go on.
-struct Held<T> {
-    value: RefCell<Option<T>>,
-    waker: RefCell<Option<Waker>>,
+    arrivals: mpsc::UnboundedSender<Arrival<T>>,
 }
 
 /// The first barrier that `place` is a match for; takes down that it was reached.
@@ -75,14 +56,15 @@ fn find<T: fmt::Debug + 'static>(net: &Net, place: &T) -> Option<Rc<Watch<T>>> {
         .into_iter()
         .filter_map(|(_, row)| row.downcast::<Watch<T>>().ok());
     let found = watches.find(|watch| (watch.matches)(place))?;
-    let reaction = found.reaction;
-    net.world.with(|state| {
-        state.record(Some(net.host), &[found.number, reaction as u64], |_| {
-            let verb = match reaction {
-                Reaction::Hold => "is held at",
-                Reaction::Watch | Reaction::Panic => "reaches",
-            };
-            What::Note(format!("{verb} {place:?}"))
+    let (host, number, reaction) = (net.host, found.number, found.reaction);
+    let verb = match reaction {
+        Reaction::Hold => "is held at",
+        Reaction::Watch | Reaction::Panic => "reaches",
+    };
+    let text = format!("{verb} {place:?}");
+    net.act(move |world| {
+        world.with(|state| {
+            state.record(Some(host), &[number, reaction as u64], |_| What::Note(text));
         });
     });
     if reaction == Reaction::Panic {
@@ -91,16 +73,22 @@ fn find<T: fmt::Debug + 'static>(net: &Net, place: &T) -> Option<Rc<Watch<T>>> {
     Some(found)
 }
 
-fn arrival<T>(net: &Net, value: T, held: Option<Rc<Held<T>>>) -> Arrival<T> {
+/// Tells of a program that is at the place.
+fn tell<T: 'static>(net: &Net, watch: Rc<Watch<T>>, value: T, held: Option<oneshot::Sender<T>>) {
     let host = net
         .world
         .with(|state| state.hosts[net.host as usize].name.clone());
-    Arrival {
+    let mut arrival = Arrival {
         value: Some(value),
         held,
         host,
-        at: Duration::from_nanos(net.world.now.get()),
-    }
+        at: Duration::ZERO,
+    };
+    net.act(move |world| {
+        arrival.at = Duration::from_nanos(world.now.get());
+        // A barrier that has ended meanwhile lets the program go.
+        drop(watch.arrivals.send(arrival));
+    });
 }
 
 /// Comes to a place in the program that a test may wait for: see [`Barrier`]. Returns `place`, as the test has left it.
@@ -120,25 +108,16 @@ pub async fn reach<T: Clone + fmt::Debug + 'static>(place: T) -> T {
         return place;
     };
     if watch.reaction == Reaction::Watch {
-        watch.push(arrival(&net, place.clone(), None));
+        tell(&net, watch, place.clone(), None);
         return place;
     }
-    let held = Rc::new(Held {
-        value: RefCell::new(None),
-        waker: RefCell::new(None),
-    });
-    watch.push(arrival(&net, place, Some(held.clone())));
-    // A barrier that ends while this waits lets it go.
-    drop((watch, net));
-    poll_fn(move |cx| {
-        if let Some(value) = held.value.borrow_mut().take() {
-            return Poll::Ready(value);
-        }
-        let former = held.waker.borrow_mut().replace(cx.waker().clone());
-        drop(former);
-        Poll::Pending
-    })
-    .await
+    let (held, back) = oneshot::channel();
+    tell(&net, watch, place, Some(held));
+    drop(net);
+    match back.await {
+        Ok(place) => place,
+        Err(_) => unreachable!("an arrival gives the place back at its end"),
+    }
 }
 
 /// Comes to a place that a test may wait for, but not hold: for what is not `async`. Otherwise as [`reach`].
@@ -166,7 +145,7 @@ pub fn pass<T: fmt::Debug + 'static>(place: T) {
         watch.reaction != Reaction::Hold,
         "a barrier cannot hold {place:?}: `sim::pass` does not wait, `sim::reach` does"
     );
-    watch.push(arrival(&net, place, None));
+    tell(&net, watch, place, None);
 }
 
 /// Waits for programs at a place that they [`reach`] or [`pass`]: made by [`Control::watch_at`] and [`Control::hold_at`].
@@ -205,7 +184,9 @@ pub fn pass<T: fmt::Debug + 'static>(place: T) {
 /// ```
 pub struct Barrier<T> {
     world: Rc<World>,
-    watch: Rc<Watch<T>>,
+    number: u64,
+    reaction: Reaction,
+    arrivals: mpsc::UnboundedReceiver<Arrival<T>>,
 }
 
 impl<T> Barrier<T> {
@@ -215,26 +196,20 @@ impl<T> Barrier<T> {
     ///
     /// Nothing is lost if the future is dropped.
     pub async fn next(&mut self) -> Arrival<T> {
-        let watch = &self.watch;
-        poll_fn(|cx| {
-            if let Some(arrival) = watch.arrived.borrow_mut().pop_front() {
-                return Poll::Ready(arrival);
-            }
-            let former = watch.waiter.borrow_mut().replace(cx.waker().clone());
-            drop(former);
-            Poll::Pending
-        })
-        .await
+        match self.arrivals.recv().await {
+            Some(arrival) => arrival,
+            None => unreachable!("a barrier is listed as long as it is there"),
+        }
     }
 
     /// The next that has come, if one has: around a run, as [`Simulation::run_to`](super::Simulation::run_to) leaves it.
     pub fn try_next(&mut self) -> Option<Arrival<T>> {
-        self.watch.arrived.borrow_mut().pop_front()
+        self.arrivals.try_recv().ok()
     }
 
     /// Whether a program has come that was not told of yet.
     pub(crate) fn has_next(&self) -> bool {
-        !self.watch.arrived.borrow().is_empty()
+        !self.arrivals.is_empty()
     }
 }
 
@@ -244,20 +219,17 @@ impl<T> Drop for Barrier<T> {
         let at = rows
             .borrow()
             .iter()
-            .position(|(number, _)| *number == self.watch.number);
+            .position(|(number, _)| *number == self.number);
         let row = at.map(|at| rows.borrow_mut().remove(at));
-        let waiter = self.watch.waiter.borrow_mut().take();
-        // Each lets its program go.
-        let arrived = core::mem::take(&mut *self.watch.arrived.borrow_mut());
-        drop((row, waiter, arrived));
+        drop(row);
     }
 }
 
 impl<T> fmt::Debug for Barrier<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Barrier")
-            .field("reaction", &self.watch.reaction)
-            .field("arrived", &self.watch.arrived.borrow().len())
+            .field("reaction", &self.reaction)
+            .field("arrived", &self.arrivals.len())
             .finish_non_exhaustive()
     }
 }
@@ -284,7 +256,7 @@ impl<T> fmt::Debug for Barrier<T> {
 pub struct Arrival<T> {
     /// There until it is given back.
     value: Option<T>,
-    held: Option<Rc<Held<T>>>,
+    held: Option<oneshot::Sender<T>>,
     host: Arc<str>,
     at: Duration,
 }
@@ -302,9 +274,7 @@ impl<T> Arrival<T> {
 
     /// Whether the program is held, and has not gone in another way: by a crash, or a timeout around the place.
     pub fn is_held(&self) -> bool {
-        self.held
-            .as_ref()
-            .is_some_and(|held| Rc::strong_count(held) > 1)
+        self.held.as_ref().is_some_and(|held| !held.is_closed())
     }
 }
 
@@ -330,11 +300,9 @@ impl<T> DerefMut for Arrival<T> {
 
 impl<T> Drop for Arrival<T> {
     fn drop(&mut self) {
-        let Some(held) = &self.held else { return };
-        *held.value.borrow_mut() = self.value.take();
-        let waker = held.waker.borrow_mut().take();
-        if let Some(waker) = waker {
-            waker.wake();
+        if let (Some(held), Some(value)) = (self.held.take(), self.value.take()) {
+            // Whoever has gone in another way does not want it.
+            let _ = held.send(value);
         }
     }
 }
@@ -359,17 +327,19 @@ impl Control {
         let barriers = &self.world.barriers;
         let number = barriers.made.get();
         barriers.made.set(number + 1);
+        let (sender, arrivals) = mpsc::unbounded_channel();
         let watch = Rc::new(Watch {
             number,
             reaction,
             matches: Box::new(matches),
-            arrived: RefCell::new(VecDeque::new()),
-            waiter: RefCell::new(None),
+            arrivals: sender,
         });
-        barriers.rows.borrow_mut().push((number, watch.clone()));
+        barriers.rows.borrow_mut().push((number, watch));
         Barrier {
             world: self.world.clone(),
-            watch,
+            number,
+            reaction,
+            arrivals,
         }
     }
 

@@ -6,7 +6,6 @@ use core::panic::Location;
 
 use super::ambient::current;
 use super::control::Control;
-use super::trace::What;
 
 /// Whether to do now what seldom happens: `true` in one of four cases while the simulation lets this host misbehave, by
 /// the seed; else, and outside of a simulation, `false`.
@@ -68,18 +67,21 @@ pub fn buggify() -> bool {
 pub fn buggify_with_probability(probability: f64) -> bool {
     let Some(net) = current() else { return false };
     let place = Location::caller();
-    net.world.with(|state| {
+    let does = net.world.with(|state| {
         let host = &mut state.hosts[net.host as usize];
         let is_on = host.buggy.by_hand || !host.buggy.faults.is_empty();
-        if !is_on || !host.chance.chance(probability) {
-            return false;
-        }
+        is_on && host.chance.chance(probability)
+    });
+    if does {
         // The folders before it are a machine's.
         let file = place.file().rsplit(['/', '\\']).next();
-        let text = format!("buggify {}:{}", file.unwrap_or_default(), place.line());
-        state.record_text(Some(net.host), text, What::Note);
-        true
-    })
+        net.note(format!(
+            "buggify {}:{}",
+            file.unwrap_or_default(),
+            place.line()
+        ));
+    }
+    does
 }
 
 impl Control {
@@ -99,14 +101,10 @@ impl Control {
     /// simulation.run().unwrap();
     /// ```
     pub fn set_buggify(&self, hosts: &str, on: bool) {
-        self.fault(format!(
-            "{hosts} may{} misbehave",
-            if on { "" } else { " not" }
-        ));
-        for host in self.hosts(hosts) {
-            self.world
-                .with(|state| state.hosts[host as usize].buggy.by_hand = on);
-        }
+        let text = format!("{hosts} may{} misbehave", if on { "" } else { " not" });
+        self.fault_on(hosts, text, move |state, host| {
+            state.hosts[host as usize].buggy.by_hand = on;
+        });
     }
 }
 

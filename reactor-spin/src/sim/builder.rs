@@ -247,6 +247,24 @@ impl Builder {
         self
     }
 
+    /// Sets after how long the systems of hosts write back to their disks what programs have written and not synced, so that it
+    /// outlives a crash; 30 s, unless set, as [on Linux](https://docs.kernel.org/admin-guide/sysctl/vm.html#dirty-expire-centisecs).
+    /// Names are written back, too. What a crash can lose is in memory: with [`Duration::MAX`] a program that writes and never
+    /// syncs takes more and more of it.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Simulation;
+    /// use std::time::Duration;
+    ///
+    /// // Whatever is not synced may be lost, how long ago it may be.
+    /// let simulation = Simulation::builder(7).write_back(Duration::MAX).build();
+    /// ```
+    pub fn write_back(mut self, after: Duration) -> Self {
+        self.settings.write_back = nanos(after);
+        self
+    }
+
     /// Sets how many turns all hosts together may take while no time passes; a million, unless set. Beyond it the
     /// run fails as a livelock.
     pub fn turns_limit(mut self, turns: u64) -> Self {

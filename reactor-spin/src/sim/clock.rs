@@ -33,8 +33,8 @@ pub(crate) struct HostClock {
     pub(crate) wall: Cell<i64>,
     /// How far the program that runs now is ahead of the simulation, since it has waited by blocking.
     pub(crate) ahead: Cell<u64>,
-    /// Until when the host does nothing, since its program has blocked it for so long. The program has seen the clock as it
-    /// will be then.
+    /// Until when the host does nothing, since its program has blocked it for so long; 0 if it has not. The program has seen
+    /// the clock as it will be then.
     pub(crate) busy_until: Cell<u64>,
 }
 
@@ -53,6 +53,11 @@ impl HostClock {
     fn rate(&self) -> u128 {
         // `set_ppm` keeps it positive.
         (MILLION as i128 + i128::from(self.ppm.get())) as u128
+    }
+
+    /// The simulation's time.
+    pub(crate) fn now(&self) -> u64 {
+        self.now.get()
     }
 
     /// The simulation's time, as the program that runs now finds it.

@@ -66,6 +66,8 @@ impl Simulation {
         let runner = &mut self.runners[id as usize];
         if runner.is_running() && !runner.paused {
             runner.paused = true;
+            self.world
+                .with(|state| state.hosts[id as usize].disk.stop());
             self.record(id, What::Paused);
         }
     }
@@ -74,7 +76,10 @@ impl Simulation {
         let runner = &mut self.runners[id as usize];
         if runner.paused {
             runner.paused = false;
+            self.world
+                .with(|state| state.hosts[id as usize].disk.go_on());
             self.record(id, What::Resumed);
+            self.let_out(id);
             self.make_ready(id);
         }
     }

@@ -60,18 +60,19 @@ impl Control {
         found
     }
 
-    pub(crate) fn command(&self, hosts: &str, command: impl Fn(HostId) -> Command) {
-        for host in self.hosts(hosts) {
-            self.world
-                .with(|state| state.commands.push_back(command(host)));
-        }
+    pub(crate) fn command(&self, hosts: &str, command: impl Fn(HostId) -> Command + 'static) {
+        let commands = self.hosts(hosts).into_iter().map(command);
+        self.world
+            .act(|world| world.with(|state| state.commands.extend(commands)));
     }
 
     /// Takes the power from hosts: their tasks are dropped, at whatever await they are, nothing is sent any
     /// more, and of their files remains what was safe. Connections are not closed; the peers find out by
     /// silence, or when the host is there again and knows nothing of them.
     ///
-    /// It happens as soon as the task that calls this is polled no longer, before anything else runs.
+    /// It happens as soon as the task that calls this is polled no longer, before anything else runs. If the task has waited in
+    /// [`sim::std::fs`](super::std::fs), it happens at the end of that wait, as all that is asked for here; what this tells of
+    /// the others is as it was at the beginning.
     ///
     /// For a client nobody waits any more: a run whose clients were all crashed goes well, and
     /// [`Report::failed`](super::Report::failed) names those that were not done; so it is with [`kill`](Self::kill).
@@ -161,20 +162,42 @@ impl Control {
             .collect()
     }
 
-    pub(crate) fn fault(&self, text: String) {
-        self.world
-            .with(|state| state.record_text(None, text, What::Fault));
+    fn both_ways(&self, some: &str, others: &str) -> Vec<(HostId, HostId)> {
+        let mut pairs = self.pairs(some, others);
+        pairs.extend(self.pairs(others, some));
+        pairs
+    }
+
+    /// Takes down a fault with this text, and causes it.
+    fn fault(&self, text: String, cause: impl FnOnce(&mut State) + 'static) {
+        self.world.act(|world| {
+            world.with(|state| {
+                state.record_text(None, text, What::Fault);
+                cause(state);
+            });
+        });
+    }
+
+    /// As [`fault`](Self::fault), for each of these hosts.
+    pub(crate) fn fault_on(
+        &self,
+        hosts: &str,
+        text: String,
+        cause: impl Fn(&mut State, HostId) + 'static,
+    ) {
+        let hosts = self.hosts(hosts);
+        self.fault(text, move |state| {
+            for host in hosts {
+                cause(state, host);
+            }
+        });
     }
 
     /// Lets nothing pass between these hosts, in either direction, from now on. What is on its way is lost, too.
     pub fn partition(&self, some: &str, others: &str) {
-        self.fault(format!("partition between {some} and {others}"));
-        let pairs = self
-            .pairs(some, others)
-            .into_iter()
-            .chain(self.pairs(others, some));
-        let pairs: Vec<_> = pairs.collect();
-        self.world.with(|state| state.links.cut.extend(pairs));
+        let pairs = self.both_ways(some, others);
+        let text = format!("partition between {some} and {others}");
+        self.fault(text, |state| state.links.cut.extend(pairs));
     }
 
     /// Lets nothing pass from these hosts to those.
@@ -189,20 +212,16 @@ impl Control {
     /// }
     /// ```
     pub fn partition_one_way(&self, from: &str, to: &str) {
-        self.fault(format!("partition from {from} to {to}"));
         let pairs = self.pairs(from, to);
-        self.world.with(|state| state.links.cut.extend(pairs));
+        let text = format!("partition from {from} to {to}");
+        self.fault(text, |state| state.links.cut.extend(pairs));
     }
 
     /// Ends partitions between these hosts.
     pub fn repair(&self, some: &str, others: &str) {
-        self.fault(format!("no partition between {some} and {others}"));
-        let pairs: Vec<_> = self
-            .pairs(some, others)
-            .into_iter()
-            .chain(self.pairs(others, some))
-            .collect();
-        self.world.with(|state| {
+        let pairs = self.both_ways(some, others);
+        let text = format!("no partition between {some} and {others}");
+        self.fault(text, |state| {
             for pair in pairs {
                 state.links.cut.remove(&pair);
             }
@@ -234,8 +253,9 @@ impl Control {
     /// }
     /// ```
     pub fn repair_all(&self) {
-        self.fault("no partition any more".into());
-        self.world.with(|state| state.links.cut.clear());
+        self.fault("no partition any more".into(), |state| {
+            state.links.cut.clear();
+        });
     }
 
     /// Holds what goes from these hosts to those, until it is released.
@@ -253,9 +273,8 @@ impl Control {
     /// }
     /// ```
     pub fn hold(&self, from: &str, to: &str) {
-        self.fault(format!("messages from {from} to {to} are held"));
         let pairs = self.pairs(from, to);
-        self.world.with(|state| {
+        self.fault(format!("messages from {from} to {to} are held"), |state| {
             for pair in pairs {
                 state.links.held.entry(pair).or_default();
             }
@@ -264,9 +283,9 @@ impl Control {
 
     /// Sends on, in their order, what was held from these hosts to those.
     pub fn release(&self, from: &str, to: &str) {
-        self.fault(format!("messages from {from} to {to} are released"));
         let pairs = self.pairs(from, to);
-        self.world.with(|state| {
+        let text = format!("messages from {from} to {to} are released");
+        self.fault(text, |state| {
             for pair in pairs {
                 for packet in state.links.held.remove(&pair).unwrap_or_default() {
                     state.start(packet);
@@ -290,19 +309,15 @@ impl Control {
     /// }
     /// ```
     pub fn release_one(&self, message: u64) -> bool {
-        self.world.with(|state| {
-            let mut held = state.links.held.values_mut();
-            let found = held.find_map(|held| {
-                let at = held.iter().position(|packet| packet.number == message)?;
-                Some(held.remove(at))
-            });
-            let Some(packet) = found else { return false };
-            let pair = (packet.from, packet.to);
-            let held = state.links.held.remove(&pair);
-            state.start(packet);
-            state.links.held.extend(held.map(|held| (pair, held)));
-            true
-        })
+        let is_held = self.world.with(|state| {
+            let mut held = state.links.held.values().flatten();
+            held.any(|packet| packet.number == message)
+        });
+        if is_held {
+            self.world
+                .act(move |world| world.with(|state| state.release_one(message)));
+        }
+        is_held
     }
 
     /// Sets how messages fare between these hosts, in both directions, from now on.
@@ -324,16 +339,16 @@ impl Control {
 
     /// Sets how messages fare from these hosts to those.
     pub fn set_link_one_way(&self, from: &str, to: &str, link: Link) {
-        self.fault(format!("from {from} to {to}: {link:?}"));
+        let text = format!("from {from} to {to}: {link:?}");
         if from == "*" && to == "*" {
             // One for all, whatever their number.
-            return self.world.with(|state| {
+            return self.fault(text, |state| {
                 state.links.special.clear();
                 state.links.default = link;
             });
         }
         let pairs = self.pairs(from, to);
-        self.world.with(|state| {
+        self.fault(text, move |state| {
             for pair in pairs {
                 state.links.special.insert(pair, link.clone());
             }
@@ -353,12 +368,11 @@ impl Control {
     /// }
     /// ```
     pub fn set_drift(&self, hosts: &str, millionths: i32) {
-        self.fault(format!("the clock of {hosts} drifts by {millionths} ppm"));
-        for host in self.hosts(hosts) {
-            self.world
-                .with(|state| state.hosts[host as usize].clock.set_ppm(millionths));
-            self.world.woken_by_hand(host);
-        }
+        let text = format!("the clock of {hosts} drifts by {millionths} ppm");
+        self.fault_on(hosts, text, move |state, host| {
+            state.hosts[host as usize].clock.set_ppm(millionths);
+            state.woken_by_hand(host);
+        });
     }
 
     /// Sets the wall clocks of hosts forward. Timers do not notice: see [`system_time`](super::system_time).
@@ -382,13 +396,11 @@ impl Control {
     }
 
     fn jump(&self, hosts: &str, by: i64) {
-        self.fault(format!("the wall clock of {hosts} jumps by {by} ns"));
-        for host in self.hosts(hosts) {
-            self.world.with(|state| {
-                let wall = &state.hosts[host as usize].clock.wall;
-                wall.set(wall.get().saturating_add(by));
-            });
-        }
+        let text = format!("the wall clock of {hosts} jumps by {by} ns");
+        self.fault_on(hosts, text, move |state, host| {
+            let wall = &state.hosts[host as usize].clock.wall;
+            wall.set(wall.get().saturating_add(by));
+        });
     }
 
     /// Sets how many bytes there is room for on the disks of hosts.
@@ -402,11 +414,10 @@ impl Control {
     /// }
     /// ```
     pub fn set_disk_capacity(&self, hosts: &str, bytes: u64) {
-        self.fault(format!("the disk of {hosts} has room for {bytes} bytes"));
-        for host in self.hosts(hosts) {
-            self.world
-                .with(|state| state.hosts[host as usize].disk.capacity = bytes);
-        }
+        let text = format!("the disk of {hosts} has room for {bytes} bytes");
+        self.fault_on(hosts, text, move |state, host| {
+            state.hosts[host as usize].disk.capacity = bytes;
+        });
     }
 
     /// Sets the probability, from 0 to 1, that an operation of the disks of hosts fails.
@@ -420,11 +431,10 @@ impl Control {
     /// }
     /// ```
     pub fn set_disk_errors(&self, hosts: &str, probability: f64) {
-        self.fault(format!("the disk of {hosts} fails by {probability}"));
-        for host in self.hosts(hosts) {
-            self.world
-                .with(|state| state.hosts[host as usize].disk.errors = probability);
-        }
+        let text = format!("the disk of {hosts} fails by {probability}");
+        self.fault_on(hosts, text, move |state, host| {
+            state.hosts[host as usize].disk.errors = probability;
+        });
     }
 
     /// Sets the probability, from 0 to 1, that a read of the disks of hosts gives less than there is, as the system is free
@@ -439,13 +449,10 @@ impl Control {
     /// }
     /// ```
     pub fn set_disk_short_reads(&self, hosts: &str, probability: f64) {
-        self.fault(format!(
-            "reads of the disk of {hosts} are short by {probability}"
-        ));
-        for host in self.hosts(hosts) {
-            self.world
-                .with(|state| state.hosts[host as usize].disk.short_reads = probability);
-        }
+        let text = format!("reads of the disk of {hosts} are short by {probability}");
+        self.fault_on(hosts, text, move |state, host| {
+            state.hosts[host as usize].disk.short_reads = probability;
+        });
     }
 
     /// Sets the probability, from 0 to 1, that a read of the disks of hosts has a wrong bit; the next read may be right.
@@ -459,13 +466,10 @@ impl Control {
     /// }
     /// ```
     pub fn set_disk_corruption(&self, hosts: &str, probability: f64) {
-        self.fault(format!(
-            "reads of the disk of {hosts} are wrong by {probability}"
-        ));
-        for host in self.hosts(hosts) {
-            self.world
-                .with(|state| state.hosts[host as usize].disk.wrong_reads = probability);
-        }
+        let text = format!("reads of the disk of {hosts} are wrong by {probability}");
+        self.fault_on(hosts, text, move |state, host| {
+            state.hosts[host as usize].disk.wrong_reads = probability;
+        });
     }
 
     /// The address of a host, by its name.
@@ -514,7 +518,8 @@ impl Control {
         })
     }
 
-    /// The virtual time since the start, by no host's clock.
+    /// The virtual time since the start, by no host's clock. For a program that has waited in
+    /// [`sim::std::fs`](super::std::fs) it is the time at which that wait ends.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
@@ -526,21 +531,30 @@ impl Control {
     /// }
     /// ```
     pub fn elapsed(&self) -> Duration {
-        Duration::from_nanos(self.world.now.get())
-    }
-}
-
-impl World {
-    /// Lets a host be run, so that it looks at its clock again.
-    pub(crate) fn woken_by_hand(&self, host: HostId) {
-        self.with(|state| {
-            let now = state.now;
-            state.schedule(now, Happening::Look(host));
-        });
+        Duration::from_nanos(self.world.instant())
     }
 }
 
 impl State {
+    /// Lets a host be run, so that it looks at its clock again.
+    pub(crate) fn woken_by_hand(&mut self, host: HostId) {
+        self.schedule(self.now, Happening::Look(host));
+    }
+
+    /// Sends on a message that is held.
+    fn release_one(&mut self, message: u64) {
+        let mut held = self.links.held.values_mut();
+        let found = held.find_map(|held| {
+            let at = held.iter().position(|packet| packet.number == message)?;
+            Some(held.remove(at))
+        });
+        let Some(packet) = found else { return };
+        let pair = (packet.from, packet.to);
+        let held = self.links.held.remove(&pair);
+        self.start(packet);
+        self.links.held.extend(held.map(|held| (pair, held)));
+    }
+
     /// The hosts that a pattern stands for, in their order.
     pub(crate) fn matching(&self, pattern: &str) -> Vec<HostId> {
         if !pattern.contains('*') {

@@ -8,8 +8,10 @@ use core::time::Duration;
 use std::io::{Error, ErrorKind, Result};
 use std::path::{Component, Path, PathBuf};
 
+use self::journal::Journal;
 use super::clock::HostClock;
 use super::rng::Rng;
+use super::settings::Settings;
 use super::unix::Bound;
 
 /// Writes are torn between blocks of so many bytes.
@@ -31,7 +33,7 @@ pub(crate) struct Disk {
     files: BTreeMap<Inode, Contents>,
     /// The names that outlive a crash for certain, and what has been done to them since, in order.
     safe_names: BTreeMap<PathBuf, Inode>,
-    journal: Vec<Change>,
+    journal: Journal<Change>,
     next: Inode,
     pub(crate) chance: Rng,
     clock: Rc<HostClock>,
@@ -45,9 +47,18 @@ pub(crate) struct Disk {
     pub(crate) trouble: Trouble,
     /// Whether a crash may leave half of a rename.
     torn_renames: bool,
+    /// Nanoseconds until the system writes back what was not synced.
+    write_back: u64,
+    /// When what has been written back is looked for next, so that it takes no memory twice.
+    sweep_at: u64,
+    /// Since when its host's program is stopped.
+    stopped: Option<u64>,
     /// Once there are more files than that, those without a name are looked for.
     tidy_at: usize,
 }
+
+/// What has been written back is looked for after so many nanoseconds at least.
+const SWEEP: u64 = 1_000_000_000;
 
 /// Files without a name are let go once there are twice as many files as after the last time, and more than these.
 const TIDY: usize = 64;
@@ -84,8 +95,8 @@ enum Change {
 struct Contents {
     now: Vec<u8>,
     safe: Vec<u8>,
-    /// What has been done since the last sync, in order.
-    since: Vec<Edit>,
+    /// What has been done since the last sync.
+    journal: Journal<Edit>,
     /// By the host's wall clock.
     modified: Duration,
     /// Whoever has the file open has a clone of it.
@@ -93,6 +104,13 @@ struct Contents {
 }
 
 impl Contents {
+    /// What is safe at the instant `now` is so from now on: see [`Journal::safe`].
+    fn settle(&mut self, now: u64, old: Option<u64>) {
+        for edit in self.journal.safe(now, old) {
+            edit.apply(&mut self.safe);
+        }
+    }
+
     fn found(&self) -> Found {
         Found::File(self.now.len() as u64, self.modified)
     }
@@ -157,7 +175,7 @@ pub(crate) struct How {
 }
 
 impl Disk {
-    pub(crate) fn new(chance: Rng, clock: Rc<HostClock>, torn_renames: bool) -> Self {
+    pub(crate) fn new(chance: Rng, clock: Rc<HostClock>, settings: &Settings) -> Self {
         Self {
             names: BTreeMap::new(),
             folders: BTreeSet::from([PathBuf::from("/")]),
@@ -165,7 +183,7 @@ impl Disk {
             links: BTreeMap::new(),
             files: BTreeMap::new(),
             safe_names: BTreeMap::new(),
-            journal: Vec::new(),
+            journal: Journal::default(),
             next: 0,
             chance,
             clock,
@@ -174,7 +192,10 @@ impl Disk {
             short_reads: 0.0,
             wrong_reads: 0.0,
             trouble: Trouble::default(),
-            torn_renames,
+            torn_renames: settings.torn_renames,
+            write_back: settings.write_back,
+            sweep_at: 0,
+            stopped: None,
             tidy_at: TIDY,
         }
     }
@@ -229,8 +250,36 @@ impl Disk {
     }
 
     fn change(&mut self, change: Change) {
+        self.sweep();
         apply(&change, &mut self.names);
-        self.journal.push(change);
+        self.journal.push(self.clock.instant(), change);
+    }
+
+    /// Until when what was done is written back by now.
+    fn old(&self) -> Option<u64> {
+        self.clock.now().checked_sub(self.write_back)
+    }
+
+    /// Lets go what has been written back, now and then: a crash finds it safe in any case.
+    fn sweep(&mut self) {
+        let now = self.clock.now();
+        if now < self.sweep_at {
+            return;
+        }
+        self.sweep_at = now.saturating_add(self.write_back.max(SWEEP));
+        self.settle();
+        self.tidy();
+    }
+
+    /// What is safe by now is so from now on.
+    fn settle(&mut self) {
+        let (now, old) = (self.clock.now(), self.old());
+        for change in self.journal.safe(now, old) {
+            apply(&change, &mut self.safe_names);
+        }
+        for file in self.files.values_mut() {
+            file.settle(now, old);
+        }
     }
 
     pub(crate) fn open(&mut self, path: &Path, how: How) -> Result<Inode> {
@@ -316,11 +365,15 @@ impl Disk {
 
     /// Lets files go that have no name, neither now nor after a crash, and that nobody has open.
     fn tidy(&mut self) {
-        if !self.journal.is_empty() || self.files.len() <= self.tidy_at {
+        if self.files.len() <= self.tidy_at {
             return;
         }
+        let given = self.journal.iter().filter_map(|change| match change {
+            Change::Name(_, inode) => Some(inode),
+            _ => None,
+        });
         let named = self.names.values().chain(self.safe_names.values());
-        let named: BTreeSet<Inode> = named.copied().collect();
+        let named: BTreeSet<Inode> = named.chain(given).copied().collect();
         self.files
             .retain(|inode, file| named.contains(inode) || Arc::strong_count(&file.open) > 1);
         self.tidy_at = TIDY.max(self.files.len() * 2);
@@ -331,11 +384,12 @@ impl Disk {
         if grows > 0 && grows > self.room() {
             return Err(ErrorKind::StorageFull.into());
         }
-        let now = self.clock.wall_time();
+        self.sweep();
+        let (instant, now) = (self.clock.instant(), self.clock.wall_time());
         let file = self.file(inode)?;
         file.modified = now;
         edit.apply(&mut file.now);
-        file.since.push(edit);
+        file.journal.push(instant, edit);
         Ok(())
     }
 
@@ -377,13 +431,22 @@ impl Disk {
 
     /// What the file holds is safe from now on, and so is its name, with all that was done to names before.
     pub(crate) fn sync(&mut self, inode: Inode) -> Result<()> {
+        let (now, at) = (self.clock.now(), self.clock.instant());
+        if at > now {
+            // The program is ahead, and may come to its end before that.
+            self.journal.sync_at(at);
+            if inode != FOLDER {
+                self.file(inode)?.journal.sync_at(at);
+            }
+            return Ok(());
+        }
         if inode != FOLDER {
             let file = self.file(inode)?;
-            for edit in core::mem::take(&mut file.since) {
+            for edit in file.journal.take() {
                 edit.apply(&mut file.safe);
             }
         }
-        for change in core::mem::take(&mut self.journal) {
+        for change in self.journal.take() {
             apply(&change, &mut self.safe_names);
         }
         self.tidy();
@@ -410,12 +473,61 @@ impl Disk {
         Ok(file.ok_or(ErrorKind::NotFound)?.found())
     }
 
+    /// The program is stopped: what it would have done from now on it does later.
+    pub(crate) fn stop(&mut self) {
+        self.stopped = Some(self.clock.now());
+    }
+
+    /// The program goes on.
+    pub(crate) fn go_on(&mut self) {
+        let Some(since) = self.stopped.take() else {
+            return;
+        };
+        let now = self.clock.now();
+        self.journal.put_off(since, now);
+        for file in self.files.values_mut() {
+            file.journal.put_off(since, now);
+        }
+    }
+
+    /// The program has come to its end: what it would have done later, since it has run ahead, is not done.
+    pub(crate) fn forget(&mut self) {
+        let now = self.stopped.take().unwrap_or(self.clock.now());
+        let wall = self.clock.wall_time();
+        for file in self.files.values_mut() {
+            if file.journal.forget(now) {
+                file.now.clone_from(&file.safe);
+                for edit in file.journal.iter() {
+                    edit.apply(&mut file.now);
+                }
+                file.modified = file.modified.min(wall);
+            }
+        }
+        if self.journal.forget(now) {
+            self.names.clone_from(&self.safe_names);
+            for change in self.journal.iter() {
+                apply(change, &mut self.names);
+            }
+            self.have_folders();
+        }
+    }
+
+    /// Each name has its folder, even if that was removed and the name was not.
+    fn have_folders(&mut self) {
+        for name in self.names.keys() {
+            let folders = name.ancestors().skip(1).map(Path::to_path_buf);
+            self.folders.extend(folders);
+        }
+    }
+
     /// The power is gone. Of what is not safe an operation on names is there if all before it are; each write is
     /// there, or not, or the first part of it.
     pub(crate) fn crash(&mut self) {
         self.sockets.clear();
-        let kept = self.chance.below(self.journal.len() as u64 + 1);
-        let mut changes = core::mem::take(&mut self.journal).into_iter();
+        self.forget();
+        self.settle();
+        let kept = self.chance.below(self.journal.iter().count() as u64 + 1);
+        let mut changes = self.journal.take();
         for change in changes.by_ref().take(kept as usize) {
             apply(&change, &mut self.safe_names);
         }
@@ -435,16 +547,12 @@ impl Disk {
         // A folder is there for good, so that a file whose place it has taken is gone.
         self.safe_names
             .retain(|name, _| !self.folders.contains(name));
-        // A file has its folder, even if that was removed and the file was not.
-        for name in self.safe_names.keys() {
-            let folders = name.ancestors().skip(1).map(Path::to_path_buf);
-            self.folders.extend(folders);
-        }
         self.names.clone_from(&self.safe_names);
+        self.have_folders();
         let live: BTreeSet<Inode> = self.names.values().copied().collect();
         self.files.retain(|inode, _| live.contains(inode));
         for file in self.files.values_mut() {
-            for edit in core::mem::take(&mut file.since) {
+            for edit in file.journal.take() {
                 match (self.chance.below(3), edit) {
                     (0, _) => {}
                     (1, Edit::Write(at, mut bytes)) => {
@@ -478,6 +586,7 @@ fn apply(change: &Change, names: &mut BTreeMap<PathBuf, Inode>) {
     }
 }
 
+mod journal;
 mod names;
 #[cfg(test)]
 mod tests;

@@ -31,8 +31,8 @@
 //!
 //! All operations fail with [`ErrorKind::Unsupported`] outside of a simulation, and by chance if
 //! [`Control::set_disk_errors`](super::Control::set_disk_errors) says so. A disk is memory: what would make a file longer than
-//! 1 GiB, be it by a hole, fails with [`ErrorKind::FileTooLarge`], and what a program never syncs is kept write by write,
-//! so that a crash can lose any of it.
+//! 1 GiB, be it by a hole, fails with [`ErrorKind::FileTooLarge`]. What a program does not sync the system writes back by itself
+//! after [some time](super::Builder::write_back); until then it is kept write by write, so that a crash can lose any of it.
 
 use alloc::string::String;
 use alloc::sync::Arc;

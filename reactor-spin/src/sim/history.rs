@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::ambient::{control, host_name};
@@ -49,9 +49,52 @@ const MOST: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub struct History<T> {
     first: T,
-    calls: Rc<RefCell<Vec<Call<T>>>>,
+    rows: Rc<RefCell<Vec<Row<T>>>>,
 }
 
+/// A moment, as soon as it has come: a host that calls may be ahead, and come to its end before.
+#[derive(Clone, Debug)]
+struct Stamp(Rc<Cell<Option<Duration>>>);
+
+impl Stamp {
+    /// The present moment of whoever calls.
+    fn now() -> Self {
+        let stamp = Self(Rc::default());
+        let cell = stamp.0.clone();
+        control()
+            .world
+            .act(move |world| cell.set(Some(Duration::from_nanos(world.now.get()))));
+        stamp
+    }
+}
+
+/// What a client has done.
+#[derive(Clone, Debug)]
+struct Row<T> {
+    client: Arc<str>,
+    called: Stamp,
+    returned: Option<Stamp>,
+    what: Op<T>,
+}
+
+impl<T: Clone> Row<T> {
+    /// What of it has happened.
+    fn call(&self) -> Option<Call<T>> {
+        let returned = self.returned.as_ref().and_then(|stamp| stamp.0.get());
+        let what = match &self.what {
+            Op::Read(_) if returned.is_none() => Op::Read(None),
+            what => what.clone(),
+        };
+        Some(Call {
+            client: self.client.clone(),
+            called: self.called.0.get()?,
+            returned,
+            what,
+        })
+    }
+}
+
+/// What a client has done, and when.
 #[derive(Clone, Debug)]
 struct Call<T> {
     /// The host that has called.
@@ -82,20 +125,20 @@ impl<T: Clone + PartialEq + fmt::Debug> History<T> {
     pub fn new(first: T) -> Self {
         Self {
             first,
-            calls: Rc::default(),
+            rows: Rc::default(),
         }
     }
 
     fn call(&self, what: Op<T>) -> usize {
-        let mut calls = self.calls.borrow_mut();
+        let mut rows = self.rows.borrow_mut();
         let client = host_name().unwrap_or_default();
-        calls.push(Call {
+        rows.push(Row {
             client: client.into(),
-            called: control().elapsed(),
+            called: Stamp::now(),
             returned: None,
             what,
         });
-        calls.len() - 1
+        rows.len() - 1
     }
 
     /// A client asks for a value to be written, now.
@@ -118,7 +161,7 @@ impl<T: Clone + PartialEq + fmt::Debug> History<T> {
 
     /// How many operations there are.
     pub fn len(&self) -> usize {
-        self.calls.borrow().len()
+        self.rows.borrow().len()
     }
 
     /// Whether there is none.
@@ -133,7 +176,7 @@ impl<T: Clone + PartialEq + fmt::Debug> History<T> {
     /// [`NotLinearizable`] if there is none. Histories in which very many operations go on at once may take too long
     /// to look through; then it is an error, too, and says so.
     pub fn check(&self) -> Result<(), NotLinearizable> {
-        let calls: Vec<Call<T>> = self.calls.borrow().clone();
+        let calls = self.rows.borrow().iter().filter_map(Row::call).collect();
         let mut calls = telling(calls);
         calls.sort_by_key(|call| call.called);
         search(&self.first, &calls)
@@ -239,16 +282,16 @@ fn written<T>(call: &Call<T>) -> Option<&T> {
 impl<T> Writing<T> {
     /// The answer is there: the value was written.
     pub fn done(self) {
-        self.0.calls.borrow_mut()[self.1].returned = Some(control().elapsed());
+        self.0.rows.borrow_mut()[self.1].returned = Some(Stamp::now());
     }
 }
 
 impl<T> Reading<T> {
     /// The answer is there: this was the value.
     pub fn saw(self, value: T) {
-        let call = &mut self.0.calls.borrow_mut()[self.1];
-        call.returned = Some(control().elapsed());
-        call.what = Op::Read(Some(value));
+        let row = &mut self.0.rows.borrow_mut()[self.1];
+        row.returned = Some(Stamp::now());
+        row.what = Op::Read(Some(value));
     }
 }
 

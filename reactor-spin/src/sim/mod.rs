@@ -85,6 +85,7 @@ mod history;
 mod link;
 mod nemesis;
 mod net;
+mod outbox;
 mod packet;
 mod page;
 mod panics;

@@ -11,6 +11,7 @@ use core::time::Duration;
 use polliwog_core::sources::Wakeups;
 
 use super::addr::Addr;
+use super::outbox::Effect;
 use super::rng::nanos;
 use super::slab::Key;
 use super::trace::What;
@@ -131,6 +132,20 @@ impl Body {
         }
     }
 
+    /// What of it is sent although its program was killed before it was: nothing of what the program said, but what closes a
+    /// connection, and the places of its segments.
+    pub(crate) fn at_a_kill(mut self) -> Option<Self> {
+        let Body::Tcp(tcp) = &mut self else {
+            return None;
+        };
+        match &mut tcp.segment {
+            Segment::Data { bytes, .. } => bytes.clear(),
+            Segment::Fin { .. } | Segment::Reset(_) => {}
+            _ => return None,
+        }
+        Some(self)
+    }
+
     /// The program's bytes in it.
     pub(crate) fn len(&self) -> usize {
         match self {
@@ -194,6 +209,10 @@ impl State {
         (to, to_addr): (HostId, SocketAddr),
         body: Body,
     ) {
+        if let Some(at) = self.ahead(from) {
+            // The program has waited by blocking before it sends this.
+            return self.later(from, at, Effect::Send(from_addr, (to, to_addr), body));
+        }
         self.messages += 1;
         let number = self.messages;
         let (kind, bytes) = (body.kind(), body.len());
@@ -209,25 +228,14 @@ impl State {
                 bytes,
             },
         );
-        let leaves = self.hosts[from as usize].clock.instant();
-        let packet = Packet {
+        self.start(Packet {
             number,
             from,
             to,
             from_addr: from_addr.into(),
             to_addr: to_addr.into(),
             body,
-        };
-        match leaves > self.now {
-            false => self.start(packet),
-            // The program has waited by blocking before it sent this.
-            true => self.send_later(leaves, packet),
-        }
-    }
-
-    fn send_later(&mut self, at: u64, packet: Packet) {
-        let boots = self.hosts[packet.from as usize].boots;
-        self.schedule(at, Happening::Resend(boots, Box::new(packet)));
+        });
     }
 
     /// Sets a message on its way, for the first time or once more.
@@ -304,7 +312,8 @@ impl State {
             return;
         }
         tcp.retries += 1;
-        self.send_later(self.now + again, packet);
+        let boots = tcp.boots;
+        self.schedule(self.now + again, Happening::Resend(boots, Box::new(packet)));
     }
 
     /// A message is at its destination. Returns whom to wake.

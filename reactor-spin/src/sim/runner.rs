@@ -112,7 +112,14 @@ impl Runner {
 
     /// Whether it does nothing for now, whoever has woken it.
     pub(crate) fn is_held(&self) -> bool {
-        self.paused || self.world.now.get() < self.clock.busy_until.get()
+        self.paused || self.clock.busy_until.get() > 0
+    }
+
+    /// Holds it no longer if it has waited long enough.
+    pub(crate) fn look(&self) {
+        if self.world.now.get() >= self.clock.busy_until.get() {
+            self.clock.busy_until.set(0);
+        }
     }
 
     /// Holds the host for as long as its program has waited by blocking. `false`: it has not.
@@ -254,6 +261,9 @@ impl Runner {
 
     /// Ends the process; the system closes what it leaves open.
     pub(crate) fn kill(&mut self) {
+        self.world.forget(self.id);
+        self.world
+            .with(|state| state.hosts[self.id as usize].disk.forget());
         let Some(process) = self.process.take() else {
             return;
         };

@@ -37,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) time_wait: Duration,
     /// Whether a crash may leave half of a rename.
     pub(crate) torn_renames: bool,
+    /// Nanoseconds until a system writes back what was not synced.
+    pub(crate) write_back: u64,
 }
 
 impl Settings {
@@ -61,6 +63,8 @@ impl Settings {
             tcp_timeout: Duration::from_secs(924),
             time_wait: Duration::from_secs(60),
             torn_renames: false,
+            // Linux' dirty_expire_centisecs is 3000.
+            write_back: 30_000_000_000,
         }
     }
 }

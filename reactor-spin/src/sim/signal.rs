@@ -224,6 +224,6 @@ impl Control {
     /// }
     /// ```
     pub fn signal(&self, hosts: &str, kind: SignalKind) {
-        self.command(hosts, |host| Command::Signal(host, kind));
+        self.command(hosts, move |host| Command::Signal(host, kind));
     }
 }

@@ -377,6 +377,13 @@ impl Simulation {
         }
     }
 
+    /// Does what the program of a host has done up to now, unless that is stopped.
+    pub(super) fn let_out(&self, id: HostId) {
+        if !self.runners[id as usize].paused {
+            self.world.let_out(id);
+        }
+    }
+
     /// Takes those that were woken into the list of those to be run.
     fn collect(&mut self) {
         let mut woken = core::mem::take(&mut self.woken);
@@ -518,7 +525,13 @@ impl Simulation {
                 }
                 return;
             }
-            Happening::Look(id) => return self.make_ready(id),
+            Happening::Outbox(id) => return self.let_out(id),
+            Happening::Look(id) => {
+                // What it has done before comes first.
+                self.let_out(id);
+                self.runners[id as usize].look();
+                return self.make_ready(id);
+            }
             Happening::ConnectTimeout(end) => self
                 .world
                 .with(|state| super::tcp::fail_connect(state, end, Error::TimedOut)),

@@ -19,6 +19,7 @@ use super::command::Command;
 use super::disk::Disk;
 use super::footprint::Footprint;
 use super::link::Link;
+use super::outbox::Outbox;
 use super::packet::Packet;
 use super::panics::TaskPanic;
 use super::rng::Rng;
@@ -66,6 +67,7 @@ pub(crate) struct State {
     /// What was sent, if somebody wants to know.
     pub(crate) capture: Option<Capture>,
     pub(crate) commands: VecDeque<Command>,
+    pub(crate) outbox: Outbox,
     pub(crate) settings: Settings,
     /// What the nemesis does to the network.
     pub(crate) weather: Weather,
@@ -130,8 +132,7 @@ struct Event {
 pub(crate) enum Happening {
     /// A message arrives.
     Arrival(Packet),
-    /// A segment is sent again, or a message only now, by a program that was ahead; unless its host has lost its power
-    /// since, as this number of its boots tells.
+    /// A segment is sent again, unless its host has lost its power since, as this number of its boots tells.
     Resend(u32, Box<Packet>),
     /// A host's timer is due, if it is still the one with this number.
     Timer(HostId, u64),
@@ -143,6 +144,8 @@ pub(crate) enum Happening {
     Unreachable(Key),
     /// A port may be used again.
     FreePort(HostId, u32, u16, Addr),
+    /// What a program has done ahead is done.
+    Outbox(HostId),
     /// A host is run, whether or not somebody has woken it.
     Look(HostId),
     /// A fault begins or ends.
@@ -175,6 +178,7 @@ impl World {
             footprint: None,
             capture: settings.capture.then(Capture::new),
             commands: VecDeque::new(),
+            outbox: Outbox::default(),
             settings: settings.clone(),
             weather: Weather::default(),
             slowness: Vec::new(),
@@ -223,7 +227,8 @@ impl World {
             state.by_addr.insert(v6.into(), id);
             let seed = state.settings.seed;
             let clock = Rc::new(HostClock::new(self.now.clone()));
-            let (chance, torn) = (Host::disk_chance(seed, id), state.settings.torn_renames);
+            let disk = Host::disk_chance(seed, id);
+            let disk = Disk::new(disk, clock.clone(), &state.settings);
             state.hosts.push(Host {
                 name,
                 v4,
@@ -233,13 +238,13 @@ impl World {
                 killed: false,
                 panicked: None,
                 boots: 0,
-                clock: clock.clone(),
+                clock,
                 listeners: Vec::new(),
                 sockets: BTreeMap::new(),
                 ports: BTreeSet::new(),
                 next_port: 0,
                 ends: BTreeSet::new(),
-                disk: Disk::new(chance, clock, torn),
+                disk,
                 unix: Unix::default(),
                 buggy: Buggy::default(),
                 signals: Signals::default(),

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::future::pending;
 use std::io::{ErrorKind, SeekFrom};
 use std::rc::Rc;
+use std::time::Duration;
 
 use polliwog_core::time::sleep;
 use polliwog_spin::sim::fs::{self, File, OpenOptions};
@@ -48,6 +49,52 @@ fn files_are_files() {
         assert!(!fs::try_exists("data").await.unwrap());
     });
     assert!(run(simulation).elapsed > secs(1));
+}
+
+/// What nobody syncs the system writes back by itself, after a while.
+#[test]
+fn what_was_written_long_ago_outlives_a_crash() {
+    let kept = |write_back: Option<Duration>, crash_at: Duration| {
+        let kept = (0..20).filter(|seed| {
+            let mut builder = Simulation::builder(*seed);
+            if let Some(after) = write_back {
+                builder = builder.write_back(after);
+            }
+            let mut simulation = builder.build();
+            let found = Rc::new(Cell::new(false));
+            let finds = found.clone();
+            let mut is_first = true;
+            simulation.host("store", move || {
+                let (finds, is_first) = (finds.clone(), std::mem::take(&mut is_first));
+                async move {
+                    match is_first {
+                        true => fs::write("log", b"frog").await.unwrap(),
+                        false => {
+                            let log = fs::read("log").await;
+                            finds.set(log.is_ok_and(|log| log == b"frog"));
+                        }
+                    }
+                    pending::<()>().await
+                }
+            });
+            simulation.client("hand", async move {
+                sleep(crash_at).await;
+                sim::control().crash("store");
+                sim::control().restart("store");
+                sleep(secs(1)).await;
+            });
+            run(simulation);
+            found.get()
+        });
+        kept.count()
+    };
+    assert_eq!(kept(None, secs(31)), 20);
+    assert_eq!(kept(Some(millis(10)), secs(1)), 20);
+    let unsafe_still = [(None, secs(29)), (Some(Duration::MAX), secs(3000))];
+    for (write_back, crash_at) in unsafe_still {
+        let kept = kept(write_back, crash_at);
+        assert!((1..20).contains(&kept), "{write_back:?}: {kept}");
+    }
 }
 
 #[test]

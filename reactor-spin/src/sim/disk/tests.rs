@@ -1,5 +1,7 @@
 //! What of a disk outlives a crash.
 
+use core::cell::Cell;
+
 use super::*;
 
 const NEW: How = How {
@@ -10,8 +12,16 @@ const NEW: How = How {
 };
 
 fn new(seed: u64, torn_renames: bool) -> Disk {
-    let clock = Rc::new(HostClock::new(Rc::default()));
-    Disk::new(Rng::new(seed, 0), clock, torn_renames)
+    new_at(seed, torn_renames, Rc::default())
+}
+
+fn new_at(seed: u64, torn_renames: bool, now: Rc<Cell<u64>>) -> Disk {
+    let clock = Rc::new(HostClock::new(now));
+    let settings = Settings {
+        torn_renames,
+        ..Settings::new(seed)
+    };
+    Disk::new(Rng::new(seed, 0), clock, &settings)
 }
 
 #[test]
@@ -127,4 +137,58 @@ fn a_file_that_would_be_too_long_for_memory_is_refused() {
         assert_eq!(error.kind(), ErrorKind::FileTooLarge);
     }
     assert_eq!(disk.len(inode).unwrap(), 0);
+}
+
+/// Nanoseconds after which what was not synced is written back.
+const WRITE_BACK: u64 = 30_000_000_000;
+
+#[test]
+fn what_was_written_long_ago_is_written_back() {
+    let mut lengths = BTreeSet::new();
+    for seed in 0..50 {
+        let now = Rc::new(Cell::new(0));
+        let mut disk = new_at(seed, false, now.clone());
+        let inode = disk.open(Path::new("log"), NEW).unwrap();
+        disk.write(inode, 0, &[1; 2000]).unwrap();
+        now.set(1);
+        disk.write(inode, 2000, &[2; 2000]).unwrap();
+        disk.open(Path::new("other"), NEW).unwrap();
+        now.set(WRITE_BACK);
+        disk.crash();
+        let inode = disk.open(Path::new("log"), How::default()).unwrap();
+        let len = disk.len(inode).unwrap();
+        assert!(len >= 2000);
+        lengths.insert((len, disk.exists(Path::new("other"))));
+    }
+    assert_eq!(lengths.len(), 10);
+}
+
+#[test]
+fn a_log_that_is_never_synced_is_not_kept_write_by_write() {
+    const WRITES: u64 = 10_000;
+    let now = Rc::new(Cell::new(0));
+    let mut disk = new_at(1, false, now.clone());
+    let inode = disk.open(Path::new("log"), NEW).unwrap();
+    let mut most = 0;
+    for number in 0..WRITES {
+        // Ten in the time after which they are written back.
+        now.set(now.get() + WRITE_BACK / 10);
+        disk.write(inode, number * 8, &number.to_le_bytes())
+            .unwrap();
+        disk.open(Path::new("other"), NEW).unwrap();
+        disk.rename(Path::new("other"), Path::new("name")).unwrap();
+        let kept = disk.files.values().map(|file| file.journal.iter().count());
+        most = most.max(kept.sum::<usize>() + disk.journal.iter().count());
+    }
+    assert!(most <= 3 * 21, "{most}");
+    assert!(disk.files.len() <= 2 * TIDY, "{}", disk.files.len());
+    now.set(now.get() + WRITE_BACK);
+    disk.crash();
+    let mut data = alloc::vec![0; 8 * WRITES as usize];
+    let inode = disk.open(Path::new("log"), How::default()).unwrap();
+    assert_eq!(disk.read(inode, 0, &mut data).unwrap(), data.len());
+    let numbers = data
+        .chunks(8)
+        .map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap()));
+    assert!(numbers.eq(0..WRITES));
 }

@@ -36,12 +36,15 @@
 //! These are the operations of [`sim::fs`](crate::sim::fs), with the same disk, errors and losses, and they take the same
 //! time. Since they block, the whole host does nothing meanwhile, as a program with one thread does: its clock has gone
 //! on when the function returns, what it sends then leaves that much later, its other tasks run after that, and it
-//! comes to its end only then. A job of [`spawn_blocking`](crate::sim::spawn_blocking) waits alone. Some things are
-//! not as they are for real, since a function cannot be left in its middle: what is done to the disk is done at the
-//! beginning of that time, also if the host crashes within it; a pause or a kill of the host within it strikes when the
-//! program has gone on, so it holds back nothing of what is sent until then; what the program asks of the
-//! [`Control`](crate::sim::Control), and barriers that it reaches, count from the beginning, too; and what tasks of one host
-//! tell each other takes no part in it. The asynchronous interface has none of these.
+//! comes to its end only then. A job of [`spawn_blocking`](crate::sim::spawn_blocking) waits alone.
+//!
+//! A function cannot be left in its middle, so the program goes on at once, and what it does then is seen when its clock
+//! says so: files, messages, what it asks of the [`Control`](crate::sim::Control), barriers, notes, and what it tells a
+//! [`History`](crate::sim::History). A crash or a kill of the host before that leaves no trace of it, and a pause puts it off. Some things are
+//! not as they are for real all the same: what the program reads of other hosts is as it was at the beginning; folders,
+//! symbolic links, names of Unix sockets, and ports that it listens at are there from the beginning; and what tasks of one host
+//! tell each other, and what a program tells a test by its memory, takes no part in it. The asynchronous interface has none
+//! of these.
 //!
 //! A process that crashes or is killed leaves what it had in memory: what its destructors write, such as a buffer's, fails.
 //!
