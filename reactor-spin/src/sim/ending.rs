@@ -5,14 +5,52 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use std::thread::panicking;
 
 use super::capture::Capture;
 use super::failure::{Failure, Reason, Report};
+use super::fault::Fault;
 use super::footprint::Probe;
 use super::simulation::Simulation;
 use super::world::HostId;
 
 impl Simulation {
+    /// Runs on, as [`proceed`](Self::proceed), and lets histories know how it goes.
+    pub(crate) fn until(
+        &mut self,
+        limit: u64,
+        to_end: bool,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), (Option<HostId>, Reason)> {
+        let fate = self.world.fate.clone();
+        fate.went_well.set(None);
+        let went = self.proceed(limit, to_end, stop);
+        let went = went.and_then(|()| match fate.unchecked() {
+            Some(text) => Err((None, Reason::Test(text))),
+            None => Ok(()),
+        });
+        fate.went_well.set(Some(went.is_ok()));
+        went
+    }
+
+    /// Ends all hosts, one after the other, each within its own.
+    pub(super) fn end_all(&mut self) {
+        let fate = self.world.fate.clone();
+        let went_well = fate.went_well.take();
+        self.runners.clear();
+        fate.went_well.set(went_well);
+        if let (Some(true), false, Some(text)) = (went_well, panicking(), fate.unchecked()) {
+            panic!("{text}");
+        }
+    }
+
+    /// The faults that have not begun.
+    fn missed(&self) -> Vec<Fault> {
+        let faults = self.faults().iter().enumerate();
+        let missed = faults.filter(|(number, _)| !self.struck.contains(number));
+        missed.map(|(_, fault)| fault.clone()).collect()
+    }
+
     /// What there is to tell since the last report.
     pub(super) fn report(&mut self) -> Report {
         let (messages, hash, trace, capture) = self.world.with(|state| {
@@ -28,6 +66,7 @@ impl Simulation {
             capture: capture.map_or_else(Vec::new, Capture::into_file),
             failed: core::mem::take(&mut self.failed),
             faults: self.faults().to_vec(),
+            missed: self.missed(),
             waiting: Vec::new(),
         };
         self.reported = true;
@@ -90,6 +129,7 @@ impl Probe {
                 capture: Vec::new(),
                 failed: report.failed.clone(),
                 faults: report.faults.clone(),
+                missed: report.missed.clone(),
                 waiting: report.waiting.clone(),
                 ..*report
             }

@@ -33,6 +33,9 @@ pub struct Report {
     pub failed: Vec<(Arc<str>, String)>,
     /// The faults that were scheduled: see [`Simulation::faults`](super::Simulation::faults).
     pub faults: Vec<Fault>,
+    /// Those of them that have not begun, since the run was over before: a test that is done sooner than its faults strike
+    /// tests less than it seems to. See [`Nemesis::within`](super::Nemesis::within).
+    pub missed: Vec<Fault>,
     /// The tasks that were left when nothing could happen any more, with their hosts.
     pub(crate) waiting: Vec<String>,
 }
@@ -67,7 +70,7 @@ pub enum Reason {
     /// The simulation itself is at its end: too many tasks, or a reactor that fails.
     Executor(String),
     /// The test that ran the simulation panicked or failed by itself, or what it asks for cannot be: a nemesis that finds
-    /// no host, or a search whose builder is not used.
+    /// no host, a search whose builder is not used, or a [`History`](super::History) that nobody has checked.
     Test(String),
 }
 

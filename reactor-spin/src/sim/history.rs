@@ -1,12 +1,15 @@
 //! [`History`]: whether what clients saw of a register could have happened one after the other.
 
 use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
+use std::thread::panicking;
 
 use super::ambient::{control, host_name};
 
@@ -20,6 +23,13 @@ const MOST: usize = 1 << 20;
 /// effect at any time after its call, or not at all.
 ///
 /// Clones are the same history: each client has one.
+///
+/// One that nobody has checked tests nothing: a run that goes well fails with [`Reason::Test`](super::Reason::Test) if such a
+/// history is dropped within it.
+///
+/// # Panics
+///
+/// When it is dropped after a run that went well, without [`check`](Self::check) ever having been called, if there are operations.
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
@@ -47,9 +57,65 @@ const MOST: usize = 1 << 20;
 /// history.check().unwrap();
 /// ```
 #[derive(Clone, Debug)]
+#[must_use = "a history that nobody checks tests nothing"]
 pub struct History<T> {
     first: T,
-    rows: Rc<RefCell<Vec<Row<T>>>>,
+    told: Rc<Told<T>>,
+}
+
+/// What clients have told a history.
+#[derive(Debug)]
+struct Told<T> {
+    rows: RefCell<Vec<Row<T>>>,
+    is_checked: Cell<bool>,
+    /// That of the run in which the first of them did.
+    fate: OnceCell<Rc<Fate>>,
+}
+
+impl<T> Drop for Told<T> {
+    fn drop(&mut self) {
+        let rows = self.rows.get_mut().iter();
+        let count = rows.filter(|row| row.called.0.get().is_some()).count();
+        if let (Some(fate), false) = (self.fate.get(), self.is_checked.get()) {
+            fate.has_unchecked(count);
+        }
+    }
+}
+
+/// What becomes of a run, for the histories of what clients did in it.
+#[derive(Debug, Default)]
+pub(crate) struct Fate {
+    /// Unknown while it goes on.
+    pub(crate) went_well: Cell<Option<bool>>,
+    /// So many operations nobody will check.
+    unchecked: Cell<usize>,
+}
+
+impl Fate {
+    /// Nobody checks a history with so many operations.
+    fn has_unchecked(&self, count: usize) {
+        // A test that fails already has a better reason.
+        if panicking() || self.went_well.get() == Some(false) {
+            return;
+        }
+        self.unchecked.set(self.unchecked.get() + count);
+        if self.went_well.get() == Some(true) {
+            if let Some(text) = self.unchecked() {
+                panic!("{text}");
+            }
+        }
+    }
+
+    /// Tells, once, that there were histories that nobody has checked.
+    pub(crate) fn unchecked(&self) -> Option<String> {
+        match self.unchecked.take() {
+            0 => None,
+            count => Some(format!(
+                "a history was never checked: {count} operation{}",
+                if count == 1 { "" } else { "s" }
+            )),
+        }
+    }
 }
 
 /// A moment, as soon as it has come: a host that calls may be ahead, and come to its end before.
@@ -125,12 +191,17 @@ impl<T: Clone + PartialEq + fmt::Debug> History<T> {
     pub fn new(first: T) -> Self {
         Self {
             first,
-            rows: Rc::default(),
+            told: Rc::new(Told {
+                rows: RefCell::default(),
+                is_checked: Cell::new(false),
+                fate: OnceCell::new(),
+            }),
         }
     }
 
     fn call(&self, what: Op<T>) -> usize {
-        let mut rows = self.rows.borrow_mut();
+        self.told.fate.get_or_init(|| control().world.fate.clone());
+        let mut rows = self.told.rows.borrow_mut();
         let client = host_name().unwrap_or_default();
         rows.push(Row {
             client: client.into(),
@@ -161,7 +232,7 @@ impl<T: Clone + PartialEq + fmt::Debug> History<T> {
 
     /// How many operations there are.
     pub fn len(&self) -> usize {
-        self.rows.borrow().len()
+        self.told.rows.borrow().len()
     }
 
     /// Whether there is none.
@@ -176,7 +247,9 @@ impl<T: Clone + PartialEq + fmt::Debug> History<T> {
     /// [`NotLinearizable`] if there is none. Histories in which very many operations go on at once may take too long
     /// to look through; then it is an error, too, and says so.
     pub fn check(&self) -> Result<(), NotLinearizable> {
-        let calls = self.rows.borrow().iter().filter_map(Row::call).collect();
+        self.told.is_checked.set(true);
+        let rows = self.told.rows.borrow();
+        let calls = rows.iter().filter_map(Row::call).collect();
         let mut calls = telling(calls);
         calls.sort_by_key(|call| call.called);
         search(&self.first, &calls)
@@ -282,14 +355,14 @@ fn written<T>(call: &Call<T>) -> Option<&T> {
 impl<T> Writing<T> {
     /// The answer is there: the value was written.
     pub fn done(self) {
-        self.0.rows.borrow_mut()[self.1].returned = Some(Stamp::now());
+        self.0.told.rows.borrow_mut()[self.1].returned = Some(Stamp::now());
     }
 }
 
 impl<T> Reading<T> {
     /// The answer is there: this was the value.
     pub fn saw(self, value: T) {
-        let row = &mut self.0.rows.borrow_mut()[self.1];
+        let row = &mut self.0.told.rows.borrow_mut()[self.1];
         row.returned = Some(Stamp::now());
         row.what = Op::Read(Some(value));
     }
@@ -305,7 +378,7 @@ pub struct NotLinearizable {
     pub given_up: bool,
     /// The history, a line for each operation, in the order in which they were called, with the host that has called. An
     /// arrow is at the one that has to come next after the longest part, and cannot.
-    pub history: alloc::string::String,
+    pub history: String,
 }
 
 impl NotLinearizable {
@@ -315,10 +388,10 @@ impl NotLinearizable {
         let left = (0..calls.len()).filter(|at| is_open(*at, done));
         let stuck = left.filter(|at| calls[*at].returned.is_some());
         let stuck = stuck.min_by_key(|at| calls[*at].returned);
-        let mut history = alloc::string::String::new();
+        let mut history = String::new();
         for (at, call) in calls.iter().enumerate() {
             let returned = match call.returned {
-                Some(at) => alloc::format!("{at:?}"),
+                Some(at) => format!("{at:?}"),
                 None => "…".into(),
             };
             let mark = if stuck == Some(at) { "  <--" } else { "" };
@@ -328,7 +401,7 @@ impl NotLinearizable {
                 what,
                 ..
             } = call;
-            history += &alloc::format!("  {called:?} to {returned}: {client}: {what:?}{mark}\n");
+            history += &format!("  {called:?} to {returned}: {client}: {what:?}{mark}\n");
         }
         Self {
             longest,

@@ -1,6 +1,7 @@
 //! [`Simulation`]: many hosts in one thread and in virtual time.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
@@ -69,6 +70,8 @@ pub struct Simulation {
     faults_set: bool,
     /// The numbers of those that last now, the one that has begun last at the end.
     pub(crate) lasting: Vec<usize>,
+    /// The numbers of those that have begun.
+    pub(super) struck: BTreeSet<usize>,
     /// Clients that are not done.
     pub(super) clients: usize,
     /// How many hosts have been started for the first time.
@@ -125,6 +128,7 @@ impl Simulation {
             faults,
             faults_set: false,
             lasting: Vec::new(),
+            struck: BTreeSet::new(),
             clients: 0,
             started: 0,
             turns_now: 0,
@@ -261,7 +265,7 @@ impl Simulation {
     }
 
     /// Runs until `limit` or, if `to_end`, until all clients are done; and not beyond what `stop` says.
-    pub(crate) fn until(
+    pub(super) fn proceed(
         &mut self,
         limit: u64,
         to_end: bool,
@@ -565,8 +569,6 @@ impl Drop for Simulation {
         if self.probe.is_some() && !self.reported {
             self.report();
         }
-        // One after the other, each within its own host.
-        self.runners.clear();
         let footprint = self.world.with(|state| state.footprint.take());
         if let (Some(probe), Some(footprint)) = (&self.probe, footprint) {
             let ends = self.nemesis.as_ref().map_or(u64::MAX, Nemesis::ends);
@@ -575,6 +577,7 @@ impl Drop for Simulation {
                 probed.end = ends.min(self.world.now.get());
             });
         }
+        self.end_all();
     }
 }
 

@@ -89,6 +89,9 @@ impl Simulation {
             }
             state.record_text(None, text, What::Fault);
         });
+        if begins {
+            self.struck.insert(number);
+        }
         if let FaultKind::Chance(seed) = fault.kind {
             if begins {
                 self.reseed(seed);

@@ -18,6 +18,7 @@ use super::clock::{HostClock, Woken};
 use super::command::Command;
 use super::disk::Disk;
 use super::footprint::Footprint;
+use super::history::Fate;
 use super::link::Link;
 use super::outbox::Outbox;
 use super::packet::Packet;
@@ -43,6 +44,7 @@ pub(crate) struct World {
     pub(crate) now: Rc<Cell<u64>>,
     pub(crate) woken: Arc<Woken>,
     pub(crate) barriers: Barriers,
+    pub(crate) fate: Rc<Fate>,
     state: RefCell<State>,
 }
 
@@ -188,6 +190,7 @@ impl World {
             now,
             woken: Arc::new(Woken::new()),
             barriers: Barriers::default(),
+            fate: Rc::default(),
             state: RefCell::new(state),
         })
     }

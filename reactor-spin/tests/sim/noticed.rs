@@ -11,7 +11,7 @@ use polliwog_core::time::sleep;
 use polliwog_core::{Handle, JoinHandle, Spawner, spawn};
 use polliwog_spin::net::TcpStream;
 use polliwog_spin::sim::{
-    self, Builder, Exploration, Failure, FaultKind, History, Nemesis, Reason, Report,
+    self, Builder, Exploration, Failure, Fault, FaultKind, History, Nemesis, Reason, Report,
     SEED_VARIABLE, Simulation, explore, explore_guided,
 };
 
@@ -428,4 +428,85 @@ fn a_search_prints_the_first_panic_only() {
         text.contains("a lot of noise") && !text.contains("has not failed"),
         "{text}"
     );
+}
+
+#[test]
+fn faults_that_come_too_late_are_told() {
+    let fault = |at| Fault::new(at, millis(1), FaultKind::Crash("node".into()));
+    let faults = vec![fault(secs(1)), fault(secs(30)), fault(secs(90))];
+    let mut simulation = Simulation::builder(1).faults(faults.clone()).build();
+    simulation.host("node", pending::<()>);
+    simulation.client("client", sleep(secs(60)));
+    let report = run(simulation);
+    assert_eq!(
+        (report.faults, report.missed),
+        (faults.clone(), faults[2..].to_vec())
+    );
+    let mut simulation = Simulation::builder(1).faults(faults.clone()).build();
+    simulation.host("node", pending::<()>);
+    simulation.client("client", async {
+        sleep(secs(2)).await;
+        panic!("early");
+    });
+    assert_eq!(simulation.run().unwrap_err().run.missed, faults[1..]);
+}
+
+/// What a test does with a history that two clients have told something.
+type Use = fn(&History<u32>);
+
+/// Runs a test that uses a history in this way; whose clients have the only clones, or whose run fails.
+fn uses(then: Use, dropped: bool, fails: bool) -> Result<(), String> {
+    let test = move || {
+        let history = History::new(0);
+        let mine = history.clone();
+        let mut simulation = Simulation::new(1);
+        simulation.client("client", async move {
+            mine.write(7).done();
+            sleep(secs(1)).await;
+            assert!(!fails, "it fails");
+        });
+        let history = (!dropped).then_some(history);
+        let ran = simulation.run();
+        if ran.is_ok() {
+            history.as_ref().map(then);
+        }
+        ran.map(drop).map_err(text)
+    };
+    let caught = catch_unwind(AssertUnwindSafe(test));
+    caught.unwrap_or_else(|panic| Err(panic.downcast_ref::<String>().unwrap().clone()))
+}
+
+#[test]
+fn a_history_that_nobody_has_checked_is_told() {
+    let check: Use = |history| history.check().unwrap();
+    let forget: Use = |_| ();
+    assert_eq!(uses(check, false, false), Ok(()));
+    for dropped in [false, true] {
+        let error = uses(forget, dropped, false).unwrap_err();
+        assert!(error.contains("1 operation"), "{error}");
+        assert!(error.contains("never checked"), "{error}");
+        // A run that fails has a better reason.
+        let error = uses(forget, dropped, true).unwrap_err();
+        assert!(
+            error.contains("it fails") && !error.contains("checked"),
+            "{error}"
+        );
+    }
+    // Nothing was told to it.
+    drop(History::new(0));
+}
+
+/// A program that does not end has the only clone.
+#[test]
+#[should_panic(expected = "never checked")]
+fn a_history_that_ends_with_the_simulation_is_told() {
+    let mut simulation = Simulation::new(1);
+    simulation.host("node", || async {
+        let history = History::new(0);
+        history.write(7).done();
+        pending::<()>().await;
+        drop(history);
+    });
+    simulation.client("client", sleep(secs(1)));
+    simulation.run().unwrap();
 }
