@@ -473,21 +473,14 @@ impl Disk {
         Ok(file.ok_or(ErrorKind::NotFound)?.found())
     }
 
-    /// The program is stopped: what it would have done from now on it does later.
+    /// The program is stopped: until it goes on, it does nothing of what it would do from now on.
     pub(crate) fn stop(&mut self) {
         self.stopped = Some(self.clock.now());
     }
 
-    /// The program goes on.
+    /// The program goes on, and has done by now what its time was for.
     pub(crate) fn go_on(&mut self) {
-        let Some(since) = self.stopped.take() else {
-            return;
-        };
-        let now = self.clock.now();
-        self.journal.put_off(since, now);
-        for file in self.files.values_mut() {
-            file.journal.put_off(since, now);
-        }
+        self.stopped = None;
     }
 
     /// The program has come to its end: what it would have done later, since it has run ahead, is not done.

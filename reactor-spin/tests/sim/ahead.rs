@@ -372,7 +372,7 @@ fn what_a_host_would_have_done_in_a_pause_happens_after_it() {
 #[test]
 fn disk_and_network_show_one_moment_of_a_program_that_blocks() {
     let mut moments = BTreeSet::new();
-    for seed in 0..60 {
+    for seed in 0..80 {
         let mut simulation = Simulation::new(seed);
         let found = Rc::new(Cell::new(None));
         let finds = found.clone();
@@ -399,14 +399,17 @@ fn disk_and_network_show_one_moment_of_a_program_that_blocks() {
         simulation.client("hand", async move {
             let socket = UdpSocket::bind("0.0.0.0:7").await.unwrap();
             sleep(millis(6 + sim::random() % 300)).await;
-            match seed % 3 {
-                0 => sim::control().crash("store"),
+            if seed % 4 > 1 {
+                sim::control().pause("store");
+                sleep(millis(sim::random() % 100)).await;
+            }
+            if seed % 4 > 2 {
+                sim::control().resume("store");
+                sleep(millis(sim::random() % 100)).await;
+            }
+            match seed % 4 {
                 1 => sim::control().kill("store"),
-                _ => {
-                    sim::control().pause("store");
-                    sleep(millis(sim::random() % 300)).await;
-                    sim::control().crash("store");
-                }
+                _ => sim::control().crash("store"),
             }
             sleep(millis(500)).await;
             while socket.try_recv_from(&mut [0; 9]).is_ok() {

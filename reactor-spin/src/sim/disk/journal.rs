@@ -53,15 +53,6 @@ impl<E> Journal<E> {
         self.0.len() < count
     }
 
-    /// What was done after the instant `from` and before `until` was done only then.
-    pub(super) fn put_off(&mut self, from: u64, until: u64) {
-        for row in &mut self.0 {
-            if row.at > from {
-                row.at = row.at.max(until);
-            }
-        }
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = &E> {
         self.0.iter().filter_map(|row| row.edit.as_ref())
     }
