@@ -429,3 +429,21 @@ fn disk_and_network_show_one_moment_of_a_program_that_blocks() {
     }
     assert!(moments.len() > 20, "{moments:?}");
 }
+
+/// What it has done while it was ahead comes before what it does when the others have come as far.
+#[test]
+fn a_program_does_all_in_its_order() {
+    for seed in 0..20 {
+        let mut simulation = Simulation::new(seed);
+        simulation.client("busy", async {
+            block();
+            sim::control().crash("other");
+            yield_now().await;
+            sim::control().restart("other");
+            sleep(secs(1)).await;
+            assert!(sim::control().is_up("other"));
+        });
+        simulation.host("other", pending::<()>);
+        run(simulation);
+    }
+}
