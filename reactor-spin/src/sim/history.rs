@@ -510,6 +510,22 @@ mod tests {
     }
 
     #[test]
+    fn what_has_not_come_to_pass_is_not_told() {
+        let stamp = |at: Option<u64>| Stamp(Rc::new(Cell::new(at.map(Duration::from_millis))));
+        let row = |called, returned| Row {
+            client: "ahead".into(),
+            called: stamp(called),
+            returned: Some(stamp(returned)),
+            what: Op::Read(Some(7)),
+        };
+        assert!(row(None, None).call().is_none());
+        let begun = row(Some(1), None).call().unwrap();
+        assert_eq!((begun.what, begun.returned), (Op::Read(None), None));
+        let done = row(Some(1), Some(2)).call().unwrap();
+        assert_eq!((done.what, done.returned), (Op::Read(Some(7)), Some(at(2))));
+    }
+
+    #[test]
     fn what_nobody_has_seen_is_left_out() {
         let calls = vec![
             write(0, None, 1),
