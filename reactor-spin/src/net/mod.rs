@@ -51,6 +51,8 @@ mod udp;
 pub mod unix;
 
 pub use addr::ToSocketAddrs;
+#[cfg(feature = "alloc")]
+pub use addr::lookup_host;
 pub use listener::{Incoming, TcpListener};
 #[cfg(any(feature = "std", not(target_os = "none")))]
 pub use network::CurrentNetwork;

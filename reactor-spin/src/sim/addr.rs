@@ -1,5 +1,7 @@
 //! [`Addr`]: the address of a simulated host in few bytes, since each message on its way has two.
 
+use alloc::vec::Vec;
+use core::cell::RefCell;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The addresses by IPv6 of hosts, without the number.
@@ -10,7 +12,23 @@ pub(crate) fn v6(number: u32) -> Ipv6Addr {
     Ipv6Addr::from_bits(HOSTS + u128::from(number))
 }
 
-/// An address and a port of a host. Such are all by IPv4, and by IPv6 those that hosts have and `::1`.
+std::thread_local! {
+    /// Addresses by IPv6 that a test has chosen.
+    static CHOSEN: RefCell<Vec<Ipv6Addr>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The place of an address among those that a test has chosen. They stay there, since few of them are used.
+fn chosen(ip: Ipv6Addr) -> u32 {
+    CHOSEN.with_borrow_mut(|chosen| {
+        let at = chosen.iter().position(|other| *other == ip);
+        at.unwrap_or_else(|| {
+            chosen.push(ip);
+            chosen.len() - 1
+        }) as u32
+    })
+}
+
+/// An address and a port, for the thread of its simulation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Addr {
     number: u32,
@@ -22,8 +40,8 @@ pub(crate) struct Addr {
 enum Family {
     V4,
     Hosts,
-    /// `::1`, whose number that is.
-    Low,
+    /// The number is its place among those.
+    Chosen,
 }
 
 impl From<SocketAddr> for Addr {
@@ -33,7 +51,7 @@ impl From<SocketAddr> for Addr {
             IpAddr::V6(ip) if ip.to_bits() >> 32 == HOSTS >> 32 => {
                 (Family::Hosts, ip.to_bits() as u32)
             }
-            IpAddr::V6(ip) => (Family::Low, ip.to_bits() as u32),
+            IpAddr::V6(ip) => (Family::Chosen, chosen(ip)),
         };
         Self {
             number,
@@ -48,7 +66,7 @@ impl From<Addr> for SocketAddr {
         let ip = match addr.family {
             Family::V4 => Ipv4Addr::from_bits(addr.number).into(),
             Family::Hosts => v6(addr.number).into(),
-            Family::Low => Ipv6Addr::from_bits(u128::from(addr.number)).into(),
+            Family::Chosen => CHOSEN.with_borrow(|chosen| chosen[addr.number as usize].into()),
         };
         SocketAddr::new(ip, addr.port)
     }
@@ -66,6 +84,8 @@ mod tests {
             "255.255.255.255:1",
             "[::1]:7",
             "[fd00::3f:ffff]:80",
+            "[2001:db8::7]:80",
+            "[2001:db8::8]:80",
         ] {
             let addr: SocketAddr = text.parse().unwrap();
             assert_eq!(SocketAddr::from(Addr::from(addr)), addr);

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::time::Duration;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Link;
 use super::fault::Fault;
@@ -63,6 +64,49 @@ impl Builder {
     /// ```
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.settings.time_limit = nanos(limit);
+        self
+    }
+
+    /// Sets what the wall clocks of hosts show at the beginning, for [`system_time`](super::system_time) and what
+    /// [`replace_system!`](super::replace_system!) replaces; the year 2000, unless set.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::{self, Simulation};
+    /// use std::time::{Duration, UNIX_EPOCH};
+    ///
+    /// // A second before the clocks of 32 bits are at their end.
+    /// let late = UNIX_EPOCH + Duration::from_secs((1 << 31) - 1);
+    /// let mut simulation = Simulation::builder(7).epoch(late).build();
+    /// simulation.client("frog", async move { assert_eq!(sim::system_time(), late) });
+    /// simulation.run().unwrap();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If it is before 1970, which is when the clocks of systems begin.
+    pub fn epoch(mut self, epoch: SystemTime) -> Self {
+        let since = epoch.duration_since(UNIX_EPOCH);
+        self.settings.epoch = since.expect("no clock is before 1970");
+        self
+    }
+
+    /// Sets whether the names of hosts stand for their addresses by IPv6; they do for those by IPv4, unless set. Hosts have
+    /// both in any case.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::lookup_host;
+    /// use polliwog::sim::Simulation;
+    ///
+    /// let mut simulation = Simulation::builder(7).prefer_ipv6(true).build();
+    /// simulation.client("frog", async {
+    ///     assert_eq!(lookup_host("frog:80").await.unwrap(), ["[fd00::1]:80".parse().unwrap()]);
+    /// });
+    /// simulation.run().unwrap();
+    /// ```
+    pub fn prefer_ipv6(mut self, prefer: bool) -> Self {
+        self.settings.prefer_ipv6 = prefer;
         self
     }
 

@@ -18,13 +18,12 @@ use polliwog_core::{Deadline, Instant, Reactor};
 /// A million: parts of drift.
 const MILLION: u128 = 1_000_000;
 
-/// The time from 1970 to 2000, when simulations begin.
-const START: Duration = Duration::from_secs(946_684_800);
-
 /// A host's clock: the simulation's time, at a rate of its own. Nanoseconds.
 #[derive(Debug)]
 pub(crate) struct HostClock {
     now: Rc<Cell<u64>>,
+    /// What wall clocks show at the beginning: the time since 1970.
+    epoch: Duration,
     /// An instant of the simulation and what the clock showed then.
     since: Cell<(u64, u64)>,
     /// How many millionths it goes too fast.
@@ -39,9 +38,10 @@ pub(crate) struct HostClock {
 }
 
 impl HostClock {
-    pub(crate) fn new(now: Rc<Cell<u64>>) -> Self {
+    pub(crate) fn new(now: Rc<Cell<u64>>, epoch: Duration) -> Self {
         Self {
             now,
+            epoch,
             since: Cell::new((0, 0)),
             ppm: Cell::new(0),
             wall: Cell::new(0),
@@ -96,7 +96,7 @@ impl HostClock {
 
     /// What the wall clock shows: the time since 1970.
     pub(crate) fn wall_time(&self) -> Duration {
-        let shown = START + Duration::from_nanos(self.local());
+        let shown = self.epoch + Duration::from_nanos(self.local());
         let jumps = self.wall.get();
         let jump = Duration::from_nanos(jumps.unsigned_abs());
         match jumps < 0 {
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn there_and_back() {
         let now = Rc::new(Cell::new(0));
-        let clock = HostClock::new(now.clone());
+        let clock = HostClock::new(now.clone(), Duration::ZERO);
         for ppm in [0, 1, -1, 500, -500, 333_333, -900_000] {
             clock.set_ppm(ppm);
             for step in [0, 1, 2, 999, 1_000_001, 3_600_000_000_000] {

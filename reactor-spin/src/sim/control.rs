@@ -6,7 +6,6 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use core::net::IpAddr;
 use core::time::Duration;
 
 use super::command::Command;
@@ -21,7 +20,8 @@ use super::world::{Happening, HostId, State, World};
 /// ([`control`](super::control)) or around the run ([`Simulation::control`](super::Simulation::control)).
 ///
 /// Hosts are named by their names; a `*` stands for any text, so `"node-*"` is all nodes and `"*"` is everybody,
-/// clients included.
+/// clients included. A `|` is between patterns that are all meant: `"node-1|node-2"`. An address stands for the host that
+/// has it.
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
@@ -472,11 +472,6 @@ impl Control {
         });
     }
 
-    /// The address of a host, by its name.
-    pub fn addr(&self, host: &str) -> Option<IpAddr> {
-        self.world.with(|state| state.lookup(host))
-    }
-
     /// The names of all hosts, in the order in which they were added.
     pub fn names(&self) -> Vec<Arc<str>> {
         self.world
@@ -557,8 +552,11 @@ impl State {
 
     /// The hosts that a pattern stands for, in their order.
     pub(crate) fn matching(&self, pattern: &str) -> Vec<HostId> {
-        if !pattern.contains('*') {
-            return self.by_name.get(pattern).copied().into_iter().collect();
+        if !pattern.contains(['*', '|']) {
+            let addr = pattern.parse().ok();
+            let by_addr = addr.and_then(|addr| self.by_addr.get(&addr));
+            let found = self.by_name.get(pattern).or(by_addr);
+            return found.copied().into_iter().collect();
         }
         let hosts = (0..).zip(&self.hosts);
         let found = hosts.filter(|(_, host)| matches(pattern, &host.name));

@@ -48,9 +48,11 @@
 //!   too long fails. A port without a listener refuses, a full backlog lets connects wait, a host that has crashed is
 //!   silent, and one that is back resets what it does not know.
 //! * **UDP** (`net::UdpSocket`): datagrams are lost, doubled, and come out of order.
-//! * **Names**: each host's name is known to all.
+//! * **Names**: each host's name is known to all, and so are those that a test [adds](Control::set_name), which may stand for
+//!   several hosts. Addresses are given in order, or [by the test](Control::set_addr).
 //! * **Clocks**: each host has its own, for timers and [`system_time`]; they are exact until somebody lets them
-//!   [drift](Control::set_drift) or [jump](Control::clock_forward).
+//!   [drift](Control::set_drift) or [jump](Control::clock_forward). They begin in the year 2000, or
+//!   [when the test says](Builder::epoch).
 //! * **Files** ([`fs`]): a disk for each host, of which a crash leaves what was synced, and of the rest something.
 //!   Disks are slow, full or fail, if somebody says so.
 //!   Programs that know `std::fs` only have it under that name, too ([`std::fs`]).
@@ -83,6 +85,7 @@ mod guide;
 mod hasher;
 mod history;
 mod link;
+mod names;
 mod nemesis;
 mod net;
 mod outbox;

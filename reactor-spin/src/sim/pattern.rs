@@ -1,7 +1,11 @@
 //! Names of hosts with stars in them.
 
-/// Whether a name is one that a pattern stands for, in which each `*` is any text, be it none.
+/// Whether a name is one that a pattern stands for, in which each `*` is any text, be it none, and `|` is between several.
 pub(crate) fn matches(pattern: &str, name: &str) -> bool {
+    pattern.split('|').any(|pattern| matches_one(pattern, name))
+}
+
+fn matches_one(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = name.strip_prefix(first) else {
@@ -34,6 +38,9 @@ mod tests {
             ("n*d*1", "node-1"),
             ("a*a", "aa"),
             ("**", "a"),
+            ("a|b", "b"),
+            ("a|b*", "a"),
+            ("x|b*", "bc"),
         ] {
             assert!(matches(pattern, name), "{pattern} {name}");
         }
@@ -44,6 +51,8 @@ mod tests {
             ("*-1", "node-12"),
             ("a*a", "a"),
             ("n*x*1", "node-1"),
+            ("a|b", "a|b"),
+            ("a|b*", "ab"),
         ] {
             assert!(!matches(pattern, name), "{pattern} {name}");
         }

@@ -39,6 +39,10 @@ pub(crate) struct Settings {
     pub(crate) torn_renames: bool,
     /// Nanoseconds until a system writes back what was not synced.
     pub(crate) write_back: u64,
+    /// What wall clocks show at the beginning: the time since 1970.
+    pub(crate) epoch: Duration,
+    /// Whether names stand for addresses by IPv6.
+    pub(crate) prefer_ipv6: bool,
 }
 
 impl Settings {
@@ -65,6 +69,9 @@ impl Settings {
             torn_renames: false,
             // Linux' dirty_expire_centisecs is 3000.
             write_back: 30_000_000_000,
+            // The year 2000.
+            epoch: Duration::from_secs(946_684_800),
+            prefer_ipv6: false,
         }
     }
 }

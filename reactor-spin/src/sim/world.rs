@@ -10,7 +10,7 @@ use core::cell::{Cell, RefCell};
 use core::cmp::Reverse;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::addr::{self, Addr};
+use super::addr::Addr;
 use super::barrier::Barriers;
 use super::buggify::Buggy;
 use super::capture::Capture;
@@ -20,6 +20,7 @@ use super::disk::Disk;
 use super::footprint::Footprint;
 use super::history::Fate;
 use super::link::Link;
+use super::names::Names;
 use super::outbox::Outbox;
 use super::packet::Packet;
 use super::panics::TaskPanic;
@@ -57,7 +58,8 @@ pub(crate) struct State {
     pub(crate) chance: Rng,
     pub(crate) hosts: Vec<Host>,
     pub(crate) by_name: BTreeMap<Arc<str>, HostId>,
-    by_addr: BTreeMap<IpAddr, HostId>,
+    pub(crate) by_addr: BTreeMap<IpAddr, HostId>,
+    pub(crate) names: Names,
     pub(crate) ends: Slab<End>,
     pub(crate) listeners: Slab<Listener>,
     pub(crate) sockets: Slab<Socket>,
@@ -165,6 +167,7 @@ impl World {
             hosts: Vec::new(),
             by_name: BTreeMap::new(),
             by_addr: BTreeMap::new(),
+            names: Names::new(),
             ends: Slab::new(),
             listeners: Slab::new(),
             sockets: Slab::new(),
@@ -218,18 +221,14 @@ impl World {
             let id = state.hosts.len() as HostId;
             assert!(id < 1 << 22, "a simulation has at most four million hosts");
             let name: Arc<str> = Arc::from(name);
-            let former = state.by_name.insert(name.clone(), id);
-            assert!(
-                former.is_none(),
-                "there is a host with the name {name} already"
-            );
-            // 10.0.0.1 and fd00::1 are the first host's.
-            let v4 = Ipv4Addr::from_bits((10 << 24) + id + 1);
-            let v6 = addr::v6(id + 1);
-            state.by_addr.insert(v4.into(), id);
-            state.by_addr.insert(v6.into(), id);
+            let taken = state.names.contains_key(&name);
+            let taken = taken || state.by_name.insert(name.clone(), id).is_some();
+            assert!(!taken, "there is a host with the name {name} already");
+            let (v4, v6) = state.addrs_for(&name, id);
+            state.give(id, v4.into());
+            state.give(id, v6.into());
             let seed = state.settings.seed;
-            let clock = Rc::new(HostClock::new(self.now.clone()));
+            let clock = Rc::new(HostClock::new(self.now.clone(), self.settings.epoch));
             let disk = Host::disk_chance(seed, id);
             let disk = Disk::new(disk, clock.clone(), &state.settings);
             state.hosts.push(Host {
@@ -332,12 +331,6 @@ impl State {
     /// Whether an address is one that `host` may listen at.
     pub(crate) fn is_own(&self, host: HostId, addr: IpAddr) -> bool {
         addr.is_unspecified() || self.host_of(host, addr) == Some(host)
-    }
-
-    /// The address that a name stands for.
-    pub(crate) fn lookup(&self, name: &str) -> Option<IpAddr> {
-        let host = self.by_name.get(name)?;
-        Some(self.hosts[*host as usize].v4.into())
     }
 
     /// The link from one host to another.

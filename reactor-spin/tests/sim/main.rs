@@ -9,6 +9,7 @@ mod files;
 mod groups;
 mod guided;
 mod hosts;
+mod names;
 mod network;
 mod noticed;
 mod odds;

@@ -16,7 +16,7 @@ fn new(seed: u64, torn_renames: bool) -> Disk {
 }
 
 fn new_at(seed: u64, torn_renames: bool, now: Rc<Cell<u64>>) -> Disk {
-    let clock = Rc::new(HostClock::new(now));
+    let clock = Rc::new(HostClock::new(now, Duration::ZERO));
     let settings = Settings {
         torn_renames,
         ..Settings::new(seed)

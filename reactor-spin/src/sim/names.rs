@@ -1,0 +1,252 @@
+//! Who has which address, and what names stand for.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::addr;
+use super::control::Control;
+use super::trace::What;
+use super::world::{HostId, State};
+
+/// Names that are no host's, each with the hosts that it stands for: the one whose turn it is first.
+pub(crate) type Names = BTreeMap<Arc<str>, Vec<HostId>>;
+
+impl State {
+    /// The addresses of a new host: those of its number, unless its name is an address itself.
+    pub(crate) fn addrs_for(&self, name: &str, id: HostId) -> (Ipv4Addr, Ipv6Addr) {
+        let of = |number: u32| (Ipv4Addr::from_bits((10 << 24) + number), addr::v6(number));
+        let is_taken = |addr: IpAddr| self.by_addr.contains_key(&addr);
+        // 10.0.0.1 and fd00::1 are the first host's. Tests may have given away some of those that follow.
+        let mut pairs = (id + 1..1 << 24).map(of);
+        let free = pairs.find(|(v4, v6)| !is_taken((*v4).into()) && !is_taken((*v6).into()));
+        let (mut v4, mut v6) = free.expect("a test leaves some addresses");
+        match name.parse() {
+            Ok(IpAddr::V4(own)) => v4 = own,
+            Ok(IpAddr::V6(own)) => v6 = own,
+            Err(_) => {}
+        }
+        (v4, v6)
+    }
+
+    /// Gives an address to a host.
+    ///
+    /// # Panics
+    ///
+    /// If it is somebody's, or can be nobody's.
+    pub(crate) fn give(&mut self, host: HostId, addr: IpAddr) {
+        let special = addr.is_loopback() || addr.is_unspecified() || addr.is_multicast();
+        let special = special || addr == IpAddr::V4(Ipv4Addr::BROADCAST);
+        assert!(!special, "{addr} is no host's address");
+        if let Some(owner) = self.by_addr.get(&addr) {
+            let owner = &self.hosts[*owner as usize].name;
+            panic!("{addr} is an address of {owner} already");
+        }
+        self.by_addr.insert(addr, host);
+    }
+
+    /// The address that the name of a host stands for.
+    fn named_addr(&self, host: HostId) -> IpAddr {
+        let host = &self.hosts[host as usize];
+        match self.settings.prefer_ipv6 {
+            false => host.v4.into(),
+            true => host.v6.into(),
+        }
+    }
+
+    /// The addresses that a name stands for. Of one that stands for several hosts the next one is the first.
+    pub(crate) fn lookup_all(&mut self, name: &str) -> Vec<IpAddr> {
+        if let Some(host) = self.by_name.get(name) {
+            return vec![self.named_addr(*host)];
+        }
+        let hosts = self.names.get(name).cloned().unwrap_or_default();
+        if let Some(turns) = self.names.get_mut(name) {
+            turns.rotate_left(1);
+        }
+        hosts.into_iter().map(|id| self.named_addr(id)).collect()
+    }
+
+    /// The first of the addresses that a name stands for.
+    pub(crate) fn lookup(&mut self, name: &str) -> Option<IpAddr> {
+        match self.by_name.get(name) {
+            Some(host) => Some(self.named_addr(*host)),
+            None => self.lookup_all(name).first().copied(),
+        }
+    }
+}
+
+impl Control {
+    /// Does something with the host of this name, with `text` for the story.
+    fn the_host(&self, host: &str, text: String, what: impl FnOnce(&mut State, HostId)) {
+        self.world.with(|state| {
+            let id = state.by_name.get(host).copied();
+            let id = id.unwrap_or_else(|| panic!("no host has the name {host}"));
+            what(state, id);
+            state.record_text(Some(id), text, What::Note);
+        });
+    }
+
+    /// Sets the address that a host has, of the family of this one: that by which it is known to those that it connects
+    /// to, and that its name stands for (see [`Builder::prefer_ipv6`](super::Builder::prefer_ipv6)). Its former one is
+    /// nobody's from now on; connections go on.
+    ///
+    /// Unless set, the first host has 10.0.0.1 and fd00::1, the second one 10.0.0.2 and so on, and a host whose name is an
+    /// address has that.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::{TcpListener, TcpStream};
+    /// use polliwog::sim::Simulation;
+    ///
+    /// let mut simulation = Simulation::new(7);
+    /// simulation.host("server", || async {
+    ///     let listener = TcpListener::bind("192.168.7.1:80").await?;
+    ///     let (_, client) = listener.accept().await?;
+    ///     assert_eq!(client.ip().to_string(), "192.168.7.2");
+    ///     Ok::<(), polliwog::Error>(())
+    /// });
+    /// simulation.client("client", async { TcpStream::connect("server:80").await.map(drop) });
+    /// simulation.control().set_addr("server", [192, 168, 7, 1].into());
+    /// simulation.control().set_addr("client", [192, 168, 7, 2].into());
+    /// simulation.run().unwrap();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If no host has that name, or the address is another host's, or one that no host can have.
+    pub fn set_addr(&self, host: &str, addr: IpAddr) {
+        self.the_host(host, format!("has the address {addr}"), |state, id| {
+            let host = &state.hosts[id as usize];
+            let former: IpAddr = match addr {
+                IpAddr::V4(_) => host.v4.into(),
+                IpAddr::V6(_) => host.v6.into(),
+            };
+            state.by_addr.remove(&former);
+            state.give(id, addr);
+            let host = &mut state.hosts[id as usize];
+            match addr {
+                IpAddr::V4(v4) => host.v4 = v4,
+                IpAddr::V6(v6) => host.v6 = v6,
+            }
+        });
+    }
+
+    /// Gives a host a further address, at which it is reached, too.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    /// use std::net::IpAddr;
+    ///
+    /// // Who asks for the service finds the other one from now on.
+    /// fn fail_over(control: &Control, service: IpAddr) {
+    ///     control.remove_addr(service);
+    ///     control.add_addr("standby", service);
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`set_addr`](Self::set_addr), and if the host has the address already.
+    pub fn add_addr(&self, host: &str, addr: IpAddr) {
+        let text = format!("has the further address {addr}");
+        self.the_host(host, text, |state, id| state.give(id, addr));
+    }
+
+    /// Takes a further address from the host that has it. Connections go on.
+    ///
+    /// # Panics
+    ///
+    /// If it is nobody's, or was not [added](Self::add_addr).
+    pub fn remove_addr(&self, addr: IpAddr) {
+        self.world.with(|state| {
+            let id = state.by_addr.get(&addr).copied();
+            let id = id.unwrap_or_else(|| panic!("{addr} is nobody's address"));
+            let host = &state.hosts[id as usize];
+            let is_first = addr == IpAddr::from(host.v4) || addr == IpAddr::from(host.v6);
+            assert!(!is_first, "{addr} is no further address of {}", host.name);
+            state.by_addr.remove(&addr);
+            state.record_text(Some(id), format!("has {addr} no more"), What::Note);
+        });
+    }
+
+    /// Lets a name stand for hosts from now on, beside those that hosts have by themselves; for the former ones no more.
+    ///
+    /// Of several hosts (a pattern with a `*`, or names with a `|` between them) each lookup has another one as the first:
+    /// one after the other, as a name service that shares the load does. A connect tries them in this order until one
+    /// accepts.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::{TcpListener, TcpStream};
+    /// use polliwog::sim::{self, Simulation};
+    ///
+    /// let mut simulation = Simulation::new(7);
+    /// for name in ["db-1", "db-2"] {
+    ///     simulation.host(name, || async {
+    ///         let listener = TcpListener::bind("0.0.0.0:80").await?;
+    ///         loop {
+    ///             listener.accept().await?;
+    ///         }
+    ///         # #[allow(unreachable_code)]
+    ///         Ok::<(), polliwog::Error>(())
+    ///     });
+    /// }
+    /// simulation.control().set_name("db.example", "db-*");
+    /// simulation.client("client", async {
+    ///     for name in ["db-1", "db-2", "db-1"] {
+    ///         let stream = TcpStream::connect("db.example:80").await?;
+    ///         let host = sim::control().name_of(stream.peer_addr()?.ip());
+    ///         assert_eq!(host.as_deref(), Some(name));
+    ///     }
+    ///     Ok::<(), polliwog::Error>(())
+    /// });
+    /// simulation.run().unwrap();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If it is the name of a host, or no host has one of those.
+    pub fn set_name(&self, name: &str, hosts: &str) {
+        let found = self.hosts(hosts);
+        self.world.with(|state| {
+            let taken = state.by_name.contains_key(name);
+            assert!(!taken, "there is a host with the name {name} already");
+            state.names.insert(name.into(), found);
+            let text = format!("the name {name} stands for {hosts}");
+            state.record_text(None, text, What::Note);
+        });
+    }
+
+    /// The address that a name stands for, of a host or [set](Self::set_name) by the test.
+    pub fn addr(&self, name: &str) -> Option<IpAddr> {
+        self.world.with(|state| {
+            let host = state.by_name.get(name).copied();
+            let host = host.or_else(|| state.names.get(name)?.first().copied());
+            host.map(|host| state.named_addr(host))
+        })
+    }
+
+    /// The name of the host that has an address.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Simulation;
+    ///
+    /// let mut simulation = Simulation::new(7);
+    /// simulation.client("frog", async {});
+    /// let control = simulation.control();
+    /// let addr = control.addr("frog").unwrap();
+    /// assert_eq!(control.name_of(addr).as_deref(), Some("frog"));
+    /// ```
+    pub fn name_of(&self, addr: IpAddr) -> Option<Arc<str>> {
+        self.world.with(|state| {
+            let id = state.by_addr.get(&addr)?;
+            Some(state.hosts[*id as usize].name.clone())
+        })
+    }
+}
