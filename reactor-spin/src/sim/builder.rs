@@ -11,7 +11,7 @@ use super::guide::Branch;
 use super::nemesis::Nemesis;
 use super::rng::nanos;
 use super::schedule::{Scheduler, Strategy};
-use super::settings::{MAX_DATAGRAM, Settings};
+use super::settings::{MAX_DATAGRAM, Restart, Settings};
 use super::simulation::Simulation;
 
 /// How a [`Simulation`] is to be; made by [`Simulation::builder`].
@@ -165,6 +165,44 @@ impl Builder {
     /// ```
     pub fn host_failures_end(mut self, end: bool) -> Self {
         self.settings.host_failure_ends = end;
+        self
+    }
+
+    /// Lets hosts whose program has failed, by an error or a panic, start again after that time, as a supervisor does, if
+    /// the text of their failure is such a one: `text` is a pattern as those for hosts are, so `"*"` is any text. What they have
+    /// open is closed, and their files are as they left them. Their failures do not end the run;
+    /// [`Report::failed`](super::Report::failed) has each of them. Of several settings the first counts that is for the host and
+    /// the text.
+    ///
+    /// A host that loses its power meanwhile stays down until somebody starts it.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Simulation;
+    /// use polliwog::time::sleep;
+    /// use std::time::Duration;
+    ///
+    /// let second = Duration::from_secs(1);
+    /// let mut simulation = Simulation::builder(7).restart_failed("worker-*", "*no pond*", second).build();
+    /// let mut starts = 0;
+    /// simulation.host("worker-1", move || {
+    ///     starts += 1;
+    ///     async move { if starts < 3 { panic!("no pond") } }
+    /// });
+    /// simulation.client("test", sleep(5 * second));
+    /// assert_eq!(simulation.run().unwrap().failed.len(), 2);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the time is zero, since a host that fails at once would let no time pass.
+    pub fn restart_failed(mut self, hosts: &str, text: &str, after: Duration) -> Self {
+        assert!(!after.is_zero(), "a restart takes time");
+        self.settings.restarts.push(Restart {
+            hosts: hosts.into(),
+            text: text.into(),
+            after: nanos(after),
+        });
         self
     }
 

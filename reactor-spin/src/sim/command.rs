@@ -3,11 +3,12 @@
 use alloc::format;
 
 use super::failure::Reason;
+use super::pattern::matches;
 use super::signal::Effect;
 use super::signal::unix::SignalKind;
 use super::simulation::Simulation;
 use super::trace::What;
-use super::world::HostId;
+use super::world::{Happening, HostId};
 
 /// What is to be done once no host is running.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub(crate) enum Command {
     StartUnlessUp(HostId),
     /// Kills one that still runs, and starts it again.
     StartAfterKill(HostId),
+    /// Starts one that has failed, unless it has lost its power since, as this number of its boots tells.
+    StartFailed(HostId, u32),
     Pause(HostId),
     Resume(HostId),
     Signal(HostId, SignalKind),
@@ -53,6 +56,14 @@ impl Simulation {
                 Command::Pause(id) => self.pause(id),
                 Command::Resume(id) => self.resume(id),
                 Command::Signal(id, kind) => self.signal(id, kind),
+                Command::StartFailed(id, boots) => {
+                    let is_same = self
+                        .world
+                        .with(|state| state.hosts[id as usize].boots == boots);
+                    if is_same && !self.runners[id as usize].is_running() {
+                        self.start(id)?;
+                    }
+                }
                 Command::Nemesis(number, begins) => {
                     let done = self.nemesis_does(number, begins);
                     done.map_err(|text| (None, Reason::Test(text)))?;
@@ -97,6 +108,22 @@ impl Simulation {
             Effect::GoesOn => self.resume(id),
             Effect::Nothing => {}
         }
+    }
+
+    /// Sees to it that a host which has failed with this text starts again, if the test says so.
+    pub(super) fn supervise(&mut self, id: HostId, text: &str) -> bool {
+        self.world.with(|state| {
+            let (name, now) = (&state.hosts[id as usize].name, state.now);
+            let mut restarts = state.settings.restarts.iter();
+            let restart =
+                restarts.find(|one| matches(&one.hosts, name) && matches(&one.text, text));
+            let Some(after) = restart.map(|restart| restart.after) else {
+                return false;
+            };
+            let again = Command::StartFailed(id, state.hosts[id as usize].boots);
+            state.schedule(now.saturating_add(after), Happening::Command(again));
+            true
+        })
     }
 
     fn stop(&mut self, id: HostId, how: What) {

@@ -84,6 +84,7 @@ pub mod fs;
 mod guide;
 mod hasher;
 mod history;
+mod insight;
 mod link;
 mod names;
 mod nemesis;

@@ -2,7 +2,6 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -80,14 +79,10 @@ impl State {
 }
 
 impl Control {
-    /// Does something with the host of this name, with `text` for the story.
-    fn the_host(&self, host: &str, text: String, what: impl FnOnce(&mut State, HostId)) {
-        self.world.with(|state| {
-            let id = state.by_name.get(host).copied();
-            let id = id.unwrap_or_else(|| panic!("no host has the name {host}"));
-            what(state, id);
-            state.record_text(Some(id), text, What::Note);
-        });
+    /// The host with this name.
+    pub(crate) fn the_host(&self, name: &str) -> HostId {
+        let id = self.world.with(|state| state.by_name.get(name).copied());
+        id.unwrap_or_else(|| panic!("no host has the name {name}"))
     }
 
     /// Sets the address that a host has, of the family of this one: that by which it is known to those that it connects
@@ -119,19 +114,24 @@ impl Control {
     ///
     /// If no host has that name, or the address is another host's, or one that no host can have.
     pub fn set_addr(&self, host: &str, addr: IpAddr) {
-        self.the_host(host, format!("has the address {addr}"), |state, id| {
+        let id = self.the_host(host);
+        self.world.with(|state| {
             let host = &state.hosts[id as usize];
             let former: IpAddr = match addr {
                 IpAddr::V4(_) => host.v4.into(),
                 IpAddr::V6(_) => host.v6.into(),
             };
-            state.by_addr.remove(&former);
+            if former == addr {
+                return;
+            }
             state.give(id, addr);
+            state.by_addr.remove(&former);
             let host = &mut state.hosts[id as usize];
             match addr {
                 IpAddr::V4(v4) => host.v4 = v4,
                 IpAddr::V6(v6) => host.v6 = v6,
             }
+            state.record_text(Some(id), format!("has the address {addr}"), What::Note);
         });
     }
 
@@ -153,8 +153,12 @@ impl Control {
     ///
     /// As [`set_addr`](Self::set_addr), and if the host has the address already.
     pub fn add_addr(&self, host: &str, addr: IpAddr) {
-        let text = format!("has the further address {addr}");
-        self.the_host(host, text, |state, id| state.give(id, addr));
+        let id = self.the_host(host);
+        self.world.with(|state| {
+            state.give(id, addr);
+            let text = format!("has the further address {addr}");
+            state.record_text(Some(id), text, What::Note);
+        });
     }
 
     /// Takes a further address from the host that has it. Connections go on.

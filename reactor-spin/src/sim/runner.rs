@@ -175,12 +175,15 @@ impl Runner {
                 return Err(reason);
             }
         };
-        let root = executor.spawner().spawn(program);
+        let spawner = executor.spawner();
+        let root = spawner.spawn(program);
         drop(entered);
         let root = root.map_err(|error| Reason::Executor(error.to_string()))?;
         self.process = Some(Process { executor, root });
         self.world.with(|state| {
-            state.hosts[self.id as usize].running = true;
+            let host = &mut state.hosts[self.id as usize];
+            host.running = true;
+            host.spawner = Some(spawner);
         });
         self.catch_up();
         Ok(true)
@@ -278,6 +281,7 @@ impl Runner {
             let host = &mut state.hosts[self.id as usize];
             host.running = false;
             host.signals = Signals::default();
+            host.spawner = None;
             // What destructors panic with at the end ends nothing more.
             host.panicked = None;
         });

@@ -1,11 +1,22 @@
 //! [`Settings`]: what a simulation's builder sets.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::link::Link;
 
 /// What an IPv4 packet has room for, beside the headers of IP and UDP.
 pub(crate) const MAX_DATAGRAM: usize = 65_535 - 20 - 8;
+
+/// See [`Builder::restart_failed`](super::Builder::restart_failed).
+#[derive(Clone, Debug)]
+pub(crate) struct Restart {
+    pub(crate) hosts: String,
+    pub(crate) text: String,
+    /// Nanoseconds.
+    pub(crate) after: u64,
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -39,6 +50,8 @@ pub(crate) struct Settings {
     pub(crate) torn_renames: bool,
     /// Nanoseconds until a system writes back what was not synced.
     pub(crate) write_back: u64,
+    /// Which hosts start again when they fail.
+    pub(crate) restarts: Vec<Restart>,
     /// What wall clocks show at the beginning: the time since 1970.
     pub(crate) epoch: Duration,
     /// Whether names stand for addresses by IPv6.
@@ -69,6 +82,7 @@ impl Settings {
             torn_renames: false,
             // Linux' dirty_expire_centisecs is 3000.
             write_back: 30_000_000_000,
+            restarts: Vec::new(),
             // The year 2000.
             epoch: Duration::from_secs(946_684_800),
             prefer_ipv6: false,

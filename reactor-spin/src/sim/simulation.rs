@@ -495,6 +495,10 @@ impl Simulation {
             self.clients -= 1;
         }
         match (outcome, text) {
+            (_, Some(text)) if !is_client && self.supervise(id, &text) => {
+                self.has_failed(id, text);
+                Ok(())
+            }
             (Err(reason), _) if is_client || self.world.settings.host_failure_ends => {
                 Err((Some(id), reason))
             }

@@ -102,6 +102,11 @@ impl End {
         self.sent
     }
 
+    /// Whether there is a connection, and one side at least still says something.
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase == Phase::Open && !(self.ended && self.finished)
+    }
+
     /// Whether a read has an answer.
     pub(crate) fn readable(&self) -> Result<(), Error> {
         match self.phase {

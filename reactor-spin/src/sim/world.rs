@@ -10,6 +10,8 @@ use core::cell::{Cell, RefCell};
 use core::cmp::Reverse;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use polliwog_core::Spawner;
+
 use super::addr::Addr;
 use super::barrier::Barriers;
 use super::buggify::Buggy;
@@ -102,6 +104,8 @@ pub(crate) struct Host {
     pub(crate) running: bool,
     /// Whether its process is being killed: what destructors ask of the disk then nobody would ask for real.
     pub(crate) killed: bool,
+    /// For further tasks of the program that runs.
+    pub(crate) spawner: Option<Spawner>,
     /// The first panic of one of its tasks in this turn.
     pub(crate) panicked: Option<TaskPanic>,
     /// How often it has lost its power.
@@ -238,6 +242,7 @@ impl World {
                 up: true,
                 running: false,
                 killed: false,
+                spawner: None,
                 panicked: None,
                 boots: 0,
                 clock,

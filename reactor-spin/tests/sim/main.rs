@@ -21,6 +21,7 @@ mod repeatable;
 mod search;
 mod signals;
 mod std_files;
+mod supervised;
 mod unix;
 
 use std::fmt::Display;

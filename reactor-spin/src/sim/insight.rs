@@ -1,0 +1,127 @@
+//! What a test asks about hosts while they run, and gives them to do.
+
+use alloc::vec::Vec;
+use core::future::Future;
+
+use polliwog_core::executor::TaskInfo;
+use polliwog_core::task::JoinHandle;
+
+use super::control::Control;
+use super::tcp::End;
+
+impl Control {
+    /// How many connections by TCP these hosts have open, those included that they have not accepted yet. One that
+    /// both sides have closed does not count, nor one whose connect is still going on or has failed.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::{TcpListener, TcpStream};
+    /// use polliwog::sim::{self, Simulation};
+    ///
+    /// let mut simulation = Simulation::new(7);
+    /// simulation.host("server", || async {
+    ///     let _listener = TcpListener::bind("0.0.0.0:80").await?;
+    ///     std::future::pending::<Result<(), polliwog::Error>>().await
+    /// });
+    /// simulation.client("client", async {
+    ///     let _stream = TcpStream::connect("server:80").await?;
+    ///     assert_eq!(sim::control().connections("server"), 1);
+    ///     Ok::<(), polliwog::Error>(())
+    /// });
+    /// simulation.run().unwrap();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If no host has such a name.
+    pub fn connections(&self, hosts: &str) -> usize {
+        let hosts = self.hosts(hosts).into_iter();
+        self.world.with(|state| {
+            let ends = hosts.flat_map(|id| &state.hosts[id as usize].ends);
+            let ends = ends.filter_map(|key| state.ends.get(*key));
+            ends.filter(|end| End::is_open(end)).count()
+        })
+    }
+
+    /// How many messages have been sent until now, those that got lost included: as
+    /// [`Report::messages`](super::Report::messages) at the end.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim;
+    /// use polliwog::time::sleep;
+    /// use std::time::Duration;
+    ///
+    /// async fn is_quiet() -> bool {
+    ///     let before = sim::control().messages();
+    ///     sleep(Duration::from_secs(10)).await;
+    ///     sim::control().messages() == before
+    /// }
+    /// ```
+    pub fn messages(&self) -> u64 {
+        self.world.with(|state| state.messages)
+    }
+
+    /// The tasks of these hosts, their programs included, with names, states and how often they were polled; none of
+    /// hosts that do not run.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::{self, Simulation};
+    ///
+    /// let mut simulation = Simulation::new(7);
+    /// simulation.client("frog", async {
+    ///     let task = polliwog::spawn(std::future::pending::<()>()).unwrap();
+    ///     assert_eq!(sim::control().tasks("frog").len(), 2);
+    /// });
+    /// simulation.run().unwrap();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If no host has such a name.
+    pub fn tasks(&self, hosts: &str) -> Vec<TaskInfo> {
+        let hosts = self.hosts(hosts).into_iter();
+        let of = |id| self.world.with(|state| state.hosts[id as usize].spawner);
+        hosts
+            .filter_map(of)
+            .flat_map(|spawner| spawner.tasks())
+            .collect()
+    }
+
+    /// Gives a host that runs a further task, which is there until it, the host's program or the host comes to its end.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::{self, Simulation};
+    ///
+    /// let mut simulation = Simulation::new(7);
+    /// simulation.host("pond", || async {
+    ///     sim::fs::write("frog", b"quak").await?;
+    ///     std::future::pending::<std::io::Result<()>>().await
+    /// });
+    /// simulation.client("test", async {
+    ///     polliwog::time::sleep_millis(10).await;
+    ///     let look = sim::control().spawn("pond", async { sim::fs::read("frog").await.unwrap() });
+    ///     assert_eq!(look.await.unwrap(), b"quak");
+    /// });
+    /// simulation.run().unwrap();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If no host has that name, or it does not run, or has no room for a task
+    /// ([`Builder::max_tasks`](super::Builder::max_tasks)).
+    pub fn spawn<F>(&self, host: &str, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+    {
+        let id = self.the_host(host);
+        let spawner = self.world.with(|state| state.hosts[id as usize].spawner);
+        let spawner = spawner.unwrap_or_else(|| panic!("{host} does not run"));
+        let task = spawner.spawn(future);
+        // An executor is not rung for what its own thread spawns.
+        self.world.woken_by_hand(id);
+        task.unwrap_or_else(|error| panic!("a task for {host}: {error}"))
+    }
+}

@@ -1,0 +1,166 @@
+//! Hosts that fail and start again, and what a test learns of hosts while they run.
+
+use std::cell::RefCell;
+use std::future::pending;
+use std::rc::Rc;
+use std::time::Duration;
+
+use polliwog_core::spawn;
+use polliwog_core::time::sleep;
+use polliwog_spin::net::{TcpListener, TcpStream};
+use polliwog_spin::sim::{self, Reason, Simulation};
+
+use crate::{Done, ask, echo, millis, run, secs};
+
+/// When a host was started.
+type Starts = Rc<RefCell<Vec<Duration>>>;
+
+/// A host that fails after a second by `fail`, each time that it is started.
+fn failing(simulation: &mut Simulation, name: &str, fail: fn() -> Result<(), String>) -> Starts {
+    let starts = Starts::default();
+    let told = starts.clone();
+    simulation.host(name, move || {
+        told.borrow_mut().push(sim::control().elapsed());
+        async move {
+            sleep(secs(1)).await;
+            fail()
+        }
+    });
+    starts
+}
+
+#[test]
+fn hosts_that_fail_start_again_after_a_while() {
+    let builder = Simulation::builder(1).restart_failed("node-*", "*", secs(2));
+    let mut simulation = builder.build();
+    let error = failing(&mut simulation, "node-1", || Err("no disk".into()));
+    let panic = failing(&mut simulation, "node-2", || panic!("no pond"));
+    let done = failing(&mut simulation, "node-3", || Ok(()));
+    simulation.client("client", sleep(secs(8)));
+    let report = run(simulation);
+    for starts in [error, panic] {
+        assert_eq!(*starts.borrow(), [secs(0), secs(3), secs(6)]);
+    }
+    assert_eq!(*done.borrow(), [secs(0)], "it has come to a good end");
+    let failed = |name: &str| {
+        let failed = report.failed.iter().filter(|failed| &*failed.0 == name);
+        failed.map(|failed| failed.1.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(failed("node-1"), ["no disk"; 3]);
+    assert_eq!(failed("node-2").len(), 3);
+    assert!(failed("node-2")[0].contains("no pond"));
+}
+
+#[test]
+fn what_is_not_expected_ends_the_run_still() {
+    let run = |name, fail: fn() -> Result<(), String>| {
+        let builder = Simulation::builder(1).restart_failed("node-*", "*disk*", secs(1));
+        let mut simulation = builder.build();
+        failing(&mut simulation, name, fail);
+        simulation.client("client", sleep(secs(10)));
+        simulation.run().map_err(|failure| failure.reason)
+    };
+    assert!(run("node-1", || Err("no disk".into())).is_ok());
+    let other = run("node-1", || Err("no pond".into()));
+    assert_eq!(other.unwrap_err(), Reason::Error("no pond".into()));
+    let other = run("server", || Err("no disk".into()));
+    assert_eq!(other.unwrap_err(), Reason::Error("no disk".into()));
+    // A client is the test.
+    let builder = Simulation::builder(1).restart_failed("*", "*", secs(1));
+    let mut simulation = builder.build();
+    simulation.client("client", async { Err::<(), _>("no") });
+    assert!(simulation.run().is_err());
+}
+
+#[test]
+fn nobody_starts_a_host_without_power_nor_one_that_runs() {
+    let builder = Simulation::builder(1).restart_failed("*", "*", secs(10));
+    let mut simulation = builder.build();
+    let down = failing(&mut simulation, "down", || Err("no".into()));
+    let up = failing(&mut simulation, "up", || match sim::control().elapsed() {
+        // What was started by hand goes on.
+        elapsed if elapsed > secs(3) => Ok(()),
+        _ => Err("no".into()),
+    });
+    simulation.client("client", async {
+        sleep(secs(5)).await;
+        sim::control().crash("down");
+        sim::control().restart("up");
+        sleep(secs(30)).await;
+    });
+    run(simulation);
+    assert_eq!(*down.borrow(), [secs(0)]);
+    assert_eq!(up.borrow()[..2], [secs(0), secs(5)]);
+}
+
+#[test]
+#[should_panic = "takes time"]
+fn a_restart_takes_time() {
+    let _ = Simulation::builder(1).restart_failed("*", "*", Duration::ZERO);
+}
+
+#[test]
+fn connections_are_counted_while_they_are_open() {
+    let mut simulation = Simulation::new(1);
+    simulation.host("server", || async {
+        let _listener = TcpListener::bind("0.0.0.0:80").await?;
+        pending::<Done>().await
+    });
+    simulation.host("echo", echo);
+    simulation.client("client", async {
+        let control = sim::control();
+        let counts = || ["server", "client", "*"].map(|hosts| control.connections(hosts));
+        assert_eq!(counts(), [0, 0, 0]);
+        // Nobody accepts it.
+        let first = TcpStream::connect("server:80").await?;
+        assert_eq!(counts(), [1, 1, 2]);
+        assert!(TcpStream::connect("server:81").await.is_err());
+        let second = TcpStream::connect("echo:7").await?;
+        assert_eq!(counts(), [1, 2, 4]);
+        let before = control.messages();
+        ask(&second, b"frog").await?;
+        assert!(control.messages() >= before + 2);
+        drop(second);
+        sleep(secs(1)).await;
+        assert_eq!(counts(), [1, 1, 2]);
+        control.crash("server");
+        sleep(secs(1)).await;
+        // It knows of nothing any more, and the client does not know that.
+        assert_eq!(counts(), [0, 1, 1]);
+        drop(first);
+        Done::Ok(())
+    });
+    run(simulation);
+}
+
+#[test]
+fn a_host_takes_tasks_of_a_test() {
+    let mut simulation = Simulation::new(1);
+    simulation.host("pond", pending::<()>);
+    simulation.client("client", async {
+        let control = sim::control();
+        sleep(millis(1)).await;
+        assert_eq!(control.tasks("pond").len(), 1);
+        let name = control.spawn("pond", async {
+            sleep(secs(1)).await;
+            // What it spawns is the host's, too.
+            spawn(async { sim::host_name() }).unwrap().await.unwrap()
+        });
+        assert_eq!(control.tasks("pond|client").len(), 3);
+        assert_eq!(name.await.unwrap().as_deref(), Some("pond"));
+        let lost = control.spawn("pond", pending::<()>());
+        control.crash("pond");
+        assert!(lost.await.unwrap_err().is_cancelled());
+        assert_eq!(control.tasks("pond").len(), 0);
+    });
+    run(simulation);
+}
+
+#[test]
+#[should_panic = "pond does not run"]
+fn a_host_that_is_down_takes_none() {
+    let mut simulation = Simulation::new(1);
+    simulation.host("pond", pending::<()>);
+    // It is not started yet.
+    drop(simulation.control().spawn("pond", async {}));
+}
