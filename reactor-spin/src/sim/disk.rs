@@ -10,12 +10,15 @@ use std::path::{Component, Path, PathBuf};
 
 use self::journal::Journal;
 use super::clock::HostClock;
+use super::link::Latency;
 use super::rng::Rng;
 use super::settings::Settings;
 use super::unix::Bound;
 
-/// Writes are torn between blocks of so many bytes.
-const SECTOR: usize = 512;
+/// Writes are torn between blocks of so many bytes, unless a test says otherwise.
+const BLOCK: usize = 512;
+/// Nanoseconds that an operation takes which the system answers from its memory.
+const CACHED: u64 = 100;
 /// No file is longer than this: it is in memory as a whole, its holes, too.
 const LONGEST: u64 = 1 << 30;
 
@@ -37,6 +40,13 @@ pub(crate) struct Disk {
     next: Inode,
     pub(crate) chance: Rng,
     clock: Rc<HostClock>,
+    /// How long operations take, and syncs.
+    pub(crate) operations: Latency,
+    pub(crate) syncs: Latency,
+    /// The probability that the system has in its memory what an operation is about.
+    pub(crate) cached: f64,
+    /// Writes are torn between blocks of so many bytes.
+    pub(crate) block: usize,
     /// Bytes that there is room for.
     pub(crate) capacity: u64,
     /// The probability that an operation fails.
@@ -187,6 +197,10 @@ impl Disk {
             next: 0,
             chance,
             clock,
+            operations: Latency::uniform(Duration::from_micros(20), Duration::from_micros(200)),
+            syncs: Latency::uniform(Duration::from_micros(500), Duration::from_millis(5)),
+            cached: 0.0,
+            block: BLOCK,
             capacity: u64::MAX,
             errors: 0.0,
             short_reads: 0.0,
@@ -203,8 +217,9 @@ impl Disk {
     /// Nanoseconds that an operation takes, and whether it fails.
     pub(crate) fn operation(&mut self, syncs: bool) -> (u64, bool) {
         let takes = match syncs {
-            true => self.chance.between(500_000, 5_000_000),
-            false => self.chance.between(20_000, 200_000),
+            true => self.syncs.draw(&mut self.chance),
+            false if self.chance.chance(self.cached) => CACHED,
+            false => self.operations.draw(&mut self.chance),
         };
         let slow = |takes: u64, times: &u32| takes.saturating_mul(u64::from(*times));
         let takes = self.trouble.slow.iter().fold(takes, slow);
@@ -353,6 +368,11 @@ impl Disk {
             buf[bit / 8] ^= 1 << (bit % 8);
         }
         Ok(count)
+    }
+
+    /// All that a file holds.
+    pub(crate) fn contents(&mut self, inode: Inode) -> Result<&[u8]> {
+        Ok(&self.file(inode)?.now)
     }
 
     /// What keeps a file that has lost its name, for as long as it is open.
@@ -549,8 +569,9 @@ impl Disk {
                 match (self.chance.below(3), edit) {
                     (0, _) => {}
                     (1, Edit::Write(at, mut bytes)) => {
-                        let sectors = bytes.len().div_ceil(SECTOR) as u64;
-                        bytes.truncate(self.chance.below(sectors) as usize * SECTOR);
+                        let blocks = bytes.len().div_ceil(self.block) as u64;
+                        let whole = self.chance.below(blocks) as usize;
+                        bytes.truncate(whole.saturating_mul(self.block));
                         if !bytes.is_empty() {
                             Edit::Write(at, bytes).apply(&mut file.safe);
                         }

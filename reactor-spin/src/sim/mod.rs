@@ -73,6 +73,7 @@ mod clock;
 mod command;
 mod control;
 mod disk;
+mod disks;
 mod ending;
 mod explore;
 mod failure;

@@ -4,6 +4,7 @@ mod ahead;
 mod attacks;
 mod barriers;
 mod captures;
+mod disks;
 mod faults;
 mod files;
 mod groups;

@@ -1,0 +1,156 @@
+//! How the disks of hosts are, and what lies on them.
+
+use alloc::format;
+use alloc::vec::Vec;
+use std::io::Result;
+use std::path::Path;
+
+use super::control::Control;
+use super::disk::{Disk, How};
+use super::link::Latency;
+use super::trace::What;
+
+impl Control {
+    fn set_disk(&self, hosts: &str, text: &str, set: impl Fn(&mut Disk)) {
+        let found = self.hosts(hosts);
+        self.world.with(|state| {
+            let text = format!("the disk of {hosts}: {text}");
+            state.record_text(None, text, What::Fault);
+            for id in found {
+                set(&mut state.hosts[id as usize].disk);
+            }
+        });
+    }
+
+    /// Sets how long an operation of the disks of hosts takes that waits for no disk, as a rule (a read, a write, a new name),
+    /// and one that does: a sync. Unless set, 20 to 200 µs, and half a millisecond to five.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::{self, Latency, Simulation};
+    /// use std::time::Duration;
+    ///
+    /// let mut simulation = Simulation::new(7);
+    /// simulation.client("database", async { sim::fs::write("log", b"frog").await });
+    /// let turning = Latency::exponential(Duration::from_millis(4), Duration::from_millis(9));
+    /// simulation.control().set_disk_latency("database", turning, turning);
+    /// assert!(simulation.run().unwrap().elapsed >= Duration::from_millis(4));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If no host has such a name; so do all functions here.
+    pub fn set_disk_latency(&self, hosts: &str, operations: Latency, syncs: Latency) {
+        let text = format!("operations take {operations:?}, syncs {syncs:?}");
+        self.set_disk(hosts, &text, |disk| {
+            (disk.operations, disk.syncs) = (operations, syncs);
+        });
+    }
+
+    /// Sets the probability, from 0 to 1, that the system has in its memory what an operation of the disks of hosts is
+    /// about, so that it takes a tenth of a microsecond; a sync always waits for the disk. None has, unless set.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    ///
+    /// fn warm(control: &Control) {
+    ///     control.set_disk_cached("database", 0.95);
+    /// }
+    /// ```
+    pub fn set_disk_cached(&self, hosts: &str, probability: f64) {
+        let text = format!("operations are answered from memory by {probability}");
+        self.set_disk(hosts, &text, |disk| disk.cached = probability);
+    }
+
+    /// Sets the size of the blocks between which a crash tears a write that was not synced; 512 bytes, unless set; at least
+    /// one. Of a write that is no longer than a block a crash leaves all or nothing.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    ///
+    /// fn modern(control: &Control) {
+    ///     control.set_disk_block("database", 4096);
+    /// }
+    ///
+    /// fn never_torn(control: &Control) {
+    ///     control.set_disk_block("database", usize::MAX);
+    /// }
+    /// ```
+    pub fn set_disk_block(&self, hosts: &str, bytes: usize) {
+        let text = format!("writes are torn between blocks of {bytes} bytes");
+        self.set_disk(hosts, &text, |disk| disk.block = bytes.max(1));
+    }
+
+    /// What a file of a host holds now, be the host up or not; it takes no time, and no fault of the disk strikes it.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::{self, Simulation};
+    ///
+    /// let mut simulation = Simulation::new(7);
+    /// simulation.client("database", async { sim::fs::write("log", b"frog").await });
+    /// simulation.run().unwrap();
+    /// assert_eq!(simulation.control().read_file("database", "log").unwrap(), b"frog");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound) and the like.
+    pub fn read_file(&self, host: &str, path: impl AsRef<Path>) -> Result<Vec<u8>> {
+        let id = self.the_host(host);
+        self.world.with(|state| {
+            let disk = &mut state.hosts[id as usize].disk;
+            let inode = disk.open(path.as_ref(), How::default())?;
+            disk.contents(inode).map(<[u8]>::to_vec)
+        })
+    }
+
+    /// Puts a file on the disk of a host, synced, in the place of what it held: what a program finds at its start, or what
+    /// has become of a file while nobody looked. It takes no time. The folder has to be there. Its name is safe from crashes,
+    /// and so are those that were made before.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    ///
+    /// // A bit that has turned by itself.
+    /// fn rot(control: &Control) -> std::io::Result<()> {
+    ///     let mut bytes = control.read_file("database", "log")?;
+    ///     bytes[100] ^= 1;
+    ///     control.write_file("database", "log", &bytes)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound) without its folder,
+    /// [`ErrorKind::StorageFull`](std::io::ErrorKind::StorageFull) and the like.
+    pub fn write_file(
+        &self,
+        host: &str,
+        path: impl AsRef<Path>,
+        bytes: impl AsRef<[u8]>,
+    ) -> Result<()> {
+        let (id, path, bytes) = (self.the_host(host), path.as_ref(), bytes.as_ref());
+        self.world.with(|state| {
+            let text = format!("the test writes {}, {} bytes", path.display(), bytes.len());
+            state.record_text(Some(id), text, What::Fault);
+            let disk = &mut state.hosts[id as usize].disk;
+            let how = How {
+                write: true,
+                create: true,
+                truncate: true,
+                ..How::default()
+            };
+            let inode = disk.open(path, how)?;
+            let written = disk.write(inode, 0, bytes)?;
+            disk.sync(inode)?;
+            match written == bytes.len() {
+                true => Ok(()),
+                false => Err(std::io::ErrorKind::StorageFull.into()),
+            }
+        })
+    }
+}
