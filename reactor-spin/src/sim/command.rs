@@ -32,6 +32,9 @@ pub(crate) enum Command {
 impl Simulation {
     /// Does what was asked for while hosts ran.
     pub(super) fn obey(&mut self) -> Result<(), (Option<HostId>, Reason)> {
+        if self.take_newcomers() {
+            self.start_new()?;
+        }
         while let Some(command) = self.world.with(|state| state.commands.pop_front()) {
             match command {
                 Command::Crash(id) => self.stop(id, What::Crashed),

@@ -25,7 +25,8 @@ use super::progress::Progress;
 use super::schedule::Strategy;
 use super::shrink::shrink;
 
-/// The environment variable that makes [`explore`] and [`explore_guided`] run one seed only.
+/// The environment variable that makes [`explore`] and [`explore_guided`] run one seed only (`7`), or search other seeds than the
+/// test's (`1000..50000`), as a longer search at night does.
 pub const SEED_VARIABLE: &str = "POLLIWOG_SIM_SEED";
 
 /// The environment variable that makes [`explore`] and [`explore_guided`] run a file that one of them has written.
@@ -91,6 +92,7 @@ where
     if let Some(exploration) = asked_for(&test) {
         return exploration;
     }
+    let seeds = seeds_asked_for(seeds);
     let (start, count) = (seeds.start, seeds.end.saturating_sub(seeds.start));
     let quiet = Quiet::default();
     let fails = |number| {
@@ -161,6 +163,7 @@ where
     if let Some(exploration) = asked_for(&test) {
         return exploration;
     }
+    let seeds = seeds_asked_for(seeds);
     let (start, count) = (seeds.start, seeds.end.saturating_sub(seeds.start));
     let progress = Progress::new(count);
     let mut guide = Guide::new(start);
@@ -205,6 +208,9 @@ where
         return Some(replay(&PathBuf::from(path), test));
     }
     let text = env::var(SEED_VARIABLE).ok()?;
+    if text.contains("..") {
+        return None;
+    }
     let seed = match text.trim().parse() {
         Ok(seed) => seed,
         Err(error) => panic!("{SEED_VARIABLE}={text}: {error}"),
@@ -218,6 +224,19 @@ where
         tried: 1,
         found: failed.map(|failure| shrink(test, seed, failure, true)),
     })
+}
+
+/// The seeds to search: those of the environment, if there are some, or the test's.
+fn seeds_asked_for(seeds: Range<u64>) -> Range<u64> {
+    let text = env::var(SEED_VARIABLE).unwrap_or_default();
+    let Some((start, end)) = text.split_once("..") else {
+        return seeds;
+    };
+    let number = |part: &str| match part.trim().parse() {
+        Ok(seed) => seed,
+        Err(error) => panic!("{SEED_VARIABLE}={text}: {error}"),
+    };
+    number(start)..number(end)
 }
 
 /// Whoever asks for a run wants to know that it has been, which a test that passes does not tell. Not by a macro, whose output

@@ -7,9 +7,66 @@ use polliwog_core::executor::TaskInfo;
 use polliwog_core::task::JoinHandle;
 
 use super::control::Control;
+use super::failure::Outcome;
+use super::runner::{Origin, Software};
 use super::tcp::End;
 
 impl Control {
+    /// Adds a host, as [`Simulation::host`](super::Simulation::host) does; during a run, too, where it starts at once. A
+    /// [`Nemesis`](super::Nemesis) chooses among those that are there when the run begins.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::{TcpListener, TcpStream};
+    /// use polliwog::sim::{self, Simulation};
+    ///
+    /// async fn node() -> Result<(), polliwog::Error> {
+    ///     let listener = TcpListener::bind("0.0.0.0:80").await?;
+    ///     loop {
+    ///         listener.accept().await?;
+    ///     }
+    /// }
+    ///
+    /// let mut simulation = Simulation::new(7);
+    /// simulation.client("scaler", async {
+    ///     for name in ["node-1", "node-2"] {
+    ///         sim::control().host(name, node);
+    ///         while TcpStream::connect((name, 80)).await.is_err() {}
+    ///     }
+    /// });
+    /// simulation.run().unwrap();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If there is a host with that name.
+    #[track_caller]
+    pub fn host<F>(&self, name: &str, software: impl FnMut() -> F + 'static)
+    where
+        F: Future<Output: Outcome> + 'static,
+    {
+        self.add(name, Software::host(software), Origin::of::<F>());
+    }
+
+    /// Adds a client, as [`Simulation::client`](super::Simulation::client) does; during a run, too, which waits for it then.
+    ///
+    /// # Panics
+    ///
+    /// If there is a host with that name.
+    #[track_caller]
+    pub fn client<F>(&self, name: &str, program: F)
+    where
+        F: Future<Output: Outcome> + 'static,
+    {
+        self.add(name, Software::client(program), Origin::of::<F>());
+    }
+
+    fn add(&self, name: &str, software: Software, origin: Origin) {
+        let id = self.world.add_host(name);
+        let mut newcomers = self.world.newcomers.borrow_mut();
+        newcomers.push((id, software, origin));
+    }
+
     /// How many connections by TCP these hosts have open, those included that they have not accepted yet. One that
     /// both sides have closed does not count, nor one whose connect is still going on or has failed.
     ///
@@ -121,7 +178,7 @@ impl Control {
         let spawner = spawner.unwrap_or_else(|| panic!("{host} does not run"));
         let task = spawner.spawn(future);
         // An executor is not rung for what its own thread spawns.
-        self.world.woken_by_hand(id);
+        self.world.with(|state| state.woken_by_hand(id));
         task.unwrap_or_else(|error| panic!("a task for {host}: {error}"))
     }
 }

@@ -23,7 +23,7 @@ use super::panics::{self, TaskPanic};
 use super::signal::Signals;
 use super::trace::What;
 use super::world::{Happening, HostId, World};
-use super::{Reason, tcp, udp};
+use super::{Outcome, Reason, tcp, udp};
 use crate::net::Network;
 
 pub(crate) type Program = Pin<Box<dyn Future<Output = Result<(), String>>>>;
@@ -33,6 +33,25 @@ pub(crate) enum Software {
     Host(Box<dyn FnMut() -> Program>),
     /// Runs once.
     Client(Option<Program>),
+}
+
+impl Software {
+    pub(crate) fn host<F>(mut software: impl FnMut() -> F + 'static) -> Self
+    where
+        F: Future<Output: Outcome> + 'static,
+    {
+        Self::Host(Box::new(move || {
+            let program = software();
+            Box::pin(async move { program.await.into_result() })
+        }))
+    }
+
+    pub(crate) fn client<F>(program: F) -> Self
+    where
+        F: Future<Output: Outcome> + 'static,
+    {
+        Self::Client(Some(Box::pin(async move { program.await.into_result() })))
+    }
 }
 
 /// Where a host's program was given to the simulation, and of which type it is.

@@ -1,6 +1,5 @@
 //! [`Simulation`]: many hosts in one thread and in virtual time.
 
-use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::rc::Rc;
@@ -20,7 +19,7 @@ use super::fault::Fault;
 use super::footprint::{Footprint, Probe};
 use super::guide::Branch;
 use super::nemesis::{Nemesis, Present};
-use super::runner::{Origin, Program, Runner, Software, Turn};
+use super::runner::{Runner, Turn};
 use super::schedule::Scheduler;
 use super::settings::Settings;
 use super::trace::What;
@@ -147,15 +146,12 @@ impl Simulation {
     ///
     /// If there is a host with that name.
     #[track_caller]
-    pub fn host<F>(&mut self, name: &str, mut software: impl FnMut() -> F + 'static)
+    pub fn host<F>(&mut self, name: &str, software: impl FnMut() -> F + 'static)
     where
         F: Future<Output: Outcome> + 'static,
     {
-        let make = move || -> Program {
-            let program = software();
-            Box::pin(async move { program.await.into_result() })
-        };
-        self.add(name, Software::Host(Box::new(make)), Origin::of::<F>());
+        self.control().host(name, software);
+        self.take_newcomers();
     }
 
     /// Adds a host whose program runs once; the run lasts until all of these are done.
@@ -171,16 +167,21 @@ impl Simulation {
     where
         F: Future<Output: Outcome> + 'static,
     {
-        let program: Program = Box::pin(async move { program.await.into_result() });
-        self.add(name, Software::Client(Some(program)), Origin::of::<F>());
-        self.clients += 1;
+        self.control().client(name, program);
+        self.take_newcomers();
     }
 
-    fn add(&mut self, name: &str, software: Software, origin: Origin) {
-        let id = self.world.add_host(name);
-        self.runners
-            .push(Runner::new(&self.world, id, software, origin));
-        self.scheduler.add_host();
+    /// Lets the hosts be run that were added. Returns whether there are any.
+    pub(super) fn take_newcomers(&mut self) -> bool {
+        let newcomers = self.world.newcomers.take();
+        let any = !newcomers.is_empty();
+        for (id, software, origin) in newcomers {
+            let runner = Runner::new(&self.world, id, software, origin);
+            self.clients += usize::from(runner.is_client());
+            self.runners.push(runner);
+            self.scheduler.add_host();
+        }
+        any
     }
 
     /// The faults that were scheduled for this run; none before it has begun.
@@ -319,7 +320,7 @@ impl Simulation {
         waiting.map(|(id, _)| self.name(id)).collect()
     }
 
-    fn start_new(&mut self) -> Result<(), (Option<HostId>, Reason)> {
+    pub(super) fn start_new(&mut self) -> Result<(), (Option<HostId>, Reason)> {
         while self.started < self.runners.len() {
             let id = self.started as HostId;
             self.started += 1;

@@ -27,6 +27,7 @@ use super::outbox::Outbox;
 use super::packet::Packet;
 use super::panics::TaskPanic;
 use super::rng::Rng;
+use super::runner::{Origin, Software};
 use super::settings::Settings;
 use super::signal::Signals;
 use super::slab::{Key, Rows, Slab};
@@ -48,6 +49,8 @@ pub(crate) struct World {
     pub(crate) woken: Arc<Woken>,
     pub(crate) barriers: Barriers,
     pub(crate) fate: Rc<Fate>,
+    /// Hosts that were added and have no runner yet, in the order of their numbers.
+    pub(crate) newcomers: RefCell<Vec<(HostId, Software, Origin)>>,
     state: RefCell<State>,
 }
 
@@ -198,6 +201,7 @@ impl World {
             woken: Arc::new(Woken::new()),
             barriers: Barriers::default(),
             fate: Rc::default(),
+            newcomers: RefCell::default(),
             state: RefCell::new(state),
         })
     }

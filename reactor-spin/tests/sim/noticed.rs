@@ -423,6 +423,13 @@ fn a_search_prints_the_first_panic_only() {
         text.contains("POLLIWOG_SIM_SEED=2: that run has not failed"),
         "{text}"
     );
+    // Other seeds.
+    let text = printed(Some("5..9"));
+    assert!(text.contains("seed 5,"), "{text}");
+    let text = printed(Some("0..3"));
+    assert!(text.contains("1 passed"), "{text}");
+    let text = printed(Some("0..frog"));
+    assert!(text.contains("POLLIWOG_SIM_SEED=0..frog: "), "{text}");
     let text = printed(Some("7"));
     assert!(
         text.contains("a lot of noise") && !text.contains("has not failed"),

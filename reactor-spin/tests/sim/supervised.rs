@@ -164,3 +164,45 @@ fn a_host_that_is_down_takes_none() {
     // It is not started yet.
     drop(simulation.control().spawn("pond", async {}));
 }
+
+#[test]
+fn hosts_and_clients_come_in_while_others_run() {
+    let told = Starts::default();
+    let tells = told.clone();
+    let mut simulation = Simulation::new(1);
+    simulation.client("first", async move {
+        sleep(secs(1)).await;
+        let control = sim::control();
+        control.host("echo", echo);
+        // It has not started yet.
+        control.pause("echo");
+        control.client("second", async move {
+            sleep(secs(5)).await;
+            sim::control().resume("echo");
+            let stream = TcpStream::connect("echo:7").await?;
+            ask(&stream, b"frog").await?;
+            tells.borrow_mut().push(sim::control().elapsed());
+            Done::Ok(())
+        });
+        assert_eq!(sim::control().names().len(), 3);
+        let name = sim::control().addr("second");
+        assert_eq!(name.unwrap().to_string(), "10.0.0.3");
+    });
+    // The first client is done long before.
+    let report = run(simulation);
+    assert!(report.elapsed >= secs(6));
+    assert_eq!(told.borrow().len(), 1);
+}
+
+#[test]
+fn a_host_that_came_in_late_fails_as_the_others_do() {
+    let mut simulation = Simulation::new(1);
+    simulation.client("client", async {
+        sleep(secs(1)).await;
+        sim::control().host("late", || async { Err::<(), _>("no pond") });
+        sleep(secs(1)).await;
+    });
+    let failure = simulation.run().unwrap_err();
+    assert_eq!(failure.host.as_deref(), Some("late"));
+    assert_eq!(failure.at, secs(1));
+}
