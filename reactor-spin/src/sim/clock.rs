@@ -9,7 +9,7 @@ use core::convert::Infallible;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Waker;
 use core::time::Duration;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::task::Wake;
 use std::thread::{self, ThreadId};
 
@@ -126,7 +126,11 @@ impl HostClock {
 pub(crate) struct Woken {
     thread: ThreadId,
     hosts: Mutex<Vec<u32>>,
-    /// The host that another thread has woken first, and the name of that.
+    /// Rung when another thread has woken a host.
+    bell: Condvar,
+    /// Whether other threads may wake hosts.
+    open: AtomicBool,
+    /// The host that another thread has woken first that must not, and the name of that.
     foreign: OnceLock<(u32, Option<String>)>,
 }
 
@@ -135,8 +139,24 @@ impl Woken {
         Self {
             thread: thread::current().id(),
             hosts: Mutex::default(),
+            bell: Condvar::new(),
+            open: AtomicBool::new(false),
             foreign: OnceLock::new(),
         }
+    }
+
+    /// Sets whether other threads may wake hosts.
+    pub(crate) fn open(&self, open: bool) {
+        self.open.store(open, Ordering::Release);
+    }
+
+    /// Waits until a host has been woken, for so long at most. Returns whether one was.
+    pub(crate) fn wait(&self, patience: Duration) -> bool {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self
+            .bell
+            .wait_timeout_while(hosts, patience, |hosts| hosts.is_empty());
+        !waited.unwrap_or_else(PoisonError::into_inner).0.is_empty()
     }
 
     /// Moves the hosts that were woken into `into`.
@@ -149,10 +169,10 @@ impl Woken {
         self.foreign.get()
     }
 
-    /// Notes who wakes a host.
+    /// Notes who wakes a host and must not.
     fn note(&self, host: u32) {
         let current = thread::current();
-        if current.id() != self.thread {
+        if current.id() != self.thread && !self.open.load(Ordering::Acquire) {
             let name = || (host, current.name().map(String::from));
             self.foreign.get_or_init(name);
         }
@@ -163,6 +183,9 @@ impl Woken {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(host);
+        if self.open.load(Ordering::Acquire) {
+            self.bell.notify_one();
+        }
     }
 }
 

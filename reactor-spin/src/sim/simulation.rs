@@ -292,6 +292,12 @@ impl Simulation {
                 self.run_host(host)?;
                 continue;
             }
+            if let Some(patience) = self.asks_outside() {
+                match self.world.woken.wait(patience) {
+                    true => continue,
+                    false => return Err((None, Reason::Stalled(self.waiting()))),
+                }
+            }
             let next = self.world.with(|state| state.next_event());
             match next {
                 Some(at) if at <= limit => {

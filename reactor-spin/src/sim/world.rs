@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::cmp::Reverse;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::time::Duration;
 
 use polliwog_core::Spawner;
 
@@ -49,6 +50,8 @@ pub(crate) struct World {
     pub(crate) woken: Arc<Woken>,
     pub(crate) barriers: Barriers,
     pub(crate) fate: Rc<Fate>,
+    /// What of hosts waits for other threads, and for how long at most.
+    pub(crate) outside: RefCell<Vec<(HostId, Duration)>>,
     /// Hosts that were added and have no runner yet, in the order of their numbers.
     pub(crate) newcomers: RefCell<Vec<(HostId, Software, Origin)>>,
     state: RefCell<State>,
@@ -201,6 +204,7 @@ impl World {
             woken: Arc::new(Woken::new()),
             barriers: Barriers::default(),
             fate: Rc::default(),
+            outside: RefCell::default(),
             newcomers: RefCell::default(),
             state: RefCell::new(state),
         })

@@ -14,6 +14,7 @@ mod names;
 mod network;
 mod noticed;
 mod odds;
+mod outside;
 #[cfg(unix)]
 mod real_files;
 #[path = "../../examples/repeat.rs"]
