@@ -59,6 +59,29 @@ fn time() -> Answers {
     ]
 }
 
+/// How many processors this thread is told to have.
+#[cfg(target_os = "linux")]
+fn processors() -> usize {
+    thread::available_parallelism().unwrap().get()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_host_has_as_many_processors_as_the_test_says() {
+    let of_the_machine = processors();
+    assert!(of_the_machine >= 1);
+    // A container's limits may be lower than what is asked for.
+    for count in 1..=of_the_machine {
+        let mut simulation = Simulation::builder(1).processors(count).build();
+        simulation.client("frog", async move { assert_eq!(processors(), count) });
+        simulation.run().unwrap();
+    }
+    let mut simulation = Simulation::new(1);
+    simulation.client("frog", async { assert_eq!(processors(), 1, "unless set") });
+    simulation.run().unwrap();
+    assert_eq!(processors(), of_the_machine);
+}
+
 /// What a host is told, before and after a sleep, and again after a crash.
 fn on_a_host(builder: Builder) -> (Result<Report, Failure>, Answers) {
     let told = Arc::new(Mutex::new(Vec::new()));

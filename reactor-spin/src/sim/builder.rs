@@ -91,6 +91,22 @@ impl Builder {
         self
     }
 
+    /// Sets how many processors a host is told to have, by
+    /// [`available_parallelism`](std::thread::available_parallelism) in a test with
+    /// [`replace_system!`](super::replace_system!) on Linux; one, unless set, and at least one. So it is the same on every
+    /// machine. All of a host runs on one thread in any case.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Simulation;
+    ///
+    /// let simulation = Simulation::builder(7).processors(16).build();
+    /// ```
+    pub fn processors(mut self, count: usize) -> Self {
+        self.settings.processors = count.max(1);
+        self
+    }
+
     /// Sets whether the names of hosts stand for their addresses by IPv6; they do for those by IPv4, unless set. Hosts have
     /// both in any case.
     ///

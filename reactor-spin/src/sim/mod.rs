@@ -121,8 +121,8 @@ pub use crate::replace_system;
 pub mod __system {
     pub use super::system::{
         CLOCK_GETTIME, CLOCK_NANOSLEEP, EIO, ETIMEDOUT, FUTEX, GETRANDOM, GETTIMEOFDAY,
-        MAX_ENTROPY, MONOTONIC, PATIENCE, REALTIME, UPTIME_RAW, clock, fill, futex_waits,
-        is_on_host, tell_of_wait, ticks, time_of, wait,
+        MAX_ENTROPY, MONOTONIC, PATIENCE, REALTIME, SCHED_GETAFFINITY, UPTIME_RAW, clock, fill,
+        futex_waits, is_on_host, processors, tell_of_wait, ticks, time_of, wait,
     };
 }
 pub use ambient::{control, host_name, is_simulated, note, random, state, system_time};

@@ -52,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) write_back: u64,
     /// Which hosts start again when they fail.
     pub(crate) restarts: Vec<Restart>,
+    /// How many processors each host has.
+    pub(crate) processors: usize,
     /// What wall clocks show at the beginning: the time since 1970.
     pub(crate) epoch: Duration,
     /// Whether names stand for addresses by IPv6.
@@ -83,6 +85,7 @@ impl Settings {
             // Linux' dirty_expire_centisecs is 3000.
             write_back: 30_000_000_000,
             restarts: Vec::new(),
+            processors: 1,
             // The year 2000.
             epoch: Duration::from_secs(946_684_800),
             prefer_ipv6: false,

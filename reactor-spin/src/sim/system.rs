@@ -45,6 +45,12 @@ pub const FUTEX: i64 = if cfg!(target_arch = "x86_64") {
 } else {
     98
 };
+/// ... which processors there are.
+pub const SCHED_GETAFFINITY: i64 = if cfg!(target_arch = "x86_64") {
+    204
+} else {
+    123
+};
 /// The error of a request for too much.
 pub const EIO: i32 = 5;
 /// The error of a wait whose time is over.
@@ -239,6 +245,20 @@ pub fn fill(memory: &mut [MaybeUninit<u8>]) -> bool {
         }
         _ => false,
     })
+}
+
+/// Writes which processors there are, a bit for each; `false`, and nothing done, if it is the system that is to be asked.
+#[must_use]
+pub fn processors(set: &mut [MaybeUninit<u8>]) -> bool {
+    let Some(Net { world, .. }) = Network::current_sim() else {
+        return false;
+    };
+    let count = world.settings.processors;
+    for (at, byte) in set.iter_mut().enumerate() {
+        let here = count.saturating_sub(at * 8).min(8);
+        byte.write(((1_u16 << here) - 1) as u8);
+    }
+    true
 }
 
 /// Whether the program contains what [`replace_system!`](super::replace_system) stands for.

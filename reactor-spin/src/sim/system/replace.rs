@@ -42,6 +42,9 @@ mod macos;
 /// # }
 /// ```
 ///
+/// On Linux `thread::available_parallelism` tells as many processors as [`Builder::processors`](crate::sim::Builder::processors)
+/// says, if the limits of the test's own container are not lower.
+///
 /// # What it does not reach
 ///
 /// * Who asks the kernel without the C library, as rustix does, or the processor itself.

@@ -138,6 +138,31 @@ macro_rules! __replace_linux {
             unsafe { polliwog_sim_syscall(system::GETRANDOM, buf, len, flags) as isize }
         }
 
+        /// # Safety
+        ///
+        /// The caller keeps to the C library's terms for it: the memory is there, for so many bytes.
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn sched_getaffinity(process: c_int, len: usize, set: *mut u8) -> c_int {
+            if process == 0 && !set.is_null() {
+                let memory = set.cast::<::core::mem::MaybeUninit<u8>>();
+                // SAFETY: these are `len` bytes that the caller lends; they need not have been written.
+                let memory = unsafe { ::core::slice::from_raw_parts_mut(memory, len) };
+                if system::processors(memory) {
+                    return 0;
+                }
+            }
+            let call = system::SCHED_GETAFFINITY;
+            // SAFETY: the arguments are those of the caller, whose terms are the kernel's.
+            let written = unsafe { polliwog_sim_syscall(call, process, len, set) };
+            let Ok(written) = usize::try_from(written) else {
+                return -1;
+            };
+            // The kernel leaves what is beyond its own set as it was.
+            // SAFETY: it has written no more than the `len` bytes that the caller lends.
+            unsafe { set.add(written).write_bytes(0, len - written) };
+            0
+        }
+
         fn error() -> c_int {
             // SAFETY: the C library's place for this thread's error.
             unsafe { *__errno_location() }
