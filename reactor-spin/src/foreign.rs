@@ -36,15 +36,15 @@ macro_rules! foreign_reads {
 }
 pub(crate) use foreign_reads;
 
-/// For types with `futures_io::AsyncWrite`.
+/// For types with `futures_io::AsyncWrite`; `$vectored` says whether several buffers go into one write.
 macro_rules! foreign_writes {
-    ($type:ty) => {
+    ($type:ty, $vectored:literal) => {
         #[cfg(feature = "tokio")]
-        $crate::foreign::foreign_writes!($type: tokio::io::AsyncWrite);
+        $crate::foreign::foreign_writes!($type, $vectored: tokio::io::AsyncWrite);
         #[cfg(feature = "hyper")]
-        $crate::foreign::foreign_writes!($type: hyper::rt::Write);
+        $crate::foreign::foreign_writes!($type, $vectored: hyper::rt::Write);
     };
-    ($type:ty: $trait:path) => {
+    ($type:ty, $vectored:literal: $trait:path) => {
         impl $trait for $type {
             fn poll_write(
                 self: std::pin::Pin<&mut Self>,
@@ -52,6 +52,18 @@ macro_rules! foreign_writes {
                 data: &[u8],
             ) -> std::task::Poll<std::io::Result<usize>> {
                 futures_io::AsyncWrite::poll_write(self, cx, data)
+            }
+
+            fn poll_write_vectored(
+                self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                bufs: &[std::io::IoSlice<'_>],
+            ) -> std::task::Poll<std::io::Result<usize>> {
+                futures_io::AsyncWrite::poll_write_vectored(self, cx, bufs)
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                $vectored
             }
 
             fn poll_flush(

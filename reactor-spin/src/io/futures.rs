@@ -1,11 +1,11 @@
 //! The traits of `futures-io`, and with the features `tokio` and `hyper` of these, for everything that is a
 //! stream.
 
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::io::DuplexStream;
+use crate::io::{DuplexStream, vectored};
 use crate::net::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, Shutdown, TcpStream, WriteHalf};
 #[cfg(feature = "sim")]
 use crate::net::{UnixStream, unix};
@@ -21,6 +21,16 @@ macro_rules! reads {
             ) -> Poll<io::Result<usize>> {
                 let $this = &*self;
                 $stream.poll_read(cx, buf).map_err(io::Error::from)
+            }
+
+            fn poll_read_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &mut [IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                let $this = &*self;
+                let first = |buf: &mut [u8]| $stream.poll_read(cx, buf);
+                vectored::read(bufs, first, |buf| $stream.try_read(buf)).map_err(io::Error::from)
             }
         }
 
@@ -41,6 +51,16 @@ macro_rules! writes {
                 $stream.poll_write(cx, data).map_err(io::Error::from)
             }
 
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                let $this = &*self;
+                let data = vectored::gather(bufs);
+                $stream.poll_write(cx, &data).map_err(io::Error::from)
+            }
+
             /// Done at once: what is written can be read.
             fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
                 Poll::Ready(Ok(()))
@@ -54,7 +74,7 @@ macro_rules! writes {
             }
         }
 
-        $crate::foreign::foreign_writes!($type);
+        $crate::foreign::foreign_writes!($type, true);
     )+};
 }
 

@@ -19,6 +19,8 @@ pub(crate) mod flow;
 mod futures;
 mod pipe;
 mod ring;
+#[cfg(feature = "std")]
+pub(crate) mod vectored;
 
 #[cfg(feature = "alloc")]
 pub use duplex::{DuplexStream, duplex};

@@ -152,6 +152,20 @@ impl End {
         }
     }
 
+    /// Whether a read or a write would not wait.
+    pub(crate) fn is_ready(&self, direction: Direction) -> bool {
+        match (self, direction) {
+            (End::Memory(end), Direction::Read) => {
+                end.incoming().with(|flow, _| flow.is_readable())
+            }
+            (End::Memory(end), Direction::Write) => {
+                end.outgoing().with(|flow, store| flow.is_writable(store))
+            }
+            #[cfg(feature = "sim")]
+            (End::Sim(end), _) => end.is_ready(direction),
+        }
+    }
+
     /// Reads find the end of the stream from now on.
     pub(crate) fn stop_reading(&self) {
         match self {

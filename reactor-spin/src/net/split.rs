@@ -6,6 +6,8 @@ use core::net::SocketAddr;
 use super::{Shutdown, TcpStream};
 use crate::Error;
 use crate::halves::halves;
+#[cfg(feature = "std")]
+use crate::io::vectored::vectored;
 
 /// Implements the traits of `embedded_io_async` by the inherent methods of the same name.
 macro_rules! embedded_io {
@@ -37,9 +39,42 @@ macro_rules! embedded_io {
 }
 pub(crate) use embedded_io;
 
+/// Implements `embedded_io`'s questions whether a read or a write would wait, by the stream that `$this` is or has.
+macro_rules! readiness {
+    ($trait:ident, $method:ident, $question:ident: $($type:ty: $this:ident => $stream:expr;)*) => {$(
+        impl embedded_io_async::$trait for $type {
+            fn $method(&mut self) -> Result<bool, $crate::Error> {
+                let $this = &*self;
+                Ok($stream.$question())
+            }
+        }
+    )*};
+}
+pub(crate) use readiness;
+
 halves!("net", TcpStream);
 
 embedded_io!(ReadHalf<'_>, ReadHalf: Read);
 embedded_io!(WriteHalf<'_>, WriteHalf: Write);
 embedded_io!(OwnedReadHalf, OwnedReadHalf: Read);
 embedded_io!(OwnedWriteHalf, OwnedWriteHalf: Write);
+
+readiness! {
+    ReadReady, read_ready, is_read_ready:
+    TcpStream: stream => stream;
+    &TcpStream: stream => stream;
+    ReadHalf<'_>: half => half.stream();
+    OwnedReadHalf: half => half.stream();
+}
+readiness! {
+    WriteReady, write_ready, is_write_ready:
+    TcpStream: stream => stream;
+    &TcpStream: stream => stream;
+    WriteHalf<'_>: half => half.stream();
+    OwnedWriteHalf: half => half.stream();
+}
+
+#[cfg(feature = "std")]
+vectored!(@reading TcpStream: ReadHalf<'_>, OwnedReadHalf);
+#[cfg(feature = "std")]
+vectored!(@writing TcpStream: WriteHalf<'_>, OwnedWriteHalf);

@@ -4,10 +4,12 @@ use core::fmt;
 use core::future::poll_fn;
 use core::net::SocketAddr;
 use core::task::{Context, Poll};
+use core::time::Duration;
 
 use polliwog_core::exact;
 use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
 use polliwog_core::task::consume_budget;
+use polliwog_core::time::timeout;
 
 use super::end::End;
 use super::memory::MemoryEnd;
@@ -100,6 +102,39 @@ impl TcpStream {
     /// Dropped before it is done, it leaves no connection behind.
     pub async fn connect(addr: impl ToSocketAddrs) -> Result<Self, Error> {
         Network::current().connect(addr).await
+    }
+
+    /// [`connect`](Self::connect) that gives up after a time.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+    /// # fn main() -> Result<(), polliwog::spin::Error> {
+    /// use polliwog::spin::net::{TcpListener, TcpStream};
+    /// use std::time::Duration;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let _listener = TcpListener::bind("10.0.0.1:7").await?;
+    ///     TcpStream::connect_timeout("10.0.0.1:7", Duration::from_secs(3)).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`] when the time is over; else as [`connect`](Self::connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is done, it leaves no connection behind.
+    pub async fn connect_timeout(
+        addr: impl ToSocketAddrs,
+        patience: Duration,
+    ) -> Result<Self, Error> {
+        match timeout(patience, Self::connect(addr)).await {
+            Ok(connected) => connected,
+            Err(_elapsed) => Err(Error::TimedOut),
+        }
     }
 
     /// Waits for bytes and moves them into `buf`; `Ok(0)` at the end of the stream, or if `buf`
@@ -366,6 +401,14 @@ impl TcpStream {
     }
 
     /// Another handle of the same stream, for a half.
+    pub(crate) fn is_read_ready(&self) -> bool {
+        self.end.is_ready(Direction::Read)
+    }
+
+    pub(crate) fn is_write_ready(&self) -> bool {
+        self.end.is_ready(Direction::Write)
+    }
+
     pub(super) fn share(&self) -> Self {
         Self::from_end(self.end.share())
     }
@@ -503,6 +546,9 @@ impl fmt::Debug for TcpStream {
         out.finish()
     }
 }
+
+#[cfg(feature = "std")]
+crate::io::vectored::vectored!(TcpStream);
 
 split::embedded_io!(TcpStream, TcpStream: Read Write);
 split::embedded_io!(&TcpStream, TcpStream: Read Write);

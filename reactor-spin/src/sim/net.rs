@@ -190,6 +190,18 @@ impl SimEnd {
         self.world.with(|state| tcp::write(state, self.key, data))
     }
 
+    /// Whether a read or a write has an answer, be it an error.
+    pub(crate) fn is_ready(&self, direction: Direction) -> bool {
+        self.world.with(|state| {
+            let ready = match (end(state, self.key), direction) {
+                (Err(error), _) => Err(error),
+                (Ok(end), Direction::Read) => end.readable(),
+                (Ok(end), Direction::Write) => end.writable(self.world.settings.window),
+            };
+            ready != Err(Error::WouldBlock)
+        })
+    }
+
     pub(crate) fn stop_reading(&self) {
         self.world
             .with(|state| tcp::stop_reading(state, self.key))

@@ -93,7 +93,7 @@ macro_rules! writes {
         }
 
         #[cfg(feature = "std")]
-        $crate::foreign::foreign_writes!($type);
+        $crate::foreign::foreign_writes!($type, false);
     )*};
 }
 

@@ -23,6 +23,7 @@ mod repeatable;
 mod search;
 mod signals;
 mod std_files;
+mod streams;
 mod supervised;
 mod unix;
 

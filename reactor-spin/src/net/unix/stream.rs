@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, SocketAddr, WriteHalf, host, split};
 use crate::Error;
+use crate::io::vectored::vectored;
 use crate::net::end::End;
 use crate::net::split::embedded_io;
 use crate::net::{Shutdown, TcpStream, stream};
@@ -101,6 +102,14 @@ impl UnixStream {
         let (other, _) = listener.try_accept()?;
         let unnamed = |inner| Self::new(inner, SocketAddr::UNNAMED, SocketAddr::UNNAMED);
         Ok((unnamed(TcpStream::from_end(end)), unnamed(other)))
+    }
+
+    pub(super) fn is_read_ready(&self) -> bool {
+        self.inner.is_read_ready()
+    }
+
+    pub(super) fn is_write_ready(&self) -> bool {
+        self.inner.is_write_ready()
     }
 
     pub(super) fn share(&self) -> Self {
@@ -316,6 +325,8 @@ impl fmt::Debug for UnixStream {
             .finish()
     }
 }
+
+vectored!(UnixStream);
 
 embedded_io!(UnixStream, UnixStream: Read Write);
 embedded_io!(&UnixStream, UnixStream: Read Write);
