@@ -184,34 +184,6 @@ fn literal(name: &str) -> Option<IpAddr> {
     }
 }
 
-/// The addresses that a name stands for: the one that [`TcpStream::connect`](super::TcpStream::connect) would take.
-/// In a simulation (feature `sim`) those are the hosts' names; there is no name service otherwise.
-///
-/// ```
-/// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
-/// use polliwog::spin::net::lookup_host;
-///
-/// polliwog::spin::block_on(async {
-///     for addr in lookup_host("localhost:80").await? {
-///         assert!(addr.ip().is_loopback());
-///     }
-///     Ok::<_, polliwog::spin::Error>(())
-/// })
-/// # .unwrap();
-/// ```
-///
-/// # Errors
-///
-/// As [`ToSocketAddrs::to_socket_addr`].
-///
-/// # Cancel safety
-///
-/// It never waits. It is `async` as with a reactor for real sockets.
-#[cfg(feature = "alloc")]
-pub async fn lookup_host(addr: impl ToSocketAddrs) -> Result<alloc::vec::Vec<SocketAddr>, Error> {
-    Ok(alloc::vec![addr.to_socket_addr()?])
-}
-
 fn host(name: &str) -> Result<IpAddr, Error> {
     if let Some(addr) = literal(name) {
         return Ok(addr);

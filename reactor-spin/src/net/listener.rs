@@ -259,6 +259,19 @@ impl TcpListener {
 }
 
 #[cfg(feature = "sim")]
+impl TcpListener {
+    fn with_options<T>(&self, f: impl FnOnce(&mut crate::sim::Options) -> T) -> Result<T, Error> {
+        match &self.place {
+            Place::Sim(listener) => listener.with_options(f),
+            Place::Memory(_) => Err(Error::Unsupported),
+        }
+    }
+}
+
+#[cfg(feature = "sim")]
+super::options::ttl!(TcpListener);
+
+#[cfg(feature = "sim")]
 fn from_sim((end, peer): (crate::sim::SimEnd, SocketAddr)) -> (TcpStream, SocketAddr) {
     (TcpStream::from_end(End::Sim(end)), peer)
 }

@@ -41,6 +41,10 @@ mod memory;
 #[cfg(feature = "sim")]
 mod multicast;
 mod network;
+#[cfg(feature = "sim")]
+mod options;
+#[cfg(feature = "sim")]
+mod socket;
 mod split;
 mod storage;
 mod stream;
@@ -57,6 +61,8 @@ pub use listener::{Incoming, TcpListener};
 #[cfg(any(feature = "std", not(target_os = "none")))]
 pub use network::CurrentNetwork;
 pub use network::Network;
+#[cfg(feature = "sim")]
+pub use socket::TcpSocket;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 #[cfg(any(feature = "std", not(target_os = "none")))]
 pub use std::net::Shutdown;

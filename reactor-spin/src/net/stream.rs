@@ -61,7 +61,7 @@ pub(crate) async fn connect(network: &Network, to: SocketAddr) -> Result<TcpStre
 pub(super) fn begin(network: &Network, to: SocketAddr) -> Result<End, Error> {
     #[cfg(feature = "sim")]
     if let Some(net) = network.sim() {
-        return net.connect(to).map(End::Sim);
+        return net.connect(None, to, net.options()).map(End::Sim);
     }
     let (conn, acceptor) = network.with(|tables| table::connect(tables, to))?;
     let end = MemoryEnd::new(network.clone(), conn, table::CLIENT);
@@ -401,6 +401,14 @@ impl TcpStream {
     }
 
     /// Another handle of the same stream, for a half.
+    #[cfg(feature = "sim")]
+    fn with_options<T>(&self, f: impl FnOnce(&mut crate::sim::Options) -> T) -> Result<T, Error> {
+        match &self.end {
+            End::Sim(end) => end.with_options(f),
+            End::Memory(_) => Err(Error::Unsupported),
+        }
+    }
+
     pub(crate) fn is_read_ready(&self) -> bool {
         self.end.is_ready(Direction::Read)
     }
@@ -508,24 +516,40 @@ impl TcpStream {
         Ok(None)
     }
 
-    /// Does nothing: no byte is ever held back in memory.
+    /// Sets whether small segments go out at once, which they do anyway: no byte is ever held back.
     ///
     /// # Errors
     ///
     /// None in memory.
-    pub fn set_nodelay(&self, _nodelay: bool) -> Result<(), Error> {
-        Ok(())
+    pub fn set_nodelay(&self, nodelay: bool) -> Result<(), Error> {
+        match &self.end {
+            #[cfg(feature = "sim")]
+            End::Sim(end) => end.with_options(|options| options.nodelay = nodelay),
+            End::Memory(_) => {
+                let _ = nodelay;
+                Ok(())
+            }
+        }
     }
 
-    /// Returns `true`: no byte is ever held back in memory.
+    /// Returns in a simulation what was set, `false` at first, and otherwise `true`.
     ///
     /// # Errors
     ///
     /// None in memory.
     pub fn nodelay(&self) -> Result<bool, Error> {
-        Ok(true)
+        match &self.end {
+            #[cfg(feature = "sim")]
+            End::Sim(end) => end.with_options(|options| options.nodelay),
+            End::Memory(_) => Ok(true),
+        }
     }
 }
+
+#[cfg(feature = "sim")]
+super::options::tcp_options!(TcpStream);
+#[cfg(feature = "sim")]
+super::options::ttl!(TcpStream);
 
 impl Waited for TcpStream {
     fn forget(&self, direction: Direction, id: WaiterId) {

@@ -74,11 +74,11 @@ impl Capture {
             Body::Tcp(sent) => sent,
         };
         let (flags, bytes): (u8, &[u8]) = match &sent.segment {
-            Segment::Syn(_) => (SYN, &[]),
+            Segment::Syn { .. } => (SYN, &[]),
             Segment::SynAck { .. } => (SYN | ACK, &[]),
             Segment::Refused(_) => (RST | ACK, &[]),
             Segment::Reset(_) => (RST | ACK, &[]),
-            Segment::Window { .. } => (ACK, &[]),
+            Segment::Window { .. } | Segment::Probe { .. } | Segment::Alive(_) => (ACK, &[]),
             Segment::Data { bytes, .. } => (PSH | ACK, bytes),
             Segment::Fin { .. } => (FIN | ACK, &[]),
         };

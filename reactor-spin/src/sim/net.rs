@@ -7,9 +7,11 @@ use core::task::{Context, Poll, ready};
 use polliwog_core::sources::{Direction, WaiterId, Waiters, Wakeups};
 use polliwog_core::task::budget::poll_proceed;
 
+use super::listener::Sharing;
+use super::options::Options;
 use super::slab::Key;
 use super::world::{HostId, State, World};
-use super::{tcp, udp};
+use super::{listener, tcp, udp};
 use crate::Error;
 use crate::io::flow::{Step, leave};
 
@@ -21,20 +23,42 @@ pub(crate) struct Net {
 }
 
 impl Net {
-    pub(crate) fn listen(&self, addr: SocketAddr, backlog: u32) -> Result<SimListener, Error> {
+    /// Takes an address, at which nobody listens yet.
+    pub(crate) fn bind(&self, addr: SocketAddr, shares: Sharing) -> Result<SimListener, Error> {
         let key = self
             .world
-            .with(|state| tcp::listen(state, self.host, addr, backlog))?;
+            .with(|state| listener::bind(state, self.host, addr, shares))?;
         Ok(SimListener {
             world: self.world.clone(),
             key,
         })
     }
 
-    pub(crate) fn connect(&self, to: SocketAddr) -> Result<SimEnd, Error> {
+    pub(crate) fn listen(&self, addr: SocketAddr, backlog: u32) -> Result<SimListener, Error> {
+        // As the listeners of the system's sockets do.
+        let shares = Sharing {
+            addr: true,
+            port: false,
+        };
+        let listener = self.bind(addr, shares)?;
+        listener.listen(backlog);
+        Ok(listener)
+    }
+
+    /// What a socket's options are as long as nobody sets them.
+    pub(crate) fn options(&self) -> Options {
+        Options::new(&self.world.settings)
+    }
+
+    pub(crate) fn connect(
+        &self,
+        from: Option<SocketAddr>,
+        to: SocketAddr,
+        options: Options,
+    ) -> Result<SimEnd, Error> {
         let key = self
             .world
-            .with(|state| tcp::connect(state, self.host, to))?;
+            .with(|state| tcp::connect(state, self.host, from, to, options))?;
         Ok(SimEnd {
             world: self.world.clone(),
             key,
@@ -164,8 +188,7 @@ impl SimEnd {
         id: WaiterId,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
-        let window = self.world.settings.window;
-        let look = |state: &mut State, key| match end(state, key)?.writable(window) {
+        let look = |state: &mut State, key| match end(state, key)?.writable() {
             Err(Error::WouldBlock) => Err(Error::WouldBlock),
             _ => Ok(()),
         };
@@ -190,13 +213,22 @@ impl SimEnd {
         self.world.with(|state| tcp::write(state, self.key, data))
     }
 
+    /// Works on the options.
+    pub(crate) fn with_options<T>(&self, f: impl FnOnce(&mut Options) -> T) -> Result<T, Error> {
+        let (done, woken) = self
+            .world
+            .with(|state| tcp::with_options(state, self.key, f))?;
+        woken.wake();
+        Ok(done)
+    }
+
     /// Whether a read or a write has an answer, be it an error.
     pub(crate) fn is_ready(&self, direction: Direction) -> bool {
         self.world.with(|state| {
             let ready = match (end(state, self.key), direction) {
                 (Err(error), _) => Err(error),
                 (Ok(end), Direction::Read) => end.readable(),
-                (Ok(end), Direction::Write) => end.writable(self.world.settings.window),
+                (Ok(end), Direction::Write) => end.writable(),
             };
             ready != Err(Error::WouldBlock)
         })
@@ -273,6 +305,20 @@ pub(crate) struct SimListener {
 }
 
 impl SimListener {
+    /// Begins to listen.
+    pub(crate) fn listen(&self, backlog: u32) {
+        self.world
+            .with(|state| listener::listen(state, self.key, backlog));
+    }
+
+    /// Works on the options of the connections that it accepts.
+    pub(crate) fn with_options<T>(&self, f: impl FnOnce(&mut Options) -> T) -> Result<T, Error> {
+        self.world.with(|state| {
+            let row = state.listeners.get_mut(self.key);
+            Ok(f(&mut row.ok_or(Error::NotConnected)?.options))
+        })
+    }
+
     pub(crate) fn poll_accept(
         &self,
         id: WaiterId,
@@ -285,7 +331,7 @@ impl SimListener {
             (id, Direction::Read),
             cx,
             |state| {
-                let accepted = tcp::accept(state, key).ok_or(Error::WouldBlock)?;
+                let accepted = listener::accept(state, key).ok_or(Error::WouldBlock)?;
                 // It has not waited for this one if it was polled for another reason.
                 mine = state
                     .listeners
@@ -303,7 +349,7 @@ impl SimListener {
     pub(crate) fn try_accept(&self) -> Result<(SimEnd, SocketAddr), Error> {
         let end = self
             .world
-            .with(|state| tcp::accept(state, self.key))
+            .with(|state| listener::accept(state, self.key))
             .ok_or(Error::WouldBlock)?;
         Ok(self.accepted(end))
     }
@@ -333,7 +379,9 @@ impl SimListener {
                 .get(self.key)
                 .and_then(|row| row.acceptors.forget(direction, id));
             // If it does not wait any more, it may have been woken for a connection.
-            let next = mine.is_none().then(|| tcp::next_acceptor(state, self.key));
+            let next = mine
+                .is_none()
+                .then(|| listener::next_acceptor(state, self.key));
             (mine, next)
         });
         drop(mine);
@@ -354,7 +402,7 @@ const NOWHERE: SocketAddr = crate::net::NO_ADDR;
 impl Drop for SimListener {
     fn drop(&mut self) {
         self.world
-            .with(|state| tcp::unlisten(state, self.key))
+            .with(|state| listener::unlisten(state, self.key))
             .wake();
     }
 }

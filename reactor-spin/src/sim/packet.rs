@@ -16,7 +16,7 @@ use super::rng::nanos;
 use super::slab::Key;
 use super::trace::What;
 use super::world::{Happening, HostId, State};
-use super::{tcp, udp};
+use super::{listener, tcp, udp};
 
 /// A message to an address of the host itself takes this long.
 const LOOPBACK: u64 = 10_000;
@@ -96,10 +96,10 @@ pub(crate) struct Tcp {
 /// What a segment of TCP says.
 #[derive(Clone)]
 pub(crate) enum Segment {
-    /// Asks for a connection; the key is the asking end's.
-    Syn(Key),
-    /// Accepts a connection: the end that asked, and the new one.
-    SynAck { to: Key, from: Key },
+    /// Asks for a connection, in which so many bytes may come before they are read; the key is the asking end's.
+    Syn { from: Key, window: usize },
+    /// Accepts a connection: the end that asked, and the new one; and what may come.
+    SynAck { to: Key, from: Key, window: usize },
     /// Refuses one, to the end that asked.
     Refused(Key),
     /// Part of a stream, at this place in the order of segments; and where the answer goes if there is
@@ -114,21 +114,31 @@ pub(crate) enum Segment {
     Fin { to: Key, from: Key, order: u64 },
     /// The connection's end without ceremony.
     Reset(Key),
-    /// So many bytes were read: there is room for more.
-    Window { to: Key, bytes: usize },
+    /// So many bytes were read, and so many may be there before they are.
+    Window {
+        to: Key,
+        bytes: usize,
+        window: usize,
+    },
+    /// Asks whether the end `to` is there.
+    Probe { to: Key, from: Key },
+    /// Says that it is, to the end that asked.
+    Alive(Key),
 }
 
 impl Body {
     pub(crate) fn kind(&self) -> &'static str {
         let Body::Tcp(tcp) = self else { return "udp" };
         match tcp.segment {
-            Segment::Syn(_) => "syn",
+            Segment::Syn { .. } => "syn",
             Segment::SynAck { .. } => "syn-ack",
             Segment::Refused(_) => "refused",
             Segment::Data { .. } => "data",
             Segment::Fin { .. } => "fin",
             Segment::Reset(_) => "reset",
             Segment::Window { .. } => "window",
+            Segment::Probe { .. } => "probe",
+            Segment::Alive(_) => "alive",
         }
     }
 
@@ -159,9 +169,33 @@ impl Body {
 }
 
 impl Segment {
-    /// Whether it is sent again if it gets lost. A reset is sent once.
+    /// Whether it is sent again if it gets lost. A reset is sent once, and who asks whether somebody is there asks again.
     fn is_repeated(&self) -> bool {
-        !matches!(self, Segment::Reset(_) | Segment::Refused(_))
+        !matches!(
+            self,
+            Segment::Reset(_) | Segment::Refused(_) | Segment::Probe { .. } | Segment::Alive(_)
+        )
+    }
+
+    /// The end of an open connection that hears of the other side by it.
+    pub(crate) fn receiver(&self) -> Option<Key> {
+        match self {
+            Segment::SynAck { to, .. }
+            | Segment::Data { to, .. }
+            | Segment::Fin { to, .. }
+            | Segment::Window { to, .. }
+            | Segment::Probe { to, .. }
+            | Segment::Alive(to) => Some(*to),
+            Segment::Syn { .. } | Segment::Refused(_) | Segment::Reset(_) => None,
+        }
+    }
+
+    /// The end that waits for an acknowledgement of it: those of a stream's parts travel no way of their own.
+    pub(crate) fn acknowledges(&self) -> Option<Key> {
+        match self {
+            Segment::Data { from, .. } | Segment::Fin { from, .. } => Some(*from),
+            _ => None,
+        }
     }
 
     /// The sending end, which is told if it is in vain, and how long that takes.
@@ -300,7 +334,7 @@ impl State {
             _ => return,
         };
         let limit = match tcp.segment {
-            Segment::Syn(_) => self.settings.connect_timeout,
+            Segment::Syn { .. } => self.settings.connect_timeout,
             _ => self.settings.tcp_timeout,
         };
         let again = (FIRST_RETRY << tcp.retries.min(10)).min(LAST_RETRY);
@@ -328,7 +362,7 @@ impl State {
             return Wakeups::default();
         }
         if let Body::Tcp(tcp) = &packet.body {
-            if matches!(tcp.segment, Segment::Syn(_)) && !tcp::has_room(self, &packet) {
+            if matches!(tcp.segment, Segment::Syn { .. }) && !listener::has_room(self, &packet) {
                 self.lose(packet, "backlog is full");
                 return Wakeups::default();
             }

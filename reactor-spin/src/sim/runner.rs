@@ -18,6 +18,7 @@ use polliwog_core::task::JoinHandle;
 use polliwog_core::{Deadline, Executor, JoinError};
 
 use super::clock::{HostClock, HostReactor, HostWaker};
+use super::listener::Listener;
 use super::net::Net;
 use super::panics::{self, TaskPanic};
 use super::signal::Signals;
@@ -320,7 +321,7 @@ impl Runner {
             host.unix.crash();
             let ends: alloc::vec::Vec<Option<tcp::End>> =
                 ends.into_iter().map(|key| state.ends.remove(key)).collect();
-            let listeners: alloc::vec::Vec<Option<tcp::Listener>> = listeners
+            let listeners: alloc::vec::Vec<Option<Listener>> = listeners
                 .into_iter()
                 .map(|key| state.listeners.remove(key))
                 .collect();

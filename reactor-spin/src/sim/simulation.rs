@@ -556,6 +556,9 @@ impl Simulation {
             Happening::TimedOut(end) => self
                 .world
                 .with(|state| super::tcp::fail(state, end, Error::TimedOut)),
+            Happening::KeepAlive(end, plan) => self
+                .world
+                .with(|state| super::keepalive::look(state, end, plan)),
             Happening::FreePort(host, boot, port, remote) => {
                 self.world.with(|state| {
                     let host = &mut state.hosts[host as usize];

@@ -9,9 +9,12 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use polliwog_core::sources::{Direction, Readiness, Waiters, Wakeups};
+use polliwog_core::sources::{Readiness, Waiters, Wakeups};
 
-use super::packet::{Packet, Segment};
+use super::keepalive;
+use super::listener::{enqueue, listener_at};
+use super::options::Options;
+use super::packet::Segment;
 use super::rng::nanos;
 use super::slab::Key;
 use super::world::{Happening, HostId, State};
@@ -56,16 +59,18 @@ pub(crate) struct End {
     /// Bytes sent that the other side is not known to have read.
     outstanding: usize,
     finished: bool,
+    pub(crate) options: Options,
+    /// How many bytes the other side holds that were not read, as far as is known.
+    window: usize,
+    /// Segments sent that have not arrived.
+    pub(crate) unacknowledged: u32,
+    /// When something came last.
+    pub(crate) heard: u64,
+    /// How often the other side was asked in vain whether it is there.
+    pub(crate) probes: u32,
+    /// Counts the plans to ask it, of which only the last is one.
+    pub(crate) plan: u32,
     waiters: Waiters,
-}
-
-/// A listener.
-pub(crate) struct Listener {
-    pub(crate) host: HostId,
-    pub(crate) addr: SocketAddr,
-    backlog: usize,
-    queue: VecDeque<Key>,
-    pub(crate) acceptors: Waiters,
 }
 
 impl End {
@@ -79,6 +84,21 @@ impl End {
 
     pub(crate) fn waiters(&self) -> &Waiters {
         &self.waiters
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// Whether the other side has sent its last byte.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// How many bytes a write may have.
+    fn room(&self) -> usize {
+        let most = self.window.min(self.options.sends as usize);
+        most.saturating_sub(self.outstanding)
     }
 
     pub(crate) fn share(&mut self) {
@@ -118,12 +138,12 @@ impl End {
     }
 
     /// Whether a write has an answer.
-    pub(crate) fn writable(&self, window: usize) -> Result<(), Error> {
+    pub(crate) fn writable(&self) -> Result<(), Error> {
         match self.phase {
             Phase::Connecting => Err(Error::WouldBlock),
             _ if self.finished => Err(Error::BrokenPipe),
             Phase::Failed(error) => Err(error),
-            Phase::Open if self.outstanding < window => Ok(()),
+            Phase::Open if self.room() > 0 => Ok(()),
             Phase::Open => Err(Error::WouldBlock),
         }
     }
@@ -155,78 +175,6 @@ fn end(state: &mut State, key: Key) -> Result<&mut End, Error> {
     state.ends.get_mut(key).ok_or(Error::NotConnected)
 }
 
-/// Takes an address for a listener.
-pub(crate) fn listen(
-    state: &mut State,
-    host: HostId,
-    mut addr: SocketAddr,
-    backlog: u32,
-) -> Result<Key, Error> {
-    state.needs_power(host)?;
-    if !state.is_own(host, addr.ip()) {
-        return Err(Error::AddrNotAvailable);
-    }
-    let taken = |state: &State, addr: SocketAddr| {
-        state.hosts[host as usize].listeners.iter().any(|key| {
-            state.listeners.get(*key).is_some_and(|other| {
-                other.addr.port() == addr.port()
-                    && (other.addr.ip() == addr.ip()
-                        || other.addr.ip().is_unspecified()
-                        || addr.ip().is_unspecified())
-            })
-        })
-    };
-    if addr.port() == 0 {
-        let free = (0..state.settings.ephemeral).find_map(|_| {
-            addr.set_port(next_port(state, host));
-            (!taken(state, addr)).then_some(addr)
-        });
-        addr = free.ok_or(Error::AddrNotAvailable)?;
-    } else if taken(state, addr) {
-        return Err(Error::AddrInUse);
-    }
-    let key = state.listeners.insert(Listener {
-        host,
-        addr,
-        backlog: backlog.max(1) as usize,
-        queue: VecDeque::new(),
-        acceptors: Waiters::new(),
-    });
-    state.hosts[host as usize].listeners.push(key);
-    Ok(key)
-}
-
-/// Ends a listener; the connections that nobody has accepted are reset.
-pub(crate) fn unlisten(state: &mut State, key: Key) -> Wakeups {
-    let Some(listener) = state.listeners.remove(key) else {
-        return Wakeups::default();
-    };
-    state.hosts[listener.host as usize]
-        .listeners
-        .retain(|other| *other != key);
-    for end in listener.queue {
-        // Nobody waits at what nobody has.
-        let _ = reset(state, end);
-    }
-    listener.acceptors.take(Readiness::READABLE)
-}
-
-/// Takes a connection out of a listener's queue.
-pub(crate) fn accept(state: &mut State, key: Key) -> Option<Key> {
-    let listener = state.listeners.get_mut(key)?;
-    listener.queue.pop_front()
-}
-
-/// Whoever is to look for the next connection, if there is one.
-pub(crate) fn next_acceptor(state: &State, key: Key) -> Wakeups {
-    match state.listeners.get(key) {
-        Some(listener) if !listener.queue.is_empty() => {
-            listener.acceptors.take_one(Direction::Read)
-        }
-        _ => Wakeups::default(),
-    }
-}
-
 pub(crate) fn next_port(state: &mut State, host: HostId) -> u16 {
     let count = state.settings.ephemeral;
     let host = &mut state.hosts[host as usize];
@@ -235,8 +183,14 @@ pub(crate) fn next_port(state: &mut State, host: HostId) -> u16 {
     port
 }
 
-/// Begins a connection, whose end belongs to the caller.
-pub(crate) fn connect(state: &mut State, host: HostId, mut to: SocketAddr) -> Result<Key, Error> {
+/// Begins a connection, whose end belongs to the caller; from an address that it has taken, if it has taken one.
+pub(crate) fn connect(
+    state: &mut State,
+    host: HostId,
+    from: Option<SocketAddr>,
+    mut to: SocketAddr,
+    options: Options,
+) -> Result<Key, Error> {
     state.needs_power(host)?;
     if to.port() == 0 {
         return Err(Error::ConnectionRefused);
@@ -249,20 +203,33 @@ pub(crate) fn connect(state: &mut State, host: HostId, mut to: SocketAddr) -> Re
     }
     // Hosts have no scopes, of which their addresses could be.
     to = SocketAddr::new(to.ip(), to.port());
-    let port = (0..state.settings.ephemeral)
-        .find_map(|_| {
+    let is_free = |state: &State, port| !state.hosts[host as usize].ports.contains(&(port, to));
+    let port = match from {
+        Some(from) => Some(from.port()).filter(|port| is_free(state, *port)),
+        None => (0..state.settings.ephemeral).find_map(|_| {
             let port = next_port(state, host);
-            let ports = &state.hosts[host as usize].ports;
-            (!ports.contains(&(port, to))).then_some(port)
-        })
-        .ok_or(Error::AddrNotAvailable)?;
-    let local = SocketAddr::new(state.addr_of(host, to.ip()), port);
+            is_free(state, port).then_some(port)
+        }),
+    };
+    let port = port.ok_or(Error::AddrNotAvailable)?;
+    let own = from.map(|from| from.ip()).filter(|ip| !ip.is_unspecified());
+    let local = SocketAddr::new(own.unwrap_or_else(|| state.addr_of(host, to.ip())), port);
     let remote_host = state.host_of(host, to.ip());
     let now = state.hosts[host as usize].clock.instant();
-    let key = new_end(state, host, local, to, remote_host.unwrap_or(host));
+    let key = new_end(
+        state,
+        (host, local),
+        (remote_host.unwrap_or(host), to),
+        options,
+    );
+    let window = options.receives as usize;
     match remote_host {
         Some(remote_host) => {
-            state.send_segment((host, local), (remote_host, to), Segment::Syn(key));
+            state.send_segment(
+                (host, local),
+                (remote_host, to),
+                Segment::Syn { from: key, window },
+            );
             let at = now.saturating_add(nanos(state.settings.connect_timeout));
             state.schedule(at, Happening::ConnectTimeout(key));
         }
@@ -273,11 +240,11 @@ pub(crate) fn connect(state: &mut State, host: HostId, mut to: SocketAddr) -> Re
 
 fn new_end(
     state: &mut State,
-    host: HostId,
-    local: SocketAddr,
-    remote: SocketAddr,
-    remote_host: HostId,
+    (host, local): (HostId, SocketAddr),
+    (remote_host, remote): (HostId, SocketAddr),
+    options: Options,
 ) -> Key {
+    let (window, heard) = (state.settings.window, state.now);
     let key = state.ends.insert(End {
         host,
         local,
@@ -295,6 +262,12 @@ fn new_end(
         sent: 0,
         outstanding: 0,
         finished: false,
+        options,
+        window,
+        unacknowledged: 0,
+        heard,
+        probes: 0,
+        plan: 0,
         waiters: Waiters::new(),
     });
     let host = &mut state.hosts[host as usize];
@@ -305,7 +278,6 @@ fn new_end(
 
 /// Reads what is there.
 pub(crate) fn read(state: &mut State, key: Key, buf: &mut [u8]) -> Result<usize, Error> {
-    let window = state.settings.window;
     let end = end(state, key)?;
     let count = end.peek(buf)?;
     end.arrived.drain(..count);
@@ -314,28 +286,67 @@ pub(crate) fn read(state: &mut State, key: Key, buf: &mut [u8]) -> Result<usize,
         end.arrived = VecDeque::new();
     }
     end.read += count;
-    if end.read >= window / 4 {
+    if end.read >= end.options.receives as usize / 4 {
         tell_window(state, key);
     }
     Ok(count)
 }
 
-/// Tells the other side that there is room again.
+/// Tells the other side that there is room again, if there is.
 fn tell_window(state: &mut State, key: Key) {
+    if end(state, key).is_ok_and(|end| end.read > 0) {
+        tell_room(state, key);
+    }
+}
+
+/// Tells the other side how much was read, and what there is room for.
+fn tell_room(state: &mut State, key: Key) {
     let Ok(end) = end(state, key) else { return };
     let bytes = core::mem::take(&mut end.read);
+    let window = end.options.receives as usize;
     let (here, there) = (end.here(), end.there());
-    if let (Some(to), true) = (end.peer, bytes > 0) {
-        state.send_segment(here, there, Segment::Window { to, bytes });
+    if let Some(to) = end.peer {
+        state.send_segment(here, there, Segment::Window { to, bytes, window });
+    }
+}
+
+/// Works on the options of a connection, and lets what was set come true.
+pub(crate) fn with_options<T>(
+    state: &mut State,
+    key: Key,
+    f: impl FnOnce(&mut Options) -> T,
+) -> Result<(T, Wakeups), Error> {
+    let end = end(state, key)?;
+    let before = end.options;
+    let done = f(&mut end.options);
+    let after = end.options;
+    let woken = match after.sends > before.sends {
+        true => end.waiters.take(Readiness::WRITABLE),
+        false => Wakeups::default(),
+    };
+    if after.receives != before.receives {
+        tell_room(state, key);
+    }
+    if after.keepalive != before.keepalive {
+        keepalive::start(state, key);
+    }
+    Ok((done, woken))
+}
+
+/// Asks the other side whether it is there.
+pub(crate) fn probe(state: &mut State, key: Key) {
+    let Ok(end) = end(state, key) else { return };
+    let (here, there) = (end.here(), end.there());
+    if let Some(to) = end.peer {
+        state.send_segment(here, there, Segment::Probe { to, from: key });
     }
 }
 
 /// Writes as much as there is room for.
 pub(crate) fn write(state: &mut State, key: Key, data: &[u8]) -> Result<usize, Error> {
-    let window = state.settings.window;
     let end = end(state, key)?;
-    end.writable(window)?;
-    let count = data.len().min(window - end.outstanding);
+    end.writable()?;
+    let count = data.len().min(end.room());
     if count == 0 {
         return Ok(0);
     }
@@ -343,6 +354,7 @@ pub(crate) fn write(state: &mut State, key: Key, data: &[u8]) -> Result<usize, E
     let order = end.next_segment();
     let (here, there) = (end.here(), end.there());
     if let Some(to) = end.peer {
+        end.unacknowledged += 1;
         let bytes = data[..count].to_vec();
         state.send_segment(
             here,
@@ -382,6 +394,7 @@ pub(crate) fn finish(state: &mut State, key: Key) -> Wakeups {
     end.finished = true;
     let woken = end.wake_all();
     if let (Some(to), Phase::Open) = (end.peer, end.phase) {
+        end.unacknowledged += 1;
         let order = end.next_segment();
         let (here, there) = (end.here(), end.there());
         state.send_segment(
@@ -407,7 +420,9 @@ pub(crate) fn release(state: &mut State, key: Key) -> Wakeups {
         return Wakeups::default();
     }
     let unread = !end.arrived.is_empty() || !end.early.is_empty();
-    if end.phase == Phase::Open && unread {
+    // What both sides have ended there is nothing left of to reset.
+    let at_once = end.options.linger == Some(0) && !(end.finished && end.ended);
+    if end.phase == Phase::Open && (unread || at_once) {
         return reset(state, key);
     }
     let first_to_close = end.phase == Phase::Open && !end.ended;
@@ -417,7 +432,7 @@ pub(crate) fn release(state: &mut State, key: Key) -> Wakeups {
 }
 
 /// Ends a connection without ceremony.
-fn reset(state: &mut State, key: Key) -> Wakeups {
+pub(crate) fn reset(state: &mut State, key: Key) -> Wakeups {
     let Ok(end) = end(state, key) else {
         return Wakeups::default();
     };
@@ -468,30 +483,6 @@ pub(crate) fn fail_connect(state: &mut State, key: Key, error: Error) -> Wakeups
     }
 }
 
-fn listener_at(state: &State, host: HostId, addr: SocketAddr) -> Option<Key> {
-    let all = &state.hosts[host as usize].listeners;
-    let at = |ip: bool| {
-        all.iter().copied().find(|key| {
-            state.listeners.get(*key).is_some_and(|listener| {
-                listener.addr.port() == addr.port()
-                    && if ip {
-                        listener.addr.ip() == addr.ip()
-                    } else {
-                        listener.addr.ip().is_unspecified()
-                    }
-            })
-        })
-    };
-    at(true).or_else(|| at(false))
-}
-
-/// Whether whoever asks for a connection gets an answer now.
-pub(crate) fn has_room(state: &State, packet: &Packet) -> bool {
-    let listener = listener_at(state, packet.to, packet.destination())
-        .and_then(|key| state.listeners.get(key));
-    listener.is_none_or(|listener| listener.queue.len() < listener.backlog)
-}
-
 /// A segment is there.
 pub(crate) fn arrive(
     state: &mut State,
@@ -499,38 +490,52 @@ pub(crate) fn arrive(
     there: (HostId, SocketAddr),
     segment: Segment,
 ) -> Wakeups {
+    let now = state.now;
+    if let Some(Ok(end)) = segment.receiver().map(|to| end(state, to)) {
+        end.heard = now;
+        end.probes = 0;
+    }
+    if let Some(Ok(end)) = segment.acknowledges().map(|from| end(state, from)) {
+        end.unacknowledged = end.unacknowledged.saturating_sub(1);
+    }
     match segment {
-        Segment::Syn(client) => {
-            let Some(key) = listener_at(state, here.0, here.1) else {
+        Segment::Syn {
+            from: client,
+            window,
+        } => {
+            let listener = listener_at(state, here.0, here.1, there.1);
+            let Some((key, options)) =
+                listener.and_then(|key| Some((key, state.listeners.get(key)?.options)))
+            else {
                 state.send_segment(here, there, Segment::Refused(client));
                 return Wakeups::default();
             };
-            let server = new_end(state, here.0, here.1, there.1, there.0);
+            let server = new_end(state, here, there, options);
             if let Ok(end) = end(state, server) {
                 end.phase = Phase::Open;
                 end.peer = Some(client);
+                end.window = window;
             }
+            keepalive::start(state, server);
             state.send_segment(
                 here,
                 there,
                 Segment::SynAck {
                     to: client,
                     from: server,
+                    window: options.receives as usize,
                 },
             );
-            match state.listeners.get_mut(key) {
-                Some(listener) => {
-                    listener.queue.push_back(server);
-                    listener.acceptors.take_one(Direction::Read)
-                }
-                None => Wakeups::default(),
-            }
+            enqueue(state, key, server)
         }
-        Segment::SynAck { to, from } => match end(state, to) {
+        Segment::SynAck { to, from, window } => match end(state, to) {
             Ok(end) if end.phase == Phase::Connecting => {
                 end.phase = Phase::Open;
                 end.peer = Some(from);
-                end.wake_all()
+                end.window = window;
+                let woken = end.wake_all();
+                keepalive::start(state, to);
+                woken
             }
             Ok(_) => Wakeups::default(),
             Err(_) => {
@@ -540,8 +545,9 @@ pub(crate) fn arrive(
         },
         Segment::Refused(to) => fail_connect(state, to, Error::ConnectionRefused),
         Segment::Reset(to) => fail(state, to, Error::ConnectionReset),
-        Segment::Window { to, bytes } => match end(state, to) {
+        Segment::Window { to, bytes, window } => match end(state, to) {
             Ok(end) => {
+                end.window = window;
                 end.outstanding = end.outstanding.saturating_sub(bytes);
                 end.waiters.take(Readiness::WRITABLE)
             }
@@ -554,6 +560,15 @@ pub(crate) fn arrive(
             bytes,
         } => take(state, (here, there), (to, from), order, Some(bytes)),
         Segment::Fin { to, from, order } => take(state, (here, there), (to, from), order, None),
+        Segment::Probe { to, from } => {
+            let answer = match end(state, to).is_ok_and(|end| end.is_open()) {
+                true => Segment::Alive(from),
+                false => Segment::Reset(from),
+            };
+            state.send_segment(here, there, answer);
+            Wakeups::default()
+        }
+        Segment::Alive(_) => Wakeups::default(),
     }
 }
 

@@ -23,6 +23,7 @@ use super::disk::Disk;
 use super::footprint::Footprint;
 use super::history::Fate;
 use super::link::Link;
+use super::listener::Listener;
 use super::names::Names;
 use super::outbox::Outbox;
 use super::packet::Packet;
@@ -32,7 +33,7 @@ use super::runner::{Origin, Software};
 use super::settings::Settings;
 use super::signal::Signals;
 use super::slab::{Key, Rows, Slab};
-use super::tcp::{End, Listener};
+use super::tcp::End;
 use super::trace::{Trace, What};
 use super::udp::Socket;
 use super::unix::Unix;
@@ -154,6 +155,8 @@ pub(crate) enum Happening {
     ConnectTimeout(Key),
     /// A connection is given up whose segments do not arrive.
     TimedOut(Key),
+    /// A connection is looked after, if that is still the plan with this number.
+    KeepAlive(Key, u32),
     /// A connect to an address that is nobody's is given up.
     Unreachable(Key),
     /// A port may be used again.

@@ -22,6 +22,7 @@ mod repeat;
 mod repeatable;
 mod search;
 mod signals;
+mod sockets;
 mod std_files;
 mod streams;
 mod supervised;
