@@ -50,6 +50,7 @@ macro_rules! readiness {
         }
     )*};
 }
+#[cfg(feature = "sim")]
 pub(crate) use readiness;
 
 halves!("net", TcpStream);

@@ -96,7 +96,7 @@ impl Control {
         self.world.with(|state| {
             let ends = hosts.flat_map(|id| &state.hosts[id as usize].ends);
             let ends = ends.filter_map(|key| state.ends.get(*key));
-            ends.filter(|end| End::is_open(end)).count()
+            ends.filter(|end| End::is_in_use(end)).count()
         })
     }
 

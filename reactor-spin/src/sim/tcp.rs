@@ -123,7 +123,7 @@ impl End {
     }
 
     /// Whether there is a connection, and one side at least still says something.
-    pub(crate) fn is_open(&self) -> bool {
+    pub(crate) fn is_in_use(&self) -> bool {
         self.phase == Phase::Open && !(self.ended && self.finished)
     }
 

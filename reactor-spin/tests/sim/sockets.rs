@@ -171,8 +171,7 @@ fn looked_after(
         Done::Ok(())
     });
     run(simulation);
-    let seen = *seen.borrow();
-    seen
+    *seen.borrow()
 }
 
 #[test]
