@@ -257,6 +257,52 @@ fn a_write_that_fails_in_its_callers_face_is_told_once() {
     });
 }
 
+/// A pipe, a terminal or a socket has no position that reads and writes share: what was read and not fetched stays.
+#[cfg(unix)]
+#[test]
+fn what_cannot_seek_is_written_and_keeps_what_it_has_read() {
+    use futures_util::io::AsyncWriteExt;
+    use std::io::{Read, Write};
+    use std::os::fd::OwnedFd;
+    let (one, mut peer) = std::os::unix::net::UnixStream::pair().unwrap();
+    let mut file = File::from_std(OwnedFd::from(one).into());
+    let mut buf = [0; 16];
+    block_on(async {
+        give_up_a_read(&mut file).await;
+        peer.write_all(b"hello").unwrap();
+        assert_eq!(file.write(b"x").await.unwrap(), 1);
+        assert_eq!(file.read(&mut buf[..2]).await.unwrap(), 2);
+        assert_eq!(&buf[..2], b"he");
+        AsyncWriteExt::write_all(&mut file, b"y").await.unwrap();
+        // Nor does anything else that is not for such a file throw the rest away.
+        let error = file.seek(SeekFrom::Start(0)).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotSeekable);
+        assert!(file.set_len(0).await.is_err());
+        assert!(file.write_at(b"z", 0).await.is_err());
+        let mut file = file.try_into_std().unwrap_err();
+        assert_eq!(file.read(&mut buf).await.unwrap(), 3);
+        assert_eq!(&buf[..3], b"llo");
+        peer.read_exact(&mut buf[..2]).unwrap();
+        assert_eq!(&buf[..2], b"xy");
+
+        // The standard library's file has no place for it.
+        give_up_a_read(&mut file).await;
+        peer.write_all(b"quak").unwrap();
+        let error = file.into_std().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotSeekable);
+        assert!(error.to_string().contains("4 bytes"), "{error}");
+    });
+}
+
+/// Begins a read of what is not there yet.
+#[cfg(unix)]
+async fn give_up_a_read(file: &mut File) {
+    let mut buf = [0; 16];
+    let mut read = pin!(file.read(&mut buf));
+    let polled = poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await;
+    assert!(polled.is_pending());
+}
+
 /// Nor is "wait until you are woken" an answer, where nobody would wake.
 #[cfg(unix)]
 #[test]

@@ -24,6 +24,9 @@ pub const MAX_CHUNK: usize = 256 * 1024;
 /// background; the next one waits for it first, and nothing is lost: bytes that it read are what the next
 /// read returns. What needs no position takes `&self` and may be under way several times at once.
 ///
+/// What cannot seek (a named pipe, a terminal, a serial port) has no position that reads and writes share: there the
+/// bytes stay for the next read, also when something is written meanwhile.
+///
 /// ```
 /// use std::io::SeekFrom;
 /// use polliwog_mio::fs::File;

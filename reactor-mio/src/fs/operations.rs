@@ -2,13 +2,13 @@
 
 use std::fs::{FileTimes, Metadata, Permissions};
 use std::future::poll_fn;
-use std::io::{self, Seek, SeekFrom};
+use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::file::File;
 use super::hop;
-use super::position::State;
+use super::position::{Buffer, State};
 use crate::blocking::{BlockingError, Rejected, try_spawn_with};
 use polliwog_core::task::consume_budget;
 
@@ -259,27 +259,33 @@ impl File {
     ///
     /// Of an [earlier write](Self#errors-of-writes-that-nobody-waited-for), or if the position cannot be
     /// moved; the file is closed then. To keep it, [`flush`](Self::flush) and acknowledge first.
+    /// [`NotSeekable`](io::ErrorKind::NotSeekable) if a pipe, a terminal or the like has brought bytes that nobody has
+    /// fetched, which would be lost: [`try_into_std`](Self::try_into_std) gives the file back in their place.
     ///
     /// # Cancel safety
     ///
     /// None: the file is closed.
     pub async fn into_std(mut self) -> io::Result<std::fs::File> {
         self.flush().await?;
-        let unread = match &self.state {
-            State::Idle(buffer) => buffer.rest().len() as i64,
-            State::Busy(..) => 0,
+        let mut unread = match self.state {
+            State::Idle(buffer) => buffer,
+            State::Busy(..) => Buffer::default(),
         };
         let file = self.file;
         hop(move || {
             // A read at a position that was dropped may still be there.
-            let mut file = match Arc::try_unwrap(file) {
+            let file = match Arc::try_unwrap(file) {
                 Ok(file) => file,
                 Err(file) => file.try_clone()?,
             };
-            if unread != 0 {
-                file.seek(SeekFrom::Current(-unread))?;
+            unread.put_back(&file)?;
+            match unread.rest().len() {
+                0 => Ok(file),
+                left => Err(io::Error::new(
+                    io::ErrorKind::NotSeekable,
+                    format!("{left} bytes were read and not fetched, and the file cannot go back"),
+                )),
             }
-            Ok(file)
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! How a [`File`] reads, writes and moves its position: one trip to the pool at a time, with a buffer that
 //! goes along.
 
-use std::io::{self, IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
+use std::io::{self, IoSlice, IoSliceMut, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -28,6 +28,22 @@ impl Buffer {
     fn clear(&mut self) {
         self.bytes.clear();
         self.start = 0;
+    }
+
+    /// Moves the file's position back to what was not fetched, which is to be read from there then. It stays here
+    /// where there is no position to move: a pipe or a terminal is read and written in directions of their own.
+    pub(super) fn put_back(&mut self, mut file: &std::fs::File) -> io::Result<()> {
+        let unread = self.rest().len() as u64;
+        if unread == 0 {
+            return Ok(());
+        }
+        // Some devices say yes to each seek and move nowhere, and some systems count what a terminal has brought.
+        let at = file.stream_position().unwrap_or(0);
+        if at >= unread && !file.is_terminal() {
+            file.seek(SeekFrom::Start(at - unread))?;
+            self.clear();
+        }
+        Ok(())
     }
 }
 
@@ -253,7 +269,7 @@ impl File {
         if bufs.iter().all(|buf| buf.is_empty()) {
             return poll_nothing(cx);
         }
-        let mut unread = ready!(self.poll_idle(cx))?;
+        let unread = ready!(self.poll_idle(cx))?;
         let change = match self.shared.poll_change(cx, &self.file) {
             Poll::Ready(Ok(change)) => change,
             other => {
@@ -261,12 +277,10 @@ impl File {
                 return other.map_ok(|_| 0);
             }
         };
-        // The file is that many bytes ahead of what was fetched.
-        let ahead = unread.rest().len() as i64;
-        // Kept until the pool has accepted the write.
-        let mut buffer = match ahead {
-            0 => std::mem::take(&mut unread),
-            _ => Buffer::default(),
+        // What was read and not fetched goes along, for it is kept if the pool refuses, or if it has to be.
+        let (unread, mut buffer) = match unread.rest() {
+            [] => (Buffer::default(), unread),
+            _ => (unread, Buffer::default()),
         };
         buffer.clear();
         for buf in bufs {
@@ -274,12 +288,10 @@ impl File {
             buffer.bytes.extend_from_slice(&buf[..buf.len().min(room)]);
         }
         let taken = buffer.bytes.len();
-        let input = (buffer, change, ahead, all);
-        let sent = try_spawn_with(input, |(mut buffer, change, ahead, all)| {
+        let input = (unread, buffer, change, all);
+        let sent = try_spawn_with(input, |(mut unread, mut buffer, change, all)| {
             let result = change.make(|mut file| {
-                if ahead != 0 {
-                    file.seek(SeekFrom::Current(-ahead))?;
-                }
+                unread.put_back(file)?;
                 match all {
                     true => file
                         .write_all(&buffer.bytes)
@@ -288,6 +300,9 @@ impl File {
                     false => retry(|| file.write(&buffer.bytes)),
                 }
             });
+            if !unread.rest().is_empty() {
+                return (unread, Done::Write(result));
+            }
             buffer.clear();
             (buffer, Done::Write(result))
         });
@@ -297,8 +312,8 @@ impl File {
                 Ok(taken)
             }
             Err(Rejected { job, reason }) => {
-                job.1.give_up();
-                self.state = State::Idle(unread);
+                job.2.give_up();
+                self.state = State::Idle(job.0);
                 Err(BlockingError::Rejected(reason).into())
             }
         })
