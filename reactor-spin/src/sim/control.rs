@@ -70,8 +70,9 @@ impl Control {
     /// more, and of their files remains what was safe. Connections are not closed; the peers find out by
     /// silence, or when the host is there again and knows nothing of them.
     ///
-    /// It happens as soon as the task that calls this is polled no longer, before anything else runs. If the task has waited in
-    /// [`sim::std::fs`](super::std::fs), it happens at the end of that wait, as all that is asked for here; what this tells of
+    /// It happens as soon as the task that calls this is polled no longer, before anything else runs. If the task has waited by
+    /// blocking, as in [`sim::std::fs`](super::std::fs), it happens at the end of that wait, as all faults here. New hosts and their
+    /// tasks, addresses, names, and what is put on a disk are there at once, and what this tells of
     /// the others is as it was at the beginning.
     ///
     /// For a client nobody waits any more: a run whose clients were all crashed goes well, and
@@ -513,8 +514,8 @@ impl Control {
         })
     }
 
-    /// The virtual time since the start, by no host's clock. For a program that has waited in
-    /// [`sim::std::fs`](super::std::fs) it is the time at which that wait ends.
+    /// The virtual time since the start, by no host's clock. For a program that has waited by blocking, as in
+    /// [`sim::std::fs`](super::std::fs), it is the time at which that wait ends.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }

@@ -11,14 +11,10 @@ use super::link::Latency;
 use super::trace::What;
 
 impl Control {
-    fn set_disk(&self, hosts: &str, text: &str, set: impl Fn(&mut Disk)) {
-        let found = self.hosts(hosts);
-        self.world.with(|state| {
-            let text = format!("the disk of {hosts}: {text}");
-            state.record_text(None, text, What::Fault);
-            for id in found {
-                set(&mut state.hosts[id as usize].disk);
-            }
+    fn set_disk(&self, hosts: &str, text: &str, set: impl Fn(&mut Disk) + 'static) {
+        let text = format!("the disk of {hosts}: {text}");
+        self.fault_on(hosts, text, move |state, id| {
+            set(&mut state.hosts[id as usize].disk);
         });
     }
 
@@ -42,7 +38,7 @@ impl Control {
     /// If no host has such a name; so do all functions here.
     pub fn set_disk_latency(&self, hosts: &str, operations: Latency, syncs: Latency) {
         let text = format!("operations take {operations:?}, syncs {syncs:?}");
-        self.set_disk(hosts, &text, |disk| {
+        self.set_disk(hosts, &text, move |disk| {
             (disk.operations, disk.syncs) = (operations, syncs);
         });
     }
@@ -60,7 +56,7 @@ impl Control {
     /// ```
     pub fn set_disk_cached(&self, hosts: &str, probability: f64) {
         let text = format!("operations are answered from memory by {probability}");
-        self.set_disk(hosts, &text, |disk| disk.cached = probability);
+        self.set_disk(hosts, &text, move |disk| disk.cached = probability);
     }
 
     /// Sets the size of the blocks between which a crash tears a write that was not synced; 512 bytes, unless set; at least
@@ -80,7 +76,7 @@ impl Control {
     /// ```
     pub fn set_disk_block(&self, hosts: &str, bytes: usize) {
         let text = format!("writes are torn between blocks of {bytes} bytes");
-        self.set_disk(hosts, &text, |disk| disk.block = bytes.max(1));
+        self.set_disk(hosts, &text, move |disk| disk.block = bytes.max(1));
     }
 
     /// What a file of a host holds now, be the host up or not; it takes no time, and no fault of the disk strikes it.
