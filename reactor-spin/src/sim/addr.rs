@@ -12,6 +12,17 @@ pub(crate) fn v6(number: u32) -> Ipv6Addr {
     Ipv6Addr::from_bits(HOSTS + u128::from(number))
 }
 
+/// Whether what is bound to `local` is reached at `to`: 0.0.0.0 is all addresses by IPv4, and `::` all that there are, as on
+/// Linux.
+pub(crate) fn covers(local: IpAddr, to: IpAddr) -> bool {
+    local == to || (local.is_unspecified() && (local.is_ipv6() || to.is_ipv4()))
+}
+
+/// Whether both cannot be bound at the same port.
+pub(crate) fn overlap(one: IpAddr, other: IpAddr) -> bool {
+    covers(one, other) || covers(other, one)
+}
+
 std::thread_local! {
     /// Addresses by IPv6 that a test has chosen.
     static CHOSEN: RefCell<Vec<Ipv6Addr>> = const { RefCell::new(Vec::new()) };

@@ -5,6 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use polliwog_core::sources::{Direction, Readiness, Waiters, Wakeups};
 
+use super::addr::{covers, overlap};
 use super::options::Options;
 use super::packet::Packet;
 use super::slab::Key;
@@ -52,9 +53,7 @@ pub(crate) fn bind(
             state.listeners.get(*key).is_some_and(|other| {
                 other.addr.port() == addr.port()
                     && !(shares.port && other.shares.port)
-                    && (other.addr.ip() == addr.ip()
-                        || other.addr.ip().is_unspecified()
-                        || addr.ip().is_unspecified())
+                    && overlap(other.addr.ip(), addr.ip())
             })
         });
         // The least of all addresses that a connection could lead to.
@@ -158,7 +157,7 @@ pub(crate) fn listener_at(
             count => here().nth(usize::from(from.port()) % count),
         }
     };
-    at(&|ip| ip == addr.ip()).or_else(|| at(&|ip| ip.is_unspecified()))
+    at(&|ip| ip == addr.ip()).or_else(|| at(&|ip| covers(ip, addr.ip())))
 }
 
 /// Whether whoever asks for a connection gets an answer now.

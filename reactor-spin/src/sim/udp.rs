@@ -6,6 +6,7 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use polliwog_core::sources::{Direction, Readiness, Waiters, Wakeups};
 
+use super::addr::{covers, overlap};
 use super::packet::{Body, Bytes};
 use super::slab::Key;
 use super::tcp::next_port;
@@ -41,10 +42,9 @@ impl Socket {
     fn is_for(&self, to: IpAddr) -> bool {
         let local = self.local.ip();
         if to.is_multicast() {
-            let is_bound = local.is_unspecified() || local == to;
-            return is_bound && self.multicast.groups.contains(&to);
+            return covers(local, to) && self.multicast.groups.contains(&to);
         }
-        local == to || local.is_unspecified() || to == IpAddr::V4(Ipv4Addr::BROADCAST)
+        covers(local, to) || to == IpAddr::V4(Ipv4Addr::BROADCAST)
     }
 
     /// Whether a datagram is there.
@@ -82,11 +82,8 @@ fn room(bytes: &Bytes) -> usize {
 fn is_taken(state: &State, host: HostId, addr: SocketAddr) -> bool {
     let there = state.hosts[host as usize].sockets.get(&addr.port());
     there.into_iter().flatten().any(|key| {
-        state.sockets.get(*key).is_some_and(|other| {
-            other.local.ip() == addr.ip()
-                || other.local.ip().is_unspecified()
-                || addr.ip().is_unspecified()
-        })
+        let other = state.sockets.get(*key);
+        other.is_some_and(|other| overlap(other.local.ip(), addr.ip()))
     })
 }
 

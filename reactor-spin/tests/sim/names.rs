@@ -99,9 +99,12 @@ fn a_host_may_be_named_by_its_address_and_the_others_have_what_is_left() {
         ("10.0.0.4".into(), "10.0.0.5".into())
     );
     simulation.client("client", async {
-        for at in ["10.0.0.3:7", "10.0.0.2:7", "[2001:db8::1]:7"] {
+        for at in ["10.0.0.3:7", "10.0.0.2:7"] {
             ask(&TcpStream::connect(at).await?, b"frog").await?;
         }
+        // It is there, and listens by IPv4.
+        let refused = TcpStream::connect("[2001:db8::1]:7").await;
+        assert_eq!(refused.unwrap_err(), Error::ConnectionRefused);
         Done::Ok(())
     });
     run(simulation);
@@ -212,6 +215,45 @@ fn wall_clocks_begin_when_the_test_says() {
         sim::fs::write("file", b"").await.unwrap();
         let modified = sim::fs::metadata("file").await.unwrap().modified();
         assert!(modified.unwrap() > begin + secs(5));
+    });
+    run(simulation);
+}
+
+#[test]
+fn whoever_listens_by_ipv4_is_not_reached_by_ipv6() {
+    let mut simulation = Simulation::new(1);
+    simulation.host("server", || async {
+        let four = TcpListener::bind("0.0.0.0:4").await?;
+        let both = TcpListener::bind("[::]:6").await?;
+        let _one = TcpListener::bind("[fd00::1]:4").await?;
+        let socket = UdpSocket::bind("0.0.0.0:4").await?;
+        for (addr, taken) in [("[::]:4", true), ("0.0.0.0:6", true), ("[::1]:4", false)] {
+            let bound = TcpListener::bind(addr).await.map(drop);
+            assert_eq!(bound == Err(Error::AddrInUse), taken, "{addr}");
+        }
+        assert_eq!(
+            UdpSocket::bind("[::]:4").await.unwrap_err(),
+            Error::AddrInUse
+        );
+        drop(UdpSocket::bind("[fd00::1]:4").await?);
+        let receives = async {
+            let (_, from) = socket.recv_from(&mut [0; 8]).await?;
+            assert!(from.is_ipv4(), "the other one is lost");
+            Done::Ok(())
+        };
+        polliwog_core::try_join!(receives, accept(four), accept(both)).map(drop)
+    });
+    simulation.client("client", async {
+        for addr in ["10.0.0.1:4", "10.0.0.1:6", "[fd00::1]:6"] {
+            TcpStream::connect(addr).await?;
+        }
+        let six = UdpSocket::bind("[::]:0").await?;
+        six.send_to(b"lost", "[fd00::1]:4").await?;
+        polliwog_core::time::sleep(secs(1)).await;
+        let four = UdpSocket::bind("0.0.0.0:0").await?;
+        four.send_to(b"there", "server:4").await?;
+        polliwog_core::time::sleep(secs(1)).await;
+        Done::Ok(())
     });
     run(simulation);
 }
