@@ -411,3 +411,22 @@ fn half_of_what_is_public_has_an_example() {
     assert!(all > 1000, "{all}");
     assert!(shown * 2 >= all, "{shown} of {all}");
 }
+
+#[test]
+fn a_question_leads_to_a_file_with_what_it_names() {
+    let page = text("CONTRIBUTING.md");
+    let (_, table) = page.split_once("| where is … | file |").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let rows: Vec<_> = table.lines().skip(2).collect();
+    assert!(rows.len() > 10);
+    let mut lost = Vec::new();
+    for row in rows {
+        let (_, answer) = row.split_once("| `").unwrap();
+        let answer = format!("`{answer}");
+        let (paths, names): (Vec<_>, Vec<_>) = quoted(&answer).partition(|word| word.contains('/'));
+        let sources: String = paths.into_iter().map(text).collect();
+        let is_lost = |name: &&str| !sources.contains(name.rsplit("::").next().unwrap_or(name));
+        lost.extend(names.into_iter().filter(is_lost).map(String::from));
+    }
+    assert!(lost.is_empty(), "not in the files beside it: {lost:?}");
+}
