@@ -250,3 +250,38 @@ fn promise_15_what_never_waits_leaves_the_others_their_turn() {
         assert!(addressed.await > 4);
     });
 }
+
+/// Who polls a listener or a socket by hand is woken as those are who wait for it.
+#[test]
+fn who_polls_is_woken() {
+    test_seeds(0..4, |seed| async move {
+        let (_cable, server, client) = pair(seed);
+        let listener = TcpListener::bind(server, "0.0.0.0:7", 1).await.unwrap();
+        let accepted = spawn(poll_fn(move |cx| listener.poll_accept(cx))).unwrap();
+        yield_now().await;
+        let near = TcpStream::connect(client, (SERVER, 7)).await.unwrap();
+        let (_far, peer) = accepted.await.unwrap().unwrap();
+        assert_eq!(peer, near.local_addr().unwrap());
+
+        let one = udp(server, 9).await.unwrap();
+        let other = udp(client, 9).await.unwrap();
+        let received = spawn(async move {
+            let mut buf = [0; 8];
+            let (count, from) = poll_fn(|cx| one.poll_recv_from(cx, &mut buf)).await?;
+            Ok::<_, Error>((buf[..count].to_vec(), from))
+        });
+        yield_now().await;
+        let to = SocketAddr::from((SERVER, 9));
+        poll_fn(|cx| other.poll_send_to(cx, b"quak", to))
+            .await
+            .unwrap();
+        let received = received.unwrap().await.unwrap();
+        assert_eq!(received, Ok((b"quak".to_vec(), (CLIENT, 9).into())));
+        // A socket whose memory is full: the stack has had no turn yet.
+        while other.try_send_to(&[7; 100], to).is_ok() {}
+        assert_eq!(other.try_send_to(b"full", to), Err(Error::WouldBlock));
+        poll_fn(|cx| other.poll_send_to(cx, b"last", to))
+            .await
+            .unwrap();
+    });
+}
