@@ -374,3 +374,128 @@ fn the_page_of_the_surface_says_what_the_lists_say() {
         }
     }
 }
+
+/// What is public in a crate by its list: items, methods, and traits of other crates that its types have, as
+/// `Trait for type`.
+fn surface(list: &str, of: &str) -> BTreeSet<String> {
+    const TRAITS: [&str; 6] = [
+        "tokio",
+        "hyper",
+        "futures_io",
+        "futures_core",
+        "embedded_io",
+        "embedded_io_async",
+    ];
+    let prefix = format!("{of}::");
+    // The name at the beginning of a text, without generics.
+    let name = |text: &str| {
+        let (mut depth, mut name) = (0, String::new());
+        for letter in text.chars() {
+            match letter {
+                '<' => depth += 1,
+                '>' => depth -= 1,
+                _ if depth > 0 => {}
+                ':' | '_' => name.push(letter),
+                _ if letter.is_alphanumeric() => name.push(letter),
+                _ => break,
+            }
+        }
+        name.trim_end_matches(':').to_owned()
+    };
+    let mut found = BTreeSet::new();
+    let mut own = true;
+    for line in list.lines() {
+        let line = line.strip_prefix("#[non_exhaustive] ").unwrap_or(line);
+        if let Some(rest) = line.strip_prefix("impl") {
+            let parts = rest.split_once(" for ");
+            own = parts.is_none();
+            if let Some((foreign, mine)) = parts {
+                let foreign = name(foreign.trim_start_matches(|letter| letter != ' ').trim());
+                let of_a_crate = TRAITS.contains(&foreign.split("::").next().unwrap_or_default());
+                if let (true, Some(mine)) = (
+                    of_a_crate,
+                    mine.trim_start_matches('&').strip_prefix(&prefix),
+                ) {
+                    let last = foreign.rsplit("::").next().unwrap_or_default();
+                    let root = foreign.split("::").next().unwrap_or_default();
+                    found.insert(format!("{root}::{last} for {}", name(mine)));
+                }
+            }
+        }
+        let Some(item) = line.strip_prefix("pub ") else {
+            continue;
+        };
+        let Some((kind, rest)) = item.split_once(&prefix) else {
+            continue;
+        };
+        let kind = kind.trim_end().rsplit(' ').next().unwrap_or_default();
+        let rest = name(rest);
+        let is_method = kind == "fn"
+            && rest
+                .rsplit("::")
+                .nth(1)
+                .is_some_and(|of| of.starts_with(char::is_uppercase));
+        let named = ["fn", "struct", "enum", "trait", "mod", "const"].contains(&kind);
+        if named && (own || !is_method) {
+            found.insert(rest);
+        }
+    }
+    found
+}
+
+/// Whether `name` is what `pattern` says, in which a star stands for anything.
+fn is_meant(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((before, after)) => name.strip_prefix(before).is_some_and(|rest| {
+            (0..=rest.len()).any(|at| rest.get(at..).is_some_and(|rest| is_meant(after, rest)))
+        }),
+    }
+}
+
+#[test]
+fn a_simulated_host_has_what_mio_has_or_the_page_says_why_not() {
+    let mio = surface(&text("docs/api/polliwog-mio.txt"), "polliwog_mio");
+    let mut spin = surface(&text("docs/api/polliwog-spin.txt"), "polliwog_spin");
+    // What is in `sim` has mio's names in the facade without `mio`.
+    let simulated: Vec<_> = spin.iter().filter(|name| name.contains("sim::")).collect();
+    let simulated: Vec<_> = simulated
+        .into_iter()
+        .map(|name| name.replacen("sim::", "", 1))
+        .collect();
+    spin.extend(simulated);
+    assert!(
+        mio.len() > 500 && spin.len() > 500,
+        "the lists have another form"
+    );
+
+    let page = text("docs/simulation.md");
+    let (_, table) = page
+        .split_once("## What mio has and a simulated host has not")
+        .unwrap();
+    let (table, _) = table.split_once("\n#").unwrap();
+    let mut patterns = Vec::new();
+    for line in table.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, names, why, _] = cells[..] else {
+            panic!("{line}");
+        };
+        assert!(why.len() > 10, "{line} says no reason");
+        patterns.extend(names.split('`').skip(1).step_by(2));
+    }
+    let lacks: Vec<_> = mio.difference(&spin).collect();
+    let is_told = |name: &str| patterns.iter().any(|pattern| is_meant(pattern, name));
+    let untold: Vec<_> = lacks.iter().filter(|name| !is_told(name)).collect();
+    assert!(
+        untold.is_empty(),
+        "a simulated host has not, and docs/simulation.md does not say why: {untold:#?}"
+    );
+    let stale: Vec<_> = patterns
+        .iter()
+        .filter(|pattern| !lacks.iter().any(|name| is_meant(pattern, name)))
+        .collect();
+    assert!(
+        stale.is_empty(),
+        "docs/simulation.md tells why there is not what there is: {stale:#?}"
+    );
+}

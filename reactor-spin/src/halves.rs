@@ -407,6 +407,12 @@ macro_rules! either_half {
                 self.stream().peer_addr()
             }
         }
+
+        impl AsRef<$stream> for $half {
+            fn as_ref(&self) -> &$stream {
+                self.stream()
+            }
+        }
     )*};
 }
 pub(crate) use either_half;

@@ -35,6 +35,8 @@
 //! are for one task at a time: see [`Waiters`](polliwog_core::sources::Waiters).
 
 mod addr;
+#[cfg(feature = "sim")]
+mod batch;
 mod end;
 mod listener;
 mod memory;
@@ -70,6 +72,12 @@ pub use std::net::Shutdown;
 pub(crate) use storage::NO_ADDR;
 pub use storage::StaticNetwork;
 pub use stream::TcpStream;
+/// The types that come with TCP, by the name that [`unix`] has for those of its sockets.
+pub mod tcp {
+    pub use super::{Incoming, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+}
+#[cfg(feature = "sim")]
+pub use batch::RecvBatch;
 #[cfg(feature = "sim")]
 pub use udp::UdpSocket;
 #[cfg(feature = "sim")]

@@ -449,6 +449,11 @@ impl Disk {
         self.edit(inode, Edit::Len(len), len)
     }
 
+    pub(crate) fn set_modified(&mut self, inode: Inode, since_1970: Duration) -> Result<()> {
+        self.file(inode)?.modified = since_1970;
+        Ok(())
+    }
+
     /// What the file holds is safe from now on, and so is its name, with all that was done to names before.
     pub(crate) fn sync(&mut self, inode: Inode) -> Result<()> {
         let (now, at) = (self.clock.now(), self.clock.instant());

@@ -1,6 +1,8 @@
 //! Folders of a simulated host, and what there is to know of what lies in them.
 
 use alloc::vec;
+use core::pin::Pin;
+use core::task::{Context, Poll};
 use std::ffi::OsString;
 use std::io::Result;
 use std::path::{Path, PathBuf};
@@ -205,6 +207,63 @@ impl ReadDir {
     /// None: the list was made by [`read_dir`].
     pub async fn next_entry(&mut self) -> Result<Option<DirEntry>> {
         Ok(self.0.next().map(DirEntry))
+    }
+
+    /// [`next_entry`](Self::next_entry) as a poll function. It never waits.
+    ///
+    /// # Errors
+    ///
+    /// None; that of a real disk has some.
+    pub fn poll_next_entry(&mut self, _: &mut Context<'_>) -> Poll<Result<Option<DirEntry>>> {
+        Poll::Ready(Ok(self.0.next().map(DirEntry)))
+    }
+}
+
+impl futures_core::Stream for ReadDir {
+    type Item = Result<DirEntry>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_next_entry(cx).map(Result::transpose)
+    }
+}
+
+/// How to make folders.
+///
+/// ```
+/// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; pub use polliwog_spin::sim::fs; }
+/// use polliwog::fs::DirBuilder;
+///
+/// async fn nested() -> std::io::Result<()> {
+///     DirBuilder::new().recursive(true).create("/data/logs").await
+/// }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct DirBuilder {
+    recursive: bool,
+}
+
+impl DirBuilder {
+    /// For one folder, within one that exists.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets whether to make all folders that are missing above it, too, and to be content if it is there.
+    pub fn recursive(&mut self, recursive: bool) -> &mut Self {
+        self.recursive = recursive;
+        self
+    }
+
+    /// Makes the folder. Dropped, it has made none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`create_dir`] and [`create_dir_all`].
+    pub async fn create(&self, path: impl AsRef<Path>) -> Result<()> {
+        match self.recursive {
+            true => create_dir_all(path).await,
+            false => create_dir(path).await,
+        }
     }
 }
 

@@ -39,10 +39,12 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::pin::pin;
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::io::{Error, ErrorKind, Result, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use polliwog_core::time::sleep;
 
@@ -51,8 +53,8 @@ use super::net::Net;
 use crate::net::Network;
 
 pub use super::folders::{
-    DirEntry, FileType, Metadata, ReadDir, create_dir, create_dir_all, metadata, read_dir,
-    remove_dir, remove_dir_all, symlink_metadata,
+    DirBuilder, DirEntry, FileType, Metadata, ReadDir, create_dir, create_dir_all, metadata,
+    read_dir, remove_dir, remove_dir_all, symlink_metadata,
 };
 
 /// Lets an operation take its time; returns the host that it is on, and whether it fails.
@@ -123,7 +125,8 @@ pub struct File {
     inode: Inode,
     /// The file is there for as long as this is, whatever becomes of its name.
     _open: Arc<()>,
-    position: u64,
+    /// Clones have it in common.
+    position: Arc<AtomicU64>,
     writable: bool,
     /// Each write is at the end.
     append: bool,
@@ -178,8 +181,9 @@ impl File {
     ///
     /// When the disk fails.
     pub async fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
-        let count = self.read_at(buf, self.position).await?;
-        self.position += count as u64;
+        let at = self.position();
+        let count = self.read_at(buf, at).await?;
+        self.go_to(at + count as u64);
         Ok(count)
     }
 
@@ -215,19 +219,20 @@ impl File {
     /// When the disk fails.
     pub async fn read_to_end(&mut self, buf: &mut Vec<u8>) -> Result<usize> {
         let net = operation(false).await?;
+        let from = self.position();
         let count = on(&net, |disk| {
-            let left = disk.len(self.inode)?.saturating_sub(self.position) as usize;
+            let left = disk.len(self.inode)?.saturating_sub(from) as usize;
             let start = buf.len();
             buf.resize(start + left, 0);
             let mut count = 0;
             // A disk may give less than there is.
             while count < left {
-                let at = self.position + count as u64;
+                let at = from + count as u64;
                 count += disk.read(self.inode, at, &mut buf[start + count..])?;
             }
             Ok(count)
         })?;
-        self.position += count as u64;
+        self.go_to(from + count as u64);
         Ok(count)
     }
 
@@ -238,8 +243,8 @@ impl File {
     /// [`ErrorKind::StorageFull`] if there is no room at all; [`ErrorKind::PermissionDenied`] for a file that was opened
     /// for reading. When the disk fails, the first part of it may have been written.
     pub async fn write(&mut self, buf: &[u8]) -> Result<usize> {
-        let (at, count) = self.put(buf, self.position).await?;
-        self.position = at + count as u64;
+        let (at, count) = self.put(buf, self.position()).await?;
+        self.go_to(at + count as u64);
         Ok(count)
     }
 
@@ -315,10 +320,11 @@ impl File {
         let position = match to {
             SeekFrom::Start(at) => Some(at),
             SeekFrom::End(by) => len.checked_add_signed(by),
-            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+            SeekFrom::Current(by) => self.position().checked_add_signed(by),
         };
-        self.position = position.ok_or(ErrorKind::InvalidInput)?;
-        Ok(self.position)
+        let position = position.ok_or(ErrorKind::InvalidInput)?;
+        self.go_to(position);
+        Ok(position)
     }
 
     /// Cuts the file off, or fills it up with zeros.
@@ -343,6 +349,66 @@ impl File {
     pub async fn sync_all(&self) -> Result<()> {
         let net = operation(true).await?;
         on(&net, |disk| disk.sync(self.inode))
+    }
+
+    fn position(&self) -> u64 {
+        self.position.load(Ordering::Relaxed)
+    }
+
+    fn go_to(&self, position: u64) {
+        self.position.store(position, Ordering::Relaxed);
+    }
+
+    /// Another handle of the same file, with the same position: what one reads or writes the other does not read or write
+    /// again.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; pub use polliwog_spin::sim::fs; }
+    /// use polliwog::fs::File;
+    ///
+    /// async fn twice(file: &File) -> std::io::Result<()> {
+    ///     let mut other = file.try_clone().await?;
+    ///     other.write_all(b"quak").await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails.
+    pub async fn try_clone(&self) -> Result<File> {
+        operation(false).await?;
+        Ok(File {
+            inode: self.inode,
+            _open: self._open.clone(),
+            position: self.position.clone(),
+            writable: self.writable,
+            append: self.append,
+        })
+    }
+
+    /// Appends all that is left to `text`, and returns how many bytes it was. Dropped, it has read nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidData`] if that is no UTF-8, and `text` is as before; as [`read`](Self::read).
+    pub async fn read_to_string(&mut self, text: &mut String) -> Result<usize> {
+        let mut bytes = Vec::new();
+        self.read_to_end(&mut bytes).await?;
+        let more = core::str::from_utf8(&bytes).map_err(|_| ErrorKind::InvalidData)?;
+        text.push_str(more);
+        Ok(bytes.len())
+    }
+
+    /// Sets when the file was changed last.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for a time before 1970; when the disk fails.
+    pub async fn set_modified(&self, time: SystemTime) -> Result<()> {
+        let since = time.duration_since(UNIX_EPOCH);
+        let since = since.map_err(|_| ErrorKind::InvalidInput)?;
+        let net = operation(false).await?;
+        on(&net, |disk| disk.set_modified(self.inode, since))
     }
 
     /// As [`sync_all`](Self::sync_all).
@@ -427,7 +493,7 @@ impl OpenOptions {
         Ok(File {
             inode,
             _open: open,
-            position: 0,
+            position: Arc::default(),
             writable: how.write,
             append: self.append,
         })

@@ -152,4 +152,5 @@ pub use schedule::Strategy;
 pub use simulation::Simulation;
 pub use system::isolated;
 pub use trace::{Difference, TraceEvent, What};
+pub(crate) use udp::Socket as Datagrams;
 pub(crate) use unix::{Bound, Name};

@@ -22,6 +22,10 @@ pub(crate) struct Socket {
     pub(crate) broadcast: bool,
     pub(crate) ttl: u32,
     pub(crate) multicast: Multicast,
+    pub(crate) gro: bool,
+    /// Bytes of datagrams that may wait to be received.
+    pub(crate) receives: usize,
+    pub(crate) sends: u32,
     queue: VecDeque<(SocketAddr, Bytes)>,
     /// What the queue takes, by [`room`].
     bytes: usize,
@@ -114,6 +118,9 @@ pub(crate) fn bind(state: &mut State, host: HostId, mut addr: SocketAddr) -> Res
             comes_back: true,
             hops: 1,
         },
+        gro: false,
+        receives: state.settings.datagram_buffer,
+        sends: u32::try_from(state.settings.datagram_buffer).unwrap_or(u32::MAX),
         queue: VecDeque::new(),
         bytes: 0,
         waiters: Waiters::new(),
@@ -258,7 +265,6 @@ pub(crate) fn arrive(
     from: SocketAddr,
     bytes: Bytes,
 ) -> Wakeups {
-    let limit = state.settings.datagram_buffer;
     let here = state.hosts[host as usize].sockets.get(&to.port());
     let key = here.into_iter().flatten().copied().find(|key| {
         state.sockets.get(*key).is_some_and(|socket| {
@@ -271,7 +277,7 @@ pub(crate) fn arrive(
     });
     let socket = key.and_then(|key| state.sockets.get_mut(key));
     let why = match socket {
-        Some(socket) if socket.bytes + room(&bytes) <= limit => {
+        Some(socket) if socket.bytes + room(&bytes) <= socket.receives => {
             socket.bytes += room(&bytes);
             socket.queue.push_back((from, bytes));
             return socket.waiters.take_one(Direction::Read);

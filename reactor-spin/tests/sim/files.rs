@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::future::pending;
 use std::io::{ErrorKind, SeekFrom};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use polliwog_core::time::sleep;
 use polliwog_spin::sim::fs::{self, File, OpenOptions};
@@ -294,6 +294,40 @@ fn faults_of_disks_come_and_go() {
         let written = fs::read("torn").await.unwrap();
         assert!(written.len() < 10_000 && written.iter().all(|byte| *byte == 3));
         assert_eq!(fs::read("a").await.unwrap(), [1; 10]);
+    });
+    run(simulation);
+}
+
+#[test]
+fn clones_of_a_file_have_one_position() {
+    let mut simulation = Simulation::new(1);
+    simulation.client("client", async {
+        fs::DirBuilder::new().recursive(true).create("/a/b").await?;
+        let twice = fs::DirBuilder::new().create("/a/b").await;
+        assert_eq!(twice.unwrap_err().kind(), ErrorKind::AlreadyExists);
+        let mut one = File::create_new("/a/b/log").await?;
+        let mut other = one.try_clone().await?;
+        one.write_all(b"quak ").await?;
+        other.write_all(b"quak").await?;
+        assert_eq!(one.seek(SeekFrom::Start(5)).await?, 5);
+        drop(one);
+        let mut text = String::from("frog: ");
+        assert_eq!(other.read_to_string(&mut text).await?, 4);
+        assert_eq!(text, "frog: quak");
+        let day = UNIX_EPOCH + secs(86_400);
+        other.set_modified(day).await?;
+        assert_eq!(other.metadata().await?.modified()?, day);
+        let before = other.set_modified(UNIX_EPOCH - secs(1)).await;
+        assert_eq!(before.unwrap_err().kind(), ErrorKind::InvalidInput);
+        other.write_all(&[0xff]).await?;
+        other.seek(SeekFrom::Start(0)).await?;
+        let wrong = other.read_to_string(&mut text).await;
+        assert_eq!(wrong.unwrap_err().kind(), ErrorKind::InvalidData);
+        assert_eq!(text, "frog: quak");
+        let mut found = fs::read_dir("/a/b").await?;
+        let next = std::future::poll_fn(|cx| found.poll_next_entry(cx)).await?;
+        assert_eq!(next.unwrap().file_name(), "log");
+        std::io::Result::Ok(())
     });
     run(simulation);
 }

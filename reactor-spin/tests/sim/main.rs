@@ -3,6 +3,7 @@
 mod ahead;
 mod attacks;
 mod barriers;
+mod batches;
 mod captures;
 mod disks;
 mod faults;

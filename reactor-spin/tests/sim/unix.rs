@@ -1,6 +1,7 @@
 //! Unix sockets and pipes of simulated hosts.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::rc::Rc;
 
 use polliwog_core::spawn;
@@ -258,4 +259,47 @@ fn other_crates_traits() {
     fn is_a_half<R: futures_io::AsyncRead, W: futures_io::AsyncWrite>() {}
     is_a_half::<unix::OwnedReadHalf, unix::OwnedWriteHalf>();
     is_a_half::<unix::ReadHalf<'_>, unix::WriteHalf<'_>>();
+}
+
+#[test]
+fn datagrams_are_looked_at_and_directions_closed() {
+    let mut simulation = Simulation::new(1);
+    simulation.client("client", async {
+        let (one, two) = UnixDatagram::pair()?;
+        assert!(one.take_error()?.is_none());
+        assert_eq!(two.try_peek(&mut [0]), Err(Error::WouldBlock));
+        assert_eq!(poll_fn(|cx| one.poll_send(cx, b"hop")).await?, 3);
+        let mut buf = [0; 4];
+        poll_fn(|cx| two.poll_recv_ready(cx)).await?;
+        assert_eq!(two.peek(&mut buf[..1]).await?, 1);
+        assert_eq!(
+            two.try_peek(&mut buf).map(|count| &buf[..count]),
+            Ok(&b"hop"[..])
+        );
+        assert_eq!(poll_fn(|cx| two.poll_recv(cx, &mut buf)).await?, 3);
+        // Whoever fills the queue waits for room.
+        while one.try_send(b"x").is_ok() {}
+        let waiting = timeout(millis(1), one.writable());
+        assert!(waiting.await.is_err());
+        two.recv(&mut buf).await?;
+        poll_fn(|cx| one.poll_send_ready(cx)).await?;
+        one.send(b"x").await?;
+        let mut full = spawn(async move {
+            let waited = one.writable().await;
+            (waited, one.send(b"x").await, one)
+        })
+        .unwrap();
+        assert!(timeout(millis(1), &mut full).await.is_err());
+        two.shutdown(Shutdown::Read)?;
+        let (waited, sent, one) = full.await.unwrap();
+        assert_eq!((waited, sent), (Ok(()), Err(Error::BrokenPipe)));
+        // What has come before is there.
+        assert_eq!(two.try_recv(&mut buf), Ok(1));
+        assert_eq!(two.send(b"frog").await?, 4);
+        two.shutdown(Shutdown::Write)?;
+        assert_eq!(two.send(b"frog").await, Err(Error::BrokenPipe));
+        assert_eq!(one.recv(&mut buf).await?, 4);
+        Done::Ok(())
+    });
+    run(simulation);
 }

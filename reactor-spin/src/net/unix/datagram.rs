@@ -14,6 +14,7 @@ use polliwog_core::task::budget::poll_proceed;
 use super::{SocketAddr, host};
 use crate::Error;
 use crate::io::flow::{Step, leave};
+use crate::net::Shutdown;
 use crate::sim::{Bound, Net};
 
 /// How many datagrams wait at a socket, and the bytes of the largest one: what Linux has, unless told otherwise.
@@ -25,6 +26,8 @@ pub(crate) struct Inbox {
     queue: RefCell<VecDeque<(SocketAddr, Vec<u8>)>>,
     /// The socket is there no more.
     gone: Cell<bool>,
+    /// Nothing more is to come.
+    deaf: Cell<bool>,
     waiters: Waiters,
 }
 
@@ -32,6 +35,9 @@ impl Inbox {
     fn push(&self, from: &SocketAddr, data: &[u8]) -> Result<usize, Error> {
         if self.gone.get() {
             return Err(Error::ConnectionRefused);
+        }
+        if self.deaf.get() {
+            return Err(Error::BrokenPipe);
         }
         if data.len() > LARGEST {
             return Err(Error::MessageTooLong);
@@ -44,13 +50,33 @@ impl Inbox {
         Ok(data.len())
     }
 
-    /// Takes the first datagram; what there is no room for is lost.
-    fn pop(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
-        let first = self.queue.borrow_mut().pop_front();
-        let (from, bytes) = first.ok_or(Error::WouldBlock)?;
+    /// Copies the first datagram, as much of it as there is room for.
+    fn peek(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
+        let queue = self.queue.borrow();
+        let (from, bytes) = queue.front().ok_or(Error::WouldBlock)?;
         let count = bytes.len().min(buf.len());
         buf[..count].copy_from_slice(&bytes[..count]);
-        Ok((count, from))
+        Ok((count, from.clone()))
+    }
+
+    /// Takes the first datagram; what there is no room for is lost.
+    fn pop(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
+        let first = self.peek(buf);
+        self.queue.borrow_mut().pop_front();
+        first
+    }
+
+    fn readable(&self) -> Result<(), Error> {
+        self.peek(&mut []).map(drop)
+    }
+
+    /// Whether a datagram for it has an answer.
+    fn writable(&self) -> Result<(), Error> {
+        let is_full = self.queue.borrow().len() >= QUEUE;
+        match is_full && !self.gone.get() && !self.deaf.get() {
+            true => Err(Error::WouldBlock),
+            false => Ok(()),
+        }
     }
 
     fn try_send(&self, from: &SocketAddr, data: &[u8]) -> Result<usize, Error> {
@@ -133,6 +159,8 @@ pub struct UnixDatagram {
     inbox: Rc<Inbox>,
     local: SocketAddr,
     peer: RefCell<Option<(SocketAddr, Weak<Inbox>)>>,
+    /// It sends nothing any more.
+    mute: Cell<bool>,
     net: Net,
 }
 
@@ -169,10 +197,12 @@ impl UnixDatagram {
             inbox: Rc::new(Inbox {
                 queue: RefCell::default(),
                 gone: Cell::new(false),
+                deaf: Cell::new(false),
                 waiters: Waiters::new(),
             }),
             local: SocketAddr::UNNAMED,
             peer: RefCell::new(None),
+            mute: Cell::new(false),
             net: host()?,
         })
     }
@@ -238,10 +268,17 @@ impl UnixDatagram {
         inbox.upgrade().ok_or(Error::ConnectionRefused)
     }
 
+    fn send_now(&self, inbox: &Inbox, buf: &[u8]) -> Result<usize, Error> {
+        match self.mute.get() {
+            true => Err(Error::BrokenPipe),
+            false => inbox.try_send(&self.local, buf),
+        }
+    }
+
     async fn send_into(&self, inbox: Rc<Inbox>, buf: &[u8]) -> Result<usize, Error> {
         Operation::write(&*inbox, |inbox: &Inbox, cx, id| {
             inbox.poll((id, Direction::Write), cx, |inbox| {
-                inbox.try_send(&self.local, buf)
+                self.send_now(inbox, buf)
             })
         })
         .await
@@ -294,7 +331,7 @@ impl UnixDatagram {
     /// [`Error::WouldBlock`] if there is none; else as [`send_to`](Self::send_to).
     pub fn try_send_to(&self, buf: &[u8], path: impl AsRef<Path>) -> Result<usize, Error> {
         let there = self.find(&SocketAddr::from_pathname(path)?)?;
-        there.try_send(&self.local, buf)
+        self.send_now(&there, buf)
     }
 
     /// Sends a datagram to the peer, if there is room.
@@ -303,7 +340,14 @@ impl UnixDatagram {
     ///
     /// [`Error::WouldBlock`] if there is none; else as [`send`](Self::send).
     pub fn try_send(&self, buf: &[u8]) -> Result<usize, Error> {
-        self.peer()?.try_send(&self.local, buf)
+        self.send_now(&*self.peer()?, buf)
+    }
+
+    /// [`send`](Self::send) as a poll function.
+    pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize, Error>> {
+        let inbox = self.peer()?;
+        let waiter = (WaiterId::ANONYMOUS, Direction::Write);
+        inbox.poll(waiter, cx, |inbox| self.send_now(inbox, buf))
     }
 
     /// Waits for a datagram; returns how many of its bytes are in `buf`, the others being lost, and whose it is.
@@ -353,6 +397,48 @@ impl UnixDatagram {
         Ok(self.inbox.try_recv(buf)?.0)
     }
 
+    /// [`recv`](Self::recv) as a poll function.
+    pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
+        self.poll_recv_from(cx, buf).map_ok(|(count, _)| count)
+    }
+
+    /// [`recv`](Self::recv) that leaves the datagram where it is.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+    /// use polliwog::spin::{Error, net::UnixDatagram};
+    ///
+    /// async fn kind(socket: &UnixDatagram) -> Result<u8, Error> {
+    ///     let mut first = [0];
+    ///     socket.peek(&mut first).await?;
+    ///     Ok(first[0])
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// Takes nothing in any case.
+    pub async fn peek(&self, buf: &mut [u8]) -> Result<usize, Error> {
+        Operation::read(&*self.inbox, |inbox: &Inbox, cx, id| {
+            inbox.poll((id, Direction::Read), cx, |inbox| inbox.peek(buf))
+        })
+        .await
+        .map(|(count, _)| count)
+    }
+
+    /// [`peek`](Self::peek) if that does not have to wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_recv_from`](Self::try_recv_from).
+    pub fn try_peek(&self, buf: &mut [u8]) -> Result<usize, Error> {
+        Ok(self.inbox.peek(buf)?.0)
+    }
+
     /// [`recv_from`](Self::recv_from) as a poll function.
     pub fn poll_recv_from(
         &self,
@@ -374,14 +460,97 @@ impl UnixDatagram {
     /// Takes nothing.
     pub async fn readable(&self) -> Result<(), Error> {
         Operation::read(&*self.inbox, |inbox: &Inbox, cx, id| {
-            inbox.poll((id, Direction::Read), cx, |inbox| {
-                match inbox.queue.borrow().is_empty() {
-                    true => Err(Error::WouldBlock),
-                    false => Ok(()),
-                }
-            })
+            inbox.poll((id, Direction::Read), cx, Inbox::readable)
         })
         .await
+    }
+
+    /// [`readable`](Self::readable) as a poll function.
+    pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let waiter = (WaiterId::ANONYMOUS, Direction::Read);
+        self.inbox.poll(waiter, cx, Inbox::readable)
+    }
+
+    /// Waits until the peer's queue has room, or says what is wrong; without a peer not at all.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+    /// use polliwog::spin::{Error, net::UnixDatagram};
+    ///
+    /// async fn send_when_possible(socket: &UnixDatagram, bytes: &[u8]) -> Result<usize, Error> {
+    ///     socket.writable().await?;
+    ///     socket.try_send(bytes)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// None; the system's socket has some.
+    ///
+    /// # Cancel safety
+    ///
+    /// Sends nothing.
+    pub async fn writable(&self) -> Result<(), Error> {
+        let Ok(inbox) = self.peer() else {
+            return Ok(());
+        };
+        Operation::write(&*inbox, |inbox: &Inbox, cx, id| {
+            inbox.poll((id, Direction::Write), cx, Inbox::writable)
+        })
+        .await
+    }
+
+    /// [`writable`](Self::writable) as a poll function.
+    pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match self.peer() {
+            Ok(inbox) => {
+                let waiter = (WaiterId::ANONYMOUS, Direction::Write);
+                inbox.poll(waiter, cx, Inbox::writable)
+            }
+            Err(_) => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Closes one or both directions. Nothing is sent any more then, or nothing more comes: whoever sends has an error,
+    /// and what has come before can be received.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::net::{Shutdown, UnixDatagram};
+    /// use polliwog::sim::Simulation;
+    ///
+    /// let mut simulation = Simulation::new(7);
+    /// simulation.client("frog", async {
+    ///     let (one, _two) = UnixDatagram::pair()?;
+    ///     one.shutdown(Shutdown::Write)?;
+    ///     assert!(one.try_send(b"hop").is_err());
+    ///     Ok::<(), polliwog::Error>(())
+    /// });
+    /// simulation.run().unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// None; the system's socket has some.
+    pub fn shutdown(&self, how: Shutdown) -> Result<(), Error> {
+        if matches!(how, Shutdown::Read | Shutdown::Both) {
+            self.inbox.deaf.set(true);
+            // Whoever waits to send finds that nobody will read it.
+            self.inbox.waiters.take(Readiness::WRITABLE).wake();
+        }
+        if matches!(how, Shutdown::Write | Shutdown::Both) {
+            self.mute.set(true);
+        }
+        Ok(())
+    }
+
+    /// Returns `None`: errors are reported by the operation that meets them.
+    ///
+    /// # Errors
+    ///
+    /// None; it has the signature of the system's socket.
+    pub fn take_error(&self) -> Result<Option<Error>, Error> {
+        Ok(None)
     }
 
     /// Returns this socket's address.
