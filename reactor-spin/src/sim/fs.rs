@@ -49,6 +49,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use polliwog_core::time::sleep;
 
 use super::disk::{Disk, How, Inode};
+use super::file_io::Waiting;
 use super::net::Net;
 use crate::net::Network;
 
@@ -58,7 +59,7 @@ pub use super::folders::{
 };
 
 /// Lets an operation take its time; returns the host that it is on, and whether it fails.
-async fn begin(syncs: bool) -> Result<(Net, bool)> {
+pub(crate) async fn begin(syncs: bool) -> Result<(Net, bool)> {
     let net = Network::current()
         .sim()
         .cloned()
@@ -100,7 +101,7 @@ pub(crate) fn at_once<T>(operation: impl Future<Output = Result<T>>) -> Result<T
     }
 }
 
-fn failed() -> Error {
+pub(crate) fn failed() -> Error {
     Error::other("the disk has failed")
 }
 
@@ -122,7 +123,7 @@ pub(crate) fn on<T>(net: &Net, f: impl FnOnce(&mut Disk) -> Result<T>) -> Result
 /// Dropped operations have done nothing, unless they say otherwise.
 #[derive(Debug)]
 pub struct File {
-    inode: Inode,
+    pub(crate) inode: Inode,
     /// The file is there for as long as this is, whatever becomes of its name.
     _open: Arc<()>,
     /// Clones have it in common.
@@ -130,6 +131,7 @@ pub struct File {
     writable: bool,
     /// Each write is at the end.
     append: bool,
+    pub(crate) waiting: Waiting,
 }
 
 impl File {
@@ -264,7 +266,20 @@ impl File {
             return Err(ErrorKind::PermissionDenied.into());
         }
         let (net, fails) = begin(false).await?;
-        on(&net, |disk| {
+        self.write_now(&net, fails, buf, offset)
+    }
+
+    pub(crate) fn write_now(
+        &self,
+        net: &Net,
+        fails: bool,
+        buf: &[u8],
+        offset: u64,
+    ) -> Result<(u64, usize)> {
+        if !self.writable {
+            return Err(ErrorKind::PermissionDenied.into());
+        }
+        on(net, |disk| {
             let at = match self.append {
                 true => disk.len(self.inode)?,
                 false => offset,
@@ -316,7 +331,11 @@ impl File {
     /// [`ErrorKind::InvalidInput`] before the beginning.
     pub async fn seek(&mut self, to: SeekFrom) -> Result<u64> {
         let net = operation(false).await?;
-        let len = on(&net, |disk| disk.len(self.inode))?;
+        self.seek_now(&net, to)
+    }
+
+    pub(crate) fn seek_now(&self, net: &Net, to: SeekFrom) -> Result<u64> {
+        let len = on(net, |disk| disk.len(self.inode))?;
         let position = match to {
             SeekFrom::Start(at) => Some(at),
             SeekFrom::End(by) => len.checked_add_signed(by),
@@ -351,11 +370,11 @@ impl File {
         on(&net, |disk| disk.sync(self.inode))
     }
 
-    fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.position.load(Ordering::Relaxed)
     }
 
-    fn go_to(&self, position: u64) {
+    pub(crate) fn go_to(&self, position: u64) {
         self.position.store(position, Ordering::Relaxed);
     }
 
@@ -383,20 +402,8 @@ impl File {
             position: self.position.clone(),
             writable: self.writable,
             append: self.append,
+            waiting: Waiting::default(),
         })
-    }
-
-    /// Appends all that is left to `text`, and returns how many bytes it was. Dropped, it has read nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidData`] if that is no UTF-8, and `text` is as before; as [`read`](Self::read).
-    pub async fn read_to_string(&mut self, text: &mut String) -> Result<usize> {
-        let mut bytes = Vec::new();
-        self.read_to_end(&mut bytes).await?;
-        let more = core::str::from_utf8(&bytes).map_err(|_| ErrorKind::InvalidData)?;
-        text.push_str(more);
-        Ok(bytes.len())
     }
 
     /// Sets when the file was changed last.
@@ -496,6 +503,7 @@ impl OpenOptions {
             position: Arc::default(),
             writable: how.write,
             append: self.append,
+            waiting: Waiting::default(),
         })
     }
 }

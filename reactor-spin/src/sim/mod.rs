@@ -78,6 +78,7 @@ mod ending;
 mod explore;
 mod failure;
 mod fault;
+mod file_io;
 mod folders;
 mod footprint;
 mod found;

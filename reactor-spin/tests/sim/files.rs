@@ -331,3 +331,45 @@ fn clones_of_a_file_have_one_position() {
     });
     run(simulation);
 }
+
+#[test]
+fn a_file_is_a_stream_of_other_crates() {
+    use futures_io::{AsyncRead, AsyncSeek, AsyncWrite};
+    use std::future::poll_fn;
+    use std::pin::pin;
+
+    let mut simulation = Simulation::new(1);
+    simulation.client("client", async {
+        let mut file = pin!(File::create_new("log").await?);
+        let start = polliwog_core::time::Instant::now();
+        assert_eq!(
+            poll_fn(|cx| file.as_mut().poll_write(cx, b"frog")).await?,
+            4
+        );
+        assert!(start.elapsed() > millis(0), "it takes virtual time");
+        // What is given up has done nothing.
+        let given_up = poll_fn(|cx| {
+            let poll = file.as_mut().poll_write(cx, b"splash");
+            std::task::Poll::Ready(poll.is_pending())
+        });
+        assert!(given_up.await);
+        let to = SeekFrom::Start(1);
+        assert_eq!(poll_fn(|cx| file.as_mut().poll_seek(cx, to)).await?, 1);
+        let mut buf = [0; 8];
+        assert_eq!(
+            poll_fn(|cx| file.as_mut().poll_read(cx, &mut buf)).await?,
+            3
+        );
+        assert_eq!(&buf[..3], b"rog");
+        poll_fn(|cx| file.as_mut().poll_close(cx)).await?;
+        assert_eq!(
+            embedded_io_async::Read::read(&mut *file, &mut buf).await?,
+            0
+        );
+        let mut readonly = pin!(File::open("log").await?);
+        let refused = poll_fn(|cx| readonly.as_mut().poll_write(cx, b"x")).await;
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied);
+        std::io::Result::Ok(())
+    });
+    run(simulation);
+}
