@@ -410,14 +410,13 @@ fn surface(list: &str, of: &str) -> BTreeSet<String> {
             let parts = rest.split_once(" for ");
             own = parts.is_none();
             if let Some((foreign, mine)) = parts {
-                let foreign = name(foreign.trim_start_matches(|letter| letter != ' ').trim());
-                let of_a_crate = TRAITS.contains(&foreign.split("::").next().unwrap_or_default());
-                if let (true, Some(mine)) = (
-                    of_a_crate,
-                    mine.trim_start_matches('&').strip_prefix(&prefix),
-                ) {
+                let foreign = name(foreign.rsplit(' ').next().unwrap_or_default());
+                let root = foreign.split("::").next().unwrap_or_default();
+                let of_a_crate = TRAITS.contains(&root);
+                // By reference, too.
+                let mine = mine.trim_start_matches("&'s ").trim_start_matches('&');
+                if let (true, Some(mine)) = (of_a_crate, mine.strip_prefix(&prefix)) {
                     let last = foreign.rsplit("::").next().unwrap_or_default();
-                    let root = foreign.split("::").next().unwrap_or_default();
                     found.insert(format!("{root}::{last} for {}", name(mine)));
                 }
             }
