@@ -13,10 +13,14 @@ use polliwog_core::SendWrapper;
 use super::fs::{File, begin, failed, on};
 use super::net::Net;
 
+/// The time that the disk takes, and whether it fails then.
+type Begun = Pin<Box<dyn Future<Output = io::Result<(Net, bool)>>>>;
+
 /// What goes on between the polls of an operation: the disk takes its time.
 #[derive(Default)]
 pub(crate) struct Waiting {
-    begun: Option<SendWrapper<Pin<Box<dyn Future<Output = io::Result<(Net, bool)>>>>>>,
+    begun: Option<SendWrapper<Begun>>,
+    #[cfg(feature = "tokio")]
     seeks: Option<SeekFrom>,
 }
 
