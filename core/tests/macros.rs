@@ -3,7 +3,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, ready};
-use std::pin::pin;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -543,4 +544,51 @@ fn a_destructor_sees_the_value() {
     let mut future = Box::pin(NUMBER.scope(8, ready(())));
     now(&mut future).unwrap();
     assert_eq!(future.as_mut().take_value(), Some(8));
+}
+
+/// A future is dropped wherever that may be: without the value where nobody can get in to exchange it.
+#[test]
+fn a_scope_is_dropped_without_its_value_where_that_cannot_be_had() {
+    struct Sees(Rc<Cell<bool>>);
+    impl Drop for Sees {
+        fn drop(&mut self) {
+            self.0
+                .set(TEXT.try_with(|text| text == "inner").unwrap_or(false));
+        }
+    }
+    let scope = |sees: &Rc<Cell<bool>>| {
+        let sees = Sees(sees.clone());
+        TEXT.scope("inner".into(), async move {
+            let _sees = sees;
+            pending::<()>().await;
+        })
+    };
+    // While the value is in use, also by who panics.
+    let sees = Rc::new(Cell::new(true));
+    TEXT.sync_scope("outer".into(), || {
+        TEXT.with(|_| drop(scope(&sees)));
+        let used = AssertUnwindSafe(|| {
+            TEXT.with(|_| {
+                let _scope = scope(&sees);
+                panic!("by the one who uses it");
+            })
+        });
+        assert!(catch_unwind(used).is_err());
+        TEXT.with(|text| assert_eq!(text, "outer"));
+    });
+    assert!(!sees.get() && Rc::strong_count(&sees) == 1);
+
+    // At the end of a thread, when the value's place has gone: it was made later, so it goes first.
+    type Kept = std::cell::RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>;
+    std::thread_local! {
+        static KEPT: Kept = const { std::cell::RefCell::new(None) };
+    }
+    let ended = std::thread::spawn(|| {
+        KEPT.with(|kept| {
+            let mut future = Box::pin(TEXT.scope("kept".into(), pending()));
+            assert!(now(&mut future).is_none());
+            *kept.borrow_mut() = Some(future);
+        });
+    });
+    ended.join().unwrap();
 }

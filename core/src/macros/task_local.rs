@@ -176,19 +176,20 @@ struct Inside<'a, T: 'static> {
 impl<'a, T> Inside<'a, T> {
     #[track_caller]
     fn new(key: &'static LocalKey<T>, value: &'a mut Option<T>) -> Self {
-        let inside = Self { key, value };
-        let exchanged = key.place.try_with(|place| match place.try_borrow_mut() {
-            Ok(mut place) => {
-                core::mem::swap(&mut *place, inside.value);
-                true
-            }
-            Err(_) => false,
-        });
-        if exchanged != Ok(true) {
-            core::mem::forget(inside);
-            panic!("the task-local value is in use, or the thread ends");
+        match Self::try_new(key, value) {
+            Some(inside) => inside,
+            None => panic!("the task-local value is in use, or the thread ends"),
         }
-        inside
+    }
+
+    /// `None`, and nothing is exchanged, while somebody uses the value, and when the thread has dropped its place.
+    fn try_new(key: &'static LocalKey<T>, value: &'a mut Option<T>) -> Option<Self> {
+        let exchanged = key.place.try_with(|place| {
+            core::mem::swap(&mut *place.try_borrow_mut().ok()?, value);
+            Some(())
+        });
+        exchanged.ok()??;
+        Some(Self { key, value })
     }
 }
 
@@ -206,6 +207,9 @@ impl<T> Drop for Inside<'_, T> {
 pin_project! {
     /// A future that has a task-local value: see [`LocalKey::scope`].
     ///
+    /// Its destructor drops what it runs while that has the value, too. In a function that [`LocalKey::with`] runs on
+    /// the same value, and in a destructor of a thread-local at the end of its thread, that may have another value or none.
+    ///
     /// # Panics
     ///
     /// When it is polled in a function that [`LocalKey::with`] runs on the same value, and after its end.
@@ -220,9 +224,9 @@ pin_project! {
     impl<T: 'static, F> PinnedDrop for TaskLocalFuture<T, F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            // Its destructor sees the value, too.
+            // Its destructor sees the value, too, unless the place cannot be had: a destructor must not panic.
             if this.value.is_some() && this.future.is_some() {
-                let _inside = Inside::new(*this.key, this.value);
+                let _inside = Inside::try_new(*this.key, this.value);
                 this.future.set(None);
             }
         }
