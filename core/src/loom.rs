@@ -29,6 +29,8 @@ pub(crate) use core::cell::Cell;
 pub(crate) use core::sync::atomic::fence;
 pub use lock::Lock;
 pub(crate) use lock::RawLock;
+#[cfg(threads)]
+pub(crate) use lock::here;
 #[cfg(loom)]
 pub(crate) use loom::cell::Cell;
 #[cfg(all(feature = "std", loom))]

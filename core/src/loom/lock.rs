@@ -9,6 +9,9 @@ use super::const_unless_loom;
 #[cfg_attr(not(threads), path = "lock/critical_section.rs")]
 mod raw;
 
+#[cfg(threads)]
+pub(crate) mod here;
+
 pub(crate) use raw::RawLock;
 
 /// A lock for rare operations: a mutex where there are threads, a critical section elsewhere.

@@ -28,7 +28,8 @@ const QUEUES: usize = 2;
 /// behind: for a static, or for a structure; its ends borrow it.
 ///
 /// Messages are cloned for all but the last who receives them. That happens under the channel's lock, so
-/// what is costly to clone should be in an `Arc` (or `Rc`).
+/// what is costly to clone should be in an `Arc` (or `Rc`), and so should what uses the channel while it is cloned: where
+/// there are threads that panics in the scope [`Shared`](super::Shared).
 ///
 /// ```
 /// # use polliwog_core::conformance::facade as polliwog;
@@ -63,10 +64,7 @@ impl<T> Slot<T> {
     }
 
     /// The message, moved for the last who receives it.
-    fn receive(&self) -> Option<T>
-    where
-        T: Clone,
-    {
+    fn receive(&self, clone: impl FnOnce(&T) -> T) -> Option<T> {
         let left = self.left.get().checked_sub(1)?;
         if left == 0 {
             self.left.set(0);
@@ -80,7 +78,7 @@ impl<T> Slot<T> {
             }
         }
         let back = Back(self, self.message.take());
-        let message = back.1.clone()?;
+        let message = back.1.as_ref().map(clone)?;
         self.left.set(left);
         Some(message)
     }
@@ -317,7 +315,8 @@ impl<T, A: Slots<T>, S: Scope> Broadcast<T, A, S> {
         if *next == end {
             return state.ended.get().then_some(Err(RecvError::Closed));
         }
-        let message = state.slot(*next).receive();
+        let clone = |message: &T| view.foreign::<S, _>(|| message.clone());
+        let message = state.slot(*next).receive(clone);
         *next += 1;
         // It is there: it has not been replaced, and we have not received it.
         Some(message.ok_or(RecvError::Lagged(1)))

@@ -52,8 +52,8 @@ pub enum Local {}
 
 /// The scope of what is shared between threads, cores and interrupt handlers.
 ///
-/// Where there is an operating system the lock is a mutex, held for a few dozen instructions and never
-/// while foreign code runs. On bare metal it is a critical section (crate `critical-section`), so that
+/// Where there is an operating system the lock is a mutex, held for a few dozen instructions and not
+/// while foreign code runs, but for `Clone` of what a broadcast channel sends. On bare metal it is a critical section (crate `critical-section`), so that
 /// an operation that does not have to wait for something else can be used in an interrupt handler.
 ///
 /// What is on the heap is counted by an `Arc`. A chip without compare-and-swap has none: there it is an

@@ -1,5 +1,18 @@
 //! A place for a value that many look at in turn, also by foreign code.
 
+#[cfg(threads)]
+use std::sync::PoisonError;
+#[cfg(all(not(loom), threads))]
+use std::sync::{RwLockReadGuard as ReadGuard, RwLockWriteGuard as WriteGuard, TryLockError};
+
+#[cfg(loom)]
+use loom::sync::{RwLockReadGuard as ReadGuard, RwLockWriteGuard as WriteGuard};
+
+#[cfg(all(not(loom), threads))]
+use crate::loom::here;
+#[cfg(threads)]
+use crate::loom::here::Held;
+
 /// Where a value lies that is looked at and replaced as a whole.
 #[doc(hidden)]
 pub trait Shelf<T> {
@@ -45,12 +58,65 @@ pub(super) type Locked<T> = std::sync::RwLock<T>;
 #[cfg(loom)]
 pub(super) type Locked<T> = loom::sync::RwLock<T>;
 
-#[cfg(all(not(loom), threads))]
-type LockedGuard<'a, T> = std::sync::RwLockReadGuard<'a, T>;
-#[cfg(loom)]
-type LockedGuard<'a, T> = loom::sync::RwLockReadGuard<'a, T>;
+/// A shared shelf that somebody on this thread looks at.
+#[cfg(threads)]
+#[doc(hidden)]
+pub struct LockedGuard<'a, T> {
+    value: ReadGuard<'a, T>,
+    _held: Held,
+}
 
-// What is on it is as good after a panic as it was before.
+#[cfg(threads)]
+impl<T> core::ops::Deref for LockedGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+#[cfg(threads)]
+fn address<T>(shelf: &Locked<T>) -> usize {
+    core::ptr::from_ref(shelf).addr()
+}
+
+// What is on a shelf is as good after a panic as it was before.
+
+#[cfg(all(not(loom), threads))]
+fn read<T>(shelf: &Locked<T>) -> ReadGuard<'_, T> {
+    match shelf.try_read() {
+        Ok(guard) => guard,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => {
+            here::check(address(shelf));
+            shelf.read().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+}
+
+#[cfg(all(not(loom), threads))]
+fn write<T>(shelf: &Locked<T>) -> WriteGuard<'_, T> {
+    match shelf.try_write() {
+        Ok(guard) => guard,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => {
+            here::check(address(shelf));
+            shelf.write().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+}
+
+#[cfg(loom)]
+fn read<T>(shelf: &Locked<T>) -> ReadGuard<'_, T> {
+    shelf.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(loom)]
+fn write<T>(shelf: &Locked<T>) -> WriteGuard<'_, T> {
+    shelf.write().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[cfg(threads)]
 impl<T> Shelf<T> for Locked<T> {
     fn new(value: T) -> Self {
@@ -60,7 +126,9 @@ impl<T> Shelf<T> for Locked<T> {
         f(&self.open())
     }
     fn write<U>(&self, f: impl FnOnce(&mut T) -> U) -> U {
-        f(&mut Locked::write(self).unwrap_or_else(|poisoned| poisoned.into_inner()))
+        let mut value = write(self);
+        let _held = Held::new(address(self));
+        f(&mut value)
     }
 }
 
@@ -71,7 +139,10 @@ impl<T> OpenShelf<T> for Locked<T> {
     where
         Self: 'a;
     fn open(&self) -> Self::Guard<'_> {
-        Locked::read(self).unwrap_or_else(|poisoned| poisoned.into_inner())
+        LockedGuard {
+            value: read(self),
+            _held: Held::new(address(self)),
+        }
     }
 }
 

@@ -306,6 +306,8 @@ impl<S: Scope, T, D: Copy, const K: usize> WaitList<S, T, D, K> {
         Access {
             tails: &self.tails,
             value: &self.value,
+            #[cfg(threads)]
+            lock: ptr::from_ref(&self.raw).addr(),
             _one_level: PhantomData,
         }
     }

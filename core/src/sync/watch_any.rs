@@ -145,7 +145,7 @@ impl<T, S: Scope> Watch<T, S> {
     }
 
     /// Runs `f` with the value. In the scope [`Shared`] others are kept from changing it meanwhile, and on
-    /// bare metal interrupts wait.
+    /// bare metal interrupts wait; if `f` changes it, that panics, as in the scope [`Local`].
     ///
     /// ```
     /// # use polliwog_core::conformance::facade as polliwog;

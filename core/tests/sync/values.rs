@@ -339,3 +339,50 @@ fn block_on<F: Future>(future: F) -> F::Output {
     use polliwog_core::{Executor, conformance::ThreadReactor};
     Executor::with_capacity(2, ThreadReactor::new()).block_on(future)
 }
+
+/// Foreign code that a shared channel runs under its lock, and that uses the channel, does not wait for itself in silence.
+#[test]
+fn who_would_wait_for_itself_is_told() {
+    use polliwog_core::sync::{broadcast, watch};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    /// Its clones use a channel first.
+    struct Uses(broadcast::Sender<Uses>);
+    impl Clone for Uses {
+        fn clone(&self) -> Self {
+            assert!(self.0.len() < 2);
+            Self(self.0.clone())
+        }
+    }
+    fn panics<U>(f: impl FnOnce() -> U) {
+        let payload = catch_unwind(AssertUnwindSafe(f)).err().expect("a panic");
+        let message = payload.downcast_ref::<&str>().unwrap();
+        assert!(message.contains("wait for itself"), "{message}");
+    }
+
+    let (sender, mut one) = broadcast::channel(2);
+    let two = sender.subscribe();
+    sender.send(Uses(sender.clone())).ok().unwrap();
+    panics(|| one.try_recv());
+    // The message is still there.
+    drop(two);
+    assert!(one.try_recv().is_ok() && one.is_empty());
+    // Another channel is not this one.
+    let (other, _others) = broadcast::channel(2);
+    let _two = sender.subscribe();
+    sender.send(Uses(other)).ok().unwrap();
+    assert!(one.try_recv().is_ok());
+
+    let (sender, receiver) = watch::channel(1);
+    panics(|| receiver.with(|_| sender.send(2)));
+    panics(|| sender.send_modify(|_| assert_eq!(sender.get(), 1)));
+    panics(|| sender.send_modify(|_| sender.send(2).unwrap()));
+    let borrowed = receiver.borrow();
+    panics(|| sender.send(2));
+    // Also the second time, and of several.
+    let again = (receiver.borrow(), receiver.borrow());
+    panics(|| sender.send(2));
+    drop((borrowed, again));
+    sender.send(3).unwrap();
+    assert_eq!(*receiver.borrow(), 3);
+}

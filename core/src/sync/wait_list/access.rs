@@ -4,13 +4,16 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::task::Waker;
 
-use super::Node;
 use super::links::{Link, Links, ONE, mark};
+use super::{Node, Scope};
 
 /// A list's value and queues, under its lock.
 pub struct Access<'a, T, D, const K: usize> {
     pub(super) tails: &'a [Link; K],
     pub(super) value: &'a T,
+    /// Where the lock is.
+    #[cfg(threads)]
+    pub(super) lock: usize,
     /// To be used where the lock was taken.
     pub(super) _one_level: PhantomData<(*const (), D)>,
 }
@@ -20,6 +23,15 @@ impl<'a, T, D: Copy, const K: usize> Access<'a, T, D, K> {
     #[inline]
     pub fn value(&self) -> &'a T {
         self.value
+    }
+
+    /// Runs foreign code under the lock of a list with the scope `S`. Where there are threads it panics if it uses
+    /// the list: it would wait for itself.
+    #[inline]
+    pub(in crate::sync) fn foreign<S: Scope, U>(&self, f: impl FnOnce() -> U) -> U {
+        #[cfg(threads)]
+        let _held = S::LOCKS.then(|| crate::loom::here::Held::new(self.lock));
+        f()
     }
 
     /// Returns whether nobody waits in a queue.

@@ -44,9 +44,9 @@ impl<P: WatchRef> Sender<P> {
     ///
     /// # Panics
     ///
-    /// In the scope [`Local`], while the value is [borrowed](Receiver::borrow). In the scope [`Shared`] it
-    /// waits for other threads to let go of it, so that it must not be borrowed in this one. This is so
-    /// for all that changes the value.
+    /// While the value is [borrowed](Receiver::borrow), or looked at by [`with`](Self::with) or its `clone`: in the
+    /// scope [`Local`], and in the scope [`Shared`] on this thread. There it waits for other threads to let go of it.
+    /// This is so for all that changes the value.
     pub fn send(&self, value: P::Value) -> Result<(), SendError<P::Value>> {
         if self.0.receivers() == 0 {
             return Err(SendError(value));
