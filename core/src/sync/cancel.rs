@@ -15,7 +15,7 @@ use super::Shared;
 use super::scope::Scope;
 use super::wait_list::{Access, Wait, WaitList, WaitState};
 use crate::loom::Cell;
-use crate::task::budget::poll_within;
+use crate::task::budget::{consume_budget, poll_within};
 use crate::trace::waits;
 
 /// Something that has been cancelled, or not yet: for a static, or for a structure.
@@ -173,6 +173,8 @@ impl<S: Scope> CancellationFlag<S> {
     /// Dropped, or cancelled, it drops the future before its end: whether something is lost is up to
     /// that.
     pub async fn run_until_cancelled<F: Future>(&self, future: F) -> Option<F::Output> {
+        // Ready at once each time, if it has been cancelled, or the future is ready.
+        consume_budget().await;
         if self.is_cancelled() {
             return None;
         }

@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::{Instant, Sleep};
 use crate::executor::{Spawner, context};
+use crate::task::budget::{consume_budget, poll_proceed};
 
 /// What an [`Interval`] does when a tick is taken later than the next one was due.
 ///
@@ -207,8 +208,9 @@ impl Interval {
     /// Outside of any executor.
     pub async fn tick(&mut self) -> Instant {
         let (spawner, due) = self.bind();
-        if !self.is_first {
-            spawner.sleep_until(due).await;
+        match self.is_first {
+            true => consume_budget().await,
+            false => spawner.sleep_until(due).await,
         }
         self.advance(spawner, due)
     }
@@ -354,8 +356,9 @@ impl Stream for IntervalStream {
         if this.sleep.is_none() && !this.interval.is_first {
             this.sleep.set(Some(spawner.sleep_until(due)));
         }
-        if let Some(sleep) = this.sleep.as_mut().as_pin_mut() {
-            ready!(sleep.poll(cx));
+        match this.sleep.as_mut().as_pin_mut() {
+            Some(sleep) => ready!(sleep.poll(cx)),
+            None => ready!(poll_proceed(cx)).charge(0),
         }
         this.sleep.set(None);
         Poll::Ready(Some(this.interval.advance(spawner, due)))

@@ -1,6 +1,8 @@
 use std::cell::Cell;
+use std::pin::pin;
 use std::rc::Rc;
 
+use futures_util::StreamExt;
 use polliwog_core::conformance::ThreadReactor;
 use polliwog_core::{Executor, spawn, yield_now};
 
@@ -119,7 +121,27 @@ both_scopes! {
         waits!([let once = SetOnce::from(1);] once.wait());
         waits!([let token = CancellationToken::new(); token.cancel();] token.cancelled());
         waits!([let token = CancellationToken::new(); token.cancel();] token.clone().cancelled_owned());
+        waits!([let token = CancellationToken::new(); token.cancel();] token.run_until_cancelled(async {}));
+        waits!([let token = CancellationToken::new();] token.run_until_cancelled(async {}));
+        waits!([let token = CancellationToken::new();] token.clone().run_until_cancelled_owned(async {}));
         waits!([let tracker = TaskTracker::new(); tracker.close();] tracker.wait());
+        // Of nothing, and of what will not come.
+        waits!([let mut receiver = mpsc::channel::<u8>(1).1; let mut all = Vec::new();] receiver.recv_many(&mut all, 0));
+        waits!([let mut receiver = mpsc::unbounded_channel::<u8>().1; let mut all = Vec::new();] receiver.recv_many(&mut all, 0));
+        waits!([let mut receiver = mpsc::channel::<u8>(1).1; let mut all = Vec::new();] receiver.recv_many(&mut all, 9));
+        waits!([let mut receiver = mpsc::channel::<u8>(1).1;] receiver.recv());
+        waits!([let receiver = mpmc::channel::<u8>(1).1;] receiver.recv());
+        waits!([let receiver = mpmc::channel::<u8>(1).1; let mut stream = pin!(receiver.stream());] stream.next());
+        waits!([let mut receiver = broadcast::channel::<u8>(1).1;] receiver.recv());
+        waits!([let mut receiver = broadcast::channel::<u8>(1).1; let mut stream = pin!(receiver.stream());] stream.next());
+        waits!([let mut receiver = watch::channel(0).1;] receiver.changed());
+        waits!([let sender = mpsc::channel(1).0;] sender.send(1));
+        waits!([let sender = mpsc::channel::<u8>(1).0;] sender.reserve());
+        waits!([let sender = mpsc::channel::<u8>(1).0;] sender.clone().reserve_owned());
+        waits!([let semaphore = Semaphore::new(1);] semaphore.acquire_many(0));
+        waits!([let semaphore = Semaphore::new(1); semaphore.close();] semaphore.acquire());
+        waits!([let cell = OnceCell::new();] cell.get_or_try_init(|| async { Err::<u8, _>(()) }));
+        waits!([let cell = OnceCell::from(1);] cell.get_or_init(|| async { 1 }));
         enough(turns_beside(async move {
             let signal = Signal::new();
             for number in 0..1000 {
@@ -150,6 +172,42 @@ fn sets_draw_from_the_budget() {
         let mut set = FixedJoinSet::<(), 4>::new();
         for _ in 0..1000 {
             assert!(set.join_next().await.is_none());
+        }
+    }));
+}
+
+/// Ticks that are due, and waits that are over before they begin.
+#[test]
+#[cfg_attr(
+    miri,
+    ignore = "takes a minute, and counts turns of what other tests run as well"
+)]
+fn what_takes_no_time_draws_from_the_budget() {
+    use polliwog_core::time::{interval, timeout};
+    use std::time::Duration;
+
+    let enough = |turns| assert!((5..20).contains(&turns), "{turns}");
+    let long = Duration::from_secs(1000);
+    enough(turns_beside(async move {
+        for _ in 0..1000 {
+            interval(long).tick().await;
+        }
+    }));
+    enough(turns_beside(async move {
+        let mut ticks = interval(long);
+        for _ in 0..1000 {
+            ticks.reset_at(polliwog_core::Instant::ZERO);
+            ticks.tick().await;
+        }
+    }));
+    enough(turns_beside(async move {
+        for _ in 0..1000 {
+            pin!(interval(long).into_stream()).next().await;
+        }
+    }));
+    enough(turns_beside(async move {
+        for _ in 0..1000 {
+            let _ = timeout(Duration::ZERO, std::future::pending::<()>()).await;
         }
     }));
 }

@@ -129,7 +129,7 @@ impl<P: ChannelRef> Receiver<P> {
         limit: usize,
     ) -> Poll<usize> {
         if limit == 0 {
-            return Poll::Ready(0);
+            return budget::poll_within(cx, |_| Poll::Ready(0));
         }
         let Some(first) = ready!(self.poll_recv(cx)) else {
             return Poll::Ready(0);
