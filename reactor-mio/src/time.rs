@@ -243,7 +243,8 @@ pub fn resume() {
 ///
 /// # Panics
 ///
-/// Outside of a runtime, and when its clock is not paused.
+/// Outside of a runtime, when its clock is not paused, and if that came to the end of time ([`Instant::MAX`], 584 years
+/// after the runtime was made), at which nothing is ever due.
 ///
 /// # Cancel safety
 ///
@@ -254,7 +255,12 @@ pub async fn advance(by: Duration) {
         reactor.is_paused(),
         "the clock can be advanced only while it is paused"
     );
-    sleep_until(reactor.now() + by).await;
+    let until = reactor.now() + by;
+    assert!(
+        until < Instant::MAX,
+        "the clock cannot be advanced to the end of time, at which nothing is ever due"
+    );
+    sleep_until(until).await;
     // What is due at the same time has been woken just now; where no time was to pass, this task may
     // still be before others in the present turn.
     yield_now().await;

@@ -120,6 +120,13 @@ fn to_advance_lets_every_task_run_at_its_own_time() {
     });
 }
 
+/// Nobody would come back from there: what is due at the end of time never is.
+#[test]
+#[should_panic = "to the end of time"]
+fn the_clock_is_not_advanced_to_the_end_of_time() {
+    paused().block_on(advance(Duration::MAX));
+}
+
 #[test]
 #[should_panic = "only while it is paused"]
 fn a_clock_that_goes_by_itself_is_not_advanced() {

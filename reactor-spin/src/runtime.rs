@@ -178,10 +178,15 @@ impl Runtime {
     /// # Panics
     ///
     /// When it is called by a task of this runtime (sleep there instead, or move the
-    /// [clock](Self::clock)). When all task slots are in use.
+    /// [clock](Self::clock)). When all task slots are in use. If that came to the end of time
+    /// ([`Instant::MAX`](crate::Instant::MAX)), at which nothing is ever due.
     pub fn advance(&self, by: Duration) {
         let clock = self.clock();
         let until = self.now() + by;
+        assert!(
+            until < Instant::MAX,
+            "the clock cannot be advanced to the end of time, at which nothing is ever due"
+        );
         let was_paused = clock.is_paused();
         clock.resume();
         let slept = self.try_block_on(self.spawner().sleep_until(until));

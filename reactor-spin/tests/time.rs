@@ -72,6 +72,15 @@ fn computing_takes_no_time() {
 }
 
 #[test]
+#[should_panic = "to the end of time"]
+fn the_clock_is_not_advanced_to_the_end_of_time() {
+    Runtime::builder()
+        .paused(true)
+        .build()
+        .advance(Duration::MAX);
+}
+
+#[test]
 fn advance_wakes_each_sleeper_at_its_own_time() {
     let runtime = Runtime::builder().paused(true).build();
     let clock = runtime.clock().clone();
