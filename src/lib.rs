@@ -136,7 +136,7 @@
 //! sim = ["polliwog/sim"] # cargo test --no-default-features --features sim
 //! ```
 //!
-//! With both, what is mio's fails on a simulated host, and says so.
+//! With both, what is mio's fails on a simulated host and in [`spin::test`], and says so.
 //!
 //! | feature | what it adds |
 //! |---|---|

@@ -1,4 +1,5 @@
-//! With both reactors on, what is mio's fails on a simulated host at once, says why, and has done nothing.
+//! With both reactors on, what is mio's fails on a simulated host and in a test in virtual time at once, says why, and
+//! has done nothing.
 #![cfg(all(feature = "mio", feature = "sim"))]
 
 use std::future::Future;
@@ -6,7 +7,9 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use polliwog::sim::Simulation;
-use polliwog::{fs, net, signal, spawn_blocking};
+use polliwog::time::timeout;
+use polliwog::{fs, net, signal, spawn_blocking, spin};
+use std::time::Duration;
 
 /// What comes of something of mio's on a simulated host.
 fn on_a_host<T>(
@@ -21,9 +24,74 @@ fn on_a_host<T>(
 fn assert_refused<T>(program: impl Future<Output = io::Result<T>> + 'static) {
     let failure = on_a_host(program).unwrap_err().to_string();
     assert!(failure.contains("client failed: "), "{failure}");
+    assert_says_why(&failure);
+}
+
+#[track_caller]
+fn assert_says_why(failure: &str) {
     for word in ["not mio's", "polliwog::sim::fs", "without feature `mio`"] {
         assert!(failure.contains(word), "{word}: {failure}");
     }
+}
+
+/// What comes of something of mio's in a test in virtual time, where a limit of time is over before a thread begins.
+#[track_caller]
+fn assert_refused_in_a_test<T>(program: impl Future<Output = io::Result<T>>) {
+    let limited = timeout(Duration::from_secs(1), program);
+    let Ok(Err(error)) = spin::test(1, limited) else {
+        panic!("nobody was told");
+    };
+    assert_eq!(error.kind(), io::ErrorKind::NotConnected, "{error}");
+    assert_says_why(&error.to_string());
+}
+
+#[test]
+fn a_test_in_virtual_time_waits_for_no_thread() {
+    static RAN: AtomicBool = AtomicBool::new(false);
+    let path = std::env::temp_dir().join(format!("polliwog-hasty-{}", std::process::id()));
+    assert_refused_in_a_test(fs::read("Cargo.toml"));
+    assert_refused_in_a_test(fs::write(&path, "x"));
+    assert!(!path.exists());
+    assert_refused_in_a_test(async {
+        spawn_blocking(|| RAN.store(true, Ordering::Relaxed)).await?;
+        Ok(())
+    });
+    assert_refused_in_a_test(net::lookup_host("localhost:80"));
+    assert_refused_in_a_test(async { polliwog::io::stdin().read(&mut [0; 4]).await });
+    assert_refused_in_a_test(net::TcpListener::bind("127.0.0.1:0"));
+    assert_refused_in_a_test(async { signal::ctrl_c().await });
+    assert_refused_in_a_test(async { polliwog::process::Command::new("true").output().await });
+    assert!(!RAN.load(Ordering::Relaxed));
+}
+
+/// One that lies in static memory, and one that was made by hand, wait as little.
+#[test]
+fn whichever_way_an_executor_in_virtual_time_was_made() {
+    use polliwog::{Executor, TaskPool, unpark::Flag};
+    static POOL: TaskPool<4, 4096> = TaskPool::new();
+    static FLAG: Flag = Flag::new();
+    let runtime = spin::Runtime::builder().build_in(&POOL, &FLAG).unwrap();
+    let error = runtime.block_on(fs::read("Cargo.toml")).unwrap_err();
+    assert_says_why(&error.to_string());
+    drop(runtime);
+    let reactor = spin::SpinReactor::new(spin::VirtualClock::new(), spin::AutoAdvance::new());
+    let executor = Executor::new(&POOL, &reactor).unwrap();
+    let error = executor.block_on(fs::read("Cargo.toml")).unwrap_err();
+    assert_says_why(&error.to_string());
+    drop(executor);
+    // The same memory, with somebody who waits.
+    let reactor = spin::SpinReactor::new(spin::VirtualClock::new(), spin::AutoAdvance::or_wait());
+    let executor = Executor::new(&POOL, reactor).unwrap();
+    assert!(executor.block_on(fs::read("Cargo.toml")).is_ok());
+}
+
+#[test]
+fn a_runtime_that_waits_for_threads_has_files_and_jobs() {
+    let runtime = spin::Runtime::builder().wait_for_threads(true).build();
+    runtime.block_on(async {
+        assert_eq!(spawn_blocking(|| 7).await.unwrap(), 7);
+        assert!(fs::read("Cargo.toml").await.is_ok());
+    });
 }
 
 #[test]

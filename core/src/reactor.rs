@@ -198,6 +198,14 @@ pub trait Reactor {
         None
     }
 
+    /// Whether [`park`](Self::park) lasts until another thread wakes a task, if need be. `false` where time is virtual
+    /// and goes on meanwhile, or nothing goes on: then who would start a thread for a task is told to ask first
+    /// (`Handle::is_secluded`).
+    #[doc(hidden)]
+    fn waits_for_threads(&self) -> bool {
+        true
+    }
+
     /// Dispatches what is ready; where nothing is, waits for it until the deadline. Called with
     /// interrupts masked [on a chip](Self#on-a-chip), if it may wait.
     ///
@@ -225,6 +233,10 @@ impl<R: Reactor + ?Sized> Reactor for &R {
 
     fn shared_clock(&self) -> Option<fn() -> Instant> {
         (**self).shared_clock()
+    }
+
+    fn waits_for_threads(&self) -> bool {
+        (**self).waits_for_threads()
     }
 
     fn park(&self, until: Deadline) -> Result<(), Self::Error> {

@@ -100,6 +100,10 @@ mod turn {
 /// Runs the body of a test in a new [`Runtime`] with this [seed](crate::Builder::seed). If it
 /// panics, the seed is printed.
 ///
+/// Nothing here waits for other threads. So the files, jobs, processes and standard streams of the mio reactor, where
+/// that is there, too, are errors that say so, as its sockets are. A runtime of a builder's that
+/// `wait_for_threads` has files and jobs, though no timeout gives them time.
+///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, io}; }
 /// use polliwog::time::{sleep, timeout};

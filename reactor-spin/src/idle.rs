@@ -45,6 +45,12 @@ pub trait Idle<C> {
     ///
     /// If nothing can ever happen again.
     fn idle(&self, clock: &C, until: Deadline, unpark: &Unpark<'_>) -> Result<(), Self::Error>;
+
+    /// As [`Reactor`](polliwog_core::Reactor) has it.
+    #[doc(hidden)]
+    fn waits_for_threads(&self) -> bool {
+        true
+    }
 }
 
 impl<C, F: Fn(Deadline, &Unpark<'_>)> Idle<C> for F {
@@ -178,6 +184,11 @@ impl Idle<VirtualClock> for AutoAdvance {
             now: clock.now(),
             paused: next,
         })
+    }
+
+    #[cfg(feature = "std")]
+    fn waits_for_threads(&self) -> bool {
+        self.wait
     }
 }
 

@@ -134,4 +134,8 @@ impl<C: Clock, I: Idle<C>> Reactor for SpinReactor<C, I> {
     fn unparker(&self) -> Waker {
         self.signal.waker()
     }
+
+    fn waits_for_threads(&self) -> bool {
+        self.idle.waits_for_threads()
+    }
 }

@@ -126,11 +126,11 @@ impl Handle {
     }
 
     /// Whether no other thread is to wake the executor's tasks: it runs in virtual time, so nothing there waits for
-    /// what a thread does. `false` if it is gone.
+    /// what a thread does (`Executor::secluded`, `Reactor::waits_for_threads`). `false` if it is gone.
     #[cfg(feature = "std")]
     #[doc(hidden)]
     pub fn is_secluded(&self) -> bool {
-        self.is_alive() && self.shared.is_secluded()
+        self.is_alive() && !self.shared.waits_for_threads()
     }
 
     /// The executor's permanent part, and the number of the claim that the handle is of.

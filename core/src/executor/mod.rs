@@ -220,6 +220,8 @@ impl<R: Reactor> Executor<R> {
             }
         };
         shared.open(max_tasks, true, Some(unparker));
+        #[cfg(feature = "std")]
+        shared.note_haste(&reactor);
         if R::HAS_CLOCK {
             levels::offer(shared, &reactor);
         }

@@ -14,6 +14,8 @@ impl<const N: usize, const BYTES: usize, const BLOCKS: usize> TaskPool<N, BYTES,
         // On one core a wake shows in the ready bytes, and nobody has to be told.
         let unparker = super::state::HAS_UNPARKER.then(|| reactor.unparker());
         let claim = self.open_with(unparker)?;
+        #[cfg(feature = "std")]
+        self.shared().note_haste(reactor);
         if R::HAS_CLOCK {
             levels::offer(self.shared(), reactor);
         }

@@ -42,6 +42,9 @@ pub(crate) const SEEDED: usize = 8;
 /// Bit of [`Shared::signals`]: no other thread is to wake a task.
 #[cfg(feature = "std")]
 pub(crate) const SECLUDED: usize = 16;
+/// Bit of [`Shared::signals`]: the reactor waits for no other thread, so that it is of no use to start one.
+#[cfg(feature = "std")]
+pub(crate) const HASTY: usize = 32;
 
 /// The permanent part of an executor.
 ///
@@ -269,6 +272,20 @@ impl Shared {
         return self.signals.load(Ordering::Relaxed) & SECLUDED != 0;
         #[cfg(not(all(feature = "std", not(loom))))]
         false
+    }
+
+    /// Notes whether it is of use to start a thread for a task, before there is one.
+    #[cfg(feature = "std")]
+    pub(super) fn note_haste<R: crate::reactor::Reactor>(&self, reactor: &R) {
+        if !reactor.waits_for_threads() {
+            self.set_signal(HASTY);
+        }
+    }
+
+    /// Whether anybody waits for what another thread does for a task.
+    #[cfg(feature = "std")]
+    pub(super) fn waits_for_threads(&self) -> bool {
+        self.signals.load(Ordering::Relaxed) & (SECLUDED | HASTY) == 0
     }
 
     /// Whether another thread has set one of these bits.

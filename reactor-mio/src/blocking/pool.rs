@@ -289,7 +289,10 @@ impl Pool {
 
 /// Why a job gets no thread whose result nobody would wait for.
 fn secluded() -> io::Error {
-    let reason = format!("nothing here would wait for it, since {INSTEAD}");
+    let reason = format!(
+        "nothing here would wait for it, since {INSTEAD}; a runtime of `polliwog::spin` waits for threads if its \
+         builder's `wait_for_threads` says so"
+    );
     io::Error::new(io::ErrorKind::NotConnected, reason)
 }
 
