@@ -1,13 +1,17 @@
 //! Files: whole ones, streams, positions, and writes that fail when nobody looks.
 
+mod support;
+
 use std::future::poll_fn;
 use std::io::{self, SeekFrom};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::task::Poll;
 
+use polliwog_core::time::timeout;
 use polliwog_mio::block_on;
 use polliwog_mio::fs::{self, File, OpenOptions};
+use support::{LONG, once};
 
 /// A path in the temporary directory, whose file is removed at the end.
 struct Temporary(PathBuf);
@@ -294,13 +298,78 @@ fn what_cannot_seek_is_written_and_keeps_what_it_has_read() {
     });
 }
 
+/// What reads to the end stops before it when nobody waits for that any more: what has no end would fill the memory.
+#[cfg(unix)]
+#[test]
+fn a_read_to_the_end_that_was_dropped_stops() {
+    use std::io::Write;
+    use std::os::fd::OwnedFd;
+    block_on(async {
+        let (one, mut peer) = std::os::unix::net::UnixStream::pair().unwrap();
+        let mut file = File::from_std(OwnedFd::from(one).into());
+        let mut all = Vec::new();
+        for (word, begin) in [("hello", b"hel"), ("quak", b"loq")] {
+            poll_once(file.read_to_end(&mut all)).await;
+            peer.write_all(word.as_bytes()).unwrap();
+            let mut buf = [0; 3];
+            let read = timeout(LONG, file.read(&mut buf)).await.unwrap();
+            assert_eq!((read.unwrap(), &buf), (3, begin));
+        }
+        // Nothing is lost, and whoever asks again comes to the end.
+        poll_once(file.read_to_end(&mut all)).await;
+        peer.write_all(b"fr").unwrap();
+        poll_once(file.read_to_end(&mut all)).await;
+        peer.write_all(b"og").unwrap();
+        drop(peer);
+        timeout(LONG, file.read_to_end(&mut all))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(all, b"uakfrog");
+
+        let (one, peer) = std::os::unix::net::UnixStream::pair().unwrap();
+        let mut file = File::from_std(OwnedFd::from(one).into());
+        poll_once(file.read_to_string(&mut String::new())).await;
+        drop(file);
+        write_until_nobody_reads(peer);
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_whole_file_whose_read_was_dropped_is_closed() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let path = Temporary::new("endless");
+    mknodat(CWD, &path.0, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    block_on(async {
+        poll_once(fs::read(&path.0)).await;
+        write_until_nobody_reads(std::fs::File::options().write(true).open(&path.0).unwrap());
+        poll_once(fs::read_to_string(&path.0)).await;
+        write_until_nobody_reads(std::fs::File::options().write(true).open(&path.0).unwrap());
+    });
+}
+
+/// Writes what is far too much for whoever has stopped to read.
+#[cfg(unix)]
+#[track_caller]
+fn write_until_nobody_reads(mut writer: impl io::Write) {
+    let error = (0..64).find_map(|_| writer.write_all(&[b'.'; 1 << 20]).err());
+    assert_eq!(
+        error.map(|error| error.kind()),
+        Some(io::ErrorKind::BrokenPipe)
+    );
+}
+
+/// Begins what has to wait, and gives it up.
+#[cfg(unix)]
+async fn poll_once<T>(future: impl Future<Output = T>) {
+    assert!(once(future).await.is_pending());
+}
+
 /// Begins a read of what is not there yet.
 #[cfg(unix)]
 async fn give_up_a_read(file: &mut File) {
-    let mut buf = [0; 16];
-    let mut read = pin!(file.read(&mut buf));
-    let polled = poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await;
-    assert!(polled.is_pending());
+    poll_once(file.read(&mut [0; 16])).await;
 }
 
 /// Nor is "wait until you are woken" an answer, where nobody would wake.

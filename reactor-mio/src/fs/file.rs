@@ -366,10 +366,12 @@ impl File {
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost: `buf` is as it was, and the next read returns what this one would have.
+    /// Nothing is lost: `buf` is as it was, and the next read returns what this one has read so far. It stops at the
+    /// next piece of [`MAX_CHUNK`] bytes at most.
     pub async fn read_to_end(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
         let before = buf.len();
-        poll_fn(|cx| self.poll_read_all(cx, buf)).await?;
+        let waits = Arc::new(());
+        poll_fn(|cx| self.poll_read_all(cx, buf, &waits)).await?;
         Ok(buf.len() - before)
     }
 
@@ -399,12 +401,11 @@ impl File {
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost: `buf` is as it was, and the next read returns what this one would have.
+    /// As [`read_to_end`](Self::read_to_end).
     pub async fn read_to_string(&mut self, buf: &mut String) -> io::Result<usize> {
         let mut bytes = Vec::new();
         self.read_to_end(&mut bytes).await?;
-        let text = String::from_utf8(bytes)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let text = super::text(bytes)?;
         buf.push_str(&text);
         Ok(text.len())
     }

@@ -5,7 +5,7 @@
 //! [`spawn_blocking`].
 //!
 //! An operation that was dropped goes on in the background, as far as the program lives: when `main`
-//! returns, what is under way is [cut off](crate::blocking#the-end).
+//! returns, what is under way is [cut off](crate::blocking#the-end). What reads to the end of a file stops before it.
 //!
 //! Where the pool refuses an operation, because [it has no thread](crate::blocking::RejectReason::NoThread)
 //! or too many jobs, the error is never one of those that a file itself would give.
@@ -21,7 +21,8 @@ mod read_dir;
 mod shared;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use file::{File, MAX_CHUNK};
 pub use folders::{DirBuilder, create_dir, create_dir_all, remove_dir, remove_dir_all};
@@ -47,6 +48,27 @@ pub(crate) async fn hop<T: Send + 'static>(
     spawn_blocking(f).await?
 }
 
+/// Reads a whole file, unless the future is dropped before, and makes something of it there.
+async fn read_whole<T: Send + 'static>(
+    path: PathBuf,
+    make: fn(Vec<u8>) -> io::Result<T>,
+) -> io::Result<T> {
+    let waits = Arc::new(());
+    let wanted = Arc::downgrade(&waits);
+    let whole = hop(move || {
+        let mut bytes = Vec::new();
+        position::read_rest(&std::fs::File::open(path)?, &mut bytes, &wanted)?;
+        make(bytes)
+    });
+    let whole = whole.await;
+    drop(waits);
+    whole
+}
+
+fn text(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
 /// Reads a whole file.
 ///
 /// ```
@@ -65,10 +87,9 @@ pub(crate) async fn hop<T: Send + 'static>(
 ///
 /// # Cancel safety
 ///
-/// Dropping the future leaves the read to end in the background.
+/// Dropping the future ends the read, after the next piece of [`MAX_CHUNK`] bytes at most.
 pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
-    let path = path.as_ref().to_owned();
-    hop(|| std::fs::read(path)).await
+    read_whole(path.as_ref().to_owned(), Ok).await
 }
 
 /// Reads a whole file of text.
@@ -94,10 +115,9 @@ pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
 ///
 /// # Cancel safety
 ///
-/// Dropping the future leaves the read to end in the background.
+/// Dropping the future ends the read, after the next piece of [`MAX_CHUNK`] bytes at most.
 pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
-    let path = path.as_ref().to_owned();
-    hop(|| std::fs::read_to_string(path)).await
+    read_whole(path.as_ref().to_owned(), text).await
 }
 
 /// Writes a whole file, over what it contained. The contents are copied, as they have to outlive the future.

@@ -3,14 +3,17 @@
 
 use std::io::{self, IoSlice, IoSliceMut, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
 use polliwog_core::task::budget::poll_proceed;
 
-use super::file::File;
+use super::file::{File, MAX_CHUNK};
 use crate::blocking::{BlockingError, BlockingHandle, Rejected, try_spawn_with};
 use crate::budget::poll_nothing;
+
+/// How much room there is at least for what is read of a file whose size says nothing.
+const LEAST: usize = 8 * 1024;
 
 /// A buffer that travels to the pool and back. `bytes[start..]` has been read from the file
 /// and not been fetched yet.
@@ -65,7 +68,8 @@ pub(super) enum Kind {
 /// What came of an operation.
 pub(super) enum Done {
     Read(io::Result<usize>),
-    ReadAll(io::Result<usize>),
+    /// Whether it has come to the end of the file.
+    ReadAll(io::Result<bool>),
     Write(io::Result<usize>),
     Seek(io::Result<u64>),
 }
@@ -187,7 +191,7 @@ impl File {
                     return Poll::Ready(Err(error));
                 }
                 Some(Done::Read(Ok(0))) => return Poll::Ready(Ok(0)),
-                Some(Done::ReadAll(Ok(_))) => at_end = true,
+                Some(Done::ReadAll(Ok(whole))) => at_end = whole,
                 _ => {}
             }
             let State::Idle(buffer) = &mut self.state else {
@@ -218,15 +222,19 @@ impl File {
         }
     }
 
+    /// Reads to the end, as long as the caller keeps `waits`.
     pub(super) fn poll_read_all(
         &mut self,
         cx: &mut Context<'_>,
         buf: &mut Vec<u8>,
+        waits: &Arc<()>,
     ) -> Poll<io::Result<()>> {
         loop {
             let end = match ready!(self.poll_done(cx)) {
                 Some(Done::Read(Ok(0))) => Some(Ok(())),
                 Some(Done::Read(Err(error))) => Some(Err(error)),
+                // It was begun by another, who did not wait for it.
+                Some(Done::ReadAll(Ok(false))) => None,
                 Some(Done::ReadAll(result)) => Some(result.map(drop)),
                 _ => None,
             };
@@ -239,11 +247,10 @@ impl File {
                 return Poll::Ready(end);
             }
             let buffer = std::mem::take(buffer);
-            let file = Arc::clone(&self.file);
+            let (file, wanted) = (Arc::clone(&self.file), Arc::downgrade(waits));
             self.start_or_keep(Kind::ReadAll, buffer, move |buffer| {
                 // Behind what was read before and not fetched.
-                let result = (&*file).read_to_end(&mut buffer.bytes);
-                Done::ReadAll(result.map_err(never_would_block))
+                Done::ReadAll(read_rest(&file, &mut buffer.bytes, &wanted))
             })?;
         }
     }
@@ -354,6 +361,38 @@ impl File {
             _ => Err(lost()),
         })
     }
+}
+
+/// Reads to the end of a file, and appends that; stops before the end when nobody keeps what `wanted` is of, for some
+/// files have none. Returns whether it has come to it.
+pub(super) fn read_rest(
+    mut file: &std::fs::File,
+    bytes: &mut Vec<u8>,
+    wanted: &Weak<()>,
+) -> io::Result<bool> {
+    let size = file.metadata().map_or(0, |known| known.len());
+    let left = size.saturating_sub(file.stream_position().unwrap_or(0));
+    // One more, so that the read that finds the end needs no more room.
+    bytes.try_reserve_exact(
+        usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .saturating_add(1),
+    )?;
+    while wanted.strong_count() > 0 {
+        if bytes.len() == bytes.capacity() {
+            bytes.try_reserve(LEAST)?;
+        }
+        let start = bytes.len();
+        let spare = bytes.capacity() - start;
+        bytes.resize(start + spare.min(MAX_CHUNK), 0);
+        let result = retry(|| file.read(&mut bytes[start..]));
+        let read = *result.as_ref().unwrap_or(&0);
+        bytes.truncate(start + read);
+        if result? == 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// As the name says, while a signal interrupts.
