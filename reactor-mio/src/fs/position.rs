@@ -14,6 +14,8 @@ use crate::budget::poll_nothing;
 
 /// How much room there is at least for what is read of a file whose size says nothing.
 const LEAST: usize = 8 * 1024;
+/// How much of such a file one read asks for at most: room is filled with zeros for each, and a pipe may give little.
+const MOST: usize = 64 * 1024;
 
 /// A buffer that travels to the pool and back. `bytes[start..]` has been read from the file
 /// and not been fetched yet.
@@ -378,13 +380,14 @@ pub(super) fn read_rest(
             .unwrap_or(usize::MAX)
             .saturating_add(1),
     )?;
+    let most = if left > 0 { MAX_CHUNK } else { MOST };
     while wanted.strong_count() > 0 {
         if bytes.len() == bytes.capacity() {
             bytes.try_reserve(LEAST)?;
         }
         let start = bytes.len();
         let spare = bytes.capacity() - start;
-        bytes.resize(start + spare.min(MAX_CHUNK), 0);
+        bytes.resize(start + spare.min(most), 0);
         let result = retry(|| file.read(&mut bytes[start..]));
         let read = *result.as_ref().unwrap_or(&0);
         bytes.truncate(start + read);
