@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::future::pending;
+use std::io;
 use std::net::Shutdown;
 use std::rc::Rc;
 use std::time::Duration;
@@ -17,6 +18,25 @@ use polliwog::{JoinError, SpawnErrorKind, spawn, try_spawn, yield_now};
 /// The byte at a place of a long stream.
 fn byte_at(place: usize) -> u8 {
     (place ^ (place >> 8) ^ (place >> 16)) as u8
+}
+
+/// What a program has that names the errors of both networks, as docs/simulation.md says.
+#[derive(Debug)]
+enum Own {
+    Io(io::Error),
+}
+
+impl From<io::Error> for Own {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+#[cfg(feature = "spin")]
+impl From<polliwog::spin::Error> for Own {
+    fn from(error: polliwog::spin::Error) -> Self {
+        Self::Io(error.into())
+    }
 }
 
 /// Makes tests of the body: `$net` is a reactor's module `net`, `$runtime` makes a runtime for so
@@ -52,6 +72,30 @@ macro_rules! on {
                     }
                     stream.write_all(&buf[..count]).await.unwrap();
                 }
+            }
+
+            #[test]
+            fn errors_are_of_io_and_of_the_programs_own() {
+                async fn read(stream: &TcpStream) -> Result<u8, Own> {
+                    let mut byte = [0; 1];
+                    stream.read_exact(&mut byte).await?;
+                    Ok(byte[0])
+                }
+                async fn write(stream: &TcpStream) -> io::Result<()> {
+                    stream.write_all(b"7").await?;
+                    Ok(())
+                }
+                $runtime(10).block_on(async {
+                    let (listener, _) = listen().await;
+                    let nobody = listener.try_accept().unwrap_err();
+                    assert_eq!(nobody.kind(), io::ErrorKind::WouldBlock);
+                    let (one, other) = pair().await;
+                    write(&one).await.unwrap();
+                    assert_eq!(read(&other).await.unwrap(), b'7');
+                    drop(one);
+                    let Own::Io(error) = read(&other).await.unwrap_err();
+                    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+                });
             }
 
             #[test]

@@ -6,9 +6,10 @@ use embedded_io::ErrorKind;
 
 /// Why an operation on a stream, a listener or a socket failed.
 ///
-/// Converts into an [`embedded_io::ErrorKind`] by [`kind`](embedded_io::Error::kind) and, wherever
+/// Converts into an [`embedded_io::ErrorKind`] by [that trait's `kind`](embedded_io::Error::kind) and, wherever
 /// there is a standard library, into a [`std::io::Error`](https://doc.rust-lang.org/std/io/struct.Error.html)
-/// by `From`.
+/// by `From`, so that `?` passes it on in a function that returns an `io::Result`. Where `?` has to make an error of
+/// the program's own, `.map_err(io::Error::from)` before it compiles for this network and for the system's.
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
@@ -168,10 +169,28 @@ impl From<embedded_io::ReadExactError<Error>> for Error {
 }
 
 #[cfg(any(feature = "std", not(target_os = "none")))]
-impl From<Error> for std::io::Error {
-    fn from(error: Error) -> Self {
+impl Error {
+    /// The kind of the [`io::Error`](std::io::Error) that this converts into, wherever there is a standard
+    /// library: what [`io::Error::kind`](std::io::Error::kind) is to a program that has the system's sockets.
+    ///
+    /// That of `embedded-io` has the same name, but is a trait's, so that it is called with the trait:
+    /// `embedded_io::Error::kind(&error)`.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
+    /// use polliwog::spin::net::TcpListener;
+    /// use std::io;
+    ///
+    /// polliwog::spin::block_on(async {
+    ///     let listener = TcpListener::bind("10.0.0.1:7").await.unwrap();
+    ///     let nobody = listener.try_accept().unwrap_err();
+    ///     assert_eq!(nobody.kind(), io::ErrorKind::WouldBlock);
+    ///     assert_eq!(nobody.kind(), io::Error::from(nobody).kind());
+    /// });
+    /// ```
+    pub fn kind(&self) -> std::io::ErrorKind {
         use std::io::ErrorKind;
-        let kind = match error {
+        match self {
             Error::WouldBlock => ErrorKind::WouldBlock,
             Error::ConnectionRefused => ErrorKind::ConnectionRefused,
             Error::ConnectionReset => ErrorKind::ConnectionReset,
@@ -190,8 +209,14 @@ impl From<Error> for std::io::Error {
             Error::WriteZero => ErrorKind::WriteZero,
             Error::UnexpectedEof => ErrorKind::UnexpectedEof,
             Error::Unsupported => ErrorKind::Unsupported,
-        };
-        std::io::Error::new(kind, error)
+        }
+    }
+}
+
+#[cfg(any(feature = "std", not(target_os = "none")))]
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> Self {
+        Self::new(error.kind(), error)
     }
 }
 
@@ -231,6 +256,7 @@ mod tests {
         for error in errors {
             let kind = embedded_io::Error::kind(&error);
             let as_io = io::Error::from(error);
+            assert_eq!(as_io.kind(), error.kind());
             assert_eq!(as_io.to_string(), error.to_string());
             assert_ne!(as_io.kind(), io::ErrorKind::Other, "{error}");
             if kind != ErrorKind::Other {
