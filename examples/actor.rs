@@ -13,6 +13,8 @@ use polliwog::sync::local::{mpsc, oneshot};
 use polliwog::{SpawnError, spawn};
 
 // ANCHOR: actor
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
 enum Request {
     Add(u32),
     Sum(oneshot::Sender<u32>),
@@ -49,15 +51,17 @@ impl Counter {
         let _ = self.requests.send(Request::Add(number)).await;
     }
 
-    async fn sum(&self) -> Option<u32> {
+    async fn sum(&self) -> Result<u32, Failure> {
         let (answer, receiver) = oneshot::channel();
-        self.requests.send(Request::Sum(answer)).await.ok()?;
-        receiver.await.ok()
+        let request = self.requests.send(Request::Sum(answer));
+        // The error gives the request back, which cannot leave this thread: it is passed on without.
+        request.await.map_err(|refused| refused.error())?;
+        Ok(receiver.await?)
     }
 }
 // ANCHOR_END: actor
 
-pub(crate) async fn example() -> Result<Vec<String>, Box<dyn std::error::Error>> {
+pub(crate) async fn example() -> Result<Vec<String>, Failure> {
     let (ended, end) = oneshot::channel();
     let counter = Counter::start(ended)?;
     let adders: Vec<_> = (1..=4)
@@ -73,14 +77,14 @@ pub(crate) async fn example() -> Result<Vec<String>, Box<dyn std::error::Error>>
     for adder in adders {
         adder.await?;
     }
-    let sum = counter.sum().await.ok_or("the actor is gone")?;
+    let sum = counter.sum().await?;
     let mut lines = vec![format!("sum: {sum}")];
     drop(counter);
     lines.push(format!("the actor has ended with {}", end.await?));
     Ok(lines)
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Failure> {
     for line in polliwog::block_on(example())? {
         println!("{line}");
     }

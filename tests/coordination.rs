@@ -35,7 +35,7 @@ macro_rules! examples {
 }
 
 #[track_caller]
-fn check(lines: Result<Vec<String>, Box<dyn std::error::Error>>, expected: &[&str]) {
+fn check<E: std::fmt::Debug>(lines: Result<Vec<String>, E>, expected: &[&str]) {
     assert_eq!(lines.unwrap(), expected);
 }
 

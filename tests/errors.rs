@@ -13,8 +13,8 @@ use std::rc::Rc;
 use polliwog::conformance::ThreadReactor;
 use polliwog::sources::SourcesFull;
 use polliwog::sync::{
-    AcquireError, Mutex, OnceCell, Semaphore, SetOnceError, TryAcquireError, TryLockError,
-    broadcast, mpsc, oneshot,
+    AcquireError, Mutex, OnceCell, Semaphore, SetError, SetOnceError, TryAcquireError,
+    TryLockError, broadcast, mpsc, oneshot,
 };
 use polliwog::time::Elapsed;
 use polliwog::{
@@ -271,7 +271,39 @@ fn every_error_of_channels_and_locks_passes_through_a_question_mark() {
     for (index, (kind, expected)) in kinds.into_iter().enumerate() {
         assert_eq!(kind, expected, "number {index}");
     }
-    // What is not `Send` is dropped.
+    // What is not `Send` is left out.
+    let errors = [
+        (passes(|| mpsc::SendError(not_send()).error()), BrokenPipe),
+        (
+            passes(|| mpsc::TrySendError::Full(not_send()).error()),
+            WouldBlock,
+        ),
+        (
+            passes(|| mpsc::TrySendError::Closed(not_send()).error()),
+            BrokenPipe,
+        ),
+        (
+            passes(|| mpsc::SendTimeoutError::Timeout(not_send()).error()),
+            TimedOut,
+        ),
+        (
+            passes(|| mpsc::SendTimeoutError::Closed(not_send()).error()),
+            BrokenPipe,
+        ),
+        (
+            passes(|| SetError::AlreadyInitializedError(not_send()).error()),
+            AlreadyExists,
+        ),
+        (
+            passes(|| SetError::InitializingError(not_send()).error()),
+            WouldBlock,
+        ),
+        (passes(|| SetOnceError(not_send()).error()), AlreadyExists),
+    ];
+    for (index, (kind, expected)) in errors.into_iter().enumerate() {
+        assert_eq!(kind, expected, "number {index} without its value");
+    }
+    // In an `io::Error` it is dropped.
     assert_eq!(
         io::Error::from(mpsc::SendError(not_send())).kind(),
         BrokenPipe

@@ -313,7 +313,7 @@ impl<T: fmt::Debug, S: Scope> fmt::Debug for OnceCell<T, S> {
     }
 }
 
-/// Why a value, which is in it, could not be put into a [`OnceCell`].
+/// Why a value, which is in it, could not be put into a [`OnceCell`]; [`error`](Self::error) says it without the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetError<T> {
     /// There is one.
@@ -353,6 +353,24 @@ impl<T> SetError<T> {
     pub fn into_inner(self) -> T {
         match self {
             Self::AlreadyInitializedError(value) | Self::InitializingError(value) => value,
+        }
+    }
+
+    /// The error without the value: to pass on, whatever the value is, or while it is kept.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::{SetError, local::OnceCell};
+    /// use std::rc::Rc;
+    ///
+    /// let cell = OnceCell::new_with(Some(Rc::new(7)));
+    /// let error = cell.set(Rc::new(8)).unwrap_err().error();
+    /// assert_eq!(error, SetError::AlreadyInitializedError(()));
+    /// ```
+    pub const fn error(&self) -> SetError<()> {
+        match self {
+            Self::AlreadyInitializedError(_) => SetError::AlreadyInitializedError(()),
+            Self::InitializingError(_) => SetError::InitializingError(()),
         }
     }
 }

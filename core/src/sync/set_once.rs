@@ -192,9 +192,26 @@ impl<T: fmt::Debug, S: Scope> fmt::Debug for SetOnce<T, S> {
     }
 }
 
-/// There is a value already; the one that was to be set is in it.
+/// There is a value already; the one that was to be set is in it. [`error`](Self::error) says it without that one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetOnceError<T>(pub T);
+
+impl<T> SetOnceError<T> {
+    /// The error without the value: to pass on, whatever the value is, or while it is kept.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::local::SetOnce;
+    /// use std::rc::Rc;
+    ///
+    /// let once = SetOnce::from(Rc::new(7));
+    /// let error = once.set(Rc::new(8)).unwrap_err().error();
+    /// assert_eq!(error.to_string(), "the value has been set already");
+    /// ```
+    pub const fn error(&self) -> SetOnceError<()> {
+        SetOnceError(())
+    }
+}
 
 impl<T> fmt::Display for SetOnceError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

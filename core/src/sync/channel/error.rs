@@ -14,8 +14,40 @@ use core::fmt;
 /// assert_eq!(sender.send(7), Err(SendError(7)));
 /// # }
 /// ```
+///
+/// A message that cannot go to another thread, such as one with a local `oneshot::Sender` in it, keeps `?` from passing
+/// the error on as a `Box<dyn Error + Send + Sync>` or an `anyhow::Error`: [`error`](Self::error) leaves it out. An
+/// [`io::Error`](std::io::Error) is made without it anyway.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
+
+impl<T> SendError<T> {
+    /// The error without the message: to pass on, whatever the message is.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// # #[cfg(feature = "alloc")] {
+    /// use polliwog::sync::local::{mpsc, oneshot};
+    /// use std::error::Error;
+    ///
+    /// async fn ask(
+    ///     actor: &mpsc::Sender<oneshot::Sender<u32>>,
+    /// ) -> Result<u32, Box<dyn Error + Send + Sync>> {
+    ///     let (request, answer) = oneshot::channel();
+    ///     actor.send(request).await.map_err(|refused| refused.error())?;
+    ///     Ok(answer.await?)
+    /// }
+    ///
+    /// polliwog::block_on(async {
+    ///     let (actor, _) = mpsc::channel(1);
+    ///     assert_eq!(ask(&actor).await.unwrap_err().to_string(), "channel closed");
+    /// });
+    /// # }
+    /// ```
+    pub const fn error(&self) -> SendError<()> {
+        SendError(())
+    }
+}
 
 impl<T> fmt::Debug for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,7 +63,7 @@ impl<T> fmt::Display for SendError<T> {
 
 impl<T> core::error::Error for SendError<T> {}
 
-/// Why a message, which is in it, could not be sent at this moment.
+/// Why a message, which is in it, could not be sent at this moment; [`error`](Self::error) says it without the message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
     /// There is no room, or somebody waits for it.
@@ -54,6 +86,29 @@ impl<T> TrySendError<T> {
     pub fn into_inner(self) -> T {
         match self {
             Self::Full(message) | Self::Closed(message) => message,
+        }
+    }
+
+    /// The error without the message: to pass on, whatever the message is, or while it is kept.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::mpmc::{Channel, TrySendError};
+    /// use std::rc::Rc;
+    ///
+    /// fn put(channel: &Channel<Rc<u32>, 1>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    ///     channel.try_send(Rc::new(7)).map_err(|refused| refused.error())?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let channel = Channel::new();
+    /// put(&channel).unwrap();
+    /// assert_eq!(put(&channel).unwrap_err().downcast_ref(), Some(&TrySendError::Full(())));
+    /// ```
+    pub const fn error(&self) -> TrySendError<()> {
+        match self {
+            Self::Full(_) => TrySendError::Full(()),
+            Self::Closed(_) => TrySendError::Closed(()),
         }
     }
 }
@@ -84,7 +139,7 @@ impl<T> From<SendError<T>> for TrySendError<T> {
     }
 }
 
-/// Why a message, which is in it, was not sent in time.
+/// Why a message, which is in it, was not sent in time; [`error`](Self::error) says it without the message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SendTimeoutError<T> {
     /// There was no room in time.
@@ -98,6 +153,21 @@ impl<T> SendTimeoutError<T> {
     pub fn into_inner(self) -> T {
         match self {
             Self::Timeout(message) | Self::Closed(message) => message,
+        }
+    }
+
+    /// The error without the message: to pass on, whatever the message is, or while it is kept.
+    ///
+    /// ```
+    /// # use polliwog_core::conformance::facade as polliwog;
+    /// use polliwog::sync::mpsc::error::SendTimeoutError;
+    ///
+    /// assert_eq!(SendTimeoutError::Timeout("quak").error(), SendTimeoutError::Timeout(()));
+    /// ```
+    pub const fn error(&self) -> SendTimeoutError<()> {
+        match self {
+            Self::Timeout(_) => SendTimeoutError::Timeout(()),
+            Self::Closed(_) => SendTimeoutError::Closed(()),
         }
     }
 }
