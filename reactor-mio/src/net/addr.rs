@@ -17,7 +17,7 @@ pub trait ToSocketAddrs: sealed::Resolve {}
 
 impl<T: sealed::Resolve + ?Sized> ToSocketAddrs for T {}
 
-/// Looks up a name, on the blocking pool.
+/// Looks up a name, on the blocking pool. Returns all of its addresses: a `Vec`, where tokio has an iterator.
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_mio::{*, io}; }

@@ -112,6 +112,20 @@ fn from_another_thread() -> Result<u32, Box<dyn Error>> {
 }
 // ANCHOR_END: threads
 
+// ANCHOR: blocking
+fn a_job_that_nobody_awaits() -> Result<bool, Box<dyn Error>> {
+    let runtime = Runtime::new()?;
+    let (saved, was_saved) = std::sync::mpsc::channel();
+    runtime.block_on(async {
+        // To await it here would be the first choice.
+        drop(polliwog::spawn_blocking(move || saved.send(())));
+    });
+    // To drop the runtime would wait for no job, and the end of `main` cuts off what has not ended.
+    runtime.shutdown_timeout(Duration::from_secs(60));
+    Ok(was_saved.try_recv().is_ok())
+}
+// ANCHOR_END: blocking
+
 fn main() -> Result<(), Box<dyn Error>> {
     block_on(async {
         println!("result: {}", spawn_is_fallible().await?);
@@ -126,5 +140,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok::<_, Box<dyn Error>>(())
     })?;
     println!("thread: {}", from_another_thread()?);
+    println!("job: {}", a_job_that_nobody_awaits()?);
     Ok(())
 }
