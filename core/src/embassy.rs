@@ -83,10 +83,7 @@ fn outside() -> Instant {
 
 #[cold]
 fn no_clock() -> ! {
-    panic!(
-        "embassy_time was used where no executor with a clock runs: outside of any, or in one \
-         that has none, like an `InterruptExecutor`; nobody could wake its timers"
-    )
+    crate::time::no_clock!("embassy_time was used")
 }
 
 /// The ticks that have begun by `now`, the one at its very beginning included.

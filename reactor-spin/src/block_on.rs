@@ -30,17 +30,20 @@ use crate::runtime::Runtime;
 /// });
 /// assert_eq!(sum, 42);
 /// ```
+#[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    with_seed(0, |runtime| runtime.block_on(future))
+    with_seed(0, future)
 }
 
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-fn with_seed<T>(seed: u64, f: impl FnOnce(&Runtime) -> T) -> T {
-    f(&Runtime::new(seed))
+#[track_caller]
+fn with_seed<F: Future>(seed: u64, future: F) -> F::Output {
+    Runtime::new(seed).block_on(future)
 }
 
 #[cfg(not(all(feature = "alloc", target_has_atomic = "ptr")))]
-fn with_seed<T>(seed: u64, f: impl FnOnce(&Runtime) -> T) -> T {
+#[track_caller]
+fn with_seed<F: Future>(seed: u64, future: F) -> F::Output {
     use polliwog_core::TaskPool;
     use polliwog_core::unpark::Flag;
 
@@ -54,7 +57,7 @@ fn with_seed<T>(seed: u64, f: impl FnOnce(&Runtime) -> T) -> T {
     #[cfg(not(target_os = "none"))]
     let _turn = turn::take();
     match Runtime::builder().seed(seed).build_in(&POOL, &FLAG) {
-        Ok(runtime) => f(&runtime),
+        Ok(runtime) => runtime.block_on(future),
         Err(_) => panic!(
             "polliwog_spin::block_on is running already, and without feature `alloc` there is \
              memory for one: use a `Runtime` with a `TaskPool` of its own"
@@ -98,7 +101,7 @@ mod turn {
 }
 
 /// Runs the body of a test in a new [`Runtime`] with this [seed](crate::Builder::seed). If it
-/// panics, the seed is printed.
+/// panics, the seed is printed. If nothing can happen any more, it does panic, and names the tasks that wait.
 ///
 /// Nothing here waits for other threads. So the files, jobs, processes and standard streams of the mio reactor, where
 /// that is there, too, are errors that say so, as its sockets are. A runtime of a builder's that
@@ -115,9 +118,10 @@ mod turn {
 /// });
 /// ```
 #[cfg(any(feature = "std", not(target_os = "none")))]
+#[track_caller]
 pub fn test<F: Future>(seed: u64, body: F) -> F::Output {
     let _report = Report(seed);
-    with_seed(seed, |runtime| runtime.block_on(body))
+    with_seed(seed, body)
 }
 
 /// Runs the body of a test once for each seed, each time in a new [`Runtime`]. If it panics, the
@@ -131,6 +135,7 @@ pub fn test<F: Future>(seed: u64, body: F) -> F::Output {
 /// });
 /// ```
 #[cfg(any(feature = "std", not(target_os = "none")))]
+#[track_caller]
 pub fn test_seeds<F: Future>(seeds: impl IntoIterator<Item = u64>, mut body: impl FnMut(u64) -> F) {
     for seed in seeds {
         test(seed, body(seed));

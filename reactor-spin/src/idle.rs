@@ -230,6 +230,23 @@ impl fmt::Display for Stalled {
     }
 }
 
+/// So many tasks of a stalled run are named.
+const MOST_TASKS: usize = 12;
+
+/// Names the tasks that are left, a line each.
+pub(crate) fn name_tasks<T: fmt::Display>(
+    f: &mut fmt::Formatter<'_>,
+    mut tasks: impl Iterator<Item = T>,
+) -> fmt::Result {
+    for task in tasks.by_ref().take(MOST_TASKS) {
+        write!(f, "\n  {task}")?;
+    }
+    match tasks.count() {
+        0 => Ok(()),
+        more => write!(f, "\n  and {more} more"),
+    }
+}
+
 // What a panic shows when a run ends with this error.
 impl fmt::Debug for Stalled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,7 +12,7 @@ use polliwog_core::{
 };
 
 use crate::clock::VirtualClock;
-use crate::idle::Stalled;
+use crate::idle::{Stalled, name_tasks};
 #[cfg(all(feature = "alloc", not(target_os = "none")))]
 use crate::net::Network;
 use crate::reactor::VirtualReactor;
@@ -105,13 +105,37 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// When the program is [`Stalled`]. When it is called by a task of this runtime: `await`
-    /// there instead, or spawn. When there are as many tasks as there may be, for the future is
+    /// When the program is [`Stalled`]; the text names the tasks that wait. When it is called by a task of this
+    /// runtime: `await` there instead, or spawn. When there are as many tasks as there may be, for the future is
     /// one more. When the future panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let _ambient = self.ambient();
-        self.executor.block_on(future)
+        match self.try_block_on(future) {
+            Ok(output) => output,
+            Err(error) => self.give_up(error, core::any::type_name::<F>()),
+        }
+    }
+
+    /// The end of a `block_on` whose `future`, named by its type, will never be done.
+    #[cold]
+    #[track_caller]
+    fn give_up(&self, error: RunError<Stalled>, future: &str) -> ! {
+        /// The program's tasks; the future is none any more.
+        struct Waiting<'a>(&'a str, Spawner);
+
+        impl fmt::Display for Waiting<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "; these wait:\n  {}, given to block_on", self.0)?;
+                let tasks = self.1.tasks();
+                name_tasks(f, tasks.map(|task| task.name.unwrap_or(task.type_name)))
+            }
+        }
+
+        // A chip's flash has no room for it.
+        if cfg!(not(target_os = "none")) && matches!(error, RunError::Reactor(_)) {
+            panic!("block_on: {error}{}", Waiting(future, self.spawner()));
+        }
+        panic!("block_on: {error}")
     }
 
     /// Runs a future to its end like [`block_on`](Self::block_on), unless that is impossible.

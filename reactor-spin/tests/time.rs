@@ -192,3 +192,31 @@ fn runtimes_nest() {
     });
     assert_eq!(outer.now(), Instant::ZERO + secs(2));
 }
+
+#[test]
+#[cfg(feature = "std")]
+fn a_stalled_test_names_the_tasks_that_wait() {
+    async fn for_the_rain() {
+        std::future::pending::<()>().await;
+    }
+    async fn body() {
+        let spawner = polliwog_core::Spawner::current().unwrap();
+        spawner.spawn(for_the_rain()).unwrap().detach();
+        spawner
+            .spawn_named("frog", for_the_rain())
+            .unwrap()
+            .detach();
+        for_the_rain().await;
+    }
+    let panic = std::panic::catch_unwind(|| polliwog_spin::test(7, body())).unwrap_err();
+    let text = panic.downcast_ref::<String>().unwrap();
+    let waiting: Vec<_> = text.lines().skip(1).collect();
+    let [of_the_test, unnamed, "  frog"] = waiting[..] else {
+        panic!("{text}");
+    };
+    assert!(
+        of_the_test.contains("body") && of_the_test.ends_with("given to block_on"),
+        "{text}"
+    );
+    assert!(unnamed.contains("for_the_rain"), "{text}");
+}

@@ -58,6 +58,9 @@ macro_rules! spawn {
     ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
         $crate::spawn!($spawner, [$function; 1]($($arg),*))
     };
+    ($spawner:expr, $($other:tt)*) => {
+        $crate::__spawn_takes_a_function!()
+    };
 }
 
 /// Spawns a task that nobody will join: [`spawn!`](crate::spawn!) without a handle.
@@ -88,6 +91,9 @@ macro_rules! spawn_detached {
     ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
         $crate::spawn_detached!($spawner, [$function; 1]($($arg),*))
     };
+    ($spawner:expr, $($other:tt)*) => {
+        $crate::__spawn_takes_a_function!()
+    };
 }
 
 /// Spawns a task into a static body of exactly its size, or gives the arguments back:
@@ -117,6 +123,9 @@ macro_rules! try_spawn {
     ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
         $crate::try_spawn!($spawner, [$function; 1]($($arg),*))
     };
+    ($spawner:expr, $($other:tt)*) => {
+        $crate::__spawn_takes_a_function!()
+    };
 }
 
 /// Spawns a task that nobody will join, or gives the arguments back:
@@ -133,6 +142,21 @@ macro_rules! try_spawn_detached {
     };
     ($spawner:expr, [$function:expr]($($arg:expr),* $(,)?)) => {
         $crate::try_spawn_detached!($spawner, [$function; 1]($($arg),*))
+    };
+    ($spawner:expr, $($other:tt)*) => {
+        $crate::__spawn_takes_a_function!()
+    };
+}
+
+/// What these macros say to a call, which would be a future already: its memory needs the name of the function.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __spawn_takes_a_function {
+    () => {
+        ::core::compile_error!(
+            "write the function in brackets, and its arguments behind: `[function](arguments)`, or \
+             `[function; n](arguments)` for up to `n` of its tasks at once"
+        )
     };
 }
 

@@ -317,7 +317,7 @@ impl Interval {
         let spawner = self.spawner();
         let due = self.due.or_else(|| spawner?.start());
         let (Some(spawner), Some(due)) = (spawner, due) else {
-            panic!("an interval ticked outside of a running executor, or in one without a clock")
+            no_clock!("an interval ticked")
         };
         self.spawner = Some(spawner);
         self.due = Some(due);

@@ -3,6 +3,26 @@
 //! All of it runs on the clock of the reactor that drives the executor: the wall clock on a
 //! server, a virtual one in a test, a hardware timer on a microcontroller.
 
+/// Panics, as whoever waits by a clock does where there is none, and says what to do about it.
+macro_rules! no_clock {
+    ($what:literal) => {{
+        #[cfg(all(not(threads), not(feature = "single-core")))]
+        panic!(concat!(
+            $what,
+            " outside of an executor: without polliwog's feature `single-core` there is no ambient one on bare \
+             metal, but `Spawner::sleep`"
+        ));
+        #[cfg(not(all(not(threads), not(feature = "single-core"))))]
+        panic!(concat!(
+            $what,
+            " outside of a running executor, after its executor was dropped, or in an executor without a clock, \
+             such as an `InterruptExecutor`: nobody could wake it"
+        ))
+    }};
+}
+#[cfg(feature = "embassy-time")]
+pub(crate) use no_clock;
+
 #[cfg(not(loom))]
 mod counter;
 #[cfg(feature = "embedded-hal-async")]

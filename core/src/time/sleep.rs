@@ -306,16 +306,7 @@ fn from_now(shared: &Shared, after: Instant) -> Instant {
 #[cold]
 #[track_caller]
 fn no_clock() -> ! {
-    #[cfg(all(target_os = "none", not(feature = "single-core"), not(feature = "std")))]
-    panic!(
-        "a sleep was polled outside of an executor: without polliwog's feature `single-core` there is no \
-         ambient one on bare metal, but `Spawner::sleep`"
-    );
-    #[cfg(not(all(target_os = "none", not(feature = "single-core"), not(feature = "std"))))]
-    panic!(
-        "a sleep was polled outside of a running executor, after its executor was dropped, or in an \
-         executor without a clock: nobody could wake it"
-    )
+    no_clock!("a sleep was polled")
 }
 
 impl core::fmt::Debug for Sleep {

@@ -14,7 +14,8 @@ use super::schedule::{Scheduler, Strategy};
 use super::settings::{MAX_DATAGRAM, Restart, Settings};
 use super::simulation::Simulation;
 
-/// How a [`Simulation`] is to be; made by [`Simulation::builder`].
+/// How a [`Simulation`] is to be; [`Simulation::builder(seed)`](Simulation::builder) makes one for a single run. The searches
+/// ([`explore`](super::explore) and the like) give one to the test for each run, with their seed and faults.
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::sim; }

@@ -10,6 +10,7 @@ use core::time::Duration;
 
 use super::fault::Fault;
 use super::trace::TraceEvent;
+use crate::idle::name_tasks;
 
 /// What there is to tell of a run that went well.
 #[derive(Clone, Debug, Default)]
@@ -39,9 +40,6 @@ pub struct Report {
     /// The tasks that were left when nothing could happen any more, with their hosts.
     pub(crate) waiting: Vec<String>,
 }
-
-/// So many tasks of a stalled run are named.
-const MOST_TASKS: usize = 12;
 
 /// Why a run did not go well.
 #[derive(Clone, Debug, PartialEq)]
@@ -145,12 +143,7 @@ impl fmt::Display for Failure {
                     "; if one of them waits for a real thread, timer, socket or file, a simulation knows nothing of \
                      that; the tasks that are left:",
                 )?;
-                let mut named = tasks.iter().take(MOST_TASKS);
-                named.try_for_each(|task| write!(f, "\n  {task}"))?;
-                match tasks.len().saturating_sub(MOST_TASKS) {
-                    0 => Ok(()),
-                    more => write!(f, "\n  and {more} more"),
-                }
+                name_tasks(f, tasks.iter())
             }
             Reason::TimeLimit(waiting) => {
                 f.write_str("the time limit was reached; these are not done: ")?;

@@ -262,7 +262,9 @@ impl Runner {
         let root = process.root.id();
         if let Some(TaskPanic { text, .. }) = panicked.filter(|panic| panic.task != root) {
             if self.world.settings.task_panics_end {
-                return Turn::Ended(Err(Reason::Panic(text)));
+                return Turn::Ended(Err(Reason::Panic(format!(
+                    "{text}\n  (if the program expects panics of its tasks: `Builder::task_panics_end(false)`)"
+                ))));
             }
             let text = format!("a task has panicked: {text}");
             self.world

@@ -143,6 +143,7 @@ fn the_first_panic_is_told_and_one_that_is_caught_is_none() {
         told.contains("client panicked: the cause\n  in the task counter"),
         "{told}"
     );
+    assert!(told.contains("task_panics_end(false)"), "{told}");
 
     let mut simulation = Simulation::new(1);
     simulation.host("other", || async {

@@ -80,7 +80,8 @@ fn calm() -> Result<Report, Failure> {
 // ANCHOR_END: first
 
 // ANCHOR: scene
-/// The same in bad weather: the server's machine may crash, up to four times in ten seconds.
+/// The same in bad weather: the server's machine may crash, up to four times in ten seconds. A search gives the
+/// builder, with a seed in it; for a single run `Simulation::builder(seed)` makes one.
 fn stormy(builder: Builder, synced: bool) -> Result<Report, Failure> {
     let nemesis = Nemesis::new("register")
         .faults(0, 4)
