@@ -86,7 +86,8 @@ impl HostClock {
         self.local_at(self.instant())
     }
 
-    fn local_at(&self, instant: u64) -> u64 {
+    /// What it shows at an instant that is not before the program that runs now.
+    pub(crate) fn local_at(&self, instant: u64) -> u64 {
         let (base, shown) = self.since.get();
         // It is behind its base if it was set while a program is ahead.
         let passed = instant.saturating_sub(base);

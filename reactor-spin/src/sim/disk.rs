@@ -3,17 +3,21 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
 use alloc::sync::Arc;
+#[cfg(unix)]
+use alloc::sync::Weak;
 use alloc::vec::Vec;
 use core::time::Duration;
 use std::io::{Error, ErrorKind, Result};
 use std::path::{Component, Path, PathBuf};
 
+use self::contents::{Contents, Edit};
 use self::journal::Journal;
 use super::clock::HostClock;
 use super::link::Latency;
 use super::rng::Rng;
 use super::settings::Settings;
 use super::unix::Bound;
+pub(crate) use opened::Opened;
 
 /// Writes are torn between blocks of so many bytes, unless a test says otherwise.
 const BLOCK: usize = 512;
@@ -65,6 +69,9 @@ pub(crate) struct Disk {
     stopped: Option<u64>,
     /// Once there are more files than that, those without a name are looked for.
     tidy_at: usize,
+    /// What numbers of files stand for, which the process has asked for: the first ones of those that are free.
+    #[cfg(unix)]
+    numbers: Vec<Weak<Opened>>,
 }
 
 /// What has been written back is looked for after so many nanoseconds at least.
@@ -101,51 +108,6 @@ enum Change {
     Rename(PathBuf, PathBuf),
 }
 
-#[derive(Default)]
-struct Contents {
-    now: Vec<u8>,
-    safe: Vec<u8>,
-    /// What has been done since the last sync.
-    journal: Journal<Edit>,
-    /// By the host's wall clock.
-    modified: Duration,
-    /// Whoever has the file open has a clone of it.
-    open: Arc<()>,
-}
-
-impl Contents {
-    /// What is safe at the instant `now` is so from now on: see [`Journal::safe`].
-    fn settle(&mut self, now: u64, old: Option<u64>) {
-        for edit in self.journal.safe(now, old) {
-            edit.apply(&mut self.safe);
-        }
-    }
-
-    fn found(&self) -> Found {
-        Found::File(self.now.len() as u64, self.modified)
-    }
-}
-
-enum Edit {
-    Write(u64, Vec<u8>),
-    Len(u64),
-}
-
-impl Edit {
-    fn apply(&self, data: &mut Vec<u8>) {
-        match self {
-            Edit::Len(len) => data.resize(*len as usize, 0),
-            Edit::Write(at, bytes) => {
-                let end = *at as usize + bytes.len();
-                if data.len() < end {
-                    data.resize(end, 0);
-                }
-                data[*at as usize..end].copy_from_slice(bytes);
-            }
-        }
-    }
-}
-
 /// A path from the root, without `.` and `..`.
 fn whole(path: &Path) -> PathBuf {
     let mut whole = PathBuf::from("/");
@@ -166,6 +128,10 @@ fn not_found(path: &Path) -> Error {
         ErrorKind::NotFound,
         alloc::format!("no such file or folder: {}", path.display()),
     )
+}
+
+pub(crate) fn failed() -> Error {
+    Error::other("the disk has failed")
 }
 
 fn is_folder() -> Error {
@@ -211,6 +177,8 @@ impl Disk {
             sweep_at: 0,
             stopped: None,
             tidy_at: TIDY,
+            #[cfg(unix)]
+            numbers: Vec::new(),
         }
     }
 
@@ -267,7 +235,17 @@ impl Disk {
     fn change(&mut self, change: Change) {
         self.sweep();
         apply(&change, &mut self.names);
-        self.journal.push(self.clock.instant(), change);
+        if !self.journal.push(self.clock.instant(), change) {
+            self.renew_names();
+        }
+    }
+
+    /// What programs see are the names that are safe, and what has been done to them since.
+    fn renew_names(&mut self) {
+        self.names.clone_from(&self.safe_names);
+        for change in self.journal.iter() {
+            apply(change, &mut self.names);
+        }
     }
 
     /// Until when what was done is written back by now.
@@ -289,11 +267,15 @@ impl Disk {
     /// What is safe by now is so from now on.
     fn settle(&mut self) {
         let (now, old) = (self.clock.now(), self.old());
-        for change in self.journal.safe(now, old) {
-            apply(&change, &mut self.safe_names);
-        }
+        self.settle_names(now, old);
         for file in self.files.values_mut() {
             file.settle(now, old);
+        }
+    }
+
+    fn settle_names(&mut self, now: u64, old: Option<u64>) {
+        for change in self.journal.safe(now, old) {
+            apply(&change, &mut self.safe_names);
         }
     }
 
@@ -409,7 +391,9 @@ impl Disk {
         let file = self.file(inode)?;
         file.modified = now;
         edit.apply(&mut file.now);
-        file.journal.push(instant, edit);
+        if !file.journal.push(instant, edit) {
+            file.renew();
+        }
         Ok(())
     }
 
@@ -456,24 +440,20 @@ impl Disk {
 
     /// What the file holds is safe from now on, and so is its name, with all that was done to names before.
     pub(crate) fn sync(&mut self, inode: Inode) -> Result<()> {
+        self.sync_until(inode, self.clock.instant())
+    }
+
+    /// As [`sync`](Self::sync), but only what was done up to the instant `until` is safe, at which it has begun.
+    pub(crate) fn sync_until(&mut self, inode: Inode, until: u64) -> Result<()> {
+        // A program that is ahead may come to its end before that.
         let (now, at) = (self.clock.now(), self.clock.instant());
-        if at > now {
-            // The program is ahead, and may come to its end before that.
-            self.journal.sync_at(at);
-            if inode != FOLDER {
-                self.file(inode)?.journal.sync_at(at);
-            }
-            return Ok(());
-        }
         if inode != FOLDER {
             let file = self.file(inode)?;
-            for edit in file.journal.take() {
-                edit.apply(&mut file.safe);
-            }
+            file.journal.sync(until, at);
+            file.settle(now, None);
         }
-        for change in self.journal.take() {
-            apply(&change, &mut self.safe_names);
-        }
+        self.journal.sync(until, at);
+        self.settle_names(now, None);
         self.tidy();
         Ok(())
     }
@@ -514,18 +494,12 @@ impl Disk {
         let wall = self.clock.wall_time();
         for file in self.files.values_mut() {
             if file.journal.forget(now) {
-                file.now.clone_from(&file.safe);
-                for edit in file.journal.iter() {
-                    edit.apply(&mut file.now);
-                }
+                file.renew();
                 file.modified = file.modified.min(wall);
             }
         }
         if self.journal.forget(now) {
-            self.names.clone_from(&self.safe_names);
-            for change in self.journal.iter() {
-                apply(change, &mut self.names);
-            }
+            self.renew_names();
             self.have_folders();
         }
     }
@@ -605,7 +579,9 @@ fn apply(change: &Change, names: &mut BTreeMap<PathBuf, Inode>) {
     }
 }
 
+mod contents;
 mod journal;
 mod names;
+mod opened;
 #[cfg(test)]
 mod tests;

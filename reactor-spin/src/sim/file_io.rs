@@ -10,7 +10,8 @@ use std::io::{self, SeekFrom};
 
 use polliwog_core::SendWrapper;
 
-use super::fs::{File, begin, failed, on};
+use super::disk::failed;
+use super::fs::{File, begin, on};
 use super::net::Net;
 
 /// The time that the disk takes, and whether it fails then.
@@ -72,7 +73,7 @@ impl futures_io::AsyncRead for File {
             return Poll::Ready(Err(failed()));
         }
         let at = self.position();
-        let count = on(&net, |disk| disk.read(self.inode, at, buf))?;
+        let count = on(&net, |disk| disk.read(self.opened.inode, at, buf))?;
         self.go_to(at + count as u64);
         Poll::Ready(Ok(count))
     }

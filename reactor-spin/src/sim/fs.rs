@@ -48,7 +48,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use polliwog_core::time::sleep;
 
-use super::disk::{Disk, How, Inode};
+use super::disk::{Disk, How, Opened, failed};
 use super::file_io::Waiting;
 use super::net::Net;
 use crate::net::Network;
@@ -101,10 +101,6 @@ pub(crate) fn at_once<T>(operation: impl Future<Output = Result<T>>) -> Result<T
     }
 }
 
-pub(crate) fn failed() -> Error {
-    Error::other("the disk has failed")
-}
-
 /// As [`begin`], for what does nothing when it fails.
 pub(crate) async fn operation(syncs: bool) -> Result<Net> {
     match begin(syncs).await? {
@@ -123,14 +119,9 @@ pub(crate) fn on<T>(net: &Net, f: impl FnOnce(&mut Disk) -> Result<T>) -> Result
 /// Dropped operations have done nothing, unless they say otherwise.
 #[derive(Debug)]
 pub struct File {
-    pub(crate) inode: Inode,
-    /// The file is there for as long as this is, whatever becomes of its name.
-    _open: Arc<()>,
+    pub(crate) opened: Arc<Opened>,
     /// Clones have it in common.
     position: Arc<AtomicU64>,
-    writable: bool,
-    /// Each write is at the end.
-    append: bool,
     pub(crate) waiting: Waiting,
 }
 
@@ -196,7 +187,7 @@ impl File {
     /// When the disk fails.
     pub async fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
         let net = operation(false).await?;
-        on(&net, |disk| disk.read(self.inode, offset, buf))
+        on(&net, |disk| disk.read(self.opened.inode, offset, buf))
     }
 
     /// Reads until `buf` is full. Dropped, it has read some of it.
@@ -223,14 +214,14 @@ impl File {
         let net = operation(false).await?;
         let from = self.position();
         let count = on(&net, |disk| {
-            let left = disk.len(self.inode)?.saturating_sub(from) as usize;
+            let left = disk.len(self.opened.inode)?.saturating_sub(from) as usize;
             let start = buf.len();
             buf.resize(start + left, 0);
             let mut count = 0;
             // A disk may give less than there is.
             while count < left {
                 let at = from + count as u64;
-                count += disk.read(self.inode, at, &mut buf[start + count..])?;
+                count += disk.read(self.opened.inode, at, &mut buf[start + count..])?;
             }
             Ok(count)
         })?;
@@ -262,7 +253,7 @@ impl File {
 
     /// Returns where it has written, and how much.
     async fn put(&self, buf: &[u8], offset: u64) -> Result<(u64, usize)> {
-        if !self.writable {
+        if !self.opened.writable {
             return Err(ErrorKind::PermissionDenied.into());
         }
         let (net, fails) = begin(false).await?;
@@ -276,20 +267,10 @@ impl File {
         buf: &[u8],
         offset: u64,
     ) -> Result<(u64, usize)> {
-        if !self.writable {
+        if !self.opened.writable {
             return Err(ErrorKind::PermissionDenied.into());
         }
-        on(net, |disk| {
-            let at = match self.append {
-                true => disk.len(self.inode)?,
-                false => offset,
-            };
-            if fails {
-                disk.write_torn(self.inode, at, buf);
-                return Err(failed());
-            }
-            Ok((at, disk.write(self.inode, at, buf)?))
-        })
+        on(net, |disk| self.opened.write(disk, fails, buf, offset))
     }
 
     /// Writes all of `buf`. Dropped, it has written some of it.
@@ -312,7 +293,7 @@ impl File {
     /// When the disk fails.
     pub async fn metadata(&self) -> Result<Metadata> {
         let net = operation(false).await?;
-        on(&net, |disk| disk.what(self.inode)).map(Metadata)
+        on(&net, |disk| disk.what(self.opened.inode)).map(Metadata)
     }
 
     /// Does nothing: what is written is with the system. It is not safe; see [`sync_all`](Self::sync_all).
@@ -335,7 +316,7 @@ impl File {
     }
 
     pub(crate) fn seek_now(&self, net: &Net, to: SeekFrom) -> Result<u64> {
-        let len = on(net, |disk| disk.len(self.inode))?;
+        let len = on(net, |disk| disk.len(self.opened.inode))?;
         let position = match to {
             SeekFrom::Start(at) => Some(at),
             SeekFrom::End(by) => len.checked_add_signed(by),
@@ -352,11 +333,11 @@ impl File {
     ///
     /// [`ErrorKind::InvalidInput`] for a file that was opened for reading; [`ErrorKind::StorageFull`]; when the disk fails.
     pub async fn set_len(&self, size: u64) -> Result<()> {
-        if !self.writable {
+        if !self.opened.writable {
             return Err(ErrorKind::InvalidInput.into());
         }
         let net = operation(false).await?;
-        on(&net, |disk| disk.set_len(self.inode, size))
+        on(&net, |disk| disk.set_len(self.opened.inode, size))
     }
 
     /// Waits until what was written is safe: once this has come back, a crash takes nothing of it, nor of the file's
@@ -367,7 +348,7 @@ impl File {
     /// When the disk fails; then nothing is known to be safe.
     pub async fn sync_all(&self) -> Result<()> {
         let net = operation(true).await?;
-        on(&net, |disk| disk.sync(self.inode))
+        on(&net, |disk| disk.sync(self.opened.inode))
     }
 
     pub(crate) fn position(&self) -> u64 {
@@ -397,11 +378,8 @@ impl File {
     pub async fn try_clone(&self) -> Result<File> {
         operation(false).await?;
         Ok(File {
-            inode: self.inode,
-            _open: self._open.clone(),
+            opened: self.opened.clone(),
             position: self.position.clone(),
-            writable: self.writable,
-            append: self.append,
             waiting: Waiting::default(),
         })
     }
@@ -415,7 +393,7 @@ impl File {
         let since = time.duration_since(UNIX_EPOCH);
         let since = since.map_err(|_| ErrorKind::InvalidInput)?;
         let net = operation(false).await?;
-        on(&net, |disk| disk.set_modified(self.inode, since))
+        on(&net, |disk| disk.set_modified(self.opened.inode, since))
     }
 
     /// As [`sync_all`](Self::sync_all).
@@ -425,6 +403,16 @@ impl File {
     /// As [`sync_all`](Self::sync_all).
     pub async fn sync_data(&self) -> Result<()> {
         self.sync_all().await
+    }
+}
+
+/// A number that stands for the file in [`io_uring`](super::io_uring), and nowhere else; -1 outside of a simulation.
+#[cfg(unix)]
+impl std::os::fd::AsRawFd for File {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        Network::current_sim().map_or(-1, |Net { world, host }| {
+            world.with(|state| state.hosts[host as usize].disk.number(&self.opened))
+        })
     }
 }
 
@@ -493,16 +481,13 @@ impl OpenOptions {
             return Err(ErrorKind::InvalidInput.into());
         }
         let net = operation(false).await?;
-        let (inode, open) = on(&net, |disk| {
+        let opened = on(&net, |disk| {
             let inode = disk.open(path.as_ref(), how)?;
-            Ok((inode, disk.keep(inode)?))
+            Opened::new(disk, inode, how.write, self.append)
         })?;
         Ok(File {
-            inode,
-            _open: open,
+            opened: Arc::new(opened),
             position: Arc::default(),
-            writable: how.write,
-            append: self.append,
             waiting: Waiting::default(),
         })
     }

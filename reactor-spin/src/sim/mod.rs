@@ -55,7 +55,8 @@
 //!   [when the test says](Builder::epoch).
 //! * **Files** ([`fs`]): a disk for each host, of which a crash leaves what was synced, and of the rest something.
 //!   Disks are slow, full or fail, if somebody says so.
-//!   Programs that know `std::fs` only have it under that name, too ([`std::fs`]).
+//!   Programs that know `std::fs` only have it under that name, too ([`std::fs`]), and on Unix those that know rings have
+//!   `io_uring`.
 //! * **Functions that block** ([`spawn_blocking`]): they run on the simulation's thread, and take a while of virtual time.
 //! * **CPU time**: none. Tasks run in no time, so a program that only computes lets no time pass.
 //!
@@ -87,6 +88,8 @@ mod guide;
 mod hasher;
 mod history;
 mod insight;
+#[cfg(unix)]
+pub mod io_uring;
 mod keepalive;
 mod link;
 mod listener;

@@ -189,8 +189,8 @@ impl Runner {
             Ok(program) => program,
             Err(reason) => {
                 // What it has left is dropped where it was made.
-                drop(executor);
                 drop(entered);
+                self.drop_on_host(executor);
                 self.clock.ahead.set(0);
                 return Err(reason);
             }
@@ -198,7 +198,13 @@ impl Runner {
         let spawner = executor.spawner();
         let root = spawner.spawn(program);
         drop(entered);
-        let root = root.map_err(|error| Reason::Executor(error.to_string()))?;
+        let root = match root {
+            Ok(root) => root,
+            Err(error) => {
+                self.drop_on_host(executor);
+                return Err(Reason::Executor(error.to_string()));
+            }
+        };
         self.process = Some(Process { executor, root });
         self.world.with(|state| {
             let host = &mut state.hosts[self.id as usize];
@@ -284,6 +290,20 @@ impl Runner {
         }
     }
 
+    /// Drops what belongs to a process. Its rings go before its memory, and those that destructors make go after it: see the
+    /// invariants of `io_uring::memory`.
+    fn drop_on_host<T>(&self, process: T) {
+        let close_rings = || {
+            #[cfg(unix)]
+            self.world
+                .with(|state| state.hosts[self.id as usize].close_rings());
+        };
+        let _entered = self.network.set_current();
+        close_rings();
+        drop(process);
+        close_rings();
+    }
+
     /// Ends the process; the system closes what it leaves open.
     pub(crate) fn kill(&mut self) {
         self.world.forget(self.id);
@@ -292,10 +312,7 @@ impl Runner {
         let Some(process) = self.process.take() else {
             return;
         };
-        {
-            let _entered = self.network.set_current();
-            drop(process);
-        }
+        self.drop_on_host(process);
         self.paused = false;
         self.clock.busy_until.set(0);
         self.clock.ahead.set(0);
@@ -319,6 +336,10 @@ impl Runner {
             let listeners = core::mem::take(&mut host.listeners);
             let sockets = core::mem::take(&mut host.sockets);
             host.ports.clear();
+            // What rings have in flight is written to what is there now.
+            host.disk.forget();
+            #[cfg(unix)]
+            host.close_rings();
             host.disk.crash();
             host.unix.crash();
             let ends: alloc::vec::Vec<Option<tcp::End>> =

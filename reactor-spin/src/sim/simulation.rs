@@ -540,6 +540,8 @@ impl Simulation {
                 }
                 return;
             }
+            #[cfg(unix)]
+            Happening::Ring(id, ring) => return ring.happen(&self.world, id),
             Happening::Outbox(id) => return self.let_out(id),
             Happening::Look(id) => {
                 // What it has done before comes first.

@@ -22,6 +22,8 @@ use super::command::Command;
 use super::disk::Disk;
 use super::footprint::Footprint;
 use super::history::Fate;
+#[cfg(unix)]
+use super::io_uring::{Rings, SharedRing};
 use super::link::Link;
 use super::listener::Listener;
 use super::names::Names;
@@ -126,6 +128,8 @@ pub(crate) struct Host {
     /// The open connections, for a crash to find.
     pub(crate) ends: BTreeSet<Key>,
     pub(crate) disk: Disk,
+    #[cfg(unix)]
+    pub(crate) rings: Rings,
     pub(crate) unix: Unix,
     pub(crate) buggy: Buggy,
     pub(crate) signals: Signals,
@@ -165,6 +169,9 @@ pub(crate) enum Happening {
     Outbox(HostId),
     /// A host is run, whether or not somebody has woken it.
     Look(HostId),
+    /// Something may complete in a ring of a host.
+    #[cfg(unix)]
+    Ring(HostId, Arc<SharedRing>),
     /// A fault begins or ends.
     Command(Command),
 }
@@ -263,6 +270,8 @@ impl World {
                 next_port: 0,
                 ends: BTreeSet::new(),
                 disk,
+                #[cfg(unix)]
+                rings: Rings::default(),
                 unix: Unix::default(),
                 buggy: Buggy::default(),
                 signals: Signals::default(),

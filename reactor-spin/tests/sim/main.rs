@@ -21,6 +21,8 @@ mod real_files;
 #[path = "../../examples/repeat.rs"]
 mod repeat;
 mod repeatable;
+#[cfg(target_os = "linux")]
+mod rings;
 mod search;
 mod signals;
 mod sockets;

@@ -139,6 +139,37 @@ fn a_file_that_would_be_too_long_for_memory_is_refused() {
     assert_eq!(disk.len(inode).unwrap(), 0);
 }
 
+/// A sync that has begun at the instant 1 and is over at 3, while the program has run ahead to 2 or to 5.
+#[test]
+fn a_sync_is_about_what_was_done_before_it_began_and_not_about_what_a_program_does_ahead() {
+    let mut found = BTreeSet::new();
+    for seed in 0..50 {
+        let now = Rc::new(Cell::new(0));
+        let mut disk = new_at(seed, false, now.clone());
+        let inode = disk.open(Path::new("log"), NEW).unwrap();
+        disk.write(inode, 0, b"a").unwrap();
+        disk.clock.block(2);
+        disk.write(inode, 1, b"b").unwrap();
+        disk.clock.block(3);
+        disk.write(inode, 1, b"xx").unwrap();
+        disk.open(Path::new("ahead"), NEW).unwrap();
+        disk.clock.ahead.set(0);
+        now.set(1);
+        disk.write(inode, 0, b"cd").unwrap();
+        // What comes later is in its place already.
+        assert_eq!(disk.contents(inode).unwrap(), b"cxx");
+        now.set(3);
+        disk.sync_until(inode, 1).unwrap();
+        assert_eq!(disk.contents(inode).unwrap(), b"cxx");
+        now.set(4);
+        disk.crash();
+        assert!(!disk.exists(Path::new("ahead")));
+        found.insert(disk.contents(inode).unwrap().to_vec());
+    }
+    let found: Vec<&[u8]> = found.iter().map(Vec::as_slice).collect();
+    assert_eq!(found, [b"cb", b"cd"]);
+}
+
 /// Nanoseconds after which what was not synced is written back.
 const WRITE_BACK: u64 = 30_000_000_000;
 

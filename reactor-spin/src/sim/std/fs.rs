@@ -231,6 +231,14 @@ impl std::os::unix::fs::FileExt for File {
     }
 }
 
+/// See [`sim::fs::File`](fs::File).
+#[cfg(unix)]
+impl std::os::fd::AsRawFd for File {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.get().as_raw_fd()
+    }
+}
+
 /// As [`std::fs::OpenOptions`]; see [`sim::fs::OpenOptions`](fs::OpenOptions).
 #[derive(Clone, Debug, Default)]
 pub struct OpenOptions(fs::OpenOptions);
