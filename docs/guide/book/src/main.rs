@@ -28,42 +28,42 @@ impl<S: Subscriber> Layer<S> for Warnings {
     }
 }
 
-/// Moves each block of code to the left, as what is a piece of a program keeps the program's indentation; and leaves the
-/// names of other pieces out of it.
-struct Dedent;
+/// Leaves the names of pieces out of programs that are included whole, and puts pictures into the page, where they have
+/// its colours.
+struct Finish;
 
-impl Preprocessor for Dedent {
+impl Preprocessor for Finish {
     fn name(&self) -> &str {
-        "dedent"
+        "finish"
     }
 
-    fn run(&self, _: &PreprocessorContext, mut book: Book) -> anyhow::Result<Book> {
-        book.for_each_chapter_mut(|chapter| chapter.content = dedent(&chapter.content));
-        Ok(book)
+    fn run(&self, context: &PreprocessorContext, mut book: Book) -> anyhow::Result<Book> {
+        let source = context.root.join(&context.config.book.src);
+        let mut result = Ok(());
+        book.for_each_chapter_mut(|chapter| match finish(&chapter.content, &source) {
+            Ok(page) => chapter.content = page,
+            Err(error) => result = Err(error),
+        });
+        result.map(|()| book)
     }
 }
 
-fn dedent(page: &str) -> String {
-    let mut moved = String::new();
-    let mut lines = page.lines();
-    while let Some(line) = lines.next() {
-        moved.push_str(line);
-        moved.push('\n');
-        if line != "```rust" && line != "```toml" {
+fn finish(page: &str, source: &Path) -> anyhow::Result<String> {
+    let mut finished = String::new();
+    for line in page.lines() {
+        if line.contains(" ANCHOR: ") || line.contains(" ANCHOR_END: ") {
             continue;
         }
-        let block = lines.by_ref().take_while(|line| *line != "```");
-        let is_name = |line: &str| line.contains(" ANCHOR: ") || line.contains(" ANCHOR_END: ");
-        let block: Vec<&str> = block.filter(|line| !is_name(line)).collect();
-        let full = block.iter().filter(|line| !line.trim().is_empty());
-        let indent = full.map(|line| line.len() - line.trim_start().len()).min();
-        for line in block {
-            moved.push_str(line.get(indent.unwrap_or(0)..).unwrap_or_default());
-            moved.push('\n');
+        let image = line
+            .strip_prefix("<img src=\"")
+            .and_then(|rest| rest.split('"').next());
+        match image {
+            Some(path) => finished.push_str(std::fs::read_to_string(source.join(path))?.trim_end()),
+            None => finished.push_str(line),
         }
-        moved.push_str("```\n");
+        finished.push('\n');
     }
-    moved
+    Ok(finished)
 }
 
 fn build(into: Option<PathBuf>) -> anyhow::Result<PathBuf> {
@@ -74,7 +74,7 @@ fn build(into: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     if let Some(into) = into {
         book.config.build.build_dir = std::path::absolute(into)?;
     }
-    book.with_preprocessor(Dedent);
+    book.with_preprocessor(Finish);
     book.build()?;
     Ok(book.build_dir_for("html"))
 }

@@ -26,7 +26,19 @@ struct Block {
     language: String,
     /// What a comment above it says about where its output comes from.
     output_of: Option<String>,
+    /// What a comment above it says about where its code comes from.
+    code_of: Option<String>,
     lines: Vec<String>,
+}
+
+impl Block {
+    /// The path and the anchor of what it shows, which is on the page or included when the book is built.
+    fn source(&self) -> Option<(&str, Option<&str>)> {
+        match &self.code_of {
+            Some(place) => Some(path_and_anchor(place)),
+            None => include(self.lines.first()?),
+        }
+    }
 }
 
 struct Page {
@@ -62,7 +74,7 @@ fn parse(text: &str, name: String) -> Page {
         blocks: Vec::new(),
     };
     let mut block: Option<(Block, usize)> = None;
-    let mut output_of = None;
+    let (mut output_of, mut code_of) = (None, None);
     for (index, line) in text.lines().enumerate() {
         let begun = line.trim_start();
         let indent = line.len() - begun.len();
@@ -75,6 +87,7 @@ fn parse(text: &str, name: String) -> Page {
                         line: index + 1,
                         language: info.to_owned(),
                         output_of: output_of.take(),
+                        code_of: code_of.take(),
                         lines: Vec::new(),
                     };
                     block = Some((new, indent));
@@ -87,6 +100,8 @@ fn parse(text: &str, name: String) -> Page {
         } else if let Some(rest) = begun.strip_prefix("<!-- output: ") {
             output_of = rest.strip_suffix(" -->").map(str::to_owned);
             assert!(output_of.is_some(), "{}: {line}", page.name);
+        } else if let Some(place) = code_comment(line) {
+            code_of = Some(place.to_owned());
         } else {
             page.prose.push(line.to_owned());
         }
@@ -97,6 +112,7 @@ fn parse(text: &str, name: String) -> Page {
         "{}: an output that is not shown",
         page.name
     );
+    assert!(code_of.is_none(), "{}: code that is not shown", page.name);
     page
 }
 
@@ -106,10 +122,21 @@ fn include(line: &str) -> Option<(&str, Option<&str>)> {
         .trim()
         .strip_prefix("{{#include ")?
         .strip_suffix("}}")?;
-    Some(match inner.split_once(':') {
+    Some(path_and_anchor(inner))
+}
+
+fn path_and_anchor(place: &str) -> (&str, Option<&str>) {
+    match place.split_once(':') {
         Some((path, anchor)) => (path, Some(anchor)),
-        None => (inner, None),
-    })
+        None => (place, None),
+    }
+}
+
+/// What the comment above a block of code names.
+fn code_comment(line: &str) -> Option<&str> {
+    line.trim()
+        .strip_prefix("<!-- code: ")?
+        .strip_suffix(" -->")
 }
 
 /// The path from the root of the repository, without `..`.
@@ -179,16 +206,20 @@ fn every_block_of_rust_is_a_piece_of_a_program() {
         let place = format!("{}:{}", block.page, block.line);
         match block.language.as_str() {
             "rust" => {
-                let [line] = &block.lines[..] else {
-                    panic!("{place}: Rust that nobody compiles; include it from a program");
+                let Some((path, anchor)) = block.source() else {
+                    panic!("{place}: Rust that nobody compiles; take it from a program");
                 };
-                let (path, anchor) = include(line).unwrap_or_else(|| panic!("{place}: {line}"));
+                // What is included is seen in the book only.
+                assert!(
+                    block.code_of.is_some() || anchor.is_none(),
+                    "{place}: a piece"
+                );
                 assert!(!included(path, anchor).is_empty());
                 let path = from_root(path);
                 assert!(is_compiled(&path), "{place}: who compiles {path}?");
                 used.insert(path);
             }
-            "toml" => match include(&block.lines[0]) {
+            "toml" => match block.source() {
                 Some((path, anchor)) => assert!(!included(path, anchor).is_empty()),
                 None => check_dependency(&place, &block.lines),
             },
@@ -197,7 +228,7 @@ fn every_block_of_rust_is_a_piece_of_a_program() {
                 .iter()
                 .for_each(|line| check_command(&place, line)),
             "text" => {
-                if let Some((path, anchor)) = include(&block.lines[0]) {
+                if let Some((path, anchor)) = block.source() {
                     assert!(!included(path, anchor).is_empty());
                 }
             }
@@ -219,13 +250,72 @@ fn every_block_of_rust_is_a_piece_of_a_program() {
     }
 }
 
+/// The lines of an anchor or of a whole file as a page shows them: at the left, and without the names of pieces.
+fn shown(path: &str, anchor: Option<&str>) -> Vec<String> {
+    let is_name = |line: &String| line.contains(" ANCHOR: ") || line.contains(" ANCHOR_END: ");
+    let mut lines = included(path, anchor);
+    lines.retain(|line| !is_name(line));
+    let full = lines.iter().filter(|line| !line.trim().is_empty());
+    let indent = full.map(|line| line.len() - line.trim_start().len()).min();
+    let left = |line: &String| {
+        line.get(indent.unwrap_or(0)..)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    lines.iter().map(left).collect()
+}
+
+/// The page with the code that its comments name.
+fn with_code(page: &str) -> String {
+    let mut written = String::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        written += &format!("{line}\n");
+        let Some(place) = code_comment(line) else {
+            continue;
+        };
+        let fence = lines.next().expect("a block of code");
+        let indent = &fence[..fence.len() - fence.trim_start().len()];
+        assert!(fence.trim_start().starts_with("```"), "{line}: no code");
+        written += &format!("{fence}\n");
+        let (path, anchor) = path_and_anchor(place);
+        for line in shown(path, anchor) {
+            written += format!("{indent}{line}").trim_end();
+            written += "\n";
+        }
+        lines.by_ref().find(|line| line.trim_start() == "```");
+        written += &format!("{indent}```\n");
+    }
+    written
+}
+
+/// The pages can be read where they lie. With `POLLIWOG_GUIDE=write` the code is copied to them.
+#[test]
+fn code_on_the_pages_is_that_of_the_programs() {
+    let write = std::env::var("POLLIWOG_GUIDE").is_ok_and(|what| what == "write");
+    for page in pages() {
+        let path = source().join(&page.name);
+        let old = text(&path);
+        let new = with_code(&old);
+        if write && new != old {
+            fs::write(&path, new).expect("the page");
+        } else {
+            assert!(
+                new == old,
+                "{}: run POLLIWOG_GUIDE=write cargo test --manifest-path docs/guide/code/Cargo.toml --test book",
+                page.name
+            );
+        }
+    }
+}
+
 /// A reader wants to copy something that runs, and parts have no imports.
 #[test]
 fn what_is_shown_in_parts_is_there_in_full() {
     let mut count = 0;
     for page in pages() {
         let includes = page.blocks.iter().filter_map(|block| {
-            let (path, anchor) = include(block.lines.first()?)?;
+            let (path, anchor) = block.source()?;
             Some((from_root(path), anchor.map(str::to_owned)))
         });
         let includes: BTreeSet<_> = includes.collect();
@@ -424,7 +514,11 @@ fn every_page_is_in_the_summary_and_every_picture_on_a_page() {
             let entry = format!("]({})", page.name);
             assert_eq!(summary.matches(&entry).count(), 1, "{}", page.name);
         }
-        for (path, _) in page.prose.iter().filter_map(|line| include(line)) {
+        let images = page.prose.iter().filter_map(|line| {
+            let rest = line.strip_prefix("<img src=\"")?;
+            rest.split('"').next()
+        });
+        for path in images {
             assert!(source().join(path).is_file(), "{}: no {path}", page.name);
             // A blank line would end the block of HTML.
             assert!(!text(&source().join(path)).contains("\n\n"), "{path}");
