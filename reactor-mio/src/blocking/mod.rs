@@ -10,6 +10,10 @@
 //! wanted and the operating system gives none, the job is refused, with [`RejectReason::NoThread`], even
 //! if other threads are busy: nobody can know whether they will ever be done.
 //!
+//! When a job has to wait because all threads are busy, the log is told (feature `log`), once in a while. A thread that waits
+//! in the system cannot be called back: a read of a [`File`](crate::fs::File) that is a pipe or a terminal keeps it until
+//! something comes, also when it was given up.
+//!
 //! # Jobs that wait for jobs
 //!
 //! A job may bring another job and wait for it. It does so whenever it runs a future that reads a

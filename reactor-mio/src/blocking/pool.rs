@@ -23,10 +23,14 @@ pub(super) struct Pool {
     /// Notified when the last job of an owner has ended.
     quiet: Condvar,
     keep_alive: Duration,
+    /// To wait here for a thread is nothing special, as there is only one.
+    is_queue: bool,
 }
 
 struct State {
     crew: Crew<Arc<dyn Run>>,
+    /// When the log was told that jobs have to wait.
+    told: Option<Instant>,
     /// The executors that have jobs, queued or running.
     owners: Vec<Owner>,
 }
@@ -84,12 +88,21 @@ impl Pool {
         Self {
             state: Mutex::new(State {
                 crew: Crew::new(max_threads),
+                told: None,
                 owners: Vec::new(),
             }),
             work: Condvar::new(),
             quiet: Condvar::new(),
             keep_alive,
+            is_queue: false,
         }
+    }
+
+    /// A pool of one thread, for what is to be done in order.
+    pub(super) const fn queue() -> Self {
+        let mut queue = Self::new(1);
+        queue.is_queue = true;
+        queue
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -117,9 +130,10 @@ impl Pool {
             let reason = RejectReason::QueueFull(MAX_QUEUED);
             return Err(Rejected { job: input, reason });
         }
+        let mut busy = None;
         match state.crew.want() {
             Want::Notify => self.work.notify_one(),
-            Want::Nothing => {}
+            Want::Nothing => busy = self.news(&mut state),
             Want::Start => match self.start_thread() {
                 Ok(()) => state.crew.hire(),
                 // The threads there are may be busy for ever: nobody can promise that one comes.
@@ -136,7 +150,25 @@ impl Pool {
         state.crew.push(Arc::clone(&job) as Arc<dyn Run>);
         state.add(owner);
         drop(state);
+        if let Some(_threads) = busy {
+            record!(
+                warn,
+                "a job waits, as all {_threads} blocking threads are busy (`blocking::set_max_threads`); one that waits in \
+                 the system keeps its thread, as a read of a pipe or a terminal does, also when it was given up"
+            );
+        }
         Ok(BlockingHandle::of(job))
+    }
+
+    /// How many threads there are, which are all busy, unless that was told a moment ago.
+    fn news(&self, state: &mut State) -> Option<usize> {
+        let now = Instant::now();
+        let is_old = |told: Instant| now.duration_since(told) < KEEP_ALIVE;
+        if self.is_queue || state.told.is_some_and(is_old) {
+            return None;
+        }
+        state.told = Some(now);
+        Some(state.crew.threads())
     }
 
     pub(super) fn set_max_threads(&'static self, threads: usize) {

@@ -44,7 +44,7 @@ impl Process {
         Self {
             id: AtomicU32::new(0),
             pools: [Pool::new(max_threads), Pool::new(max_threads)],
-            streams: [Pool::new(1), Pool::new(1), Pool::new(1)],
+            streams: [Pool::queue(), Pool::queue(), Pool::queue()],
             child: OnceLock::new(),
         }
     }

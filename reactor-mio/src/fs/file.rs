@@ -25,7 +25,9 @@ pub const MAX_CHUNK: usize = 256 * 1024;
 /// read returns. What needs no position takes `&self` and may be under way several times at once.
 ///
 /// What cannot seek (a named pipe, a terminal, a serial port) has no position that reads and writes share: there the
-/// bytes stay for the next read, also when something is written meanwhile.
+/// bytes stay for the next read, also when something is written meanwhile. A read that waits there keeps a thread of the
+/// pool, of which there are [so many](crate::blocking::set_max_threads), until something comes, even if the file is
+/// dropped; on Unix [`AsyncSource`](crate::AsyncSource) waits without one.
 ///
 /// ```
 /// use std::io::SeekFrom;

@@ -44,7 +44,8 @@ use crate::sys;
 ///
 /// If a connection cannot be accepted because the process or the system has no file descriptor
 /// or no memory left, the listener rests for 10 ms and tries again, then for twice as long, up
-/// to 100 ms. It does not spin, it does not fail, and the connection waits in the backlog.
+/// to 100 ms. It does not spin, it does not fail, and the connection waits in the backlog. With feature `log` each rest
+/// is a warning, with the system's error.
 /// Connections that broke before they were accepted are skipped; but the same error again and again, more
 /// often than there can be connections in the backlog, is an error of the listener.
 pub struct TcpListener {
