@@ -1,5 +1,6 @@
 //! Files: whole ones, streams, positions, and writes that fail when nobody looks.
 
+#[cfg(unix)]
 mod support;
 
 use std::future::poll_fn;
@@ -8,9 +9,11 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::task::Poll;
 
+#[cfg(unix)]
 use polliwog_core::time::timeout;
 use polliwog_mio::block_on;
 use polliwog_mio::fs::{self, File, OpenOptions};
+#[cfg(unix)]
 use support::{LONG, once};
 
 /// A path in the temporary directory, whose file is removed at the end.
