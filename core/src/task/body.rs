@@ -27,6 +27,8 @@ use crate::executor::shared::Shared;
 #[cfg_attr(not(lean), path = "body/multi.rs")]
 mod ops;
 
+#[cfg(feature = "std")]
+pub(crate) use ops::joined_by;
 pub(crate) use ops::{Kind, describe, run};
 
 /// A task that has been set going, for a join handle to be made of.

@@ -164,9 +164,9 @@ impl From<JoinError> for std::io::Error {
 /// ```
 ///
 /// The task may belong to another executor of this thread, and is joined as soon as that one runs it. An
-/// executor that blocks, as one within `block_on` does, runs no other: when it has nothing left to do but to
-/// wait, the handle gives [`JoinError::NotRunning`] (with feature `std`; else it waits). That is not the task's
-/// end, and the handle may be awaited again.
+/// executor that blocks, as one within `block_on` does, runs no other: when it has no timer and no task left that could,
+/// but only tasks that wait for this handle and its like, the handle gives [`JoinError::NotRunning`] (with feature `std`;
+/// else it waits). That is not the task's end, and the handle may be awaited again.
 ///
 /// # Cancel safety
 ///

@@ -5,6 +5,9 @@ use core::mem::ManuallyDrop;
 use core::ptr;
 use core::task::{RawWakerVTable, Waker};
 
+#[cfg(feature = "std")]
+use super::{state::SlotRef, waker};
+
 /// How it stands between a task and its join handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
@@ -37,6 +40,10 @@ pub(crate) trait Place {
 
     /// Notes that the output is there; returns the waker of whoever waits.
     fn finish(&self) -> Option<Waker>;
+
+    /// The task that waits, if it is one of ours that does.
+    #[cfg(feature = "std")]
+    fn waits(&self) -> Option<SlotRef>;
 }
 
 impl Place for () {
@@ -49,6 +56,11 @@ impl Place for () {
 
     #[inline(always)]
     fn finish(&self) -> Option<Waker> {
+        None
+    }
+
+    #[cfg(feature = "std")]
+    fn waits(&self) -> Option<SlotRef> {
         None
     }
 }
@@ -67,6 +79,11 @@ impl Place for Joiner {
     #[inline]
     fn finish(&self) -> Option<Waker> {
         self.set(State::Done)
+    }
+
+    #[cfg(feature = "std")]
+    fn waits(&self) -> Option<SlotRef> {
+        waker::slot_of(self.data.get(), self.vtable.get())
     }
 }
 

@@ -5,11 +5,17 @@ use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::Waker;
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::current;
+use super::shared::Shared;
+use crate::reactor::Deadline;
+use crate::task::body;
 use crate::task::owner::Owner;
+use crate::task::state::SlotRef;
 use crate::task::unwind::wake_quietly;
+use crate::task::waker;
 
 /// Of so many waits that began in a former run an executor knows at most: fewer.
 const MOST: usize = 1000;
@@ -21,6 +27,8 @@ enum Stage {
     None,
     /// Somebody does.
     Waiting,
+    /// All who did have been woken, so that those are known who still do.
+    Asked,
     /// The reactor has been looked at since.
     Looked,
     /// The waiting tasks have been woken, and this is the last call.
@@ -92,31 +100,57 @@ impl Deadlocks {
 
     /// To be asked before the executor waits.
     #[inline]
-    pub(super) fn before_wait(&self) -> BeforeWait {
+    pub(super) fn before_wait(&self, here: &Shared, until: Deadline) -> BeforeWait {
         match self.stage.get() {
             Stage::None => BeforeWait::Wait,
-            stage => self.ask(stage),
+            stage => self.ask(stage, here, until),
         }
     }
 
     #[cold]
-    fn ask(&self, stage: Stage) -> BeforeWait {
-        match stage {
-            Stage::Waiting => {
-                self.stage.set(Stage::Looked);
-                BeforeWait::PollReactor
-            }
-            Stage::Looked => {
-                self.stage.set(Stage::LastCall);
-                let waiting = self.waiting.take();
-                waiting.into_iter().for_each(wake_quietly);
-                BeforeWait::GoOn
-            }
-            Stage::None | Stage::LastCall => {
-                self.stage.set(Stage::None);
-                BeforeWait::Wait
+    fn ask(&self, stage: Stage, here: &Shared, until: Deadline) -> BeforeWait {
+        // Whoever a timer wakes may run the other executor, and so may whoever waits for anything else.
+        let goes_on = || until != Deadline::Never || !self.all_wait(here);
+        let (next, what) = match stage {
+            Stage::None | Stage::LastCall => (Stage::None, BeforeWait::Wait),
+            _ if self.is_empty() => (Stage::None, BeforeWait::Wait),
+            _ if goes_on() => (Stage::Waiting, BeforeWait::Wait),
+            Stage::Waiting => (Stage::Asked, BeforeWait::GoOn),
+            Stage::Asked => (Stage::Looked, BeforeWait::PollReactor),
+            Stage::Looked => (Stage::LastCall, BeforeWait::GoOn),
+        };
+        self.stage.set(next);
+        if matches!(what, BeforeWait::GoOn) {
+            self.waiting.take().into_iter().for_each(wake_quietly);
+        }
+        what
+    }
+
+    fn is_empty(&self) -> bool {
+        let waiting = self.waiting.take();
+        let is_empty = waiting.is_empty();
+        self.waiting.set(waiting);
+        is_empty
+    }
+
+    /// Whether each task of the executor, which is this one, waits for another executor, or for the end of a task that does;
+    /// as far as is known: who has given up such a wait has not said so.
+    fn all_wait(&self, here: &Shared) -> bool {
+        let waiting = self.waiting.take();
+        let (mut waits, mut others) = (BTreeSet::new(), 0);
+        for waker in &waiting {
+            let mut task = waker::slot(waker);
+            // It is not known which task it is that waits by a waker of somebody else's.
+            others += usize::from(task.is_none());
+            while let Some(slot) = task.filter(|slot| is_live(here, *slot)) {
+                if !waits.insert(slot.as_ptr()) {
+                    break;
+                }
+                task = joined_by(slot);
             }
         }
+        self.waiting.set(waiting);
+        here.live() <= waits.len() + others
     }
 
     /// Whether this executor has stood on this thread since it was opened.
@@ -136,12 +170,33 @@ impl Deadlocks {
         if here.stage.get() == Stage::LastCall {
             return true;
         }
-        // Foreign code, so before the list is taken.
-        let waker = waker.clone();
-        let mut waiting = here.waiting.take();
-        waiting.push(waker);
+        let waiting = here.waiting.take();
+        let is_known = waiting.iter().rev().any(|known| known.will_wake(waker));
         here.waiting.set(waiting);
-        here.stage.set(Stage::Waiting);
+        if !is_known {
+            // Foreign code, so while the list is not taken.
+            let waker = waker.clone();
+            let mut waiting = here.waiting.take();
+            waiting.push(waker);
+            here.waiting.set(waiting);
+        }
+        if here.stage.get() == Stage::None {
+            here.stage.set(Stage::Waiting);
+        }
         false
     }
+}
+
+/// Whether there is a task of the executor in a slot.
+fn is_live(here: &Shared, slot: SlotRef) -> bool {
+    // SAFETY: S1.
+    let owner = unsafe { (*slot.block()).owner() };
+    ptr::eq(owner, here.owner()) && slot.is_live()
+}
+
+/// The task that waits for the end of the one in a slot, which is a live one of this thread's executor.
+fn joined_by(slot: SlotRef) -> Option<SlotRef> {
+    let (run, body) = slot.task();
+    // SAFETY: S3: the slot is live; S5: the executor's thread, between two turns.
+    unsafe { body::joined_by(slot, run?, body) }
 }

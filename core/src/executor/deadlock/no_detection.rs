@@ -1,5 +1,8 @@
 //! How far an executor is with finding out that some wait cannot end: it does not try.
 
+use super::shared::Shared;
+use crate::reactor::Deadline;
+
 #[allow(dead_code, reason = "an executor that does not try only ever waits")]
 pub(super) enum BeforeWait {
     Wait,
@@ -23,7 +26,7 @@ impl Deadlocks {
 
     #[inline(always)]
     #[allow(dead_code, reason = "a chip with one shared does not ask")]
-    pub(super) fn before_wait(&self) -> BeforeWait {
+    pub(super) fn before_wait(&self, _: &Shared, _: Deadline) -> BeforeWait {
         BeforeWait::Wait
     }
 }

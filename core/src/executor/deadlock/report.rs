@@ -3,8 +3,11 @@
 //!
 //! As a rule such a wait is right: whoever runs the one executor runs the other one next, or does so within
 //! a task. So nothing is wrong until an executor that stays until its own work is done, as `block_on` does, has
-//! nothing left to do but to wait. Then it looks at its reactor once more, which may be what runs the other one;
-//! wakes everybody who waits for another executor, once; and those of them that still have to wait get an error.
+//! nothing left that may run the other one: no timer that will be due, and no task but those that wait for another
+//! executor, or for the end of such a task. Then it asks those again, as one that has given up its wait has not said so;
+//! looks at its reactor once more, which may be what runs the other one; wakes everybody who waits for another executor,
+//! once; and those of them that still have to wait get an error. A task that waits for something else as well, for news from
+//! another thread, say, is taken for one that only waits.
 
 use core::task::Waker;
 

@@ -167,12 +167,12 @@ impl<R: Reactor> Running<'_, R> {
         awaited: Option<TaskKey>,
     ) -> Result<bool, RunError<R::Error>> {
         let shared = self.shared;
-        match shared.deadlocks.before_wait() {
+        let until = self.deadline();
+        match shared.deadlocks.before_wait(shared, until) {
             BeforeWait::Wait => {}
             BeforeWait::PollReactor => return self.poll_reactor(Deadline::Now).map(|()| true),
             BeforeWait::GoOn => return Ok(false),
         }
-        let until = self.deadline();
         let reasons = match awaited {
             Some(_) => INBOX,
             None => INBOX | SHUTDOWN,

@@ -4,6 +4,8 @@
 use core::any::type_name;
 
 use super::{Body, BodyIn, Failure, Future, Home, Shared, SlotRef, poll, settle};
+#[cfg(feature = "std")]
+use crate::task::joiner::Place;
 use crate::task::state::{Description, Ended, Op, RunFn};
 
 /// A body needs no more alignment than what lies in it.
@@ -76,6 +78,12 @@ unsafe fn run_op<F: Future, H: Home>(slot: SlotRef, body: *mut (), op: &mut Op<'
             };
             Ended::not()
         }
+        #[cfg(feature = "std")]
+        Op::JoinedBy(joins) => {
+            // SAFETY: as above.
+            **joins = unsafe { BodyIn::<F, H>::joiner(body).as_ref().waits() };
+            Ended::not()
+        }
     }
 }
 
@@ -89,4 +97,17 @@ pub(crate) unsafe fn describe(slot: SlotRef, run: RunFn, body: *mut ()) -> Descr
     // SAFETY: S3; describing touches nothing of the future.
     let _goes_on = unsafe { run(slot, body, Some(&mut Op::Describe(&mut description))) };
     description
+}
+
+/// Which task waits for the end of this live one, if it is one of ours that does.
+///
+/// # Safety
+///
+/// As for [`describe`].
+#[cfg(feature = "std")]
+pub(crate) unsafe fn joined_by(slot: SlotRef, run: RunFn, body: *mut ()) -> Option<SlotRef> {
+    let mut joins = None;
+    // SAFETY: S3; asking touches nothing of the future.
+    let _goes_on = unsafe { run(slot, body, Some(&mut Op::JoinedBy(&mut joins))) };
+    joins
 }

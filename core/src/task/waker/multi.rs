@@ -1,8 +1,8 @@
 //! Wakes on servers, and on chips with several cores. Chips with a single core have `single.rs` in place of this file.
 
-use core::task::Waker;
+use core::task::{RawWakerVTable, Waker};
 
-use super::{SlotRef, is_ours};
+use super::{SlotRef, VTABLE};
 use crate::executor::current;
 use crate::executor::shared::{Shared, of};
 use crate::trace;
@@ -10,8 +10,14 @@ use crate::trace;
 /// The slot of one of our own wakers.
 #[inline]
 pub(crate) fn slot(waker: &Waker) -> Option<SlotRef> {
+    slot_of(waker.data(), waker.vtable())
+}
+
+/// The slot of one of our own wakers, of which there are the parts.
+#[inline]
+pub(crate) fn slot_of(data: *const (), vtable: *const RawWakerVTable) -> Option<SlotRef> {
     // SAFETY: every waker with our vtable was made by `waker`.
-    is_ours(waker).then(|| unsafe { SlotRef::from_ptr(waker.data()) })
+    core::ptr::eq(vtable, &VTABLE).then(|| unsafe { SlotRef::from_ptr(data) })
 }
 
 /// Wakes by a waker of our own; any other comes back.

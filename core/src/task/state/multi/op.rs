@@ -5,6 +5,8 @@ use core::ptr;
 use core::task::{RawWakerVTable, Waker};
 
 use crate::task::failure::Failure;
+#[cfg(feature = "std")]
+use crate::task::state::SlotRef;
 
 /// What is to be done with a body, other than polling its future.
 pub(crate) enum Op<'a> {
@@ -12,6 +14,9 @@ pub(crate) enum Op<'a> {
     Cancel(Option<Failure>),
     /// Say what this is.
     Describe(&'a mut Description),
+    /// Say which task waits for the end of this one, if it is one of ours that does.
+    #[cfg(feature = "std")]
+    JoinedBy(&'a mut Option<SlotRef>),
 }
 
 /// What is known of a task's type.
