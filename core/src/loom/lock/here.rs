@@ -44,6 +44,7 @@ impl Drop for Held {
 /// # Panics
 ///
 /// If this thread holds it, who would wait for itself.
+#[cfg_attr(loom, allow(dead_code, reason = "loom finds that out itself"))]
 pub(crate) fn check(lock: usize) {
     let held = HELD.with(|held| array::from_fn::<_, MOST, _>(|place| held[place].get()));
     assert!(
