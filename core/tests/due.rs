@@ -7,7 +7,7 @@ use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -399,7 +399,7 @@ fn a_timer_never_ends_early_by_a_coarse_clock() {
 
 /// A reactor without a clock: nothing may wait for it, and nothing does so in silence.
 #[test]
-fn without_a_clock_a_sleep_panics() {
+fn without_a_clock_a_sleep_and_a_tick_panic_and_say_so() {
     struct Timeless;
     impl Reactor for Timeless {
         type Error = Infallible;
@@ -414,17 +414,23 @@ fn without_a_clock_a_sleep_panics() {
             Waker::noop().clone()
         }
     }
+    fn panics(what: &str, waits: impl Future) {
+        let poll = std::panic::AssertUnwindSafe(|| {
+            drop(pin!(waits).poll(&mut Context::from_waker(Waker::noop())));
+        });
+        let panic = std::panic::catch_unwind(poll).unwrap_err();
+        let text = panic.downcast_ref::<&str>().unwrap();
+        assert!(text.starts_with(what), "{text}");
+        assert!(text.contains("outside of a running executor"), "{text}");
+        assert!(text.contains("without a clock"), "{text}");
+    }
     static POOL: TaskPool<2, 256> = TaskPool::new();
-    static PANICS: AtomicUsize = AtomicUsize::new(0);
     let executor = Executor::new(&POOL, Timeless).unwrap();
     executor.enter(|| {
         for deadline in [Instant::ZERO, Instant::from_millis(1), Instant::MAX] {
-            let poll = std::panic::AssertUnwindSafe(|| {
-                pin!(sleep_until(deadline)).poll(&mut Context::from_waker(Waker::noop()))
-            });
-            assert!(std::panic::catch_unwind(poll).is_err());
-            PANICS.fetch_add(1, Ordering::Relaxed);
+            panics("a sleep was polled", sleep_until(deadline));
         }
+        panics("an interval ticked", interval(ms(1)).tick());
     });
-    assert_eq!(PANICS.load(Ordering::Relaxed), 3);
+    panics("an interval ticked", interval(ms(1)).tick());
 }
