@@ -14,7 +14,7 @@ use std::time::Duration;
 use polliwog_core::{JoinError, RemoteHandle, SpawnErrorKind, yield_now};
 use polliwog_mio::block_on;
 use polliwog_mio::cluster::{
-    BlockOnError, Cluster, Outcome, PanicPolicy, PerWorker, Worker, WorkerReport,
+    BlockOnError, Cluster, ClusterHandle, Outcome, PanicPolicy, PerWorker, Worker, WorkerReport,
 };
 
 fn cluster(workers: usize) -> Cluster {
@@ -497,4 +497,26 @@ fn a_thread_local_that_holds_a_cluster_lets_its_thread_end() {
     });
     let handle = in_time(move || handle.join().unwrap());
     assert!(handle.is_shut_down());
+}
+
+/// What a thread drops when it ends may be the last to use a cluster.
+#[test]
+fn a_cluster_is_entered_by_what_the_end_of_a_thread_drops() {
+    struct Last(ClusterHandle);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            self.0.enter(|| assert!(ClusterHandle::current().is_some()));
+        }
+    }
+    thread_local! {
+        static LAST: std::cell::RefCell<Option<Last>> = const { std::cell::RefCell::new(None) };
+    }
+    let cluster = cluster(1);
+    let handle = cluster.handle();
+    let ended = thread::spawn(move || {
+        // The first that is made goes last, on Linux.
+        LAST.set(Some(Last(handle.clone())));
+        handle.enter(|| ());
+    });
+    ended.join().unwrap();
 }

@@ -63,6 +63,7 @@ mod worker;
 
 use std::cell::RefCell;
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -275,9 +276,9 @@ impl ClusterHandle {
     /// assert_eq!(polliwog::block_on(count_workers()), 1); // this thread is no worker
     /// ```
     pub fn current() -> Option<ClusterHandle> {
-        let entered = ENTERED.try_with(|entered| entered.borrow().clone());
+        let entered = ENTERED.with(|entered| (**entered.borrow()).clone());
         let worker = || Worker::current().map(|worker| worker.cluster().clone());
-        entered.ok().flatten().or_else(worker)
+        entered.or_else(worker)
     }
 
     /// Calls `f` with this as the thread's [current](Self::current) cluster, though the thread is no worker.
@@ -301,11 +302,11 @@ impl ClusterHandle {
         struct Before(Option<ClusterHandle>);
         impl Drop for Before {
             fn drop(&mut self) {
-                let mine = ENTERED.replace(self.0.take());
+                let mine = enter(self.0.take());
                 drop(mine);
             }
         }
-        let _before = Before(ENTERED.replace(Some(self.clone())));
+        let _before = Before(enter(Some(self.clone())));
         f()
     }
 
@@ -469,7 +470,15 @@ impl ClusterHandle {
 }
 
 thread_local! {
-    static ENTERED: RefCell<Option<ClusterHandle>> = const { RefCell::new(None) };
+    /// Without a destructor, so that it is there as long as the thread is: also for what enters a cluster when that ends.
+    /// It is empty whenever nothing is entered.
+    static ENTERED: RefCell<ManuallyDrop<Option<ClusterHandle>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
+}
+
+/// Makes this the cluster that the thread has entered; returns the former one.
+fn enter(cluster: Option<ClusterHandle>) -> Option<ClusterHandle> {
+    ManuallyDrop::into_inner(ENTERED.replace(ManuallyDrop::new(cluster)))
 }
 
 /// Spawns a future on any worker of the [current](ClusterHandle::current) cluster:
