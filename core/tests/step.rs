@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use polliwog_core::time::sleep;
-use polliwog_core::{Deadline, Executor, Instant, Reactor, RunError, spawn, yield_now};
+use polliwog_core::{Deadline, Executor, Instant, Reactor, RunError, TaskPool, spawn, yield_now};
 
 /// Counts how often it is called.
 #[derive(Default)]
@@ -29,6 +29,7 @@ impl Wake for Bell {
 struct Hand {
     now: Cell<Instant>,
     bell: Arc<Bell>,
+    hasty: bool,
 }
 
 impl Hand {
@@ -51,6 +52,10 @@ impl Reactor for Hand {
 
     fn unparker(&self) -> Waker {
         self.bell.clone().into()
+    }
+
+    fn waits_for_threads(&self) -> bool {
+        !self.hasty
     }
 }
 
@@ -182,6 +187,25 @@ fn woken_by_a_thread(executor: &Executor<Hand>) {
     });
     executor.spawner().spawn(twice).unwrap().detach();
     assert_eq!(executor.step().unwrap(), Deadline::Now);
+}
+
+/// Whoever would start a thread for a task asks, wherever the executor's memory is; and the next one in it is another.
+#[test]
+fn an_executor_whose_reactor_waits_for_no_thread_says_so() {
+    static POOL: TaskPool<4, 256> = TaskPool::new();
+    for hasty in [true, false, true] {
+        let hand = || Hand {
+            hasty,
+            ..Hand::default()
+        };
+        let heap = Executor::with_capacity(100, hand());
+        assert_eq!(heap.handle().is_secluded(), hasty);
+        let pool = Executor::new(&POOL, hand()).unwrap();
+        assert_eq!(pool.handle().is_secluded(), hasty);
+        // Nobody is told of more wakes than otherwise.
+        woken_by_a_thread(&heap);
+        assert_eq!(heap.reactor().rung(), 0);
+    }
 }
 
 #[test]
