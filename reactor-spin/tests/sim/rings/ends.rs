@@ -13,7 +13,7 @@ use polliwog_spin::sim::io_uring::{AsyncFd, IoUring, opcode, squeue::Flags, type
 use polliwog_spin::sim::std::fs::{self, File};
 use polliwog_spin::sim::{self, Simulation};
 
-use super::{push, write};
+use super::{completed, push, write};
 use crate::{millis, run, secs};
 
 /// How a ring ends.
@@ -148,6 +148,8 @@ fn a_ring_syncs_what_is_there_and_not_what_its_program_does_ahead() {
                     file.write_at(b"x", 4 + number).unwrap();
                     notes.borrow_mut().push(Instant::now());
                 }
+                // It looks at the ring late, whose operations are over nevertheless when they were.
+                assert_eq!(completed(&mut ring), [(0, 4), (0, 0)]);
                 pending::<()>().await;
             }
         });
