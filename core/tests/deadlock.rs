@@ -182,6 +182,28 @@ fn an_executor_that_is_run_by_a_task_or_in_turn_is_waited_for() {
         assert_eq!(end.await.unwrap(), 5);
     });
 
+    // Also where no timer tells that it goes on: a thread does, a while later.
+    outer.block_on(async {
+        let task = inner.spawner().spawn(async {
+            for _ in 0..5 {
+                yield_now().await;
+            }
+            6
+        });
+        let mut waits = pin!(task.unwrap());
+        let end = poll_fn(|cx| {
+            guest.tick().unwrap();
+            let waker = cx.waker().clone();
+            let later = move || {
+                std::thread::sleep(Duration::from_millis(10));
+                waker.wake();
+            };
+            std::thread::spawn(later);
+            waits.as_mut().poll(cx)
+        });
+        assert_eq!(end.await.unwrap(), 6);
+    });
+
     let (one, two) = (executor(), executor());
     let task = one.spawner().spawn(async {
         for _ in 0..5 {
