@@ -29,8 +29,10 @@ const LONGEST: u64 = 1 << 30;
 /// A file's number; its names may change.
 pub(crate) type Inode = u64;
 
-/// A host's disk. What programs see is `now`; a crash leaves what is safe, and by chance some of the rest.
+/// A host's disk. What programs see is what is safe and what has been done up to their instant; a crash leaves what is safe, and
+/// by chance some of the rest.
 pub(crate) struct Disk {
+    /// As whoever has looked last has found them.
     names: BTreeMap<PathBuf, Inode>,
     folders: BTreeSet<PathBuf>,
     /// Names of Unix sockets. They lie where they lie in practice, in a folder in memory: a crash leaves none.
@@ -199,16 +201,17 @@ impl Disk {
     }
 
     /// How many more bytes there is room for. A file without a name takes none.
-    fn room(&self) -> u64 {
+    fn room(&mut self) -> u64 {
         if !self.trouble.full.is_empty() {
             return 0;
         }
         if self.capacity == u64::MAX {
             return u64::MAX;
         }
-        let named: BTreeSet<&Inode> = self.names.values().collect();
-        let files = named.iter().filter_map(|inode| self.files.get(inode));
-        let used = files.map(|file| file.now.len() as u64).sum();
+        self.look();
+        let named: BTreeSet<Inode> = self.names.values().copied().collect();
+        let lens = named.iter().filter_map(|inode| self.len(*inode).ok());
+        let used = lens.sum();
         self.capacity.saturating_sub(used)
     }
 
@@ -235,22 +238,28 @@ impl Disk {
     fn change(&mut self, change: Change) {
         self.sweep();
         apply(&change, &mut self.names);
-        if !self.journal.push(self.clock.instant(), change) {
-            self.renew_names();
-        }
+        self.journal.push(self.instant(), change);
     }
 
-    /// What programs see are the names that are safe, and what has been done to them since.
-    fn renew_names(&mut self) {
-        self.names.clone_from(&self.safe_names);
-        for change in self.journal.iter() {
-            apply(change, &mut self.names);
-        }
+    /// The instant of whoever uses the disk. While a program is stopped nothing of what it would do later is done, so what the
+    /// test does meanwhile comes before that.
+    fn instant(&self) -> u64 {
+        self.until_stopped(self.clock.instant())
+    }
+
+    /// Up to when all is done that is to be done by now.
+    fn done(&self) -> u64 {
+        self.until_stopped(self.clock.now())
+    }
+
+    fn until_stopped(&self, instant: u64) -> u64 {
+        self.stopped.map_or(instant, |stopped| stopped.min(instant))
     }
 
     /// Until when what was done is written back by now.
     fn old(&self) -> Option<u64> {
-        self.clock.now().checked_sub(self.write_back)
+        let old = self.clock.now().checked_sub(self.write_back)?;
+        Some(self.until_stopped(old))
     }
 
     /// Lets go what has been written back, now and then: a crash finds it safe in any case.
@@ -266,7 +275,7 @@ impl Disk {
 
     /// What is safe by now is so from now on.
     fn settle(&mut self) {
-        let (now, old) = (self.clock.now(), self.old());
+        let (now, old) = (self.done(), self.old());
         self.settle_names(now, old);
         for file in self.files.values_mut() {
             file.settle(now, old);
@@ -274,6 +283,7 @@ impl Disk {
     }
 
     fn settle_names(&mut self, now: u64, old: Option<u64>) {
+        self.see(now);
         for change in self.journal.safe(now, old) {
             apply(&change, &mut self.safe_names);
         }
@@ -315,9 +325,14 @@ impl Disk {
         Ok(inode)
     }
 
+    /// A file as whoever looks finds it.
     fn file(&mut self, inode: Inode) -> Result<&mut Contents> {
+        let instant = self.instant();
         match self.files.get_mut(&inode) {
-            Some(file) => Ok(file),
+            Some(file) => {
+                file.look(instant);
+                Ok(file)
+            }
             None if inode == FOLDER => Err(is_folder()),
             None => Err(ErrorKind::NotFound.into()),
         }
@@ -327,7 +342,10 @@ impl Disk {
     pub(crate) fn what(&mut self, inode: Inode) -> Result<Found> {
         match inode {
             FOLDER => Ok(Found::Folder),
-            _ => self.file(inode).map(|file| file.found()),
+            _ => {
+                let wall = self.clock.wall_time();
+                self.file(inode).map(|file| file.found(wall))
+            }
         }
     }
 
@@ -387,13 +405,14 @@ impl Disk {
             return Err(ErrorKind::StorageFull.into());
         }
         self.sweep();
-        let (instant, now) = (self.clock.instant(), self.clock.wall_time());
+        let (instant, now) = (self.instant(), self.clock.wall_time());
         let file = self.file(inode)?;
-        file.modified = now;
+        file.modified = match file.journal.hides() {
+            true => file.modified.max(now),
+            false => now,
+        };
         edit.apply(&mut file.now);
-        if !file.journal.push(instant, edit) {
-            file.renew();
-        }
+        file.journal.push(instant, edit);
         Ok(())
     }
 
@@ -440,13 +459,14 @@ impl Disk {
 
     /// What the file holds is safe from now on, and so is its name, with all that was done to names before.
     pub(crate) fn sync(&mut self, inode: Inode) -> Result<()> {
-        self.sync_until(inode, self.clock.instant())
+        self.sync_until(inode, self.instant())
     }
 
     /// As [`sync`](Self::sync), but only what was done up to the instant `until` is safe, at which it has begun.
     pub(crate) fn sync_until(&mut self, inode: Inode, until: u64) -> Result<()> {
         // A program that is ahead may come to its end before that.
-        let (now, at) = (self.clock.now(), self.clock.instant());
+        let (now, at) = (self.done(), self.instant());
+        let until = until.min(at);
         if inode != FOLDER {
             let file = self.file(inode)?;
             file.journal.sync(until, at);
@@ -459,7 +479,7 @@ impl Disk {
     }
 
     /// What lies at a path; a symbolic link itself, unless it is to be followed.
-    pub(crate) fn find(&self, path: &Path, follow: bool) -> Result<Found> {
+    pub(crate) fn find(&mut self, path: &Path, follow: bool) -> Result<Found> {
         let path = match follow {
             true => self.follow(path)?,
             false => self.place(path)?,
@@ -473,9 +493,8 @@ impl Disk {
         if self.sockets.contains_key(&path) {
             return Ok(Found::Socket);
         }
-        let inode = self.names.get(&path).ok_or_else(|| self.missing(&path))?;
-        let file = self.files.get(inode);
-        Ok(file.ok_or(ErrorKind::NotFound)?.found())
+        let inode = self.names.get(&path).copied();
+        self.what(inode.ok_or_else(|| self.missing(&path))?)
     }
 
     /// The program is stopped: until it goes on, it does nothing of what it would do from now on.
@@ -494,12 +513,12 @@ impl Disk {
         let wall = self.clock.wall_time();
         for file in self.files.values_mut() {
             if file.journal.forget(now) {
-                file.renew();
+                file.renew(now);
                 file.modified = file.modified.min(wall);
             }
         }
         if self.journal.forget(now) {
-            self.renew_names();
+            self.renew_names(now);
             self.have_folders();
         }
     }

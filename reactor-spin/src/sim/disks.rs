@@ -81,6 +81,9 @@ impl Control {
 
     /// What a file of a host holds now, be the host up or not; it takes no time, and no fault of the disk strikes it.
     ///
+    /// What a program that has waited by blocking, or a job of [`spawn_blocking`](super::spawn_blocking), is to write at a later
+    /// instant is not there yet, and what a host that is [stopped](Self::pause) is to write only when it has gone on.
+    ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
     /// use polliwog::sim::{self, Simulation};
@@ -105,7 +108,8 @@ impl Control {
 
     /// Puts a file on the disk of a host, synced, in the place of what it held: what a program finds at its start, or what
     /// has become of a file while nobody looked. It takes no time. The folder has to be there. Its name is safe from crashes,
-    /// and so are those that were made before.
+    /// and so are those that were made before. What the host has yet to write at a later instant, as
+    /// [`read_file`](Self::read_file) says, comes after it and is no safer.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }

@@ -1,6 +1,6 @@
 //! Files of a simulated host, with the interface of real ones.
 //!
-//! Operations take virtual time. What was written is there for everybody at once, but outlives a
+//! Operations take virtual time. What was written is there for everybody from then on, but outlives a
 //! [crash](super::Control::crash) for certain only if [`File::sync_all`] has come back since: else each write is kept,
 //! lost or torn by chance, and of renames, removals and new names as many as the seed says, in their order. A
 //! [kill](super::Control::kill) loses nothing.

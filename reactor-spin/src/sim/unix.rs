@@ -90,7 +90,7 @@ impl Net {
     pub(crate) fn find_unix(&self, name: &Name) -> Result<Bound, Error> {
         self.world.with(|state| {
             state.needs_power(self.host)?;
-            let host = &state.hosts[self.host as usize];
+            let host = &mut state.hosts[self.host as usize];
             let bound = match name {
                 Name::Path(path) => host.disk.bound(path).map_err(|error| of(&error))?,
                 Name::Abstract(name) => host.unix.names.get(name).cloned(),

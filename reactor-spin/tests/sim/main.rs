@@ -11,6 +11,7 @@ mod files;
 mod groups;
 mod guided;
 mod hosts;
+mod jobs;
 mod names;
 mod network;
 mod noticed;

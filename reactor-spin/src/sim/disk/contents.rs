@@ -9,6 +9,7 @@ use super::journal::Journal;
 
 #[derive(Default)]
 pub(super) struct Contents {
+    /// As whoever has looked last has found it: see [`look`](Self::look).
     pub(super) now: Vec<u8>,
     pub(super) safe: Vec<u8>,
     /// What has been done since the last sync.
@@ -22,21 +23,40 @@ pub(super) struct Contents {
 impl Contents {
     /// What is safe at the instant `now` is so from now on: see [`Journal::safe`].
     pub(super) fn settle(&mut self, now: u64, old: Option<u64>) {
+        self.see(now);
         for edit in self.journal.safe(now, old) {
             edit.apply(&mut self.safe);
         }
     }
 
-    /// What programs see is what is safe, and what has been done since.
-    pub(super) fn renew(&mut self) {
+    /// What is to be seen at an instant is what is safe, and what has been done up to then.
+    pub(super) fn look(&mut self, instant: u64) {
+        if self.journal.has_seen_beyond(instant) {
+            self.renew(instant);
+        }
+        self.see(instant);
+    }
+
+    /// As [`look`](Self::look), when what has been seen is not so any more.
+    pub(super) fn renew(&mut self, instant: u64) {
+        self.journal.unsee();
         self.now.clone_from(&self.safe);
-        for edit in self.journal.iter() {
+        self.see(instant);
+    }
+
+    fn see(&mut self, until: u64) {
+        for edit in self.journal.see(until) {
             edit.apply(&mut self.now);
         }
     }
 
-    pub(super) fn found(&self) -> Found {
-        Found::File(self.now.len() as u64, self.modified)
+    /// What it is to whoever has looked last, whose wall clock shows `wall`: what changes it later has not yet.
+    pub(super) fn found(&self, wall: Duration) -> Found {
+        let modified = match self.journal.hides() {
+            true => self.modified.min(wall),
+            false => self.modified,
+        };
+        Found::File(self.now.len() as u64, modified)
     }
 }
 

@@ -4,24 +4,47 @@ use alloc::vec::Vec;
 use std::io::{Error, ErrorKind, Result};
 use std::path::{Component, Path, PathBuf};
 
-use super::{Change, Disk, is_folder, whole};
+use super::{Change, Disk, apply, is_folder, whole};
 use crate::sim::unix::Bound;
 
 /// So many symbolic links lead to a file at most, as on Linux.
 const LINKS: usize = 40;
 
 impl Disk {
+    /// The names that are to be seen are those that are safe, and what has been done to them up to the instant of whoever looks.
+    pub(super) fn look(&mut self) {
+        let instant = self.instant();
+        if self.journal.has_seen_beyond(instant) {
+            self.renew_names(instant);
+        }
+        self.see(instant);
+    }
+
+    /// As [`look`](Self::look), when what has been seen is not so any more.
+    pub(super) fn renew_names(&mut self, instant: u64) {
+        self.journal.unsee();
+        self.names.clone_from(&self.safe_names);
+        self.see(instant);
+    }
+
+    pub(super) fn see(&mut self, until: u64) {
+        for change in self.journal.see(until) {
+            apply(change, &mut self.names);
+        }
+    }
+
     /// Where a path leads, from the root and without `.`, `..` and symbolic links; the last part may be one.
-    pub(super) fn place(&self, path: &Path) -> Result<PathBuf> {
+    pub(super) fn place(&mut self, path: &Path) -> Result<PathBuf> {
         self.lead(path, false)
     }
 
     /// As [`place`](Self::place), and the last part is none, either.
-    pub(super) fn follow(&self, path: &Path) -> Result<PathBuf> {
+    pub(super) fn follow(&mut self, path: &Path) -> Result<PathBuf> {
         self.lead(path, true)
     }
 
-    fn lead(&self, path: &Path, to_the_end: bool) -> Result<PathBuf> {
+    fn lead(&mut self, path: &Path, to_the_end: bool) -> Result<PathBuf> {
+        self.look();
         if self.links.is_empty() {
             return Ok(whole(path));
         }
@@ -53,7 +76,7 @@ impl Disk {
     }
 
     /// The path from the root of what lies at a path.
-    pub(crate) fn canonical(&self, path: &Path) -> Result<PathBuf> {
+    pub(crate) fn canonical(&mut self, path: &Path) -> Result<PathBuf> {
         self.find(path, true)?;
         self.follow(path)
     }
@@ -67,7 +90,7 @@ impl Disk {
     }
 
     /// What a symbolic link says.
-    pub(crate) fn read_link(&self, link: &Path) -> Result<PathBuf> {
+    pub(crate) fn read_link(&mut self, link: &Path) -> Result<PathBuf> {
         let link = self.place(link)?;
         match self.links.get(&link) {
             Some(target) => Ok(target.clone()),
@@ -93,7 +116,7 @@ impl Disk {
     }
 
     /// The paths of all that lies in a folder, in their order.
-    pub(crate) fn list(&self, path: &Path) -> Result<Vec<PathBuf>> {
+    pub(crate) fn list(&mut self, path: &Path) -> Result<Vec<PathBuf>> {
         let path = self.follow(path)?;
         if self.names.contains_key(&path) {
             return Err(ErrorKind::NotADirectory.into());
@@ -231,7 +254,7 @@ impl Disk {
     }
 
     /// The Unix socket of that name; none of a file.
-    pub(crate) fn bound(&self, path: &Path) -> Result<Option<Bound>> {
+    pub(crate) fn bound(&mut self, path: &Path) -> Result<Option<Bound>> {
         let path = self.follow(path)?;
         match self.sockets.get(&path) {
             Some(bound) => Ok(Some(bound.clone())),
@@ -279,7 +302,7 @@ impl Disk {
     }
 
     /// Whether something lies where a path leads.
-    pub(crate) fn exists(&self, path: &Path) -> bool {
+    pub(crate) fn exists(&mut self, path: &Path) -> bool {
         self.follow(path).is_ok_and(|path| self.is_taken(&path))
     }
 

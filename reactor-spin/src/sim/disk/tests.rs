@@ -156,11 +156,12 @@ fn a_sync_is_about_what_was_done_before_it_began_and_not_about_what_a_program_do
         disk.clock.ahead.set(0);
         now.set(1);
         disk.write(inode, 0, b"cd").unwrap();
-        // What comes later is in its place already.
-        assert_eq!(disk.contents(inode).unwrap(), b"cxx");
+        // What comes later is not there yet.
+        assert_eq!(disk.contents(inode).unwrap(), b"cd");
+        assert!(!disk.exists(Path::new("ahead")));
         now.set(3);
         disk.sync_until(inode, 1).unwrap();
-        assert_eq!(disk.contents(inode).unwrap(), b"cxx");
+        assert_eq!(disk.contents(inode).unwrap(), b"cb");
         now.set(4);
         disk.crash();
         assert!(!disk.exists(Path::new("ahead")));

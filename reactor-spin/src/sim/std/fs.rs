@@ -41,7 +41,8 @@
 //! A function cannot be left in its middle, so the program goes on at once, and what it does then is seen when its clock
 //! says so: files, messages, what it asks of the [`Control`](crate::sim::Control), barriers, notes, and what it tells a
 //! [`History`](crate::sim::History). A crash or a kill of the host before that leaves no trace of it, and a pause puts it off. Some things are
-//! not as they are for real all the same: what the program reads of other hosts is as it was at the beginning; folders,
+//! not as they are for real all the same: what the program reads of other hosts is as it was at the beginning, and what a job
+//! finds on the disk of its host is so, too, but for what it has done itself; folders,
 //! symbolic links, names of Unix sockets, and ports that it listens at are there from the beginning; and what tasks of one host
 //! tell each other, and what a program tells a test by its memory, takes no part in it. The asynchronous interface has none
 //! of these.
