@@ -53,17 +53,22 @@ where
         if takes > 0 {
             sleep(Duration::from_nanos(takes)).await;
         }
-        let (value, took) = aside(f);
-        if took > 0 {
-            sleep(Duration::from_nanos(took)).await;
+        let (value, waits) = aside(f);
+        if let Some((clock, until)) = waits {
+            // The clock may change its rate meanwhile.
+            while clock.instant() < until {
+                let left = clock.local_at(until).saturating_sub(clock.local());
+                sleep(Duration::from_nanos(left.max(1))).await;
+            }
         }
         value
     };
     BlockingHandle(spawn(job).map_err(Some))
 }
 
-/// Runs a job on a thread that is not the host's. Returns for how long it has waited by blocking, which holds up nobody else.
-fn aside<T>(f: impl FnOnce() -> T) -> (T, u64) {
+/// Runs a job on a thread that is not the host's. Returns until which instant of the simulation it has waited by blocking, which
+/// holds up nobody else, and the clock of its host.
+fn aside<T>(f: impl FnOnce() -> T) -> (T, Option<(Rc<HostClock>, u64)>) {
     /// What the host's own thread has waited before, which is so again after a panic, too.
     struct Before(Rc<HostClock>, u64);
     impl Drop for Before {
@@ -72,12 +77,13 @@ fn aside<T>(f: impl FnOnce() -> T) -> (T, u64) {
         }
     }
     let Some(Net { world, host }) = Network::current_sim() else {
-        return (f(), 0);
+        return (f(), None);
     };
     let clock = world.with(|state| state.hosts[host as usize].clock.clone());
-    let before = Before(clock.clone(), clock.ahead.get());
+    let _before = Before(clock.clone(), clock.ahead.get());
     let value = f();
-    (value, clock.ahead.get() - before.1)
+    let until = clock.instant();
+    (value, Some((clock, until)))
 }
 
 /// A job that runs or has run: see [`spawn_blocking`]. It is a future whose output is what the function returned.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use polliwog_core::spawn;
 use polliwog_core::time::sleep;
+use polliwog_spin::net::UdpSocket;
 use polliwog_spin::sim::{
     self, Control, Latency, Simulation, fs as later, spawn_blocking, std::fs,
 };
@@ -196,4 +197,32 @@ fn what_is_written_while_a_job_goes_on_comes_before_it() {
     });
     simulation.client("hand", sleep(secs(60)));
     run_slowly(simulation);
+}
+
+/// A job takes as long as the disk does, however the clock of its host goes.
+#[test]
+fn a_job_has_written_what_it_says_on_a_clock_that_drifts() {
+    for millionths in [-900_000, -500, 1, 5000, 1_000_000] {
+        let mut simulation = Simulation::new(7);
+        simulation.host("store", || async {
+            let job = spawn_blocking(|| {
+                fs::write("log", "frog").unwrap();
+                fs::File::open("log").unwrap().sync_all().unwrap();
+            });
+            job.await.unwrap();
+            let socket = UdpSocket::bind("0.0.0.0:7").await.unwrap();
+            socket.send_to(b"done", "hand:7").await.unwrap();
+            pending::<()>().await
+        });
+        simulation.client("hand", async {
+            let socket = UdpSocket::bind("0.0.0.0:7").await.unwrap();
+            socket.recv_from(&mut [0; 9]).await.unwrap();
+            sim::control().crash("store");
+            sleep(millis(1)).await;
+            let log = sim::control().read_file("store", "log");
+            assert_eq!(log.unwrap(), b"frog");
+        });
+        simulation.control().set_drift("store", millionths);
+        run_slowly(simulation);
+    }
 }
