@@ -17,6 +17,7 @@ use super::link::Latency;
 use super::rng::Rng;
 use super::settings::Settings;
 use super::unix::Bound;
+pub(crate) use how::{Flags, How, Wait};
 pub(crate) use opened::Opened;
 
 /// Writes are torn between blocks of so many bytes, unless a test says otherwise.
@@ -143,15 +144,6 @@ fn is_folder() -> Error {
 /// What a folder that somebody has open has for a number: it is there to be synced.
 const FOLDER: Inode = 0;
 
-/// How a file is opened.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct How {
-    pub(crate) write: bool,
-    pub(crate) truncate: bool,
-    pub(crate) create: bool,
-    pub(crate) create_new: bool,
-}
-
 impl Disk {
     pub(crate) fn new(chance: Rng, clock: Rc<HostClock>, settings: &Settings) -> Self {
         Self {
@@ -185,11 +177,11 @@ impl Disk {
     }
 
     /// Nanoseconds that an operation takes, and whether it fails.
-    pub(crate) fn operation(&mut self, syncs: bool) -> (u64, bool) {
-        let takes = match syncs {
-            true => self.syncs.draw(&mut self.chance),
-            false if self.chance.chance(self.cached) => CACHED,
-            false => self.operations.draw(&mut self.chance),
+    pub(crate) fn operation(&mut self, wait: Wait) -> (u64, bool) {
+        let takes = match wait {
+            Wait::Sync => self.syncs.draw(&mut self.chance),
+            Wait::Any if self.chance.chance(self.cached) => CACHED,
+            Wait::Any | Wait::Disk => self.operations.draw(&mut self.chance),
         };
         let slow = |takes: u64, times: &u32| takes.saturating_mul(u64::from(*times));
         let takes = self.trouble.slow.iter().fold(takes, slow);
@@ -294,9 +286,15 @@ impl Disk {
         if how.create_new && self.is_taken(&place) {
             return Err(ErrorKind::AlreadyExists.into());
         }
+        if how.flags.no_link && self.links.contains_key(&place) {
+            return Err(how::is_link());
+        }
         let path = self.follow(&place)?;
+        if how.flags.folder && self.is_taken(&path) && !self.folders.contains(&path) {
+            return Err(ErrorKind::NotADirectory.into());
+        }
         if self.folders.contains(&path) {
-            return match how.write {
+            return match how.writes() {
                 true => Err(is_folder()),
                 false => Ok(FOLDER),
             };
@@ -418,6 +416,24 @@ impl Disk {
 
     /// Writes as much as there is room for.
     pub(crate) fn write(&mut self, inode: Inode, at: u64, data: &[u8]) -> Result<usize> {
+        self.write_as(inode, at, data, Edit::Write)
+    }
+
+    /// As [`write`](Self::write); a crash takes nothing of it, nor of the names until then.
+    pub(super) fn write_safe(&mut self, inode: Inode, at: u64, data: &[u8]) -> Result<usize> {
+        let count = self.write_as(inode, at, data, Edit::SafeWrite)?;
+        let now = self.instant();
+        self.journal.sync(now, now);
+        Ok(count)
+    }
+
+    fn write_as(
+        &mut self,
+        inode: Inode,
+        at: u64,
+        data: &[u8],
+        edit: fn(u64, Vec<u8>) -> Edit,
+    ) -> Result<usize> {
         if data.is_empty() {
             // Wherever that is, the file does not become longer.
             return Ok(0);
@@ -432,7 +448,7 @@ impl Disk {
             _ => data,
         };
         let end = at + data.len() as u64;
-        self.edit(inode, Edit::Write(at, data.into()), end)?;
+        self.edit(inode, edit(at, data.into()), end)?;
         Ok(data.len())
     }
 
@@ -496,90 +512,6 @@ impl Disk {
         let inode = self.names.get(&path).copied();
         self.what(inode.ok_or_else(|| self.missing(&path))?)
     }
-
-    /// The program is stopped: until it goes on, it does nothing of what it would do from now on.
-    pub(crate) fn stop(&mut self) {
-        self.stopped = Some(self.clock.now());
-    }
-
-    /// The program goes on, and has done by now what its time was for.
-    pub(crate) fn go_on(&mut self) {
-        self.stopped = None;
-    }
-
-    /// The program has come to its end: what it would have done later, since it has run ahead, is not done.
-    pub(crate) fn forget(&mut self) {
-        let now = self.stopped.take().unwrap_or(self.clock.now());
-        let wall = self.clock.wall_time();
-        for file in self.files.values_mut() {
-            if file.journal.forget(now) {
-                file.renew(now);
-                file.modified = file.modified.min(wall);
-            }
-        }
-        if self.journal.forget(now) {
-            self.renew_names(now);
-            self.have_folders();
-        }
-    }
-
-    /// Each name has its folder, even if that was removed and the name was not.
-    fn have_folders(&mut self) {
-        for name in self.names.keys() {
-            let folders = name.ancestors().skip(1).map(Path::to_path_buf);
-            self.folders.extend(folders);
-        }
-    }
-
-    /// The power is gone. Of what is not safe an operation on names is there if all before it are; each write is
-    /// there, or not, or the first part of it.
-    pub(crate) fn crash(&mut self) {
-        self.sockets.clear();
-        self.forget();
-        self.settle();
-        let kept = self.chance.below(self.journal.iter().count() as u64 + 1);
-        let mut changes = self.journal.take();
-        for change in changes.by_ref().take(kept as usize) {
-            apply(&change, &mut self.safe_names);
-        }
-        if let (true, Some(Change::Rename(from, to))) = (self.torn_renames, changes.next()) {
-            // The new name is there already, or the old one is gone and the new one is not there yet.
-            match self.safe_names.get(&from).copied() {
-                Some(inode) if self.chance.chance(0.5) => {
-                    self.safe_names.insert(to, inode);
-                }
-                Some(_) if self.chance.chance(0.5) => {
-                    self.safe_names.remove(&from);
-                    self.safe_names.remove(&to);
-                }
-                _ => {}
-            }
-        }
-        // A folder is there for good, so that a file whose place it has taken is gone.
-        self.safe_names
-            .retain(|name, _| !self.folders.contains(name));
-        self.names.clone_from(&self.safe_names);
-        self.have_folders();
-        let live: BTreeSet<Inode> = self.names.values().copied().collect();
-        self.files.retain(|inode, _| live.contains(inode));
-        for file in self.files.values_mut() {
-            for edit in file.journal.take() {
-                match (self.chance.below(3), edit) {
-                    (0, _) => {}
-                    (1, Edit::Write(at, mut bytes)) => {
-                        let blocks = bytes.len().div_ceil(self.block) as u64;
-                        let whole = self.chance.below(blocks) as usize;
-                        bytes.truncate(whole.saturating_mul(self.block));
-                        if !bytes.is_empty() {
-                            Edit::Write(at, bytes).apply(&mut file.safe);
-                        }
-                    }
-                    (_, edit) => edit.apply(&mut file.safe),
-                }
-            }
-            file.now.clone_from(&file.safe);
-        }
-    }
 }
 
 fn apply(change: &Change, names: &mut BTreeMap<PathBuf, Inode>) {
@@ -599,6 +531,8 @@ fn apply(change: &Change, names: &mut BTreeMap<PathBuf, Inode>) {
 }
 
 mod contents;
+mod crash;
+mod how;
 mod journal;
 mod names;
 mod opened;

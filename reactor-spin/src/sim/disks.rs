@@ -60,7 +60,8 @@ impl Control {
     }
 
     /// Sets the size of the blocks between which a crash tears a write that was not synced; 512 bytes, unless set; at least
-    /// one. Of a write that is no longer than a block a crash leaves all or nothing.
+    /// one. Of a write that is no longer than a block a crash leaves all or nothing. Files that are opened with `O_DIRECT` are
+    /// read and written by these blocks.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }

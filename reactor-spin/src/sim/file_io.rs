@@ -10,7 +10,7 @@ use std::io::{self, SeekFrom};
 
 use polliwog_core::SendWrapper;
 
-use super::disk::failed;
+use super::disk::{Wait, failed};
 use super::fs::{File, begin, on};
 use super::net::Net;
 
@@ -33,9 +33,9 @@ impl fmt::Debug for Waiting {
 
 impl File {
     /// Waits as long as an operation takes; whether it fails then. What has been given up waits for the next one.
-    fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Net, bool)>> {
+    fn poll_begin(&mut self, cx: &mut Context<'_>, wait: Wait) -> Poll<io::Result<(Net, bool)>> {
         let begun = &mut self.waiting.begun;
-        let begin = begun.get_or_insert_with(|| SendWrapper::new(Box::pin(begin(false))));
+        let begin = begun.get_or_insert_with(|| SendWrapper::new(Box::pin(begin(wait))));
         let done = ready!(begin.as_mut().poll(cx));
         *begun = None;
         Poll::Ready(done)
@@ -68,12 +68,13 @@ impl futures_io::AsyncRead for File {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let (net, fails) = ready!(self.poll_begin(cx))?;
+        let wait = self.opened.reads();
+        let (net, fails) = ready!(self.poll_begin(cx, wait))?;
         if fails {
             return Poll::Ready(Err(failed()));
         }
         let at = self.position();
-        let count = on(&net, |disk| disk.read(self.opened.inode, at, buf))?;
+        let count = on(&net, |disk| self.opened.read(disk, at, buf))?;
         self.go_to(at + count as u64);
         Poll::Ready(Ok(count))
     }
@@ -85,7 +86,8 @@ impl futures_io::AsyncWrite for File {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let (net, fails) = ready!(self.poll_begin(cx))?;
+        let wait = self.opened.writes();
+        let (net, fails) = ready!(self.poll_begin(cx, wait))?;
         let (at, count) = self.write_now(&net, fails, buf, self.position())?;
         self.go_to(at + count as u64);
         Poll::Ready(Ok(count))
@@ -106,7 +108,7 @@ impl futures_io::AsyncSeek for File {
         cx: &mut Context<'_>,
         to: SeekFrom,
     ) -> Poll<io::Result<u64>> {
-        let (net, fails) = ready!(self.poll_begin(cx))?;
+        let (net, fails) = ready!(self.poll_begin(cx, Wait::Any))?;
         match fails {
             true => Poll::Ready(Err(failed())),
             false => Poll::Ready(self.seek_now(&net, to)),

@@ -8,7 +8,7 @@ use std::io::Result;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::disk::Found;
+use super::disk::{Found, Wait};
 use super::fs::{on, operation};
 
 /// What there is to know of a file or a folder.
@@ -104,7 +104,7 @@ impl FileType {
 ///
 /// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound).
 pub async fn metadata(path: impl AsRef<Path>) -> Result<Metadata> {
-    let net = operation(false).await?;
+    let net = operation(Wait::Any).await?;
     on(&net, |disk| disk.find(path.as_ref(), true)).map(Metadata)
 }
 
@@ -114,7 +114,7 @@ pub async fn metadata(path: impl AsRef<Path>) -> Result<Metadata> {
 ///
 /// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound).
 pub async fn symlink_metadata(path: impl AsRef<Path>) -> Result<Metadata> {
-    let net = operation(false).await?;
+    let net = operation(Wait::Any).await?;
     on(&net, |disk| disk.find(path.as_ref(), false)).map(Metadata)
 }
 
@@ -125,7 +125,7 @@ pub async fn symlink_metadata(path: impl AsRef<Path>) -> Result<Metadata> {
 /// [`ErrorKind::AlreadyExists`](std::io::ErrorKind::AlreadyExists),
 /// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound) without the one that it is in.
 pub async fn create_dir(path: impl AsRef<Path>) -> Result<()> {
-    let net = operation(false).await?;
+    let net = operation(Wait::Any).await?;
     on(&net, |disk| disk.create_folder(path.as_ref(), false))
 }
 
@@ -135,7 +135,7 @@ pub async fn create_dir(path: impl AsRef<Path>) -> Result<()> {
 ///
 /// [`ErrorKind::AlreadyExists`](std::io::ErrorKind::AlreadyExists) if it is a file.
 pub async fn create_dir_all(path: impl AsRef<Path>) -> Result<()> {
-    let net = operation(false).await?;
+    let net = operation(Wait::Any).await?;
     on(&net, |disk| disk.create_folder(path.as_ref(), true))
 }
 
@@ -147,7 +147,7 @@ pub async fn create_dir_all(path: impl AsRef<Path>) -> Result<()> {
 /// [`ErrorKind::NotADirectory`](std::io::ErrorKind::NotADirectory),
 /// [`ErrorKind::DirectoryNotEmpty`](std::io::ErrorKind::DirectoryNotEmpty).
 pub async fn remove_dir(path: impl AsRef<Path>) -> Result<()> {
-    let net = operation(false).await?;
+    let net = operation(Wait::Any).await?;
     on(&net, |disk| disk.remove_folder(path.as_ref(), false))
 }
 
@@ -158,7 +158,7 @@ pub async fn remove_dir(path: impl AsRef<Path>) -> Result<()> {
 /// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound),
 /// [`ErrorKind::NotADirectory`](std::io::ErrorKind::NotADirectory).
 pub async fn remove_dir_all(path: impl AsRef<Path>) -> Result<()> {
-    let net = operation(false).await?;
+    let net = operation(Wait::Any).await?;
     on(&net, |disk| disk.remove_folder(path.as_ref(), true))
 }
 
@@ -187,7 +187,7 @@ pub async fn remove_dir_all(path: impl AsRef<Path>) -> Result<()> {
 /// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound),
 /// [`ErrorKind::NotADirectory`](std::io::ErrorKind::NotADirectory).
 pub async fn read_dir(path: impl AsRef<Path>) -> Result<ReadDir> {
-    let net = operation(false).await?;
+    let net = operation(Wait::Any).await?;
     let path = path.as_ref();
     let found = on(&net, |disk| disk.list(path))?;
     let names = found.iter().filter_map(|found| found.file_name());

@@ -48,10 +48,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use polliwog_core::time::sleep;
 
-use super::disk::{Disk, How, Opened, failed};
+use super::disk::{Disk, Opened, Wait, failed};
 use super::file_io::Waiting;
 use super::net::Net;
 use crate::net::Network;
+
+pub use super::open::OpenOptions;
 
 pub use super::folders::{
     DirBuilder, DirEntry, FileType, Metadata, ReadDir, create_dir, create_dir_all, metadata,
@@ -59,7 +61,7 @@ pub use super::folders::{
 };
 
 /// Lets an operation take its time; returns the host that it is on, and whether it fails.
-pub(crate) async fn begin(syncs: bool) -> Result<(Net, bool)> {
+pub(crate) async fn begin(wait: Wait) -> Result<(Net, bool)> {
     let net = Network::current()
         .sim()
         .cloned()
@@ -67,7 +69,7 @@ pub(crate) async fn begin(syncs: bool) -> Result<(Net, bool)> {
     let (takes, fails) = net.world.with(|state| {
         let host = &mut state.hosts[net.host as usize];
         match host.up && !host.killed {
-            true => Ok(host.disk.operation(syncs)),
+            true => Ok(host.disk.operation(wait)),
             false => Err(Error::other("the process is gone")),
         }
     })?;
@@ -102,8 +104,8 @@ pub(crate) fn at_once<T>(operation: impl Future<Output = Result<T>>) -> Result<T
 }
 
 /// As [`begin`], for what does nothing when it fails.
-pub(crate) async fn operation(syncs: bool) -> Result<Net> {
-    match begin(syncs).await? {
+pub(crate) async fn operation(wait: Wait) -> Result<Net> {
+    match begin(wait).await? {
         (_, true) => Err(failed()),
         (net, false) => Ok(net),
     }
@@ -126,6 +128,14 @@ pub struct File {
 }
 
 impl File {
+    pub(crate) fn of(opened: Opened) -> Self {
+        Self {
+            opened: Arc::new(opened),
+            position: Arc::default(),
+            waiting: Waiting::default(),
+        }
+    }
+
     /// Opens a file for reading; or a folder, to [sync](Self::sync_all) it.
     ///
     /// # Errors
@@ -186,8 +196,8 @@ impl File {
     ///
     /// When the disk fails.
     pub async fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
-        let net = operation(false).await?;
-        on(&net, |disk| disk.read(self.opened.inode, offset, buf))
+        let net = operation(self.opened.reads()).await?;
+        on(&net, |disk| self.opened.read(disk, offset, buf))
     }
 
     /// Reads until `buf` is full. Dropped, it has read some of it.
@@ -211,20 +221,9 @@ impl File {
     ///
     /// When the disk fails.
     pub async fn read_to_end(&mut self, buf: &mut Vec<u8>) -> Result<usize> {
-        let net = operation(false).await?;
+        let net = operation(self.opened.reads()).await?;
         let from = self.position();
-        let count = on(&net, |disk| {
-            let left = disk.len(self.opened.inode)?.saturating_sub(from) as usize;
-            let start = buf.len();
-            buf.resize(start + left, 0);
-            let mut count = 0;
-            // A disk may give less than there is.
-            while count < left {
-                let at = from + count as u64;
-                count += disk.read(self.opened.inode, at, &mut buf[start + count..])?;
-            }
-            Ok(count)
-        })?;
+        let count = on(&net, |disk| self.opened.read_to_end(disk, from, buf))?;
         self.go_to(from + count as u64);
         Ok(count)
     }
@@ -256,7 +255,7 @@ impl File {
         if !self.opened.writable {
             return Err(ErrorKind::PermissionDenied.into());
         }
-        let (net, fails) = begin(false).await?;
+        let (net, fails) = begin(self.opened.writes()).await?;
         self.write_now(&net, fails, buf, offset)
     }
 
@@ -292,7 +291,7 @@ impl File {
     ///
     /// When the disk fails.
     pub async fn metadata(&self) -> Result<Metadata> {
-        let net = operation(false).await?;
+        let net = operation(Wait::Any).await?;
         on(&net, |disk| disk.what(self.opened.inode)).map(Metadata)
     }
 
@@ -311,7 +310,7 @@ impl File {
     ///
     /// [`ErrorKind::InvalidInput`] before the beginning.
     pub async fn seek(&mut self, to: SeekFrom) -> Result<u64> {
-        let net = operation(false).await?;
+        let net = operation(Wait::Any).await?;
         self.seek_now(&net, to)
     }
 
@@ -336,7 +335,7 @@ impl File {
         if !self.opened.writable {
             return Err(ErrorKind::InvalidInput.into());
         }
-        let net = operation(false).await?;
+        let net = operation(Wait::Any).await?;
         on(&net, |disk| disk.set_len(self.opened.inode, size))
     }
 
@@ -347,7 +346,7 @@ impl File {
     ///
     /// When the disk fails; then nothing is known to be safe.
     pub async fn sync_all(&self) -> Result<()> {
-        let net = operation(true).await?;
+        let net = operation(Wait::Sync).await?;
         on(&net, |disk| disk.sync(self.opened.inode))
     }
 
@@ -376,7 +375,7 @@ impl File {
     ///
     /// When the disk fails.
     pub async fn try_clone(&self) -> Result<File> {
-        operation(false).await?;
+        operation(Wait::Any).await?;
         Ok(File {
             opened: self.opened.clone(),
             position: self.position.clone(),
@@ -392,7 +391,7 @@ impl File {
     pub async fn set_modified(&self, time: SystemTime) -> Result<()> {
         let since = time.duration_since(UNIX_EPOCH);
         let since = since.map_err(|_| ErrorKind::InvalidInput)?;
-        let net = operation(false).await?;
+        let net = operation(Wait::Any).await?;
         on(&net, |disk| disk.set_modified(self.opened.inode, since))
     }
 
@@ -412,83 +411,6 @@ impl std::os::fd::AsRawFd for File {
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
         Network::current_sim().map_or(-1, |Net { world, host }| {
             world.with(|state| state.hosts[host as usize].disk.number(&self.opened))
-        })
-    }
-}
-
-/// How to open a [`File`].
-#[derive(Clone, Debug, Default)]
-pub struct OpenOptions {
-    how: How,
-    append: bool,
-}
-
-impl OpenOptions {
-    /// Options of which none is set.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets whether to read; every file can be.
-    pub fn read(&mut self, _read: bool) -> &mut Self {
-        self
-    }
-
-    /// Sets whether to write.
-    pub fn write(&mut self, write: bool) -> &mut Self {
-        self.how.write = write;
-        self
-    }
-
-    /// Sets whether to write, at the end: at that of each moment, whoever has written meanwhile.
-    pub fn append(&mut self, append: bool) -> &mut Self {
-        self.append = append;
-        self
-    }
-
-    /// Sets whether the file is emptied.
-    pub fn truncate(&mut self, truncate: bool) -> &mut Self {
-        self.how.truncate = truncate;
-        self
-    }
-
-    /// Sets whether the file is made if it is not there.
-    pub fn create(&mut self, create: bool) -> &mut Self {
-        self.how.create = create;
-        self
-    }
-
-    /// Sets whether the file must not be there, and is made.
-    pub fn create_new(&mut self, create_new: bool) -> &mut Self {
-        self.how.create_new = create_new;
-        self
-    }
-
-    /// Opens the file.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::NotFound`], [`ErrorKind::AlreadyExists`], [`ErrorKind::IsADirectory`]; [`ErrorKind::InvalidInput`] if a
-    /// file is to be made or emptied that is not to be written to, or to be emptied and appended to.
-    pub async fn open(&self, path: impl AsRef<Path>) -> Result<File> {
-        let how = How {
-            write: self.how.write || self.append,
-            ..self.how
-        };
-        let changes = how.create || how.create_new || how.truncate;
-        let empties = how.truncate && !how.create_new;
-        if (changes && !how.write) || (self.append && empties) {
-            return Err(ErrorKind::InvalidInput.into());
-        }
-        let net = operation(false).await?;
-        let opened = on(&net, |disk| {
-            let inode = disk.open(path.as_ref(), how)?;
-            Opened::new(disk, inode, how.write, self.append)
-        })?;
-        Ok(File {
-            opened: Arc::new(opened),
-            position: Arc::default(),
-            waiting: Waiting::default(),
         })
     }
 }
@@ -530,7 +452,7 @@ pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> Result
 /// [`ErrorKind::NotADirectory`] if the other name is that of something else; [`ErrorKind::InvalidInput`] for a folder
 /// that would lie in itself.
 pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
-    let net = operation(false).await?;
+    let net = operation(Wait::Any).await?;
     on(&net, |disk| disk.rename(from.as_ref(), to.as_ref()))
 }
 
@@ -540,7 +462,7 @@ pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> 
 ///
 /// [`ErrorKind::NotFound`]; [`ErrorKind::IsADirectory`].
 pub async fn remove_file(path: impl AsRef<Path>) -> Result<()> {
-    let net = operation(false).await?;
+    let net = operation(Wait::Any).await?;
     on(&net, |disk| disk.remove(path.as_ref()))
 }
 
@@ -550,7 +472,7 @@ pub async fn remove_file(path: impl AsRef<Path>) -> Result<()> {
 ///
 /// [`ErrorKind::NotFound`]; [`ErrorKind::AlreadyExists`]; [`ErrorKind::PermissionDenied`] for a folder.
 pub async fn hard_link(original: impl AsRef<Path>, link: impl AsRef<Path>) -> Result<()> {
-    let net = operation(false).await?;
+    let net = operation(Wait::Any).await?;
     on(&net, |disk| disk.link(original.as_ref(), link.as_ref()))
 }
 
@@ -560,7 +482,7 @@ pub async fn hard_link(original: impl AsRef<Path>, link: impl AsRef<Path>) -> Re
 ///
 /// [`ErrorKind::NotFound`] without the folder; [`ErrorKind::AlreadyExists`].
 pub async fn symlink(original: impl AsRef<Path>, link: impl AsRef<Path>) -> Result<()> {
-    let net = operation(false).await?;
+    let net = operation(Wait::Any).await?;
     on(&net, |disk| disk.symlink(original.as_ref(), link.as_ref()))
 }
 
@@ -570,7 +492,7 @@ pub async fn symlink(original: impl AsRef<Path>, link: impl AsRef<Path>) -> Resu
 ///
 /// [`ErrorKind::NotFound`]; [`ErrorKind::InvalidInput`] if it is none.
 pub async fn read_link(path: impl AsRef<Path>) -> Result<PathBuf> {
-    let net = operation(false).await?;
+    let net = operation(Wait::Any).await?;
     on(&net, |disk| disk.read_link(path.as_ref()))
 }
 
@@ -591,7 +513,7 @@ pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<u64> {
 ///
 /// [`ErrorKind::NotFound`].
 pub async fn canonicalize(path: impl AsRef<Path>) -> Result<PathBuf> {
-    let net = operation(false).await?;
+    let net = operation(Wait::Any).await?;
     on(&net, |disk| disk.canonical(path.as_ref()))
 }
 
@@ -601,6 +523,6 @@ pub async fn canonicalize(path: impl AsRef<Path>) -> Result<PathBuf> {
 ///
 /// When the disk fails.
 pub async fn try_exists(path: impl AsRef<Path>) -> Result<bool> {
-    let net = operation(false).await?;
+    let net = operation(Wait::Any).await?;
     on(&net, |disk| Ok(disk.exists(path.as_ref())))
 }

@@ -96,6 +96,7 @@ mod listener;
 mod names;
 mod nemesis;
 mod net;
+mod open;
 mod options;
 mod outbox;
 mod outside;

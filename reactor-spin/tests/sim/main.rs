@@ -8,6 +8,8 @@ mod captures;
 mod disks;
 mod faults;
 mod files;
+#[cfg(target_os = "linux")]
+mod flags;
 mod groups;
 mod guided;
 mod hosts;

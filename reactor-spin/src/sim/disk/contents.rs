@@ -62,6 +62,8 @@ impl Contents {
 
 pub(super) enum Edit {
     Write(u64, Vec<u8>),
+    /// One that a crash leaves in any case.
+    SafeWrite(u64, Vec<u8>),
     Len(u64),
 }
 
@@ -69,7 +71,7 @@ impl Edit {
     pub(super) fn apply(&self, data: &mut Vec<u8>) {
         match self {
             Edit::Len(len) => data.resize(*len as usize, 0),
-            Edit::Write(at, bytes) => {
+            Edit::Write(at, bytes) | Edit::SafeWrite(at, bytes) => {
                 let end = *at as usize + bytes.len();
                 if data.len() < end {
                     data.resize(end, 0);

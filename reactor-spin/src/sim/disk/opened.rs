@@ -1,11 +1,12 @@
 //! [`Opened`]: a file that a process has open, and the number that stands for it.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use std::io::Result;
 #[cfg(unix)]
 use std::sync::OnceLock;
 
-use super::{Disk, Inode, failed};
+use super::{BLOCK, Disk, Flags, How, Inode, Wait, failed, how};
 
 /// The first number of a file, beyond those of the system: a call of the system's fails with it.
 #[cfg(unix)]
@@ -18,6 +19,7 @@ pub(crate) struct Opened {
     pub(crate) writable: bool,
     /// Each write is at the end.
     append: bool,
+    flags: Flags,
     /// The file is there for as long as this is, whatever becomes of its name.
     _kept: Arc<()>,
     #[cfg(unix)]
@@ -25,15 +27,77 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    pub(crate) fn new(disk: &mut Disk, inode: Inode, writable: bool, append: bool) -> Result<Self> {
+    pub(crate) fn new(disk: &mut Disk, inode: Inode, how: How) -> Result<Self> {
         Ok(Self {
             inode,
-            writable,
-            append,
+            writable: how.writes(),
+            append: how.append,
+            flags: how.flags,
             _kept: disk.keep(inode)?,
             #[cfg(unix)]
             number: OnceLock::new(),
         })
+    }
+
+    /// What its reads wait for.
+    pub(crate) fn reads(&self) -> Wait {
+        match self.flags.direct {
+            true => Wait::Disk,
+            false => Wait::Any,
+        }
+    }
+
+    /// What its writes wait for.
+    pub(crate) fn writes(&self) -> Wait {
+        match self.flags.safe {
+            true => Wait::Sync,
+            false => self.reads(),
+        }
+    }
+
+    /// Whether so much may be read there. At the end, where there is nothing to be read, Linux does not look.
+    pub(crate) fn check_read(&self, disk: &mut Disk, offset: u64, len: usize) -> Result<()> {
+        match offset < disk.len(self.inode)? {
+            true => self.check(disk, offset, len),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether so much may be read or written there. Where the program's memory lies is not looked at: it may be another
+    /// place in each run.
+    fn check(&self, disk: &Disk, offset: u64, len: usize) -> Result<()> {
+        let block = disk.logical_block();
+        let whole = offset % block == 0 && len as u64 % block == 0;
+        match self.flags.direct && !whole {
+            true => Err(how::not_whole()),
+            false => Ok(()),
+        }
+    }
+
+    /// Reads as much as there is room for.
+    pub(crate) fn read(&self, disk: &mut Disk, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        self.check_read(disk, offset, buf.len())?;
+        disk.read(self.inode, offset, buf)
+    }
+
+    /// Reads all that is left; returns how much that is.
+    pub(crate) fn read_to_end(
+        &self,
+        disk: &mut Disk,
+        offset: u64,
+        buf: &mut Vec<u8>,
+    ) -> Result<usize> {
+        let left = disk.len(self.inode)?.saturating_sub(offset) as usize;
+        self.check_read(disk, offset, left)?;
+        let start = buf.len();
+        buf.resize(start + left, 0);
+        let mut count = 0;
+        // A disk may give less than there is.
+        while count < left {
+            let at = offset + count as u64;
+            count += disk.read(self.inode, at, &mut buf[start + count..])?;
+        }
+        Ok(count)
     }
 
     /// Writes as much as there is room for; the first part of it, if the disk fails meanwhile. Returns where, and how
@@ -49,11 +113,27 @@ impl Opened {
             true => disk.len(self.inode)?,
             false => offset,
         };
+        self.check(disk, at, data.len())?;
         if fails {
             disk.write_torn(self.inode, at, data);
             return Err(failed());
         }
-        Ok((at, disk.write(self.inode, at, data)?))
+        let count = match self.flags.safe {
+            true => disk.write_safe(self.inode, at, data)?,
+            false => disk.write(self.inode, at, data)?,
+        };
+        Ok((at, count))
+    }
+}
+
+impl Disk {
+    /// What is read and written past the system's memory begins and ends between blocks of so many bytes.
+    fn logical_block(&self) -> u64 {
+        match self.block {
+            // Writes are never torn, which no real block does.
+            usize::MAX => BLOCK as u64,
+            block => block as u64,
+        }
     }
 }
 

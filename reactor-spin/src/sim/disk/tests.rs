@@ -6,9 +6,17 @@ use super::*;
 
 const NEW: How = How {
     write: true,
+    append: false,
     truncate: false,
     create: true,
     create_new: false,
+    flags: Flags {
+        direct: false,
+        safe: false,
+        no_link: false,
+        folder: false,
+        unknown: 0,
+    },
 };
 
 fn new(seed: u64, torn_renames: bool) -> Disk {

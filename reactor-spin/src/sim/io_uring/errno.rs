@@ -19,6 +19,6 @@ pub(super) fn of(error: &Error) -> i32 {
         ErrorKind::StorageFull => ENOSPC,
         ErrorKind::FileTooLarge => EFBIG,
         ErrorKind::IsADirectory => EISDIR,
-        _ => EIO,
+        _ => error.raw_os_error().unwrap_or(EIO),
     }
 }

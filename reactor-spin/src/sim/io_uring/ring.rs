@@ -15,7 +15,7 @@ use super::squeue::Flags;
 use super::types::{CancelBuilder, Fd, TimeoutFlags, Which};
 use super::{Parameters, cqueue, errno};
 use crate::net::Network;
-use crate::sim::disk::{Disk, Opened};
+use crate::sim::disk::{Disk, Opened, Wait};
 use crate::sim::net::Net;
 use crate::sim::rng::nanos;
 use crate::sim::world::{Happening, Host, HostId, World};
@@ -280,9 +280,11 @@ impl State {
                     }
                     Work::Sync(_, began) => {
                         *began = now;
-                        host.disk.operation(true)
+                        host.disk.operation(Wait::Sync)
                     }
-                    _ => host.disk.operation(false),
+                    Work::Read(file, ..) => host.disk.operation(file.reads()),
+                    Work::Write(file, ..) => host.disk.operation(file.writes()),
+                    Work::Allocate(..) => host.disk.operation(Wait::Any),
                 };
                 one.due = Some((now.saturating_add(takes), fails));
             }
@@ -453,6 +455,7 @@ fn carry_out(work: &Work, disk: &mut Disk, fails: bool) -> Result<(i32, i32)> {
         }
         _ if fails => Err(crate::sim::disk::failed()),
         Work::Read(file, lent, offset) => {
+            file.check_read(disk, *offset, lent.len())?;
             let left = disk.len(file.inode)?.saturating_sub(*offset);
             let left = usize::try_from(left).unwrap_or(usize::MAX);
             let mut bytes = alloc::vec![0; lent.len().min(left)];

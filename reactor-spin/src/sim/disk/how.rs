@@ -1,0 +1,108 @@
+//! [`How`]: the way in which a file is opened, and what its operations wait for.
+
+use std::io::{Error, ErrorKind, Result};
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct How {
+    pub(crate) write: bool,
+    pub(crate) append: bool,
+    pub(crate) truncate: bool,
+    pub(crate) create: bool,
+    pub(crate) create_new: bool,
+    pub(crate) flags: Flags,
+}
+
+/// What of Unix's flags makes a difference.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Flags {
+    /// Nothing comes from memory, and whole blocks only are read and written.
+    pub(crate) direct: bool,
+    /// What is written is safe at once.
+    pub(crate) safe: bool,
+    /// The last part of the path must be no symbolic link.
+    pub(crate) no_link: bool,
+    /// It must be a folder.
+    pub(crate) folder: bool,
+    /// Those that cannot be simulated.
+    pub(crate) unknown: i32,
+}
+
+/// What an operation waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wait {
+    /// The disk, unless the system has in its memory what the operation is about.
+    Any,
+    /// The disk, whatever the system has in its memory.
+    Disk,
+    /// The disk, until all is safe.
+    Sync,
+}
+
+impl How {
+    /// Whether it does not contradict itself.
+    pub(crate) fn check(&self) -> Result<()> {
+        let changes = self.create || self.create_new || self.truncate;
+        let empties = self.truncate && !self.create_new;
+        if (changes && !self.writes()) || (self.append && empties) {
+            return Err(ErrorKind::InvalidInput.into());
+        }
+        match self.flags.unknown {
+            0 => Ok(()),
+            flags => Err(Error::new(
+                ErrorKind::Unsupported,
+                alloc::format!("flags {flags:#o} are not simulated"),
+            )),
+        }
+    }
+
+    pub(crate) fn writes(&self) -> bool {
+        self.write || self.append
+    }
+}
+
+#[cfg(unix)]
+impl Flags {
+    /// What `open(2)` calls them.
+    pub(crate) fn new(flags: i32) -> Self {
+        // Those of the access mode are not taken, as by the standard library.
+        let flags = flags & !libc::O_ACCMODE;
+        // Programs do not see whether these are set: nobody executes another program, no file is a terminal, none waits.
+        let plain = libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK | LARGE;
+        let safe = libc::O_SYNC | libc::O_DSYNC;
+        let known = plain | safe | DIRECT | libc::O_NOFOLLOW | libc::O_DIRECTORY;
+        Self {
+            direct: flags & DIRECT != 0,
+            safe: flags & safe != 0,
+            no_link: flags & libc::O_NOFOLLOW != 0,
+            folder: flags & libc::O_DIRECTORY != 0,
+            unknown: flags & !known,
+        }
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const DIRECT: i32 = libc::O_DIRECT;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const LARGE: i32 = libc::O_LARGEFILE;
+/// Other systems have other means, or none.
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+const DIRECT: i32 = 0;
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+const LARGE: i32 = 0;
+
+/// What the system says of a part of a block.
+pub(super) fn not_whole() -> Error {
+    #[cfg(unix)]
+    return Error::from_raw_os_error(libc::EINVAL);
+    #[cfg(not(unix))]
+    return ErrorKind::InvalidInput.into();
+}
+
+/// What the system says of a symbolic link that is not to be followed.
+pub(super) fn is_link() -> Error {
+    #[cfg(unix)]
+    return Error::from_raw_os_error(libc::ELOOP);
+    #[cfg(not(unix))]
+    return Error::other("this is a symbolic link");
+}
