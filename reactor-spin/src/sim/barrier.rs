@@ -4,9 +4,6 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
-use core::any::Any;
-use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 use core::time::Duration;
@@ -29,13 +26,6 @@ enum Reaction {
     Panic,
 }
 
-/// The barriers of a simulation, in the order in which they were made.
-#[derive(Default)]
-pub(crate) struct Barriers {
-    rows: RefCell<Vec<(u64, Rc<dyn Any>)>>,
-    made: Cell<u64>,
-}
-
 /// What a barrier shares with the programs that come to it.
 struct Watch<T> {
     number: u64,
@@ -47,14 +37,10 @@ struct Watch<T> {
 /// The first barrier that `place` is a match for; takes down that it was reached.
 fn find<T: fmt::Debug + 'static>(net: &Net, place: &T) -> Option<Rc<Watch<T>>> {
     let barriers = &net.world.barriers;
-    if barriers.rows.borrow().is_empty() {
+    if barriers.is_empty() {
         return None;
     }
-    // A condition is foreign code, which may make barriers: none is borrowed meanwhile.
-    let rows = barriers.rows.borrow().clone();
-    let mut watches = rows
-        .into_iter()
-        .filter_map(|(_, row)| row.downcast::<Watch<T>>().ok());
+    let mut watches = barriers.of::<Watch<T>>();
     let found = watches.find(|watch| (watch.matches)(place))?;
     let (host, number, reaction) = (net.host, found.number, found.reaction);
     let verb = match reaction {
@@ -215,13 +201,7 @@ impl<T> Barrier<T> {
 
 impl<T> Drop for Barrier<T> {
     fn drop(&mut self) {
-        let rows = &self.world.barriers.rows;
-        let at = rows
-            .borrow()
-            .iter()
-            .position(|(number, _)| *number == self.number);
-        let row = at.map(|at| rows.borrow_mut().remove(at));
-        drop(row);
+        self.world.barriers.remove(self.number);
     }
 }
 
@@ -324,17 +304,13 @@ impl Control {
         reaction: Reaction,
         matches: impl Fn(&T) -> bool + 'static,
     ) -> Barrier<T> {
-        let barriers = &self.world.barriers;
-        let number = barriers.made.get();
-        barriers.made.set(number + 1);
         let (sender, arrivals) = mpsc::unbounded_channel();
-        let watch = Rc::new(Watch {
+        let number = self.world.barriers.add(|number| Watch {
             number,
             reaction,
             matches: Box::new(matches),
             arrivals: sender,
         });
-        barriers.rows.borrow_mut().push((number, watch));
         Barrier {
             world: self.world.clone(),
             number,

@@ -71,6 +71,9 @@ impl Capture {
             Body::Datagram(bytes) => {
                 return self.frame(now, packet, UDP, &udp(from.port(), to.port(), bytes));
             }
+            Body::Value(_) => {
+                return self.frame(now, packet, UDP, &udp(from.port(), to.port(), &[]));
+            }
             Body::Tcp(sent) => sent,
         };
         let (flags, bytes): (u8, &[u8]) = match &sent.segment {

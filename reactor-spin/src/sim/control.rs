@@ -154,7 +154,7 @@ impl Control {
         self.command(hosts, Command::Resume);
     }
 
-    fn pairs(&self, from: &str, to: &str) -> Vec<(HostId, HostId)> {
+    pub(crate) fn pairs(&self, from: &str, to: &str) -> Vec<(HostId, HostId)> {
         let (from, to) = (self.hosts(from), self.hosts(to));
         let each = |from| to.iter().map(move |to| (from, *to));
         from.iter()
@@ -170,7 +170,7 @@ impl Control {
     }
 
     /// Takes down a fault with this text, and causes it.
-    fn fault(&self, text: String, cause: impl FnOnce(&mut State) + 'static) {
+    pub(crate) fn fault(&self, text: String, cause: impl FnOnce(&mut State) + 'static) {
         self.world.act(|world| {
             world.with(|state| {
                 state.record_text(None, text, What::Fault);

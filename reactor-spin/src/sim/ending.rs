@@ -38,6 +38,7 @@ impl Simulation {
         let fate = self.world.fate.clone();
         let went_well = fate.went_well.take();
         self.runners.clear();
+        self.world.end();
         fate.went_well.set(went_well);
         if let (Some(true), false, Some(text)) = (went_well, panicking(), fate.unchecked()) {
             panic!("{text}");

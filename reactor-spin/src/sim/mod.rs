@@ -48,6 +48,7 @@
 //!   too long fails. A port without a listener refuses, a full backlog lets connects wait, a host that has crashed is
 //!   silent, and one that is back resets what it does not know.
 //! * **UDP** (`net::UdpSocket`): datagrams are lost, doubled, and come out of order.
+//! * **Messages without a wire** ([`Endpoint`]): Rust values that travel as datagrams do, and calls that are answered.
 //! * **Names**: each host's name is known to all, and so are those that a test [adds](Control::set_name), which may stand for
 //!   several hosts. Addresses are given in order, or [by the test](Control::set_addr).
 //! * **Clocks**: each host has its own, for timers and [`system_time`]; they are exact until somebody lets them
@@ -76,10 +77,12 @@ mod control;
 mod disk;
 mod disks;
 mod ending;
+mod endpoint;
 mod explore;
 mod failure;
 mod fault;
 mod file_io;
+mod filter;
 mod folders;
 mod footprint;
 mod found;
@@ -91,7 +94,9 @@ mod insight;
 #[cfg(unix)]
 pub mod io_uring;
 mod keepalive;
+mod letter;
 mod link;
+mod listed;
 mod listener;
 mod names;
 mod nemesis;
@@ -140,9 +145,11 @@ pub use buggify::{buggify, buggify_with_probability};
 pub use builder::Builder;
 pub use check::check;
 pub use control::Control;
+pub use endpoint::{Endpoint, Reply, Request};
 pub use explore::{REPLAY_VARIABLE, SEED_VARIABLE, explore, explore_guided};
 pub use failure::{Failure, Outcome, Reason, Report};
 pub use fault::{Fault, FaultKind, NoFault};
+pub use filter::MessageFilter;
 pub use found::{Exploration, Found};
 pub use hasher::RandomState;
 pub use history::{History, NotLinearizable, Reading, Writing};

@@ -7,8 +7,10 @@ use core::task::{Context, Poll, ready};
 use polliwog_core::sources::{Direction, WaiterId, Waiters, Wakeups};
 use polliwog_core::task::budget::poll_proceed;
 
+use super::letter::Letter;
 use super::listener::Sharing;
 use super::options::Options;
+use super::packet::Body;
 use super::slab::Key;
 use super::world::{HostId, State, World};
 use super::{listener, tcp, udp};
@@ -442,8 +444,24 @@ impl SimSocket {
     }
 
     pub(crate) fn send(&self, data: &[u8], to: Option<SocketAddr>) -> Result<usize, Error> {
-        self.world
-            .with(|state| udp::send(state, self.key, data, to))
+        let route = self
+            .world
+            .with(|state| udp::route(state, self.key, data.len(), to))?;
+        self.world.send_along(route, Body::Datagram(data.into()));
+        Ok(data.len())
+    }
+
+    /// Sends an endpoint's message.
+    pub(crate) fn send_letter(&self, letter: Letter, to: SocketAddr) -> Result<(), Error> {
+        let route = self
+            .world
+            .with(|state| udp::route(state, self.key, 0, Some(to)))?;
+        self.world.send_along(route, Body::Value(letter));
+        Ok(())
+    }
+
+    pub(crate) fn world(&self) -> &Rc<World> {
+        &self.world
     }
 
     pub(crate) fn join(&self, group: IpAddr, interface: IpAddr) -> Result<(), Error> {

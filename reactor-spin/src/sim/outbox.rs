@@ -61,9 +61,7 @@ impl World {
     pub(crate) fn let_out(&self, host: HostId) {
         while let Some(effect) = self.with(|state| state.outbox.take(host, state.now)) {
             match effect {
-                Effect::Send(from, to, body) => {
-                    self.with(|state| state.send((host, from), to, body));
-                }
+                Effect::Send(from, to, body) => self.send((host, from), to, body),
                 Effect::Act(act) => act(self),
             }
         }

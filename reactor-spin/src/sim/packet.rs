@@ -11,12 +11,13 @@ use core::time::Duration;
 use polliwog_core::sources::Wakeups;
 
 use super::addr::Addr;
+use super::letter::Letter;
 use super::outbox::Effect;
 use super::rng::nanos;
 use super::slab::Key;
 use super::trace::What;
 use super::world::{Happening, HostId, State};
-use super::{listener, tcp, udp};
+use super::{endpoint, listener, tcp, udp};
 
 /// A message to an address of the host itself takes this long.
 const LOOPBACK: u64 = 10_000;
@@ -43,6 +44,7 @@ pub(crate) struct Packet {
 #[derive(Clone)]
 pub(crate) enum Body {
     Datagram(Bytes),
+    Value(Letter),
     Tcp(Box<Tcp>),
 }
 
@@ -128,7 +130,11 @@ pub(crate) enum Segment {
 
 impl Body {
     pub(crate) fn kind(&self) -> &'static str {
-        let Body::Tcp(tcp) = self else { return "udp" };
+        let tcp = match self {
+            Body::Datagram(_) => return "udp",
+            Body::Value(letter) => return letter.kind(),
+            Body::Tcp(tcp) => tcp,
+        };
         match tcp.segment {
             Segment::Syn { .. } => "syn",
             Segment::SynAck { .. } => "syn-ack",
@@ -160,6 +166,7 @@ impl Body {
     pub(crate) fn len(&self) -> usize {
         match self {
             Body::Datagram(bytes) => bytes.len(),
+            Body::Value(_) => 0,
             Body::Tcp(tcp) => match &tcp.segment {
                 Segment::Data { bytes, .. } => bytes.len(),
                 _ => 0,
@@ -247,6 +254,32 @@ impl State {
             // The program has waited by blocking before it sends this.
             return self.later(from, at, Effect::Send(from_addr, (to, to_addr), body));
         }
+        let packet = self.sent((from, from_addr), (to, to_addr), body);
+        self.start(packet);
+    }
+
+    /// Sends a message that does not come far.
+    pub(crate) fn send_in_vain(
+        &mut self,
+        from: (HostId, SocketAddr),
+        to: (HostId, SocketAddr),
+        body: Body,
+        why: &'static str,
+    ) {
+        let packet = self.sent(from, to, body);
+        if let Some(capture) = &mut self.capture {
+            capture.sent(self.now, &packet);
+        }
+        self.lose(packet, why);
+    }
+
+    /// Takes down that a message is sent.
+    fn sent(
+        &mut self,
+        (from, from_addr): (HostId, SocketAddr),
+        (to, to_addr): (HostId, SocketAddr),
+        body: Body,
+    ) -> Packet {
         self.messages += 1;
         let number = self.messages;
         let (kind, bytes) = (body.kind(), body.len());
@@ -262,14 +295,14 @@ impl State {
                 bytes,
             },
         );
-        self.start(Packet {
+        Packet {
             number,
             from,
             to,
             from_addr: from_addr.into(),
             to_addr: to_addr.into(),
             body,
-        });
+        }
     }
 
     /// Sets a message on its way, for the first time or once more.
@@ -303,7 +336,7 @@ impl State {
             start = start.max(*busy).saturating_add(takes as u64);
             *busy = start;
         }
-        let twin = matches!(packet.body, Body::Datagram(_)) && self.chance.chance(link.duplicate);
+        let twin = !matches!(packet.body, Body::Tcp(_)) && self.chance.chance(link.duplicate);
         if twin {
             let at = start.saturating_add(link.delay(&mut self.chance).saturating_mul(slow));
             self.schedule(at, Happening::Arrival(packet.clone()));
@@ -378,6 +411,7 @@ impl State {
         let there = (from, packet.source());
         match packet.body {
             Body::Datagram(bytes) => udp::arrive(self, number, here, there.1, bytes),
+            Body::Value(letter) => endpoint::arrive(self, number, here, there.1, letter),
             Body::Tcp(tcp) => tcp::arrive(self, here, there, tcp.segment),
         }
     }
@@ -397,9 +431,9 @@ pub struct InFlight {
     pub from_addr: SocketAddr,
     /// Where it goes to.
     pub to_addr: SocketAddr,
-    /// What it is: `udp`, or a kind of TCP segment.
+    /// What it is: `udp`, a kind of TCP segment, or of an [`Endpoint`](super::Endpoint) `value`, `call` or `answer`.
     pub kind: &'static str,
-    /// The bytes of the program in it.
+    /// The bytes of the program in it; those of an endpoint's messages are not counted.
     pub bytes: usize,
     /// When it arrives, in virtual time; none while it is held.
     pub arrives: Option<Duration>,

@@ -275,6 +275,7 @@ impl Simulation {
         self.reported = false;
         self.start_new()?;
         loop {
+            self.world.sweep();
             self.check_threads()?;
             self.obey()?;
             if stop() {

@@ -54,9 +54,9 @@ pub enum What {
         from_addr: SocketAddr,
         /// Where it goes to.
         to_addr: SocketAddr,
-        /// What it is: `udp`, or a kind of TCP segment.
+        /// What it is: `udp`, a kind of TCP segment, or of an [`Endpoint`](super::Endpoint) `value`, `call` or `answer`.
         kind: &'static str,
-        /// The bytes of the program in it.
+        /// The bytes of the program in it; those of an endpoint's messages are not counted.
         bytes: usize,
     },
     /// A message arrived at the host.

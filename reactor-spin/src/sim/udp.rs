@@ -1,5 +1,6 @@
 //! Datagrams between simulated hosts: sockets, and what arrives at them.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -7,7 +8,8 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use polliwog_core::sources::{Direction, Readiness, Waiters, Wakeups};
 
 use super::addr::{covers, overlap};
-use super::packet::{Body, Bytes};
+use super::endpoint::Mail;
+use super::packet::Bytes;
 use super::slab::Key;
 use super::tcp::next_port;
 use super::trace::What;
@@ -29,6 +31,8 @@ pub(crate) struct Socket {
     queue: VecDeque<(SocketAddr, Bytes)>,
     /// What the queue takes, by [`room`].
     bytes: usize,
+    /// What an endpoint has in place of the queue.
+    pub(crate) mail: Option<Box<Mail>>,
     pub(crate) waiters: Waiters,
 }
 
@@ -123,6 +127,7 @@ pub(crate) fn bind(state: &mut State, host: HostId, mut addr: SocketAddr) -> Res
         sends: u32::try_from(state.settings.datagram_buffer).unwrap_or(u32::MAX),
         queue: VecDeque::new(),
         bytes: 0,
+        mail: None,
         waiters: Waiters::new(),
     });
     state.hosts[host as usize]
@@ -210,18 +215,32 @@ fn members(state: &State, to: SocketAddr) -> Vec<HostId> {
     members.map(|(id, _)| id).collect()
 }
 
-/// Sends a datagram, from a socket to `to` or to its peer.
-pub(crate) fn send(
-    state: &mut State,
+/// Where what a socket sends goes.
+pub(crate) struct Route {
+    pub(crate) from: (HostId, SocketAddr),
+    pub(crate) to: SocketAddr,
+    pub(crate) hosts: Hosts,
+}
+
+/// Whom a datagram goes to.
+pub(crate) enum Hosts {
+    /// What goes to nobody is lost, as it is in reality.
+    One(Option<HostId>),
+    Some(Vec<HostId>),
+}
+
+/// Finds where a datagram of `len` bytes goes, from a socket to `to` or to its peer.
+pub(crate) fn route(
+    state: &State,
     key: Key,
-    data: &[u8],
+    len: usize,
     to: Option<SocketAddr>,
-) -> Result<usize, Error> {
+) -> Result<Route, Error> {
     let socket = state.sockets.get(key).ok_or(Error::NotConnected)?;
     let to = to.or(socket.peer).ok_or(Error::NotConnected)?;
     let (host, mut local, broadcast) = (socket.host, socket.local, socket.broadcast);
     let comes_back = socket.multicast.comes_back;
-    if data.len() > state.settings.max_datagram {
+    if len > state.settings.max_datagram {
         return Err(Error::MessageTooLong);
     }
     if to.port() == 0 || to.is_ipv4() != local.is_ipv4() {
@@ -230,31 +249,45 @@ pub(crate) fn send(
     if local.ip().is_unspecified() || local.ip().is_multicast() {
         local.set_ip(state.addr_of(host, to.ip()));
     }
-    let bytes: Bytes = data.into();
-    if to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
+    let hosts = if to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
         if !broadcast {
             return Err(Error::InvalidInput);
         }
-        for other in 0..state.hosts.len() as HostId {
-            if other != host {
-                state.send((host, local), (other, to), Body::Datagram(bytes.clone()));
-            }
-        }
-        return Ok(data.len());
-    }
-    if to.ip().is_multicast() {
-        for member in members(state, to) {
-            if member != host || comes_back {
-                state.send((host, local), (member, to), Body::Datagram(bytes.clone()));
-            }
-        }
-        return Ok(data.len());
-    }
-    // What goes to nobody is lost, as it is in reality.
-    if let Some(there) = state.host_of(host, to.ip()) {
-        state.send((host, local), (there, to), Body::Datagram(bytes));
-    }
-    Ok(data.len())
+        let all = 0..state.hosts.len() as HostId;
+        Hosts::Some(all.filter(|other| *other != host).collect())
+    } else if to.ip().is_multicast() {
+        let mut members = members(state, to);
+        members.retain(|member| *member != host || comes_back);
+        Hosts::Some(members)
+    } else {
+        Hosts::One(state.host_of(host, to.ip()))
+    };
+    Ok(Route {
+        from: (host, local),
+        to,
+        hosts,
+    })
+}
+
+/// The socket for what has come to an address; `is_endpoint` says of which sort.
+pub(crate) fn receiver(
+    state: &mut State,
+    (host, to): (HostId, SocketAddr),
+    from: SocketAddr,
+    is_endpoint: bool,
+) -> Option<&mut Socket> {
+    let here = state.hosts[host as usize].sockets.get(&to.port());
+    let key = here.into_iter().flatten().copied().find(|key| {
+        state.sockets.get(*key).is_some_and(|socket| {
+            // Hosts have no scopes, which the peer may have been given with.
+            socket.is_for(to.ip())
+                && socket.mail.is_some() == is_endpoint
+                && socket
+                    .peer
+                    .is_none_or(|peer| (peer.ip(), peer.port()) == (from.ip(), from.port()))
+        })
+    });
+    state.sockets.get_mut(key?)
 }
 
 /// A datagram is there.
@@ -265,18 +298,7 @@ pub(crate) fn arrive(
     from: SocketAddr,
     bytes: Bytes,
 ) -> Wakeups {
-    let here = state.hosts[host as usize].sockets.get(&to.port());
-    let key = here.into_iter().flatten().copied().find(|key| {
-        state.sockets.get(*key).is_some_and(|socket| {
-            // Hosts have no scopes, which the peer may have been given with.
-            socket.is_for(to.ip())
-                && socket
-                    .peer
-                    .is_none_or(|peer| (peer.ip(), peer.port()) == (from.ip(), from.port()))
-        })
-    });
-    let socket = key.and_then(|key| state.sockets.get_mut(key));
-    let why = match socket {
+    let why = match receiver(state, (host, to), from, false) {
         Some(socket) if socket.bytes + room(&bytes) <= socket.receives => {
             socket.bytes += room(&bytes);
             socket.queue.push_back((from, bytes));

@@ -14,7 +14,6 @@ use core::time::Duration;
 use polliwog_core::Spawner;
 
 use super::addr::Addr;
-use super::barrier::Barriers;
 use super::buggify::Buggy;
 use super::capture::Capture;
 use super::clock::{HostClock, Woken};
@@ -24,7 +23,9 @@ use super::footprint::Footprint;
 use super::history::Fate;
 #[cfg(unix)]
 use super::io_uring::{Rings, SharedRing};
+use super::letter::Waste;
 use super::link::Link;
+use super::listed::Listed;
 use super::listener::Listener;
 use super::names::Names;
 use super::outbox::Outbox;
@@ -51,7 +52,9 @@ pub(crate) struct World {
     /// Virtual time, in nanoseconds.
     pub(crate) now: Rc<Cell<u64>>,
     pub(crate) woken: Arc<Woken>,
-    pub(crate) barriers: Barriers,
+    pub(crate) barriers: Listed,
+    pub(crate) filters: Listed,
+    pub(crate) waste: Rc<Waste>,
     pub(crate) fate: Rc<Fate>,
     /// What of hosts waits for other threads, and for how long at most.
     pub(crate) outside: RefCell<Vec<(HostId, Duration)>>,
@@ -76,6 +79,8 @@ pub(crate) struct State {
     pub(crate) sockets: Slab<Socket>,
     pub(crate) links: Links,
     pub(crate) messages: u64,
+    /// Counts calls of endpoints.
+    pub(crate) calls: u64,
     pub(crate) trace: Trace,
     /// What has been shown, if a search wants to know.
     pub(crate) footprint: Option<Footprint>,
@@ -199,6 +204,7 @@ impl World {
                 busy: BTreeMap::new(),
             },
             messages: 0,
+            calls: 0,
             trace: Trace::new(settings.trace),
             footprint: None,
             capture: settings.capture.then(Capture::new),
@@ -212,7 +218,9 @@ impl World {
             settings,
             now,
             woken: Arc::new(Woken::new()),
-            barriers: Barriers::default(),
+            barriers: Listed::default(),
+            filters: Listed::default(),
+            waste: Rc::default(),
             fate: Rc::default(),
             outside: RefCell::default(),
             newcomers: RefCell::default(),
@@ -229,6 +237,23 @@ impl World {
     pub(crate) fn try_with<R>(&self, f: impl FnOnce(&mut State) -> R) -> Option<R> {
         let mut state = self.state.try_borrow_mut().ok()?;
         Some(f(&mut state))
+    }
+
+    /// Drops the messages that nobody has received.
+    pub(crate) fn sweep(&self) {
+        self.waste.sweep();
+    }
+
+    /// Nothing happens any more.
+    pub(crate) fn end(&self) {
+        // What is in messages may hold this world.
+        let gone = self.with(|state| {
+            let held = core::mem::take(&mut state.links.held);
+            let happenings = core::mem::replace(&mut state.happenings, Rows::new());
+            (core::mem::take(&mut state.events), happenings, held)
+        });
+        drop(gone);
+        self.sweep();
     }
 
     /// Lets time pass until `at`.

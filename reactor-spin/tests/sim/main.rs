@@ -6,6 +6,7 @@ mod barriers;
 mod batches;
 mod captures;
 mod disks;
+mod endpoints;
 mod faults;
 mod files;
 #[cfg(target_os = "linux")]
