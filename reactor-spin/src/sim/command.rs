@@ -135,13 +135,7 @@ impl Simulation {
         if matches!(how, What::Crashed) {
             runner.crash();
         } else {
-            let set = |killed| {
-                self.world
-                    .with(|state| state.hosts[id as usize].killed = killed);
-            };
-            set(true);
             runner.kill();
-            set(false);
         }
         let was_client = was_running && runner.is_client();
         let text = format!("{how} before it was done");

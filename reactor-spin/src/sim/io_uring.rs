@@ -208,8 +208,7 @@ impl Builder {
         let net = Network::current_sim().ok_or(ErrorKind::Unsupported)?;
         let ring = net.world.with(|state| {
             let host = &mut state.hosts[net.host as usize];
-            let alive = host.up && !host.killed;
-            alive.then(|| host.rings.add(params))
+            host.is_alive().then(|| host.rings.add(params))
         });
         Ok(IoUring {
             ring: ring.ok_or_else(|| Error::other("the process is gone"))?,

@@ -43,7 +43,7 @@ pub(crate) fn bind(
     mut addr: SocketAddr,
     shares: Sharing,
 ) -> Result<Key, Error> {
-    state.needs_power(host)?;
+    state.needs_process(host)?;
     if !state.is_own(host, addr.ip()) {
         return Err(Error::AddrNotAvailable);
     }

@@ -165,4 +165,4 @@ pub use simulation::Simulation;
 pub use system::isolated;
 pub use trace::{Difference, TraceEvent, What};
 pub(crate) use udp::Socket as Datagrams;
-pub(crate) use unix::{Bound, Name};
+pub(crate) use unix::{Name, UnixSocket};

@@ -1,6 +1,7 @@
 //! [`Net`]: the network as a host sees it, and the handles of what it has there.
 
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::task::{Context, Poll, ready};
 
@@ -73,6 +74,26 @@ impl Net {
             world: self.world.clone(),
             key,
         })
+    }
+}
+
+impl State {
+    /// Closes all that the process of a host has open. Returns whom to wake.
+    pub(crate) fn close_all(&mut self, host: HostId) -> Vec<Wakeups> {
+        let row = &self.hosts[host as usize];
+        let listeners = row.listeners.clone();
+        let sockets: Vec<Key> = row.sockets.values().flatten().copied().collect();
+        let mut woken = Vec::new();
+        // These first: the connections that nobody has accepted go with them.
+        woken.extend(
+            listeners
+                .into_iter()
+                .map(|key| listener::unlisten(self, key)),
+        );
+        let ends = self.hosts[host as usize].ends.clone();
+        woken.extend(ends.into_iter().map(|key| tcp::close(self, key)));
+        woken.extend(sockets.into_iter().map(|key| udp::close(self, key)));
+        woken
     }
 }
 

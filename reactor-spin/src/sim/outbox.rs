@@ -114,12 +114,16 @@ impl Net {
         });
     }
 
-    /// As [`World::act`], for the program that runs on this host.
+    /// As [`World::act`], for the program that runs on this host. What destructors of a process do that is gone is not done.
     pub(crate) fn act(&self, act: impl FnOnce(&World) + 'static) {
-        let ahead = self.world.with(|state| state.ahead(self.host));
-        match ahead {
-            None => act(&self.world),
-            Some(at) => {
+        let host = |state: &mut State| {
+            let is_alive = state.hosts[self.host as usize].is_alive();
+            is_alive.then(|| state.ahead(self.host))
+        };
+        match self.world.with(host) {
+            None => {}
+            Some(None) => act(&self.world),
+            Some(Some(at)) => {
                 let effect = Effect::Act(Box::new(act));
                 self.world.with(|state| state.later(self.host, at, effect));
             }

@@ -34,6 +34,15 @@ impl Drop for Asked {
     }
 }
 
+impl World {
+    /// A process has come to its end, and waits for no thread, even if it has leaked what does.
+    pub(crate) fn ask_no_more(&self, host: HostId) {
+        let mut asked = self.outside.borrow_mut();
+        asked.retain(|(other, _)| *other != host);
+        self.woken.open(!asked.is_empty());
+    }
+}
+
 impl Simulation {
     /// For how long other threads are waited for, before any time passes, if they are.
     pub(super) fn asks_outside(&self) -> Option<Duration> {

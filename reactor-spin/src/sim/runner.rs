@@ -14,6 +14,7 @@ use core::task::{Context, Poll, Waker};
 use std::panic::catch_unwind;
 
 use polliwog_core::executor::TaskState;
+use polliwog_core::sources::Wakeups;
 use polliwog_core::task::JoinHandle;
 use polliwog_core::{Deadline, Executor, JoinError};
 
@@ -304,26 +305,44 @@ impl Runner {
         close_rings();
     }
 
-    /// Ends the process; the system closes what it leaves open.
+    /// Closes what the process has open, as its system does.
+    fn close(&self) {
+        let woken = self.world.with(|state| state.close_all(self.id));
+        woken.into_iter().for_each(Wakeups::wake);
+    }
+
+    /// Ends the process from outside: its system closes what it has open, and what its destructors do then is not done.
     pub(crate) fn kill(&mut self) {
+        self.world.forget(self.id);
+        self.close();
+        self.world
+            .with(|state| state.hosts[self.id as usize].killed = true);
+        self.end();
+    }
+
+    /// Ends the process; the system closes what it leaves open, be it leaked.
+    pub(crate) fn end(&mut self) {
         self.world.forget(self.id);
         self.world
             .with(|state| state.hosts[self.id as usize].disk.forget());
-        let Some(process) = self.process.take() else {
-            return;
-        };
-        self.drop_on_host(process);
+        if let Some(process) = self.process.take() {
+            self.drop_on_host(process);
+        }
+        self.close();
+        self.world.ask_no_more(self.id);
         self.paused = false;
         self.clock.busy_until.set(0);
         self.clock.ahead.set(0);
-        self.world.with(|state| {
+        let unix = self.world.with(|state| {
             let host = &mut state.hosts[self.id as usize];
-            host.running = false;
+            (host.running, host.killed) = (false, false);
             host.signals = Signals::default();
             host.spawner = None;
             // What destructors panic with at the end ends nothing more.
             host.panicked = None;
+            core::mem::take(&mut host.unix)
         });
+        drop(unix);
     }
 
     /// Takes the power away: the process ends, and nobody is told.
@@ -341,7 +360,6 @@ impl Runner {
             #[cfg(unix)]
             host.close_rings();
             host.disk.crash();
-            host.unix.crash();
             let ends: alloc::vec::Vec<Option<tcp::End>> =
                 ends.into_iter().map(|key| state.ends.remove(key)).collect();
             let listeners: alloc::vec::Vec<Option<Listener>> = listeners
@@ -357,7 +375,7 @@ impl Runner {
         });
         // Only now: their wakers may be anybody's.
         drop(gone);
-        self.kill();
+        self.end();
     }
 }
 

@@ -491,7 +491,7 @@ impl Simulation {
     ) -> Result<(), (Option<HostId>, Reason)> {
         let runner = &mut self.runners[id as usize];
         let is_client = runner.is_client();
-        runner.kill();
+        runner.end();
         let text = match &outcome {
             Ok(()) => None,
             Err(Reason::Panic(text)) => Some(format!("panic: {text}")),

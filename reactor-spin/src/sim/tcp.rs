@@ -191,7 +191,7 @@ pub(crate) fn connect(
     mut to: SocketAddr,
     options: Options,
 ) -> Result<Key, Error> {
-    state.needs_power(host)?;
+    state.needs_process(host)?;
     if to.port() == 0 {
         return Err(Error::ConnectionRefused);
     }
@@ -429,6 +429,14 @@ pub(crate) fn release(state: &mut State, key: Key) -> Wakeups {
     let woken = finish(state, key);
     remove(state, key, first_to_close);
     woken
+}
+
+/// Closes an end, however many owners it has.
+pub(crate) fn close(state: &mut State, key: Key) -> Wakeups {
+    if let Ok(end) = end(state, key) {
+        end.handles = 1;
+    }
+    release(state, key)
 }
 
 /// Ends a connection without ceremony.

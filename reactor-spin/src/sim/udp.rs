@@ -97,7 +97,7 @@ fn is_taken(state: &State, host: HostId, addr: SocketAddr) -> bool {
 
 /// Takes an address for a socket.
 pub(crate) fn bind(state: &mut State, host: HostId, mut addr: SocketAddr) -> Result<Key, Error> {
-    state.needs_power(host)?;
+    state.needs_process(host)?;
     // At the address of a group a socket receives that group's datagrams only.
     if !state.is_own(host, addr.ip()) && !addr.ip().is_multicast() {
         return Err(Error::AddrNotAvailable);

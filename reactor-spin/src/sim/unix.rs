@@ -16,10 +16,17 @@ const LONGEST: usize = 107;
 
 /// What a name stands for.
 #[derive(Clone)]
-pub(crate) enum Bound {
+pub(crate) enum UnixSocket {
     /// A listener in the host's network, for as long as it lives.
     Stream(SocketAddr, Weak<()>),
     Datagram(Weak<Inbox>),
+}
+
+/// A socket with a name, and the process that has it.
+#[derive(Clone)]
+pub(crate) struct Bound {
+    socket: UnixSocket,
+    process: Weak<()>,
 }
 
 /// A name of a Unix socket.
@@ -43,18 +50,13 @@ impl Name {
     }
 }
 
-/// What a host has of them, apart from the names that are paths: those lie on its disk.
+/// What the process of a host has of them, apart from the names that are paths: those lie on the host's disk.
 #[derive(Default)]
 pub(crate) struct Unix {
     network: Option<Network>,
     names: BTreeMap<Vec<u8>, Bound>,
-}
-
-impl Unix {
-    /// All names are gone. The sockets themselves go with the tasks that have them.
-    pub(crate) fn crash(&mut self) {
-        self.names.clear();
-    }
+    /// There for as long as the process is. A socket that it has leaked is not its system's any more.
+    process: Rc<()>,
 }
 
 impl Net {
@@ -71,10 +73,12 @@ impl Net {
         SocketAddr::V4(core::net::SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
 
     /// Gives a socket its name.
-    pub(crate) fn bind_unix(&self, name: &Name, bound: Bound) -> Result<(), Error> {
+    pub(crate) fn bind_unix(&self, name: &Name, socket: UnixSocket) -> Result<(), Error> {
         self.world.with(|state| {
-            state.needs_power(self.host)?;
+            state.needs_process(self.host)?;
             let host = &mut state.hosts[self.host as usize];
+            let process = Rc::downgrade(&host.unix.process);
+            let bound = Bound { socket, process };
             match name {
                 Name::Path(path) => host.disk.bind(path, bound).map_err(|error| of(&error)),
                 Name::Abstract(name) if host.unix.names.contains_key(name) => Err(Error::AddrInUse),
@@ -87,25 +91,28 @@ impl Net {
     }
 
     /// The socket that a name stands for.
-    pub(crate) fn find_unix(&self, name: &Name) -> Result<Bound, Error> {
+    pub(crate) fn find_unix(&self, name: &Name) -> Result<UnixSocket, Error> {
         self.world.with(|state| {
-            state.needs_power(self.host)?;
+            state.needs_process(self.host)?;
             let host = &mut state.hosts[self.host as usize];
             let bound = match name {
                 Name::Path(path) => host.disk.bound(path).map_err(|error| of(&error))?,
                 Name::Abstract(name) => host.unix.names.get(name).cloned(),
             };
-            bound.ok_or(Error::ConnectionRefused)
+            let bound = bound.filter(|bound| bound.process.strong_count() > 0);
+            bound
+                .map(|bound| bound.socket)
+                .ok_or(Error::ConnectionRefused)
         })
     }
 
     /// A socket is gone, and its name with it if it is an abstract one; that of a file stays.
-    pub(crate) fn unbind_unix(&self, name: &Name, is_its: impl Fn(&Bound) -> bool) {
+    pub(crate) fn unbind_unix(&self, name: &Name, is_its: impl Fn(&UnixSocket) -> bool) {
         let Name::Abstract(name) = name else { return };
         let gone = self.world.with(|state| {
             let names = &mut state.hosts[self.host as usize].unix.names;
             match names.get(name) {
-                Some(bound) if is_its(bound) => names.remove(name),
+                Some(bound) if is_its(&bound.socket) => names.remove(name),
                 _ => None,
             }
         });
@@ -113,15 +120,15 @@ impl Net {
     }
 }
 
-impl Bound {
+impl UnixSocket {
     /// Whether it is the listener with this token.
     pub(crate) fn is_listener(&self, token: &Rc<()>) -> bool {
-        matches!(self, Bound::Stream(_, weak) if weak.as_ptr() == Rc::as_ptr(token))
+        matches!(self, Self::Stream(_, weak) if weak.as_ptr() == Rc::as_ptr(token))
     }
 
     /// Whether it is the socket with this inbox.
     pub(crate) fn is_datagram(&self, inbox: &Rc<Inbox>) -> bool {
-        matches!(self, Bound::Datagram(weak) if weak.as_ptr() == Rc::as_ptr(inbox))
+        matches!(self, Self::Datagram(weak) if weak.as_ptr() == Rc::as_ptr(inbox))
     }
 }
 

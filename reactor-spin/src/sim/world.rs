@@ -116,7 +116,7 @@ pub(crate) struct Host {
     pub(crate) up: bool,
     /// Whether a program runs on it.
     pub(crate) running: bool,
-    /// Whether its process is being killed: what destructors ask of the disk then nobody would ask for real.
+    /// Whether its process is being killed: what destructors do then nobody would do for real.
     pub(crate) killed: bool,
     /// For further tasks of the program that runs.
     pub(crate) spawner: Option<Spawner>,
@@ -308,6 +308,11 @@ impl World {
 }
 
 impl Host {
+    /// Whether what its process does is done: not what destructors do after a crash or a kill.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.up && !self.killed
+    }
+
     fn chance(seed: u64, id: HostId) -> Rng {
         Rng::new(seed, (u64::from(id) << 8) + 2)
     }
@@ -360,9 +365,9 @@ impl State {
         self.by_addr.get(&addr).copied()
     }
 
-    /// Nothing is made on a host that has crashed: what a destructor does there leads nowhere.
-    pub(crate) fn needs_power(&self, host: HostId) -> Result<(), Error> {
-        match self.hosts[host as usize].up {
+    /// Nothing is made by a process that is gone: what a destructor does there leads nowhere.
+    pub(crate) fn needs_process(&self, host: HostId) -> Result<(), Error> {
+        match self.hosts[host as usize].is_alive() {
             true => Ok(()),
             false => Err(Error::NetworkUnreachable),
         }

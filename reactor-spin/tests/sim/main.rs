@@ -6,6 +6,7 @@ mod barriers;
 mod batches;
 mod captures;
 mod disks;
+mod ended;
 mod endpoints;
 mod faults;
 mod files;

@@ -15,7 +15,7 @@ use super::{SocketAddr, host};
 use crate::Error;
 use crate::io::flow::{Step, leave};
 use crate::net::Shutdown;
-use crate::sim::{Bound, Net};
+use crate::sim::{Net, UnixSocket};
 
 /// How many datagrams wait at a socket, and the bytes of the largest one: what Linux has, unless told otherwise.
 const QUEUE: usize = 512;
@@ -181,7 +181,7 @@ impl UnixDatagram {
     /// As [`bind`](Self::bind).
     pub fn bind_addr(addr: &SocketAddr) -> Result<Self, Error> {
         let mut socket = Self::unbound()?;
-        let bound = Bound::Datagram(Rc::downgrade(&socket.inbox));
+        let bound = UnixSocket::Datagram(Rc::downgrade(&socket.inbox));
         socket.net.bind_unix(addr.name()?, bound)?;
         socket.local = addr.clone();
         Ok(socket)
@@ -257,8 +257,8 @@ impl UnixDatagram {
 
     fn find(&self, addr: &SocketAddr) -> Result<Rc<Inbox>, Error> {
         match self.net.find_unix(addr.name()?)? {
-            Bound::Datagram(inbox) => inbox.upgrade().ok_or(Error::ConnectionRefused),
-            Bound::Stream(..) => Err(Error::ConnectionRefused),
+            UnixSocket::Datagram(inbox) => inbox.upgrade().ok_or(Error::ConnectionRefused),
+            UnixSocket::Stream(..) => Err(Error::ConnectionRefused),
         }
     }
 

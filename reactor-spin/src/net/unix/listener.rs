@@ -9,7 +9,7 @@ use std::path::Path;
 use super::{SocketAddr, UnixStream, host};
 use crate::Error;
 use crate::net::{TcpListener, TcpStream};
-use crate::sim::{Bound, Net};
+use crate::sim::{Net, UnixSocket};
 
 /// A Unix socket that listens, on a simulated host.
 ///
@@ -59,7 +59,7 @@ impl UnixListener {
         let (net, name) = (host()?, addr.name()?);
         let inner = net.unix_network().listen(Net::ANY)?;
         let token = Rc::new(());
-        let bound = Bound::Stream(inner.local_addr()?, Rc::downgrade(&token));
+        let bound = UnixSocket::Stream(inner.local_addr()?, Rc::downgrade(&token));
         net.bind_unix(name, bound)?;
         Ok(Self {
             inner,

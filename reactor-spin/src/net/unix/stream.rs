@@ -10,7 +10,7 @@ use crate::io::vectored::vectored;
 use crate::net::end::End;
 use crate::net::split::embedded_io;
 use crate::net::{Shutdown, TcpStream, stream};
-use crate::sim::{Bound, Net};
+use crate::sim::{Net, UnixSocket};
 
 /// A connection by a Unix socket, between tasks of a simulated host.
 ///
@@ -83,7 +83,7 @@ impl UnixStream {
     pub async fn connect_addr(addr: &SocketAddr) -> Result<Self, Error> {
         let net = host()?;
         let to = match net.find_unix(addr.name()?)? {
-            Bound::Stream(to, token) if token.strong_count() > 0 => to,
+            UnixSocket::Stream(to, token) if token.strong_count() > 0 => to,
             _ => return Err(Error::ConnectionRefused),
         };
         let inner = net.unix_network().connect(to).await?;
