@@ -29,7 +29,7 @@ impl Simulation {
             Some(text) => Err((None, Reason::Test(text))),
             None => Ok(()),
         });
-        fate.went_well.set(Some(went.is_ok()));
+        fate.went(went.is_ok());
         went
     }
 

@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::thread::panicking;
 
@@ -30,6 +30,8 @@ const MOST: usize = 1 << 20;
 /// # Panics
 ///
 /// When it is dropped after a run that went well, without [`check`](Self::check) ever having been called, if there are operations.
+/// Of several runs the one is meant in which the last of them began. It does not matter, and nothing is said, if any run of
+/// the thread has failed since the history was made, or something panics: a test that fails so has a better reason.
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
@@ -68,15 +70,30 @@ pub struct History<T> {
 struct Told<T> {
     rows: RefCell<Vec<Row<T>>>,
     is_checked: Cell<bool>,
-    /// That of the run in which the first of them did.
-    fate: OnceCell<Rc<Fate>>,
+    /// That of the run in which the last of them did.
+    fate: RefCell<Option<Rc<Fate>>>,
+    /// How many runs had failed before.
+    failed_before: u64,
+}
+
+std::thread_local! {
+    /// How many runs of this thread have failed.
+    static FAILED: Cell<u64> = const { Cell::new(0) };
+}
+
+fn failed() -> u64 {
+    FAILED.try_with(Cell::get).unwrap_or(0)
 }
 
 impl<T> Drop for Told<T> {
     fn drop(&mut self) {
         let rows = self.rows.get_mut().iter();
         let count = rows.filter(|row| row.called.0.get().is_some()).count();
-        if let (Some(fate), false) = (self.fate.get(), self.is_checked.get()) {
+        // A test that fails already has a better reason, though it may have told nothing in the run that has failed.
+        if self.is_checked.get() || panicking() || failed() != self.failed_before {
+            return;
+        }
+        if let Some(fate) = self.fate.get_mut() {
             fate.has_unchecked(count);
         }
     }
@@ -92,12 +109,16 @@ pub(crate) struct Fate {
 }
 
 impl Fate {
+    /// The run has come to an end, for now.
+    pub(crate) fn went(&self, well: bool) {
+        self.went_well.set(Some(well));
+        if !well {
+            FAILED.set(failed() + 1);
+        }
+    }
+
     /// Nobody checks a history with so many operations.
     fn has_unchecked(&self, count: usize) {
-        // A test that fails already has a better reason.
-        if panicking() || self.went_well.get() == Some(false) {
-            return;
-        }
         self.unchecked.set(self.unchecked.get() + count);
         if self.went_well.get() == Some(true) {
             if let Some(text) = self.unchecked() {
@@ -194,13 +215,15 @@ impl<T: Clone + PartialEq + fmt::Debug> History<T> {
             told: Rc::new(Told {
                 rows: RefCell::default(),
                 is_checked: Cell::new(false),
-                fate: OnceCell::new(),
+                fate: RefCell::default(),
+                failed_before: failed(),
             }),
         }
     }
 
     fn call(&self, what: Op<T>) -> usize {
-        self.told.fate.get_or_init(|| control().world.fate.clone());
+        let fate = control().world.fate.clone();
+        self.told.fate.replace(Some(fate));
         let mut rows = self.told.rows.borrow_mut();
         let client = host_name().unwrap_or_default();
         rows.push(Row {

@@ -504,6 +504,45 @@ fn a_history_that_nobody_has_checked_is_told() {
     drop(History::new(0));
 }
 
+/// The last of several runs with it fails, before it has told anything or after that.
+#[test]
+fn a_history_hides_no_failure_of_any_run_with_it() {
+    for tells in [true, false] {
+        let test = || {
+            let history = History::new(0);
+            for fails in [false, true] {
+                let mine = history.clone();
+                let mut simulation = Simulation::new(1);
+                simulation.client("client", async move {
+                    if tells || !fails {
+                        mine.write(7).done();
+                    }
+                    assert!(!fails, "the real reason");
+                });
+                simulation.run().map_err(text)?;
+            }
+            Ok::<(), String>(())
+        };
+        let went = catch_unwind(AssertUnwindSafe(test));
+        let error = went.expect("it is silent").unwrap_err();
+        assert!(error.contains("the real reason"), "{error}");
+    }
+}
+
+/// The runs go well.
+#[test]
+#[should_panic(expected = "never checked: 2 operations")]
+fn a_history_of_two_runs_is_told_as_one() {
+    let history = History::new(0);
+    for _ in 0..2 {
+        let mine = history.clone();
+        let mut simulation = Simulation::new(1);
+        simulation.client("client", async move { mine.write(7).done() });
+        simulation.run().unwrap();
+    }
+    drop(history);
+}
+
 /// A program that does not end has the only clone.
 #[test]
 #[should_panic(expected = "never checked")]
