@@ -69,6 +69,7 @@ impl Simulation {
             faults: self.faults().to_vec(),
             missed: self.missed(),
             waiting: Vec::new(),
+            patience: None,
         };
         self.reported = true;
         if let Some(probe) = &self.probe {
@@ -78,12 +79,12 @@ impl Simulation {
     }
 
     pub(crate) fn failure(&mut self, host: Option<HostId>, reason: Reason) -> Failure {
-        let waiting = match reason {
-            Reason::Stalled(_) => self.waiting_tasks(),
-            _ => Vec::new(),
+        let (waiting, patience) = match reason {
+            Reason::Stalled(_) => (self.waiting_tasks(), self.asks_outside()),
+            _ => (Vec::new(), None),
         };
         let mut run = self.report();
-        run.waiting = waiting;
+        (run.waiting, run.patience) = (waiting, patience);
         Failure {
             seed: self.seed(),
             host: host.map(|host| self.name(host)),

@@ -39,6 +39,8 @@ pub struct Report {
     pub missed: Vec<Fault>,
     /// The tasks that were left when nothing could happen any more, with their hosts.
     pub(crate) waiting: Vec<String>,
+    /// How long [`outside`](super::outside()) was patient, if the run has stalled by that.
+    pub(crate) patience: Option<Duration>,
 }
 
 /// Why a run did not go well.
@@ -133,16 +135,28 @@ impl fmt::Display for Failure {
             Reason::Error(error) => write!(f, "{host} failed: {error}"),
             Reason::Panic(message) => write!(f, "{host} panicked: {message}"),
             Reason::Stalled(waiting) => {
-                f.write_str("stalled: nothing is ready, no message is on its way, no timer is set; these wait: ")?;
+                match self.run.patience {
+                    Some(patience) => write!(
+                        f,
+                        "stalled: no thread has woken a task for {patience:?} of real time, the patience of \
+                         `sim::outside`, while which no virtual time passes; these wait: "
+                    )?,
+                    None => f.write_str(
+                        "stalled: nothing is ready, no message is on its way, no timer is set; these wait: ",
+                    )?,
+                }
                 names(f, waiting)?;
                 let tasks = &self.run.waiting;
                 if tasks.is_empty() {
                     return Ok(());
                 }
-                f.write_str(
-                    "; if one of them waits for a real thread, timer, socket or file, a simulation knows nothing of \
-                     that; the tasks that are left:",
-                )?;
+                if self.run.patience.is_none() {
+                    f.write_str(
+                        "; if one of them waits for a real thread, timer, socket or file, a simulation knows nothing \
+                         of that",
+                    )?;
+                }
+                f.write_str("; the tasks that are left:")?;
                 name_tasks(f, tasks.iter())
             }
             Reason::TimeLimit(waiting) => {

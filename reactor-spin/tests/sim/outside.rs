@@ -54,8 +54,23 @@ fn no_virtual_time_passes_while_a_thread_is_waited_for() {
 fn nobody_is_waited_for_for_ever() {
     let mut simulation = Simulation::new(1);
     simulation.client("client", sim::outside(millis(1), pending::<()>()));
+    simulation.client("other", sleep(secs(1)));
     let failure = simulation.run().unwrap_err();
-    assert_eq!(failure.reason, Reason::Stalled(vec!["client".into()]));
+    let waiting = ["client", "other"].map(Into::into);
+    assert_eq!(failure.reason, Reason::Stalled(waiting.into()));
+    let text = failure.to_string();
+    for told in ["sim::outside", "1ms", "client, other", "left:\n"] {
+        assert!(text.contains(told), "{text}");
+    }
+    // Others have timers.
+    assert!(!text.contains("no timer is set"), "{text}");
+    let mut simulation = Simulation::new(1);
+    simulation.client("client", pending::<()>());
+    let text = simulation.run().unwrap_err().to_string();
+    assert!(
+        text.contains("no timer is set") && !text.contains("outside`"),
+        "{text}"
+    );
 }
 
 #[test]
