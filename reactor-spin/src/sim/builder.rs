@@ -186,12 +186,12 @@ impl Builder {
     }
 
     /// Lets hosts whose program has failed, by an error or a panic, start again after that time, as a supervisor does, if
-    /// the text of their failure is such a one: `text` is a pattern as those for hosts are, so `"*"` is any text. What they have
-    /// open is closed, and their files are as they left them. Their failures do not end the run;
+    /// the text of their failure is such a one: `text` is a pattern as those for hosts are, so `"*"` is any text. That of a panic is
+    /// what the panic itself says, be it the program's or a task's, without the task's name. What they have open is closed, and their files are as they left them. Their failures do not end the run;
     /// [`Report::failed`](super::Report::failed) has each of them. Of several settings the first counts that is for the host and
     /// the text.
     ///
-    /// A host that loses its power meanwhile stays down until somebody starts it.
+    /// A host that loses its power, or is killed or started, meanwhile, is left to whoever has done that.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }

@@ -20,8 +20,8 @@ pub(crate) enum Command {
     StartUnlessUp(HostId),
     /// Kills one that still runs, and starts it again.
     StartAfterKill(HostId),
-    /// Starts one that has failed, unless it has lost its power since, as this number of its boots tells.
-    StartFailed(HostId, u32),
+    /// Starts one that has failed, unless it was started, killed or crashed since, as this number of its changes tells.
+    StartFailed(HostId, u64),
     Pause(HostId),
     Resume(HostId),
     Signal(HostId, SignalKind),
@@ -59,11 +59,11 @@ impl Simulation {
                 Command::Pause(id) => self.pause(id),
                 Command::Resume(id) => self.resume(id),
                 Command::Signal(id, kind) => self.signal(id, kind),
-                Command::StartFailed(id, boots) => {
+                Command::StartFailed(id, changes) => {
                     let is_same = self
                         .world
-                        .with(|state| state.hosts[id as usize].boots == boots);
-                    if is_same && !self.runners[id as usize].is_running() {
+                        .with(|state| state.hosts[id as usize].changes == changes);
+                    if is_same {
                         self.start(id)?;
                     }
                 }
@@ -113,17 +113,17 @@ impl Simulation {
         }
     }
 
-    /// Sees to it that a host which has failed with this text starts again, if the test says so.
-    pub(super) fn supervise(&mut self, id: HostId, text: &str) -> bool {
+    /// Sees to it that a host which has failed with this message starts again, if the test says so.
+    pub(super) fn supervise(&mut self, id: HostId, message: &str) -> bool {
         self.world.with(|state| {
             let (name, now) = (&state.hosts[id as usize].name, state.now);
             let mut restarts = state.settings.restarts.iter();
             let restart =
-                restarts.find(|one| matches(&one.hosts, name) && matches(&one.text, text));
+                restarts.find(|one| matches(&one.hosts, name) && matches(&one.text, message));
             let Some(after) = restart.map(|restart| restart.after) else {
                 return false;
             };
-            let again = Command::StartFailed(id, state.hosts[id as usize].boots);
+            let again = Command::StartFailed(id, state.hosts[id as usize].changes);
             state.schedule(now.saturating_add(after), Happening::Command(again));
             true
         })

@@ -95,8 +95,9 @@ impl Control {
         self.command(hosts, Command::Crash);
     }
 
-    /// Kills the processes of hosts: their tasks are dropped, but their system goes on, closes the connections
-    /// and keeps all that was written to files.
+    /// Kills the processes of hosts: their tasks are dropped, but their system goes on, closes all that they have open,
+    /// also what they have leaked, and keeps all that was written to files. What their destructors send, note or write
+    /// then is lost.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }

@@ -11,7 +11,9 @@ use super::capture::Capture;
 use super::failure::{Failure, Reason, Report};
 use super::fault::Fault;
 use super::footprint::Probe;
+use super::runner::Failed;
 use super::simulation::Simulation;
+use super::trace::What;
 use super::world::HostId;
 
 impl Simulation {
@@ -31,6 +33,41 @@ impl Simulation {
         });
         fate.went(went.is_ok());
         went
+    }
+
+    /// A program has come to its end.
+    pub(super) fn end(
+        &mut self,
+        id: HostId,
+        outcome: Result<(), Failed>,
+    ) -> Result<(), (Option<HostId>, Reason)> {
+        let runner = &mut self.runners[id as usize];
+        let is_client = runner.is_client();
+        runner.end();
+        let text = outcome.as_ref().err().map(|failed| match &failed.reason {
+            Reason::Panic(text) => format!("panic: {text}"),
+            _ => failed.message.clone(),
+        });
+        self.record(id, What::Ended(text.clone()));
+        if is_client {
+            self.clients -= 1;
+        }
+        match (outcome, text) {
+            (Err(failed), Some(text)) if !is_client && self.supervise(id, &failed.message) => {
+                self.has_failed(id, text);
+                Ok(())
+            }
+            (Err(Failed { reason, .. }), _)
+                if is_client || self.world.settings.host_failure_ends =>
+            {
+                Err((Some(id), reason))
+            }
+            (_, Some(text)) => {
+                self.has_failed(id, text);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Ends all hosts, one after the other, each within its own.

@@ -29,8 +29,8 @@ pub struct Report {
     /// The packets that were sent, as a file of the format pcap, if [`Builder::capture`](super::Builder::capture) asked for
     /// them; else nothing.
     pub capture: Vec<u8>,
-    /// The hosts whose programs have failed, with the texts of their errors and panics, where that does not
-    /// end the run; and the clients that were crashed or killed before they were done.
+    /// The hosts whose programs have failed, with the texts of their errors, and of their panics after `panic: `, where that
+    /// does not end the run; and the clients that were crashed or killed before they were done.
     pub failed: Vec<(Arc<str>, String)>,
     /// The faults that were scheduled: see [`Simulation::faults`](super::Simulation::faults).
     pub faults: Vec<Fault>,

@@ -19,7 +19,9 @@ use crate::net::Network;
 /// The first panic of a task in a turn of its host.
 pub(crate) struct TaskPanic {
     pub(crate) task: TaskId,
-    pub(crate) text: String,
+    pub(crate) message: String,
+    /// The task, in words.
+    pub(crate) place: String,
 }
 
 /// What a task's panic said.
@@ -40,16 +42,18 @@ fn note(id: TaskId, panic: &Panic) {
     let mut tasks = Spawner::current()
         .into_iter()
         .flat_map(|spawner| spawner.tasks());
-    let text = match tasks.find(|task| task.id == id) {
-        Some(task) => format!(
-            "{message}\n  in the task {}",
-            task.name.unwrap_or(task.type_name)
-        ),
-        None => format!("{message}\n  in the destructor of a task"),
+    let place = match tasks.find(|task| task.id == id) {
+        Some(task) => format!("the task {}", task.name.unwrap_or(task.type_name)),
+        None => "the destructor of a task".into(),
+    };
+    let panic = TaskPanic {
+        task: id,
+        message,
+        place,
     };
     let _ = world.try_with(|state| {
         let panicked = &mut state.hosts[host as usize].panicked;
-        panicked.get_or_insert(TaskPanic { task: id, text });
+        panicked.get_or_insert(panic);
     });
 }
 

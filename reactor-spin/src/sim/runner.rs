@@ -101,8 +101,27 @@ pub(crate) enum Turn {
     /// The host wants to run again then; by its own clock.
     Next(Deadline),
     /// Its program has come to an end.
-    Ended(Result<(), Reason>),
+    Ended(Result<(), Failed>),
     Failed(Reason),
+}
+
+/// How a program has failed.
+pub(crate) struct Failed {
+    pub(crate) reason: Reason,
+    /// What its error or its panic itself says.
+    pub(crate) message: String,
+}
+
+impl Failed {
+    pub(crate) fn error(message: String) -> Self {
+        let reason = Reason::Error(message.clone());
+        Self { reason, message }
+    }
+
+    pub(crate) fn panic(message: String) -> Self {
+        let reason = Reason::Panic(message.clone());
+        Self { reason, message }
+    }
 }
 
 impl Runner {
@@ -174,7 +193,11 @@ impl Runner {
             },
             Software::Host(_) => Box::pin(core::future::ready(Ok(()))),
         };
-        world.with(|state| state.hosts[self.id as usize].up = true);
+        world.with(|state| {
+            let host = &mut state.hosts[self.id as usize];
+            host.up = true;
+            host.changes += 1;
+        });
         let executor = Executor::secluded(world.settings.max_tasks, reactor);
         executor.set_schedule_seed(schedule_seed | 1);
         let entered = self.network.set_current();
@@ -267,13 +290,15 @@ impl Runner {
             .with(|state| state.hosts[self.id as usize].panicked.take());
         // The first one is the cause of the others.
         let root = process.root.id();
-        if let Some(TaskPanic { text, .. }) = panicked.filter(|panic| panic.task != root) {
+        if let Some(panic) = panicked.filter(|panic| panic.task != root) {
+            let TaskPanic { message, place, .. } = panic;
             if self.world.settings.task_panics_end {
-                return Turn::Ended(Err(Reason::Panic(format!(
-                    "{text}\n  (if the program expects panics of its tasks: `Builder::task_panics_end(false)`)"
-                ))));
+                let reason = Reason::Panic(format!(
+                    "{message}\n  in {place}\n  (if the program expects panics of its tasks: `Builder::task_panics_end(false)`)"
+                ));
+                return Turn::Ended(Err(Failed { reason, message }));
             }
-            let text = format!("a task has panicked: {text}");
+            let text = format!("a task has panicked: {message}\n  in {place}");
             self.world
                 .with(|state| state.record_text(Some(self.id), text, What::Note));
         }
@@ -283,11 +308,11 @@ impl Runner {
         let mut cx = Context::from_waker(Waker::noop());
         match Pin::new(&mut process.root).poll(&mut cx) {
             Poll::Pending => Turn::Next(next),
-            Poll::Ready(Ok(result)) => Turn::Ended(result.map_err(Reason::Error)),
+            Poll::Ready(Ok(result)) => Turn::Ended(result.map_err(Failed::error)),
             Poll::Ready(Err(JoinError::Panicked(panic))) => {
-                Turn::Ended(Err(Reason::Panic(panics::message(&panic))))
+                Turn::Ended(Err(Failed::panic(panics::message(&panic))))
             }
-            Poll::Ready(Err(error)) => Turn::Ended(Err(Reason::Error(error.to_string()))),
+            Poll::Ready(Err(error)) => Turn::Ended(Err(Failed::error(error.to_string()))),
         }
     }
 
@@ -336,6 +361,7 @@ impl Runner {
         let unix = self.world.with(|state| {
             let host = &mut state.hosts[self.id as usize];
             (host.running, host.killed) = (false, false);
+            host.changes += 1;
             host.signals = Signals::default();
             host.spawner = None;
             // What destructors panic with at the end ends nothing more.

@@ -1,7 +1,6 @@
 //! [`Simulation`]: many hosts in one thread and in virtual time.
 
 use alloc::collections::BTreeSet;
-use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -19,7 +18,7 @@ use super::fault::Fault;
 use super::footprint::{Footprint, Probe};
 use super::guide::Branch;
 use super::nemesis::{Nemesis, Present};
-use super::runner::{Runner, Turn};
+use super::runner::{Failed, Runner, Turn};
 use super::schedule::Scheduler;
 use super::settings::Settings;
 use super::trace::What;
@@ -370,9 +369,9 @@ impl Simulation {
             Ok(false) => return Ok(()),
             Ok(true) => {}
             // Its program's own: what makes it has panicked.
-            Err(reason @ Reason::Panic(_)) => {
+            Err(Reason::Panic(message)) => {
                 self.record(id, What::Started);
-                return self.end(id, Err(reason));
+                return self.end(id, Err(Failed::panic(message)));
             }
             Err(reason) => return Err((Some(id), reason)),
         }
@@ -480,41 +479,6 @@ impl Simulation {
             *timer = (Some(at), timer.1 + 1);
             let number = timer.1;
             world.with(|state| state.schedule(at, Happening::Timer(id, number)));
-        }
-    }
-
-    /// A program has come to its end.
-    fn end(
-        &mut self,
-        id: HostId,
-        outcome: Result<(), Reason>,
-    ) -> Result<(), (Option<HostId>, Reason)> {
-        let runner = &mut self.runners[id as usize];
-        let is_client = runner.is_client();
-        runner.end();
-        let text = match &outcome {
-            Ok(()) => None,
-            Err(Reason::Panic(text)) => Some(format!("panic: {text}")),
-            Err(Reason::Error(text)) => Some(text.clone()),
-            Err(other) => Some(format!("{other:?}")),
-        };
-        self.record(id, What::Ended(text.clone()));
-        if is_client {
-            self.clients -= 1;
-        }
-        match (outcome, text) {
-            (_, Some(text)) if !is_client && self.supervise(id, &text) => {
-                self.has_failed(id, text);
-                Ok(())
-            }
-            (Err(reason), _) if is_client || self.world.settings.host_failure_ends => {
-                Err((Some(id), reason))
-            }
-            (_, Some(text)) => {
-                self.has_failed(id, text);
-                Ok(())
-            }
-            _ => Ok(()),
         }
     }
 

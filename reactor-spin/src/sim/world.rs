@@ -124,6 +124,8 @@ pub(crate) struct Host {
     pub(crate) panicked: Option<TaskPanic>,
     /// How often it has lost its power.
     pub(crate) boots: u32,
+    /// Counts the starts of processes, and their ends, those of none included: whether anybody has cared since.
+    pub(crate) changes: u64,
     pub(crate) clock: Rc<HostClock>,
     pub(crate) listeners: Vec<Key>,
     pub(crate) sockets: BTreeMap<u16, Vec<Key>>,
@@ -288,6 +290,7 @@ impl World {
                 spawner: None,
                 panicked: None,
                 boots: 0,
+                changes: 0,
                 clock,
                 listeners: Vec::new(),
                 sockets: BTreeMap::new(),

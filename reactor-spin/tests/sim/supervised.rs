@@ -93,6 +93,136 @@ fn nobody_starts_a_host_without_power_nor_one_that_runs() {
     assert_eq!(up.borrow()[..2], [secs(0), secs(5)]);
 }
 
+/// When a host was started that fails at once for the first time, and again a second after the start if it `fails` then, while
+/// somebody else does something to it; and whether it is up in the end.
+fn meanwhile(
+    faults: &[&str],
+    fails: impl Fn(usize) -> bool + 'static,
+    hand: impl AsyncFnOnce(&sim::Control) + 'static,
+) -> (Vec<u64>, bool) {
+    let faults = faults.iter().map(|fault| fault.parse().unwrap());
+    let builder = Simulation::builder(1).restart_failed("node", "*", secs(10));
+    let mut simulation = builder.faults(faults.collect()).build();
+    let starts = Starts::default();
+    let (told, fails) = (starts.clone(), Rc::new(fails));
+    simulation.host("node", move || {
+        told.borrow_mut().push(sim::control().elapsed());
+        let (number, fails) = (told.borrow().len(), fails.clone());
+        async move {
+            match number {
+                1 => Err::<(), _>("no pond"),
+                _ if fails(number) => {
+                    sleep(secs(1)).await;
+                    Err("no pond")
+                }
+                _ => pending().await,
+            }
+        }
+    });
+    let up = Rc::new(RefCell::new(false));
+    let is_up = up.clone();
+    simulation.client("client", async move {
+        let control = sim::control();
+        hand(&control).await;
+        sleep(secs(40).saturating_sub(control.elapsed())).await;
+        *is_up.borrow_mut() = control.is_up("node");
+    });
+    run(simulation);
+    let starts = starts.borrow().iter().map(Duration::as_secs).collect();
+    let up = *up.borrow();
+    (starts, up)
+}
+
+#[test]
+fn a_supervisor_starts_only_the_process_that_it_has_seen_fail() {
+    let never = |_| false;
+    assert_eq!(meanwhile(&[], never, async |_| ()), ([0, 10].into(), true));
+    // Killed by hand, after a start by hand or without one.
+    for starts in [true, false] {
+        let kills = async move |control: &sim::Control| {
+            sleep(secs(1)).await;
+            if starts {
+                control.restart("node");
+                sleep(secs(1)).await;
+            }
+            control.kill("node");
+        };
+        let expected: &[u64] = if starts { &[0, 1] } else { &[0] };
+        assert_eq!(meanwhile(&[], never, kills), (expected.into(), false));
+    }
+    // Failed again: the second failure counts.
+    let restarts = async |control: &sim::Control| {
+        sleep(secs(5)).await;
+        control.restart("node");
+    };
+    let fails_twice = |number| number == 2;
+    let expected = ([0, 5, 16].into(), true);
+    assert_eq!(meanwhile(&[], fails_twice, restarts), expected);
+    // A fault lasts as long as it says.
+    let faults = ["8s for 12s: kill node"];
+    let expected = ([0, 20].into(), true);
+    assert_eq!(meanwhile(&faults, never, async |_| ()), expected);
+    let faults = ["1s for 1s: kill node", "8s for 12s: kill node"];
+    let expected = ([0, 2, 20].into(), true);
+    assert_eq!(meanwhile(&faults, never, async |_| ()), expected);
+}
+
+#[test]
+fn a_supervisor_leaves_what_has_come_to_a_good_end() {
+    let builder = Simulation::builder(1).restart_failed("node", "*", secs(10));
+    let mut simulation = builder.build();
+    let starts = Starts::default();
+    let told = starts.clone();
+    simulation.host("node", move || {
+        told.borrow_mut().push(sim::control().elapsed());
+        let is_first = told.borrow().len() == 1;
+        async move { if is_first { Err("no pond") } else { Ok(()) } }
+    });
+    simulation.client("client", async {
+        sleep(secs(1)).await;
+        sim::control().restart("node");
+        sleep(secs(30)).await;
+    });
+    run(simulation);
+    assert_eq!(*starts.borrow(), [secs(0), secs(1)]);
+}
+
+/// By a program, what makes it, and its task.
+#[test]
+fn a_panic_is_known_by_what_it_says_itself() {
+    for whose in ["program", "maker", "task"] {
+        for (pattern, expected) in [
+            ("no pond", true),
+            ("*no pond", true),
+            ("no*", true),
+            ("panic: no pond", false),
+            ("*task*", false),
+        ] {
+            let builder = Simulation::builder(1).restart_failed("node", pattern, secs(1));
+            let mut simulation = builder.build();
+            let mut starts = 0;
+            simulation.host("node", move || {
+                starts += 1;
+                assert!(starts > 1 || whose != "maker", "no pond");
+                async move {
+                    assert!(starts > 1 || whose != "program", "no pond");
+                    if starts == 1 {
+                        spawn(async { panic!("no pond") }).unwrap().detach();
+                    }
+                    pending::<()>().await;
+                }
+            });
+            simulation.client("client", sleep(secs(5)));
+            let went = simulation.run();
+            assert_eq!(went.is_ok(), expected, "{whose} by {pattern}");
+            if let Ok(report) = went {
+                let text = &report.failed[0].1;
+                assert!(text.starts_with("panic: no pond"), "{text}");
+            }
+        }
+    }
+}
+
 #[test]
 #[should_panic = "takes time"]
 fn a_restart_takes_time() {
