@@ -88,27 +88,41 @@ impl Simulation {
 
     fn resume(&mut self, id: HostId) {
         let runner = &mut self.runners[id as usize];
-        if runner.paused {
-            runner.paused = false;
-            self.world
-                .with(|state| state.hosts[id as usize].disk.go_on());
-            self.record(id, What::Resumed);
-            self.let_out(id);
-            self.make_ready(id);
+        if !runner.paused {
+            return;
         }
+        self.record(id, What::Resumed);
+        if self
+            .world
+            .with(|state| state.hosts[id as usize].signals.ends)
+        {
+            // It does nothing any more.
+            return self.stop(id, What::Killed);
+        }
+        self.runners[id as usize].paused = false;
+        self.world
+            .with(|state| state.hosts[id as usize].disk.go_on());
+        self.let_out(id);
+        self.make_ready(id);
     }
 
     fn signal(&mut self, id: HostId, kind: SignalKind) {
-        if !self.runners[id as usize].is_running() {
+        if !self.runners[id as usize].is_running() || !kind.is_one() {
             return;
         }
         let text = format!("gets signal {}", kind.as_raw_value());
         self.world
             .with(|state| state.record_text(Some(id), text, What::Note));
+        // It goes on whether or not it listens, and hears of it then.
+        if kind.goes_on() {
+            self.resume(id);
+        }
         match self.world.signal(id, kind) {
+            Effect::Ends if self.runners[id as usize].paused && !kind.is_kill() => self
+                .world
+                .with(|state| state.hosts[id as usize].signals.ends = true),
             Effect::Ends => self.stop(id, What::Killed),
             Effect::Stops => self.pause(id),
-            Effect::GoesOn => self.resume(id),
             Effect::Nothing => {}
         }
     }

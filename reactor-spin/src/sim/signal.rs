@@ -152,6 +152,8 @@ pub(crate) struct Signals {
     /// Those that no longer do what they do by default.
     taken_over: BTreeSet<SignalKind>,
     listeners: Vec<(SignalKind, Weak<Listener>)>,
+    /// Whether one has come that ends the process as soon as it is stopped no longer.
+    pub(crate) ends: bool,
 }
 
 /// What a signal does to a process that does not listen.
@@ -159,7 +161,6 @@ pub(crate) struct Signals {
 pub(crate) enum Effect {
     Ends,
     Stops,
-    GoesOn,
     Nothing,
 }
 
@@ -212,7 +213,8 @@ impl super::world::World {
 impl Control {
     /// Sends a signal to the processes of hosts, where they run. Processes that do not [listen](unix::signal) to it are ended by most
     /// signals, as by [`kill`](Self::kill); `SIGSTOP` (19) and `SIGCONT` (18) do what [`pause`](Self::pause) and
-    /// [`resume`](Self::resume) do.
+    /// [`resume`](Self::resume) do, the latter even if the process listens to it. One that is stopped hears when it goes on, and ends
+    /// only then, except by `SIGKILL` (9). The number 0 asks on Linux whether there is a process, and does nothing.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; pub use polliwog_spin::sim::signal; }
@@ -223,7 +225,17 @@ impl Control {
     ///     control.signal("server-*", SignalKind::terminate());
     /// }
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If no host has such a name, or no signal that number: those of Linux go up to 64.
+    #[track_caller]
     pub fn signal(&self, hosts: &str, kind: SignalKind) {
+        let number = kind.as_raw_value();
+        assert!(
+            number == 0 || kind.is_one(),
+            "there is no signal with the number {number}"
+        );
         self.command(hosts, move |host| Command::Signal(host, kind));
     }
 }

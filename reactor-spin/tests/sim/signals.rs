@@ -182,6 +182,125 @@ fn what_cannot_be_listened_to_is_refused() {
     );
 }
 
+#[test]
+fn a_stopped_process_goes_on_even_if_it_listens_to_that() {
+    let mut simulation = Simulation::builder(1).trace(1000).build();
+    const KINDS: [SignalKind; 1] = [SignalKind::from_raw(18)];
+    let (heard, begun) = listening(&mut simulation, &KINDS);
+    simulation.client("operator", async {
+        let control = sim::control();
+        // One that is not stopped hears it, too.
+        for stops in [true, false, true] {
+            sleep(secs(1)).await;
+            if stops {
+                control.signal("server", SignalKind::from_raw(19));
+            }
+            sleep(secs(1)).await;
+            control.signal("server", SignalKind::from_raw(18));
+        }
+        sleep(secs(1)).await;
+    });
+    run(simulation);
+    assert_eq!(*heard.borrow(), [18; 3]);
+    assert_eq!(begun.get(), 1);
+}
+
+/// `goes_on`: by a signal, or by hand.
+#[test]
+fn a_stopped_process_ends_only_when_it_goes_on() {
+    for goes_on in [true, false] {
+        let mut simulation = Simulation::builder(1).trace(1000).build();
+        let ran = Rc::new(Cell::new(0));
+        let count = ran.clone();
+        simulation.host("server", move || {
+            let ran = count.clone();
+            async move {
+                loop {
+                    ran.set(ran.get() + 1);
+                    sleep(millis(1)).await;
+                }
+            }
+        });
+        simulation.client("operator", async move {
+            let control = sim::control();
+            sleep(secs(1)).await;
+            control.signal("server", SignalKind::from_raw(19));
+            sleep(millis(1)).await;
+            let before = ran.get();
+            control.signal("server", SignalKind::terminate());
+            sleep(secs(1)).await;
+            assert!(control.is_up("server"));
+            match goes_on {
+                true => control.signal("server", SignalKind::from_raw(18)),
+                false => control.resume("server"),
+            }
+            sleep(secs(1)).await;
+            assert!(!control.is_up("server"));
+            assert_eq!(ran.get(), before, "it does nothing any more");
+            // The next one has nothing to end by.
+            control.restart("server");
+            sleep(secs(1)).await;
+            control.pause("server");
+            control.resume("server");
+            sleep(secs(1)).await;
+            assert!(control.is_up("server"));
+            control.pause("server");
+            control.signal("server", SignalKind::from_raw(9));
+            sleep(millis(1)).await;
+            assert!(!control.is_up("server"));
+        });
+        run(simulation);
+    }
+}
+
+#[test]
+fn what_a_program_that_never_began_has_taken_over_is_given_back() {
+    let builder = Simulation::builder(1).restart_failed("server", "no pond", secs(1));
+    let mut simulation = builder.build();
+    let mut starts = 0;
+    simulation.host("server", move || {
+        starts += 1;
+        if starts == 1 {
+            drop(signal(SignalKind::terminate()));
+            panic!("no pond");
+        }
+        pending::<()>()
+    });
+    simulation.client("operator", async {
+        let control = sim::control();
+        sleep(secs(2)).await;
+        assert!(control.is_up("server"));
+        control.signal("server", SignalKind::terminate());
+        sleep(millis(1)).await;
+        assert!(!control.is_up("server"));
+    });
+    run(simulation);
+}
+
+#[test]
+fn nothing_happens_by_the_number_of_no_signal() {
+    let mut simulation = Simulation::builder(1).trace(1000).build();
+    let (_, begun) = listening(&mut simulation, &[]);
+    simulation.client("operator", async {
+        sleep(secs(1)).await;
+        sim::control().signal("server", SignalKind::from_raw(0));
+        sleep(secs(1)).await;
+        assert!(sim::control().is_up("server"));
+    });
+    run(simulation);
+    assert_eq!(begun.get(), 1);
+    for number in [-1, 65, 100] {
+        let mut simulation = Simulation::new(1);
+        simulation.client("frog", pending::<()>());
+        simulation.client("operator", async move {
+            sim::control().signal("frog", SignalKind::from_raw(number));
+        });
+        let failure = simulation.run().unwrap_err().to_string();
+        let expected = format!("there is no signal with the number {number}");
+        assert!(failure.contains(&expected), "{failure}");
+    }
+}
+
 /// One ends well, the other does not; both are there again in the end.
 #[test]
 fn a_termination_lets_a_process_end_well() {

@@ -101,18 +101,32 @@ impl SignalKind {
     /// What it does to a process that does not listen: signal(7), and for `SIGPIPE` what Rust's programs do.
     pub(super) fn by_default(self) -> Effect {
         match self.0 {
-            18 => Effect::GoesOn,
             19..=22 => Effect::Stops,
-            // SIGPIPE, SIGCHLD, SIGURG, SIGWINCH.
-            13 | 17 | 23 | 28 => Effect::Nothing,
+            // SIGPIPE, SIGCHLD, SIGCONT, SIGURG, SIGWINCH.
+            13 | 17 | 18 | 23 | 28 => Effect::Nothing,
             _ => Effect::Ends,
         }
+    }
+
+    /// Whether there is such a signal.
+    pub(crate) fn is_one(self) -> bool {
+        (1..=64).contains(&self.0)
+    }
+
+    /// Whether a process that is stopped goes on by it (`SIGCONT`).
+    pub(crate) fn goes_on(self) -> bool {
+        self.0 == 18
+    }
+
+    /// Whether it ends a process even while that is stopped (`SIGKILL`).
+    pub(crate) fn is_kill(self) -> bool {
+        self.0 == 9
     }
 
     /// Whether a process can listen to it. `SIGKILL` and `SIGSTOP` are the system's alone; faults of the program's own are not
     /// simulated.
     fn can_be_heard(self) -> bool {
-        (1..=64).contains(&self.0) && ![4, 8, 9, 11, 19].contains(&self.0)
+        self.is_one() && ![4, 8, 9, 11, 19].contains(&self.0)
     }
 }
 
