@@ -35,7 +35,7 @@ pub(crate) type Inode = u64;
 pub(crate) struct Disk {
     /// As whoever has looked last has found them.
     names: BTreeMap<PathBuf, Inode>,
-    folders: BTreeSet<PathBuf>,
+    folders: BTreeMap<PathBuf, Inode>,
     /// Names of Unix sockets. They lie where they lie in practice, in a folder in memory: a crash leaves none.
     sockets: BTreeMap<PathBuf, Bound>,
     /// Symbolic links, each with what it says.
@@ -43,6 +43,9 @@ pub(crate) struct Disk {
     files: BTreeMap<Inode, Contents>,
     /// The names that outlive a crash for certain, and what has been done to them since, in order.
     safe_names: BTreeMap<PathBuf, Inode>,
+    /// Permissions of which something was said, and those that outlive a crash for certain.
+    modes: BTreeMap<Inode, u32>,
+    safe_modes: BTreeMap<Inode, u32>,
     journal: Journal<Change>,
     next: Inode,
     pub(crate) chance: Rng,
@@ -109,6 +112,7 @@ enum Change {
     Name(PathBuf, Inode),
     Remove(PathBuf),
     Rename(PathBuf, PathBuf),
+    Mode(Inode, u32),
 }
 
 /// A path from the root, without `.` and `..`.
@@ -141,18 +145,20 @@ fn is_folder() -> Error {
     Error::new(ErrorKind::IsADirectory, "this is a folder")
 }
 
-/// What a folder that somebody has open has for a number: it is there to be synced.
-const FOLDER: Inode = 0;
+/// Numbers from here on are those of folders, the first one that of the root. Who has one open can sync it.
+const FOLDER: Inode = 1 << 63;
 
 impl Disk {
     pub(crate) fn new(chance: Rng, clock: Rc<HostClock>, settings: &Settings) -> Self {
         Self {
             names: BTreeMap::new(),
-            folders: BTreeSet::from([PathBuf::from("/")]),
+            folders: BTreeMap::from([(PathBuf::from("/"), FOLDER)]),
             sockets: BTreeMap::new(),
             links: BTreeMap::new(),
             files: BTreeMap::new(),
             safe_names: BTreeMap::new(),
+            modes: BTreeMap::new(),
+            safe_modes: BTreeMap::new(),
             journal: Journal::default(),
             next: 0,
             chance,
@@ -222,14 +228,14 @@ impl Disk {
 
     fn has_folder(&self, path: &Path) -> Result<()> {
         match path.parent() {
-            Some(folder) if !self.folders.contains(folder) => Err(self.missing(path)),
-            _ => Ok(()),
+            Some(folder) if !self.folders.contains_key(folder) => Err(self.missing(path)),
+            _ => self.may_change(path),
         }
     }
 
     fn change(&mut self, change: Change) {
         self.sweep();
-        apply(&change, &mut self.names);
+        apply(&change, &mut self.names, &mut self.modes);
         self.journal.push(self.instant(), change);
     }
 
@@ -277,32 +283,40 @@ impl Disk {
     fn settle_names(&mut self, now: u64, old: Option<u64>) {
         self.see(now);
         for change in self.journal.safe(now, old) {
-            apply(&change, &mut self.safe_names);
+            apply(&change, &mut self.safe_names, &mut self.safe_modes);
         }
     }
 
     pub(crate) fn open(&mut self, path: &Path, how: How) -> Result<Inode> {
-        let place = self.place(path)?;
+        let place = self.lead(path, false)?;
+        if !how.by_test {
+            self.may_search(&place)?;
+        }
         if how.create_new && self.is_taken(&place) {
             return Err(ErrorKind::AlreadyExists.into());
         }
         if how.flags.no_link && self.links.contains_key(&place) {
             return Err(how::is_link());
         }
-        let path = self.follow(&place)?;
-        if how.flags.folder && self.is_taken(&path) && !self.folders.contains(&path) {
+        let path = self.lead(&place, true)?;
+        if !how.by_test {
+            self.may_search(&path)?;
+        }
+        if how.flags.folder && self.is_taken(&path) && !self.folders.contains_key(&path) {
             return Err(ErrorKind::NotADirectory.into());
         }
-        if self.folders.contains(&path) {
-            return match how.writes() {
-                true => Err(is_folder()),
-                false => Ok(FOLDER),
-            };
+        if let Some(inode) = self.folders.get(&path).copied() {
+            if how.writes() {
+                return Err(is_folder());
+            }
+            self.allows(inode, how.needs())?;
+            return Ok(inode);
         }
         if self.sockets.contains_key(&path) {
             return Err(Error::other("this is a socket"));
         }
         if let Some(inode) = self.names.get(&path).copied() {
+            self.allows(inode, how.needs())?;
             if how.truncate {
                 self.set_len(inode, 0)?;
             }
@@ -311,9 +325,17 @@ impl Disk {
         if !how.create && !how.create_new {
             return Err(self.missing(&path));
         }
-        self.has_folder(&path)?;
+        let allowed = self.has_folder(&path);
+        let denied = |error: &Error| error.kind() == ErrorKind::PermissionDenied;
+        match allowed {
+            Err(error) if how.by_test && denied(&error) => {}
+            allowed => allowed?,
+        }
         self.next += 1;
         let inode = self.next;
+        if let Some(mode) = how.mode {
+            self.make_mode(inode, mode);
+        }
         let contents = Contents {
             modified: self.clock.wall_time(),
             ..Contents::default()
@@ -331,20 +353,20 @@ impl Disk {
                 file.look(instant);
                 Ok(file)
             }
-            None if inode == FOLDER => Err(is_folder()),
+            None if inode >= FOLDER => Err(is_folder()),
             None => Err(ErrorKind::NotFound.into()),
         }
     }
 
     /// What a file that is open is.
-    pub(crate) fn what(&mut self, inode: Inode) -> Result<Found> {
-        match inode {
-            FOLDER => Ok(Found::Folder),
-            _ => {
-                let wall = self.clock.wall_time();
-                self.file(inode).map(|file| file.found(wall))
-            }
-        }
+    pub(crate) fn what(&mut self, inode: Inode) -> Result<(Found, u32)> {
+        let wall = self.clock.wall_time();
+        let found = match inode {
+            FOLDER.. => Found::Folder,
+            _ => self.file(inode)?.found(wall),
+        };
+        self.look();
+        Ok(self.with_mode(found, Some(inode)))
     }
 
     pub(crate) fn len(&mut self, inode: Inode) -> Result<u64> {
@@ -376,7 +398,7 @@ impl Disk {
     /// What keeps a file that has lost its name, for as long as it is open.
     pub(crate) fn keep(&mut self, inode: Inode) -> Result<Arc<()>> {
         match inode {
-            FOLDER => Ok(Arc::default()),
+            FOLDER.. => Ok(Arc::default()),
             _ => Ok(self.file(inode)?.open.clone()),
         }
     }
@@ -394,6 +416,10 @@ impl Disk {
         let named: BTreeSet<Inode> = named.chain(given).copied().collect();
         self.files
             .retain(|inode, file| named.contains(inode) || Arc::strong_count(&file.open) > 1);
+        let files = &self.files;
+        let is_there = |inode: &Inode, _: &mut u32| *inode >= FOLDER || files.contains_key(inode);
+        self.modes.retain(is_there);
+        self.safe_modes.retain(is_there);
         self.tidy_at = TIDY.max(self.files.len() * 2);
     }
 
@@ -483,7 +509,7 @@ impl Disk {
         // A program that is ahead may come to its end before that.
         let (now, at) = (self.done(), self.instant());
         let until = until.min(at);
-        if inode != FOLDER {
+        if inode < FOLDER {
             let file = self.file(inode)?;
             file.journal.sync(until, at);
             file.settle(now, None);
@@ -495,26 +521,26 @@ impl Disk {
     }
 
     /// What lies at a path; a symbolic link itself, unless it is to be followed.
-    pub(crate) fn find(&mut self, path: &Path, follow: bool) -> Result<Found> {
+    pub(crate) fn find(&mut self, path: &Path, follow: bool) -> Result<(Found, u32)> {
         let path = match follow {
             true => self.follow(path)?,
             false => self.place(path)?,
         };
         if self.links.contains_key(&path) {
-            return Ok(Found::Link);
+            return Ok(self.with_mode(Found::Link, None));
         }
-        if self.folders.contains(&path) {
-            return Ok(Found::Folder);
+        if let Some(inode) = self.folders.get(&path) {
+            return Ok(self.with_mode(Found::Folder, Some(*inode)));
         }
         if self.sockets.contains_key(&path) {
-            return Ok(Found::Socket);
+            return Ok(self.with_mode(Found::Socket, None));
         }
         let inode = self.names.get(&path).copied();
         self.what(inode.ok_or_else(|| self.missing(&path))?)
     }
 }
 
-fn apply(change: &Change, names: &mut BTreeMap<PathBuf, Inode>) {
+fn apply(change: &Change, names: &mut BTreeMap<PathBuf, Inode>, modes: &mut BTreeMap<Inode, u32>) {
     match change {
         Change::Name(path, inode) => {
             names.insert(path.clone(), *inode);
@@ -527,6 +553,9 @@ fn apply(change: &Change, names: &mut BTreeMap<PathBuf, Inode>) {
                 names.insert(to.clone(), inode);
             }
         }
+        Change::Mode(inode, mode) => {
+            modes.insert(*inode, *mode);
+        }
     }
 }
 
@@ -534,6 +563,7 @@ mod contents;
 mod crash;
 mod how;
 mod journal;
+mod modes;
 mod names;
 mod opened;
 #[cfg(test)]

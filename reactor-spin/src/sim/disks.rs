@@ -102,7 +102,11 @@ impl Control {
         let id = self.the_host(host);
         self.world.with(|state| {
             let disk = &mut state.hosts[id as usize].disk;
-            let inode = disk.open(path.as_ref(), How::default())?;
+            let how = How {
+                by_test: true,
+                ..How::default()
+            };
+            let inode = disk.open(path.as_ref(), how)?;
             disk.contents(inode).map(<[u8]>::to_vec)
         })
     }
@@ -143,6 +147,7 @@ impl Control {
                 write: true,
                 create: true,
                 truncate: true,
+                by_test: true,
                 ..How::default()
             };
             let inode = disk.open(path, how)?;

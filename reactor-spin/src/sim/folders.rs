@@ -29,13 +29,28 @@ use super::fs::{on, operation};
 /// simulation.run().unwrap();
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Metadata(pub(crate) Found);
+pub struct Metadata(Found, u32);
 
 #[expect(
     clippy::len_without_is_empty,
     reason = "that of the standard library has none, either"
 )]
 impl Metadata {
+    pub(crate) fn of((found, mode): (Found, u32)) -> Self {
+        Self(found, mode)
+    }
+
+    /// What Unix calls `st_mode`: the kind of file, and its permissions.
+    pub(crate) fn raw_mode(&self) -> u32 {
+        let kind = match self.0 {
+            Found::File(..) => 0o100_000,
+            Found::Folder => 0o040_000,
+            Found::Link => 0o120_000,
+            Found::Socket => 0o140_000,
+        };
+        kind | self.1
+    }
+
     /// The bytes of a file; zero for a folder and for the name of a Unix socket.
     pub fn len(&self) -> u64 {
         match self.0 {
@@ -105,7 +120,7 @@ impl FileType {
 /// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound).
 pub async fn metadata(path: impl AsRef<Path>) -> Result<Metadata> {
     let net = operation(Wait::Any).await?;
-    on(&net, |disk| disk.find(path.as_ref(), true)).map(Metadata)
+    on(&net, |disk| disk.find(path.as_ref(), true)).map(Metadata::of)
 }
 
 /// Asks for what there is to know of a file, a folder, or a symbolic link, which is not followed.
@@ -115,7 +130,7 @@ pub async fn metadata(path: impl AsRef<Path>) -> Result<Metadata> {
 /// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound).
 pub async fn symlink_metadata(path: impl AsRef<Path>) -> Result<Metadata> {
     let net = operation(Wait::Any).await?;
-    on(&net, |disk| disk.find(path.as_ref(), false)).map(Metadata)
+    on(&net, |disk| disk.find(path.as_ref(), false)).map(Metadata::of)
 }
 
 /// Makes a folder.

@@ -54,6 +54,7 @@ use super::net::Net;
 use crate::net::Network;
 
 pub use super::open::OpenOptions;
+pub use super::permissions::{Permissions, set_permissions};
 
 pub use super::folders::{
     DirBuilder, DirEntry, FileType, Metadata, ReadDir, create_dir, create_dir_all, metadata,
@@ -292,7 +293,7 @@ impl File {
     /// When the disk fails.
     pub async fn metadata(&self) -> Result<Metadata> {
         let net = operation(Wait::Any).await?;
-        on(&net, |disk| disk.what(self.opened.inode)).map(Metadata)
+        on(&net, |disk| disk.what(self.opened.inode)).map(Metadata::of)
     }
 
     /// Does nothing: what is written is with the system. It is not safe; see [`sync_all`](Self::sync_all).
@@ -496,14 +497,20 @@ pub async fn read_link(path: impl AsRef<Path>) -> Result<PathBuf> {
     on(&net, |disk| disk.read_link(path.as_ref()))
 }
 
-/// Copies a whole file; returns how many bytes it has.
+/// Copies a whole file, with its permissions; returns how many bytes it has.
 ///
 /// # Errors
 ///
 /// As [`read`] and [`write()`].
 pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<u64> {
+    let from = from.as_ref();
     let bytes = read(from).await?;
-    write(to, &bytes).await?;
+    write(&to, &bytes).await?;
+    let net = Network::current_sim().ok_or(ErrorKind::Unsupported)?;
+    on(&net, |disk| {
+        let (_, mode) = disk.find(from, true)?;
+        disk.set_mode_at(to.as_ref(), mode)
+    })?;
     Ok(bytes.len() as u64)
 }
 

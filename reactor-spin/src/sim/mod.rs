@@ -109,6 +109,7 @@ mod packet;
 mod page;
 mod panics;
 mod pattern;
+mod permissions;
 mod progress;
 mod rng;
 mod runner;

@@ -22,8 +22,10 @@ impl OpenOptions {
         Self::default()
     }
 
-    /// Sets whether to read; every file can be.
-    pub fn read(&mut self, _read: bool) -> &mut Self {
+    /// Sets whether to read, which the file's [permissions](super::fs::Permissions) have to allow; without a word about it, and
+    /// about writing, it is read, too.
+    pub fn read(&mut self, read: bool) -> &mut Self {
+        self.how.read = read;
         self
     }
 
@@ -54,6 +56,22 @@ impl OpenOptions {
     /// Sets whether the file must not be there, and is made.
     pub fn create_new(&mut self, create_new: bool) -> &mut Self {
         self.how.create_new = create_new;
+        self
+    }
+
+    /// Sets the permissions of a file that is created, of which the process's mask takes 022 away; 0o666, unless set. Unix only.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; pub use polliwog_spin::sim::fs; }
+    /// use polliwog::fs::{File, OpenOptions};
+    ///
+    /// async fn secret() -> std::io::Result<File> {
+    ///     OpenOptions::new().write(true).create_new(true).mode(0o600).open("key").await
+    /// }
+    /// ```
+    #[cfg(unix)]
+    pub fn mode(&mut self, mode: u32) -> &mut Self {
+        self.how.mode = Some(mode);
         self
     }
 

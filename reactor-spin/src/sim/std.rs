@@ -12,7 +12,7 @@ pub mod os {
             use std::path::Path;
 
             #[cfg(unix)]
-            pub use std::os::unix::fs::FileExt;
+            pub use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 
             /// As [`symlink`](https://doc.rust-lang.org/std/os/unix/fs/fn.symlink.html) there.
             ///

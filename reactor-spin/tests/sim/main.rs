@@ -16,6 +16,8 @@ mod groups;
 mod guided;
 mod hosts;
 mod jobs;
+#[cfg(unix)]
+mod modes;
 mod names;
 mod network;
 mod noticed;

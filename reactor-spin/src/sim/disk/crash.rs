@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::contents::Edit;
 use super::{Change, Disk, Inode, apply};
@@ -36,9 +36,9 @@ impl Disk {
 
     /// Each name has its folder, even if that was removed and the name was not.
     fn have_folders(&mut self) {
-        for name in self.names.keys() {
-            let folders = name.ancestors().skip(1).map(Path::to_path_buf);
-            self.folders.extend(folders);
+        let names: Vec<PathBuf> = self.names.keys().cloned().collect();
+        for folder in names.iter().flat_map(|name| name.ancestors().skip(1)) {
+            self.make_folder(folder);
         }
     }
 
@@ -51,7 +51,7 @@ impl Disk {
         let kept = self.chance.below(self.journal.iter().count() as u64 + 1);
         let mut changes = self.journal.take();
         for change in changes.by_ref().take(kept as usize) {
-            apply(&change, &mut self.safe_names);
+            apply(&change, &mut self.safe_names, &mut self.safe_modes);
         }
         if let (true, Some(Change::Rename(from, to))) = (self.torn_renames, changes.next()) {
             // The new name is there already, or the old one is gone and the new one is not there yet.
@@ -68,8 +68,9 @@ impl Disk {
         }
         // A folder is there for good, so that a file whose place it has taken is gone.
         self.safe_names
-            .retain(|name, _| !self.folders.contains(name));
+            .retain(|name, _| !self.folders.contains_key(name));
         self.names.clone_from(&self.safe_names);
+        self.modes.clone_from(&self.safe_modes);
         self.have_folders();
         let live: BTreeSet<Inode> = self.names.values().copied().collect();
         self.files.retain(|inode, _| live.contains(inode));

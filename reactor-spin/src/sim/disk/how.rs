@@ -2,6 +2,8 @@
 
 use std::io::{Error, ErrorKind, Result};
 
+use super::modes::{READ, WRITE};
+
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct How {
@@ -10,6 +12,11 @@ pub(crate) struct How {
     pub(crate) truncate: bool,
     pub(crate) create: bool,
     pub(crate) create_new: bool,
+    pub(crate) read: bool,
+    /// The permissions of what is made, unless they are as always.
+    pub(crate) mode: Option<u32>,
+    /// It is the test's, who may do all.
+    pub(crate) by_test: bool,
     pub(crate) flags: Flags,
 }
 
@@ -53,6 +60,16 @@ impl How {
                 ErrorKind::Unsupported,
                 alloc::format!("flags {flags:#o} are not simulated"),
             )),
+        }
+    }
+
+    /// What the file has to allow.
+    pub(crate) fn needs(&self) -> u32 {
+        let read = if self.read || !self.writes() { READ } else { 0 };
+        let write = if self.writes() { WRITE } else { 0 };
+        match self.by_test {
+            true => 0,
+            false => read | write,
         }
     }
 

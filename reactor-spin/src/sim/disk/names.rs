@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 use std::io::{Error, ErrorKind, Result};
 use std::path::{Component, Path, PathBuf};
 
-use super::{Change, Disk, apply, is_folder, whole};
+use super::modes::{READ, WRITE};
+use super::{Change, Disk, FOLDER, Inode, apply, is_folder, whole};
 use crate::sim::unix::Bound;
 
 /// So many symbolic links lead to a file at most, as on Linux.
@@ -24,26 +25,31 @@ impl Disk {
     pub(super) fn renew_names(&mut self, instant: u64) {
         self.journal.unsee();
         self.names.clone_from(&self.safe_names);
+        self.modes.clone_from(&self.safe_modes);
         self.see(instant);
     }
 
     pub(super) fn see(&mut self, until: u64) {
         for change in self.journal.see(until) {
-            apply(change, &mut self.names);
+            apply(change, &mut self.names, &mut self.modes);
         }
     }
 
     /// Where a path leads, from the root and without `.`, `..` and symbolic links; the last part may be one.
     pub(super) fn place(&mut self, path: &Path) -> Result<PathBuf> {
-        self.lead(path, false)
+        let place = self.lead(path, false)?;
+        self.may_search(&place)?;
+        Ok(place)
     }
 
     /// As [`place`](Self::place), and the last part is none, either.
     pub(super) fn follow(&mut self, path: &Path) -> Result<PathBuf> {
-        self.lead(path, true)
+        let place = self.lead(path, true)?;
+        self.may_search(&place)?;
+        Ok(place)
     }
 
-    fn lead(&mut self, path: &Path, to_the_end: bool) -> Result<PathBuf> {
+    pub(super) fn lead(&mut self, path: &Path, to_the_end: bool) -> Result<PathBuf> {
         self.look();
         if self.links.is_empty() {
             return Ok(whole(path));
@@ -105,7 +111,7 @@ impl Disk {
         if let Some(target) = self.links.get(&from).cloned() {
             return self.symlink(&target, &to);
         }
-        if self.folders.contains(&from) {
+        if self.folders.contains_key(&from) {
             return Err(ErrorKind::PermissionDenied.into());
         }
         let inode = self.names.get(&from).copied();
@@ -121,17 +127,26 @@ impl Disk {
         if self.names.contains_key(&path) {
             return Err(ErrorKind::NotADirectory.into());
         }
-        if !self.folders.contains(&path) {
-            return Err(self.missing(&path));
-        }
-        let paths = self.names.keys().chain(&self.folders);
-        let paths = paths.chain(self.sockets.keys()).chain(self.links.keys());
-        let mut paths: Vec<PathBuf> = paths
-            .filter(|other| other.parent() == Some(&path))
-            .cloned()
-            .collect();
+        let folder = self.folders.get(&path);
+        self.allows(*folder.ok_or_else(|| self.missing(&path))?, READ)?;
+        let mut paths: Vec<PathBuf> = self.inside(&path).cloned().collect();
         paths.sort_unstable();
         Ok(paths)
+    }
+
+    /// The paths of all that lies in a folder.
+    pub(super) fn inside(&self, folder: &Path) -> impl Iterator<Item = &PathBuf> {
+        let paths = self.names.keys().chain(self.folders.keys());
+        let paths = paths.chain(self.sockets.keys()).chain(self.links.keys());
+        paths.filter(move |other| other.parent() == Some(folder))
+    }
+
+    /// Makes a folder, unless it is there.
+    pub(super) fn make_folder(&mut self, path: &Path) {
+        if !self.folders.contains_key(path) {
+            self.next += 1;
+            self.folders.insert(path.into(), FOLDER + self.next);
+        }
     }
 
     /// Removes a folder, with all that lies in it if `all`.
@@ -141,22 +156,31 @@ impl Disk {
             if !all {
                 return Err(ErrorKind::NotADirectory.into());
             }
+            self.may_change(&path)?;
             self.links.remove(&path);
             return Ok(());
         }
-        let inside = self.list(&path)?;
+        let folder = self.folders.get(&path).copied();
+        if folder.is_none() {
+            // It says why.
+            self.list(&path)?;
+        }
         if path.parent().is_none() {
             return Err(ErrorKind::PermissionDenied.into());
         }
-        if !all && !inside.is_empty() {
+        self.may_change(&path)?;
+        if !all && self.inside(&path).next().is_some() {
             return Err(ErrorKind::DirectoryNotEmpty.into());
+        }
+        if all {
+            self.may_empty(&path)?;
         }
         let inside = |name: &&PathBuf| name.starts_with(&path);
         let names: Vec<PathBuf> = self.names.keys().filter(inside).cloned().collect();
         for name in names {
             self.change(Change::Remove(name));
         }
-        self.folders.retain(|folder| !folder.starts_with(&path));
+        self.folders.retain(|folder, _| !folder.starts_with(&path));
         self.sockets.retain(|name, _| !name.starts_with(&path));
         self.links.retain(|name, _| !name.starts_with(&path));
         Ok(())
@@ -164,10 +188,11 @@ impl Disk {
 
     pub(crate) fn rename(&mut self, from: &Path, to: &Path) -> Result<()> {
         let (from, to) = (self.place(from)?, self.place(to)?);
-        if self.folders.contains(&from) {
+        if self.folders.contains_key(&from) {
             return self.rename_folder(&from, &to);
         }
         if let Some(bound) = self.sockets.get(&from).cloned() {
+            self.may_change(&from)?;
             self.is_free(&to)?;
             self.sockets.remove(&from);
             self.sockets.insert(to, bound);
@@ -176,9 +201,10 @@ impl Disk {
         if !self.is_taken(&from) {
             return Err(self.missing(&from));
         }
-        if self.folders.contains(&to) {
+        if self.folders.contains_key(&to) {
             return Err(is_folder());
         }
+        self.may_change(&from)?;
         self.has_folder(&to)?;
         if from == to {
             return Ok(());
@@ -211,10 +237,15 @@ impl Disk {
         if self.names.contains_key(to) || self.links.contains_key(to) {
             return Err(ErrorKind::NotADirectory.into());
         }
-        if self.folders.contains(to) && !self.list(to)?.is_empty() {
+        if self.folders.contains_key(to) && self.inside(to).next().is_some() {
             return Err(ErrorKind::DirectoryNotEmpty.into());
         }
+        self.may_change(from)?;
         self.has_folder(to)?;
+        if let (Some(inode), true) = (self.folders.get(from), from.parent() != to.parent()) {
+            // The folder says where it lies.
+            self.allows(*inode, WRITE)?;
+        }
         let moved = |path: &Path| Some(to.join(path.strip_prefix(from).ok()?));
         let names: Vec<(PathBuf, PathBuf)> = self
             .names
@@ -225,8 +256,12 @@ impl Disk {
             self.change(Change::Rename(from, to));
         }
         // As with all folders, it is safe at once.
-        let folders: Vec<PathBuf> = self.folders.iter().filter_map(|path| moved(path)).collect();
-        self.folders.retain(|folder| !folder.starts_with(from));
+        let folders: Vec<(PathBuf, Inode)> = self
+            .folders
+            .iter()
+            .filter_map(|(path, inode)| Some((moved(path)?, *inode)))
+            .collect();
+        self.folders.retain(|folder, _| !folder.starts_with(from));
         self.folders.extend(folders);
         let links = core::mem::take(&mut self.links).into_iter();
         let place = |(path, target): (PathBuf, PathBuf)| (moved(&path).unwrap_or(path), target);
@@ -265,10 +300,13 @@ impl Disk {
 
     pub(crate) fn remove(&mut self, path: &Path) -> Result<()> {
         let path = self.place(path)?;
+        if self.is_taken(&path) {
+            self.may_change(&path)?;
+        }
         if self.sockets.remove(&path).is_some() || self.links.remove(&path).is_some() {
             return Ok(());
         }
-        if self.folders.contains(&path) {
+        if self.folders.contains_key(&path) {
             return Err(is_folder());
         }
         if !self.names.contains_key(&path) {
@@ -283,7 +321,7 @@ impl Disk {
             true => self.follow(path)?,
             false => self.place(path)?,
         };
-        let is_there = all && self.folders.contains(&path);
+        let is_there = all && self.folders.contains_key(&path);
         if !is_there && self.is_taken(&path) {
             return Err(ErrorKind::AlreadyExists.into());
         }
@@ -292,10 +330,19 @@ impl Disk {
         }
         match all {
             // Folders are safe at once: no program was found that depends on it.
-            true => self.folders.extend(path.ancestors().map(Path::to_path_buf)),
+            true => {
+                let is_missing = |path: &&Path| !self.folders.contains_key(*path);
+                let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
+                if let Some(first) = missing.last() {
+                    self.may_change(first)?;
+                }
+                for path in missing {
+                    self.make_folder(path);
+                }
+            }
             false => {
                 self.has_folder(&path)?;
-                self.folders.insert(path);
+                self.make_folder(&path);
             }
         }
         Ok(())
@@ -309,7 +356,7 @@ impl Disk {
     /// Whether something lies at a place.
     pub(super) fn is_taken(&self, place: &Path) -> bool {
         self.names.contains_key(place)
-            || self.folders.contains(place)
+            || self.folders.contains_key(place)
             || self.sockets.contains_key(place)
             || self.links.contains_key(place)
     }

@@ -10,6 +10,9 @@ const NEW: How = How {
     truncate: false,
     create: true,
     create_new: false,
+    read: false,
+    mode: None,
+    by_test: false,
     flags: Flags {
         direct: false,
         safe: false,

@@ -49,7 +49,7 @@
 //!
 //! A process that crashes or is killed leaves what it had in memory: what its destructors write, such as a buffer's, fails.
 //!
-//! Simulated disks have no permissions and locks of files, and no times but that of a file's last change, so what would set
+//! Simulated disks have no locks of files, and no times but that of a file's last change, so what would set
 //! them is not here. Symbolic links are made
 //! by [`os::unix::fs::symlink`](super::os::unix::fs::symlink), as for real.
 //! Outside of a simulation all fails with [`ErrorKind::Unsupported`].
@@ -63,7 +63,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::sim::fs::{self, at_once};
-pub use crate::sim::fs::{FileType, Metadata};
+pub use crate::sim::fs::{FileType, Metadata, Permissions};
 
 /// As [`std::fs::File`]; see [`sim::fs::File`](fs::File).
 #[derive(Debug)]
@@ -144,6 +144,15 @@ impl File {
     /// Those of [`sim::fs::File::metadata`](fs::File::metadata).
     pub fn metadata(&self) -> Result<Metadata> {
         at_once(self.get().metadata())
+    }
+
+    /// As [`std::fs::File::set_permissions`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`sim::fs::File::set_permissions`](fs::File::set_permissions).
+    pub fn set_permissions(&self, perm: Permissions) -> Result<()> {
+        at_once(self.get().set_permissions(perm))
     }
 
     /// As [`std::fs::File::try_clone`]: both have one position.
@@ -250,7 +259,7 @@ impl OpenOptions {
         Self::default()
     }
 
-    /// As [`std::fs::OpenOptions::read`]; every file can be read.
+    /// As [`std::fs::OpenOptions::read`].
     pub fn read(&mut self, read: bool) -> &mut Self {
         self.0.read(read);
         self
@@ -293,6 +302,19 @@ impl OpenOptions {
     /// Those of [`sim::fs::OpenOptions::open`](fs::OpenOptions::open).
     pub fn open<P: AsRef<Path>>(&self, path: P) -> Result<File> {
         at_once(self.0.open(path)).map(File::of)
+    }
+}
+
+#[cfg(unix)]
+impl std::os::unix::fs::OpenOptionsExt for OpenOptions {
+    fn mode(&mut self, mode: u32) -> &mut Self {
+        self.0.mode(mode);
+        self
+    }
+
+    fn custom_flags(&mut self, flags: i32) -> &mut Self {
+        self.0.custom_flags(flags);
+        self
     }
 }
 
@@ -525,4 +547,13 @@ pub fn rename<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> Result<()> {
 /// Those of [`sim::fs::hard_link`](fs::hard_link).
 pub fn hard_link<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> Result<()> {
     at_once(fs::hard_link(from, to))
+}
+
+/// As [`std::fs::set_permissions`].
+///
+/// # Errors
+///
+/// Those of [`sim::fs::set_permissions`](fs::set_permissions).
+pub fn set_permissions<P: AsRef<Path>>(path: P, perm: Permissions) -> Result<()> {
+    at_once(fs::set_permissions(path, perm))
 }
