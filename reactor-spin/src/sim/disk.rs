@@ -10,6 +10,7 @@ use core::time::Duration;
 use std::io::{Error, ErrorKind, Result};
 use std::path::{Component, Path, PathBuf};
 
+pub(crate) use self::contents::Times;
 use self::contents::{Contents, Edit};
 use self::journal::Journal;
 use super::clock::HostClock;
@@ -103,8 +104,8 @@ pub(crate) enum Found {
     Folder,
     Socket,
     Link,
-    /// Its length, and when it was changed last, since 1970.
-    File(u64, Duration),
+    /// Its length, and its times.
+    File(u64, Times),
 }
 
 #[derive(Clone)]
@@ -336,8 +337,13 @@ impl Disk {
         if let Some(mode) = how.mode {
             self.make_mode(inode, mode);
         }
+        let now = self.clock.wall_time();
         let contents = Contents {
-            modified: self.clock.wall_time(),
+            times: Times {
+                created: now,
+                modified: now,
+                accessed: now,
+            },
             ..Contents::default()
         };
         self.files.insert(inode, contents);
@@ -374,7 +380,10 @@ impl Disk {
     }
 
     pub(crate) fn read(&mut self, inode: Inode, at: u64, buf: &mut [u8]) -> Result<usize> {
-        let data = &self.file(inode)?.now;
+        let now = self.clock.wall_time();
+        let file = self.file(inode)?;
+        file.times.accessed = now;
+        let data = &file.now;
         let from = usize::try_from(at).unwrap_or(usize::MAX).min(data.len());
         let mut count = buf.len().min(data.len() - from);
         let (short, wrong) = (self.short_reads, self.wrong_reads);
@@ -431,8 +440,9 @@ impl Disk {
         self.sweep();
         let (instant, now) = (self.instant(), self.clock.wall_time());
         let file = self.file(inode)?;
-        file.modified = match file.journal.hides() {
-            true => file.modified.max(now),
+        let modified = &mut file.times.modified;
+        *modified = match file.journal.hides() {
+            true => now.max(*modified),
             false => now,
         };
         edit.apply(&mut file.now);
@@ -494,8 +504,9 @@ impl Disk {
         self.edit(inode, Edit::Len(len), len)
     }
 
-    pub(crate) fn set_modified(&mut self, inode: Inode, since_1970: Duration) -> Result<()> {
-        self.file(inode)?.modified = since_1970;
+    /// Changes the times of a file.
+    pub(crate) fn set_times(&mut self, inode: Inode, set: impl FnOnce(&mut Times)) -> Result<()> {
+        set(&mut self.file(inode)?.times);
         Ok(())
     }
 

@@ -3,12 +3,13 @@
 use alloc::vec;
 use core::pin::Pin;
 use core::task::{Context, Poll};
+use core::time::Duration;
 use std::ffi::OsString;
 use std::io::Result;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::disk::{Found, Wait};
+use super::disk::{Found, Times, Wait};
 use super::fs::{on, operation};
 
 /// What there is to know of a file or a folder.
@@ -83,10 +84,32 @@ impl Metadata {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`](std::io::ErrorKind::Unsupported) for anything else: simulated disks keep no other times.
+    /// [`ErrorKind::Unsupported`](std::io::ErrorKind::Unsupported) for anything else: simulated disks keep times of files only.
     pub fn modified(&self) -> Result<SystemTime> {
-        match self.0 {
-            Found::File(_, modified) => Ok(UNIX_EPOCH + modified),
+        self.time(|times| times.modified)
+    }
+
+    /// When a program of the host has read a file last, by the wall clock of the host; when it was made, if none has.
+    ///
+    /// # Errors
+    ///
+    /// As [`modified`](Self::modified).
+    pub fn accessed(&self) -> Result<SystemTime> {
+        self.time(|times| times.accessed)
+    }
+
+    /// When a file was made, by the wall clock of its host.
+    ///
+    /// # Errors
+    ///
+    /// As [`modified`](Self::modified).
+    pub fn created(&self) -> Result<SystemTime> {
+        self.time(|times| times.created)
+    }
+
+    fn time(&self, which: impl FnOnce(&Times) -> Duration) -> Result<SystemTime> {
+        match &self.0 {
+            Found::File(_, times) => Ok(UNIX_EPOCH + which(times)),
             _ => Err(std::io::ErrorKind::Unsupported.into()),
         }
     }

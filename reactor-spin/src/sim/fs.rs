@@ -393,7 +393,9 @@ impl File {
         let since = time.duration_since(UNIX_EPOCH);
         let since = since.map_err(|_| ErrorKind::InvalidInput)?;
         let net = operation(Wait::Any).await?;
-        on(&net, |disk| disk.set_modified(self.opened.inode, since))
+        on(&net, |disk| {
+            disk.set_times(self.opened.inode, |times| times.modified = since)
+        })
     }
 
     /// As [`sync_all`](Self::sync_all).

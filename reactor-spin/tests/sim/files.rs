@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::future::pending;
 use std::io::{ErrorKind, SeekFrom};
 use std::rc::Rc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use polliwog_core::time::sleep;
 use polliwog_spin::sim::fs::{self, File, OpenOptions};
@@ -369,6 +369,45 @@ fn a_file_is_a_stream_of_other_crates() {
         let mut readonly = pin!(File::open("log").await?);
         let refused = poll_fn(|cx| readonly.as_mut().poll_write(cx, b"x")).await;
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied);
+        std::io::Result::Ok(())
+    });
+    run(simulation);
+}
+
+#[test]
+fn files_know_when_they_were_made_changed_and_read() {
+    let mut simulation = Simulation::new(7);
+    simulation.client("frog", async {
+        let times = async || {
+            let known = fs::metadata("log").await.unwrap();
+            let since = |time: SystemTime| time.duration_since(sim::system_time() - secs(100));
+            let [created, modified, accessed] =
+                [known.created(), known.modified(), known.accessed()]
+                    .map(|time| since(time.unwrap()).unwrap().as_secs());
+            (100 - created, 100 - modified, 100 - accessed)
+        };
+        let ago = async || {
+            let (created, modified, accessed) = times().await;
+            // Each operation takes a moment, too.
+            (created / 10, modified / 10, accessed / 10)
+        };
+        fs::write("log", b"quak").await?;
+        sleep(secs(11)).await;
+        assert_eq!(ago().await, (1, 1, 1));
+        fs::OpenOptions::new()
+            .append(true)
+            .open("log")
+            .await?
+            .write_all(b"!")
+            .await?;
+        sleep(secs(11)).await;
+        assert_eq!(ago().await, (2, 1, 2));
+        assert_eq!(fs::read("log").await?, b"quak!");
+        sleep(secs(11)).await;
+        assert_eq!(ago().await, (3, 2, 1));
+        fs::rename("log", "old").await?;
+        fs::rename("old", "log").await?;
+        assert_eq!(ago().await, (3, 2, 1));
         std::io::Result::Ok(())
     });
     run(simulation);

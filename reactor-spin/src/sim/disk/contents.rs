@@ -14,8 +14,7 @@ pub(super) struct Contents {
     pub(super) safe: Vec<u8>,
     /// What has been done since the last sync.
     pub(super) journal: Journal<Edit>,
-    /// By the host's wall clock.
-    pub(super) modified: Duration,
+    pub(super) times: Times,
     /// Whoever has the file open has a clone of it.
     pub(super) open: Arc<()>,
 }
@@ -52,12 +51,21 @@ impl Contents {
 
     /// What it is to whoever has looked last, whose wall clock shows `wall`: what changes it later has not yet.
     pub(super) fn found(&self, wall: Duration) -> Found {
-        let modified = match self.journal.hides() {
-            true => self.modified.min(wall),
-            false => self.modified,
-        };
-        Found::File(self.now.len() as u64, modified)
+        let mut times = self.times;
+        if self.journal.hides() {
+            times.modified = times.modified.min(wall);
+        }
+        Found::File(self.now.len() as u64, times)
     }
+}
+
+/// When something was done to a file, by its host's wall clock, since 1970. They are kept by a crash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) created: Duration,
+    pub(crate) modified: Duration,
+    /// When a program read it last, or if none has, when it was made.
+    pub(crate) accessed: Duration,
 }
 
 pub(super) enum Edit {

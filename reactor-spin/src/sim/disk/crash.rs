@@ -25,7 +25,7 @@ impl Disk {
         for file in self.files.values_mut() {
             if file.journal.forget(now) {
                 file.renew(now);
-                file.modified = file.modified.min(wall);
+                file.times.modified = file.times.modified.min(wall);
             }
         }
         if self.journal.forget(now) {
