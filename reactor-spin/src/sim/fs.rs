@@ -69,7 +69,7 @@ pub(crate) async fn begin(wait: Wait) -> Result<(Net, bool)> {
         .ok_or(ErrorKind::Unsupported)?;
     let (takes, fails) = net.world.with(|state| {
         let host = &mut state.hosts[net.host as usize];
-        match host.up && !host.killed {
+        match host.is_alive() {
             true => Ok(host.disk.operation(wait)),
             false => Err(Error::other("the process is gone")),
         }

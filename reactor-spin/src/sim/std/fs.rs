@@ -320,9 +320,7 @@ impl std::os::unix::fs::OpenOptionsExt for OpenOptions {
 
 /// As [`std::fs::DirBuilder`].
 #[derive(Debug, Default)]
-pub struct DirBuilder {
-    recursive: bool,
-}
+pub struct DirBuilder(fs::DirBuilder);
 
 impl DirBuilder {
     /// As [`std::fs::DirBuilder::new`].
@@ -332,7 +330,7 @@ impl DirBuilder {
 
     /// As [`std::fs::DirBuilder::recursive`].
     pub fn recursive(&mut self, recursive: bool) -> &mut Self {
-        self.recursive = recursive;
+        self.0.recursive(recursive);
         self
     }
 
@@ -342,10 +340,7 @@ impl DirBuilder {
     ///
     /// Those of [`create_dir`] and [`create_dir_all`].
     pub fn create<P: AsRef<Path>>(&self, path: P) -> Result<()> {
-        match self.recursive {
-            true => create_dir_all(path),
-            false => create_dir(path),
-        }
+        at_once(self.0.create(path))
     }
 }
 
