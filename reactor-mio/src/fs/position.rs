@@ -12,7 +12,8 @@ use super::file::{File, MAX_CHUNK};
 use crate::blocking::{BlockingError, BlockingHandle, Rejected, try_spawn_with};
 use crate::budget::poll_nothing;
 
-/// How much room there is at least for what is read of a file whose size says nothing.
+/// How much room there is at least for what is read of a file whose size says nothing: of what comes in messages, as
+/// from some devices, a read loses what it has no room for.
 const LEAST: usize = 8 * 1024;
 /// How much of such a file one read asks for at most: room is filled with zeros for each, and a pipe may give little.
 const MOST: usize = 64 * 1024;
@@ -374,15 +375,19 @@ pub(super) fn read_rest(
 ) -> io::Result<bool> {
     let size = file.metadata().map_or(0, |known| known.len());
     let left = size.saturating_sub(file.stream_position().unwrap_or(0));
+    let (least, most) = if left > 0 {
+        (1, MAX_CHUNK)
+    } else {
+        (LEAST, MOST)
+    };
     // One more, so that the read that finds the end needs no more room.
     bytes.try_reserve_exact(
         usize::try_from(left)
             .unwrap_or(usize::MAX)
             .saturating_add(1),
     )?;
-    let most = if left > 0 { MAX_CHUNK } else { MOST };
     while wanted.strong_count() > 0 {
-        if bytes.len() == bytes.capacity() {
+        if bytes.capacity() - bytes.len() < least {
             bytes.try_reserve(LEAST)?;
         }
         let start = bytes.len();
