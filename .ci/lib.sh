@@ -1,6 +1,6 @@
 # Functions of .ci/run: running steps, and finding toolchains. To be sourced by bash, which has to set
-# `scratch` (a folder that goes away at the end), `chosen`, `first` (arrays of steps), `jobs` and `keep_going`
-# before it calls them.
+# `scratch` (a folder that goes away at the end), `target` (one that stays), `chosen`, `first` (arrays of steps),
+# `jobs`, `keep_going` and `tidy` before it calls them.
 # shellcheck disable=SC2154
 
 # --- Steps -----------------------------------------------------------------------------------
@@ -25,6 +25,17 @@ skip() {
 note() {
     printf '%s\n' "$*"
     printf '%s\n' "$*" >>"$STEP_REASON"
+}
+
+# Notes that no other step uses this folder.
+own_folder() {
+    printf '%s\n' "$1" >>"$scratch/$STEP.own"
+}
+
+# From here on the step builds in $target/NAME, which no other one uses.
+own_target() {
+    export CARGO_TARGET_DIR=$target/$1
+    own_folder "$CARGO_TARGET_DIR"
 }
 
 # Runs the function step_NAME in a shell of its own, so that neither its variables nor its folder
@@ -59,6 +70,10 @@ run_step() {
     printf '%-8s %-7s %5d s%s\n' "$name" "$result" "$took" "$reason" >"$scratch/$name.summary"
     if [ "$result" = FAILED ]; then
         printf '\n!!! step "%s" failed with exit code %d\n' "$name" "$code"
+    fi
+    # What has failed is looked at.
+    if [ "$tidy" = 1 ] && [ "$result" = ok ] && [ -e "$scratch/$name.own" ]; then
+        xargs -d '\n' rm -rf <"$scratch/$name.own"
     fi
     printf '%s\n' "$result" >"$scratch/$name.result"
 }
