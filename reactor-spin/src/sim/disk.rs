@@ -20,9 +20,13 @@ use super::settings::Settings;
 use super::unix::Bound;
 pub(crate) use how::{Flags, How, Wait};
 pub(crate) use opened::Opened;
+use pages::Pages;
+pub(crate) use pages::Span;
 
 /// Writes are torn between blocks of so many bytes, unless a test says otherwise.
 const BLOCK: usize = 512;
+/// The bytes of a page of the system's memory, unless a test says otherwise.
+const PAGE: u64 = 4096;
 /// Nanoseconds that an operation takes which the system answers from its memory.
 const CACHED: u64 = 100;
 /// No file is longer than this: it is in memory as a whole, its holes, too.
@@ -56,6 +60,9 @@ pub(crate) struct Disk {
     pub(crate) syncs: Latency,
     /// The probability that the system has in its memory what an operation is about.
     pub(crate) cached: f64,
+    /// What it has there for certain, and the probability that it has not what an operation is about.
+    pages: Pages,
+    pub(crate) evictions: f64,
     /// Writes are torn between blocks of so many bytes.
     pub(crate) block: usize,
     /// Bytes that there is room for.
@@ -167,6 +174,8 @@ impl Disk {
             operations: Latency::uniform(Duration::from_micros(20), Duration::from_micros(200)),
             syncs: Latency::uniform(Duration::from_micros(500), Duration::from_millis(5)),
             cached: 0.0,
+            pages: Pages::new(0, PAGE),
+            evictions: 0.0,
             block: BLOCK,
             capacity: u64::MAX,
             errors: 0.0,
@@ -187,8 +196,11 @@ impl Disk {
     pub(crate) fn operation(&mut self, wait: Wait) -> (u64, bool) {
         let takes = match wait {
             Wait::Sync => self.syncs.draw(&mut self.chance),
-            Wait::Any if self.chance.chance(self.cached) => CACHED,
-            Wait::Any | Wait::Disk => self.operations.draw(&mut self.chance),
+            Wait::Disk => self.operations.draw(&mut self.chance),
+            Wait::Read(span) if self.has_pages(span, false) => CACHED,
+            Wait::Write(span) if self.has_pages(span, true) => CACHED,
+            _ if self.chance.chance(self.cached) => CACHED,
+            _ => self.operations.draw(&mut self.chance),
         };
         let slow = |takes: u64, times: &u32| takes.saturating_mul(u64::from(*times));
         let takes = self.trouble.slow.iter().fold(takes, slow);
@@ -501,7 +513,9 @@ impl Disk {
         if len > LONGEST {
             return Err(ErrorKind::FileTooLarge.into());
         }
-        self.edit(inode, Edit::Len(len), len)
+        self.edit(inode, Edit::Len(len), len)?;
+        self.pages.cut(inode, len);
+        Ok(())
     }
 
     /// Changes the times of a file.
@@ -577,5 +591,6 @@ mod journal;
 mod modes;
 mod names;
 mod opened;
+mod pages;
 #[cfg(test)]
 mod tests;

@@ -45,6 +45,7 @@ impl Control {
 
     /// Sets the probability, from 0 to 1, that the system has in its memory what an operation of the disks of hosts is
     /// about, so that it takes a tenth of a microsecond; a sync always waits for the disk. None has, unless set.
+    /// [`set_disk_pages`](Self::set_disk_pages) goes by what was used last.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
@@ -57,6 +58,63 @@ impl Control {
     pub fn set_disk_cached(&self, hosts: &str, probability: f64) {
         let text = format!("operations are answered from memory by {probability}");
         self.set_disk(hosts, &text, move |disk| disk.cached = probability);
+    }
+
+    /// Sets how many pages of files the systems of hosts keep in memory, and of how many bytes (at least one, 4096 as a rule);
+    /// none, unless set, and with 0.
+    ///
+    /// They are those that were read or written last, but for what is read and written with `O_DIRECT`, and a write of that
+    /// drops those that it is about. A crash leaves none, a kill all. An operation takes a tenth of a microsecond when all of
+    /// a read's pages are there; or of a write's those which keep a part of what the file held. Else it waits for the disk,
+    /// by the latency or by [chance](Self::set_disk_cached), as does what is about names, and each sync. The memory for
+    /// them is that of a few words for each page, whatever its size.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::{self, Latency, Simulation};
+    /// use polliwog::time::Instant;
+    /// use std::time::Duration;
+    ///
+    /// let mut simulation = Simulation::new(7);
+    /// simulation.client("database", async {
+    ///     let file = sim::fs::File::create_new("log").await?;
+    ///     file.write_at(&[7; 10_000], 0).await?;
+    ///     let mut takes = Vec::new();
+    ///     for page in [2, 1, 0, 1] {
+    ///         let before = Instant::now();
+    ///         file.read_at(&mut [0; 1000], page * 4096).await?;
+    ///         takes.push((Instant::now() - before).as_millis());
+    ///     }
+    ///     // There was no room for the first page.
+    ///     assert_eq!(takes, [0, 0, 3, 0]);
+    ///     std::io::Result::Ok(())
+    /// });
+    /// let control = simulation.control();
+    /// let takes = Latency::fixed(Duration::from_millis(3));
+    /// control.set_disk_latency("database", takes, takes);
+    /// control.set_disk_pages("database", 2, 4096);
+    /// simulation.run().unwrap();
+    /// ```
+    pub fn set_disk_pages(&self, hosts: &str, pages: usize, bytes: usize) {
+        let text = format!("{pages} pages of {bytes} bytes are in memory");
+        self.set_disk(hosts, &text, move |disk| disk.set_pages(pages, bytes));
+    }
+
+    /// Sets the probability, from 0 to 1, that a read or a write finds its [pages](Self::set_disk_pages) gone, as if others had
+    /// needed the memory; none does, unless set.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::Control;
+    ///
+    /// fn crowded(control: &Control) {
+    ///     control.set_disk_pages("database", 256, 4096);
+    ///     control.set_disk_evictions("database", 0.1);
+    /// }
+    /// ```
+    pub fn set_disk_evictions(&self, hosts: &str, probability: f64) {
+        let text = format!("pages are gone from memory by {probability}");
+        self.set_disk(hosts, &text, move |disk| disk.evictions = probability);
     }
 
     /// Sets the size of the blocks between which a crash tears a write that was not synced; 512 bytes, unless set; at least

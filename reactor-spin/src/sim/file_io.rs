@@ -68,7 +68,7 @@ impl futures_io::AsyncRead for File {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let wait = self.opened.reads();
+        let wait = self.opened.reads(self.position(), buf.len());
         let (net, fails) = ready!(self.poll_begin(cx, wait))?;
         if fails {
             return Poll::Ready(Err(failed()));
@@ -86,7 +86,7 @@ impl futures_io::AsyncWrite for File {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let wait = self.opened.writes();
+        let wait = self.opened.writes(self.position(), buf.len());
         let (net, fails) = ready!(self.poll_begin(cx, wait))?;
         let (at, count) = self.write_now(&net, fails, buf, self.position())?;
         self.go_to(at + count as u64);

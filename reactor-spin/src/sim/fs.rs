@@ -197,7 +197,7 @@ impl File {
     ///
     /// When the disk fails.
     pub async fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
-        let net = operation(self.opened.reads()).await?;
+        let net = operation(self.opened.reads(offset, buf.len())).await?;
         on(&net, |disk| self.opened.read(disk, offset, buf))
     }
 
@@ -222,7 +222,8 @@ impl File {
     ///
     /// When the disk fails.
     pub async fn read_to_end(&mut self, buf: &mut Vec<u8>) -> Result<usize> {
-        let net = operation(self.opened.reads()).await?;
+        let all = self.opened.reads(self.position(), usize::MAX);
+        let net = operation(all).await?;
         let from = self.position();
         let count = on(&net, |disk| self.opened.read_to_end(disk, from, buf))?;
         self.go_to(from + count as u64);
@@ -256,7 +257,7 @@ impl File {
         if !self.opened.writable {
             return Err(ErrorKind::PermissionDenied.into());
         }
-        let (net, fails) = begin(self.opened.writes()).await?;
+        let (net, fails) = begin(self.opened.writes(offset, buf.len())).await?;
         self.write_now(&net, fails, buf, offset)
     }
 

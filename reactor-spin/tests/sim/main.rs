@@ -23,6 +23,7 @@ mod network;
 mod noticed;
 mod odds;
 mod outside;
+mod pages;
 #[cfg(unix)]
 mod real_files;
 #[path = "../../examples/repeat.rs"]

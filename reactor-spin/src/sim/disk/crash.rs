@@ -46,6 +46,7 @@ impl Disk {
     /// there, or not, or the first part of it.
     pub(crate) fn crash(&mut self) {
         self.sockets.clear();
+        self.pages.clear();
         self.forget();
         self.settle();
         let kept = self.chance.below(self.journal.iter().count() as u64 + 1);

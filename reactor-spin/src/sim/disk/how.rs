@@ -2,6 +2,7 @@
 
 use std::io::{Error, ErrorKind, Result};
 
+use super::Span;
 use super::modes::{READ, WRITE};
 
 /// How a file is opened.
@@ -44,6 +45,9 @@ pub(crate) enum Wait {
     Disk,
     /// The disk, until all is safe.
     Sync,
+    /// The disk, unless the system has in its memory what is to be read, or the rest of the pages that are written to in part.
+    Read(Span),
+    Write(Span),
 }
 
 impl How {

@@ -6,7 +6,7 @@ use std::io::Result;
 #[cfg(unix)]
 use std::sync::OnceLock;
 
-use super::{BLOCK, Disk, Flags, How, Inode, Wait, failed, how};
+use super::{BLOCK, Disk, Flags, How, Inode, Span, Wait, failed, how};
 
 /// The first number of a file, beyond those of the system: a call of the system's fails with it.
 #[cfg(unix)]
@@ -39,20 +39,26 @@ impl Opened {
         })
     }
 
-    /// What its reads wait for.
-    pub(crate) fn reads(&self) -> Wait {
+    /// What a read of so much waits for.
+    pub(crate) fn reads(&self, offset: u64, len: usize) -> Wait {
         match self.flags.direct {
             true => Wait::Disk,
-            false => Wait::Any,
+            false => Wait::Read(self.span(Some(offset), len)),
         }
     }
 
-    /// What its writes wait for.
-    pub(crate) fn writes(&self) -> Wait {
-        match self.flags.safe {
-            true => Wait::Sync,
-            false => self.reads(),
+    /// What a write waits for.
+    pub(crate) fn writes(&self, offset: u64, len: usize) -> Wait {
+        match self.flags {
+            Flags { safe: true, .. } => Wait::Sync,
+            Flags { direct: true, .. } => Wait::Disk,
+            _ => Wait::Write(self.span((!self.append).then_some(offset), len)),
         }
+    }
+
+    fn span(&self, at: Option<u64>, len: usize) -> Span {
+        let inode = self.inode;
+        Span { inode, at, len }
     }
 
     /// Whether so much may be read there. At the end, where there is nothing to be read, Linux does not look.
@@ -77,7 +83,16 @@ impl Opened {
     /// Reads as much as there is room for.
     pub(crate) fn read(&self, disk: &mut Disk, offset: u64, buf: &mut [u8]) -> Result<usize> {
         self.check_read(disk, offset, buf.len())?;
-        disk.read(self.inode, offset, buf)
+        self.fetch(disk, offset, buf)
+    }
+
+    /// As [`read`](Self::read), of what has been checked.
+    pub(crate) fn fetch(&self, disk: &mut Disk, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        let count = disk.read(self.inode, offset, buf)?;
+        if !self.flags.direct {
+            disk.use_pages(self.inode, offset, count);
+        }
+        Ok(count)
     }
 
     /// Reads all that is left; returns how much that is.
@@ -95,7 +110,7 @@ impl Opened {
         // A disk may give less than there is.
         while count < left {
             let at = offset + count as u64;
-            count += disk.read(self.inode, at, &mut buf[start + count..])?;
+            count += self.fetch(disk, at, &mut buf[start + count..])?;
         }
         Ok(count)
     }
@@ -122,6 +137,10 @@ impl Opened {
             true => disk.write_safe(self.inode, at, data)?,
             false => disk.write(self.inode, at, data)?,
         };
+        match self.flags.direct {
+            true => disk.drop_pages(self.inode, at, count),
+            false => disk.use_pages(self.inode, at, count),
+        }
         Ok((at, count))
     }
 }

@@ -282,8 +282,10 @@ impl State {
                         *began = now;
                         host.disk.operation(Wait::Sync)
                     }
-                    Work::Read(file, ..) => host.disk.operation(file.reads()),
-                    Work::Write(file, ..) => host.disk.operation(file.writes()),
+                    Work::Read(file, lent, at) => host.disk.operation(file.reads(*at, lent.len())),
+                    Work::Write(file, lent, _, at) => {
+                        host.disk.operation(file.writes(*at, lent.len()))
+                    }
                     Work::Allocate(..) => host.disk.operation(Wait::Any),
                 };
                 one.due = Some((now.saturating_add(takes), fails));
@@ -459,7 +461,7 @@ fn carry_out(work: &Work, disk: &mut Disk, fails: bool) -> Result<(i32, i32)> {
             let left = disk.len(file.inode)?.saturating_sub(*offset);
             let left = usize::try_from(left).unwrap_or(usize::MAX);
             let mut bytes = alloc::vec![0; lent.len().min(left)];
-            let read = disk.read(file.inode, *offset, &mut bytes)?;
+            let read = file.fetch(disk, *offset, &mut bytes)?;
             lent.fill(&bytes[..read]);
             Ok(count(read, lent.len()))
         }
