@@ -46,7 +46,7 @@ macro_rules! __replace_macos {
                 return 0;
             }
             // SAFETY: as above.
-            unsafe { original::random_bytes(buf, len) }
+            unsafe { original::CCRandomGenerateBytes(buf, len) }
         }
 
         /// # Safety
@@ -65,14 +65,16 @@ macro_rules! __replace_macos {
         extern "C" fn clock_gettime_nsec_np(clock: c_uint) -> u64 {
             match system::clock(clock as c_int) {
                 Some(shown) => system::ticks(shown, [1, 1]),
-                None => original::clock_gettime_nsec_np(clock),
+                // SAFETY: it has no terms.
+                None => unsafe { original::clock_gettime_nsec_np(clock) },
             }
         }
 
         #[unsafe(no_mangle)]
         extern "C" fn mach_absolute_time() -> u64 {
             let Some(shown) = system::clock(system::UPTIME_RAW) else {
-                return original::mach_absolute_time();
+                // SAFETY: it has no terms.
+                return unsafe { original::mach_absolute_time() };
             };
             system::ticks(shown, ratio())
         }
@@ -123,7 +125,8 @@ macro_rules! __replace_macos {
                     return 0;
                 }
             }
-            original::mach_wait_until(instant)
+            // SAFETY: it has no terms.
+            unsafe { original::mach_wait_until(instant) }
         }
 
         /// A host's instants are nanoseconds of its clock, in which its waits are understood.
@@ -134,7 +137,8 @@ macro_rules! __replace_macos {
                 Some(shown) if from == 0 => system::ticks(shown, [1, 1])
                     .saturating_add_signed(nanos)
                     .clamp(1, FOREVER - 1),
-                _ => original::dispatch_time(from, nanos),
+                // SAFETY: it has no terms.
+                _ => unsafe { original::dispatch_time(from, nanos) },
             }
         }
 
@@ -159,7 +163,8 @@ macro_rules! __replace_macos {
             {
                 return answer;
             }
-            let patience = original::dispatch_time(0, system::PATIENCE * 1_000_000_000);
+            // SAFETY: it has no terms.
+            let patience = unsafe { original::dispatch_time(0, system::PATIENCE * 1_000_000_000) };
             let answer = ask(patience);
             if answer == 0 {
                 return answer;
@@ -211,111 +216,68 @@ macro_rules! __replace_macos {
                 unsafe { transmute_copy(&found) }
             }
 
-            pub(super) unsafe fn random_bytes(buf: *mut c_void, len: usize) -> i32 {
-                static PLACE: Place = UNKNOWN;
-                type Original = unsafe extern "C" fn(*mut c_void, usize) -> i32;
-                // SAFETY: the signature is the one of `CommonCrypto/CommonRandom.h`; the caller's terms.
-                unsafe { find::<Original>(&PLACE, c"CCRandomGenerateBytes")(buf, len) }
-            }
-
-            pub(super) unsafe fn arc4random_buf(buf: *mut c_void, len: usize) {
-                static PLACE: Place = UNKNOWN;
-                type Original = unsafe extern "C" fn(*mut c_void, usize);
-                // SAFETY: the signature is the one of `<stdlib.h>`; the caller's terms.
-                unsafe { find::<Original>(&PLACE, c"arc4random_buf")(buf, len) }
-            }
-
-            pub(super) unsafe fn getentropy(buf: *mut c_void, len: usize) -> c_int {
-                static PLACE: Place = UNKNOWN;
-                type Original = unsafe extern "C" fn(*mut c_void, usize) -> c_int;
-                // SAFETY: the signature is the one of `<sys/random.h>`; the caller's terms.
-                unsafe { find::<Original>(&PLACE, c"getentropy")(buf, len) }
-            }
-
-            pub(super) unsafe fn clock_gettime(clock: c_int, time: *mut [i64; 2]) -> c_int {
-                static PLACE: Place = UNKNOWN;
-                type Original = unsafe extern "C" fn(c_int, *mut [i64; 2]) -> c_int;
-                // SAFETY: the signature is the one of `<time.h>`; the caller's terms.
-                unsafe { find::<Original>(&PLACE, c"clock_gettime")(clock, time) }
-            }
-
-            pub(super) unsafe fn gettimeofday(time: *mut [i64; 2], zone: *mut c_void) -> c_int {
-                static PLACE: Place = UNKNOWN;
-                type Original = unsafe extern "C" fn(*mut [i64; 2], *mut c_void) -> c_int;
-                // SAFETY: the signature is the one of `<sys/time.h>`; the caller's terms.
-                unsafe { find::<Original>(&PLACE, c"gettimeofday")(time, zone) }
-            }
-
-            pub(super) unsafe fn nanosleep(limit: *const [i64; 2], left: *mut [i64; 2]) -> c_int {
-                static PLACE: Place = UNKNOWN;
-                type Original = unsafe extern "C" fn(*const [i64; 2], *mut [i64; 2]) -> c_int;
-                // SAFETY: the signature is the one of `<time.h>`; the caller's terms.
-                unsafe { find::<Original>(&PLACE, c"nanosleep")(limit, left) }
-            }
-
-            pub(super) unsafe fn pthread_cond_timedwait_relative_np(
-                condition: *mut c_void,
-                lock: *mut c_void,
-                limit: *const [i64; 2],
-            ) -> c_int {
-                static PLACE: Place = UNKNOWN;
-                type Original =
-                    unsafe extern "C" fn(*mut c_void, *mut c_void, *const [i64; 2]) -> c_int;
-                let name = c"pthread_cond_timedwait_relative_np";
-                // SAFETY: the signature is the one of `<pthread.h>`; the caller's terms.
-                unsafe { find::<Original>(&PLACE, name)(condition, lock, limit) }
-            }
-
-            pub(super) unsafe fn pthread_cond_timedwait(
-                condition: *mut c_void,
-                lock: *mut c_void,
-                limit: *const [i64; 2],
-            ) -> c_int {
-                static PLACE: Place = UNKNOWN;
-                type Original =
-                    unsafe extern "C" fn(*mut c_void, *mut c_void, *const [i64; 2]) -> c_int;
-                let name = c"pthread_cond_timedwait";
-                // SAFETY: the signature is the one of `<pthread.h>`; the caller's terms.
-                unsafe { find::<Original>(&PLACE, name)(condition, lock, limit) }
-            }
-
-            pub(super) unsafe fn dispatch_semaphore_wait(
-                semaphore: *mut c_void,
-                until: u64,
-            ) -> isize {
-                static PLACE: Place = UNKNOWN;
-                type Original = unsafe extern "C" fn(*mut c_void, u64) -> isize;
-                // SAFETY: the signature is the one of `<dispatch/semaphore.h>`; the caller's terms.
-                unsafe { find::<Original>(&PLACE, c"dispatch_semaphore_wait")(semaphore, until) }
-            }
-
-            pub(super) fn dispatch_time(from: u64, nanos: i64) -> u64 {
-                static PLACE: Place = UNKNOWN;
-                type Original = extern "C" fn(u64, i64) -> u64;
-                // SAFETY: the signature is the one of `<dispatch/time.h>`.
-                unsafe { find::<Original>(&PLACE, c"dispatch_time")(from, nanos) }
-            }
-
-            pub(super) fn mach_wait_until(instant: u64) -> c_int {
-                static PLACE: Place = UNKNOWN;
-                type Original = extern "C" fn(u64) -> c_int;
-                // SAFETY: the signature is the one of `<mach/mach_time.h>`.
-                unsafe { find::<Original>(&PLACE, c"mach_wait_until")(instant) }
-            }
-
-            pub(super) fn clock_gettime_nsec_np(clock: c_uint) -> u64 {
-                static PLACE: Place = UNKNOWN;
-                type Original = extern "C" fn(c_uint) -> u64;
-                // SAFETY: the signature is the one of `<time.h>`.
-                unsafe { find::<Original>(&PLACE, c"clock_gettime_nsec_np")(clock) }
-            }
-
-            pub(super) fn mach_absolute_time() -> u64 {
-                static PLACE: Place = UNKNOWN;
-                type Original = extern "C" fn() -> u64;
-                // SAFETY: the signature is the one of `<mach/mach_time.h>`.
-                unsafe { find::<Original>(&PLACE, c"mach_absolute_time")() }
+            $crate::__originals! {
+                /// `CommonCrypto/CommonRandom.h`
+                fn CCRandomGenerateBytes(buf: *mut c_void, len: usize) -> i32;
+                /// `<stdlib.h>`
+                fn arc4random_buf(buf: *mut c_void, len: usize);
+                /// `<sys/random.h>`
+                fn getentropy(buf: *mut c_void, len: usize) -> c_int;
+                /// `<time.h>`
+                fn clock_gettime(clock: c_int, time: *mut [i64; 2]) -> c_int;
+                /// `<time.h>`
+                fn clock_gettime_nsec_np(clock: c_uint) -> u64;
+                /// `<sys/time.h>`
+                fn gettimeofday(time: *mut [i64; 2], zone: *mut c_void) -> c_int;
+                /// `<time.h>`
+                fn nanosleep(limit: *const [i64; 2], left: *mut [i64; 2]) -> c_int;
+                /// `<pthread.h>`
+                fn pthread_cond_timedwait_relative_np(
+                    condition: *mut c_void, lock: *mut c_void, limit: *const [i64; 2]
+                ) -> c_int;
+                /// `<pthread.h>`
+                fn pthread_cond_timedwait(
+                    condition: *mut c_void, lock: *mut c_void, limit: *const [i64; 2]
+                ) -> c_int;
+                /// `<dispatch/semaphore.h>`
+                fn dispatch_semaphore_wait(semaphore: *mut c_void, until: u64) -> isize;
+                /// `<dispatch/time.h>`
+                fn dispatch_time(from: u64, nanos: i64) -> u64;
+                /// `<mach/mach_time.h>`
+                fn mach_wait_until(instant: u64) -> c_int;
+                /// `<mach/mach_time.h>`
+                fn mach_absolute_time() -> u64;
             }
         }
     };
+}
+
+/// The system's own functions, each with its name and its signature, which the header says that is named before it.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __originals {
+    ($(
+        $(#[$header:meta])*
+        fn $name:ident($($argument:ident: $type:ty),*) $(-> $answer:ty)?;
+    )*) => {$(
+        $(#[$header])*
+        ///
+        /// # Safety
+        ///
+        /// The caller keeps to the C library's terms for it.
+        #[allow(non_snake_case)]
+        pub(super) unsafe fn $name($($argument: $type),*) $(-> $answer)? {
+            static PLACE: Place = UNKNOWN;
+            type Original = unsafe extern "C" fn($($type),*) $(-> $answer)?;
+            const NAME: &CStr = {
+                let name = ::core::concat!(::core::stringify!($name), "\0").as_bytes();
+                match CStr::from_bytes_with_nul(name) {
+                    Ok(name) => name,
+                    Err(_) => ::core::unreachable!(),
+                }
+            };
+            // SAFETY: the signature is the header's; the caller's terms.
+            unsafe { find::<Original>(&PLACE, NAME)($($argument),*) }
+        }
+    )*};
 }
