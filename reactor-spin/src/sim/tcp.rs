@@ -5,6 +5,8 @@
 //! A segment that cannot arrive is sent again, later each time; so a partition is a silence, after which the
 //! connection goes on or, when it has lasted too long, fails.
 
+mod handshake;
+
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -12,7 +14,6 @@ use core::net::SocketAddr;
 use polliwog_core::sources::{Readiness, Waiters, Wakeups};
 
 use super::keepalive;
-use super::listener::{enqueue, listener_at};
 use super::options::Options;
 use super::packet::Segment;
 use super::rng::nanos;
@@ -20,11 +21,7 @@ use super::slab::Key;
 use super::world::{Happening, HostId, State};
 use crate::Error;
 
-/// The first of the ports that are given away when none is asked for.
-pub(crate) const FIRST_EPHEMERAL: u16 = 32_768;
-
-/// How long it takes to find out that an address is nobody's.
-const NOBODY: u64 = 3_000_000_000;
+pub(crate) use handshake::{FIRST_EPHEMERAL, connect, fail_connect, next_port};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -173,69 +170,6 @@ impl End {
 
 fn end(state: &mut State, key: Key) -> Result<&mut End, Error> {
     state.ends.get_mut(key).ok_or(Error::NotConnected)
-}
-
-pub(crate) fn next_port(state: &mut State, host: HostId) -> u16 {
-    let count = state.settings.ephemeral;
-    let host = &mut state.hosts[host as usize];
-    let port = FIRST_EPHEMERAL + host.next_port;
-    host.next_port = (host.next_port + 1) % count;
-    port
-}
-
-/// Begins a connection, whose end belongs to the caller; from an address that it has taken, if it has taken one.
-pub(crate) fn connect(
-    state: &mut State,
-    host: HostId,
-    from: Option<SocketAddr>,
-    mut to: SocketAddr,
-    options: Options,
-) -> Result<Key, Error> {
-    state.needs_process(host)?;
-    if to.port() == 0 {
-        return Err(Error::ConnectionRefused);
-    }
-    if to.ip().is_unspecified() {
-        to.set_ip(match to {
-            SocketAddr::V4(_) => core::net::Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => core::net::Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    // Hosts have no scopes, of which their addresses could be.
-    to = SocketAddr::new(to.ip(), to.port());
-    let is_free = |state: &State, port| !state.hosts[host as usize].ports.contains(&(port, to));
-    let port = match from {
-        Some(from) => Some(from.port()).filter(|port| is_free(state, *port)),
-        None => (0..state.settings.ephemeral).find_map(|_| {
-            let port = next_port(state, host);
-            is_free(state, port).then_some(port)
-        }),
-    };
-    let port = port.ok_or(Error::AddrNotAvailable)?;
-    let own = from.map(|from| from.ip()).filter(|ip| !ip.is_unspecified());
-    let local = SocketAddr::new(own.unwrap_or_else(|| state.addr_of(host, to.ip())), port);
-    let remote_host = state.host_of(host, to.ip());
-    let now = state.hosts[host as usize].clock.instant();
-    let key = new_end(
-        state,
-        (host, local),
-        (remote_host.unwrap_or(host), to),
-        options,
-    );
-    let window = options.receives as usize;
-    match remote_host {
-        Some(remote_host) => {
-            state.send_segment(
-                (host, local),
-                (remote_host, to),
-                Segment::Syn { from: key, window },
-            );
-            let at = now.saturating_add(nanos(state.settings.connect_timeout));
-            state.schedule(at, Happening::ConnectTimeout(key));
-        }
-        None => state.schedule(now.saturating_add(NOBODY), Happening::Unreachable(key)),
-    }
-    Ok(key)
 }
 
 fn new_end(
@@ -483,14 +417,6 @@ pub(crate) fn fail(state: &mut State, key: Key, error: Error) -> Wakeups {
     }
 }
 
-/// Lets a connect fail that is still going on.
-pub(crate) fn fail_connect(state: &mut State, key: Key, error: Error) -> Wakeups {
-    match end(state, key) {
-        Ok(end) if end.phase == Phase::Connecting => fail(state, key, error),
-        _ => Wakeups::default(),
-    }
-}
-
 /// A segment is there.
 pub(crate) fn arrive(
     state: &mut State,
@@ -507,50 +433,10 @@ pub(crate) fn arrive(
         end.unacknowledged = end.unacknowledged.saturating_sub(1);
     }
     match segment {
-        Segment::Syn {
-            from: client,
-            window,
-        } => {
-            let listener = listener_at(state, here.0, here.1, there.1);
-            let Some((key, options)) =
-                listener.and_then(|key| Some((key, state.listeners.get(key)?.options)))
-            else {
-                state.send_segment(here, there, Segment::Refused(client));
-                return Wakeups::default();
-            };
-            let server = new_end(state, here, there, options);
-            if let Ok(end) = end(state, server) {
-                end.phase = Phase::Open;
-                end.peer = Some(client);
-                end.window = window;
-            }
-            keepalive::start(state, server);
-            state.send_segment(
-                here,
-                there,
-                Segment::SynAck {
-                    to: client,
-                    from: server,
-                    window: options.receives as usize,
-                },
-            );
-            enqueue(state, key, server)
+        Segment::Syn { from, window } => handshake::asked(state, (here, there), from, window),
+        Segment::SynAck { to, from, window } => {
+            handshake::accepted(state, (here, there), (to, from), window)
         }
-        Segment::SynAck { to, from, window } => match end(state, to) {
-            Ok(end) if end.phase == Phase::Connecting => {
-                end.phase = Phase::Open;
-                end.peer = Some(from);
-                end.window = window;
-                let woken = end.wake_all();
-                keepalive::start(state, to);
-                woken
-            }
-            Ok(_) => Wakeups::default(),
-            Err(_) => {
-                state.send_segment(here, there, Segment::Reset(from));
-                Wakeups::default()
-            }
-        },
         Segment::Refused(to) => fail_connect(state, to, Error::ConnectionRefused),
         Segment::Reset(to) => fail(state, to, Error::ConnectionReset),
         Segment::Window { to, bytes, window } => match end(state, to) {

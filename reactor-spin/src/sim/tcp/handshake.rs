@@ -1,0 +1,152 @@
+//! How a connection begins: who asks, and what the other side says.
+
+use core::net::SocketAddr;
+
+use polliwog_core::sources::Wakeups;
+
+use super::{Phase, end, fail, new_end};
+use crate::Error;
+use crate::sim::keepalive;
+use crate::sim::listener::{enqueue, listener_at};
+use crate::sim::options::Options;
+use crate::sim::packet::Segment;
+use crate::sim::rng::nanos;
+use crate::sim::slab::Key;
+use crate::sim::world::{Happening, HostId, State};
+
+/// The first of the ports that are given away when none is asked for.
+pub(crate) const FIRST_EPHEMERAL: u16 = 32_768;
+
+/// How long it takes to find out that an address is nobody's.
+const NOBODY: u64 = 3_000_000_000;
+
+pub(crate) fn next_port(state: &mut State, host: HostId) -> u16 {
+    let count = state.settings.ephemeral;
+    let host = &mut state.hosts[host as usize];
+    let port = FIRST_EPHEMERAL + host.next_port;
+    host.next_port = (host.next_port + 1) % count;
+    port
+}
+
+/// Begins a connection, whose end belongs to the caller; from an address that it has taken, if it has taken one.
+pub(crate) fn connect(
+    state: &mut State,
+    host: HostId,
+    from: Option<SocketAddr>,
+    mut to: SocketAddr,
+    options: Options,
+) -> Result<Key, Error> {
+    state.needs_process(host)?;
+    if to.port() == 0 {
+        return Err(Error::ConnectionRefused);
+    }
+    if to.ip().is_unspecified() {
+        to.set_ip(match to {
+            SocketAddr::V4(_) => core::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => core::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    // Hosts have no scopes, of which their addresses could be.
+    to = SocketAddr::new(to.ip(), to.port());
+    let is_free = |state: &State, port| !state.hosts[host as usize].ports.contains(&(port, to));
+    let port = match from {
+        Some(from) => Some(from.port()).filter(|port| is_free(state, *port)),
+        None => (0..state.settings.ephemeral).find_map(|_| {
+            let port = next_port(state, host);
+            is_free(state, port).then_some(port)
+        }),
+    };
+    let port = port.ok_or(Error::AddrNotAvailable)?;
+    let own = from.map(|from| from.ip()).filter(|ip| !ip.is_unspecified());
+    let local = SocketAddr::new(own.unwrap_or_else(|| state.addr_of(host, to.ip())), port);
+    let remote_host = state.host_of(host, to.ip());
+    let now = state.hosts[host as usize].clock.instant();
+    let key = new_end(
+        state,
+        (host, local),
+        (remote_host.unwrap_or(host), to),
+        options,
+    );
+    let window = options.receives as usize;
+    match remote_host {
+        Some(remote_host) => {
+            state.send_segment(
+                (host, local),
+                (remote_host, to),
+                Segment::Syn { from: key, window },
+            );
+            let at = now.saturating_add(nanos(state.settings.connect_timeout));
+            state.schedule(at, Happening::ConnectTimeout(key));
+        }
+        None => state.schedule(now.saturating_add(NOBODY), Happening::Unreachable(key)),
+    }
+    Ok(key)
+}
+
+/// Lets a connect fail that is still going on.
+pub(crate) fn fail_connect(state: &mut State, key: Key, error: Error) -> Wakeups {
+    match end(state, key) {
+        Ok(end) if end.phase == Phase::Connecting => fail(state, key, error),
+        _ => Wakeups::default(),
+    }
+}
+
+/// Both sides of a segment that is there: the one that it has come to, and the other one.
+type Sides = ((HostId, SocketAddr), (HostId, SocketAddr));
+
+/// Somebody asks for a connection.
+pub(super) fn asked(
+    state: &mut State,
+    (here, there): Sides,
+    client: Key,
+    window: usize,
+) -> Wakeups {
+    let listener = listener_at(state, here.0, here.1, there.1);
+    let Some((key, options)) =
+        listener.and_then(|key| Some((key, state.listeners.get(key)?.options)))
+    else {
+        state.send_segment(here, there, Segment::Refused(client));
+        return Wakeups::default();
+    };
+    let server = new_end(state, here, there, options);
+    if let Ok(end) = end(state, server) {
+        end.phase = Phase::Open;
+        end.peer = Some(client);
+        end.window = window;
+    }
+    keepalive::start(state, server);
+    state.send_segment(
+        here,
+        there,
+        Segment::SynAck {
+            to: client,
+            from: server,
+            window: options.receives as usize,
+        },
+    );
+    enqueue(state, key, server)
+}
+
+/// The other side has accepted a connection.
+pub(super) fn accepted(
+    state: &mut State,
+    (here, there): Sides,
+    (to, from): (Key, Key),
+    window: usize,
+) -> Wakeups {
+    match end(state, to) {
+        Ok(end) if end.phase == Phase::Connecting => {
+            end.phase = Phase::Open;
+            end.peer = Some(from);
+            end.window = window;
+            let woken = end.wake_all();
+            keepalive::start(state, to);
+            woken
+        }
+        Ok(_) => Wakeups::default(),
+        Err(_) => {
+            state.send_segment(here, there, Segment::Reset(from));
+            Wakeups::default()
+        }
+    }
+}
