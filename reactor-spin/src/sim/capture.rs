@@ -81,7 +81,7 @@ impl Capture {
             Segment::SynAck { .. } => (SYN | ACK, &[]),
             Segment::Refused(_) => (RST | ACK, &[]),
             Segment::Reset(_) => (RST | ACK, &[]),
-            Segment::Window { .. } | Segment::Probe { .. } | Segment::Alive(_) => (ACK, &[]),
+            Segment::Window { .. } | Segment::Probe { .. } | Segment::Alive { .. } => (ACK, &[]),
             Segment::Data { bytes, .. } => (PSH | ACK, bytes),
             Segment::Fin { .. } => (FIN | ACK, &[]),
         };

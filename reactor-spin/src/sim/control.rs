@@ -199,7 +199,7 @@ impl Control {
     pub fn partition(&self, some: &str, others: &str) {
         let pairs = self.both_ways(some, others);
         let text = format!("partition between {some} and {others}");
-        self.fault(text, |state| state.links.cut.extend(pairs));
+        self.fault(text, |state| state.cut(pairs));
     }
 
     /// Lets nothing pass from these hosts to those.
@@ -216,7 +216,7 @@ impl Control {
     pub fn partition_one_way(&self, from: &str, to: &str) {
         let pairs = self.pairs(from, to);
         let text = format!("partition from {from} to {to}");
-        self.fault(text, |state| state.links.cut.extend(pairs));
+        self.fault(text, |state| state.cut(pairs));
     }
 
     /// Ends partitions between these hosts.

@@ -32,12 +32,12 @@ impl State {
         (v4, v6)
     }
 
-    /// Gives an address to a host.
+    /// Whether a host may have an address.
     ///
     /// # Panics
     ///
     /// If it is somebody's, or can be nobody's.
-    pub(crate) fn give(&mut self, host: HostId, addr: IpAddr) {
+    pub(crate) fn check_addr(&self, addr: IpAddr) {
         let special = addr.is_loopback() || addr.is_unspecified() || addr.is_multicast();
         let special = special || addr == IpAddr::V4(Ipv4Addr::BROADCAST);
         assert!(!special, "{addr} is no host's address");
@@ -45,6 +45,15 @@ impl State {
             let owner = &self.hosts[*owner as usize].name;
             panic!("{addr} is an address of {owner} already");
         }
+    }
+
+    /// Gives an address to a host.
+    ///
+    /// # Panics
+    ///
+    /// As [`check_addr`](Self::check_addr).
+    pub(crate) fn give(&mut self, host: HostId, addr: IpAddr) {
+        self.check_addr(addr);
         self.by_addr.insert(addr, host);
     }
 

@@ -211,7 +211,7 @@ impl SimEnd {
         id: WaiterId,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
-        let look = |state: &mut State, key| match end(state, key)?.writable() {
+        let look = |state: &mut State, key| match tcp::writable(state, key) {
             Err(Error::WouldBlock) => Err(Error::WouldBlock),
             _ => Ok(()),
         };

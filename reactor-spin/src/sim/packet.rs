@@ -23,8 +23,8 @@ use super::{endpoint, listener, tcp, udp};
 const LOOPBACK: u64 = 10_000;
 
 /// How long a segment waits for its acknowledgement before it is sent again, at first and at most.
-const FIRST_RETRY: u64 = 200_000_000;
-const LAST_RETRY: u64 = 60_000_000_000;
+pub(crate) const FIRST_RETRY: u64 = 200_000_000;
+pub(crate) const LAST_RETRY: u64 = 60_000_000_000;
 
 /// Bytes of a packet beside those of the program.
 const HEADERS: u64 = 40;
@@ -116,16 +116,12 @@ pub(crate) enum Segment {
     Fin { to: Key, from: Key, order: u64 },
     /// The connection's end without ceremony.
     Reset(Key),
-    /// So many bytes were read, and so many may be there before they are.
-    Window {
-        to: Key,
-        bytes: usize,
-        window: usize,
-    },
+    /// So many bytes were read since the beginning, and so many may be there before they are.
+    Window { to: Key, read: u64, window: usize },
     /// Asks whether the end `to` is there.
     Probe { to: Key, from: Key },
-    /// Says that it is, to the end that asked.
-    Alive(Key),
+    /// Says that it is, to the end that asked, and as above.
+    Alive { to: Key, read: u64, window: usize },
 }
 
 impl Body {
@@ -144,7 +140,7 @@ impl Body {
             Segment::Reset(_) => "reset",
             Segment::Window { .. } => "window",
             Segment::Probe { .. } => "probe",
-            Segment::Alive(_) => "alive",
+            Segment::Alive { .. } => "alive",
         }
     }
 
@@ -180,7 +176,7 @@ impl Segment {
     fn is_repeated(&self) -> bool {
         !matches!(
             self,
-            Segment::Reset(_) | Segment::Refused(_) | Segment::Probe { .. } | Segment::Alive(_)
+            Segment::Reset(_) | Segment::Probe { .. } | Segment::Alive { .. }
         )
     }
 
@@ -192,7 +188,7 @@ impl Segment {
             | Segment::Fin { to, .. }
             | Segment::Window { to, .. }
             | Segment::Probe { to, .. }
-            | Segment::Alive(to) => Some(*to),
+            | Segment::Alive { to, .. } => Some(*to),
             Segment::Syn { .. } | Segment::Refused(_) | Segment::Reset(_) => None,
         }
     }
@@ -345,7 +341,7 @@ impl State {
         self.schedule(at, Happening::Arrival(packet));
     }
 
-    fn is_cut(&self, from: HostId, to: HostId) -> bool {
+    pub(crate) fn is_cut(&self, from: HostId, to: HostId) -> bool {
         self.links.cut.contains(&(from, to)) || self.weather.cut.contains(&(from, to))
     }
 
@@ -364,6 +360,7 @@ impl State {
             {
                 tcp
             }
+            Body::Tcp(tcp) => return self.lost_for_good(&tcp.segment),
             _ => return,
         };
         let limit = match tcp.segment {
@@ -376,11 +373,24 @@ impl State {
                 let at = tcp.sent + nanos(limit);
                 self.schedule(at, Happening::TimedOut(sender));
             }
-            return;
+            return self.lost_for_good(&tcp.segment);
         }
         tcp.retries += 1;
         let boots = tcp.boots;
         self.schedule(self.now + again, Happening::Resend(boots, Box::new(packet)));
+    }
+
+    /// A segment is not sent again, so that the other side may wait for what it says.
+    fn lost_for_good(&mut self, segment: &Segment) {
+        if let Segment::Window { to, .. } | Segment::Reset(to) = *segment {
+            tcp::persist::doubt(self, to);
+        }
+    }
+
+    /// Lets nothing pass from the first to the second of each pair.
+    pub(crate) fn cut(&mut self, pairs: impl IntoIterator<Item = (HostId, HostId)>) {
+        self.links.cut.extend(pairs);
+        tcp::persist::look_at_all(self);
     }
 
     /// A message is at its destination. Returns whom to wake.

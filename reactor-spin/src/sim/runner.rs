@@ -388,6 +388,7 @@ impl Runner {
             host.disk.crash();
             let ends: alloc::vec::Vec<Option<tcp::End>> =
                 ends.into_iter().map(|key| state.ends.remove(key)).collect();
+            tcp::persist::look_at_all(state);
             let listeners: alloc::vec::Vec<Option<Listener>> = listeners
                 .into_iter()
                 .map(|key| state.listeners.remove(key))

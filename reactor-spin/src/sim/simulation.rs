@@ -526,6 +526,9 @@ impl Simulation {
             Happening::KeepAlive(end, plan) => self
                 .world
                 .with(|state| super::keepalive::look(state, end, plan)),
+            Happening::Persist(end) => self
+                .world
+                .with(|state| super::tcp::persist::ask(state, end)),
             Happening::FreePort(host, boot, port, remote) => {
                 self.world.with(|state| {
                     let host = &mut state.hosts[host as usize];

@@ -6,6 +6,7 @@
 //! connection goes on or, when it has lasted too long, fails.
 
 mod handshake;
+pub(crate) mod persist;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -20,6 +21,8 @@ use super::rng::nanos;
 use super::slab::Key;
 use super::world::{Happening, HostId, State};
 use crate::Error;
+
+use persist::Persist;
 
 pub(crate) use handshake::{FIRST_EPHEMERAL, connect, fail_connect, next_port};
 
@@ -49,12 +52,14 @@ pub(crate) struct End {
     ended: bool,
     /// Nobody wants to read any more.
     deaf: bool,
-    /// Read since the other side was told last.
-    read: usize,
+    /// Bytes read, and those that the other side was told of.
+    read: u64,
+    told: u64,
     /// Segments sent.
     sent: u64,
-    /// Bytes sent that the other side is not known to have read.
-    outstanding: usize,
+    /// Bytes written, and those that the other side is known to have read.
+    written: u64,
+    taken: u64,
     finished: bool,
     pub(crate) options: Options,
     /// How many bytes the other side holds that were not read, as far as is known.
@@ -67,6 +72,7 @@ pub(crate) struct End {
     pub(crate) probes: u32,
     /// Counts the plans to ask it, of which only the last is one.
     pub(crate) plan: u32,
+    persist: Persist,
     waiters: Waiters,
 }
 
@@ -95,7 +101,12 @@ impl End {
     /// How many bytes a write may have.
     fn room(&self) -> usize {
         let most = self.window.min(self.options.sends as usize);
-        most.saturating_sub(self.outstanding)
+        most.saturating_sub((self.written - self.taken) as usize)
+    }
+
+    /// How many bytes were read, and how many may be there before they are.
+    fn shown(&self) -> (u64, usize) {
+        (self.read, self.options.receives as usize)
     }
 
     pub(crate) fn share(&mut self) {
@@ -193,8 +204,10 @@ fn new_end(
         ended: false,
         deaf: false,
         read: 0,
+        told: 0,
         sent: 0,
-        outstanding: 0,
+        written: 0,
+        taken: 0,
         finished: false,
         options,
         window,
@@ -202,6 +215,7 @@ fn new_end(
         heard,
         probes: 0,
         plan: 0,
+        persist: Persist::default(),
         waiters: Waiters::new(),
     });
     let host = &mut state.hosts[host as usize];
@@ -219,8 +233,8 @@ pub(crate) fn read(state: &mut State, key: Key, buf: &mut [u8]) -> Result<usize,
         // Many connections are idle most of the time.
         end.arrived = VecDeque::new();
     }
-    end.read += count;
-    if end.read >= end.options.receives as usize / 4 {
+    end.read += count as u64;
+    if end.read - end.told >= u64::from(end.options.receives) / 4 {
         tell_window(state, key);
     }
     Ok(count)
@@ -228,7 +242,7 @@ pub(crate) fn read(state: &mut State, key: Key, buf: &mut [u8]) -> Result<usize,
 
 /// Tells the other side that there is room again, if there is.
 fn tell_window(state: &mut State, key: Key) {
-    if end(state, key).is_ok_and(|end| end.read > 0) {
+    if end(state, key).is_ok_and(|end| end.read > end.told) {
         tell_room(state, key);
     }
 }
@@ -236,11 +250,11 @@ fn tell_window(state: &mut State, key: Key) {
 /// Tells the other side how much was read, and what there is room for.
 fn tell_room(state: &mut State, key: Key) {
     let Ok(end) = end(state, key) else { return };
-    let bytes = core::mem::take(&mut end.read);
-    let window = end.options.receives as usize;
+    end.told = end.read;
+    let (read, window) = end.shown();
     let (here, there) = (end.here(), end.there());
     if let Some(to) = end.peer {
-        state.send_segment(here, there, Segment::Window { to, bytes, window });
+        state.send_segment(here, there, Segment::Window { to, read, window });
     }
 }
 
@@ -276,15 +290,24 @@ pub(crate) fn probe(state: &mut State, key: Key) {
     }
 }
 
+/// Whether a write has an answer, for somebody who will wait for one.
+pub(crate) fn writable(state: &mut State, key: Key) -> Result<(), Error> {
+    let writable = end(state, key)?.writable();
+    if writable == Err(Error::WouldBlock) {
+        persist::wait(state, key);
+    }
+    writable
+}
+
 /// Writes as much as there is room for.
 pub(crate) fn write(state: &mut State, key: Key, data: &[u8]) -> Result<usize, Error> {
+    writable(state, key)?;
     let end = end(state, key)?;
-    end.writable()?;
     let count = data.len().min(end.room());
     if count == 0 {
         return Ok(0);
     }
-    end.outstanding += count;
+    end.written += count as u64;
     let order = end.next_segment();
     let (here, there) = (end.here(), end.there());
     if let Some(to) = end.peer {
@@ -310,7 +333,7 @@ pub(crate) fn stop_reading(state: &mut State, key: Key) -> Wakeups {
         return Wakeups::default();
     };
     end.deaf = true;
-    end.read += end.arrived.len();
+    end.read += end.arrived.len() as u64;
     end.arrived.clear();
     let woken = end.wake_all();
     tell_window(state, key);
@@ -319,6 +342,7 @@ pub(crate) fn stop_reading(state: &mut State, key: Key) -> Wakeups {
 
 /// Sends the stream's end.
 pub(crate) fn finish(state: &mut State, key: Key) -> Wakeups {
+    persist::end(state, key);
     let Ok(end) = end(state, key) else {
         return Wakeups::default();
     };
@@ -391,6 +415,7 @@ pub(crate) fn remove(state: &mut State, key: Key, first_to_close: bool) {
     let Some(end) = state.ends.remove(key) else {
         return;
     };
+    state.blocked.remove(&key);
     let host = &mut state.hosts[end.host as usize];
     let boot = host.boots;
     host.ends.remove(&key);
@@ -439,14 +464,9 @@ pub(crate) fn arrive(
         }
         Segment::Refused(to) => fail_connect(state, to, Error::ConnectionRefused),
         Segment::Reset(to) => fail(state, to, Error::ConnectionReset),
-        Segment::Window { to, bytes, window } => match end(state, to) {
-            Ok(end) => {
-                end.window = window;
-                end.outstanding = end.outstanding.saturating_sub(bytes);
-                end.waiters.take(Readiness::WRITABLE)
-            }
-            Err(_) => Wakeups::default(),
-        },
+        Segment::Window { to, read, window } | Segment::Alive { to, read, window } => {
+            room(state, to, read, window)
+        }
         Segment::Data {
             to,
             from,
@@ -455,15 +475,35 @@ pub(crate) fn arrive(
         } => take(state, (here, there), (to, from), order, Some(bytes)),
         Segment::Fin { to, from, order } => take(state, (here, there), (to, from), order, None),
         Segment::Probe { to, from } => {
-            let answer = match end(state, to).is_ok_and(|end| end.is_open()) {
-                true => Segment::Alive(from),
-                false => Segment::Reset(from),
+            let answer = match end(state, to) {
+                Ok(end) if end.is_open() => {
+                    let (read, window) = end.shown();
+                    let to = from;
+                    Segment::Alive { to, read, window }
+                }
+                _ => Segment::Reset(from),
             };
             state.send_segment(here, there, answer);
             Wakeups::default()
         }
-        Segment::Alive(_) => Wakeups::default(),
     }
+}
+
+/// The other side has said how much it has read, and what it has room for. What it has said before may come later.
+fn room(state: &mut State, key: Key, read: u64, window: usize) -> Wakeups {
+    let Ok(end) = end(state, key) else {
+        return Wakeups::default();
+    };
+    if read < end.taken {
+        return Wakeups::default();
+    }
+    (end.taken, end.window) = (read, window);
+    if end.room() == 0 {
+        return Wakeups::default();
+    }
+    let woken = end.waiters.take(Readiness::WRITABLE);
+    persist::end(state, key);
+    woken
 }
 
 /// Takes what a segment brings: bytes, or the end.
@@ -497,7 +537,7 @@ fn take(
         end.expected += 1;
         match bytes {
             None => end.ended = true,
-            Some(bytes) if end.deaf => end.read += bytes.len(),
+            Some(bytes) if end.deaf => end.read += bytes.len() as u64,
             Some(bytes) if end.arrived.is_empty() => end.arrived = bytes.into(),
             Some(bytes) => end.arrived.extend(bytes),
         }

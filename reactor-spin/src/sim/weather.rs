@@ -13,6 +13,7 @@ use super::fault::{Fault, FaultKind};
 use super::rng::{Rng, nanos};
 use super::signal::unix::SignalKind;
 use super::simulation::Simulation;
+use super::tcp::persist;
 use super::trace::What;
 use super::world::{Happening, State};
 
@@ -137,6 +138,7 @@ impl Control {
                         .with(|state| state.weather.change(begins, (from, to)));
                 }
             }
+            self.world.with(persist::look_at_all);
         };
         let disk = |name: &String, change: &dyn Fn(&mut Disk)| {
             if let Some(id) = id(name) {

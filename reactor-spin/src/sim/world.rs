@@ -75,6 +75,8 @@ pub(crate) struct State {
     pub(crate) by_addr: BTreeMap<IpAddr, HostId>,
     pub(crate) names: Names,
     pub(crate) ends: Slab<End>,
+    /// Ends at which somebody waits for the other side's room.
+    pub(crate) blocked: BTreeSet<Key>,
     pub(crate) listeners: Slab<Listener>,
     pub(crate) sockets: Slab<Socket>,
     pub(crate) links: Links,
@@ -168,6 +170,8 @@ pub(crate) enum Happening {
     TimedOut(Key),
     /// A connection is looked after, if that is still the plan with this number.
     KeepAlive(Key, u32),
+    /// The other side of a connection is asked for room.
+    Persist(Key),
     /// A connect to an address that is nobody's is given up.
     Unreachable(Key),
     /// A port may be used again.
@@ -196,6 +200,7 @@ impl World {
             by_addr: BTreeMap::new(),
             names: Names::new(),
             ends: Slab::new(),
+            blocked: BTreeSet::new(),
             listeners: Slab::new(),
             sockets: Slab::new(),
             links: Links {
@@ -270,12 +275,15 @@ impl World {
             let id = state.hosts.len() as HostId;
             assert!(id < 1 << 22, "a simulation has at most four million hosts");
             let name: Arc<str> = Arc::from(name);
-            let taken = state.names.contains_key(&name);
-            let taken = taken || state.by_name.insert(name.clone(), id).is_some();
+            // Nothing of a host stays that is not made.
+            let taken = state.names.contains_key(&name) || state.by_name.contains_key(&name);
             assert!(!taken, "there is a host with the name {name} already");
             let (v4, v6) = state.addrs_for(&name, id);
+            state.check_addr(v4.into());
+            state.check_addr(v6.into());
             state.give(id, v4.into());
             state.give(id, v6.into());
+            state.by_name.insert(name.clone(), id);
             let seed = state.settings.seed;
             let clock = Rc::new(HostClock::new(self.now.clone(), self.settings.epoch));
             let disk = Host::disk_chance(seed, id);

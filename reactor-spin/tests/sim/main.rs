@@ -31,6 +31,7 @@ mod repeat;
 mod repeatable;
 #[cfg(target_os = "linux")]
 mod rings;
+mod room;
 mod search;
 mod signals;
 mod sockets;
