@@ -1,18 +1,19 @@
 //! [`Builder`]: how a simulation is to be.
 
 use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 use core::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::Link;
 use super::fault::Fault;
 use super::footprint::Probe;
 use super::guide::Branch;
 use super::nemesis::Nemesis;
-use super::rng::nanos;
+use super::rng::{Rng, nanos};
 use super::schedule::{Scheduler, Strategy};
 use super::settings::{MAX_DATAGRAM, Restart, Settings};
 use super::simulation::Simulation;
+use super::{Latency, Link};
 
 /// How a [`Simulation`] is to be; [`Simulation::builder(seed)`](Simulation::builder) makes one for a single run. The searches
 /// ([`explore`](super::explore) and the like) give one to the test for each run, with their seed and faults.
@@ -86,10 +87,38 @@ impl Builder {
     /// # Panics
     ///
     /// If it is before 1970, which is when the clocks of systems begin.
+    #[track_caller]
     pub fn epoch(mut self, epoch: SystemTime) -> Self {
         let since = epoch.duration_since(UNIX_EPOCH);
         self.settings.epoch = since.expect("no clock is before 1970");
         self
+    }
+
+    /// As [`epoch`](Self::epoch), at a moment within this range that the seed chooses: so a search finds what happens at the
+    /// end of a day, in a leap year, or before a certificate is valid.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::{self, Simulation};
+    /// use std::time::{Duration, UNIX_EPOCH};
+    ///
+    /// let begin = UNIX_EPOCH + Duration::from_secs(1_640_995_200); // 2022
+    /// let year = begin..=begin + Duration::from_secs(365 * 24 * 3600);
+    /// let mut simulation = Simulation::builder(7).epoch_within(year.clone()).build();
+    /// simulation.client("frog", async move { assert!(year.contains(&sim::system_time())) });
+    /// simulation.run().unwrap();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the range is empty, or begins before 1970.
+    #[track_caller]
+    pub fn epoch_within(self, range: RangeInclusive<SystemTime>) -> Self {
+        let (first, last) = range.into_inner();
+        let span = last.duration_since(first);
+        let span = span.unwrap_or_else(|_| panic!("no moment is from {first:?} to {last:?}"));
+        let after = Rng::new(self.seed(), 9).duration(Duration::ZERO, span);
+        self.epoch(first + after)
     }
 
     /// Sets how many processors a host is told to have, by
@@ -185,8 +214,8 @@ impl Builder {
         self
     }
 
-    /// Lets hosts whose program has failed, by an error or a panic, start again after that time, as a supervisor does, if
-    /// the text of their failure is such a one: `text` is a pattern as those for hosts are, so `"*"` is any text. That of a panic is
+    /// Lets hosts whose program has failed, by an error or a panic, start again after that time, as a supervisor does: a
+    /// [`Duration`], or a range of them of which each restart takes one by the seed. They do if the text of their failure is such a one: `text` is a pattern as those for hosts are, so `"*"` is any text. That of a panic is
     /// what the panic itself says, be it the program's or a task's, without the task's name. What they have open is closed, and their files are as they left them. Their failures do not end the run;
     /// [`Report::failed`](super::Report::failed) has each of them. Of several settings the first counts that is for the host and
     /// the text.
@@ -208,17 +237,21 @@ impl Builder {
     /// });
     /// simulation.client("test", sleep(5 * second));
     /// assert_eq!(simulation.run().unwrap().failed.len(), 2);
+    /// // Another one that is not always in the same step with its clients.
+    /// let builder = Simulation::builder(7).restart_failed("*", "*", second..=10 * second);
     /// ```
     ///
     /// # Panics
     ///
     /// If the time is zero, since a host that fails at once would let no time pass.
-    pub fn restart_failed(mut self, hosts: &str, text: &str, after: Duration) -> Self {
+    #[track_caller]
+    pub fn restart_failed(mut self, hosts: &str, text: &str, after: impl Into<Latency>) -> Self {
+        let after = after.into();
         assert!(!after.is_zero(), "a restart takes time");
         self.settings.restarts.push(Restart {
             hosts: hosts.into(),
             text: text.into(),
-            after: nanos(after),
+            after,
         });
         self
     }

@@ -130,15 +130,15 @@ impl Simulation {
     /// Sees to it that a host which has failed with this message starts again, if the test says so.
     pub(super) fn supervise(&mut self, id: HostId, message: &str) -> bool {
         self.world.with(|state| {
-            let (name, now) = (&state.hosts[id as usize].name, state.now);
+            let host = &mut state.hosts[id as usize];
             let mut restarts = state.settings.restarts.iter();
             let restart =
-                restarts.find(|one| matches(&one.hosts, name) && matches(&one.text, message));
-            let Some(after) = restart.map(|restart| restart.after) else {
+                restarts.find(|one| matches(&one.hosts, &host.name) && matches(&one.text, message));
+            let Some(after) = restart.map(|restart| restart.after.draw(&mut host.chance)) else {
                 return false;
             };
-            let again = Command::StartFailed(id, state.hosts[id as usize].changes);
-            state.schedule(now.saturating_add(after), Happening::Command(again));
+            let again = Command::StartFailed(id, host.changes);
+            state.schedule(state.now.saturating_add(after), Happening::Command(again));
             true
         })
     }

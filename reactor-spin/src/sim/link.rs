@@ -1,10 +1,14 @@
 //! [`Link`]: how messages fare on the way from one host to another.
 
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use super::rng::{Rng, nanos};
 
-/// How long messages are on their way: a distribution of durations.
+/// How long messages are on their way, operations of disks take, or a supervisor waits: a distribution of durations.
+///
+/// A duration stands for one that is [always the same](Self::fixed), and a range of them for a [uniform](Self::uniform)
+/// distribution.
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::sim; }
@@ -13,7 +17,8 @@ use super::rng::{Rng, nanos};
 ///
 /// let lan = Latency::uniform(Duration::from_micros(200), Duration::from_millis(1));
 /// let wan = Latency::exponential(Duration::from_millis(30), Duration::from_millis(45));
-/// # let _ = (lan, wan);
+/// assert_eq!(Latency::from(Duration::from_micros(200)..=Duration::from_millis(1)), lan);
+/// # let _ = wan;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Latency(Kind);
@@ -40,6 +45,12 @@ impl Latency {
         Self(Kind::Exponential(min, mean))
     }
 
+    /// Whether it is never any time.
+    pub(crate) fn is_zero(&self) -> bool {
+        let (Kind::Uniform(min, most) | Kind::Exponential(min, most)) = self.0;
+        min.is_zero() && most.is_zero()
+    }
+
     pub(crate) fn draw(&self, rng: &mut Rng) -> u64 {
         match self.0 {
             Kind::Uniform(min, max) if min >= max => nanos(min),
@@ -49,6 +60,23 @@ impl Latency {
                 nanos(min).saturating_add(tail as u64)
             }
         }
+    }
+}
+
+impl From<Duration> for Latency {
+    fn from(duration: Duration) -> Self {
+        Self::fixed(duration)
+    }
+}
+
+impl From<RangeInclusive<Duration>> for Latency {
+    /// # Panics
+    ///
+    /// If the range is empty.
+    #[track_caller]
+    fn from(range: RangeInclusive<Duration>) -> Self {
+        assert!(!range.is_empty(), "no duration is in {range:?}");
+        Self::uniform(*range.start(), *range.end())
     }
 }
 

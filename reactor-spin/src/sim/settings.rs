@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::link::Link;
+use super::link::{Latency, Link};
 
 /// What an IPv4 packet has room for, beside the headers of IP and UDP.
 pub(crate) const MAX_DATAGRAM: usize = 65_535 - 20 - 8;
@@ -14,8 +14,7 @@ pub(crate) const MAX_DATAGRAM: usize = 65_535 - 20 - 8;
 pub(crate) struct Restart {
     pub(crate) hosts: String,
     pub(crate) text: String,
-    /// Nanoseconds.
-    pub(crate) after: u64,
+    pub(crate) after: Latency,
 }
 
 #[derive(Clone, Debug)]

@@ -220,6 +220,38 @@ fn wall_clocks_begin_when_the_test_says() {
 }
 
 #[test]
+fn wall_clocks_begin_within_a_range_by_the_seed() {
+    let first = UNIX_EPOCH + secs(1_640_995_200);
+    let year = || first..=first + secs(365 * 24 * 3600);
+    let begin = |seed| {
+        let mut simulation = Simulation::builder(seed).epoch_within(year()).build();
+        let found = std::rc::Rc::new(std::cell::Cell::new(UNIX_EPOCH));
+        // The clocks of all hosts agree at the beginning.
+        for name in ["one", "two"] {
+            let found = found.clone();
+            simulation.client(name, async move {
+                let other = found.replace(sim::system_time());
+                assert!(other == UNIX_EPOCH || other == found.get());
+            });
+        }
+        run(simulation);
+        found.get()
+    };
+    let begins: Vec<_> = (0..20).map(begin).collect();
+    assert!(begins.iter().all(|begin| year().contains(begin)));
+    let (earliest, latest) = (begins.iter().min().unwrap(), begins.iter().max().unwrap());
+    let apart = latest.duration_since(*earliest).unwrap();
+    assert!(apart > secs(180 * 24 * 3600), "{apart:?}");
+    assert_eq!(begin(7), begins[7]);
+}
+
+#[test]
+#[should_panic = "no moment is from"]
+fn clocks_begin_at_a_moment_that_there_is() {
+    let _ = Simulation::builder(1).epoch_within(UNIX_EPOCH + secs(2)..=UNIX_EPOCH + secs(1));
+}
+
+#[test]
 fn whoever_listens_by_ipv4_is_not_reached_by_ipv6() {
     let mut simulation = Simulation::new(1);
     simulation.host("server", || async {

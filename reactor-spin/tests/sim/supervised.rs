@@ -230,6 +230,38 @@ fn a_restart_takes_time() {
 }
 
 #[test]
+#[should_panic = "no duration is in 2s..=1s"]
+fn a_restart_takes_a_time_that_there_is() {
+    let _ = Simulation::builder(1).restart_failed("*", "*", secs(2)..=secs(1));
+}
+
+/// After how long a host was started again, each time that it failed.
+fn restarts(seed: u64, after: impl Into<sim::Latency>) -> Vec<Duration> {
+    let builder = Simulation::builder(seed).restart_failed("node", "*", after);
+    let mut simulation = builder.build();
+    let starts = failing(&mut simulation, "node", || Err("no pond".into()));
+    simulation.client("client", sleep(secs(200)));
+    run(simulation);
+    let starts = starts.borrow();
+    let pairs = starts.windows(2);
+    pairs.map(|pair| pair[1] - pair[0] - secs(1)).collect()
+}
+
+#[test]
+fn restarts_take_a_time_within_a_range_by_the_seed() {
+    let range = || secs(1)..=secs(10);
+    let first = restarts(1, range());
+    assert!(first.len() > 10, "{first:?}");
+    assert!(first.iter().all(|after| range().contains(after)));
+    let shortest = first.iter().min().unwrap();
+    assert!(*first.iter().max().unwrap() > *shortest + secs(4));
+    assert_eq!(restarts(1, range()), first);
+    assert_ne!(restarts(2, range()), first);
+    // A range of one is that one.
+    assert_eq!(restarts(1, secs(2)..=secs(2)), restarts(2, secs(2)));
+}
+
+#[test]
 fn connections_are_counted_while_they_are_open() {
     let mut simulation = Simulation::new(1);
     simulation.host("server", || async {
