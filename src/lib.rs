@@ -154,7 +154,7 @@
 //! | `interrupt-executors` | executors that interrupt handlers run |
 //! | `task-info` | names and poll counts of tasks without `std` |
 //! | `trace` | events of tasks; with `std` a list of them from any thread, polls that take too long: `polliwog::trace` |
-//! | `tracing` | spans and events of the crate `tracing` for that: `polliwog::trace::Spans` |
+//! | `tracing` | spans and events of the crate `tracing` for that: `polliwog::trace::Spans`; spans of simulated hosts |
 //! | `smoltcp` | TCP and UDP on a chip's own network device; needs Rust 1.91 |
 //! | `dhcp` | an address from a DHCP server for that |
 //! | `dns` | names looked up for that |

@@ -52,7 +52,7 @@ pub use event::{Cause, Event, Tracer};
 pub use hooks::Origin;
 pub(crate) use hooks::*;
 #[cfg(feature = "tracing")]
-pub use spans::Spans;
+pub use spans::{Spans, set_root_span};
 #[cfg(all(feature = "trace", feature = "std"))]
 pub(crate) use table::dump;
 #[cfg(feature = "trace")]

@@ -46,6 +46,7 @@
 //! | `single-core` | [`spawn`](fn@spawn) and `sleep` without a handle on bare metal, where one core runs executors |
 //! | `simulation` | seeds without `std` |
 //! | `sim` | `sim`: a simulation of many hosts with their network and its faults |
+//! | `tracing` | the code of simulated hosts in spans of the crate `tracing` |
 //! | `smoltcp` | `stack`: TCP and UDP on a network device, by the protocol stack `smoltcp`; needs Rust 1.91 |
 //! | `dhcp` | `smoltcp` with an address from a DHCP server |
 //! | `dns` | `smoltcp` with names looked up by a DNS server |

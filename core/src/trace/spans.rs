@@ -1,5 +1,6 @@
 //! Spans and events of the crate `tracing`, out of what the executor tells.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -51,6 +52,19 @@ fn spans() -> MutexGuard<'static, BTreeMap<u64, Span>> {
     SPANS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+std::thread_local! {
+    /// In what the spans of tasks are.
+    static ROOT: RefCell<Span> = const { RefCell::new(Span::none()) };
+}
+
+/// Lets the spans of the tasks that this thread spawns from now on be in that one. Returns the former.
+///
+/// For a simulation.
+#[doc(hidden)]
+pub fn set_root_span(span: Span) -> Span {
+    ROOT.replace(span)
+}
+
 /// The span of a task. A subscriber's code runs with the lock, but nothing of this crate's that it could come to:
 /// a tracer is not told what it causes itself.
 fn span_of(task: u64) -> Option<Span> {
@@ -66,9 +80,10 @@ impl Tracer for Spans {
                 type_name,
                 place,
             } => {
+                let root = ROOT.with_borrow(Span::clone);
                 let span = info_span!(
                     target: "runtime::task",
-                    parent: None,
+                    parent: &root,
                     "runtime.spawn",
                     kind = "task",
                     task.id = *task,

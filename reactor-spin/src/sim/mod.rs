@@ -62,6 +62,27 @@
 //! * **CPU time**: none. Tasks run in no time, so a program that only computes lets no time pass.
 //!
 //! Tasks of one host that wake one another run in an order that the seed permutes, and so do the hosts.
+//!
+//! # Log lines that name their host
+//!
+//! With the feature `tracing` all code of a host (its program, tasks, blocking jobs, and destructors at a crash) runs in a span of
+//! the crate `tracing`: `host{name="server" run=2}`, where `run` counts the starts of its program. So what it tells, or a crate
+//! that it uses, is shown with the host. The span's level is error, so that it is there for lines of any level, and its target
+//! `polliwog::sim`: a filter that asks for some targets only has to let that pass, too. Spans that a program has entered and not left
+//! are open while its host runs, and not for others, also if a guard is held over an `.await`.
+//!
+//! A subscriber finds the time of the simulation by [`control`]`().elapsed()`, where [`is_simulated`] says so.
+//!
+//! ```
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+//! use polliwog::sim::Simulation;
+//!
+//! // tracing_subscriber::fmt().init();
+//! let mut simulation = Simulation::new(7);
+//! simulation.client("frog", async { tracing::info!("quak") });
+//! simulation.run().unwrap();
+//! // INFO host{name="frog" run=1}: pond: quak
+//! ```
 
 mod addr;
 mod ambient;
@@ -119,6 +140,9 @@ mod shrink;
 pub mod signal;
 mod simulation;
 mod slab;
+#[cfg_attr(feature = "tracing", path = "span/on.rs")]
+#[cfg_attr(not(feature = "tracing"), path = "span/off.rs")]
+mod span;
 pub mod std;
 mod system;
 mod tcp;

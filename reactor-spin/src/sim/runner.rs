@@ -23,10 +23,11 @@ use super::listener::Listener;
 use super::net::Net;
 use super::panics::{self, TaskPanic};
 use super::signal::Signals;
+use super::span::{Entered, HostSpan};
 use super::trace::What;
 use super::world::{Happening, HostId, World};
 use super::{Outcome, Reason, tcp, udp};
-use crate::net::Network;
+use crate::net::{CurrentNetwork, Network};
 
 pub(crate) type Program = Pin<Box<dyn Future<Output = Result<(), String>>>>;
 
@@ -77,7 +78,7 @@ pub(crate) struct Runner {
     id: HostId,
     origin: Origin,
     world: Rc<World>,
-    network: Network,
+    place: Place,
     software: Software,
     process: Option<Process>,
     pub(crate) waker: Arc<HostWaker>,
@@ -88,6 +89,32 @@ pub(crate) struct Runner {
     /// When the timer that has been set last is due, and its number.
     pub(crate) timer: (Option<u64>, u64),
     pub(crate) turns: u64,
+}
+
+/// Where the code of a host runs.
+struct Place {
+    network: Network,
+    span: HostSpan,
+}
+
+impl Place {
+    /// The guards are dropped in this order: a subscriber that is told of the span is on the host, too.
+    fn enter(&self) -> (Entered<'_>, CurrentNetwork) {
+        let network = self.network.set_current();
+        (self.span.enter(), network)
+    }
+
+    /// A process is to be started.
+    fn begin(&self, name: &str) {
+        let _on_host = self.network.set_current();
+        self.span.begin(name);
+    }
+
+    /// The process is gone.
+    fn end(&self) {
+        let _on_host = self.network.set_current();
+        self.span.end();
+    }
 }
 
 /// What a crash ends.
@@ -134,7 +161,10 @@ impl Runner {
             id,
             origin,
             world: world.clone(),
-            network: Network::from_sim(net),
+            place: Place {
+                network: Network::from_sim(net),
+                span: HostSpan::new(),
+            },
             software,
             process: None,
             waker: HostWaker::new(world.woken.clone(), id),
@@ -200,7 +230,9 @@ impl Runner {
         });
         let executor = Executor::secluded(world.settings.max_tasks, reactor);
         executor.set_schedule_seed(schedule_seed | 1);
-        let entered = self.network.set_current();
+        let name = world.with(|state| state.hosts[self.id as usize].name.clone());
+        self.place.begin(&name);
+        let entered = self.place.enter();
         // The closure runs where its future will.
         let program = match &mut self.software {
             Software::Host(make) => {
@@ -215,6 +247,7 @@ impl Runner {
                 // What it has left is dropped where it was made.
                 drop(entered);
                 self.drop_on_host(executor);
+                self.place.end();
                 self.clock.ahead.set(0);
                 return Err(reason);
             }
@@ -226,6 +259,7 @@ impl Runner {
             Ok(root) => root,
             Err(error) => {
                 self.drop_on_host(executor);
+                self.place.end();
                 return Err(Reason::Executor(error.to_string()));
             }
         };
@@ -271,7 +305,7 @@ impl Runner {
             return Turn::Next(Deadline::Never);
         };
         self.turns += 1;
-        let entered = self.network.set_current();
+        let entered = self.place.enter();
         let stepped = process.executor.step();
         drop(entered);
         let next = match stepped {
@@ -324,7 +358,7 @@ impl Runner {
             self.world
                 .with(|state| state.hosts[self.id as usize].close_rings());
         };
-        let _entered = self.network.set_current();
+        let _entered = self.place.enter();
         close_rings();
         drop(process);
         close_rings();
@@ -354,6 +388,7 @@ impl Runner {
             self.drop_on_host(process);
         }
         self.close();
+        self.place.end();
         self.world.ask_no_more(self.id);
         self.paused = false;
         self.clock.busy_until.set(0);
