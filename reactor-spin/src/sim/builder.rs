@@ -123,7 +123,7 @@ impl Builder {
 
     /// Sets how many processors a host is told to have, by
     /// [`available_parallelism`](std::thread::available_parallelism) in a test with
-    /// [`replace_system!`](super::replace_system!) on Linux; one, unless set, and at least one. So it is the same on every
+    /// [`replace_system!`](super::replace_system!); one, unless set, and at least one. So it is the same on every
     /// machine. All of a host runs on one thread in any case.
     ///
     /// ```

@@ -13,7 +13,12 @@ use super::net::Net;
 use super::rng::Rng;
 use crate::net::Network;
 
+mod machine;
 mod replace;
+
+pub use machine::{
+    Asked, ENAMETOOLONG, ENOMEM, NAME_LEN, UNAME, kept, processors, rename, sysconf,
+};
 
 /// The numbers of what [`replace_system!`](super::replace_system) asks Linux for: chance, ...
 pub const GETRANDOM: i64 = if cfg!(target_arch = "x86_64") {
@@ -245,20 +250,6 @@ pub fn fill(memory: &mut [MaybeUninit<u8>]) -> bool {
         }
         _ => false,
     })
-}
-
-/// Writes which processors there are, a bit for each; `false`, and nothing done, if it is the system that is to be asked.
-#[must_use]
-pub fn processors(set: &mut [MaybeUninit<u8>]) -> bool {
-    let Some(Net { world, .. }) = Network::current_sim() else {
-        return false;
-    };
-    let count = world.settings.processors;
-    for (at, byte) in set.iter_mut().enumerate() {
-        let here = count.saturating_sub(at * 8).min(8);
-        byte.write(((1_u16 << here) - 1) as u8);
-    }
-    true
 }
 
 /// Whether the program contains what [`replace_system!`](super::replace_system) stands for.

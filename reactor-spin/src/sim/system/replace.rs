@@ -7,8 +7,8 @@
 mod linux;
 mod macos;
 
-/// Puts functions of the program in the place of the C library's that tell the time, wait, and give chance, for all that is
-/// linked into it: on a simulated host `SystemTime::now`, `Instant::now`, `thread::sleep`, the keys of `HashMap`, `getrandom`,
+/// Puts functions of the program in the place of the C library's that tell the time, wait, give chance, and tell of the
+/// machine, for all that is linked into it: on a simulated host `SystemTime::now`, `Instant::now`, `thread::sleep`, the keys of `HashMap`, `getrandom`,
 /// `rand::rng()`, and what is made of these, are the simulation's. Elsewhere they stay the system's.
 ///
 /// It is written once, in the test or program itself, not in a library. It works on Linux and macOS with 64-bit processors
@@ -42,12 +42,13 @@ mod macos;
 /// # }
 /// ```
 ///
-/// On Linux `thread::available_parallelism` tells as many processors as [`Builder::processors`](crate::sim::Builder::processors)
-/// says, if the limits of the test's own container are not lower.
+/// The machine's name is the host's (`gethostname`, `uname`), cut off where a system has no room for it. `thread::available_parallelism`
+/// tells as many processors as [`Builder::processors`](crate::sim::Builder::processors) says, on Linux if the limits of the
+/// test's own container are not lower.
 ///
 /// # What it does not reach
 ///
-/// * Who asks the kernel without the C library, as rustix does, or the processor itself.
+/// * Who asks the kernel without the C library, as rustix does on Linux, or the processor itself.
 /// * What is asked once for the whole process and kept. [`isolated`](fn@crate::sim::isolated) tells of what is kept for each
 ///   thread.
 /// * Real threads that a host's program starts: they are on no host, and no virtual time passes for them.
@@ -75,7 +76,8 @@ macro_rules! replace_system {
         );
         #[doc(hidden)]
         mod __polliwog_system {
-            use ::core::ffi::{c_int, c_void};
+            use ::core::ffi::{c_int, c_long, c_uint, c_void};
+            use ::core::mem::MaybeUninit;
             use $crate::sim::__system as system;
 
             #[cfg(target_os = "linux")]
@@ -83,18 +85,56 @@ macro_rules! replace_system {
             #[cfg(target_os = "macos")]
             $crate::__replace_macos!();
 
-            /// Fills the caller's memory by the seed, or does nothing and says so.
+            /// The memory that a caller lends: none if the pointer is null.
             ///
             /// # Safety
             ///
             /// The pointer is null, or there are `len` bytes.
-            unsafe fn fill(buf: *mut c_void, len: usize) -> bool {
+            unsafe fn lent<'a>(buf: *mut c_void, len: usize) -> Option<&'a mut [MaybeUninit<u8>]> {
                 if buf.is_null() {
-                    return false;
+                    return None;
                 }
-                let memory = buf.cast::<::core::mem::MaybeUninit<u8>>();
                 // SAFETY: these are `len` bytes that the caller lends; they need not have been written.
-                system::fill(unsafe { ::core::slice::from_raw_parts_mut(memory, len) })
+                Some(unsafe { ::core::slice::from_raw_parts_mut(buf.cast(), len) })
+            }
+
+            /// Fills the caller's memory by the seed, or does nothing and says so.
+            ///
+            /// # Safety
+            ///
+            /// As [`lent`].
+            unsafe fn fill(buf: *mut c_void, len: usize) -> bool {
+                // SAFETY: the caller keeps to the same terms.
+                unsafe { lent(buf, len) }.is_some_and(system::fill)
+            }
+
+            fn fail(error: c_int) -> c_int {
+                // SAFETY: the C library's place for this thread's error.
+                unsafe { *errno() = error };
+                -1
+            }
+
+            /// # Safety
+            ///
+            /// The caller keeps to the C library's terms for it: there is room for a `struct utsname`, whose second name is the
+            /// host's.
+            #[unsafe(no_mangle)]
+            unsafe extern "C" fn uname(names: *mut Names) -> c_int {
+                // SAFETY: the caller keeps to the same terms.
+                let answer = unsafe { original::uname(names) };
+                if answer == 0 {
+                    // SAFETY: the system has written them.
+                    system::rename(unsafe { &mut (*names)[1] });
+                }
+                answer
+            }
+
+            // The C library of musl has no other name for its own.
+            #[cfg(any(target_os = "macos", target_env = "gnu"))]
+            #[unsafe(no_mangle)]
+            extern "C" fn sysconf(name: c_int) -> c_long {
+                // SAFETY: it has no terms.
+                system::sysconf(name).unwrap_or_else(|| unsafe { original::sysconf(name) })
             }
 
             /// # Safety
@@ -171,6 +211,24 @@ macro_rules! replace_system {
                 }
                 // SAFETY: the caller keeps to the same terms.
                 unsafe { original::nanosleep(limit, left) }
+            }
+
+            #[unsafe(no_mangle)]
+            extern "C" fn sleep(seconds: c_uint) -> c_uint {
+                let mut left = [0; 2];
+                // SAFETY: these are two of `timespec`.
+                match unsafe { nanosleep(&[seconds.into(), 0], &raw mut left) } {
+                    0 => 0,
+                    // No more than was asked for.
+                    _ => left[0] as c_uint,
+                }
+            }
+
+            #[unsafe(no_mangle)]
+            extern "C" fn usleep(micros: c_uint) -> c_int {
+                let limit = [micros / 1_000_000, micros % 1_000_000 * 1000].map(i64::from);
+                // SAFETY: this is a `timespec`.
+                unsafe { nanosleep(&raw const limit, ::core::ptr::null_mut()) }
             }
         }
     };

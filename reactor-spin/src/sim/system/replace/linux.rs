@@ -7,12 +7,14 @@
 #[doc(hidden)]
 macro_rules! __replace_linux {
     () => {
-        use ::core::ffi::{c_long, c_uint};
-
         unsafe extern "C" {
             fn polliwog_sim_syscall(number: c_long, ...) -> c_long;
-            fn __errno_location() -> *mut c_int;
+            #[link_name = "__errno_location"]
+            safe fn errno() -> *mut c_int;
         }
+
+        /// `struct utsname` of `include/uapi/linux/utsname.h`.
+        type Names = [[u8; system::NAME_LEN]; 6];
 
         // The C library's own `syscall` is what some ask for chance, what the standard library's and others' locks wait
         // by, and what all others that are here would ask for the real thing. It takes arguments whose number Rust cannot say in a definition.
@@ -143,13 +145,9 @@ macro_rules! __replace_linux {
         /// The caller keeps to the C library's terms for it: the memory is there, for so many bytes.
         #[unsafe(no_mangle)]
         unsafe extern "C" fn sched_getaffinity(process: c_int, len: usize, set: *mut u8) -> c_int {
-            if process == 0 && !set.is_null() {
-                let memory = set.cast::<::core::mem::MaybeUninit<u8>>();
-                // SAFETY: these are `len` bytes that the caller lends; they need not have been written.
-                let memory = unsafe { ::core::slice::from_raw_parts_mut(memory, len) };
-                if system::processors(memory) {
-                    return 0;
-                }
+            // SAFETY: by those terms the caller lends the memory.
+            if process == 0 && unsafe { lent(set.cast(), len) }.is_some_and(system::processors) {
+                return 0;
             }
             let call = system::SCHED_GETAFFINITY;
             // SAFETY: the arguments are those of the caller, whose terms are the kernel's.
@@ -163,9 +161,30 @@ macro_rules! __replace_linux {
             0
         }
 
+        /// # Safety
+        ///
+        /// The caller keeps to the C library's terms for it: the memory is there, for so many bytes.
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn gethostname(name: *mut u8, len: usize) -> c_int {
+            let mut names: Names = [[0; system::NAME_LEN]; 6];
+            // SAFETY: there is room for them.
+            let answer = unsafe { uname(&raw mut names) };
+            if answer != 0 {
+                return answer;
+            }
+            let (kept, is_all) = system::kept(&names[1], len);
+            // SAFETY: these are no more than the `len` bytes that the caller lends, which are not ours.
+            unsafe { name.copy_from_nonoverlapping(kept.as_ptr(), kept.len()) };
+            if is_all {
+                0
+            } else {
+                fail(system::ENAMETOOLONG)
+            }
+        }
+
         fn error() -> c_int {
             // SAFETY: the C library's place for this thread's error.
-            unsafe { *__errno_location() }
+            unsafe { *errno() }
         }
 
         /// On a host, a wait with a limit takes virtual time; one without is the system's, and told if it lasts.
@@ -246,13 +265,23 @@ macro_rules! __replace_linux {
 
             pub(super) unsafe fn getentropy(buf: *mut c_void, len: usize) -> c_int {
                 if len > system::MAX_ENTROPY {
-                    // SAFETY: the C library's place for this thread's error.
-                    unsafe { *__errno_location() = system::EIO };
-                    return -1;
+                    return fail(system::EIO);
                 }
                 // SAFETY: the caller's terms. So few bytes come whole.
                 let got = unsafe { polliwog_sim_syscall(system::GETRANDOM, buf, len, 0) };
                 if got == len as c_long { 0 } else { -1 }
+            }
+
+            #[cfg(target_env = "gnu")]
+            unsafe extern "C" {
+                /// The same function by its other name, which is glibc's alone.
+                #[link_name = "__sysconf"]
+                pub(super) fn sysconf(name: c_int) -> c_long;
+            }
+
+            pub(super) unsafe fn uname(names: *mut Names) -> c_int {
+                // SAFETY: the caller's terms.
+                unsafe { polliwog_sim_syscall(system::UNAME, names) as c_int }
             }
 
             pub(super) unsafe fn clock_gettime(clock: c_int, time: *mut [i64; 2]) -> c_int {

@@ -12,6 +12,10 @@
 //!   `std/src/sys/pal/unix/sync/condvar.rs`; `dispatch_time` and `dispatch_semaphore_wait`: for `thread::park_timeout`, by
 //!   which channels wait, in `std/src/sys/sync/thread_parking/darwin.rs`.
 //! * `pthread_cond_timedwait`: parking_lot (`thread_parker/unix.rs`), by the wall clock of `gettimeofday`.
+//! * `sysconf`: the standard library, for `available_parallelism` (`_SC_NPROCESSORS_ONLN`), in `std/src/sys/thread/unix.rs`;
+//!   num_cpus (`lib.rs`), which asks `sysctlbyname` for `hw.physicalcpu`. `gethostname`: the crates hostname (`nix.rs`), nix
+//!   (`unistd.rs`), whoami (`os/unix.rs`); `uname`: nix (`sys/utsname.rs`), rustix (`backend/libc/system/syscalls.rs`).
+//!   `sysctl`: sysinfo (`unix/apple/utils.rs`).
 //! * `arc4random_buf`, `clock_gettime_nsec_np`, `mach_absolute_time`: those who declare the C library's functions on their
 //!   own, as the crate libc does (`unix/bsd/mod.rs`, `unix/bsd/apple/mod.rs`).
 //!
@@ -26,12 +30,17 @@
 #[doc(hidden)]
 macro_rules! __replace_macos {
     () => {
-        use ::core::ffi::c_uint;
+        use ::core::ffi::{CStr, c_char};
 
         unsafe extern "C" {
+            #[link_name = "__error"]
+            safe fn errno() -> *mut c_int;
             /// `<mach/mach_time.h>`: writes the numerator and the denominator by which ticks become nanoseconds.
             fn mach_timebase_info(ratio: *mut [u32; 2]) -> c_int;
         }
+
+        /// `struct utsname` of `<sys/utsname.h>`.
+        type Names = [[u8; system::NAME_LEN]; 5];
 
         /// # Safety
         ///
@@ -173,6 +182,92 @@ macro_rules! __replace_macos {
             ask(FOREVER)
         }
 
+        /// Gives a host's answer for `sysctl`; nothing is done if it is the system that is to be asked.
+        ///
+        /// # Safety
+        ///
+        /// `len` is null or leads to a number. Unless `old` is null, it leads to as many bytes.
+        unsafe fn answer(
+            asked: Option<system::Asked>,
+            old: *mut c_void,
+            len: *mut usize,
+        ) -> Option<c_int> {
+            // SAFETY: the caller's terms.
+            let len = unsafe { len.as_mut() };
+            let room = len.as_ref().map_or(0, |len| **len);
+            let (told, is_all) = asked?.answer((!old.is_null()).then_some(room))?;
+            if !old.is_null() {
+                let bytes = told.as_ptr();
+                // SAFETY: these are no more than the bytes that the caller lends.
+                unsafe { old.cast::<u8>().copy_from_nonoverlapping(bytes, told.len()) };
+            }
+            if let Some(len) = len {
+                *len = told.len();
+            }
+            Some(if is_all { 0 } else { fail(system::ENOMEM) })
+        }
+
+        /// # Safety
+        ///
+        /// The caller keeps to the C library's terms for it: each pointer is null or leads to as much as is said.
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn sysctl(
+            number: *const c_int,
+            count: c_uint,
+            old: *mut c_void,
+            len: *mut usize,
+            new: *const c_void,
+            new_len: usize,
+        ) -> c_int {
+            let asked = match count {
+                // SAFETY: by those terms there are two numbers.
+                2 if new.is_null() => system::Asked::by_number(unsafe { *number.cast() }),
+                _ => None,
+            };
+            // SAFETY: the caller keeps to the same terms.
+            unsafe { answer(asked, old, len) }.unwrap_or_else(|| unsafe {
+                original::sysctl(number, count, old, len, new, new_len)
+            })
+        }
+
+        /// # Safety
+        ///
+        /// The caller keeps to the C library's terms for it: each pointer is null or leads to as much as is said.
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn sysctlbyname(
+            name: *const c_char,
+            old: *mut c_void,
+            len: *mut usize,
+            new: *const c_void,
+            new_len: usize,
+        ) -> c_int {
+            let asked = match new.is_null() {
+                // SAFETY: by those terms this is a C string.
+                true => system::Asked::by_name(unsafe { CStr::from_ptr(name) }.to_bytes()),
+                false => None,
+            };
+            // SAFETY: the caller keeps to the same terms.
+            unsafe { answer(asked, old, len) }
+                .unwrap_or_else(|| unsafe { original::sysctlbyname(name, old, len, new, new_len) })
+        }
+
+        /// # Safety
+        ///
+        /// The caller keeps to the C library's terms for it: the memory is there, for so many bytes.
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn gethostname(name: *mut u8, len: usize) -> c_int {
+            let mut room = len;
+            let asked = Some(system::Asked::Name);
+            // SAFETY: the caller keeps to the same terms.
+            match unsafe { answer(asked, name.cast(), &raw mut room) } {
+                // The name of that error here.
+                Some(-1) => fail(system::ENAMETOOLONG),
+                Some(answer) => answer,
+                // SAFETY: as above.
+                None => unsafe { original::gethostname(name, len) },
+            }
+        }
+
         /// How a tick and a nanosecond are to each other.
         fn ratio() -> [u32; 2] {
             let mut ratio = [1; 2];
@@ -184,7 +279,6 @@ macro_rules! __replace_macos {
         /// The system's own functions, which the libraries behind the program have. Their terms are those of the caller.
         mod original {
             use super::*;
-            use ::core::ffi::{CStr, c_char};
             use ::core::mem::transmute_copy;
             use ::core::ptr::{null_mut, without_provenance_mut};
             use ::core::sync::atomic::{AtomicPtr, Ordering};
@@ -247,6 +341,21 @@ macro_rules! __replace_macos {
                 fn mach_wait_until(instant: u64) -> c_int;
                 /// `<mach/mach_time.h>`
                 fn mach_absolute_time() -> u64;
+                /// `<sys/utsname.h>`
+                fn uname(names: *mut Names) -> c_int;
+                /// `<unistd.h>`
+                fn gethostname(name: *mut u8, len: usize) -> c_int;
+                /// `<unistd.h>`
+                fn sysconf(name: c_int) -> c_long;
+                /// `<sys/sysctl.h>`
+                fn sysctl(
+                    number: *const c_int, count: c_uint, old: *mut c_void, len: *mut usize,
+                    new: *const c_void, new_len: usize
+                ) -> c_int;
+                /// `<sys/sysctl.h>`
+                fn sysctlbyname(
+                    name: *const c_char, old: *mut c_void, len: *mut usize, new: *const c_void, new_len: usize
+                ) -> c_int;
             }
         }
     };

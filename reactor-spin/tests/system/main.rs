@@ -5,8 +5,18 @@
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 // Those that the macro brings along are not this text's.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod machine;
+/// The C library's own, for which no crate has a name without `unsafe`.
+#[allow(unsafe_code)]
+mod c {
+    // SAFETY: these are the signatures of `<unistd.h>`.
+    unsafe extern "C" {
+        pub(crate) safe fn sleep(seconds: u32) -> u32;
+        pub(crate) safe fn usleep(micros: u32) -> i32;
+    }
+}
 mod polliwog {
     pub(crate) use polliwog_core::*;
     pub(crate) use polliwog_spin::sim;
@@ -57,29 +67,6 @@ fn time() -> Answers {
         ("Instant", format!("{:?}", Instant::now())),
         ("chrono", format!("{:?}", chrono::Utc::now())),
     ]
-}
-
-/// How many processors this thread is told to have.
-#[cfg(target_os = "linux")]
-fn processors() -> usize {
-    thread::available_parallelism().unwrap().get()
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_host_has_as_many_processors_as_the_test_says() {
-    let of_the_machine = processors();
-    assert!(of_the_machine >= 1);
-    // A container's limits may be lower than what is asked for.
-    for count in 1..=of_the_machine {
-        let mut simulation = Simulation::builder(1).processors(count).build();
-        simulation.client("frog", async move { assert_eq!(processors(), count) });
-        simulation.run().unwrap();
-    }
-    let mut simulation = Simulation::new(1);
-    simulation.client("frog", async { assert_eq!(processors(), 1, "unless set") });
-    simulation.run().unwrap();
-    assert_eq!(processors(), of_the_machine);
 }
 
 /// What a host is told, before and after a sleep, and again after a crash.
@@ -345,6 +332,22 @@ fn whoever_is_notified_does_not_wait() {
         assert_eq!(before.elapsed(), limit);
     });
     simulation.run().unwrap();
+}
+
+#[test]
+fn waits_of_the_c_library_take_virtual_time() {
+    let mut simulation = Simulation::new(7);
+    simulation.client("frog", async {
+        let before = Instant::now();
+        assert_eq!(c::sleep(1000), 0);
+        assert_eq!(before.elapsed(), Duration::from_secs(1000));
+        assert_eq!(c::usleep(2_500_000), 0);
+        assert_eq!(before.elapsed(), Duration::from_micros(1_002_500_000));
+    });
+    simulation.run().unwrap();
+    let before = Instant::now();
+    assert_eq!(c::usleep(2000), 0);
+    assert!(before.elapsed() >= Duration::from_millis(2));
 }
 
 #[test]
