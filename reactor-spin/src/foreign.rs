@@ -1,10 +1,10 @@
 //! tokio's and hyper's traits for what has those of `futures-io`.
 
-/// For types with `futures_io::AsyncRead`.
+/// For types with `futures_io::AsyncRead`, generic over `$e` or not.
 macro_rules! foreign_reads {
-    ($type:ty) => {
+    ([$($e:ident)?] $type:ty) => {
         #[cfg(feature = "tokio")]
-        impl tokio::io::AsyncRead for $type {
+        impl $(<$e: $crate::net::NetError>)? tokio::io::AsyncRead for $type {
             fn poll_read(
                 mut self: std::pin::Pin<&mut Self>,
                 cx: &mut std::task::Context<'_>,
@@ -19,7 +19,7 @@ macro_rules! foreign_reads {
         }
 
         #[cfg(feature = "hyper")]
-        impl hyper::rt::Read for $type {
+        impl $(<$e: $crate::net::NetError>)? hyper::rt::Read for $type {
             fn poll_read(
                 mut self: std::pin::Pin<&mut Self>,
                 cx: &mut std::task::Context<'_>,
@@ -38,14 +38,14 @@ pub(crate) use foreign_reads;
 
 /// For types with `futures_io::AsyncWrite`; `$vectored` says whether several buffers go into one write.
 macro_rules! foreign_writes {
-    ($type:ty, $vectored:literal) => {
+    ([$($e:ident)?] $type:ty, $vectored:literal) => {
         #[cfg(feature = "tokio")]
-        $crate::foreign::foreign_writes!($type, $vectored: tokio::io::AsyncWrite);
+        $crate::foreign::foreign_writes!([$($e)?] $type, $vectored: tokio::io::AsyncWrite);
         #[cfg(feature = "hyper")]
-        $crate::foreign::foreign_writes!($type, $vectored: hyper::rt::Write);
+        $crate::foreign::foreign_writes!([$($e)?] $type, $vectored: hyper::rt::Write);
     };
-    ($type:ty, $vectored:literal: $trait:path) => {
-        impl $trait for $type {
+    ([$($e:ident)?] $type:ty, $vectored:literal: $trait:path) => {
+        impl $(<$e: $crate::net::NetError>)? $trait for $type {
             fn poll_write(
                 self: std::pin::Pin<&mut Self>,
                 cx: &mut std::task::Context<'_>,

@@ -1,9 +1,10 @@
 //! The two halves of a stream, borrowed and owned: for the streams in memory and those of the protocol stack.
 
-/// Makes the halves of `$stream`, which has to be in scope with its `Shutdown` and `SocketAddr`, and which knows whether
-/// another one [`is`](crate::net::TcpStream) itself and how to `share` itself. `$path` is where a program finds it.
+/// Makes the halves of `$stream`, which has to be in scope with its `Shutdown`, and which knows whether
+/// another one [`is`](crate::net::TcpStream) itself and how to `share` itself. `$path` is where a program finds it. Its
+/// operations fail with `$error`, which is `$e` if the stream is generic over that, and its ends have an `$addr`.
 macro_rules! halves {
-    ($path:literal, $stream:ident) => {
+    ($path:literal, $stream:ident $(<$e:ident>)?, $error:ty, $addr:ty) => {
         #[doc = concat!(" The half that reads, lent by [`", stringify!($stream), "::split`].")]
         ///
         /// ```
@@ -22,14 +23,14 @@ macro_rules! halves {
         /// }
         /// ```
         #[derive(Debug)]
-        pub struct ReadHalf<'a> {
-            stream: &'a $stream,
+        pub struct ReadHalf<'a $(, $e: $crate::net::NetError)?> {
+            stream: &'a $stream $(<$e>)?,
         }
 
         #[doc = concat!(" The half that writes, lent by [`", stringify!($stream), "::split`]. Dropping it does not end anything.")]
         #[derive(Debug)]
-        pub struct WriteHalf<'a> {
-            stream: &'a $stream,
+        pub struct WriteHalf<'a $(, $e: $crate::net::NetError)?> {
+            stream: &'a $stream $(<$e>)?,
         }
 
         #[doc = concat!(" The half that reads, from [`", stringify!($stream), "::into_split`]. Dropping it has no effect on the")]
@@ -48,15 +49,15 @@ macro_rules! halves {
         /// }
         /// ```
         #[derive(Debug)]
-        pub struct OwnedReadHalf {
-            stream: $stream,
+        pub struct OwnedReadHalf $(<$e: $crate::net::NetError>)? {
+            stream: $stream $(<$e>)?,
         }
 
         #[doc = concat!(" The half that writes, from [`", stringify!($stream), "::into_split`]. Dropping it shuts the writing direction")]
         /// down: the peer finds the end of the stream after the last byte.
         #[derive(Debug)]
-        pub struct OwnedWriteHalf {
-            stream: $stream,
+        pub struct OwnedWriteHalf $(<$e: $crate::net::NetError>)? {
+            stream: $stream $(<$e>)?,
             ends_stream: bool,
         }
 
@@ -74,20 +75,23 @@ macro_rules! halves {
         /// }
         /// ```
         #[derive(Debug)]
-        pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
+        pub struct ReuniteError $(<$e: $crate::net::NetError>)?(
+            pub OwnedReadHalf $(<$e>)?,
+            pub OwnedWriteHalf $(<$e>)?,
+        );
 
-        impl fmt::Display for ReuniteError {
+        impl $(<$e: $crate::net::NetError>)? fmt::Display for ReuniteError $(<$e>)? {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("the halves are not of the same stream")
             }
         }
 
-        impl core::error::Error for ReuniteError {}
+        impl $(<$e: $crate::net::NetError>)? core::error::Error for ReuniteError $(<$e>)? {}
 
         #[cfg(feature = "std")]
-        impl From<ReuniteError> for std::io::Error {
+        impl $(<$e: $crate::net::NetError>)? From<ReuniteError $(<$e>)?> for std::io::Error {
             /// Drops the halves: for a function that has no use for them any more.
-            fn from(error: ReuniteError) -> Self {
+            fn from(error: ReuniteError $(<$e>)?) -> Self {
                 Self::new(
                     std::io::ErrorKind::InvalidInput,
                     alloc::string::ToString::to_string(&error),
@@ -95,11 +99,15 @@ macro_rules! halves {
             }
         }
 
-        pub(super) fn borrowed(stream: &$stream) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        pub(super) fn borrowed $(<$e: $crate::net::NetError>)?(
+            stream: &$stream $(<$e>)?,
+        ) -> (ReadHalf<'_ $(, $e)?>, WriteHalf<'_ $(, $e)?>) {
             (ReadHalf { stream }, WriteHalf { stream })
         }
 
-        pub(super) fn owned(stream: $stream) -> (OwnedReadHalf, OwnedWriteHalf) {
+        pub(super) fn owned $(<$e: $crate::net::NetError>)?(
+            stream: $stream $(<$e>)?,
+        ) -> (OwnedReadHalf $(<$e>)?, OwnedWriteHalf $(<$e>)?) {
             let writer = OwnedWriteHalf {
                 stream: stream.share(),
                 ends_stream: true,
@@ -107,18 +115,16 @@ macro_rules! halves {
             (OwnedReadHalf { stream }, writer)
         }
 
-        $crate::halves::reading_half!($path, $stream, ReadHalf<'_>, OwnedReadHalf);
-        $crate::halves::writing_half!($path, $stream, WriteHalf<'_>, OwnedWriteHalf);
-        $crate::halves::either_half!(
-            $path,
-            $stream,
-            ReadHalf<'_>,
-            OwnedReadHalf,
-            WriteHalf<'_>,
-            OwnedWriteHalf
-        );
+        $crate::halves::reading_half!($path, $stream [$($e)?] $error, ReadHalf<'_ $(, $e)?>);
+        $crate::halves::reading_half!($path, $stream [$($e)?] $error, OwnedReadHalf $(<$e>)?);
+        $crate::halves::writing_half!($path, $stream [$($e)?] $error, WriteHalf<'_ $(, $e)?>);
+        $crate::halves::writing_half!($path, $stream [$($e)?] $error, OwnedWriteHalf $(<$e>)?);
+        $crate::halves::either_half!($path, $stream [$($e)?] $error, $addr, ReadHalf<'_ $(, $e)?>);
+        $crate::halves::either_half!($path, $stream [$($e)?] $error, $addr, OwnedReadHalf $(<$e>)?);
+        $crate::halves::either_half!($path, $stream [$($e)?] $error, $addr, WriteHalf<'_ $(, $e)?>);
+        $crate::halves::either_half!($path, $stream [$($e)?] $error, $addr, OwnedWriteHalf $(<$e>)?);
 
-        impl OwnedReadHalf {
+        impl $(<$e: $crate::net::NetError>)? OwnedReadHalf $(<$e>)? {
             /// Makes one stream of the halves again.
             ///
             /// ```
@@ -134,7 +140,10 @@ macro_rules! halves {
             /// # Errors
             ///
             /// Gives both back if they are not of the same stream.
-            pub fn reunite(self, mut other: OwnedWriteHalf) -> Result<$stream, ReuniteError> {
+            pub fn reunite(
+                self,
+                mut other: OwnedWriteHalf $(<$e>)?,
+            ) -> Result<$stream $(<$e>)?, ReuniteError $(<$e>)?> {
                 if !self.stream.is(&other.stream) {
                     return Err(ReuniteError(self, other));
                 }
@@ -143,7 +152,7 @@ macro_rules! halves {
             }
         }
 
-        impl OwnedWriteHalf {
+        impl $(<$e: $crate::net::NetError>)? OwnedWriteHalf $(<$e>)? {
             /// Drops the half without ending the writing direction, which then lasts as long as the
             /// other half.
             ///
@@ -176,12 +185,15 @@ macro_rules! halves {
             /// # Errors
             ///
             /// Gives both back if they are not of the same stream.
-            pub fn reunite(self, other: OwnedReadHalf) -> Result<$stream, ReuniteError> {
+            pub fn reunite(
+                self,
+                other: OwnedReadHalf $(<$e>)?,
+            ) -> Result<$stream $(<$e>)?, ReuniteError $(<$e>)?> {
                 other.reunite(self)
             }
         }
 
-        impl Drop for OwnedWriteHalf {
+        impl $(<$e: $crate::net::NetError>)? Drop for OwnedWriteHalf $(<$e>)? {
             fn drop(&mut self) {
                 if self.ends_stream {
                     // It has the signature of the system's streams, and no errors.
@@ -195,8 +207,8 @@ pub(crate) use halves;
 
 /// What the halves that read do by their stream.
 macro_rules! reading_half {
-    ($path:literal, $stream:ident, $($half:ty),*) => {$(
-        impl $half {
+    ($path:literal, $stream:ident [$($e:ident)?] $error:ty, $half:ty) => {
+        impl $(<$e: $crate::net::NetError>)? $half {
             #[doc = concat!(" Reads from the stream into `buf`: see [`", stringify!($stream), "::read`].")]
             ///
             /// ```
@@ -216,7 +228,7 @@ macro_rules! reading_half {
             /// # Cancel safety
             ///
             /// A read that is dropped has taken no bytes.
-            pub async fn read(&self, buf: &mut [u8]) -> Result<usize, Error> {
+            pub async fn read(&self, buf: &mut [u8]) -> Result<usize, $error> {
                 self.stream().read(buf).await
             }
 
@@ -241,7 +253,7 @@ macro_rules! reading_half {
             /// # Cancel safety
             ///
             /// None: if it is dropped, the bytes that had arrived are lost.
-            pub async fn read_exact(&self, buf: &mut [u8]) -> Result<(), Error> {
+            pub async fn read_exact(&self, buf: &mut [u8]) -> Result<(), $error> {
                 self.stream().read_exact(buf).await
             }
 
@@ -265,7 +277,7 @@ macro_rules! reading_half {
             /// # Cancel safety
             ///
             /// Takes no bytes in any case.
-            pub async fn peek(&self, buf: &mut [u8]) -> Result<usize, Error> {
+            pub async fn peek(&self, buf: &mut [u8]) -> Result<usize, $error> {
                 self.stream().peek(buf).await
             }
 
@@ -274,7 +286,7 @@ macro_rules! reading_half {
             /// # Errors
             ///
             #[doc = concat!(" As for [`", stringify!($stream), "::try_read`].")]
-            pub fn try_read(&self, buf: &mut [u8]) -> Result<usize, Error> {
+            pub fn try_read(&self, buf: &mut [u8]) -> Result<usize, $error> {
                 self.stream().try_read(buf)
             }
 
@@ -287,18 +299,18 @@ macro_rules! reading_half {
             /// # Cancel safety
             ///
             /// Takes nothing.
-            pub async fn readable(&self) -> Result<(), Error> {
+            pub async fn readable(&self) -> Result<(), $error> {
                 self.stream().readable().await
             }
         }
-    )*};
+    };
 }
 pub(crate) use reading_half;
 
 /// What the halves that write do by their stream.
 macro_rules! writing_half {
-    ($path:literal, $stream:ident, $($half:ty),*) => {$(
-        impl $half {
+    ($path:literal, $stream:ident [$($e:ident)?] $error:ty, $half:ty) => {
+        impl $(<$e: $crate::net::NetError>)? $half {
             #[doc = concat!(" Writes to the stream: see [`", stringify!($stream), "::write`].")]
             ///
             /// # Errors
@@ -308,7 +320,7 @@ macro_rules! writing_half {
             /// # Cancel safety
             ///
             /// A write that is dropped has written nothing.
-            pub async fn write(&self, data: &[u8]) -> Result<usize, Error> {
+            pub async fn write(&self, data: &[u8]) -> Result<usize, $error> {
                 self.stream().write(data).await
             }
 
@@ -331,7 +343,7 @@ macro_rules! writing_half {
             /// # Cancel safety
             ///
             /// None: if it is dropped, some of the data may have been written.
-            pub async fn write_all(&self, data: &[u8]) -> Result<(), Error> {
+            pub async fn write_all(&self, data: &[u8]) -> Result<(), $error> {
                 self.stream().write_all(data).await
             }
 
@@ -340,7 +352,7 @@ macro_rules! writing_half {
             /// # Errors
             ///
             #[doc = concat!(" As for [`", stringify!($stream), "::try_write`].")]
-            pub fn try_write(&self, data: &[u8]) -> Result<usize, Error> {
+            pub fn try_write(&self, data: &[u8]) -> Result<usize, $error> {
                 self.stream().try_write(data)
             }
 
@@ -349,7 +361,7 @@ macro_rules! writing_half {
             /// # Errors
             ///
             /// None.
-            pub fn shutdown(&self) -> Result<(), Error> {
+            pub fn shutdown(&self) -> Result<(), $error> {
                 self.stream().shutdown(Shutdown::Write)
             }
 
@@ -362,18 +374,18 @@ macro_rules! writing_half {
             /// # Cancel safety
             ///
             /// Takes nothing.
-            pub async fn writable(&self) -> Result<(), Error> {
+            pub async fn writable(&self) -> Result<(), $error> {
                 self.stream().writable().await
             }
         }
-    )*};
+    };
 }
 pub(crate) use writing_half;
 
 /// What all halves tell.
 macro_rules! either_half {
-    ($path:literal, $stream:ident, $($half:ty),*) => {$(
-        impl $half {
+    ($path:literal, $stream:ident [$($e:ident)?] $error:ty, $addr:ty, $half:ty) => {
+        impl $(<$e: $crate::net::NetError>)? $half {
             /// Returns the stream that this is a half of.
             ///
             /// ```
@@ -385,7 +397,7 @@ macro_rules! either_half {
             ///     reader.stream().peer_addr()
             /// }
             /// ```
-            pub fn stream(&self) -> &$stream {
+            pub fn stream(&self) -> &$stream $(<$e>)? {
                 &self.stream
             }
 
@@ -394,7 +406,7 @@ macro_rules! either_half {
             /// # Errors
             ///
             #[doc = concat!(" As for [`", stringify!($stream), "::local_addr`].")]
-            pub fn local_addr(&self) -> Result<SocketAddr, Error> {
+            pub fn local_addr(&self) -> Result<$addr, $error> {
                 self.stream().local_addr()
             }
 
@@ -403,16 +415,16 @@ macro_rules! either_half {
             /// # Errors
             ///
             #[doc = concat!(" As for [`", stringify!($stream), "::peer_addr`].")]
-            pub fn peer_addr(&self) -> Result<SocketAddr, Error> {
+            pub fn peer_addr(&self) -> Result<$addr, $error> {
                 self.stream().peer_addr()
             }
         }
 
-        impl AsRef<$stream> for $half {
-            fn as_ref(&self) -> &$stream {
+        impl $(<$e: $crate::net::NetError>)? AsRef<$stream $(<$e>)?> for $half {
+            fn as_ref(&self) -> &$stream $(<$e>)? {
                 self.stream()
             }
         }
-    )*};
+    };
 }
 pub(crate) use either_half;

@@ -5,18 +5,16 @@ use alloc::vec::Vec;
 use core::task::{Poll, ready};
 use std::io::{IoSlice, IoSliceMut};
 
-use crate::Error;
-
 /// No more bytes are gathered for one write: buffers that take more are rare, and it would be copied in vain.
 const MOST: usize = 256 * 1024;
 
 /// Reads into one buffer after the other, into the first one that is not empty by `first`, and then what is there
 /// without waiting by `rest`.
-pub(crate) fn read(
+pub(crate) fn read<E>(
     bufs: &mut [IoSliceMut<'_>],
-    first: impl FnOnce(&mut [u8]) -> Poll<Result<usize, Error>>,
-    mut rest: impl FnMut(&mut [u8]) -> Result<usize, Error>,
-) -> Poll<Result<usize, Error>> {
+    first: impl FnOnce(&mut [u8]) -> Poll<Result<usize, E>>,
+    mut rest: impl FnMut(&mut [u8]) -> Result<usize, E>,
+) -> Poll<Result<usize, E>> {
     let at = bufs.iter().position(|buf| !buf.is_empty());
     let Some((buf, more)) = at.and_then(|at| bufs[at..].split_first_mut()) else {
         return first(&mut []);
@@ -56,7 +54,7 @@ pub(crate) fn gather<'a>(bufs: &'a [IoSlice<'_>]) -> Cow<'a, [u8]> {
 /// The methods of a stream in the module `net` that takes several buffers.
 macro_rules! vectored {
     ($stream:ident) => {
-        impl $stream {
+        impl<E: $crate::net::NetError> $stream<E> {
             /// [`read`](Self::read) into several buffers, one after the other.
             ///
             /// ```
@@ -79,7 +77,7 @@ macro_rules! vectored {
             pub async fn read_vectored(
                 &self,
                 bufs: &mut [std::io::IoSliceMut<'_>],
-            ) -> Result<usize, Error> {
+            ) -> Result<usize, E> {
                 core::future::poll_fn(|cx| self.poll_read_vectored(cx, bufs)).await
             }
 
@@ -105,7 +103,7 @@ macro_rules! vectored {
             pub async fn write_vectored(
                 &self,
                 bufs: &[std::io::IoSlice<'_>],
-            ) -> Result<usize, Error> {
+            ) -> Result<usize, E> {
                 let data = $crate::io::vectored::gather(bufs);
                 self.write(&data).await
             }
@@ -118,11 +116,11 @@ macro_rules! vectored {
             pub fn try_read_vectored(
                 &self,
                 bufs: &mut [std::io::IoSliceMut<'_>],
-            ) -> Result<usize, Error> {
+            ) -> Result<usize, E> {
                 let first = |buf: &mut [u8]| Poll::Ready(self.try_read(buf));
                 match $crate::io::vectored::read(bufs, first, |buf| self.try_read(buf)) {
                     Poll::Ready(read) => read,
-                    Poll::Pending => Err(Error::WouldBlock),
+                    Poll::Pending => Err(E::of(Error::WouldBlock)),
                 }
             }
 
@@ -134,7 +132,7 @@ macro_rules! vectored {
             pub fn try_write_vectored(
                 &self,
                 bufs: &[std::io::IoSlice<'_>],
-            ) -> Result<usize, Error> {
+            ) -> Result<usize, E> {
                 self.try_write(&$crate::io::vectored::gather(bufs))
             }
 
@@ -143,7 +141,7 @@ macro_rules! vectored {
                 &self,
                 cx: &mut Context<'_>,
                 bufs: &mut [std::io::IoSliceMut<'_>],
-            ) -> Poll<Result<usize, Error>> {
+            ) -> Poll<Result<usize, E>> {
                 let first = |buf: &mut [u8]| self.poll_read(cx, buf);
                 $crate::io::vectored::read(bufs, first, |buf| self.try_read(buf))
             }
@@ -153,13 +151,13 @@ macro_rules! vectored {
                 &self,
                 cx: &mut Context<'_>,
                 bufs: &[std::io::IoSlice<'_>],
-            ) -> Poll<Result<usize, Error>> {
+            ) -> Poll<Result<usize, E>> {
                 self.poll_write(cx, &$crate::io::vectored::gather(bufs))
             }
         }
     };
     (@reading $stream:ident: $($half:ty),*) => {$(
-        impl $half {
+        impl<E: $crate::net::NetError> $half {
             #[doc = concat!("Reads into several buffers: see [`", stringify!($stream), "::read_vectored`].")]
             ///
             /// # Errors
@@ -172,13 +170,13 @@ macro_rules! vectored {
             pub async fn read_vectored(
                 &self,
                 bufs: &mut [std::io::IoSliceMut<'_>],
-            ) -> Result<usize, Error> {
+            ) -> Result<usize, E> {
                 self.stream().read_vectored(bufs).await
             }
         }
     )*};
     (@writing $stream:ident: $($half:ty),*) => {$(
-        impl $half {
+        impl<E: $crate::net::NetError> $half {
             #[doc = concat!("Writes from several buffers: see [`", stringify!($stream), "::write_vectored`].")]
             ///
             /// # Errors
@@ -191,7 +189,7 @@ macro_rules! vectored {
             pub async fn write_vectored(
                 &self,
                 bufs: &[std::io::IoSlice<'_>],
-            ) -> Result<usize, Error> {
+            ) -> Result<usize, E> {
                 self.stream().write_vectored(bufs).await
             }
         }

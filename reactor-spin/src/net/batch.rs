@@ -10,7 +10,9 @@ use core::task::{Context, Poll};
 use polliwog_core::sources::{Direction, Operation, WaiterId};
 use polliwog_core::task::consume_budget;
 
-use super::{ToSocketAddrs, UdpSocket};
+use super::ToSocketAddrs;
+use super::generic::NetError;
+use super::udp::UdpSocket;
 use crate::Error;
 use crate::sim::Datagrams;
 
@@ -108,7 +110,7 @@ impl fmt::Debug for RecvBatch {
     }
 }
 
-impl UdpSocket {
+impl<E: NetError> UdpSocket<E> {
     /// Receives as many datagrams as there are and `batch` has room for, at least one, and returns how many. What is
     /// longer than a buffer of the batch is cut off, as in [`recv_from`](Self::recv_from).
     ///
@@ -119,7 +121,7 @@ impl UdpSocket {
     /// # Cancel safety
     ///
     /// Nothing has been received if the future is dropped before it is done.
-    pub async fn recv_many(&self, batch: &mut RecvBatch) -> Result<usize, Error> {
+    pub async fn recv_many(&self, batch: &mut RecvBatch) -> Result<usize, E> {
         Operation::read(self, |socket: &Self, cx, id| {
             socket.poll_fill(id, cx, batch)
         })
@@ -135,7 +137,7 @@ impl UdpSocket {
         &self,
         cx: &mut Context<'_>,
         batch: &mut RecvBatch,
-    ) -> Poll<Result<usize, Error>> {
+    ) -> Poll<Result<usize, E>> {
         self.poll_fill(WaiterId::ANONYMOUS, cx, batch)
     }
 
@@ -144,11 +146,9 @@ impl UdpSocket {
         id: WaiterId,
         cx: &mut Context<'_>,
         batch: &mut RecvBatch,
-    ) -> Poll<Result<usize, Error>> {
+    ) -> Poll<Result<usize, E>> {
         let waiter = (id, Direction::Read);
-        let filled = self
-            .socket
-            .poll(waiter, cx, |socket| batch.fill(socket), |bytes| *bytes);
+        let filled = self.poll(waiter, cx, |socket| batch.fill(socket), |bytes| *bytes);
         filled.map_ok(|_| batch.len())
     }
 
@@ -157,8 +157,8 @@ impl UdpSocket {
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if there is none; see [`readable`](Self::readable).
-    pub fn try_recv_many(&self, batch: &mut RecvBatch) -> Result<usize, Error> {
-        self.socket.with(|socket| batch.fill(socket))?;
+    pub fn try_recv_many(&self, batch: &mut RecvBatch) -> Result<usize, E> {
+        self.with(|socket| batch.fill(socket))?;
         Ok(batch.len())
     }
 
@@ -190,9 +190,11 @@ impl UdpSocket {
         buf: &[u8],
         segment: usize,
         addr: impl ToSocketAddrs,
-    ) -> Result<usize, Error> {
-        self.send_all_segments(buf, segment, Some(addr.to_socket_addr()?))
+    ) -> Result<usize, E> {
+        let addr = addr.to_socket_addr().map_err(E::of)?;
+        self.send_all_segments(buf, segment, Some(addr))
             .await
+            .map_err(E::of)
     }
 
     /// [`send_segments_to`](Self::send_segments_to) to the peer that the socket is connected to.
@@ -204,8 +206,9 @@ impl UdpSocket {
     /// # Cancel safety
     ///
     /// Nothing has been sent if the future is dropped before it is done.
-    pub async fn send_segments(&self, buf: &[u8], segment: usize) -> Result<usize, Error> {
-        self.send_all_segments(buf, segment, None).await
+    pub async fn send_segments(&self, buf: &[u8], segment: usize) -> Result<usize, E> {
+        let sending = self.send_all_segments(buf, segment, None);
+        sending.await.map_err(E::of)
     }
 
     async fn send_all_segments(
@@ -239,8 +242,8 @@ impl UdpSocket {
     /// # Errors
     ///
     /// [`Error::NotConnected`] if the host has crashed.
-    pub fn gro(&self) -> Result<bool, Error> {
-        self.socket.with(|socket| Ok(socket.gro))
+    pub fn gro(&self) -> Result<bool, E> {
+        self.with(|socket| Ok(socket.gro))
     }
 
     /// Sets whether the system may put several datagrams of the same peer and length together (`UDP_GRO`), which a
@@ -249,8 +252,8 @@ impl UdpSocket {
     /// # Errors
     ///
     /// [`Error::NotConnected`] if the host has crashed.
-    pub fn set_gro(&self, on: bool) -> Result<(), Error> {
-        self.socket.with(|socket| {
+    pub fn set_gro(&self, on: bool) -> Result<(), E> {
+        self.with(|socket| {
             socket.gro = on;
             Ok(())
         })
@@ -258,14 +261,13 @@ impl UdpSocket {
 
     /// Waits as a poll function until [`try_recv`](Self::try_recv) may have something to return. Any number of tasks can
     /// wait.
-    pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
         let waiter = (WaiterId::ANONYMOUS, Direction::Read);
-        self.socket
-            .poll(waiter, cx, |socket| socket.readable(), |()| 0)
+        self.poll(waiter, cx, |socket| socket.readable(), |()| 0)
     }
 
     /// Ready at once: a simulated socket has room for each datagram.
-    pub fn poll_send_ready(&self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub fn poll_send_ready(&self, _: &mut Context<'_>) -> Poll<Result<(), E>> {
         Poll::Ready(Ok(()))
     }
 
@@ -274,9 +276,8 @@ impl UdpSocket {
     /// # Errors
     ///
     /// [`Error::NotConnected`] if the host has crashed.
-    pub fn recv_buffer_size(&self) -> Result<u32, Error> {
-        self.socket
-            .with(|socket| Ok(u32::try_from(socket.receives).unwrap_or(u32::MAX)))
+    pub fn recv_buffer_size(&self) -> Result<u32, E> {
+        self.with(|socket| Ok(u32::try_from(socket.receives).unwrap_or(u32::MAX)))
     }
 
     /// Sets the size of the buffer for datagrams that have come (`SO_RCVBUF`), in bytes. What comes when it is full is
@@ -294,8 +295,8 @@ impl UdpSocket {
     /// # Errors
     ///
     /// [`Error::NotConnected`] if the host has crashed.
-    pub fn set_recv_buffer_size(&self, size: u32) -> Result<(), Error> {
-        self.socket.with(|socket| {
+    pub fn set_recv_buffer_size(&self, size: u32) -> Result<(), E> {
+        self.with(|socket| {
             socket.receives = size as usize;
             Ok(())
         })
@@ -306,8 +307,8 @@ impl UdpSocket {
     /// # Errors
     ///
     /// [`Error::NotConnected`] if the host has crashed.
-    pub fn send_buffer_size(&self) -> Result<u32, Error> {
-        self.socket.with(|socket| Ok(socket.sends))
+    pub fn send_buffer_size(&self) -> Result<u32, E> {
+        self.with(|socket| Ok(socket.sends))
     }
 
     /// Sets the size of the buffer for datagrams to be sent (`SO_SNDBUF`), in bytes. It makes no difference: simulated
@@ -316,8 +317,8 @@ impl UdpSocket {
     /// # Errors
     ///
     /// [`Error::NotConnected`] if the host has crashed.
-    pub fn set_send_buffer_size(&self, size: u32) -> Result<(), Error> {
-        self.socket.with(|socket| {
+    pub fn set_send_buffer_size(&self, size: u32) -> Result<(), E> {
+        self.with(|socket| {
             socket.sends = size;
             Ok(())
         })

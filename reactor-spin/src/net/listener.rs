@@ -1,6 +1,7 @@
 //! [`TcpListener`].
 
 use core::fmt;
+use core::marker::PhantomData;
 use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -9,6 +10,7 @@ use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
 use polliwog_core::task::budget::poll_proceed;
 
 use super::end::End;
+use super::generic::NetError;
 use super::memory::MemoryEnd;
 use super::network::Network;
 use super::stream::TcpStream;
@@ -35,34 +37,36 @@ use crate::io::flow::{Step, leave};
 /// })
 /// # }
 /// ```
-pub struct TcpListener {
+pub struct TcpListener<E: NetError> {
     place: Place,
+    fails: PhantomData<fn() -> E>,
 }
 
-enum Place {
+/// Where it listens.
+pub(super) enum Place {
     Memory(MemoryListener),
     #[cfg(feature = "sim")]
     Sim(crate::sim::SimListener),
 }
 
 /// A row in a network's table of listeners.
-struct MemoryListener {
+pub(super) struct MemoryListener {
     network: Network,
     index: usize,
 }
 
-impl TcpListener {
-    pub(crate) fn new(network: Network, index: usize) -> Self {
+impl<E: NetError> TcpListener<E> {
+    pub(super) fn new(place: Place) -> Self {
         Self {
-            place: Place::Memory(MemoryListener { network, index }),
+            place,
+            fails: PhantomData,
         }
     }
 
+    /// The same listener, for somebody who takes other errors.
     #[cfg(feature = "sim")]
-    pub(crate) fn from_sim(listener: crate::sim::SimListener) -> Self {
-        Self {
-            place: Place::Sim(listener),
-        }
+    pub(super) fn into_kind<F: NetError>(self) -> TcpListener<F> {
+        TcpListener::new(self.place)
     }
 
     /// Listens at an address of the [current network](Network::current), with a backlog of 128.
@@ -92,8 +96,8 @@ impl TcpListener {
     ///
     /// It never waits. It is `async` as with a reactor for real sockets, which may have to look
     /// a name up.
-    pub async fn bind(addr: impl ToSocketAddrs) -> Result<Self, Error> {
-        Network::current().listen(addr)
+    pub async fn bind(addr: impl ToSocketAddrs) -> Result<Self, E> {
+        Self::bind_with_backlog(addr, super::network::BACKLOG).await
     }
 
     /// Listens at an address of the [current network](Network::current). At most `backlog` connections (at
@@ -119,8 +123,9 @@ impl TcpListener {
     /// # Cancel safety
     ///
     /// It never waits.
-    pub async fn bind_with_backlog(addr: impl ToSocketAddrs, backlog: u32) -> Result<Self, Error> {
-        Network::current().listen_with_backlog(addr, backlog)
+    pub async fn bind_with_backlog(addr: impl ToSocketAddrs, backlog: u32) -> Result<Self, E> {
+        let place = Network::current().listen_at(addr, backlog);
+        place.map(Self::new).map_err(E::of)
     }
 
     /// Waits for a connection; returns its stream and where it comes from. Any number of tasks can wait: a
@@ -148,7 +153,7 @@ impl TcpListener {
     /// # Cancel safety
     ///
     /// An accept that is dropped has taken no connection; if it was woken for one, the next that waits is.
-    pub async fn accept(&self) -> Result<(TcpStream, SocketAddr), Error> {
+    pub async fn accept(&self) -> Result<(TcpStream<E>, SocketAddr), E> {
         Operation::read(self, |listener: &Self, cx, id| {
             listener.poll_accept_as(id, cx)
         })
@@ -173,20 +178,19 @@ impl TcpListener {
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if none does.
-    pub fn try_accept(&self) -> Result<(TcpStream, SocketAddr), Error> {
+    pub fn try_accept(&self) -> Result<(TcpStream<E>, SocketAddr), E> {
         match &self.place {
             Place::Memory(listener) => listener.try_accept(),
             #[cfg(feature = "sim")]
             Place::Sim(listener) => listener.try_accept().map(from_sim),
         }
+        .map(into_stream)
+        .map_err(E::of)
     }
 
     /// [`accept`](Self::accept) as a poll function. Any number of tasks can wait; those of them that
     /// have waited longer than any [`accept`](Self::accept) are woken together.
-    pub fn poll_accept(
-        &self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(TcpStream, SocketAddr), Error>> {
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Result<(TcpStream<E>, SocketAddr), E>> {
         self.poll_accept_as(WaiterId::ANONYMOUS, cx)
     }
 
@@ -194,12 +198,14 @@ impl TcpListener {
         &self,
         id: WaiterId,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(TcpStream, SocketAddr), Error>> {
+    ) -> Poll<Result<(TcpStream<E>, SocketAddr), E>> {
         match &self.place {
             Place::Memory(listener) => listener.poll_accept(id, cx),
             #[cfg(feature = "sim")]
             Place::Sim(listener) => listener.poll_accept(id, cx).map_ok(from_sim),
         }
+        .map_ok(into_stream)
+        .map_err(E::of)
     }
 
     /// Returns a stream of the connections that arrive, without end.
@@ -218,7 +224,7 @@ impl TcpListener {
     /// })
     /// # }
     /// ```
-    pub fn incoming(&self) -> Incoming<'_> {
+    pub fn incoming(&self) -> Incoming<'_, E> {
         Incoming { listener: self }
     }
 
@@ -240,7 +246,7 @@ impl TcpListener {
     /// # Errors
     ///
     /// None in memory.
-    pub fn local_addr(&self) -> Result<SocketAddr, Error> {
+    pub fn local_addr(&self) -> Result<SocketAddr, E> {
         Ok(match &self.place {
             Place::Memory(listener) => listener.local_addr(),
             #[cfg(feature = "sim")]
@@ -253,17 +259,17 @@ impl TcpListener {
     /// # Errors
     ///
     /// None; it has the mio listener's signature.
-    pub fn take_error(&self) -> Result<Option<Error>, Error> {
+    pub fn take_error(&self) -> Result<Option<E>, E> {
         Ok(None)
     }
 }
 
 #[cfg(feature = "sim")]
-impl TcpListener {
-    fn with_options<T>(&self, f: impl FnOnce(&mut crate::sim::Options) -> T) -> Result<T, Error> {
+impl<E: NetError> TcpListener<E> {
+    fn with_options<T>(&self, f: impl FnOnce(&mut crate::sim::Options) -> T) -> Result<T, E> {
         match &self.place {
-            Place::Sim(listener) => listener.with_options(f),
-            Place::Memory(_) => Err(Error::Unsupported),
+            Place::Sim(listener) => listener.with_options(f).map_err(E::of),
+            Place::Memory(_) => Err(E::of(Error::Unsupported)),
         }
     }
 }
@@ -272,12 +278,20 @@ impl TcpListener {
 super::options::ttl!(TcpListener);
 
 #[cfg(feature = "sim")]
-fn from_sim((end, peer): (crate::sim::SimEnd, SocketAddr)) -> (TcpStream, SocketAddr) {
-    (TcpStream::from_end(End::Sim(end)), peer)
+fn from_sim((end, peer): (crate::sim::SimEnd, SocketAddr)) -> (End, SocketAddr) {
+    (End::Sim(end), peer)
+}
+
+fn into_stream<E: NetError>((end, peer): (End, SocketAddr)) -> (TcpStream<E>, SocketAddr) {
+    (TcpStream::from_end(end), peer)
 }
 
 impl MemoryListener {
-    fn try_accept(&self) -> Result<(TcpStream, SocketAddr), Error> {
+    pub(super) fn new(network: Network, index: usize) -> Self {
+        Self { network, index }
+    }
+
+    fn try_accept(&self) -> Result<(End, SocketAddr), Error> {
         let (conn, wakers) = self
             .network
             .with(|tables| table::accept(tables, self.index))
@@ -290,7 +304,7 @@ impl MemoryListener {
         &self,
         id: WaiterId,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(TcpStream, SocketAddr), Error>> {
+    ) -> Poll<Result<(End, SocketAddr), Error>> {
         let permit = ready!(poll_proceed(cx));
         let mut spare = None;
         loop {
@@ -324,10 +338,10 @@ impl MemoryListener {
             .with(|tables| tables.listeners()[self.index].addr())
     }
 
-    fn accepted(&self, conn: usize) -> (TcpStream, SocketAddr) {
+    fn accepted(&self, conn: usize) -> (End, SocketAddr) {
         let end = MemoryEnd::new(self.network.clone(), conn, table::SERVER);
         let peer = end.peer_addr();
-        (TcpStream::from_end(End::Memory(end)), peer)
+        (End::Memory(end), peer)
     }
 
     fn forget(&self, direction: Direction, id: WaiterId) {
@@ -350,7 +364,7 @@ impl MemoryListener {
     }
 }
 
-impl Waited for TcpListener {
+impl<E: NetError> Waited for TcpListener<E> {
     fn forget(&self, direction: Direction, id: WaiterId) {
         match &self.place {
             Place::Memory(listener) => listener.forget(direction, id),
@@ -383,7 +397,7 @@ impl Drop for MemoryListener {
     }
 }
 
-impl fmt::Debug for TcpListener {
+impl<E: NetError> fmt::Debug for TcpListener<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("TcpListener");
         if let Ok(addr) = self.local_addr() {
@@ -396,23 +410,23 @@ impl fmt::Debug for TcpListener {
 /// The connections of a [`TcpListener`], one after the other: see [`TcpListener::incoming`].
 #[derive(Debug)]
 #[must_use = "streams do nothing unless polled"]
-pub struct Incoming<'a> {
-    listener: &'a TcpListener,
+pub struct Incoming<'a, E: NetError> {
+    listener: &'a TcpListener<E>,
 }
 
-impl Incoming<'_> {
+impl<E: NetError> Incoming<'_, E> {
     /// Returns the next connection; never `None`.
     ///
     /// # Cancel safety
     ///
     /// Dropped before it is done, it has taken no connection.
-    pub async fn next(&mut self) -> Option<Result<TcpStream, Error>> {
+    pub async fn next(&mut self) -> Option<Result<TcpStream<E>, E>> {
         Some(self.listener.accept().await.map(|(stream, _)| stream))
     }
 }
 
-impl futures_core::Stream for Incoming<'_> {
-    type Item = Result<TcpStream, Error>;
+impl<E: NetError> futures_core::Stream for Incoming<'_, E> {
+    type Item = Result<TcpStream<E>, E>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.listener

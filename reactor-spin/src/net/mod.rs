@@ -38,6 +38,7 @@ mod addr;
 #[cfg(feature = "sim")]
 mod batch;
 mod end;
+pub mod generic;
 mod listener;
 mod memory;
 #[cfg(feature = "sim")]
@@ -59,29 +60,23 @@ pub mod unix;
 pub use addr::ToSocketAddrs;
 #[cfg(feature = "alloc")]
 pub use addr::lookup_host;
-pub use listener::{Incoming, TcpListener};
+pub use generic::NetError;
 #[cfg(any(feature = "std", not(target_os = "none")))]
 pub use network::CurrentNetwork;
 pub use network::Network;
-#[cfg(feature = "sim")]
-pub use socket::TcpSocket;
-pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 #[cfg(any(feature = "std", not(target_os = "none")))]
 pub use std::net::Shutdown;
 #[cfg(feature = "sim")]
 pub(crate) use storage::NO_ADDR;
 pub use storage::StaticNetwork;
-pub use stream::TcpStream;
 /// The types that come with TCP, by the name that [`unix`] has for those of its sockets.
 pub mod tcp {
     pub use super::{Incoming, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 }
 #[cfg(feature = "sim")]
 pub use batch::RecvBatch;
-#[cfg(feature = "sim")]
-pub use udp::UdpSocket;
-#[cfg(feature = "sim")]
-pub use unix::{datagram::UnixDatagram, listener::UnixListener, stream::UnixStream};
+
+generic::names!(crate::Error, "[`Error`](crate::Error)");
 
 /// Which directions of a stream to shut down.
 #[cfg(not(any(feature = "std", not(target_os = "none"))))]

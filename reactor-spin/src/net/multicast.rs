@@ -2,10 +2,11 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::generic::NetError;
 use super::udp::UdpSocket;
 use crate::Error;
 
-impl UdpSocket {
+impl<E: NetError> UdpSocket<E> {
     /// Joins a group of IPv4: what is sent to it, to this socket's port, is received from now on. A host has one interface,
     /// which is named by the host's address, or by [`UNSPECIFIED`](Ipv4Addr::UNSPECIFIED).
     ///
@@ -39,8 +40,9 @@ impl UdpSocket {
     /// [`Error::InvalidInput`] for an address that is no group's, and for a socket of IPv6; [`Error::AddrInUse`] if the socket is in
     /// the group; [`Error::AddrNotAvailable`] for the interface of another host; [`Error::NotConnected`] once the host has
     /// crashed.
-    pub fn join_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> Result<(), Error> {
-        self.socket.join(group.into(), interface.into())
+    pub fn join_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> Result<(), E> {
+        let joined = self.socket.join(group.into(), interface.into());
+        joined.map_err(E::of)
     }
 
     /// Leaves a group of IPv4.
@@ -48,8 +50,9 @@ impl UdpSocket {
     /// # Errors
     ///
     /// As [`join_multicast_v4`](Self::join_multicast_v4), and [`Error::AddrNotAvailable`] if the socket is not in the group.
-    pub fn leave_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> Result<(), Error> {
-        self.socket.leave(group.into(), interface.into())
+    pub fn leave_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> Result<(), E> {
+        let left = self.socket.leave(group.into(), interface.into());
+        left.map_err(E::of)
     }
 
     /// Joins a group of IPv6. A host has one interface, with the index 1; 0 is the system's choice.
@@ -73,8 +76,10 @@ impl UdpSocket {
     ///
     /// [`Error::InvalidInput`] for an address that is no group's, and for a socket of IPv4; [`Error::AddrInUse`] if the socket is in
     /// the group; [`Error::AddrNotAvailable`] for another interface; [`Error::NotConnected`] once the host has crashed.
-    pub fn join_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> Result<(), Error> {
-        self.socket.join(IpAddr::V6(*group), index(interface)?)
+    pub fn join_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> Result<(), E> {
+        let interface = index(interface).map_err(E::of)?;
+        let joined = self.socket.join(IpAddr::V6(*group), interface);
+        joined.map_err(E::of)
     }
 
     /// Leaves a group of IPv6.
@@ -82,8 +87,10 @@ impl UdpSocket {
     /// # Errors
     ///
     /// As [`join_multicast_v6`](Self::join_multicast_v6), and [`Error::AddrNotAvailable`] if the socket is not in the group.
-    pub fn leave_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> Result<(), Error> {
-        self.socket.leave(IpAddr::V6(*group), index(interface)?)
+    pub fn leave_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> Result<(), E> {
+        let interface = index(interface).map_err(E::of)?;
+        let left = self.socket.leave(IpAddr::V6(*group), interface);
+        left.map_err(E::of)
     }
 }
 
@@ -98,14 +105,14 @@ fn index(interface: u32) -> Result<IpAddr, Error> {
 /// Getter and setter of what a socket for groups remembers.
 macro_rules! option {
     ($get:ident, $set:ident, $field:ident: $type:ty, $what:literal) => {
-        impl UdpSocket {
+        impl<E: NetError> UdpSocket<E> {
             #[doc = concat!("Returns ", $what)]
             ///
             /// # Errors
             ///
             /// [`Error::NotConnected`] once the host has crashed.
-            pub fn $get(&self) -> Result<$type, Error> {
-                self.socket.with(|socket| Ok(socket.multicast.$field))
+            pub fn $get(&self) -> Result<$type, E> {
+                self.with(|socket| Ok(socket.multicast.$field))
             }
 
             #[doc = concat!("Sets ", $what)]
@@ -113,8 +120,8 @@ macro_rules! option {
             /// # Errors
             ///
             /// [`Error::NotConnected`] once the host has crashed.
-            pub fn $set(&self, value: $type) -> Result<(), Error> {
-                self.socket.with(|socket| {
+            pub fn $set(&self, value: $type) -> Result<(), E> {
+                self.with(|socket| {
                     socket.multicast.$field = value;
                     Ok(())
                 })

@@ -7,10 +7,10 @@ use core::marker::PhantomData;
 #[cfg(any(feature = "std", not(target_os = "none")))]
 use core::mem::ManuallyDrop;
 
-use super::listener::TcpListener;
+use super::end::End;
+use super::listener::{self, MemoryListener};
 use super::storage::{StaticNetwork, Storage, Tables};
-use super::stream::{self, TcpStream};
-use super::{ToSocketAddrs, table};
+use super::{TcpListener, TcpStream, ToSocketAddrs, stream, table};
 use crate::Error;
 
 /// A handle to a network in memory. Clones name the same network.
@@ -43,6 +43,9 @@ enum Place {
     #[cfg(feature = "sim")]
     Sim(crate::sim::Net),
 }
+
+/// So many connections wait to be accepted, unless told otherwise.
+pub(super) const BACKLOG: u32 = 128;
 
 /// The network of whoever has entered none.
 #[cfg(target_os = "none")]
@@ -206,7 +209,7 @@ impl Network {
     ///
     /// See [`TcpListener::bind`].
     pub fn listen(&self, addr: impl ToSocketAddrs) -> Result<TcpListener, Error> {
-        self.listen_with_backlog(addr, 128)
+        self.listen_with_backlog(addr, BACKLOG)
     }
 
     /// Listens at an address. At most `backlog` connections (at least one) wait to be accepted;
@@ -228,13 +231,22 @@ impl Network {
         addr: impl ToSocketAddrs,
         backlog: u32,
     ) -> Result<TcpListener, Error> {
+        self.listen_at(addr, backlog).map(TcpListener::new)
+    }
+
+    pub(super) fn listen_at(
+        &self,
+        addr: impl ToSocketAddrs,
+        backlog: u32,
+    ) -> Result<listener::Place, Error> {
         let addr = addr.to_socket_addr()?;
         #[cfg(feature = "sim")]
         if let Place::Sim(net) = &self.place {
-            return Ok(TcpListener::from_sim(net.listen(addr, backlog)?));
+            return net.listen(addr, backlog).map(listener::Place::Sim);
         }
         let index = self.with(|tables| table::bind(tables, addr, backlog))?;
-        Ok(TcpListener::new(self.clone(), index))
+        let listener = MemoryListener::new(self.clone(), index);
+        Ok(listener::Place::Memory(listener))
     }
 
     /// Connects to a listener; see [`TcpStream::connect`].
@@ -262,6 +274,10 @@ impl Network {
     ///
     /// Dropped before it is done, it leaves no connection behind.
     pub async fn connect(&self, addr: impl ToSocketAddrs) -> Result<TcpStream, Error> {
+        self.connect_end(addr).await.map(TcpStream::from_end)
+    }
+
+    pub(super) async fn connect_end(&self, addr: impl ToSocketAddrs) -> Result<End, Error> {
         #[cfg(feature = "sim")]
         if let Place::Sim(_) = &self.place {
             let mut result = Err(Error::InvalidAddress);

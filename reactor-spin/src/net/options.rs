@@ -5,7 +5,7 @@ use core::time::Duration;
 /// The options of a type with a method `with_options`, which calls a function with them.
 macro_rules! tcp_options {
     ($type:ident) => {
-        impl $type {
+        impl<E: $crate::net::NetError> $type<E> {
             /// Returns how long closing waits for unsent data (`SO_LINGER`).
             ///
             /// ```
@@ -20,7 +20,7 @@ macro_rules! tcp_options {
             /// # Errors
             ///
             /// [`Error::Unsupported`] outside of a simulation.
-            pub fn linger(&self) -> Result<Option<Duration>, Error> {
+            pub fn linger(&self) -> Result<Option<Duration>, E> {
                 self.with_options(|options| options.linger.map($crate::net::options::seconds))
             }
 
@@ -40,7 +40,7 @@ macro_rules! tcp_options {
             /// # Errors
             ///
             /// [`Error::Unsupported`] outside of a simulation.
-            pub fn set_linger(&self, linger: Option<Duration>) -> Result<(), Error> {
+            pub fn set_linger(&self, linger: Option<Duration>) -> Result<(), E> {
                 self.with_options(|options| options.linger = linger.map($crate::net::options::whole))
             }
 
@@ -60,7 +60,7 @@ macro_rules! tcp_options {
             /// # Errors
             ///
             /// [`Error::Unsupported`] outside of a simulation.
-            pub fn set_zero_linger(&self) -> Result<(), Error> {
+            pub fn set_zero_linger(&self) -> Result<(), E> {
                 self.set_linger(Some(Duration::ZERO))
             }
 
@@ -78,7 +78,7 @@ macro_rules! tcp_options {
             /// # Errors
             ///
             /// [`Error::Unsupported`] outside of a simulation.
-            pub fn keepalive(&self) -> Result<bool, Error> {
+            pub fn keepalive(&self) -> Result<bool, E> {
                 self.with_options(|options| options.keepalive.on)
             }
 
@@ -100,7 +100,7 @@ macro_rules! tcp_options {
             /// # Errors
             ///
             /// [`Error::Unsupported`] outside of a simulation.
-            pub fn set_keepalive(&self, keepalive: bool) -> Result<(), Error> {
+            pub fn set_keepalive(&self, keepalive: bool) -> Result<(), E> {
                 self.with_options(|options| options.keepalive.on = keepalive)
             }
 
@@ -109,7 +109,7 @@ macro_rules! tcp_options {
             /// # Errors
             ///
             /// [`Error::Unsupported`] outside of a simulation.
-            pub fn keepalive_time(&self) -> Result<Duration, Error> {
+            pub fn keepalive_time(&self) -> Result<Duration, E> {
                 self.with_options(|options| $crate::net::options::seconds(options.keepalive.time))
             }
 
@@ -119,7 +119,7 @@ macro_rules! tcp_options {
             /// # Errors
             ///
             /// [`Error::Unsupported`] outside of a simulation.
-            pub fn set_keepalive_time(&self, time: Duration) -> Result<(), Error> {
+            pub fn set_keepalive_time(&self, time: Duration) -> Result<(), E> {
                 self.with_options(|options| {
                     options.keepalive.on = true;
                     options.keepalive.time = $crate::net::options::whole(time).max(1);
@@ -132,7 +132,7 @@ macro_rules! tcp_options {
             /// # Errors
             ///
             /// [`Error::Unsupported`] outside of a simulation.
-            pub fn set_keepalive_interval(&self, interval: Duration) -> Result<(), Error> {
+            pub fn set_keepalive_interval(&self, interval: Duration) -> Result<(), E> {
                 self.with_options(|options| {
                     options.keepalive.on = true;
                     options.keepalive.interval = $crate::net::options::whole(interval).max(1);
@@ -145,7 +145,7 @@ macro_rules! tcp_options {
             /// # Errors
             ///
             /// [`Error::Unsupported`] outside of a simulation.
-            pub fn set_keepalive_retries(&self, retries: u32) -> Result<(), Error> {
+            pub fn set_keepalive_retries(&self, retries: u32) -> Result<(), E> {
                 self.with_options(|options| {
                     options.keepalive.on = true;
                     options.keepalive.retries = retries.max(1);
@@ -166,7 +166,7 @@ macro_rules! tcp_options {
             /// # Errors
             ///
             /// [`Error::Unsupported`] outside of a simulation.
-            pub fn send_buffer_size(&self) -> Result<u32, Error> {
+            pub fn send_buffer_size(&self) -> Result<u32, E> {
                 self.with_options(|options| options.sends)
             }
 
@@ -186,7 +186,7 @@ macro_rules! tcp_options {
             /// # Errors
             ///
             /// [`Error::Unsupported`] outside of a simulation.
-            pub fn set_send_buffer_size(&self, size: u32) -> Result<(), Error> {
+            pub fn set_send_buffer_size(&self, size: u32) -> Result<(), E> {
                 self.with_options(|options| options.sends = size.max(1))
             }
 
@@ -204,7 +204,7 @@ macro_rules! tcp_options {
             /// # Errors
             ///
             /// [`Error::Unsupported`] outside of a simulation.
-            pub fn recv_buffer_size(&self) -> Result<u32, Error> {
+            pub fn recv_buffer_size(&self) -> Result<u32, E> {
                 self.with_options(|options| options.receives)
             }
 
@@ -223,7 +223,7 @@ macro_rules! tcp_options {
             /// # Errors
             ///
             /// [`Error::Unsupported`] outside of a simulation.
-            pub fn set_recv_buffer_size(&self, size: u32) -> Result<(), Error> {
+            pub fn set_recv_buffer_size(&self, size: u32) -> Result<(), E> {
                 self.with_options(|options| options.receives = size.max(1))
             }
         }
@@ -234,7 +234,7 @@ pub(super) use tcp_options;
 /// The time to live of a type with a method `with_options`.
 macro_rules! ttl {
     ($type:ident) => {
-        impl $type {
+        impl<E: $crate::net::NetError> $type<E> {
             /// Returns the time to live of packets (`IP_TTL`), in hops.
             ///
             /// ```
@@ -249,7 +249,7 @@ macro_rules! ttl {
             /// # Errors
             ///
             /// [`Error::Unsupported`] outside of a simulation.
-            pub fn ttl(&self) -> Result<u32, Error> {
+            pub fn ttl(&self) -> Result<u32, E> {
                 self.with_options(|options| options.ttl)
             }
 
@@ -268,10 +268,10 @@ macro_rules! ttl {
             /// # Errors
             ///
             /// [`Error::InvalidInput`] for another number; [`Error::Unsupported`] outside of a simulation.
-            pub fn set_ttl(&self, ttl: u32) -> Result<(), Error> {
+            pub fn set_ttl(&self, ttl: u32) -> Result<(), E> {
                 match ttl {
                     1..=255 => self.with_options(|options| options.ttl = ttl),
-                    _ => Err(Error::InvalidInput),
+                    _ => Err(E::of(Error::InvalidInput)),
                 }
             }
         }

@@ -3,14 +3,18 @@
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::poll_fn;
+use core::marker::PhantomData;
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 
 use polliwog_core::task::consume_budget;
 
+use super::Network;
 use super::end::End;
+use super::generic::NetError;
+use super::listener::{Place, TcpListener};
 use super::options::tcp_options;
-use super::{Network, TcpListener, TcpStream};
+use super::stream::TcpStream;
 use crate::Error;
 use crate::sim::{Net, Options, Sharing, SimListener};
 
@@ -41,7 +45,8 @@ use crate::sim::{Net, Options, Sharing, SimListener};
 /// });
 /// simulation.run().unwrap();
 /// ```
-pub struct TcpSocket {
+pub struct TcpSocket<E: NetError> {
+    fails: PhantomData<fn() -> E>,
     net: Net,
     is_v4: bool,
     options: Cell<Options>,
@@ -50,13 +55,13 @@ pub struct TcpSocket {
     bound: RefCell<Option<SimListener>>,
 }
 
-impl TcpSocket {
+impl<E: NetError> TcpSocket<E> {
     /// Makes a socket for IPv4.
     ///
     /// # Errors
     ///
     /// [`Error::Unsupported`] outside of a simulation.
-    pub fn new_v4() -> Result<Self, Error> {
+    pub fn new_v4() -> Result<Self, E> {
         Self::new(true)
     }
 
@@ -65,13 +70,15 @@ impl TcpSocket {
     /// # Errors
     ///
     /// [`Error::Unsupported`] outside of a simulation.
-    pub fn new_v6() -> Result<Self, Error> {
+    pub fn new_v6() -> Result<Self, E> {
         Self::new(false)
     }
 
-    fn new(is_v4: bool) -> Result<Self, Error> {
-        let net = Network::current_sim().ok_or(Error::Unsupported)?;
+    fn new(is_v4: bool) -> Result<Self, E> {
+        let net = Network::current_sim().ok_or(Error::Unsupported);
+        let net = net.map_err(E::of)?;
         Ok(Self {
+            fails: PhantomData,
             options: Cell::new(net.options()),
             net,
             is_v4,
@@ -85,7 +92,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// None.
-    pub fn reuseaddr(&self) -> Result<bool, Error> {
+    pub fn reuseaddr(&self) -> Result<bool, E> {
         Ok(self.shares.get().addr)
     }
 
@@ -104,7 +111,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// None.
-    pub fn set_reuseaddr(&self, reuseaddr: bool) -> Result<(), Error> {
+    pub fn set_reuseaddr(&self, reuseaddr: bool) -> Result<(), E> {
         let addr = reuseaddr;
         self.shares.set(Sharing {
             addr,
@@ -118,7 +125,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// None.
-    pub fn reuseport(&self) -> Result<bool, Error> {
+    pub fn reuseport(&self) -> Result<bool, E> {
         Ok(self.shares.get().port)
     }
 
@@ -128,7 +135,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// None.
-    pub fn set_reuseport(&self, reuseport: bool) -> Result<(), Error> {
+    pub fn set_reuseport(&self, reuseport: bool) -> Result<(), E> {
         let port = reuseport;
         self.shares.set(Sharing {
             port,
@@ -142,7 +149,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// None.
-    pub fn nodelay(&self) -> Result<bool, Error> {
+    pub fn nodelay(&self) -> Result<bool, E> {
         self.with_options(|options| options.nodelay)
     }
 
@@ -151,7 +158,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// None.
-    pub fn set_nodelay(&self, nodelay: bool) -> Result<(), Error> {
+    pub fn set_nodelay(&self, nodelay: bool) -> Result<(), E> {
         self.with_options(|options| options.nodelay = nodelay)
     }
 
@@ -160,7 +167,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// None.
-    pub fn local_addr(&self) -> Result<SocketAddr, Error> {
+    pub fn local_addr(&self) -> Result<SocketAddr, E> {
         let bound = self.bound.borrow();
         Ok(bound.as_ref().map_or(self.any(), SimListener::local_addr))
     }
@@ -177,7 +184,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// None.
-    pub fn take_error(&self) -> Result<Option<Error>, Error> {
+    pub fn take_error(&self) -> Result<Option<E>, E> {
         Ok(None)
     }
 
@@ -200,11 +207,11 @@ impl TcpSocket {
     /// [`Error::AddrInUse`] if somebody has it, or without `SO_REUSEADDR` if connections of an earlier socket linger;
     /// [`Error::AddrNotAvailable`] if it is another host's, or no port is free; [`Error::InvalidInput`] for an address of
     /// the other family, or if the socket is bound already.
-    pub fn bind(&self, addr: SocketAddr) -> Result<(), Error> {
+    pub fn bind(&self, addr: SocketAddr) -> Result<(), E> {
         if addr.is_ipv4() != self.is_v4 || self.bound.borrow().is_some() {
-            return Err(Error::InvalidInput);
+            return Err(E::of(Error::InvalidInput));
         }
-        let bound = self.net.bind(addr, self.shares.get())?;
+        let bound = self.net.bind(addr, self.shares.get()).map_err(E::of)?;
         *self.bound.borrow_mut() = Some(bound);
         Ok(())
     }
@@ -232,18 +239,19 @@ impl TcpSocket {
     /// # Cancel safety
     ///
     /// Dropping the future gives up the attempt and closes the socket.
-    pub async fn connect(self, addr: SocketAddr) -> Result<TcpStream, Error> {
+    pub async fn connect(self, addr: SocketAddr) -> Result<TcpStream<E>, E> {
         if addr.is_ipv4() != self.is_v4 {
-            return Err(Error::InvalidInput);
+            return Err(E::of(Error::InvalidInput));
         }
         consume_budget().await;
         let bound = self.bound.take();
         let from = bound.as_ref().map(SimListener::local_addr);
-        let end = self.net.connect(from, addr, self.options.get())?;
+        let end = self.net.connect(from, addr, self.options.get());
+        let end = End::Sim(end.map_err(E::of)?);
         // From now on the connection has the address.
         drop(bound);
-        let end = End::Sim(end);
-        poll_fn(|cx| end.poll_connected(cx)).await?;
+        let connected = poll_fn(|cx| end.poll_connected(cx)).await;
+        connected.map_err(E::of)?;
         Ok(TcpStream::from_end(end))
     }
 
@@ -265,17 +273,22 @@ impl TcpSocket {
     /// # Errors
     ///
     /// [`Error::AddrNotAvailable`] if it is not bound, and no port is free.
-    pub fn listen(self, backlog: u32) -> Result<TcpListener, Error> {
+    pub fn listen(self, backlog: u32) -> Result<TcpListener<E>, E> {
+        let listener = self.begin_to_listen(backlog).map_err(E::of)?;
+        Ok(TcpListener::new(Place::Sim(listener)))
+    }
+
+    fn begin_to_listen(self, backlog: u32) -> Result<SimListener, Error> {
         let listener = match self.bound.take() {
             Some(bound) => bound,
             None => self.net.bind(self.any(), self.shares.get())?,
         };
         listener.with_options(|options| *options = self.options.get())?;
         listener.listen(backlog);
-        Ok(TcpListener::from_sim(listener))
+        Ok(listener)
     }
 
-    fn with_options<T>(&self, f: impl FnOnce(&mut Options) -> T) -> Result<T, Error> {
+    fn with_options<T>(&self, f: impl FnOnce(&mut Options) -> T) -> Result<T, E> {
         let mut options = self.options.get();
         let done = f(&mut options);
         self.options.set(options);
@@ -285,7 +298,7 @@ impl TcpSocket {
 
 tcp_options!(TcpSocket);
 
-impl fmt::Debug for TcpSocket {
+impl<E: NetError> fmt::Debug for TcpSocket<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("TcpSocket");
         if let Ok(local) = self.local_addr() {

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::future::poll_fn;
+use core::marker::PhantomData;
 use core::net::SocketAddr;
 use core::task::{Context, Poll};
 use core::time::Duration;
@@ -12,6 +13,7 @@ use polliwog_core::task::consume_budget;
 use polliwog_core::time::timeout;
 
 use super::end::End;
+use super::generic::NetError;
 use super::memory::MemoryEnd;
 use super::network::Network;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
@@ -44,17 +46,18 @@ use crate::Error;
 /// })
 /// # }
 /// ```
-pub struct TcpStream {
+pub struct TcpStream<E: NetError> {
     end: End,
+    fails: PhantomData<fn() -> E>,
 }
 
 /// Connects in `network`.
-pub(crate) async fn connect(network: &Network, to: SocketAddr) -> Result<TcpStream, Error> {
+pub(super) async fn connect(network: &Network, to: SocketAddr) -> Result<End, Error> {
     // It may never have to wait.
     consume_budget().await;
     let end = begin(network, to)?;
     poll_fn(|cx| end.poll_connected(cx)).await?;
-    Ok(TcpStream { end })
+    Ok(end)
 }
 
 /// Begins to connect.
@@ -69,9 +72,18 @@ pub(super) fn begin(network: &Network, to: SocketAddr) -> Result<End, Error> {
     Ok(End::Memory(end))
 }
 
-impl TcpStream {
+impl<E: NetError> TcpStream<E> {
     pub(crate) fn from_end(end: End) -> Self {
-        Self { end }
+        Self {
+            end,
+            fails: PhantomData,
+        }
+    }
+
+    /// The same stream, for somebody who takes other errors.
+    #[cfg(feature = "sim")]
+    pub(super) fn into_kind<F: NetError>(self) -> TcpStream<F> {
+        TcpStream::from_end(self.end)
     }
 
     /// Connects to a listener of the [current network](Network::current). Done as soon as the
@@ -100,8 +112,9 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// Dropped before it is done, it leaves no connection behind.
-    pub async fn connect(addr: impl ToSocketAddrs) -> Result<Self, Error> {
-        Network::current().connect(addr).await
+    pub async fn connect(addr: impl ToSocketAddrs) -> Result<Self, E> {
+        let connected = Network::current().connect_end(addr).await;
+        connected.map(Self::from_end).map_err(E::of)
     }
 
     /// [`connect`](Self::connect) that gives up after a time.
@@ -127,13 +140,10 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// Dropped before it is done, it leaves no connection behind.
-    pub async fn connect_timeout(
-        addr: impl ToSocketAddrs,
-        patience: Duration,
-    ) -> Result<Self, Error> {
+    pub async fn connect_timeout(addr: impl ToSocketAddrs, patience: Duration) -> Result<Self, E> {
         match timeout(patience, Self::connect(addr)).await {
             Ok(connected) => connected,
-            Err(_elapsed) => Err(Error::TimedOut),
+            Err(_elapsed) => Err(E::of(Error::TimedOut)),
         }
     }
 
@@ -162,11 +172,12 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// A read that is dropped has taken no bytes.
-    pub async fn read(&self, buf: &mut [u8]) -> Result<usize, Error> {
+    pub async fn read(&self, buf: &mut [u8]) -> Result<usize, E> {
         Operation::read(self, |stream: &Self, cx, id| {
             stream.end.poll_read(id, cx, buf)
         })
         .await
+        .map_err(E::of)
     }
 
     /// Fills `buf`.
@@ -190,8 +201,8 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// None: if it is dropped, the bytes that had arrived are lost.
-    pub async fn read_exact(&self, buf: &mut [u8]) -> Result<(), Error> {
-        let ended = || Error::UnexpectedEof;
+    pub async fn read_exact(&self, buf: &mut [u8]) -> Result<(), E> {
+        let ended = || E::of(Error::UnexpectedEof);
         exact::read_exact(buf, ended, async |rest| self.read(rest).await).await
     }
 
@@ -214,11 +225,12 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// Takes no bytes in any case.
-    pub async fn peek(&self, buf: &mut [u8]) -> Result<usize, Error> {
+    pub async fn peek(&self, buf: &mut [u8]) -> Result<usize, E> {
         Operation::read(self, |stream: &Self, cx, id| {
             stream.end.poll_peek(id, cx, buf)
         })
         .await
+        .map_err(E::of)
     }
 
     /// Waits for room and writes as much of `data` as fits; returns how much that was.
@@ -240,11 +252,12 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// A write that is dropped has written nothing.
-    pub async fn write(&self, data: &[u8]) -> Result<usize, Error> {
+    pub async fn write(&self, data: &[u8]) -> Result<usize, E> {
         Operation::write(self, |stream: &Self, cx, id| {
             stream.end.poll_write(id, cx, data)
         })
         .await
+        .map_err(E::of)
     }
 
     /// Writes all of `data`.
@@ -265,8 +278,8 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// None: if it is dropped, some of the data may have been written.
-    pub async fn write_all(&self, data: &[u8]) -> Result<(), Error> {
-        let none = || Error::WriteZero;
+    pub async fn write_all(&self, data: &[u8]) -> Result<(), E> {
+        let none = || E::of(Error::WriteZero);
         exact::write_all(data, none, async |rest| self.write(rest).await).await
     }
 
@@ -287,8 +300,8 @@ impl TcpStream {
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if nothing is; else as for [`read`](Self::read).
-    pub fn try_read(&self, buf: &mut [u8]) -> Result<usize, Error> {
-        self.end.try_read(buf)
+    pub fn try_read(&self, buf: &mut [u8]) -> Result<usize, E> {
+        self.end.try_read(buf).map_err(E::of)
     }
 
     /// Writes as much as there is room for.
@@ -305,8 +318,8 @@ impl TcpStream {
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if there is none; else as for [`write`](Self::write).
-    pub fn try_write(&self, data: &[u8]) -> Result<usize, Error> {
-        self.end.try_write(data)
+    pub fn try_write(&self, data: &[u8]) -> Result<usize, E> {
+        self.end.try_write(data).map_err(E::of)
     }
 
     /// Waits until a read would not wait: there are bytes, the end of the stream, or an error.
@@ -328,11 +341,12 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// Takes nothing.
-    pub async fn readable(&self) -> Result<(), Error> {
+    pub async fn readable(&self) -> Result<(), E> {
         Operation::read(self, |stream: &Self, cx, id| {
             stream.end.poll_readable(id, cx)
         })
         .await
+        .map_err(E::of)
     }
 
     /// Waits until a write would not wait: there is room, or an error.
@@ -354,21 +368,26 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// Takes nothing.
-    pub async fn writable(&self) -> Result<(), Error> {
+    pub async fn writable(&self) -> Result<(), E> {
         Operation::write(self, |stream: &Self, cx, id| {
             stream.end.poll_writable(id, cx)
         })
         .await
+        .map_err(E::of)
     }
 
     /// [`read`](Self::read) as a poll function.
-    pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
-        self.end.poll_read(WaiterId::ANONYMOUS, cx, buf)
+    pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, E>> {
+        self.end
+            .poll_read(WaiterId::ANONYMOUS, cx, buf)
+            .map_err(E::of)
     }
 
     /// [`write`](Self::write) as a poll function.
-    pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
-        self.end.poll_write(WaiterId::ANONYMOUS, cx, data)
+    pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, E>> {
+        self.end
+            .poll_write(WaiterId::ANONYMOUS, cx, data)
+            .map_err(E::of)
     }
 
     /// Ends one direction or both. A direction that was ended before stays so.
@@ -390,7 +409,7 @@ impl TcpStream {
     /// # Errors
     ///
     /// None in memory.
-    pub fn shutdown(&self, how: Shutdown) -> Result<(), Error> {
+    pub fn shutdown(&self, how: Shutdown) -> Result<(), E> {
         if matches!(how, Shutdown::Read | Shutdown::Both) {
             self.end.stop_reading();
         }
@@ -402,10 +421,10 @@ impl TcpStream {
 
     /// Another handle of the same stream, for a half.
     #[cfg(feature = "sim")]
-    fn with_options<T>(&self, f: impl FnOnce(&mut crate::sim::Options) -> T) -> Result<T, Error> {
+    fn with_options<T>(&self, f: impl FnOnce(&mut crate::sim::Options) -> T) -> Result<T, E> {
         match &self.end {
-            End::Sim(end) => end.with_options(f),
-            End::Memory(_) => Err(Error::Unsupported),
+            End::Sim(end) => end.with_options(f).map_err(E::of),
+            End::Memory(_) => Err(E::of(Error::Unsupported)),
         }
     }
 
@@ -439,7 +458,7 @@ impl TcpStream {
     ///     Ok(())
     /// }
     /// ```
-    pub fn split(&self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+    pub fn split(&self) -> (ReadHalf<'_, E>, WriteHalf<'_, E>) {
         split::borrowed(self)
     }
 
@@ -457,7 +476,7 @@ impl TcpStream {
     ///     Ok(())
     /// }
     /// ```
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+    pub fn into_split(self) -> (OwnedReadHalf<E>, OwnedWriteHalf<E>) {
         split::owned(self)
     }
 
@@ -480,8 +499,8 @@ impl TcpStream {
     /// # Errors
     ///
     /// None in memory.
-    pub fn local_addr(&self) -> Result<SocketAddr, Error> {
-        self.end.local_addr()
+    pub fn local_addr(&self) -> Result<SocketAddr, E> {
+        self.end.local_addr().map_err(E::of)
     }
 
     /// Returns the other end's address.
@@ -503,8 +522,8 @@ impl TcpStream {
     /// # Errors
     ///
     /// None in memory.
-    pub fn peer_addr(&self) -> Result<SocketAddr, Error> {
-        self.end.peer_addr()
+    pub fn peer_addr(&self) -> Result<SocketAddr, E> {
+        self.end.peer_addr().map_err(E::of)
     }
 
     /// Returns `None`: errors are reported by the operation that meets them.
@@ -512,7 +531,7 @@ impl TcpStream {
     /// # Errors
     ///
     /// None in memory.
-    pub fn take_error(&self) -> Result<Option<Error>, Error> {
+    pub fn take_error(&self) -> Result<Option<E>, E> {
         Ok(None)
     }
 
@@ -521,10 +540,12 @@ impl TcpStream {
     /// # Errors
     ///
     /// None in memory.
-    pub fn set_nodelay(&self, nodelay: bool) -> Result<(), Error> {
+    pub fn set_nodelay(&self, nodelay: bool) -> Result<(), E> {
         match &self.end {
             #[cfg(feature = "sim")]
-            End::Sim(end) => end.with_options(|options| options.nodelay = nodelay),
+            End::Sim(end) => end
+                .with_options(|options| options.nodelay = nodelay)
+                .map_err(E::of),
             End::Memory(_) => {
                 let _ = nodelay;
                 Ok(())
@@ -537,10 +558,10 @@ impl TcpStream {
     /// # Errors
     ///
     /// None in memory.
-    pub fn nodelay(&self) -> Result<bool, Error> {
+    pub fn nodelay(&self) -> Result<bool, E> {
         match &self.end {
             #[cfg(feature = "sim")]
-            End::Sim(end) => end.with_options(|options| options.nodelay),
+            End::Sim(end) => end.with_options(|options| options.nodelay).map_err(E::of),
             End::Memory(_) => Ok(true),
         }
     }
@@ -551,7 +572,7 @@ super::options::tcp_options!(TcpStream);
 #[cfg(feature = "sim")]
 super::options::ttl!(TcpStream);
 
-impl Waited for TcpStream {
+impl<E: NetError> Waited for TcpStream<E> {
     fn forget(&self, direction: Direction, id: WaiterId) {
         self.end.forget(direction, id);
     }
@@ -561,7 +582,7 @@ impl Waited for TcpStream {
     }
 }
 
-impl fmt::Debug for TcpStream {
+impl<E: NetError> fmt::Debug for TcpStream<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("TcpStream");
         if let (Ok(local), Ok(peer)) = (self.end.local_addr(), self.end.peer_addr()) {
@@ -574,5 +595,5 @@ impl fmt::Debug for TcpStream {
 #[cfg(feature = "std")]
 crate::io::vectored::vectored!(TcpStream);
 
-split::embedded_io!(TcpStream, TcpStream: Read Write);
-split::embedded_io!(&TcpStream, TcpStream: Read Write);
+split::embedded_io!(TcpStream<E>, TcpStream: Read Write);
+split::embedded_io!(&TcpStream<E>, TcpStream: Read Write);

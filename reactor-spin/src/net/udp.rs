@@ -1,15 +1,17 @@
 //! [`UdpSocket`]: datagrams between the hosts of a simulation.
 
 use core::fmt;
+use core::marker::PhantomData;
 use core::net::SocketAddr;
 use core::task::{Context, Poll};
 
 use polliwog_core::sources::{Direction, Operation, Waited, WaiterId};
 use polliwog_core::task::consume_budget;
 
+use super::generic::NetError;
 use super::{Network, ToSocketAddrs};
 use crate::Error;
-use crate::sim::SimSocket;
+use crate::sim::{Datagrams, SimSocket};
 
 /// A socket for datagrams of a simulated host, with the interface of a real one.
 ///
@@ -44,11 +46,12 @@ use crate::sim::SimSocket;
 /// });
 /// simulation.run().unwrap();
 /// ```
-pub struct UdpSocket {
+pub struct UdpSocket<E: NetError> {
     pub(super) socket: SimSocket,
+    fails: PhantomData<fn() -> E>,
 }
 
-impl UdpSocket {
+impl<E: NetError> UdpSocket<E> {
     /// Binds to an address of the host. Port 0 means a free one.
     ///
     /// ```
@@ -73,13 +76,14 @@ impl UdpSocket {
     /// # Cancel safety
     ///
     /// It never waits.
-    pub async fn bind(addr: impl ToSocketAddrs) -> Result<Self, Error> {
-        let addr = addr.to_socket_addr()?;
+    pub async fn bind(addr: impl ToSocketAddrs) -> Result<Self, E> {
+        let addr = addr.to_socket_addr().map_err(E::of)?;
         match Network::current().sim() {
             Some(net) => Ok(Self {
-                socket: net.bind_udp(addr)?,
+                socket: net.bind_udp(addr).map_err(E::of)?,
+                fails: PhantomData,
             }),
-            None => Err(Error::Unsupported),
+            None => Err(E::of(Error::Unsupported)),
         }
     }
 
@@ -106,9 +110,9 @@ impl UdpSocket {
     /// # Cancel safety
     ///
     /// It never waits.
-    pub async fn connect(&self, addr: impl ToSocketAddrs) -> Result<(), Error> {
-        let addr = addr.to_socket_addr()?;
-        self.socket.with(|socket| {
+    pub async fn connect(&self, addr: impl ToSocketAddrs) -> Result<(), E> {
+        let addr = addr.to_socket_addr().map_err(E::of)?;
+        self.with(|socket| {
             socket.peer = Some(addr);
             Ok(())
         })
@@ -137,10 +141,10 @@ impl UdpSocket {
     /// # Cancel safety
     ///
     /// It never waits, but for the task's budget, before anything is sent.
-    pub async fn send_to(&self, buf: &[u8], addr: impl ToSocketAddrs) -> Result<usize, Error> {
-        let addr = addr.to_socket_addr()?;
+    pub async fn send_to(&self, buf: &[u8], addr: impl ToSocketAddrs) -> Result<usize, E> {
+        let addr = addr.to_socket_addr().map_err(E::of)?;
         consume_budget().await;
-        self.socket.send(buf, Some(addr))
+        self.socket.send(buf, Some(addr)).map_err(E::of)
     }
 
     /// Sends a datagram to the peer.
@@ -166,9 +170,9 @@ impl UdpSocket {
     /// # Cancel safety
     ///
     /// As [`send_to`](Self::send_to).
-    pub async fn send(&self, buf: &[u8]) -> Result<usize, Error> {
+    pub async fn send(&self, buf: &[u8]) -> Result<usize, E> {
         consume_budget().await;
-        self.socket.send(buf, None)
+        self.socket.send(buf, None).map_err(E::of)
     }
 
     /// [`send_to`](Self::send_to) without waiting.
@@ -190,8 +194,8 @@ impl UdpSocket {
     /// # Errors
     ///
     /// As [`send_to`](Self::send_to).
-    pub fn try_send_to(&self, buf: &[u8], addr: SocketAddr) -> Result<usize, Error> {
-        self.socket.send(buf, Some(addr))
+    pub fn try_send_to(&self, buf: &[u8], addr: SocketAddr) -> Result<usize, E> {
+        self.socket.send(buf, Some(addr)).map_err(E::of)
     }
 
     /// [`send`](Self::send) without waiting.
@@ -199,8 +203,8 @@ impl UdpSocket {
     /// # Errors
     ///
     /// As [`send`](Self::send).
-    pub fn try_send(&self, buf: &[u8]) -> Result<usize, Error> {
-        self.socket.send(buf, None)
+    pub fn try_send(&self, buf: &[u8]) -> Result<usize, E> {
+        self.socket.send(buf, None).map_err(E::of)
     }
 
     /// [`send_to`](Self::send_to) as a poll function; always ready.
@@ -209,13 +213,13 @@ impl UdpSocket {
         _: &mut Context<'_>,
         buf: &[u8],
         addr: SocketAddr,
-    ) -> Poll<Result<usize, Error>> {
-        Poll::Ready(self.socket.send(buf, Some(addr)))
+    ) -> Poll<Result<usize, E>> {
+        Poll::Ready(self.try_send_to(buf, addr))
     }
 
     /// [`send`](Self::send) as a poll function; always ready.
-    pub fn poll_send(&self, _: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize, Error>> {
-        Poll::Ready(self.socket.send(buf, None))
+    pub fn poll_send(&self, _: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize, E>> {
+        Poll::Ready(self.try_send(buf))
     }
 
     /// Waits for a datagram; returns how much of it was copied into `buf`, and where it comes from. The rest is
@@ -244,7 +248,7 @@ impl UdpSocket {
     /// # Cancel safety
     ///
     /// Dropped before it is done, it has taken no datagram.
-    pub async fn recv_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
+    pub async fn recv_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), E> {
         Operation::read(self, |socket: &Self, cx, id| socket.poll_take(id, cx, buf)).await
     }
 
@@ -272,7 +276,7 @@ impl UdpSocket {
     /// # Cancel safety
     ///
     /// As [`recv_from`](Self::recv_from).
-    pub async fn recv(&self, buf: &mut [u8]) -> Result<usize, Error> {
+    pub async fn recv(&self, buf: &mut [u8]) -> Result<usize, E> {
         self.recv_from(buf).await.map(|(count, _)| count)
     }
 
@@ -301,7 +305,7 @@ impl UdpSocket {
     /// # Cancel safety
     ///
     /// As [`recv_from`](Self::recv_from).
-    pub async fn peek_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
+    pub async fn peek_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), E> {
         Operation::read(self, |socket: &Self, cx, id| socket.poll_look(id, cx, buf)).await
     }
 
@@ -314,7 +318,7 @@ impl UdpSocket {
     /// # Cancel safety
     ///
     /// As [`recv_from`](Self::recv_from).
-    pub async fn peek(&self, buf: &mut [u8]) -> Result<usize, Error> {
+    pub async fn peek(&self, buf: &mut [u8]) -> Result<usize, E> {
         self.peek_from(buf).await.map(|(count, _)| count)
     }
 
@@ -337,8 +341,8 @@ impl UdpSocket {
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if there is no datagram.
-    pub fn try_recv_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
-        self.socket.with(|socket| socket.take(buf))
+    pub fn try_recv_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), E> {
+        self.with(|socket| socket.take(buf))
     }
 
     /// [`recv`](Self::recv) without waiting.
@@ -346,7 +350,7 @@ impl UdpSocket {
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if there is no datagram.
-    pub fn try_recv(&self, buf: &mut [u8]) -> Result<usize, Error> {
+    pub fn try_recv(&self, buf: &mut [u8]) -> Result<usize, E> {
         self.try_recv_from(buf).map(|(count, _)| count)
     }
 
@@ -355,8 +359,8 @@ impl UdpSocket {
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if there is no datagram.
-    pub fn try_peek_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
-        self.socket.with(|socket| socket.peek(buf))
+    pub fn try_peek_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), E> {
+        self.with(|socket| socket.peek(buf))
     }
 
     /// [`peek`](Self::peek) without waiting.
@@ -364,7 +368,7 @@ impl UdpSocket {
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if there is no datagram.
-    pub fn try_peek(&self, buf: &mut [u8]) -> Result<usize, Error> {
+    pub fn try_peek(&self, buf: &mut [u8]) -> Result<usize, E> {
         self.try_peek_from(buf).map(|(count, _)| count)
     }
 
@@ -373,12 +377,12 @@ impl UdpSocket {
         &self,
         cx: &mut Context<'_>,
         buf: &mut [u8],
-    ) -> Poll<Result<(usize, SocketAddr), Error>> {
+    ) -> Poll<Result<(usize, SocketAddr), E>> {
         self.poll_take(WaiterId::ANONYMOUS, cx, buf)
     }
 
     /// [`recv`](Self::recv) as a poll function.
-    pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
+    pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, E>> {
         self.poll_recv_from(cx, buf).map_ok(|(count, _)| count)
     }
 
@@ -387,7 +391,7 @@ impl UdpSocket {
         &self,
         cx: &mut Context<'_>,
         buf: &mut [u8],
-    ) -> Poll<Result<(usize, SocketAddr), Error>> {
+    ) -> Poll<Result<(usize, SocketAddr), E>> {
         self.poll_look(WaiterId::ANONYMOUS, cx, buf)
     }
 
@@ -415,12 +419,10 @@ impl UdpSocket {
     /// # Cancel safety
     ///
     /// It takes nothing.
-    pub async fn readable(&self) -> Result<(), Error> {
+    pub async fn readable(&self) -> Result<(), E> {
         Operation::read(self, |socket: &Self, cx, id| {
             let waiter = (id, Direction::Read);
-            socket
-                .socket
-                .poll(waiter, cx, |socket| socket.readable(), |()| 0)
+            socket.poll(waiter, cx, |socket| socket.readable(), |()| 0)
         })
         .await
     }
@@ -434,7 +436,7 @@ impl UdpSocket {
     /// # Cancel safety
     ///
     /// It never waits, but for the task's budget.
-    pub async fn writable(&self) -> Result<(), Error> {
+    pub async fn writable(&self) -> Result<(), E> {
         consume_budget().await;
         Ok(())
     }
@@ -444,8 +446,8 @@ impl UdpSocket {
     /// # Errors
     ///
     /// [`Error::NotConnected`] once the host has crashed.
-    pub fn local_addr(&self) -> Result<SocketAddr, Error> {
-        self.socket.with(|socket| Ok(socket.local))
+    pub fn local_addr(&self) -> Result<SocketAddr, E> {
+        self.with(|socket| Ok(socket.local))
     }
 
     /// Returns the address of the peer.
@@ -468,9 +470,8 @@ impl UdpSocket {
     /// # Errors
     ///
     /// [`Error::NotConnected`] if there is none.
-    pub fn peer_addr(&self) -> Result<SocketAddr, Error> {
-        self.socket
-            .with(|socket| socket.peer.ok_or(Error::NotConnected))
+    pub fn peer_addr(&self) -> Result<SocketAddr, E> {
+        self.with(|socket| socket.peer.ok_or(Error::NotConnected))
     }
 
     /// Returns whether datagrams may go to the broadcast address, which all hosts of the simulation have.
@@ -478,8 +479,8 @@ impl UdpSocket {
     /// # Errors
     ///
     /// [`Error::NotConnected`] once the host has crashed.
-    pub fn broadcast(&self) -> Result<bool, Error> {
-        self.socket.with(|socket| Ok(socket.broadcast))
+    pub fn broadcast(&self) -> Result<bool, E> {
+        self.with(|socket| Ok(socket.broadcast))
     }
 
     /// Sets whether datagrams may go to the broadcast address; at first they may not.
@@ -501,8 +502,8 @@ impl UdpSocket {
     /// # Errors
     ///
     /// [`Error::NotConnected`] once the host has crashed.
-    pub fn set_broadcast(&self, broadcast: bool) -> Result<(), Error> {
-        self.socket.with(|socket| {
+    pub fn set_broadcast(&self, broadcast: bool) -> Result<(), E> {
+        self.with(|socket| {
             socket.broadcast = broadcast;
             Ok(())
         })
@@ -513,8 +514,8 @@ impl UdpSocket {
     /// # Errors
     ///
     /// [`Error::NotConnected`] once the host has crashed.
-    pub fn ttl(&self) -> Result<u32, Error> {
-        self.socket.with(|socket| Ok(socket.ttl))
+    pub fn ttl(&self) -> Result<u32, E> {
+        self.with(|socket| Ok(socket.ttl))
     }
 
     /// Sets how many routers a datagram may pass; there are none here.
@@ -522,8 +523,8 @@ impl UdpSocket {
     /// # Errors
     ///
     /// [`Error::NotConnected`] once the host has crashed.
-    pub fn set_ttl(&self, ttl: u32) -> Result<(), Error> {
-        self.socket.with(|socket| {
+    pub fn set_ttl(&self, ttl: u32) -> Result<(), E> {
+        self.with(|socket| {
             socket.ttl = ttl;
             Ok(())
         })
@@ -534,8 +535,28 @@ impl UdpSocket {
     /// # Errors
     ///
     /// None; it has the mio socket's signature.
-    pub fn take_error(&self) -> Result<Option<Error>, Error> {
+    pub fn take_error(&self) -> Result<Option<E>, E> {
         Ok(None)
+    }
+
+    /// Works on the socket.
+    pub(super) fn with<T>(
+        &self,
+        f: impl FnOnce(&mut Datagrams) -> Result<T, Error>,
+    ) -> Result<T, E> {
+        self.socket.with(f).map_err(E::of)
+    }
+
+    /// Makes an attempt, and leaves the task's waker for as long as it would block.
+    pub(super) fn poll<T>(
+        &self,
+        waiter: (WaiterId, Direction),
+        cx: &mut Context<'_>,
+        attempt: impl FnMut(&mut Datagrams) -> Result<T, Error>,
+        bytes: impl FnOnce(&T) -> usize,
+    ) -> Poll<Result<T, E>> {
+        let polled = self.socket.poll(waiter, cx, attempt, bytes);
+        polled.map_err(E::of)
     }
 
     fn poll_take(
@@ -543,10 +564,9 @@ impl UdpSocket {
         id: WaiterId,
         cx: &mut Context<'_>,
         buf: &mut [u8],
-    ) -> Poll<Result<(usize, SocketAddr), Error>> {
+    ) -> Poll<Result<(usize, SocketAddr), E>> {
         let waiter = (id, Direction::Read);
-        self.socket
-            .poll(waiter, cx, |socket| socket.take(buf), |(n, _)| *n)
+        self.poll(waiter, cx, |socket| socket.take(buf), |(n, _)| *n)
     }
 
     fn poll_look(
@@ -554,14 +574,13 @@ impl UdpSocket {
         id: WaiterId,
         cx: &mut Context<'_>,
         buf: &mut [u8],
-    ) -> Poll<Result<(usize, SocketAddr), Error>> {
+    ) -> Poll<Result<(usize, SocketAddr), E>> {
         let waiter = (id, Direction::Read);
-        self.socket
-            .poll(waiter, cx, |socket| socket.peek(buf), |(n, _)| *n)
+        self.poll(waiter, cx, |socket| socket.peek(buf), |(n, _)| *n)
     }
 }
 
-impl Waited for UdpSocket {
+impl<E: NetError> Waited for UdpSocket<E> {
     fn forget(&self, direction: Direction, id: WaiterId) {
         self.socket.forget(direction, id);
     }
@@ -571,7 +590,7 @@ impl Waited for UdpSocket {
     }
 }
 
-impl fmt::Debug for UdpSocket {
+impl<E: NetError> fmt::Debug for UdpSocket<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("UdpSocket");
         if let Ok(local) = self.local_addr() {

@@ -116,8 +116,8 @@ impl futures_io::AsyncSeek for File {
     }
 }
 
-crate::foreign::foreign_reads!(File);
-crate::foreign::foreign_writes!(File, false);
+crate::foreign::foreign_reads!([] File);
+crate::foreign::foreign_writes!([] File, false);
 
 #[cfg(feature = "tokio")]
 impl tokio::io::AsyncSeek for File {

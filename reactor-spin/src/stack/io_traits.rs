@@ -35,7 +35,7 @@ macro_rules! reads {
         }
 
         #[cfg(feature = "std")]
-        $crate::foreign::foreign_reads!($type);
+        $crate::foreign::foreign_reads!([] $type);
     )*};
 }
 
@@ -93,7 +93,7 @@ macro_rules! writes {
         }
 
         #[cfg(feature = "std")]
-        $crate::foreign::foreign_writes!($type, false);
+        $crate::foreign::foreign_writes!([] $type, false);
     )*};
 }
 

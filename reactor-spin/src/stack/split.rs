@@ -7,7 +7,7 @@ use super::{Shutdown, TcpStream};
 use crate::Error;
 use crate::halves::halves;
 
-halves!("stack", TcpStream);
+halves!("stack", TcpStream, Error, SocketAddr);
 
 macro_rules! flushing {
     ($($half:ty),*) => {$(

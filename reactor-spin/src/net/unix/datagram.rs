@@ -1,137 +1,21 @@
 //! [`UnixDatagram`].
 
-use alloc::collections::VecDeque;
 use alloc::rc::{Rc, Weak};
-use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::fmt;
-use core::task::{Context, Poll, ready};
+use core::marker::PhantomData;
+use core::task::{Context, Poll};
 use std::path::Path;
 
-use polliwog_core::sources::{Direction, Operation, Readiness, Waited, WaiterId, Waiters};
-use polliwog_core::task::budget::poll_proceed;
+use polliwog_core::sources::{Direction, Operation, WaiterId};
 
+use super::inbox::Inbox;
 use super::{SocketAddr, host};
 use crate::Error;
-use crate::io::flow::{Step, leave};
 use crate::net::Shutdown;
+use crate::net::generic::NetError;
+use crate::net::generic::sealed::Addr;
 use crate::sim::{Net, UnixSocket};
-
-/// How many datagrams wait at a socket, and the bytes of the largest one: what Linux has, unless told otherwise.
-const QUEUE: usize = 512;
-const LARGEST: usize = 212_960;
-
-/// What has come to a socket. Whoever sends to it has it in hand only for as long as that takes.
-pub(crate) struct Inbox {
-    queue: RefCell<VecDeque<(SocketAddr, Vec<u8>)>>,
-    /// The socket is there no more.
-    gone: Cell<bool>,
-    /// Nothing more is to come.
-    deaf: Cell<bool>,
-    waiters: Waiters,
-}
-
-impl Inbox {
-    fn push(&self, from: &SocketAddr, data: &[u8]) -> Result<usize, Error> {
-        if self.gone.get() {
-            return Err(Error::ConnectionRefused);
-        }
-        if self.deaf.get() {
-            return Err(Error::BrokenPipe);
-        }
-        if data.len() > LARGEST {
-            return Err(Error::MessageTooLong);
-        }
-        let mut queue = self.queue.borrow_mut();
-        if queue.len() >= QUEUE {
-            return Err(Error::WouldBlock);
-        }
-        queue.push_back((from.clone(), data.into()));
-        Ok(data.len())
-    }
-
-    /// Copies the first datagram, as much of it as there is room for.
-    fn peek(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
-        let queue = self.queue.borrow();
-        let (from, bytes) = queue.front().ok_or(Error::WouldBlock)?;
-        let count = bytes.len().min(buf.len());
-        buf[..count].copy_from_slice(&bytes[..count]);
-        Ok((count, from.clone()))
-    }
-
-    /// Takes the first datagram; what there is no room for is lost.
-    fn pop(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
-        let first = self.peek(buf);
-        self.queue.borrow_mut().pop_front();
-        first
-    }
-
-    fn readable(&self) -> Result<(), Error> {
-        self.peek(&mut []).map(drop)
-    }
-
-    /// Whether a datagram for it has an answer.
-    fn writable(&self) -> Result<(), Error> {
-        let is_full = self.queue.borrow().len() >= QUEUE;
-        match is_full && !self.gone.get() && !self.deaf.get() {
-            true => Err(Error::WouldBlock),
-            false => Ok(()),
-        }
-    }
-
-    fn try_send(&self, from: &SocketAddr, data: &[u8]) -> Result<usize, Error> {
-        let sent = self.push(from, data);
-        if sent.is_ok() {
-            self.waiters.take_one(Direction::Read).wake();
-        }
-        sent
-    }
-
-    fn try_recv(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
-        let received = self.pop(buf);
-        if received.is_ok() {
-            self.waiters.take(Readiness::WRITABLE).wake();
-        }
-        received
-    }
-
-    /// Makes an attempt within the task's budget, and leaves the task's waker for as long as it would block.
-    fn poll<T>(
-        &self,
-        waiter: (WaiterId, Direction),
-        cx: &mut Context<'_>,
-        mut attempt: impl FnMut(&Self) -> Result<T, Error>,
-    ) -> Poll<Result<T, Error>> {
-        let permit = ready!(poll_proceed(cx));
-        let mut spare = None;
-        loop {
-            let step = match attempt(self) {
-                Err(Error::WouldBlock) => leave(&self.waiters, waiter, cx, &mut spare),
-                done => Step::Done(done),
-            };
-            if let Some(poll) = step.settle(cx, &mut spare) {
-                if poll.is_ready() {
-                    permit.charge(0);
-                }
-                return poll;
-            }
-        }
-    }
-}
-
-impl Waited for Inbox {
-    fn forget(&self, direction: Direction, id: WaiterId) {
-        let mine = self.waiters.forget(direction, id);
-        // If it does not wait any more, it may have been woken for a datagram.
-        if mine.is_none() && direction == Direction::Read && !self.queue.borrow().is_empty() {
-            self.waiters.take_one(Direction::Read).wake();
-        }
-    }
-
-    fn waits(&self, direction: Direction, id: WaiterId) -> bool {
-        self.waiters.waits(direction, id)
-    }
-}
 
 /// A Unix socket for datagrams on a simulated host, of which none is lost and none overtakes another: a send waits while
 /// 512 of them wait to be received.
@@ -155,7 +39,8 @@ impl Waited for Inbox {
 /// });
 /// simulation.run().unwrap();
 /// ```
-pub struct UnixDatagram {
+pub struct UnixDatagram<E: NetError> {
+    fails: PhantomData<fn() -> E>,
     inbox: Rc<Inbox>,
     local: SocketAddr,
     peer: RefCell<Option<(SocketAddr, Weak<Inbox>)>>,
@@ -164,14 +49,15 @@ pub struct UnixDatagram {
     net: Net,
 }
 
-impl UnixDatagram {
+impl<E: NetError> UnixDatagram<E> {
     /// Binds to a path. One that begins with a zero byte is an abstract name.
     ///
     /// # Errors
     ///
     /// As [`UnixListener::bind`](crate::net::UnixListener::bind).
-    pub fn bind(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::bind_addr(&SocketAddr::from_pathname(path)?)
+    pub fn bind(path: impl AsRef<Path>) -> Result<Self, E> {
+        let addr = SocketAddr::from_pathname(path);
+        addr.and_then(Self::bind_to).map_err(E::of)
     }
 
     /// Binds to an address.
@@ -179,11 +65,15 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// As [`bind`](Self::bind).
-    pub fn bind_addr(addr: &SocketAddr) -> Result<Self, Error> {
-        let mut socket = Self::unbound()?;
+    pub fn bind_addr(addr: &E::UnixAddr) -> Result<Self, E> {
+        addr.to_own().and_then(Self::bind_to).map_err(E::of)
+    }
+
+    fn bind_to(addr: SocketAddr) -> Result<Self, Error> {
+        let mut socket = Self::new(host()?);
         let bound = UnixSocket::Datagram(Rc::downgrade(&socket.inbox));
         socket.net.bind_unix(addr.name()?, bound)?;
-        socket.local = addr.clone();
+        socket.local = addr;
         Ok(socket)
     }
 
@@ -192,19 +82,19 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// [`Error::Unsupported`] outside of a simulation.
-    pub fn unbound() -> Result<Self, Error> {
-        Ok(Self {
-            inbox: Rc::new(Inbox {
-                queue: RefCell::default(),
-                gone: Cell::new(false),
-                deaf: Cell::new(false),
-                waiters: Waiters::new(),
-            }),
+    pub fn unbound() -> Result<Self, E> {
+        host().map(Self::new).map_err(E::of)
+    }
+
+    fn new(net: Net) -> Self {
+        Self {
+            fails: PhantomData,
+            inbox: Rc::new(Inbox::new()),
             local: SocketAddr::UNNAMED,
             peer: RefCell::new(None),
             mute: Cell::new(false),
-            net: host()?,
-        })
+            net,
+        }
     }
 
     /// Makes two sockets that are connected to each other.
@@ -226,7 +116,7 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// As [`unbound`](Self::unbound).
-    pub fn pair() -> Result<(Self, Self), Error> {
+    pub fn pair() -> Result<(Self, Self), E> {
         let (one, other) = (Self::unbound()?, Self::unbound()?);
         for (this, that) in [(&one, &other), (&other, &one)] {
             let peer = (SocketAddr::UNNAMED, Rc::downgrade(&that.inbox));
@@ -240,8 +130,9 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// [`Error::NameNotFound`] if there is no such file; [`Error::ConnectionRefused`] if nobody is bound to it (any more).
-    pub fn connect(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        self.connect_addr(&SocketAddr::from_pathname(path)?)
+    pub fn connect(&self, path: impl AsRef<Path>) -> Result<(), E> {
+        let addr = SocketAddr::from_pathname(path);
+        addr.and_then(|addr| self.connect_to(addr)).map_err(E::of)
     }
 
     /// [`connect`](Self::connect) by address.
@@ -249,9 +140,14 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// As [`connect`](Self::connect).
-    pub fn connect_addr(&self, addr: &SocketAddr) -> Result<(), Error> {
-        let there = Rc::downgrade(&self.find(addr)?);
-        *self.peer.borrow_mut() = Some((addr.clone(), there));
+    pub fn connect_addr(&self, addr: &E::UnixAddr) -> Result<(), E> {
+        let addr = addr.to_own();
+        addr.and_then(|addr| self.connect_to(addr)).map_err(E::of)
+    }
+
+    fn connect_to(&self, addr: SocketAddr) -> Result<(), Error> {
+        let there = Rc::downgrade(&self.find(&addr)?);
+        *self.peer.borrow_mut() = Some((addr, there));
         Ok(())
     }
 
@@ -293,9 +189,10 @@ impl UnixDatagram {
     /// # Cancel safety
     ///
     /// Dropped before it is done, it has sent nothing.
-    pub async fn send_to(&self, buf: &[u8], path: impl AsRef<Path>) -> Result<usize, Error> {
-        self.send_to_addr(buf, &SocketAddr::from_pathname(path)?)
-            .await
+    pub async fn send_to(&self, buf: &[u8], path: impl AsRef<Path>) -> Result<usize, E> {
+        let there = SocketAddr::from_pathname(path).and_then(|addr| self.find(&addr));
+        let there = there.map_err(E::of)?;
+        self.send_into(there, buf).await.map_err(E::of)
     }
 
     /// [`send_to`](Self::send_to) by address.
@@ -307,8 +204,10 @@ impl UnixDatagram {
     /// # Cancel safety
     ///
     /// As [`send_to`](Self::send_to).
-    pub async fn send_to_addr(&self, buf: &[u8], addr: &SocketAddr) -> Result<usize, Error> {
-        self.send_into(self.find(addr)?, buf).await
+    pub async fn send_to_addr(&self, buf: &[u8], addr: &E::UnixAddr) -> Result<usize, E> {
+        let there = addr.to_own().and_then(|addr| self.find(&addr));
+        let there = there.map_err(E::of)?;
+        self.send_into(there, buf).await.map_err(E::of)
     }
 
     /// Sends a datagram to the peer; waits while too many wait there.
@@ -320,8 +219,9 @@ impl UnixDatagram {
     /// # Cancel safety
     ///
     /// Dropped before it is done, it has sent nothing.
-    pub async fn send(&self, buf: &[u8]) -> Result<usize, Error> {
-        self.send_into(self.peer()?, buf).await
+    pub async fn send(&self, buf: &[u8]) -> Result<usize, E> {
+        let peer = self.peer().map_err(E::of)?;
+        self.send_into(peer, buf).await.map_err(E::of)
     }
 
     /// Sends a datagram to whoever is bound to a path, if there is room.
@@ -329,9 +229,10 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if there is none; else as [`send_to`](Self::send_to).
-    pub fn try_send_to(&self, buf: &[u8], path: impl AsRef<Path>) -> Result<usize, Error> {
-        let there = self.find(&SocketAddr::from_pathname(path)?)?;
-        self.send_now(&there, buf)
+    pub fn try_send_to(&self, buf: &[u8], path: impl AsRef<Path>) -> Result<usize, E> {
+        let there = SocketAddr::from_pathname(path).and_then(|addr| self.find(&addr));
+        let sent = there.and_then(|there| self.send_now(&there, buf));
+        sent.map_err(E::of)
     }
 
     /// Sends a datagram to the peer, if there is room.
@@ -339,15 +240,17 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if there is none; else as [`send`](Self::send).
-    pub fn try_send(&self, buf: &[u8]) -> Result<usize, Error> {
-        self.send_now(&*self.peer()?, buf)
+    pub fn try_send(&self, buf: &[u8]) -> Result<usize, E> {
+        let sent = self.peer().and_then(|peer| self.send_now(&peer, buf));
+        sent.map_err(E::of)
     }
 
     /// [`send`](Self::send) as a poll function.
-    pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize, Error>> {
-        let inbox = self.peer()?;
+    pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize, E>> {
+        let inbox = self.peer().map_err(E::of)?;
         let waiter = (WaiterId::ANONYMOUS, Direction::Write);
-        inbox.poll(waiter, cx, |inbox| self.send_now(inbox, buf))
+        let sent = inbox.poll(waiter, cx, |inbox| self.send_now(inbox, buf));
+        sent.map_err(E::of)
     }
 
     /// Waits for a datagram; returns how many of its bytes are in `buf`, the others being lost, and whose it is.
@@ -359,11 +262,11 @@ impl UnixDatagram {
     /// # Cancel safety
     ///
     /// Dropped before it is done, it has taken no datagram.
-    pub async fn recv_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
-        Operation::read(&*self.inbox, |inbox: &Inbox, cx, id| {
+    pub async fn recv_from(&self, buf: &mut [u8]) -> Result<(usize, E::UnixAddr), E> {
+        let received = Operation::read(&*self.inbox, |inbox: &Inbox, cx, id| {
             inbox.poll((id, Direction::Read), cx, |inbox| inbox.try_recv(buf))
-        })
-        .await
+        });
+        from(received.await)
     }
 
     /// As [`recv_from`](Self::recv_from), without the sender.
@@ -375,7 +278,7 @@ impl UnixDatagram {
     /// # Cancel safety
     ///
     /// As [`recv_from`](Self::recv_from).
-    pub async fn recv(&self, buf: &mut [u8]) -> Result<usize, Error> {
+    pub async fn recv(&self, buf: &mut [u8]) -> Result<usize, E> {
         Ok(self.recv_from(buf).await?.0)
     }
 
@@ -384,8 +287,8 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if none is.
-    pub fn try_recv_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
-        self.inbox.try_recv(buf)
+    pub fn try_recv_from(&self, buf: &mut [u8]) -> Result<(usize, E::UnixAddr), E> {
+        from(self.inbox.try_recv(buf))
     }
 
     /// As [`try_recv_from`](Self::try_recv_from), without the sender.
@@ -393,12 +296,12 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// As [`try_recv_from`](Self::try_recv_from).
-    pub fn try_recv(&self, buf: &mut [u8]) -> Result<usize, Error> {
-        Ok(self.inbox.try_recv(buf)?.0)
+    pub fn try_recv(&self, buf: &mut [u8]) -> Result<usize, E> {
+        self.try_recv_from(buf).map(|(count, _)| count)
     }
 
     /// [`recv`](Self::recv) as a poll function.
-    pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
+    pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, E>> {
         self.poll_recv_from(cx, buf).map_ok(|(count, _)| count)
     }
 
@@ -422,12 +325,13 @@ impl UnixDatagram {
     /// # Cancel safety
     ///
     /// Takes nothing in any case.
-    pub async fn peek(&self, buf: &mut [u8]) -> Result<usize, Error> {
+    pub async fn peek(&self, buf: &mut [u8]) -> Result<usize, E> {
         Operation::read(&*self.inbox, |inbox: &Inbox, cx, id| {
             inbox.poll((id, Direction::Read), cx, |inbox| inbox.peek(buf))
         })
         .await
         .map(|(count, _)| count)
+        .map_err(E::of)
     }
 
     /// [`peek`](Self::peek) if that does not have to wait.
@@ -435,8 +339,9 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// As [`try_recv_from`](Self::try_recv_from).
-    pub fn try_peek(&self, buf: &mut [u8]) -> Result<usize, Error> {
-        Ok(self.inbox.peek(buf)?.0)
+    pub fn try_peek(&self, buf: &mut [u8]) -> Result<usize, E> {
+        let first = self.inbox.peek(buf);
+        first.map(|(count, _)| count).map_err(E::of)
     }
 
     /// [`recv_from`](Self::recv_from) as a poll function.
@@ -444,9 +349,10 @@ impl UnixDatagram {
         &self,
         cx: &mut Context<'_>,
         buf: &mut [u8],
-    ) -> Poll<Result<(usize, SocketAddr), Error>> {
+    ) -> Poll<Result<(usize, E::UnixAddr), E>> {
         let waiter = (WaiterId::ANONYMOUS, Direction::Read);
-        self.inbox.poll(waiter, cx, |inbox| inbox.try_recv(buf))
+        let received = self.inbox.poll(waiter, cx, |inbox| inbox.try_recv(buf));
+        received.map(from)
     }
 
     /// Waits until a datagram is there.
@@ -458,17 +364,19 @@ impl UnixDatagram {
     /// # Cancel safety
     ///
     /// Takes nothing.
-    pub async fn readable(&self) -> Result<(), Error> {
+    pub async fn readable(&self) -> Result<(), E> {
         Operation::read(&*self.inbox, |inbox: &Inbox, cx, id| {
             inbox.poll((id, Direction::Read), cx, Inbox::readable)
         })
         .await
+        .map_err(E::of)
     }
 
     /// [`readable`](Self::readable) as a poll function.
-    pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
         let waiter = (WaiterId::ANONYMOUS, Direction::Read);
-        self.inbox.poll(waiter, cx, Inbox::readable)
+        let ready = self.inbox.poll(waiter, cx, Inbox::readable);
+        ready.map_err(E::of)
     }
 
     /// Waits until the peer's queue has room, or says what is wrong; without a peer not at all.
@@ -490,7 +398,7 @@ impl UnixDatagram {
     /// # Cancel safety
     ///
     /// Sends nothing.
-    pub async fn writable(&self) -> Result<(), Error> {
+    pub async fn writable(&self) -> Result<(), E> {
         let Ok(inbox) = self.peer() else {
             return Ok(());
         };
@@ -498,14 +406,15 @@ impl UnixDatagram {
             inbox.poll((id, Direction::Write), cx, Inbox::writable)
         })
         .await
+        .map_err(E::of)
     }
 
     /// [`writable`](Self::writable) as a poll function.
-    pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
         match self.peer() {
             Ok(inbox) => {
                 let waiter = (WaiterId::ANONYMOUS, Direction::Write);
-                inbox.poll(waiter, cx, Inbox::writable)
+                inbox.poll(waiter, cx, Inbox::writable).map_err(E::of)
             }
             Err(_) => Poll::Ready(Ok(())),
         }
@@ -532,11 +441,9 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// None; the system's socket has some.
-    pub fn shutdown(&self, how: Shutdown) -> Result<(), Error> {
+    pub fn shutdown(&self, how: Shutdown) -> Result<(), E> {
         if matches!(how, Shutdown::Read | Shutdown::Both) {
-            self.inbox.deaf.set(true);
-            // Whoever waits to send finds that nobody will read it.
-            self.inbox.waiters.take(Readiness::WRITABLE).wake();
+            self.inbox.stop();
         }
         if matches!(how, Shutdown::Write | Shutdown::Both) {
             self.mute.set(true);
@@ -549,7 +456,7 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// None; it has the signature of the system's socket.
-    pub fn take_error(&self) -> Result<Option<Error>, Error> {
+    pub fn take_error(&self) -> Result<Option<E>, E> {
         Ok(None)
     }
 
@@ -558,8 +465,8 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// None; the system's socket has some.
-    pub fn local_addr(&self) -> Result<SocketAddr, Error> {
-        Ok(self.local.clone())
+    pub fn local_addr(&self) -> Result<E::UnixAddr, E> {
+        E::UnixAddr::of(&self.local).map_err(E::of)
     }
 
     /// Returns the peer's address.
@@ -567,26 +474,36 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// [`Error::NotConnected`] if there is none.
-    pub fn peer_addr(&self) -> Result<SocketAddr, Error> {
+    pub fn peer_addr(&self) -> Result<E::UnixAddr, E> {
         let peer = self.peer.borrow();
-        let (addr, _) = peer.as_ref().ok_or(Error::NotConnected)?;
-        Ok(addr.clone())
+        let addr = match peer.as_ref() {
+            Some((addr, _)) => E::UnixAddr::of(addr),
+            None => Err(Error::NotConnected),
+        };
+        addr.map_err(E::of)
     }
 }
 
-impl Drop for UnixDatagram {
+/// What was received, for whoever receives it.
+fn from<E: NetError>(
+    received: Result<(usize, SocketAddr), Error>,
+) -> Result<(usize, E::UnixAddr), E> {
+    received
+        .and_then(|(count, from)| Ok((count, E::UnixAddr::of(&from)?)))
+        .map_err(E::of)
+}
+
+impl<E: NetError> Drop for UnixDatagram<E> {
     fn drop(&mut self) {
         if let Ok(name) = self.local.name() {
             self.net
                 .unbind_unix(name, |bound| bound.is_datagram(&self.inbox));
         }
-        self.inbox.gone.set(true);
-        // Whoever waits to send finds that there is nobody.
-        self.inbox.waiters.take(Readiness::WRITABLE).wake();
+        self.inbox.close();
     }
 }
 
-impl fmt::Debug for UnixDatagram {
+impl<E: NetError> fmt::Debug for UnixDatagram<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UnixDatagram")
             .field("local", &self.local)

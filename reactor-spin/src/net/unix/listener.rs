@@ -6,9 +6,11 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::path::Path;
 
-use super::{SocketAddr, UnixStream, host};
+use super::stream::UnixStream;
+use super::{SocketAddr, host};
 use crate::Error;
-use crate::net::{TcpListener, TcpStream};
+use crate::net::generic::sealed::Addr;
+use crate::net::generic::{NetError, TcpListener, TcpStream};
 use crate::sim::{Net, UnixSocket};
 
 /// A Unix socket that listens, on a simulated host.
@@ -31,23 +33,24 @@ use crate::sim::{Net, UnixSocket};
 /// });
 /// simulation.run().unwrap();
 /// ```
-pub struct UnixListener {
-    inner: TcpListener,
+pub struct UnixListener<E: NetError> {
+    inner: TcpListener<E>,
     addr: SocketAddr,
     net: Net,
     /// What its name knows it by.
     token: Rc<()>,
 }
 
-impl UnixListener {
+impl<E: NetError> UnixListener<E> {
     /// Listens at a path, with a backlog of 128. One that begins with a zero byte is an abstract name.
     ///
     /// # Errors
     ///
     /// [`Error::AddrInUse`] if there is a file of that name already; [`Error::NameNotFound`] without its folder;
     /// [`Error::InvalidInput`] as for [`SocketAddr::from_pathname`]; [`Error::Unsupported`] outside of a simulation.
-    pub fn bind(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::bind_addr(&SocketAddr::from_pathname(path)?)
+    pub fn bind(path: impl AsRef<Path>) -> Result<Self, E> {
+        let addr = SocketAddr::from_pathname(path);
+        addr.and_then(Self::bind_to).map_err(E::of)
     }
 
     /// Listens at an address.
@@ -55,25 +58,29 @@ impl UnixListener {
     /// # Errors
     ///
     /// As [`bind`](Self::bind).
-    pub fn bind_addr(addr: &SocketAddr) -> Result<Self, Error> {
+    pub fn bind_addr(addr: &E::UnixAddr) -> Result<Self, E> {
+        addr.to_own().and_then(Self::bind_to).map_err(E::of)
+    }
+
+    fn bind_to(addr: SocketAddr) -> Result<Self, Error> {
         let (net, name) = (host()?, addr.name()?);
         let inner = net.unix_network().listen(Net::ANY)?;
         let token = Rc::new(());
         let bound = UnixSocket::Stream(inner.local_addr()?, Rc::downgrade(&token));
         net.bind_unix(name, bound)?;
         Ok(Self {
-            inner,
-            addr: addr.clone(),
+            inner: inner.into_kind(),
+            addr,
             net,
             token,
         })
     }
 
-    fn accepted(&self, inner: TcpStream) -> (UnixStream, SocketAddr) {
+    fn accepted(&self, inner: TcpStream<E>) -> Result<(UnixStream<E>, E::UnixAddr), E> {
         // Whoever connects has no name.
         let peer = SocketAddr::UNNAMED;
-        let stream = UnixStream::new(inner, self.addr.clone(), peer.clone());
-        (stream, peer)
+        let addr = E::UnixAddr::of(&peer).map_err(E::of)?;
+        Ok((UnixStream::new(inner, self.addr.clone(), peer), addr))
     }
 
     /// Waits for a connection. Any number of tasks can wait: a connection wakes the one that has waited longest.
@@ -85,9 +92,9 @@ impl UnixListener {
     /// # Cancel safety
     ///
     /// An accept that is dropped has taken no connection.
-    pub async fn accept(&self) -> Result<(UnixStream, SocketAddr), Error> {
+    pub async fn accept(&self) -> Result<(UnixStream<E>, E::UnixAddr), E> {
         let (inner, _) = self.inner.accept().await?;
-        Ok(self.accepted(inner))
+        self.accepted(inner)
     }
 
     /// Takes a connection if one waits.
@@ -104,18 +111,20 @@ impl UnixListener {
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if none does.
-    pub fn try_accept(&self) -> Result<(UnixStream, SocketAddr), Error> {
+    pub fn try_accept(&self) -> Result<(UnixStream<E>, E::UnixAddr), E> {
         let (inner, _) = self.inner.try_accept()?;
-        Ok(self.accepted(inner))
+        self.accepted(inner)
     }
 
     /// [`accept`](Self::accept) as a poll function.
+    // A name for what it returns would be one that no program can write.
+    #[allow(clippy::type_complexity)]
     pub fn poll_accept(
         &self,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(UnixStream, SocketAddr), Error>> {
+    ) -> Poll<Result<(UnixStream<E>, E::UnixAddr), E>> {
         let accepting = self.inner.poll_accept(cx);
-        accepting.map_ok(|(inner, _)| self.accepted(inner))
+        accepting.map(|accepted| self.accepted(accepted?.0))
     }
 
     /// Returns a stream of the connections that arrive, without end.
@@ -132,7 +141,7 @@ impl UnixListener {
     ///     Ok(())
     /// }
     /// ```
-    pub fn incoming(&self) -> Incoming<'_> {
+    pub fn incoming(&self) -> Incoming<'_, E> {
         Incoming { listener: self }
     }
 
@@ -141,8 +150,8 @@ impl UnixListener {
     /// # Errors
     ///
     /// None; the system's listener has some.
-    pub fn local_addr(&self) -> Result<SocketAddr, Error> {
-        Ok(self.addr.clone())
+    pub fn local_addr(&self) -> Result<E::UnixAddr, E> {
+        E::UnixAddr::of(&self.addr).map_err(E::of)
     }
 
     /// Returns `None`: errors are reported by the operation that meets them.
@@ -150,12 +159,12 @@ impl UnixListener {
     /// # Errors
     ///
     /// None.
-    pub fn take_error(&self) -> Result<Option<Error>, Error> {
+    pub fn take_error(&self) -> Result<Option<E>, E> {
         Ok(None)
     }
 }
 
-impl Drop for UnixListener {
+impl<E: NetError> Drop for UnixListener<E> {
     fn drop(&mut self) {
         if let Ok(name) = self.addr.name() {
             self.net
@@ -164,7 +173,7 @@ impl Drop for UnixListener {
     }
 }
 
-impl fmt::Debug for UnixListener {
+impl<E: NetError> fmt::Debug for UnixListener<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UnixListener")
             .field("addr", &self.addr)
@@ -175,23 +184,23 @@ impl fmt::Debug for UnixListener {
 /// The connections of a [`UnixListener`], one after the other: see [`UnixListener::incoming`].
 #[derive(Debug)]
 #[must_use = "streams do nothing unless polled"]
-pub struct Incoming<'a> {
-    listener: &'a UnixListener,
+pub struct Incoming<'a, E: NetError> {
+    listener: &'a UnixListener<E>,
 }
 
-impl Incoming<'_> {
+impl<E: NetError> Incoming<'_, E> {
     /// Returns the next connection; never `None`.
     ///
     /// # Cancel safety
     ///
     /// Dropped before it is done, it has taken no connection.
-    pub async fn next(&mut self) -> Option<Result<UnixStream, Error>> {
+    pub async fn next(&mut self) -> Option<Result<UnixStream<E>, E>> {
         Some(self.listener.accept().await.map(|(stream, _)| stream))
     }
 }
 
-impl futures_core::Stream for Incoming<'_> {
-    type Item = Result<UnixStream, Error>;
+impl<E: NetError> futures_core::Stream for Incoming<'_, E> {
+    type Item = Result<UnixStream<E>, E>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let accepting = self.listener.poll_accept(cx);

@@ -1,4 +1,5 @@
-//! Unix sockets of a simulated host ([`sim`](crate::sim)): addresses, and the halves of a [`UnixStream`].
+//! Unix sockets of a simulated host ([`sim`](crate::sim)): addresses, and the halves of a
+//! [`UnixStream`](super::UnixStream).
 //!
 //! They lead from task to task of one host, take no time and lose nothing: a write waits while the reader's buffer is
 //! full, and whoever is gone is seen to be gone at once.
@@ -35,14 +36,20 @@ use crate::Error;
 use crate::sim::{Name, Net};
 
 pub(super) mod datagram;
+mod inbox;
 pub(super) mod listener;
-mod split;
+pub(super) mod split;
 pub(super) mod stream;
 
-use super::UnixStream;
-pub(crate) use datagram::Inbox;
-pub use listener::Incoming;
-pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+use super::generic::sealed;
+pub(crate) use inbox::Inbox;
+
+super::generic::halves_names!(
+    generic::unix,
+    Error,
+    "[`Error`]",
+    "[`UnixStream`](super::UnixStream)"
+);
 
 /// The address of a Unix socket: a path, an abstract name, or none.
 ///
@@ -107,6 +114,16 @@ impl SocketAddr {
     /// The name, which whoever connects has to give.
     fn name(&self) -> Result<&Name, Error> {
         self.0.as_deref().ok_or(Error::InvalidInput)
+    }
+}
+
+impl sealed::Addr for SocketAddr {
+    fn of(addr: &SocketAddr) -> Result<Self, Error> {
+        Ok(addr.clone())
+    }
+
+    fn to_own(&self) -> Result<SocketAddr, Error> {
+        Ok(self.clone())
     }
 }
 

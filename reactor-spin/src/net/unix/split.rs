@@ -2,34 +2,33 @@
 
 use core::fmt;
 
-use super::{SocketAddr, UnixStream};
-use crate::Error;
+use super::stream::UnixStream;
 use crate::halves::halves;
 use crate::io::vectored::vectored;
 use crate::net::Shutdown;
 use crate::net::split::{embedded_io, readiness};
 
-halves!("net", UnixStream);
+halves!("net", UnixStream<E>, E, E::UnixAddr);
 
-embedded_io!(ReadHalf<'_>, ReadHalf: Read);
-embedded_io!(WriteHalf<'_>, WriteHalf: Write);
-embedded_io!(OwnedReadHalf, OwnedReadHalf: Read);
-embedded_io!(OwnedWriteHalf, OwnedWriteHalf: Write);
+embedded_io!(ReadHalf<'_, E>, ReadHalf: Read);
+embedded_io!(WriteHalf<'_, E>, WriteHalf: Write);
+embedded_io!(OwnedReadHalf<E>, OwnedReadHalf: Read);
+embedded_io!(OwnedWriteHalf<E>, OwnedWriteHalf: Write);
 
 readiness! {
     ReadReady, read_ready, is_read_ready:
-    UnixStream: stream => stream;
-    &UnixStream: stream => stream;
-    ReadHalf<'_>: half => half.stream();
-    OwnedReadHalf: half => half.stream();
+    UnixStream<E>: stream => stream;
+    &UnixStream<E>: stream => stream;
+    ReadHalf<'_, E>: half => half.stream();
+    OwnedReadHalf<E>: half => half.stream();
 }
 readiness! {
     WriteReady, write_ready, is_write_ready:
-    UnixStream: stream => stream;
-    &UnixStream: stream => stream;
-    WriteHalf<'_>: half => half.stream();
-    OwnedWriteHalf: half => half.stream();
+    UnixStream<E>: stream => stream;
+    &UnixStream<E>: stream => stream;
+    WriteHalf<'_, E>: half => half.stream();
+    OwnedWriteHalf<E>: half => half.stream();
 }
 
-vectored!(@reading UnixStream: ReadHalf<'_>, OwnedReadHalf);
-vectored!(@writing UnixStream: WriteHalf<'_>, OwnedWriteHalf);
+vectored!(@reading UnixStream: ReadHalf<'_, E>, OwnedReadHalf<E>);
+vectored!(@writing UnixStream: WriteHalf<'_, E>, OwnedWriteHalf<E>);

@@ -4,12 +4,15 @@ use core::fmt;
 use core::task::{Context, Poll};
 use std::path::Path;
 
-use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, SocketAddr, WriteHalf, host, split};
+use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use super::{SocketAddr, host};
 use crate::Error;
 use crate::io::vectored::vectored;
 use crate::net::end::End;
+use crate::net::generic::sealed::Addr;
+use crate::net::generic::{NetError, TcpStream};
 use crate::net::split::embedded_io;
-use crate::net::{Shutdown, TcpStream, stream};
+use crate::net::{Shutdown, stream};
 use crate::sim::{Net, UnixSocket};
 
 /// A connection by a Unix socket, between tasks of a simulated host.
@@ -33,14 +36,14 @@ use crate::sim::{Net, UnixSocket};
 /// });
 /// simulation.run().unwrap();
 /// ```
-pub struct UnixStream {
-    inner: TcpStream,
+pub struct UnixStream<E: NetError> {
+    inner: TcpStream<E>,
     local: SocketAddr,
     peer: SocketAddr,
 }
 
-impl UnixStream {
-    pub(super) fn new(inner: TcpStream, local: SocketAddr, peer: SocketAddr) -> Self {
+impl<E: NetError> UnixStream<E> {
+    pub(super) fn new(inner: TcpStream<E>, local: SocketAddr, peer: SocketAddr) -> Self {
         Self { inner, local, peer }
     }
 
@@ -67,8 +70,9 @@ impl UnixStream {
     /// # Cancel safety
     ///
     /// Dropped before it is done, it leaves no connection behind.
-    pub async fn connect(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::connect_addr(&SocketAddr::from_pathname(path)?).await
+    pub async fn connect(path: impl AsRef<Path>) -> Result<Self, E> {
+        let addr = SocketAddr::from_pathname(path).map_err(E::of)?;
+        Self::connect_to(addr).await.map_err(E::of)
     }
 
     /// Connects to whoever listens at an address.
@@ -80,14 +84,20 @@ impl UnixStream {
     /// # Cancel safety
     ///
     /// As [`connect`](Self::connect).
-    pub async fn connect_addr(addr: &SocketAddr) -> Result<Self, Error> {
+    pub async fn connect_addr(addr: &E::UnixAddr) -> Result<Self, E> {
+        let addr = addr.to_own().map_err(E::of)?;
+        Self::connect_to(addr).await.map_err(E::of)
+    }
+
+    async fn connect_to(addr: SocketAddr) -> Result<Self, Error> {
         let net = host()?;
         let to = match net.find_unix(addr.name()?)? {
             UnixSocket::Stream(to, token) if token.strong_count() > 0 => to,
             _ => return Err(Error::ConnectionRefused),
         };
-        let inner = net.unix_network().connect(to).await?;
-        Ok(Self::new(inner, SocketAddr::UNNAMED, addr.clone()))
+        let end = net.unix_network().connect_end(to).await?;
+        let inner = TcpStream::from_end(end);
+        Ok(Self::new(inner, SocketAddr::UNNAMED, addr))
     }
 
     /// Makes two streams that are connected to each other.
@@ -95,13 +105,18 @@ impl UnixStream {
     /// # Errors
     ///
     /// [`Error::Unsupported`] outside of a simulation; [`Error::LimitReached`] if the host has 65 536 connections already.
-    pub fn pair() -> Result<(Self, Self), Error> {
+    pub fn pair() -> Result<(Self, Self), E> {
+        let (one, other) = Self::two_ends().map_err(E::of)?;
+        let unnamed = |inner| Self::new(inner, SocketAddr::UNNAMED, SocketAddr::UNNAMED);
+        Ok((unnamed(one), unnamed(other)))
+    }
+
+    fn two_ends() -> Result<(TcpStream<E>, TcpStream<E>), Error> {
         let network = host()?.unix_network();
         let listener = network.listen(Net::ANY)?;
         let end: End = stream::begin(&network, listener.local_addr()?)?;
         let (other, _) = listener.try_accept()?;
-        let unnamed = |inner| Self::new(inner, SocketAddr::UNNAMED, SocketAddr::UNNAMED);
-        Ok((unnamed(TcpStream::from_end(end)), unnamed(other)))
+        Ok((TcpStream::from_end(end), other.into_kind()))
     }
 
     pub(super) fn is_read_ready(&self) -> bool {
@@ -129,7 +144,7 @@ impl UnixStream {
     /// # Cancel safety
     ///
     /// A read that is dropped has taken no bytes.
-    pub async fn read(&self, buf: &mut [u8]) -> Result<usize, Error> {
+    pub async fn read(&self, buf: &mut [u8]) -> Result<usize, E> {
         self.inner.read(buf).await
     }
 
@@ -142,7 +157,7 @@ impl UnixStream {
     /// # Cancel safety
     ///
     /// None: if it is dropped, the bytes that had arrived are lost.
-    pub async fn read_exact(&self, buf: &mut [u8]) -> Result<(), Error> {
+    pub async fn read_exact(&self, buf: &mut [u8]) -> Result<(), E> {
         self.inner.read_exact(buf).await
     }
 
@@ -155,7 +170,7 @@ impl UnixStream {
     /// # Cancel safety
     ///
     /// Takes no bytes in any case.
-    pub async fn peek(&self, buf: &mut [u8]) -> Result<usize, Error> {
+    pub async fn peek(&self, buf: &mut [u8]) -> Result<usize, E> {
         self.inner.peek(buf).await
     }
 
@@ -168,7 +183,7 @@ impl UnixStream {
     /// # Cancel safety
     ///
     /// A write that is dropped has written nothing.
-    pub async fn write(&self, data: &[u8]) -> Result<usize, Error> {
+    pub async fn write(&self, data: &[u8]) -> Result<usize, E> {
         self.inner.write(data).await
     }
 
@@ -181,7 +196,7 @@ impl UnixStream {
     /// # Cancel safety
     ///
     /// None: if it is dropped, some of the data may have been written.
-    pub async fn write_all(&self, data: &[u8]) -> Result<(), Error> {
+    pub async fn write_all(&self, data: &[u8]) -> Result<(), E> {
         self.inner.write_all(data).await
     }
 
@@ -202,7 +217,7 @@ impl UnixStream {
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if nothing is; else as for [`read`](Self::read).
-    pub fn try_read(&self, buf: &mut [u8]) -> Result<usize, Error> {
+    pub fn try_read(&self, buf: &mut [u8]) -> Result<usize, E> {
         self.inner.try_read(buf)
     }
 
@@ -220,7 +235,7 @@ impl UnixStream {
     /// # Errors
     ///
     /// [`Error::WouldBlock`] if there is none; else as for [`write`](Self::write).
-    pub fn try_write(&self, data: &[u8]) -> Result<usize, Error> {
+    pub fn try_write(&self, data: &[u8]) -> Result<usize, E> {
         self.inner.try_write(data)
     }
 
@@ -233,7 +248,7 @@ impl UnixStream {
     /// # Cancel safety
     ///
     /// Takes nothing.
-    pub async fn readable(&self) -> Result<(), Error> {
+    pub async fn readable(&self) -> Result<(), E> {
         self.inner.readable().await
     }
 
@@ -246,17 +261,17 @@ impl UnixStream {
     /// # Cancel safety
     ///
     /// Takes nothing.
-    pub async fn writable(&self) -> Result<(), Error> {
+    pub async fn writable(&self) -> Result<(), E> {
         self.inner.writable().await
     }
 
     /// [`read`](Self::read) as a poll function.
-    pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, Error>> {
+    pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, E>> {
         self.inner.poll_read(cx, buf)
     }
 
     /// [`write`](Self::write) as a poll function.
-    pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
+    pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, E>> {
         self.inner.poll_write(cx, data)
     }
 
@@ -275,17 +290,17 @@ impl UnixStream {
     /// # Errors
     ///
     /// None; the system's stream has some.
-    pub fn shutdown(&self, how: Shutdown) -> Result<(), Error> {
+    pub fn shutdown(&self, how: Shutdown) -> Result<(), E> {
         self.inner.shutdown(how)
     }
 
     /// Lends a half that reads and one that writes.
-    pub fn split(&self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+    pub fn split(&self) -> (ReadHalf<'_, E>, WriteHalf<'_, E>) {
         split::borrowed(self)
     }
 
     /// Turns the stream into a half that reads and one that writes, for two tasks.
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+    pub fn into_split(self) -> (OwnedReadHalf<E>, OwnedWriteHalf<E>) {
         split::owned(self)
     }
 
@@ -294,8 +309,8 @@ impl UnixStream {
     /// # Errors
     ///
     /// None; the system's stream has some.
-    pub fn local_addr(&self) -> Result<SocketAddr, Error> {
-        Ok(self.local.clone())
+    pub fn local_addr(&self) -> Result<E::UnixAddr, E> {
+        E::UnixAddr::of(&self.local).map_err(E::of)
     }
 
     /// Returns the other end's address: that of the listener which it was connected to, else none.
@@ -303,8 +318,8 @@ impl UnixStream {
     /// # Errors
     ///
     /// None; the system's stream has some.
-    pub fn peer_addr(&self) -> Result<SocketAddr, Error> {
-        Ok(self.peer.clone())
+    pub fn peer_addr(&self) -> Result<E::UnixAddr, E> {
+        E::UnixAddr::of(&self.peer).map_err(E::of)
     }
 
     /// Returns `None`: errors are reported by the operation that meets them.
@@ -312,12 +327,12 @@ impl UnixStream {
     /// # Errors
     ///
     /// None.
-    pub fn take_error(&self) -> Result<Option<Error>, Error> {
+    pub fn take_error(&self) -> Result<Option<E>, E> {
         Ok(None)
     }
 }
 
-impl fmt::Debug for UnixStream {
+impl<E: NetError> fmt::Debug for UnixStream<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UnixStream")
             .field("local", &self.local)
@@ -328,5 +343,5 @@ impl fmt::Debug for UnixStream {
 
 vectored!(UnixStream);
 
-embedded_io!(UnixStream, UnixStream: Read Write);
-embedded_io!(&UnixStream, UnixStream: Read Write);
+embedded_io!(UnixStream<E>, UnixStream: Read Write);
+embedded_io!(&UnixStream<E>, UnixStream: Read Write);
