@@ -51,10 +51,30 @@ impl End {
         }
     }
 
-    /// The address of the other side; none once the host of this side has crashed.
+    /// Whether the connection is one no more.
+    pub(crate) fn has_failed(&self) -> bool {
+        match self {
+            End::Memory(_) => false,
+            #[cfg(feature = "sim")]
+            End::Sim(end) => end.has_failed(),
+        }
+    }
+
+    /// The error that nobody was told of.
+    pub(crate) fn take_error(&self) -> Option<Error> {
+        match self {
+            End::Memory(_) => None,
+            #[cfg(feature = "sim")]
+            End::Sim(end) => end.take_error(),
+        }
+    }
+
+    /// The address of the other side; none once the connection has failed or the host of this side has crashed.
     pub(crate) fn peer_addr(&self) -> Result<SocketAddr, Error> {
         match self {
             End::Memory(end) => Ok(end.peer_addr()),
+            #[cfg(feature = "sim")]
+            End::Sim(end) if end.has_failed() => Err(Error::NotConnected),
             #[cfg(feature = "sim")]
             End::Sim(end) => end.addrs().map(|(_, peer)| peer).ok_or(Error::NotConnected),
         }
@@ -172,6 +192,15 @@ impl End {
             End::Memory(end) => end.incoming().with(|flow, _| flow.stop_reading()).wake(),
             #[cfg(feature = "sim")]
             End::Sim(end) => end.stop_reading(),
+        }
+    }
+
+    /// The peer's writes fail from now on.
+    #[cfg(feature = "sim")]
+    pub(crate) fn refuse(&self) {
+        if let End::Memory(end) = self {
+            let (_, woken) = end.incoming().with(|flow, _| flow.abandon());
+            woken.wake();
         }
     }
 

@@ -47,7 +47,7 @@ use crate::Error;
 /// # }
 /// ```
 pub struct TcpStream<E: NetError> {
-    end: End,
+    pub(super) end: End,
     fails: PhantomData<fn() -> E>,
 }
 
@@ -408,8 +408,11 @@ impl<E: NetError> TcpStream<E> {
     ///
     /// # Errors
     ///
-    /// None in memory.
+    /// None in memory. On a simulated host [`Error::NotConnected`] once the connection has failed.
     pub fn shutdown(&self, how: Shutdown) -> Result<(), E> {
+        if self.end.has_failed() {
+            return Err(E::of(Error::NotConnected));
+        }
         if matches!(how, Shutdown::Read | Shutdown::Both) {
             self.end.stop_reading();
         }
@@ -521,18 +524,19 @@ impl<E: NetError> TcpStream<E> {
     ///
     /// # Errors
     ///
-    /// None in memory.
+    /// None in memory. On a simulated host [`Error::NotConnected`] once the connection has failed.
     pub fn peer_addr(&self) -> Result<SocketAddr, E> {
         self.end.peer_addr().map_err(E::of)
     }
 
-    /// Returns `None`: errors are reported by the operation that meets them.
+    /// Returns the error of the connection that no operation has told of. Each is told once: later reads find the stream's end,
+    /// and writes fail with [`Error::BrokenPipe`]. In memory there is none, as the operation that meets it reports it.
     ///
     /// # Errors
     ///
-    /// None in memory.
+    /// None.
     pub fn take_error(&self) -> Result<Option<E>, E> {
-        Ok(None)
+        Ok(self.end.take_error().map(E::of))
     }
 
     /// Sets whether small segments go out at once, which they do anyway: no byte is ever held back.

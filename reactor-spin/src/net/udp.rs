@@ -112,10 +112,7 @@ impl<E: NetError> UdpSocket<E> {
     /// It never waits.
     pub async fn connect(&self, addr: impl ToSocketAddrs) -> Result<(), E> {
         let addr = addr.to_socket_addr().map_err(E::of)?;
-        self.with(|socket| {
-            socket.peer = Some(addr);
-            Ok(())
-        })
+        self.socket.connect(addr).map_err(E::of)
     }
 
     /// Sends a datagram; returns how many bytes it has. That it was sent does not mean that it arrives.

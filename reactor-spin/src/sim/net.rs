@@ -174,7 +174,10 @@ impl SimEnd {
         self.poll(
             (id, Direction::Read),
             cx,
-            |state, key| end(state, key)?.peek(buf),
+            |state, key| {
+                let end = state.ends.get_mut(key).ok_or(Error::NotConnected)?;
+                end.peek(buf)
+            },
             |n| *n,
         )
     }
@@ -291,6 +294,17 @@ impl SimEnd {
                 .get(self.key)
                 .map(|end| (end.local(), end.remote()))
         })
+    }
+
+    /// Whether the connection has failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        let look = |state: &mut State| state.ends.get(self.key).is_none_or(tcp::End::has_failed);
+        self.world.with(look)
+    }
+
+    pub(crate) fn take_error(&self) -> Option<Error> {
+        self.world
+            .with(|state| state.ends.get_mut(self.key)?.take_error())
     }
 
     fn with_waiters<R>(&self, f: impl FnOnce(&Waiters) -> R) -> Option<R> {
@@ -462,6 +476,10 @@ impl SimSocket {
     ) -> Result<T, Error> {
         self.world
             .with(|state| f(state.sockets.get_mut(self.key).ok_or(Error::NotConnected)?))
+    }
+
+    pub(crate) fn connect(&self, to: SocketAddr) -> Result<(), Error> {
+        self.world.with(|state| udp::connect(state, self.key, to))
     }
 
     pub(crate) fn send(&self, data: &[u8], to: Option<SocketAddr>) -> Result<usize, Error> {

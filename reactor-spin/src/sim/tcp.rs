@@ -30,7 +30,8 @@ pub(crate) use handshake::{FIRST_EPHEMERAL, connect, fail_connect, next_port};
 enum Phase {
     Connecting,
     Open,
-    Failed(Error),
+    /// With the error, until an operation or `take_error` has told of it: that is once, as on Linux.
+    Failed(Option<Error>),
 }
 
 /// An end of a connection.
@@ -138,9 +139,10 @@ impl End {
     /// Whether a read has an answer.
     pub(crate) fn readable(&self) -> Result<(), Error> {
         match self.phase {
-            _ if !self.arrived.is_empty() => Ok(()),
-            Phase::Failed(error) => Err(error),
-            _ if self.ended || self.deaf => Ok(()),
+            _ if !self.arrived.is_empty() || self.ended => Ok(()),
+            Phase::Failed(Some(error)) => Err(error),
+            Phase::Failed(None) => Ok(()),
+            _ if self.deaf => Ok(()),
             _ => Err(Error::WouldBlock),
         }
     }
@@ -149,8 +151,9 @@ impl End {
     pub(crate) fn writable(&self) -> Result<(), Error> {
         match self.phase {
             Phase::Connecting => Err(Error::WouldBlock),
-            _ if self.finished => Err(Error::BrokenPipe),
-            Phase::Failed(error) => Err(error),
+            Phase::Failed(Some(error)) => Err(error),
+            Phase::Failed(None) => Err(Error::BrokenPipe),
+            Phase::Open if self.finished => Err(Error::BrokenPipe),
             Phase::Open if self.room() > 0 => Ok(()),
             Phase::Open => Err(Error::WouldBlock),
         }
@@ -161,15 +164,32 @@ impl End {
         match self.phase {
             Phase::Connecting => Err(Error::WouldBlock),
             Phase::Open => Ok(()),
-            Phase::Failed(error) => Err(error),
+            Phase::Failed(error) => Err(error.unwrap_or(Error::NotConnected)),
         }
     }
 
-    pub(crate) fn peek(&self, buf: &mut [u8]) -> Result<usize, Error> {
+    /// Whether there was a connection that has failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(self.phase, Phase::Failed(_))
+    }
+
+    /// The error of a connection that has failed, if nobody was told of it.
+    pub(crate) fn take_error(&mut self) -> Option<Error> {
+        match &mut self.phase {
+            Phase::Failed(error) => error.take(),
+            _ => None,
+        }
+    }
+
+    /// Copies what is there and stays there.
+    pub(crate) fn peek(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
         if buf.is_empty() {
             return Ok(0);
         }
-        self.readable()?;
+        if let Err(error) = self.readable() {
+            self.take_error();
+            return Err(error);
+        }
         let (one, two) = self.arrived.as_slices();
         let first = one.len().min(buf.len());
         buf[..first].copy_from_slice(&one[..first]);
@@ -301,8 +321,12 @@ pub(crate) fn writable(state: &mut State, key: Key) -> Result<(), Error> {
 
 /// Writes as much as there is room for.
 pub(crate) fn write(state: &mut State, key: Key, data: &[u8]) -> Result<usize, Error> {
-    writable(state, key)?;
+    let writable = writable(state, key);
     let end = end(state, key)?;
+    if let Err(error) = writable {
+        end.take_error();
+        return Err(error);
+    }
     let count = data.len().min(end.room());
     if count == 0 {
         return Ok(0);
@@ -431,11 +455,15 @@ pub(crate) fn remove(state: &mut State, key: Key, first_to_close: bool) {
     }
 }
 
-/// Lets an end fail, if it is not open and well or this is about a segment that was in vain.
+/// Lets an end fail, if it is not open and well or this is about a segment that was in vain. A reset that comes after the
+/// stream's end is what the next write hears of.
 pub(crate) fn fail(state: &mut State, key: Key, error: Error) -> Wakeups {
     match end(state, key) {
-        Ok(end) if !matches!(end.phase, Phase::Failed(_)) => {
-            end.phase = Phase::Failed(error);
+        Ok(end) if !end.has_failed() => {
+            end.phase = Phase::Failed(Some(match error {
+                Error::ConnectionReset if end.ended => Error::BrokenPipe,
+                error => error,
+            }));
             end.wake_all()
         }
         _ => Wakeups::default(),
@@ -521,6 +549,11 @@ fn take(
         }
         return Wakeups::default();
     };
+    if end.deaf && end.finished && bytes.is_some() {
+        // Neither does anybody read, nor is anything said any more.
+        state.send_segment(here, there, Segment::Reset(from));
+        return fail(state, to, Error::ConnectionReset);
+    }
     let mut next = match order == end.expected {
         // Most come in their order, and need no table.
         true => Some(bytes),

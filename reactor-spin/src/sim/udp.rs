@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use polliwog_core::sources::{Direction, Readiness, Waiters, Wakeups};
 
@@ -215,6 +215,29 @@ fn members(state: &State, to: SocketAddr) -> Vec<HostId> {
     members.map(|(id, _)| id).collect()
 }
 
+/// An address to send to: the one that is nobody's is the host itself, as on Linux.
+fn destination(to: SocketAddr) -> SocketAddr {
+    match to.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => (Ipv4Addr::LOCALHOST, to.port()).into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => (Ipv6Addr::LOCALHOST, to.port()).into(),
+        _ => to,
+    }
+}
+
+/// Sets whom a socket sends to and receives from. One that is at every address of its host is then at the one that it sends
+/// from.
+pub(crate) fn connect(state: &mut State, key: Key, to: SocketAddr) -> Result<(), Error> {
+    let to = destination(to);
+    let host = state.sockets.get(key).ok_or(Error::NotConnected)?.host;
+    let from = state.addr_of(host, to.ip());
+    let socket = state.sockets.get_mut(key).ok_or(Error::NotConnected)?;
+    if socket.local.ip().is_unspecified() && to.is_ipv4() == socket.local.is_ipv4() {
+        socket.local.set_ip(from);
+    }
+    socket.peer = Some(to);
+    Ok(())
+}
+
 /// Where what a socket sends goes.
 pub(crate) struct Route {
     pub(crate) from: (HostId, SocketAddr),
@@ -237,7 +260,7 @@ pub(crate) fn route(
     to: Option<SocketAddr>,
 ) -> Result<Route, Error> {
     let socket = state.sockets.get(key).ok_or(Error::NotConnected)?;
-    let to = to.or(socket.peer).ok_or(Error::NotConnected)?;
+    let to = destination(to.or(socket.peer).ok_or(Error::NotConnected)?);
     let (host, mut local, broadcast) = (socket.host, socket.local, socket.broadcast);
     let comes_back = socket.multicast.comes_back;
     if len > state.settings.max_datagram {

@@ -275,7 +275,8 @@ impl<E: NetError> UnixStream<E> {
         self.inner.poll_write(cx, data)
     }
 
-    /// Ends one direction or both, as [`TcpStream::shutdown`] does.
+    /// Ends one direction or both, as [`TcpStream::shutdown`] does. After [`Shutdown::Read`] the peer's writes fail with
+    /// [`Error::BrokenPipe`].
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
@@ -291,7 +292,11 @@ impl<E: NetError> UnixStream<E> {
     ///
     /// None; the system's stream has some.
     pub fn shutdown(&self, how: Shutdown) -> Result<(), E> {
-        self.inner.shutdown(how)
+        self.inner.shutdown(how)?;
+        if matches!(how, Shutdown::Read | Shutdown::Both) {
+            self.inner.end.refuse();
+        }
+        Ok(())
     }
 
     /// Lends a half that reads and one that writes.

@@ -1,0 +1,162 @@
+//! What sockets do when connections end, as a program sees it: the same on the system and on a simulated host.
+//!
+//! `cargo test --test same_sockets` has it from Linux, `cargo test --no-default-features --features sim --test
+//! same_sockets` from a simulation.
+#![cfg(all(target_os = "linux", any(feature = "mio", feature = "sim")))]
+
+use std::future::Future;
+use std::io::{self, ErrorKind};
+use std::net::Shutdown;
+use std::time::Duration;
+
+use polliwog::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
+use polliwog::time::{sleep, timeout};
+
+#[cfg(feature = "mio")]
+fn run(program: impl Future<Output = io::Result<()>> + 'static) {
+    polliwog::block_on(program).unwrap();
+}
+
+#[cfg(not(feature = "mio"))]
+fn run(program: impl Future<Output = io::Result<()>> + 'static) {
+    let mut simulation = polliwog::sim::Simulation::new(1);
+    simulation.client("client", program);
+    simulation.run().unwrap();
+}
+
+fn kind<T, E: Into<io::Error>>(result: Result<T, E>) -> Result<T, ErrorKind> {
+    result.map_err(|error| error.into().kind())
+}
+
+/// Waits until `done` says so: what is on its way takes a while.
+async fn until(mut done: impl AsyncFnMut() -> bool) {
+    let waits = async {
+        while !done().await {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), waits).await.unwrap();
+}
+
+async fn connected() -> io::Result<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let one = TcpStream::connect(listener.local_addr()?).await?;
+    let (other, _) = listener.accept().await?;
+    Ok((one, other))
+}
+
+/// Waits for what comes without a read, which would be told of it.
+async fn readable(stream: &TcpStream) -> io::Result<()> {
+    Ok(timeout(Duration::from_secs(20), stream.readable())
+        .await
+        .unwrap()?)
+}
+
+#[test]
+fn a_reset_is_told_once() {
+    run(async {
+        let reset = async || {
+            let (one, other) = connected().await?;
+            other.set_zero_linger()?;
+            drop(other);
+            readable(&one).await?;
+            io::Result::Ok(one)
+        };
+        let buf = &mut [0; 8];
+        // By a read, ...
+        let one = reset().await?;
+        assert_eq!(kind(one.peer_addr()), Err(ErrorKind::NotConnected));
+        assert_eq!(kind(one.read(buf).await), Err(ErrorKind::ConnectionReset));
+        for _ in 0..2 {
+            assert_eq!(kind(one.read(buf).await), Ok(0));
+            assert_eq!(kind(one.write(b"x").await), Err(ErrorKind::BrokenPipe));
+        }
+        assert!(one.take_error()?.is_none());
+        let shut = one.shutdown(Shutdown::Both);
+        assert_eq!(kind(shut), Err(ErrorKind::NotConnected));
+        // ... by a write, ...
+        let one = reset().await?;
+        assert_eq!(kind(one.write(b"x").await), Err(ErrorKind::ConnectionReset));
+        assert_eq!(kind(one.write(b"x").await), Err(ErrorKind::BrokenPipe));
+        assert_eq!(kind(one.read(buf).await), Ok(0));
+        // ... or to who asks for it.
+        let one = reset().await?;
+        let error = one.take_error()?.map(|error| kind(Err::<(), _>(error)));
+        assert_eq!(error, Some(Err(ErrorKind::ConnectionReset)));
+        assert!(one.take_error()?.is_none());
+        assert_eq!(kind(one.read(buf).await), Ok(0));
+        Ok(())
+    });
+}
+
+/// What had come before is read first.
+#[test]
+fn a_reset_after_bytes_or_the_end() {
+    run(async {
+        let buf = &mut [0; 8];
+        let (one, other) = connected().await?;
+        other.write_all(b"bye").await?;
+        readable(&one).await?;
+        other.set_zero_linger()?;
+        drop(other);
+        until(async || one.peer_addr().is_err()).await;
+        assert_eq!(kind(one.read(buf).await), Ok(3));
+        assert_eq!(kind(one.read(buf).await), Err(ErrorKind::ConnectionReset));
+        // The peer has said its last, is gone, and gets something nevertheless.
+        let (one, other) = connected().await?;
+        drop(other);
+        readable(&one).await?;
+        assert_eq!(kind(one.write(b"x").await), Ok(1));
+        until(async || one.peer_addr().is_err()).await;
+        assert_eq!(kind(one.read(buf).await), Ok(0));
+        assert_eq!(kind(one.write(b"x").await), Err(ErrorKind::BrokenPipe));
+        Ok(())
+    });
+}
+
+#[test]
+fn who_has_shut_down_both_directions_resets_what_comes() {
+    run(async {
+        let (one, other) = connected().await?;
+        other.shutdown(Shutdown::Both)?;
+        readable(&one).await?;
+        assert_eq!(kind(one.read(&mut [0; 8]).await), Ok(0));
+        assert_eq!(kind(one.write(b"x").await), Ok(1));
+        until(async || one.peer_addr().is_err()).await;
+        assert_eq!(kind(one.write(b"x").await), Err(ErrorKind::BrokenPipe));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_unix_stream_whose_peer_reads_no_more() {
+    run(async {
+        for how in [Shutdown::Read, Shutdown::Both] {
+            let (one, other) = UnixStream::pair()?;
+            other.shutdown(how)?;
+            assert_eq!(kind(one.write(b"x").await), Err(ErrorKind::BrokenPipe));
+            assert_eq!(kind(other.read(&mut [0; 8]).await), Ok(0));
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn the_address_that_is_nobodys_is_the_host_itself() {
+    run(async {
+        let one = UdpSocket::bind("0.0.0.0:0").await?;
+        let port = one.local_addr()?.port();
+        let other = UdpSocket::bind("0.0.0.0:0").await?;
+        let buf = &mut [0; 8];
+        other.send_to(b"one", ("0.0.0.0", port)).await?;
+        let (count, from) = one.recv_from(buf).await?;
+        assert_eq!((count, from.ip().to_string()), (3, "127.0.0.1".into()));
+        // Who is connected is at the address that it sends from.
+        other.connect(("0.0.0.0", port)).await?;
+        assert_eq!(other.local_addr()?, from);
+        assert_eq!(other.peer_addr()?.to_string(), format!("127.0.0.1:{port}"));
+        other.send(b"two").await?;
+        assert_eq!(one.recv_from(buf).await?, (3, from));
+        Ok(())
+    });
+}
