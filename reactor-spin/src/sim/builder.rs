@@ -9,6 +9,7 @@ use super::fault::Fault;
 use super::footprint::Probe;
 use super::guide::Branch;
 use super::nemesis::Nemesis;
+use super::pattern::Pattern;
 use super::rng::{Rng, nanos};
 use super::schedule::{Scheduler, Strategy};
 use super::settings::{MAX_DATAGRAM, Restart, Settings};
@@ -243,14 +244,14 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// If the time is zero, since a host that fails at once would let no time pass.
+    /// If the time is zero, since a host that fails at once would let no time pass, and at a regular expression that is wrong.
     #[track_caller]
     pub fn restart_failed(mut self, hosts: &str, text: &str, after: impl Into<Latency>) -> Self {
         let after = after.into();
         assert!(!after.is_zero(), "a restart takes time");
         self.settings.restarts.push(Restart {
-            hosts: hosts.into(),
-            text: text.into(),
+            hosts: Pattern::new(hosts),
+            text: Pattern::new(text),
             after,
         });
         self
@@ -431,7 +432,8 @@ impl Builder {
         self
     }
 
-    /// Sets the faults themselves, in the place of those that a [`nemesis`](Self::nemesis) would choose.
+    /// Sets the faults themselves, in the place of those that a [`nemesis`](Self::nemesis) would choose. One whose pattern is wrong, or
+    /// for no host, fails the run, with [`Reason::Test`](super::Reason::Test).
     pub fn faults(mut self, faults: Vec<Fault>) -> Self {
         self.faults = Some(faults);
         self

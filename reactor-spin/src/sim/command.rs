@@ -3,7 +3,6 @@
 use alloc::format;
 
 use super::failure::Reason;
-use super::pattern::matches;
 use super::signal::Effect;
 use super::signal::unix::SignalKind;
 use super::simulation::Simulation;
@@ -133,7 +132,7 @@ impl Simulation {
             let host = &mut state.hosts[id as usize];
             let mut restarts = state.settings.restarts.iter();
             let restart =
-                restarts.find(|one| matches(&one.hosts, &host.name) && matches(&one.text, message));
+                restarts.find(|one| one.hosts.matches(&host.name) && one.text.matches(message));
             let Some(after) = restart.map(|restart| restart.after.draw(&mut host.chance)) else {
                 return false;
             };

@@ -11,7 +11,7 @@ use core::time::Duration;
 use super::command::Command;
 use super::link::Link;
 use super::packet::{InFlight, Packet};
-use super::pattern::matches;
+use super::pattern::Pattern;
 use super::rng::nanos;
 use super::trace::What;
 use super::world::{Happening, HostId, State, World};
@@ -22,6 +22,11 @@ use super::world::{Happening, HostId, State, World};
 /// Hosts are named by their names; a `*` stands for any text, so `"node-*"` is all nodes and `"*"` is everybody,
 /// clients included. A `|` is between patterns that are all meant: `"node-1|node-2"`. An address stands for the host that
 /// has it.
+///
+/// What begins and ends with a `/` is a regular expression, of the syntax of the crate
+/// [`regex-lite`](https://docs.rs/regex-lite/latest/regex_lite/#syntax): `"/^node-[0-9]+$/"` is each host with such a name, and
+/// without `^` and `$` a part of the name is enough. One that is wrong is a panic where it is given. A `/` elsewhere is a
+/// letter as any other, so `"zone-a/node-1"` is a name, and a host whose name begins and ends with one is meant by an expression only.
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
@@ -55,7 +60,8 @@ pub struct Control {
 impl Control {
     /// The hosts that a pattern stands for.
     pub(crate) fn hosts(&self, pattern: &str) -> Vec<HostId> {
-        let found = self.world.with(|state| state.matching(pattern));
+        let pattern = Pattern::new(pattern);
+        let found = self.world.with(|state| state.matching(&pattern));
         assert!(!found.is_empty(), "no host has the name {pattern}");
         found
     }
@@ -553,15 +559,15 @@ impl State {
     }
 
     /// The hosts that a pattern stands for, in their order.
-    pub(crate) fn matching(&self, pattern: &str) -> Vec<HostId> {
-        if !pattern.contains(['*', '|']) {
-            let addr = pattern.parse().ok();
+    pub(crate) fn matching(&self, pattern: &Pattern) -> Vec<HostId> {
+        if let Some(name) = pattern.as_name() {
+            let addr = name.parse().ok();
             let by_addr = addr.and_then(|addr| self.by_addr.get(&addr));
-            let found = self.by_name.get(pattern).or(by_addr);
+            let found = self.by_name.get(name).or(by_addr);
             return found.copied().into_iter().collect();
         }
         let hosts = (0..).zip(&self.hosts);
-        let found = hosts.filter(|(_, host)| matches(pattern, &host.name));
+        let found = hosts.filter(|(_, host)| pattern.matches(&host.name));
         found.map(|(id, _)| id).collect()
     }
 }

@@ -1,5 +1,6 @@
 //! [`Fault`]: one thing that goes wrong, as a text, too.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
@@ -9,7 +10,7 @@ use core::time::Duration;
 /// A fault of a schedule: when, for how long, and what.
 ///
 /// Its text is a line such as `1.5s for 300ms: partition a,b from c`, which [`FromStr`] reads again.
-/// In names a space, a comma, an end of a line and `%` are written as in addresses of the web: `node%202`.
+/// Hosts are names or patterns. In them a space, a comma, an end of a line and `%` are written as in addresses of the web: `node%202`.
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::sim; }
@@ -29,7 +30,9 @@ pub struct Fault {
     pub kind: FaultKind,
 }
 
-/// What a [`Fault`] is. Hosts are given by their names.
+/// What a [`Fault`] is. Hosts are given by their names, or by patterns as [`Control`](super::Control) has them, for the hosts
+/// that are there when the run begins. For each of several hosts it is a fault of its own then, so that a search finds which of
+/// them a failure needs.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum FaultKind {
@@ -73,7 +76,63 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// The faults that it stands for: one for each host that its pattern means, as `hosts` tells.
+    ///
+    /// # Errors
+    ///
+    /// Those of `hosts`, with the fault.
+    pub(crate) fn of_hosts(
+        self,
+        hosts: impl Fn(&String) -> Result<Vec<String>, String>,
+    ) -> Result<Vec<Self>, String> {
+        let wrong = |error| format!("`{self}`: {error}");
+        let all = |names: &[String]| -> Result<Vec<String>, String> {
+            let found: Result<Vec<_>, _> = names.iter().map(&hosts).collect();
+            Ok(found.map_err(wrong)?.concat())
+        };
+        let kinds = match &self.kind {
+            FaultKind::Partition(some, others) => {
+                [FaultKind::Partition(all(some)?, all(others)?)].into()
+            }
+            FaultKind::OneWay(from, to) => [FaultKind::OneWay(all(from)?, all(to)?)].into(),
+            kind => match kind.hosts().first() {
+                None => return Ok([self].into()),
+                Some(host) => {
+                    let names = hosts(host).map_err(wrong)?.into_iter();
+                    names.map(|name| kind.on(name)).collect::<Vec<_>>()
+                }
+            },
+        };
+        let of = |kind| Self::new(self.at, self.lasts, kind);
+        Ok(kinds.into_iter().map(of).collect())
+    }
+}
+
 impl FaultKind {
+    /// The same on another host, if it is about a single one.
+    fn on(&self, name: String) -> Self {
+        let mut kind = self.clone();
+        match &mut kind {
+            FaultKind::Crash(host)
+            | FaultKind::Kill(host)
+            | FaultKind::Terminate(host)
+            | FaultKind::Pause(host)
+            | FaultKind::Drift(host, _)
+            | FaultKind::Jump(host, _)
+            | FaultKind::DiskErrors(host, _)
+            | FaultKind::DiskFull(host)
+            | FaultKind::DiskSlow(host, _)
+            | FaultKind::Buggify(host) => *host = name,
+            FaultKind::Partition(..)
+            | FaultKind::OneWay(..)
+            | FaultKind::Loss(_)
+            | FaultKind::Slow(_)
+            | FaultKind::Chance(_) => {}
+        }
+        kind
+    }
+
     /// Whether it does on its own what the other one does, for as long as it lasts. Those whose effects add up, such as losses,
     /// are not meant.
     pub(crate) fn replaces(&self, other: &Self) -> bool {

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::fault::{Fault, FaultKind};
-use super::pattern::matches;
+use super::pattern::Pattern;
 use super::rng::{Rng, nanos};
 
 /// Who causes faults: how many, of which kinds, when and to whom. The seed chooses among these; so each seed has a
@@ -35,7 +35,7 @@ use super::rng::{Rng, nanos};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Nemesis {
-    hosts: String,
+    hosts: Pattern,
     count: (u64, u64),
     within: Duration,
     lasts: (Duration, Duration),
@@ -71,10 +71,15 @@ struct Victims {
 }
 
 impl Nemesis {
-    /// One for these hosts (a name, or a pattern in which each `*` stands for any text), which does nothing yet.
+    /// One for these hosts (a name, or a pattern as [`Control`](super::Control) has it), which does nothing yet.
+    ///
+    /// # Panics
+    ///
+    /// If it is a regular expression that is wrong.
+    #[track_caller]
     pub fn new(hosts: &str) -> Self {
         Self {
-            hosts: hosts.into(),
+            hosts: Pattern::new(hosts),
             count: (0, 4),
             within: Duration::from_secs(30),
             lasts: (Duration::from_millis(10), Duration::from_secs(5)),
@@ -249,7 +254,7 @@ impl Nemesis {
     fn ours(&self, present: &[Present]) -> Victims {
         let names = |clients: bool| {
             let ours = present.iter().filter(move |(name, is_client)| {
-                matches(&self.hosts, name) && (clients || !is_client)
+                self.hosts.matches(name) && (clients || !is_client)
             });
             ours.map(|(name, _)| name.to_string()).collect()
         };

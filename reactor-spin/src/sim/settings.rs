@@ -1,10 +1,10 @@
 //! [`Settings`]: what a simulation's builder sets.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::link::{Latency, Link};
+use super::pattern::Pattern;
 
 /// What an IPv4 packet has room for, beside the headers of IP and UDP.
 pub(crate) const MAX_DATAGRAM: usize = 65_535 - 20 - 8;
@@ -12,8 +12,8 @@ pub(crate) const MAX_DATAGRAM: usize = 65_535 - 20 - 8;
 /// See [`Builder::restart_failed`](super::Builder::restart_failed).
 #[derive(Clone, Debug)]
 pub(crate) struct Restart {
-    pub(crate) hosts: String,
-    pub(crate) text: String,
+    pub(crate) hosts: Pattern,
+    pub(crate) text: Pattern,
     pub(crate) after: Latency,
 }
 

@@ -347,6 +347,8 @@ impl Simulation {
                     nemesis.map_or_else(Vec::new, |nemesis| nemesis.choose(self.seed(), &hosts))
                 }),
             };
+            let faults = self.control().named(faults);
+            let faults = faults.map_err(|text| (None, Reason::Test(text)))?;
             if let Some(probe) = &self.probe {
                 probe.with(|probed| {
                     probed.faults.clone_from(&faults);

@@ -10,6 +10,7 @@ use super::command::Command;
 use super::control::Control;
 use super::disk::Disk;
 use super::fault::{Fault, FaultKind};
+use super::pattern::Pattern;
 use super::rng::{Rng, nanos};
 use super::signal::unix::SignalKind;
 use super::simulation::Simulation;
@@ -118,6 +119,34 @@ impl Simulation {
 }
 
 impl Control {
+    /// The faults that these stand for, with the names of their hosts.
+    ///
+    /// # Errors
+    ///
+    /// What a pattern has wrong, or that it is for nobody. A name may be that of a host that comes later.
+    pub(crate) fn named(&self, faults: Vec<Fault>) -> Result<Vec<Fault>, String> {
+        let hosts = |text: &String| {
+            let is_there = |state: &mut State| state.by_name.contains_key(text.as_str());
+            if self.world.with(is_there) {
+                // Whatever it is, as a nemesis writes it.
+                return Ok([text.clone()].into());
+            }
+            let pattern = Pattern::parse(text)?;
+            let names = self.world.with(|state| {
+                let found = state.matching(&pattern).into_iter();
+                let name = |id| String::from(&*state.hosts[id as usize].name);
+                found.map(name).collect::<Vec<_>>()
+            });
+            match (names.is_empty(), pattern.as_name()) {
+                (false, _) => Ok(names),
+                (true, Some(name)) => Ok([name.into()].into()),
+                (true, None) => Err(format!("no host has the name {pattern}")),
+            }
+        };
+        let faults = faults.into_iter().map(|fault| fault.of_hosts(hosts));
+        Ok(faults.collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
     /// All its hosts are there.
     fn carry_out(&self, kind: &FaultKind, begins: bool) {
         let id = |name: &String| {

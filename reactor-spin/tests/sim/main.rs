@@ -24,6 +24,7 @@ mod noticed;
 mod odds;
 mod outside;
 mod pages;
+mod patterns;
 #[cfg(unix)]
 mod real_files;
 #[path = "../../examples/repeat.rs"]
