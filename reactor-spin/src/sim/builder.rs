@@ -398,8 +398,8 @@ impl Builder {
         self
     }
 
-    /// Sets how many turns all hosts together may take while no time passes; a million, unless set. Beyond it the
-    /// run fails as a livelock.
+    /// Sets how many turns all hosts together may take while no time passes; a million, unless set. The start of a program is one,
+    /// too. Beyond it the run fails as a livelock.
     pub fn turns_limit(mut self, turns: u64) -> Self {
         self.settings.turns_limit = turns;
         self

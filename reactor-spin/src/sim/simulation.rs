@@ -366,6 +366,7 @@ impl Simulation {
     }
 
     pub(super) fn start(&mut self, id: HostId) -> Result<(), (Option<HostId>, Reason)> {
+        self.take_turn(id)?;
         let seed = self.scheduler.seed();
         match self.runners[id as usize].start(seed) {
             Ok(false) => return Ok(()),
@@ -419,6 +420,15 @@ impl Simulation {
         Err((Some(*host), Reason::ForeignThread { tasks, thread }))
     }
 
+    /// Counts what a host does while no time passes.
+    fn take_turn(&mut self, id: HostId) -> Result<(), (Option<HostId>, Reason)> {
+        self.turns_now += 1;
+        match self.turns_now > self.world.settings.turns_limit {
+            true => Err((Some(id), Reason::Livelock)),
+            false => Ok(()),
+        }
+    }
+
     fn run_host(&mut self, id: HostId) -> Result<(), (Option<HostId>, Reason)> {
         let runner = &mut self.runners[id as usize];
         runner.ready = false;
@@ -426,10 +436,8 @@ impl Simulation {
             return Ok(());
         }
         self.turns += 1;
-        self.turns_now += 1;
-        if self.turns_now > self.world.settings.turns_limit {
-            return Err((Some(id), Reason::Livelock));
-        }
+        self.take_turn(id)?;
+        let runner = &mut self.runners[id as usize];
         let turned = runner.turn();
         let turn = runner.turns;
         let timer = match turned {

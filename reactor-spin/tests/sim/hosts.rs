@@ -133,6 +133,23 @@ fn a_livelock_is_found() {
     );
 }
 
+/// A program that is started anew before its first turn, and so on.
+#[test]
+fn a_livelock_of_starts_is_found() {
+    let mut simulation = Simulation::builder(1).turns_limit(1000).build();
+    for (name, other) in [("one", "other"), ("other", "one")] {
+        simulation.host(name, move || {
+            if sim::control().names().len() == 3 {
+                sim::control().restart(other);
+            }
+            pending::<()>()
+        });
+    }
+    simulation.client("client", sleep(secs(1)));
+    let failure = simulation.run().unwrap_err();
+    assert_eq!(failure.reason, Reason::Livelock);
+}
+
 #[test]
 fn a_real_thread_is_found() {
     let mut simulation = Simulation::new(1);

@@ -50,6 +50,8 @@ pub(super) struct State {
     pub(super) overflow: VecDeque<cqueue::Entry>,
     capacity: usize,
     has_posted: bool,
+    /// Somebody has left out completions, so nobody can wait for all: io_uring_enter(2), `IOSQE_IO_DRAIN`.
+    leaves_out: bool,
     /// When the simulation looks at it next.
     alarm: Option<u64>,
 }
@@ -64,6 +66,10 @@ struct Submitted {
     follows: bool,
     /// Once it has begun: when it completes, and whether it fails.
     due: Option<(u64, bool)>,
+    /// It goes with one before it that has failed and would not have told of its success.
+    silent: bool,
+    /// Whether timeouts that wait for completions count it: not each other.
+    counts: bool,
 }
 
 #[derive(Debug)]
@@ -75,7 +81,8 @@ enum Work {
     Write(Opened, Lent, Vec<u8>, u64),
     /// The instant at which this began: what is written meanwhile is not safe.
     Sync(Opened, u64),
-    Allocate(Opened, u64),
+    /// None if what is asked for is none.
+    Allocate(Opened, Option<u64>),
     /// How long, how many completions are left to wait for, and how.
     Timeout(Duration, u32, TimeoutFlags),
     Cancel(CancelBuilder),
@@ -103,6 +110,7 @@ impl Rings {
                 overflow: VecDeque::new(),
                 capacity: params.cq_entries as usize,
                 has_posted: false,
+                leaves_out: false,
                 alarm: None,
             }),
             params,
@@ -235,7 +243,11 @@ impl State {
         for pushed in queued {
             let entry = pushed.entry();
             let (flags, user_data) = (entry.flags, entry.user_data);
-            let work = prepare(&pushed, &host.disk);
+            self.leaves_out |= flags.contains(Flags::SKIP_SUCCESS);
+            let work = match self.leaves_out && flags.contains(Flags::IO_DRAIN) {
+                true => Err(errno::EOPNOTSUPP),
+                false => prepare(&pushed, &host.disk),
+            };
             self.submitted.push(Submitted {
                 work: work.unwrap_or_else(|error| Work::Done(-error)),
                 fd: match &entry.operation {
@@ -249,6 +261,8 @@ impl State {
                 user_data,
                 follows,
                 due: None,
+                silent: false,
+                counts: true,
             });
             follows = flags.intersects(Flags::IO_LINK | Flags::IO_HARDLINK);
         }
@@ -313,19 +327,27 @@ impl State {
     }
 
     fn complete(&mut self, at: usize, host: &mut Host, now: u64) {
-        let one = self.submitted.remove(at);
+        let mut one = self.submitted.remove(at);
         let fails = one.due.is_some_and(|(_, fails)| fails);
-        let (result, expected) = match one.work {
+        let (result, expected) = match core::mem::replace(&mut one.work, Work::Done(0)) {
             Work::Done(result) => (result, 0),
             Work::Timeout(_, _, flags) => {
+                one.counts = false;
                 let success = flags.contains(TimeoutFlags::ETIME_SUCCESS);
                 (-errno::ETIME, if success { -errno::ETIME } else { 0 })
             }
             Work::Cancel(builder) => (self.cancel(&builder, host, now), 0),
-            work => carry_out(&work, &mut host.disk, fails)
-                .unwrap_or_else(|error| (-errno::of(&error), 0)),
+            work => {
+                // For the kernel these do not fail, whatever their result is: what is linked to them goes on.
+                let never_fails = matches!(work, Work::Sync(..) | Work::Allocate(..));
+                let expected = if never_fails { i32::MIN } else { 0 };
+                let done = carry_out(&work, &mut host.disk, fails);
+                done.unwrap_or_else(|error| (-errno::of(&error), expected))
+            }
         };
-        let breaks = result < expected && !one.flags.contains(Flags::IO_HARDLINK);
+        let skips = one.flags.contains(Flags::SKIP_SUCCESS);
+        let has_failed = result < expected;
+        let breaks = has_failed && !one.flags.contains(Flags::IO_HARDLINK);
         // What is linked to it comes next in the order.
         let linked = self.submitted[at..].iter_mut();
         for next in linked.take_while(|next| next.follows) {
@@ -333,10 +355,11 @@ impl State {
             if !breaks {
                 break;
             }
+            next.silent = skips || one.silent;
             next.finish(-errno::ECANCELED, now);
         }
-        if result < 0 || !one.flags.contains(Flags::SKIP_SUCCESS) {
-            self.post(one.user_data, result, now);
+        if !one.silent && (has_failed || !skips) {
+            self.post(&one, result, now);
         }
     }
 
@@ -372,17 +395,24 @@ impl State {
         }
     }
 
-    fn post(&mut self, user_data: u64, result: i32, now: u64) {
-        let entry = cqueue::Entry { user_data, result };
+    fn post(&mut self, one: &Submitted, result: i32, now: u64) {
+        let entry = cqueue::Entry {
+            user_data: one.user_data,
+            result,
+        };
         match self.completed.len() < self.capacity && self.overflow.is_empty() {
             true => self.completed.push_back(entry),
             false => self.overflow.push_back(entry),
         }
         self.has_posted = true;
+        if !one.counts {
+            return;
+        }
         for one in &mut self.submitted {
             if let (Work::Timeout(_, left @ 1.., _), Some(_)) = (&mut one.work, one.due) {
                 *left -= 1;
                 if *left == 0 {
+                    one.counts = false;
                     one.finish(0, now);
                 }
             }
@@ -429,7 +459,7 @@ fn prepare(pushed: &Pushed, disk: &Disk) -> core::result::Result<Work, i32> {
             fd, offset, len, ..
         } => {
             let end = offset.checked_add(*len).filter(|_| *len > 0);
-            Work::Allocate(writable(*fd)?, end.ok_or(errno::EINVAL)?)
+            Work::Allocate(file(*fd)?, end)
         }
         Operation::Timeout(waiting) => {
             let known =
@@ -467,8 +497,12 @@ fn carry_out(work: &Work, disk: &mut Disk, fails: bool) -> Result<(i32, i32)> {
         }
         Work::Sync(file, began) => disk.sync_until(file.inode, *began).map(|()| (0, 0)),
         Work::Allocate(file, end) => {
-            if *end > disk.len(file.inode)? {
-                disk.set_len(file.inode, *end)?;
+            if !file.writable {
+                return Err(Error::from_raw_os_error(errno::EBADF));
+            }
+            let end = end.ok_or(Error::from_raw_os_error(errno::EINVAL))?;
+            if end > disk.len(file.inode)? {
+                disk.set_len(file.inode, end)?;
             }
             Ok((0, 0))
         }

@@ -15,7 +15,7 @@ pub(crate) fn laws(path: &str) -> io::Result<()> {
     let (file, reader) = (options.open(path)?, fs::File::open(path)?);
     let (fd, reader) = (types::Fd(file.as_raw_fd()), types::Fd(reader.as_raw_fd()));
     let mut room = [0_u8; 8];
-    let (short, long) = (
+    let (short, hour) = (
         types::Timespec::new().nsec(1_000_000),
         types::Timespec::new().sec(3600),
     );
@@ -29,10 +29,13 @@ pub(crate) fn laws(path: &str) -> io::Result<()> {
     let cancel = |number| opcode::AsyncCancel::new(number).build().user_data(9);
     let link = |entry: &squeue::Entry| entry.clone().flags(Flags::IO_LINK);
     let silent = |entry: squeue::Entry| entry.flags(Flags::SKIP_SUCCESS);
-    let long = || time(&long).build().user_data(7);
+    let long = || time(&hour).build().user_data(7);
     let success = time(&short).flags(types::TimeoutFlags::ETIME_SUCCESS);
+    let success = success.build();
     let all = |builder| opcode::AsyncCancel2::new(builder).build().user_data(9);
     let vectored = opcode::Readv::new(fd, many.as_ptr(), many.len() as u32);
+    let allocate = |fd, len| opcode::Fallocate::new(fd, len).build();
+    let counted = time(&hour).count(1).build().user_data(6);
     type Law = (Vec<squeue::Entry>, Vec<(u64, i32)>);
     let cancelled = |number| (number, -ECANCELED);
     let laws: Vec<Law> = vec![
@@ -60,7 +63,33 @@ pub(crate) fn laws(path: &str) -> io::Result<()> {
             vec![opcode::Fsync::new(types::Fd(-1)).build()],
             vec![(0, -EBADF)],
         ),
-        (vec![silent(nop(1)), silent(bad)], vec![(1, -EBADF)]),
+        // Timeouts wait for what completes, not for one another.
+        (vec![counted, time(&short).build()], vec![(0, -ETIME)]),
+        (vec![nop(1)], vec![(1, 0), (6, 0)]),
+        (vec![silent(nop(1)), silent(bad.clone())], vec![(1, -EBADF)]),
+        // Who is silent and fails tells of it, and nothing of what breaks by that.
+        (
+            vec![read.flags(Flags::SKIP_SUCCESS | Flags::IO_LINK), nop(1), nop(2)],
+            vec![(0, 4), (2, 0)],
+        ),
+        // Who leaves out completions cannot wait for all.
+        (
+            vec![nop(1).flags(Flags::IO_DRAIN)],
+            vec![(1, -EOPNOTSUPP)],
+        ),
+        // What disks are told beside reads and writes breaks no chain; a file that is not there does.
+        (
+            vec![link(&allocate(fd, 0)), nop(1)],
+            vec![(0, -EINVAL), (1, 0)],
+        ),
+        (
+            vec![link(&allocate(reader, 4)), nop(1)],
+            vec![(0, -EBADF), (1, 0)],
+        ),
+        (
+            vec![link(&allocate(types::Fd(-1), 4)), nop(1)],
+            vec![(0, -EBADF), cancelled(1)],
+        ),
         (vec![cancel(7)], vec![(9, -ENOENT)]),
         (vec![long(), cancel(7)], vec![cancelled(7), (9, 0)]),
         (
@@ -81,9 +110,11 @@ pub(crate) fn laws(path: &str) -> io::Result<()> {
             vec![(0, -ETIME), cancelled(1)],
         ),
         (
-            vec![link(&success.build()), nop(1)],
+            vec![link(&success), nop(1)],
             vec![(0, -ETIME), (1, 0)],
         ),
+        // At the end, as nobody is told when it is over.
+        (vec![silent(success), nop(1)], vec![(1, 0)]),
     ];
     for (entries, expected) in laws {
         // SAFETY: all that is lent is there until this function returns, and nothing is in flight then.
@@ -91,6 +122,11 @@ pub(crate) fn laws(path: &str) -> io::Result<()> {
         assert_eq!(ring.submit_and_wait(expected.len())?, entries.len());
         let result = |entry: cqueue::Entry| (entry.user_data(), entry.result());
         let mut results: Vec<_> = ring.completion().map(result).collect();
+        // A wait may end early after a submission.
+        while results.len() < expected.len() {
+            ring.submit_and_wait(1)?;
+            results.extend(ring.completion().map(result));
+        }
         results.sort_unstable();
         assert_eq!(results, expected, "{entries:?}");
     }
