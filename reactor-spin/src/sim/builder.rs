@@ -5,6 +5,7 @@ use core::ops::RangeInclusive;
 use core::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::environment::environment;
 use super::fault::Fault;
 use super::footprint::Probe;
 use super::guide::Branch;
@@ -468,8 +469,14 @@ impl Builder {
         self
     }
 
-    /// Makes the simulation; hosts are added next.
-    pub fn build(self) -> Simulation {
+    /// Makes the simulation; hosts are added next. What the environment sets ([`TIME_LIMIT_VARIABLE`](super::TIME_LIMIT_VARIABLE),
+    /// [`CONFIG_VARIABLE`](super::CONFIG_VARIABLE)) holds in the place of what was set here.
+    ///
+    /// # Panics
+    ///
+    /// If a variable of the environment whose name begins with `POLLIWOG_SIM_` has no value that it can have.
+    pub fn build(mut self) -> Simulation {
+        environment().apply(&mut self.settings);
         let scheduler = Scheduler::new(self.settings.seed, self.strategy);
         Simulation::of(
             self.settings,

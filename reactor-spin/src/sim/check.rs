@@ -48,11 +48,18 @@ pub fn check(
     seed: u64,
     mut test: impl FnMut(Builder) -> Result<Report, Failure> + Send,
 ) -> Result<(), Difference> {
+    differ(Builder::new(seed), &mut test).map_or(Ok(()), Err)
+}
+
+/// The first event in which two runs differ.
+pub(crate) fn differ(
+    builder: Builder,
+    mut test: impl FnMut(Builder) -> Result<Report, Failure> + Send,
+) -> Option<Difference> {
     let mut trace = || {
         let probe = Probe::default();
-        let builder = Builder::new(seed).trace(usize::MAX);
-        let run = || test(builder.probe(probe.clone()));
-        let trace = match super::system::isolated(seed, run) {
+        let builder = builder.clone().trace(usize::MAX).probe(probe.clone());
+        let trace = match super::system::isolated(builder.seed(), || test(builder)) {
             Ok(report) => report.trace,
             Err(failure) => failure.run.trace,
         };
@@ -60,8 +67,5 @@ pub fn check(
         trace
     };
     let (first, second) = (trace(), trace());
-    match Difference::of(&first, &second) {
-        Some(difference) => Err(difference),
-        None => Ok(()),
-    }
+    Difference::of(&first, &second)
 }

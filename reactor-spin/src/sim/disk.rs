@@ -6,7 +6,6 @@ use alloc::sync::Arc;
 #[cfg(unix)]
 use alloc::sync::Weak;
 use alloc::vec::Vec;
-use core::time::Duration;
 use std::io::{Error, ErrorKind, Result};
 use std::path::{Component, Path, PathBuf};
 
@@ -23,10 +22,6 @@ pub(crate) use opened::Opened;
 use pages::Pages;
 pub(crate) use pages::Span;
 
-/// Writes are torn between blocks of so many bytes, unless a test says otherwise.
-const BLOCK: usize = 512;
-/// The bytes of a page of the system's memory, unless a test says otherwise.
-const PAGE: u64 = 4096;
 /// Nanoseconds that an operation takes which the system answers from its memory.
 const CACHED: u64 = 100;
 /// No file is longer than this: it is in memory as a whole, its holes, too.
@@ -158,6 +153,7 @@ const FOLDER: Inode = 1 << 63;
 
 impl Disk {
     pub(crate) fn new(chance: Rng, clock: Rc<HostClock>, settings: &Settings) -> Self {
+        let how = &settings.disk;
         Self {
             names: BTreeMap::new(),
             folders: BTreeMap::from([(PathBuf::from("/"), FOLDER)]),
@@ -171,16 +167,16 @@ impl Disk {
             next: 0,
             chance,
             clock,
-            operations: Latency::uniform(Duration::from_micros(20), Duration::from_micros(200)),
-            syncs: Latency::uniform(Duration::from_micros(500), Duration::from_millis(5)),
-            cached: 0.0,
-            pages: Pages::new(0, PAGE),
-            evictions: 0.0,
-            block: BLOCK,
-            capacity: u64::MAX,
-            errors: 0.0,
-            short_reads: 0.0,
-            wrong_reads: 0.0,
+            operations: how.operations,
+            syncs: how.syncs,
+            cached: how.cached,
+            pages: Pages::new(how.pages, how.page_bytes as u64),
+            evictions: how.evictions,
+            block: how.block,
+            capacity: how.capacity,
+            errors: how.errors,
+            short_reads: how.short_reads,
+            wrong_reads: how.wrong_reads,
             trouble: Trouble::default(),
             torn_renames: settings.torn_renames,
             write_back: settings.write_back,

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -10,11 +10,13 @@ use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::io::Write;
 use std::panic::catch_unwind;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::{env, fs, thread};
+use std::{fs, thread};
 
 use super::builder::Builder;
+use super::check::differ;
+use super::environment::{REPLAY_VARIABLE, SEED_VARIABLE, environment};
 use super::failure::{Failure, Reason, Report, panic_text};
 use super::fault::Fault;
 use super::footprint::{NOT_RUN, Probe};
@@ -24,13 +26,6 @@ use super::panics::quietly;
 use super::progress::Progress;
 use super::schedule::Strategy;
 use super::shrink::shrink;
-
-/// The environment variable that makes [`explore`] and [`explore_guided`] run one seed only (`7`), or search other seeds than the
-/// test's (`1000..50000`), as a longer search at night does.
-pub const SEED_VARIABLE: &str = "POLLIWOG_SIM_SEED";
-
-/// The environment variable that makes [`explore`] and [`explore_guided`] run a file that one of them has written.
-pub const REPLAY_VARIABLE: &str = "POLLIWOG_SIM_REPLAY";
 
 /// How many events of the trace a story is made of.
 const STORY: usize = 1 << 20;
@@ -56,6 +51,8 @@ const BATCH: u64 = 64;
 ///
 /// In a test of `cargo test`, [`unwrap`](Exploration::unwrap) prints the story, and the command that
 /// repeats the failure of this test alone: [`SEED_VARIABLE`] or [`REPLAY_VARIABLE`] set, `explore` runs that seed or file only.
+/// Further variables set how many seeds there are ([`COUNT_VARIABLE`](super::COUNT_VARIABLE)), on how many threads
+/// ([`THREADS_VARIABLE`](super::THREADS_VARIABLE)), and whether each runs twice ([`CHECK_VARIABLE`](super::CHECK_VARIABLE)).
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
@@ -92,12 +89,12 @@ where
     if let Some(exploration) = asked_for(&test) {
         return exploration;
     }
-    let seeds = seeds_asked_for(seeds);
+    let seeds = environment().seeds(seeds);
     let (start, count) = (seeds.start, seeds.end.saturating_sub(seeds.start));
     let quiet = Quiet::default();
     let fails = |number| {
         let builder = Builder::of_seed(start + number);
-        attempt(&test, builder, &Probe::default(), &quiet).err()
+        checked(&test, builder, &Probe::default(), &quiet)
     };
     let progress = Progress::new(count);
     let failed = each(threads(parallelism), 0..count, &progress, &quiet, fails);
@@ -163,7 +160,7 @@ where
     if let Some(exploration) = asked_for(&test) {
         return exploration;
     }
-    let seeds = seeds_asked_for(seeds);
+    let seeds = environment().seeds(seeds);
     let (start, count) = (seeds.start, seeds.end.saturating_sub(seeds.start));
     let progress = Progress::new(count);
     let mut guide = Guide::new(start);
@@ -177,7 +174,7 @@ where
             let at = (number - next) as usize;
             let Candidate { seed, branch } = &candidates[at];
             let builder = Builder::of_seed(*seed).branch(branch.clone());
-            attempt(&test, builder, &probes[at], &quiet).err()
+            checked(&test, builder, &probes[at], &quiet)
         };
         let threads = threads(parallelism);
         let failed = each(threads, numbers.clone(), &progress, &quiet, fails);
@@ -204,39 +201,19 @@ fn asked_for<F>(test: &F) -> Option<Exploration>
 where
     F: Fn(Builder) -> Result<Report, Failure> + Sync,
 {
-    if let Some(path) = env::var_os(REPLAY_VARIABLE) {
-        return Some(replay(&PathBuf::from(path), test));
+    if let Some(path) = &environment().replay {
+        return Some(replay(path, test));
     }
-    let text = env::var(SEED_VARIABLE).ok()?;
-    if text.contains("..") {
-        return None;
-    }
-    let seed = match text.trim().parse() {
-        Ok(seed) => seed,
-        Err(error) => panic!("{SEED_VARIABLE}={text}: {error}"),
-    };
+    let seed = environment().seed()?;
     let quiet = Quiet::default();
-    let failed = attempt(test, Builder::of_seed(seed), &Probe::default(), &quiet).err();
+    let failed = checked(test, Builder::of_seed(seed), &Probe::default(), &quiet);
     if failed.is_none() {
-        tell_that_nothing_failed(SEED_VARIABLE, &text);
+        tell_that_nothing_failed(SEED_VARIABLE, &seed.to_string());
     }
     Some(Exploration {
         tried: 1,
         found: failed.map(|failure| shrink(test, seed, failure, true)),
     })
-}
-
-/// The seeds to search: those of the environment, if there are some, or the test's.
-fn seeds_asked_for(seeds: Range<u64>) -> Range<u64> {
-    let text = env::var(SEED_VARIABLE).unwrap_or_default();
-    let Some((start, end)) = text.split_once("..") else {
-        return seeds;
-    };
-    let number = |part: &str| match part.trim().parse() {
-        Ok(seed) => seed,
-        Err(error) => panic!("{SEED_VARIABLE}={text}: {error}"),
-    };
-    number(start)..number(end)
 }
 
 /// Whoever asks for a run wants to know that it has been, which a test that passes does not tell. Not by a macro, whose output
@@ -247,7 +224,7 @@ fn tell_that_nothing_failed(variable: &str, value: &str) {
 }
 
 fn threads(parallelism: usize) -> usize {
-    match parallelism {
+    match environment().threads.unwrap_or(parallelism) {
         0 => thread::available_parallelism().map_or(1, usize::from),
         some => some,
     }
@@ -333,6 +310,40 @@ where
     })
 }
 
+/// Runs a test once or, if the environment asks for that, twice: then it fails if the runs differ, too.
+fn checked<F>(test: &F, builder: Builder, probe: &Probe, quiet: &Quiet) -> Option<Failure>
+where
+    F: Fn(Builder) -> Result<Report, Failure> + Sync,
+{
+    let first = match attempt(test, builder.clone(), probe, quiet) {
+        Ok(report) if environment().check => report,
+        result => return result.err(),
+    };
+    let second = match attempt(test, builder.clone(), &Probe::default(), quiet) {
+        Ok(report) => report,
+        Err(failure) => return Some(failure),
+    };
+    if first.hash == second.hash {
+        return None;
+    }
+    // Only now are events kept. Such a test may as well fail this time.
+    let seed = builder.seed();
+    let difference = quietly(quiet, || {
+        catch_unwind(AssertUnwindSafe(|| differ(builder, test)))
+    });
+    let how = match difference {
+        Ok(Some(difference)) => format!(": {difference}"),
+        _ => String::new(),
+    };
+    Some(Failure {
+        seed,
+        host: None,
+        reason: Reason::Test(format!("two runs of that seed are not the same{how}")),
+        at: second.elapsed,
+        run: Box::new(second),
+    })
+}
+
 /// A run with these faults, whose story is told.
 pub(crate) fn tell<F>(test: &F, seed: u64, faults: &[Fault], quiet: &Quiet) -> Option<Failure>
 where
@@ -343,7 +354,7 @@ where
     attempt(test, builder, &Probe::of_story(), quiet).err()
 }
 
-fn replay<F>(path: &PathBuf, test: &F) -> Exploration
+fn replay<F>(path: &Path, test: &F) -> Exploration
 where
     F: Fn(Builder) -> Result<Report, Failure> + Sync,
 {

@@ -260,11 +260,12 @@ impl fmt::Display for NoFault {
 
 impl core::error::Error for NoFault {}
 
-/// Reads what `Debug` shows of a duration.
-fn duration(text: &str) -> Option<Duration> {
+/// Reads what `Debug` shows of a duration; microseconds with `us`, too.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let units = [
         ("ns", 1_u64),
         ("µs", 1_000),
+        ("us", 1_000),
         ("ms", 1_000_000),
         ("s", 1_000_000_000),
     ];

@@ -8,7 +8,7 @@ use core::fmt;
 use std::path::PathBuf;
 use std::{env, fs, thread};
 
-use super::explore::{REPLAY_VARIABLE, SEED_VARIABLE};
+use super::environment::{REPLAY_VARIABLE, SEED_VARIABLE, environment};
 use super::failure::Failure;
 use super::fault::Fault;
 use super::trace::{TraceEvent, What};
@@ -46,15 +46,15 @@ impl Exploration {
                 (false, _) => "to repeat it",
             };
             let path = quoted(&path.to_string_lossy());
-            text += &format!("{how}: {REPLAY_VARIABLE}={path} {}\n", found.test.again());
+            let (of_runs, again) = (&environment().of_runs, found.test.again());
+            text += &format!("{how}: {of_runs}{REPLAY_VARIABLE}={path} {again}\n");
         } else if !found.by_seed {
             text += &format!(
                 "to repeat it, {REPLAY_VARIABLE} has to name a file with this:\n{schedule}"
             );
         }
         if let Some(anew) = found.test.anew() {
-            text +=
-                &format!("built anew, with that variable and the features of this build: {anew}\n");
+            text += &format!("built anew, with the same variables and features: {anew}\n");
         }
         if fs::write(&page, found.page()).is_ok() {
             text += &format!("a picture: {}\n", page.display());
@@ -113,11 +113,12 @@ impl Found {
 
     /// The text of a file that replays the failure: see [`REPLAY_VARIABLE`](super::REPLAY_VARIABLE).
     pub fn schedule(&self) -> String {
-        let mut text = format!(
-            "# {}\nseed {}\n",
-            self.failure.to_string().replace('\n', "\n# "),
-            self.seed
-        );
+        let mut text = format!("# {}\n", self.failure.to_string().replace('\n', "\n# "));
+        let of_runs = environment().of_runs.trim();
+        if !of_runs.is_empty() {
+            text += &format!("# with {of_runs}\n");
+        }
+        text += &format!("seed {}\n", self.seed);
         for fault in &self.faults {
             text += &format!("{fault}\n");
         }
@@ -184,7 +185,8 @@ impl fmt::Display for Found {
         match self.by_seed {
             true => writeln!(
                 f,
-                "{what}: {SEED_VARIABLE}={} {}",
+                "{what}: {}{SEED_VARIABLE}={} {}",
+                environment().of_runs,
                 self.seed,
                 self.test.again()
             ),
@@ -277,7 +279,7 @@ impl Test {
 }
 
 /// A word of a shell's command.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     // On Windows the separator of paths.
     let plain = |c: char| {
         c.is_ascii_alphanumeric() || "/._-:+=,@%".contains(c) || (cfg!(windows) && c == '\\')

@@ -94,11 +94,13 @@ mod capture;
 mod check;
 mod clock;
 mod command;
+mod config;
 mod control;
 mod disk;
 mod disks;
 mod ending;
 mod endpoint;
+mod environment;
 mod explore;
 mod failure;
 mod fault;
@@ -172,7 +174,11 @@ pub use builder::Builder;
 pub use check::check;
 pub use control::Control;
 pub use endpoint::{Endpoint, Reply, Request};
-pub use explore::{REPLAY_VARIABLE, SEED_VARIABLE, explore, explore_guided};
+pub use environment::{
+    CHECK_VARIABLE, CONFIG_VARIABLE, COUNT_VARIABLE, REPLAY_VARIABLE, SEED_VARIABLE,
+    THREADS_VARIABLE, TIME_LIMIT_VARIABLE,
+};
+pub use explore::{explore, explore_guided};
 pub use failure::{Failure, Outcome, Reason, Report};
 pub use fault::{Fault, FaultKind, NoFault};
 pub use filter::MessageFilter;

@@ -17,12 +17,57 @@ pub(crate) struct Restart {
     pub(crate) after: Latency,
 }
 
+/// Writes are torn between blocks of so many bytes, unless a test says otherwise.
+pub(crate) const BLOCK: usize = 512;
+
+/// How the disks of hosts are, until somebody sets one of them otherwise.
+#[derive(Clone, Debug)]
+pub(crate) struct DiskSettings {
+    /// How long operations take, and syncs.
+    pub(crate) operations: Latency,
+    pub(crate) syncs: Latency,
+    /// The probability that the system has in its memory what an operation is about.
+    pub(crate) cached: f64,
+    /// How many pages it has there for certain, and of how many bytes.
+    pub(crate) pages: usize,
+    pub(crate) page_bytes: usize,
+    /// The probability that it has them no longer.
+    pub(crate) evictions: f64,
+    /// Writes are torn between blocks of so many bytes.
+    pub(crate) block: usize,
+    /// Bytes that there is room for.
+    pub(crate) capacity: u64,
+    /// The probability that an operation fails, that a read gives less than there is, and that of a wrong bit.
+    pub(crate) errors: f64,
+    pub(crate) short_reads: f64,
+    pub(crate) wrong_reads: f64,
+}
+
+impl Default for DiskSettings {
+    fn default() -> Self {
+        Self {
+            operations: Latency::uniform(Duration::from_micros(20), Duration::from_micros(200)),
+            syncs: Latency::uniform(Duration::from_micros(500), Duration::from_millis(5)),
+            cached: 0.0,
+            pages: 0,
+            page_bytes: 4096,
+            evictions: 0.0,
+            block: BLOCK,
+            capacity: u64::MAX,
+            errors: 0.0,
+            short_reads: 0.0,
+            wrong_reads: 0.0,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) seed: u64,
     /// Nanoseconds of virtual time until the run ends with an error.
     pub(crate) time_limit: u64,
     pub(crate) link: Link,
+    pub(crate) disk: DiskSettings,
     /// How many events of the trace are kept.
     pub(crate) trace: usize,
     /// Whether packets are kept.
@@ -65,6 +110,7 @@ impl Settings {
             seed,
             time_limit: 3_600_000_000_000,
             link: Link::default(),
+            disk: DiskSettings::default(),
             trace: 0,
             capture: false,
             turns_limit: 1_000_000,

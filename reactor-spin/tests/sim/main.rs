@@ -8,6 +8,7 @@ mod captures;
 mod disks;
 mod ended;
 mod endpoints;
+mod environment;
 mod faults;
 mod files;
 #[cfg(target_os = "linux")]

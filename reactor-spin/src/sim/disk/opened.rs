@@ -6,7 +6,8 @@ use std::io::Result;
 #[cfg(unix)]
 use std::sync::OnceLock;
 
-use super::{BLOCK, Disk, Flags, How, Inode, Span, Wait, failed, how};
+use super::{Disk, Flags, How, Inode, Span, Wait, failed, how};
+use crate::sim::settings::BLOCK;
 
 /// The first number of a file, beyond those of the system: a call of the system's fails with it.
 #[cfg(unix)]

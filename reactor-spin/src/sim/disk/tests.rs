@@ -1,6 +1,7 @@
 //! What of a disk outlives a crash.
 
 use core::cell::Cell;
+use core::time::Duration;
 
 use super::*;
 
