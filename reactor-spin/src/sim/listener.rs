@@ -49,11 +49,10 @@ pub(crate) fn bind(
     }
     let taken = |state: &State, addr: SocketAddr| {
         let row = &state.hosts[host as usize];
-        let by_a_socket = row.listeners.iter().any(|key| {
+        let there = row.listeners.get(&addr.port());
+        let by_a_socket = there.into_iter().flatten().any(|key| {
             state.listeners.get(*key).is_some_and(|other| {
-                other.addr.port() == addr.port()
-                    && !(shares.port && other.shares.port)
-                    && overlap(other.addr.ip(), addr.ip())
+                !(shares.port && other.shares.port) && overlap(other.addr.ip(), addr.ip())
             })
         });
         // The least of all addresses that a connection could lead to.
@@ -80,7 +79,8 @@ pub(crate) fn bind(
         queue: VecDeque::new(),
         acceptors: Waiters::new(),
     });
-    state.hosts[host as usize].listeners.push(key);
+    let listeners = &mut state.hosts[host as usize].listeners;
+    listeners.entry(addr.port()).or_default().push(key);
     Ok(key)
 }
 
@@ -96,9 +96,13 @@ pub(crate) fn unlisten(state: &mut State, key: Key) -> Wakeups {
     let Some(listener) = state.listeners.remove(key) else {
         return Wakeups::default();
     };
-    state.hosts[listener.host as usize]
-        .listeners
-        .retain(|other| *other != key);
+    let listeners = &mut state.hosts[listener.host as usize].listeners;
+    if let Some(at_port) = listeners.get_mut(&listener.addr.port()) {
+        at_port.retain(|other| *other != key);
+        if at_port.is_empty() {
+            listeners.remove(&listener.addr.port());
+        }
+    }
     for end in listener.queue {
         // Nobody waits at what nobody has.
         let _ = reset(state, end);
@@ -141,15 +145,14 @@ pub(crate) fn listener_at(
     addr: SocketAddr,
     from: SocketAddr,
 ) -> Option<Key> {
-    let all = &state.hosts[host as usize].listeners;
+    let all = state.hosts[host as usize].listeners.get(&addr.port())?;
     let at = |is_it: &dyn Fn(IpAddr) -> bool| {
         let here = || {
             all.iter().copied().filter(|key| {
-                state.listeners.get(*key).is_some_and(|listener| {
-                    listener.backlog.is_some()
-                        && listener.addr.port() == addr.port()
-                        && is_it(listener.addr.ip())
-                })
+                state
+                    .listeners
+                    .get(*key)
+                    .is_some_and(|listener| listener.backlog.is_some() && is_it(listener.addr.ip()))
             })
         };
         match here().count() {

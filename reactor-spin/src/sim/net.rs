@@ -81,7 +81,7 @@ impl State {
     /// Closes all that the process of a host has open. Returns whom to wake.
     pub(crate) fn close_all(&mut self, host: HostId) -> Vec<Wakeups> {
         let row = &self.hosts[host as usize];
-        let listeners = row.listeners.clone();
+        let listeners: Vec<Key> = row.listeners.values().flatten().copied().collect();
         let sockets: Vec<Key> = row.sockets.values().flatten().copied().collect();
         let mut woken = Vec::new();
         // These first: the connections that nobody has accepted go with them.

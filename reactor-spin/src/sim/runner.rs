@@ -425,7 +425,8 @@ impl Runner {
                 ends.into_iter().map(|key| state.ends.remove(key)).collect();
             tcp::persist::look_at_all(state);
             let listeners: alloc::vec::Vec<Option<Listener>> = listeners
-                .into_iter()
+                .into_values()
+                .flatten()
                 .map(|key| state.listeners.remove(key))
                 .collect();
             let sockets: alloc::vec::Vec<Option<udp::Socket>> = sockets

@@ -129,7 +129,8 @@ pub(crate) struct Host {
     /// Counts the starts of processes, and their ends, those of none included: whether anybody has cared since.
     pub(crate) changes: u64,
     pub(crate) clock: Rc<HostClock>,
-    pub(crate) listeners: Vec<Key>,
+    /// By port, as the sockets are.
+    pub(crate) listeners: BTreeMap<u16, Vec<Key>>,
     pub(crate) sockets: BTreeMap<u16, Vec<Key>>,
     /// Ports of connections, each with the other side's address.
     pub(crate) ports: BTreeSet<(u16, SocketAddr)>,
@@ -300,7 +301,7 @@ impl World {
                 boots: 0,
                 changes: 0,
                 clock,
-                listeners: Vec::new(),
+                listeners: BTreeMap::new(),
                 sockets: BTreeMap::new(),
                 ports: BTreeSet::new(),
                 next_port: 0,
