@@ -6,17 +6,19 @@ use alloc::sync::Arc;
 #[cfg(unix)]
 use alloc::sync::Weak;
 use alloc::vec::Vec;
+use core::time::Duration;
 use std::io::{Error, ErrorKind, Result};
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 pub(crate) use self::contents::Times;
-use self::contents::{Contents, Edit};
+use self::contents::{Contents, Edit, State};
 use self::journal::Journal;
+use self::names::{By, Last};
+use self::tree::{Change, Entry, Tree};
 use super::clock::HostClock;
 use super::link::Latency;
 use super::rng::Rng;
 use super::settings::Settings;
-use super::unix::Bound;
 pub(crate) use how::{Flags, How, Wait};
 pub(crate) use opened::Opened;
 use pages::Pages;
@@ -33,21 +35,10 @@ pub(crate) type Inode = u64;
 /// A host's disk. What programs see is what is safe and what has been done up to their instant; a crash leaves what is safe, and
 /// by chance some of the rest.
 pub(crate) struct Disk {
-    /// As whoever has looked last has found them.
-    names: BTreeMap<PathBuf, Inode>,
-    folders: BTreeMap<PathBuf, Inode>,
-    /// Names of Unix sockets. They lie where they lie in practice, in a folder in memory: a crash leaves none.
-    sockets: BTreeMap<PathBuf, Bound>,
-    /// Symbolic links, each with what it says.
-    links: BTreeMap<PathBuf, PathBuf>,
-    files: BTreeMap<Inode, Contents>,
-    /// The names that outlive a crash for certain, and what has been done to them since, in order.
-    safe_names: BTreeMap<PathBuf, Inode>,
-    /// Permissions of which something was said, and those that outlive a crash for certain.
-    modes: BTreeMap<Inode, u32>,
-    safe_modes: BTreeMap<Inode, u32>,
+    /// What lies where, as whoever has looked last has found it, and what has been done to it since it was safe, in order.
+    tree: Tree,
     journal: Journal<Change>,
-    next: Inode,
+    files: BTreeMap<Inode, Contents>,
     pub(crate) chance: Rng,
     clock: Rc<HostClock>,
     /// How long operations take, and syncs.
@@ -100,37 +91,24 @@ pub(crate) struct Trouble {
     pub(crate) slow: Vec<u32>,
 }
 
-/// What lies at a path.
+/// What there is to know of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) struct Found {
+    pub(crate) kind: Kind,
+    pub(crate) inode: Inode,
+    pub(crate) len: u64,
+    pub(crate) mode: u32,
+    /// How many names it has.
+    pub(crate) names: u32,
+    pub(crate) times: Times,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    File,
     Folder,
-    Socket,
     Link,
-    /// Its length, and its times.
-    File(u64, Times),
-}
-
-#[derive(Clone)]
-enum Change {
-    Name(PathBuf, Inode),
-    Remove(PathBuf),
-    Rename(PathBuf, PathBuf),
-    Mode(Inode, u32),
-}
-
-/// A path from the root, without `.` and `..`.
-fn whole(path: &Path) -> PathBuf {
-    let mut whole = PathBuf::from("/");
-    for part in path.components() {
-        match part {
-            Component::Normal(name) => whole.push(name),
-            Component::ParentDir => {
-                whole.pop();
-            }
-            _ => {}
-        }
-    }
-    whole
+    Socket,
 }
 
 fn not_found(path: &Path) -> Error {
@@ -144,10 +122,6 @@ pub(crate) fn failed() -> Error {
     Error::other("the disk has failed")
 }
 
-fn is_folder() -> Error {
-    Error::new(ErrorKind::IsADirectory, "this is a folder")
-}
-
 /// Numbers from here on are those of folders, the first one that of the root. Who has one open can sync it.
 const FOLDER: Inode = 1 << 63;
 
@@ -155,16 +129,9 @@ impl Disk {
     pub(crate) fn new(chance: Rng, clock: Rc<HostClock>, settings: &Settings) -> Self {
         let how = &settings.disk;
         Self {
-            names: BTreeMap::new(),
-            folders: BTreeMap::from([(PathBuf::from("/"), FOLDER)]),
-            sockets: BTreeMap::new(),
-            links: BTreeMap::new(),
-            files: BTreeMap::new(),
-            safe_names: BTreeMap::new(),
-            modes: BTreeMap::new(),
-            safe_modes: BTreeMap::new(),
+            tree: Tree::new(clock.wall_time()),
             journal: Journal::default(),
-            next: 0,
+            files: BTreeMap::new(),
             chance,
             clock,
             operations: how.operations,
@@ -216,36 +183,30 @@ impl Disk {
             return u64::MAX;
         }
         self.look();
-        let named: BTreeSet<Inode> = self.names.values().copied().collect();
-        let lens = named.iter().filter_map(|inode| self.len(*inode).ok());
-        let used = lens.sum();
-        self.capacity.saturating_sub(used)
+        let instant = self.instant();
+        let files = self.files.iter_mut();
+        let named = files.filter(|(inode, _)| self.tree.names(**inode) > 0);
+        let lens = named.map(|(_, file)| {
+            file.look(instant);
+            file.now.data.len() as u64
+        });
+        self.capacity.saturating_sub(lens.sum())
     }
 
-    /// Why nothing lies at a path from the root: nothing does, or the way to it leads through a file.
-    fn missing(&self, path: &Path) -> Error {
-        match self.leads_through_file(path) {
-            true => ErrorKind::NotADirectory.into(),
-            false => not_found(path),
-        }
-    }
-
-    fn leads_through_file(&self, path: &Path) -> bool {
-        let mut before = path.ancestors().skip(1);
-        before.any(|path| self.names.contains_key(path) || self.sockets.contains_key(path))
-    }
-
-    fn has_folder(&self, path: &Path) -> Result<()> {
-        match path.parent() {
-            Some(folder) if !self.folders.contains_key(folder) => Err(self.missing(path)),
-            _ => self.may_change(path),
-        }
-    }
-
-    fn change(&mut self, change: Change) {
+    fn change(&mut self, kind: tree::Kind) {
         self.sweep();
-        apply(&change, &mut self.names, &mut self.modes);
-        self.journal.push(self.instant(), change);
+        let (wall, instant) = (self.clock.wall_time(), self.instant());
+        let change = Change { kind, wall };
+        let former = self.journal.push(&mut self.tree, instant, change);
+        for (_, entry) in former.into_iter().flat_map(|former| &former.entries) {
+            // What nobody can find any more is in memory no more.
+            if let Some(Entry::File(inode)) = entry {
+                let is_open = |file: &Contents| Arc::strong_count(&file.open) > 1;
+                if self.tree.names(*inode) == 0 && !self.files.get(inode).is_some_and(is_open) {
+                    self.pages.cut(*inode, 0);
+                }
+            }
+        }
     }
 
     /// The instant of whoever uses the disk. While a program is stopped nothing of what it would do later is done, so what the
@@ -290,72 +251,55 @@ impl Disk {
     }
 
     fn settle_names(&mut self, now: u64, old: Option<u64>) {
-        self.see(now);
-        for change in self.journal.safe(now, old) {
-            apply(&change, &mut self.safe_names, &mut self.safe_modes);
-        }
+        self.journal.settle(&mut self.tree, now, old);
     }
 
     pub(crate) fn open(&mut self, path: &Path, how: How) -> Result<Inode> {
-        let place = self.lead(path, false)?;
-        if !how.by_test {
-            self.may_search(&place)?;
-        }
-        if how.create_new && self.is_taken(&place) {
-            return Err(ErrorKind::AlreadyExists.into());
-        }
-        if how.flags.no_link && self.links.contains_key(&place) {
-            return Err(how::is_link());
-        }
-        let path = self.lead(&place, true)?;
-        if !how.by_test {
-            self.may_search(&path)?;
-        }
-        if how.flags.folder && self.is_taken(&path) && !self.folders.contains_key(&path) {
-            return Err(ErrorKind::NotADirectory.into());
-        }
-        if let Some(inode) = self.folders.get(&path).copied() {
-            if how.writes() {
-                return Err(is_folder());
+        let by = if how.by_test { By::Test } else { By::Program };
+        let place = self.lead(path, how.flags.no_link.into(), by)?;
+        if how.create_new {
+            let itself = self.lead(path, Last::Itself, by)?;
+            if self.tree.get(&itself).is_some() {
+                return Err(ErrorKind::AlreadyExists.into());
             }
-            self.allows(inode, how.needs())?;
-            return Ok(inode);
         }
-        if self.sockets.contains_key(&path) {
-            return Err(Error::other("this is a socket"));
-        }
-        if let Some(inode) = self.names.get(&path).copied() {
-            self.allows(inode, how.needs())?;
-            if how.truncate {
-                self.set_len(inode, 0)?;
+        match self.tree.get(&place) {
+            Some(Entry::Link(..)) => return Err(how::is_link()),
+            Some(Entry::Folder(inode)) => {
+                if how.writes() {
+                    return Err(ErrorKind::IsADirectory.into());
+                }
+                self.allows(*inode, how.needs())?;
+                return Ok(*inode);
             }
-            return Ok(inode);
+            Some(_) if how.flags.folder => return Err(ErrorKind::NotADirectory.into()),
+            Some(Entry::Socket(..)) => return Err(how::is_socket()),
+            Some(Entry::File(inode)) => {
+                let inode = *inode;
+                self.allows(inode, how.needs())?;
+                if how.truncate {
+                    self.set_len(inode, 0)?;
+                }
+                return Ok(inode);
+            }
+            None => {}
         }
         if !how.create && !how.create_new {
-            return Err(self.missing(&path));
+            return Err(not_found(&place));
         }
-        let allowed = self.has_folder(&path);
-        let denied = |error: &Error| error.kind() == ErrorKind::PermissionDenied;
-        match allowed {
-            Err(error) if how.by_test && denied(&error) => {}
-            allowed => allowed?,
+        if names::ends_as_folder(path) {
+            return Err(ErrorKind::IsADirectory.into());
         }
-        self.next += 1;
-        let inode = self.next;
+        if !how.by_test {
+            self.may_change(&place)?;
+        }
+        let inode = self.tree.number();
         if let Some(mode) = how.mode {
             self.make_mode(inode, mode);
         }
-        let now = self.clock.wall_time();
-        let contents = Contents {
-            times: Times {
-                created: now,
-                modified: now,
-                accessed: now,
-            },
-            ..Contents::default()
-        };
+        let contents = Contents::new(self.clock.wall_time());
         self.files.insert(inode, contents);
-        self.change(Change::Name(path, inode));
+        self.change(tree::Kind::Put(place, Entry::File(inode)));
         Ok(inode)
     }
 
@@ -367,38 +311,60 @@ impl Disk {
                 file.look(instant);
                 Ok(file)
             }
-            None if inode >= FOLDER => Err(is_folder()),
+            None if inode >= FOLDER => Err(ErrorKind::IsADirectory.into()),
             None => Err(ErrorKind::NotFound.into()),
         }
     }
 
-    /// What a file that is open is.
-    pub(crate) fn what(&mut self, inode: Inode) -> Result<(Found, u32)> {
-        let wall = self.clock.wall_time();
-        let found = match inode {
-            FOLDER.. => Found::Folder,
-            _ => self.file(inode)?.found(wall),
-        };
+    /// What a file or a folder that is open is.
+    pub(crate) fn what(&mut self, inode: Inode) -> Result<Found> {
         self.look();
-        Ok(self.with_mode(found, Some(inode)))
+        match inode {
+            FOLDER.. => Ok(self.known(Kind::Folder, inode, 0)),
+            _ => {
+                let State { data, times } = &self.file(inode)?.now;
+                let (len, times) = (data.len() as u64, *times);
+                let mut found = self.known(Kind::File, inode, len);
+                found.names = self.tree.names(inode);
+                found.times = Times {
+                    changed: found.times.changed.max(times.changed),
+                    ..times
+                };
+                Ok(found)
+            }
+        }
+    }
+
+    fn known(&self, kind: Kind, inode: Inode, len: u64) -> Found {
+        Found {
+            kind,
+            inode,
+            len,
+            mode: match kind {
+                Kind::Link => 0o777,
+                _ => self.mode(inode),
+            },
+            names: 1,
+            times: self.tree.times.get(&inode).copied().unwrap_or_default(),
+        }
     }
 
     pub(crate) fn len(&mut self, inode: Inode) -> Result<u64> {
-        Ok(self.file(inode)?.now.len() as u64)
+        Ok(self.file(inode)?.now.data.len() as u64)
     }
 
     pub(crate) fn read(&mut self, inode: Inode, at: u64, buf: &mut [u8]) -> Result<usize> {
         let now = self.clock.wall_time();
         let file = self.file(inode)?;
-        file.times.accessed = now;
-        let data = &file.now;
+        file.now.times.accessed = now;
+        let data = &file.now.data;
         let from = usize::try_from(at).unwrap_or(usize::MAX).min(data.len());
         let mut count = buf.len().min(data.len() - from);
         let (short, wrong) = (self.short_reads, self.wrong_reads);
         if count > 1 && self.chance.chance(short) {
             count = self.chance.between(1, count as u64 - 1) as usize;
         }
-        let data = &self.file(inode)?.now;
+        let data = &self.file(inode)?.now.data;
         buf[..count].copy_from_slice(&data[from..from + count]);
         if count > 0 && self.chance.chance(wrong) {
             let bit = self.chance.below(count as u64 * 8) as usize;
@@ -409,7 +375,7 @@ impl Disk {
 
     /// All that a file holds.
     pub(crate) fn contents(&mut self, inode: Inode) -> Result<&[u8]> {
-        Ok(&self.file(inode)?.now)
+        Ok(&self.file(inode)?.now.data)
     }
 
     /// What keeps a file that has lost its name, for as long as it is open.
@@ -425,47 +391,46 @@ impl Disk {
         if self.files.len() <= self.tidy_at {
             return;
         }
-        let given = self.journal.iter().filter_map(|change| match change {
-            Change::Name(_, inode) => Some(inode),
-            _ => None,
+        let changes = self.journal.iter();
+        let former = changes.flat_map(|(change, former)| {
+            let given = match &change.kind {
+                tree::Kind::Put(_, entry) => Some(entry),
+                _ => None,
+            };
+            let former = former.into_iter().flat_map(|former| &former.entries);
+            former.filter_map(|(_, entry)| entry.as_ref()).chain(given)
         });
-        let named = self.names.values().chain(self.safe_names.values());
-        let named: BTreeSet<Inode> = named.chain(given).copied().collect();
+        let named = self.tree.named().chain(former.map(Entry::inode));
+        let named: BTreeSet<Inode> = named.collect();
         self.files
             .retain(|inode, file| named.contains(inode) || Arc::strong_count(&file.open) > 1);
         let files = &self.files;
-        let is_there = |inode: &Inode, _: &mut u32| *inode >= FOLDER || files.contains_key(inode);
-        self.modes.retain(is_there);
-        self.safe_modes.retain(is_there);
+        self.tree
+            .tidy(|inode| files.contains_key(&inode) || named.contains(&inode));
         self.tidy_at = TIDY.max(self.files.len() * 2);
     }
 
-    fn edit(&mut self, inode: Inode, edit: Edit, end: u64) -> Result<()> {
+    fn edit(&mut self, inode: Inode, kind: contents::Kind, end: u64) -> Result<()> {
         let grows = end.saturating_sub(self.len(inode)?);
         if grows > 0 && grows > self.room() {
             return Err(ErrorKind::StorageFull.into());
         }
         self.sweep();
-        let (instant, now) = (self.instant(), self.clock.wall_time());
+        let (instant, wall) = (self.instant(), self.clock.wall_time());
         let file = self.file(inode)?;
-        let modified = &mut file.times.modified;
-        *modified = match file.journal.hides() {
-            true => now.max(*modified),
-            false => now,
-        };
-        edit.apply(&mut file.now);
-        file.journal.push(instant, edit);
+        let edit = Edit { kind, wall };
+        file.journal.push(&mut file.now, instant, edit);
         Ok(())
     }
 
     /// Writes as much as there is room for.
     pub(crate) fn write(&mut self, inode: Inode, at: u64, data: &[u8]) -> Result<usize> {
-        self.write_as(inode, at, data, Edit::Write)
+        self.write_as(inode, at, data, contents::Kind::Write)
     }
 
     /// As [`write`](Self::write); a crash takes nothing of it, nor of the names until then.
     pub(super) fn write_safe(&mut self, inode: Inode, at: u64, data: &[u8]) -> Result<usize> {
-        let count = self.write_as(inode, at, data, Edit::SafeWrite)?;
+        let count = self.write_as(inode, at, data, contents::Kind::SafeWrite)?;
         let now = self.instant();
         self.journal.sync(now, now);
         Ok(count)
@@ -476,7 +441,7 @@ impl Disk {
         inode: Inode,
         at: u64,
         data: &[u8],
-        edit: fn(u64, Vec<u8>) -> Edit,
+        edit: fn(u64, Vec<u8>) -> contents::Kind,
     ) -> Result<usize> {
         if data.is_empty() {
             // Wherever that is, the file does not become longer.
@@ -509,14 +474,26 @@ impl Disk {
         if len > LONGEST {
             return Err(ErrorKind::FileTooLarge.into());
         }
-        self.edit(inode, Edit::Len(len), len)?;
+        self.edit(inode, contents::Kind::Len(len), len)?;
         self.pages.cut(inode, len);
         Ok(())
     }
 
-    /// Changes the times of a file.
-    pub(crate) fn set_times(&mut self, inode: Inode, set: impl FnOnce(&mut Times)) -> Result<()> {
-        set(&mut self.file(inode)?.times);
+    /// Sets when a file or a folder was changed and read, as far as something is said of it.
+    pub(crate) fn set_times(
+        &mut self,
+        inode: Inode,
+        modified: Option<Duration>,
+        accessed: Option<Duration>,
+    ) -> Result<()> {
+        if inode < FOLDER {
+            return self.edit(inode, contents::Kind::Times(modified, accessed), 0);
+        }
+        let mut times = self.what(inode)?.times;
+        times.modified = modified.unwrap_or(times.modified);
+        times.accessed = accessed.unwrap_or(times.accessed);
+        times.changed = self.clock.wall_time();
+        self.change(tree::Kind::Times(inode, times));
         Ok(())
     }
 
@@ -542,40 +519,17 @@ impl Disk {
     }
 
     /// What lies at a path; a symbolic link itself, unless it is to be followed.
-    pub(crate) fn find(&mut self, path: &Path, follow: bool) -> Result<(Found, u32)> {
-        let path = match follow {
-            true => self.follow(path)?,
-            false => self.place(path)?,
-        };
-        if self.links.contains_key(&path) {
-            return Ok(self.with_mode(Found::Link, None));
-        }
-        if let Some(inode) = self.folders.get(&path) {
-            return Ok(self.with_mode(Found::Folder, Some(*inode)));
-        }
-        if self.sockets.contains_key(&path) {
-            return Ok(self.with_mode(Found::Socket, None));
-        }
-        let inode = self.names.get(&path).copied();
-        self.what(inode.ok_or_else(|| self.missing(&path))?)
-    }
-}
-
-fn apply(change: &Change, names: &mut BTreeMap<PathBuf, Inode>, modes: &mut BTreeMap<Inode, u32>) {
-    match change {
-        Change::Name(path, inode) => {
-            names.insert(path.clone(), *inode);
-        }
-        Change::Remove(path) => {
-            names.remove(path);
-        }
-        Change::Rename(from, to) => {
-            if let Some(inode) = names.remove(from) {
-                names.insert(to.clone(), inode);
+    pub(crate) fn find(&mut self, path: &Path, follow: bool) -> Result<Found> {
+        let follow = follow || names::ends_as_folder(path);
+        let place = self.lead(path, (!follow).into(), By::Program)?;
+        match self.tree.get(&place) {
+            Some(Entry::File(inode) | Entry::Folder(inode)) => self.what(*inode),
+            Some(Entry::Link(inode, target)) => {
+                let len = target.as_os_str().len() as u64;
+                Ok(self.known(Kind::Link, *inode, len))
             }
-        }
-        Change::Mode(inode, mode) => {
-            modes.insert(*inode, *mode);
+            Some(Entry::Socket(inode, _)) => Ok(self.known(Kind::Socket, *inode, 0)),
+            None => Err(not_found(&place)),
         }
     }
 }
@@ -590,3 +544,4 @@ mod opened;
 mod pages;
 #[cfg(test)]
 mod tests;
+mod tree;

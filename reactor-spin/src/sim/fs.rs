@@ -44,7 +44,6 @@ use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::io::{Error, ErrorKind, Result, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use polliwog_core::time::sleep;
 
@@ -57,9 +56,9 @@ pub use super::open::OpenOptions;
 pub use super::permissions::{Permissions, set_permissions};
 
 pub use super::folders::{
-    DirBuilder, DirEntry, FileType, Metadata, ReadDir, create_dir, create_dir_all, metadata,
-    read_dir, remove_dir, remove_dir_all, symlink_metadata,
+    DirBuilder, DirEntry, ReadDir, create_dir, create_dir_all, read_dir, remove_dir, remove_dir_all,
 };
+pub use super::metadata::{FileTimes, FileType, Metadata, metadata, symlink_metadata};
 
 /// Lets an operation take its time; returns the host that it is on, and whether it fails.
 pub(crate) async fn begin(wait: Wait) -> Result<(Net, bool)> {
@@ -385,20 +384,6 @@ impl File {
         })
     }
 
-    /// Sets when the file was changed last.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidInput`] for a time before 1970; when the disk fails.
-    pub async fn set_modified(&self, time: SystemTime) -> Result<()> {
-        let since = time.duration_since(UNIX_EPOCH);
-        let since = since.map_err(|_| ErrorKind::InvalidInput)?;
-        let net = operation(Wait::Any).await?;
-        on(&net, |disk| {
-            disk.set_times(self.opened.inode, |times| times.modified = since)
-        })
-    }
-
     /// As [`sync_all`](Self::sync_all).
     ///
     /// # Errors
@@ -511,7 +496,7 @@ pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<u64> {
     write(&to, &bytes).await?;
     let net = Network::current_sim().ok_or(ErrorKind::Unsupported)?;
     on(&net, |disk| {
-        let (_, mode) = disk.find(from, true)?;
+        let mode = disk.find(from, true)?.mode;
         disk.set_mode_at(to.as_ref(), mode)
     })?;
     Ok(bytes.len() as u64)
@@ -534,5 +519,5 @@ pub async fn canonicalize(path: impl AsRef<Path>) -> Result<PathBuf> {
 /// When the disk fails.
 pub async fn try_exists(path: impl AsRef<Path>) -> Result<bool> {
     let net = operation(Wait::Any).await?;
-    on(&net, |disk| Ok(disk.exists(path.as_ref())))
+    on(&net, |disk| disk.exists(path.as_ref()))
 }

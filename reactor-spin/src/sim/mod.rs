@@ -121,6 +121,7 @@ mod letter;
 mod link;
 mod listed;
 mod listener;
+mod metadata;
 mod names;
 mod nemesis;
 mod net;

@@ -6,8 +6,8 @@ use std::io::Result;
 use std::path::Path;
 
 use super::disk::Wait;
-use super::folders::Metadata;
 use super::fs::{File, on, operation};
+use super::metadata::Metadata;
 
 const WRITERS: u32 = 0o222;
 
@@ -18,8 +18,8 @@ const WRITERS: u32 = 0o222;
 /// folder, to make, rename and remove names in one, to look for something by a path through it. A file that is open stays so.
 /// [`Control::read_file`](crate::sim::Control::read_file) and `write_file` are the test's, and may do all.
 ///
-/// A change for a file is as one for names: it outlives a crash for certain once anything has been synced after it, and without that
-/// it does if all that was done to names before it does. One for a folder is safe at once.
+/// A change is as one for names: it outlives a crash for certain once anything has been synced after it, and without that
+/// it does if all that was done to names before it does.
 ///
 /// On Unix, [`PermissionsExt`](https://doc.rust-lang.org/std/os/unix/fs/trait.PermissionsExt.html) gives their bits.
 ///
@@ -114,7 +114,7 @@ impl File {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::NotFound`]; [`ErrorKind::Unsupported`] for the name of a Unix socket.
+/// [`ErrorKind::NotFound`].
 pub async fn set_permissions(path: impl AsRef<Path>, perm: Permissions) -> Result<()> {
     let net = operation(Wait::Any).await?;
     on(&net, |disk| disk.set_mode_at(path.as_ref(), perm.0))

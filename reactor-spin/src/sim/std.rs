@@ -12,7 +12,10 @@ pub mod os {
             use std::path::Path;
 
             #[cfg(unix)]
-            pub use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
+            pub use std::os::unix::fs::{
+                DirBuilderExt, DirEntryExt, FileExt, FileTypeExt, MetadataExt, OpenOptionsExt,
+                PermissionsExt,
+            };
 
             /// As [`symlink`](https://doc.rust-lang.org/std/os/unix/fs/fn.symlink.html) there.
             ///

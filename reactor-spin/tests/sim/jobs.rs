@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use polliwog_core::spawn;
 use polliwog_core::time::sleep;
-use polliwog_spin::net::UdpSocket;
+use polliwog_spin::net::{UdpSocket, UnixListener};
 use polliwog_spin::sim::{
     self, Control, Latency, Simulation, fs as later, spawn_blocking, std::fs,
 };
@@ -224,5 +224,78 @@ fn a_job_has_written_what_it_says_on_a_clock_that_drifts() {
         });
         simulation.control().set_drift("store", millionths);
         run_slowly(simulation);
+    }
+}
+
+/// What lies in the root folder of the host of whoever asks.
+async fn root() -> Vec<String> {
+    let mut list = later::read_dir("/").await.unwrap();
+    let mut names = Vec::new();
+    while let Some(entry) = list.next_entry().await.unwrap() {
+        names.push(entry.file_name().into_string().unwrap());
+    }
+    names
+}
+
+/// Folders, links and names of sockets are as files: there from the instant of whoever makes them on, and not at all if its
+/// process has ended before.
+#[test]
+fn no_name_is_there_before_its_instant() {
+    let old = ["link", "log", "pond"];
+    let new = ["frog.sock", "lake", "log", "sea"];
+    for is_kill in [true, false] {
+        for ends_at in [30, 90] {
+            let is_over = ends_at > 60;
+            let found = Rc::new(RefCell::new(Vec::new()));
+            let finds = found.clone();
+            let mut simulation = Simulation::new(7);
+            simulation.host("store", move || {
+                let finds = finds.clone();
+                async move {
+                    if later::try_exists("log").await.unwrap() {
+                        *finds.borrow_mut() = root().await;
+                        return pending().await;
+                    }
+                    later::create_dir_all("pond/reeds").await.unwrap();
+                    later::symlink("log", "link").await.unwrap();
+                    later::write("log", "frog").await.unwrap();
+                    sync("log").await;
+                    let job = spawn_blocking(|| {
+                        wait(40);
+                        fs::rename("pond", "lake").unwrap();
+                        fs::create_dir("sea").unwrap();
+                        fs::remove_file("link").unwrap();
+                        drop(UnixListener::bind("frog.sock").unwrap());
+                        fs::File::open("/").unwrap().sync_all().unwrap();
+                        assert!(fs::exists("lake/reeds").unwrap());
+                    });
+                    sleep(secs(10)).await;
+                    assert_eq!(root().await, old);
+                    assert!(later::try_exists("pond/reeds").await.unwrap());
+                    assert_eq!(later::read("link").await.unwrap(), b"frog");
+                    job.await.unwrap();
+                    assert_eq!(root().await, new);
+                    pending::<()>().await
+                }
+            });
+            simulation.client("hand", async move {
+                sleep(secs(ends_at)).await;
+                match is_kill {
+                    true => sim::control().kill("store"),
+                    false => sim::control().crash("store"),
+                }
+                sleep(millis(1)).await;
+                sim::control().restart("store");
+                sleep(secs(10)).await;
+            });
+            run_slowly(simulation);
+            let expected: &[&str] = match (is_over, is_kill) {
+                (false, _) => &old,
+                (true, true) => &new,
+                // A crash takes the names of sockets.
+                (true, false) => &new[1..],
+            };
+            assert_eq!(found.take(), expected, "{ends_at}");
+        }
     }
 }

@@ -1,11 +1,9 @@
 //! What becomes of a [`Disk`] when its program is stopped, comes to its end, or loses its power.
 
-use alloc::collections::BTreeSet;
-use alloc::vec::Vec;
-use std::path::PathBuf;
-
-use super::contents::Edit;
-use super::{Change, Disk, Inode, apply};
+use super::Disk;
+use super::contents::{self, Edit};
+use super::journal::Step;
+use super::tree::Kind;
 
 impl Disk {
     /// The program is stopped: until it goes on, it does nothing of what it would do from now on.
@@ -21,84 +19,57 @@ impl Disk {
     /// The program has come to its end: what it would have done later, since it has run ahead, is not done.
     pub(crate) fn forget(&mut self) {
         let now = self.stopped.take().unwrap_or(self.clock.now());
-        let wall = self.clock.wall_time();
         for file in self.files.values_mut() {
-            if file.journal.forget(now) {
-                file.renew(now);
-                file.times.modified = file.times.modified.min(wall);
-            }
+            file.journal.forget(&mut file.now, now);
         }
-        if self.journal.forget(now) {
-            self.renew_names(now);
-            self.have_folders();
-        }
-    }
-
-    /// Each name has its folder, even if that was removed and the name was not.
-    fn have_folders(&mut self) {
-        let names: Vec<PathBuf> = self.names.keys().cloned().collect();
-        for folder in names.iter().flat_map(|name| name.ancestors().skip(1)) {
-            self.make_folder(folder);
-        }
+        self.journal.forget(&mut self.tree, now);
     }
 
     /// The power is gone. Of what is not safe an operation on names is there if all before it are; each write is
     /// there, or not, or the first part of it.
     pub(crate) fn crash(&mut self) {
-        self.sockets.clear();
         self.pages.clear();
         self.forget();
         self.settle();
-        let kept = self.chance.below(self.journal.iter().count() as u64 + 1);
-        let mut changes = self.journal.take();
-        for change in changes.by_ref().take(kept as usize) {
-            apply(&change, &mut self.safe_names, &mut self.safe_modes);
-        }
-        if let (true, Some(Change::Rename(from, to))) = (self.torn_renames, changes.next()) {
-            // The new name is there already, or the old one is gone and the new one is not there yet.
-            match self.safe_names.get(&from).copied() {
-                Some(inode) if self.chance.chance(0.5) => {
-                    self.safe_names.insert(to, inode);
-                }
-                Some(_) if self.chance.chance(0.5) => {
-                    self.safe_names.remove(&from);
-                    self.safe_names.remove(&to);
-                }
-                _ => {}
+        let kept = self.chance.below(self.journal.len() as u64 + 1);
+        let lost = self.journal.cut(&mut self.tree, kept as usize);
+        if let (true, Some(Kind::Rename(from, to))) =
+            (self.torn_renames, lost.first().map(|change| &change.kind))
+        {
+            if self.chance.chance(0.5) {
+                self.tree.tear(from, to, true);
+            } else if self.chance.chance(0.5) {
+                self.tree.tear(from, to, false);
             }
         }
-        // A folder is there for good, so that a file whose place it has taken is gone.
-        self.safe_names
-            .retain(|name, _| !self.folders.contains_key(name));
-        self.names.clone_from(&self.safe_names);
-        self.modes.clone_from(&self.safe_modes);
-        self.have_folders();
-        let live: BTreeSet<Inode> = self.names.values().copied().collect();
-        self.files.retain(|inode, _| live.contains(inode));
+        self.tree.drop_sockets();
+        let tree = &self.tree;
+        self.files.retain(|inode, _| tree.names(*inode) > 0);
         for file in self.files.values_mut() {
-            let edits: Vec<Edit> = file.journal.take().collect();
-            let is_safe = |edit: &Edit| matches!(edit, Edit::SafeWrite(..));
+            let edits = file.journal.cut(&mut file.now, 0);
+            let is_safe = |edit: &Edit| matches!(edit.kind, contents::Kind::SafeWrite(..));
             let safe = edits.iter().rposition(is_safe).unwrap_or(0);
-            for (number, edit) in edits.into_iter().enumerate() {
-                if is_safe(&edit) || (number < safe && matches!(edit, Edit::Len(_))) {
+            for (number, mut edit) in edits.into_iter().enumerate() {
+                let is_len = matches!(edit.kind, contents::Kind::Len(_));
+                if is_safe(&edit) || (number < safe && is_len) {
                     // The system writes down lengths in their order, and none after it without those before it.
-                    edit.apply(&mut file.safe);
+                    edit.apply(&mut file.now);
                     continue;
                 }
-                match (self.chance.below(3), edit) {
-                    (0, _) => {}
-                    (1, Edit::Write(at, mut bytes)) => {
+                match (self.chance.below(3), &mut edit.kind) {
+                    (0, _) => continue,
+                    (1, contents::Kind::Write(_, bytes)) => {
                         let blocks = bytes.len().div_ceil(self.block) as u64;
                         let whole = self.chance.below(blocks) as usize;
                         bytes.truncate(whole.saturating_mul(self.block));
-                        if !bytes.is_empty() {
-                            Edit::Write(at, bytes).apply(&mut file.safe);
+                        if bytes.is_empty() {
+                            continue;
                         }
                     }
-                    (_, edit) => edit.apply(&mut file.safe),
+                    _ => {}
                 }
+                edit.apply(&mut file.now);
             }
-            file.now.clone_from(&file.safe);
         }
     }
 }

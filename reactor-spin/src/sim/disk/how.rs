@@ -112,18 +112,26 @@ const DIRECT: i32 = 0;
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
 const LARGE: i32 = 0;
 
-/// What the system says of a part of a block.
-pub(super) fn not_whole() -> Error {
-    #[cfg(unix)]
-    return Error::from_raw_os_error(libc::EINVAL);
-    #[cfg(not(unix))]
-    return ErrorKind::InvalidInput.into();
+/// What the system says, by a number that has no stable name in the standard library.
+macro_rules! says {
+    ($($(#[$meta:meta])* $name:ident => $number:ident, $kind:ident;)*) => {$(
+        $(#[$meta])*
+        pub(super) fn $name() -> Error {
+            #[cfg(unix)]
+            return Error::from_raw_os_error(libc::$number);
+            #[cfg(not(unix))]
+            return ErrorKind::$kind.into();
+        }
+    )*};
 }
 
-/// What the system says of a symbolic link that is not to be followed.
-pub(super) fn is_link() -> Error {
-    #[cfg(unix)]
-    return Error::from_raw_os_error(libc::ELOOP);
-    #[cfg(not(unix))]
-    return Error::other("this is a symbolic link");
+says! {
+    /// Of a part of a block.
+    not_whole => EINVAL, InvalidInput;
+    /// Of a symbolic link that is not to be followed, or of too many.
+    is_link => ELOOP, Other;
+    /// Of a socket that is to be opened as a file.
+    is_socket => ENXIO, Other;
+    /// Of a name, or of a path.
+    too_long => ENAMETOOLONG, InvalidInput;
 }

@@ -3,7 +3,8 @@
 use std::io::{ErrorKind, Result};
 use std::path::Path;
 
-use super::{Change, Disk, FOLDER, Found, Inode};
+use super::tree::{Entry, Kind};
+use super::{Disk, FOLDER, Inode};
 
 /// What the process takes from the permissions of what it makes: its `umask`.
 const MASK: u32 = 0o022;
@@ -22,48 +23,29 @@ impl Disk {
     }
 
     pub(crate) fn mode(&self, inode: Inode) -> u32 {
-        let mode = self.modes.get(&inode).copied();
+        let mode = self.tree.modes.get(&inode).copied();
         mode.unwrap_or(Self::plain(inode))
     }
 
-    /// What lies at a path, with the permissions that Unix gives it.
-    pub(super) fn with_mode(&self, found: Found, inode: Option<Inode>) -> (Found, u32) {
-        (found, inode.map_or(0o777, |inode| self.mode(inode)))
-    }
-
-    /// A new file or folder has these permissions from its beginning.
+    /// What is new has these permissions from its beginning.
     pub(super) fn make_mode(&mut self, inode: Inode, mode: u32) {
         let mode = mode & 0o7777 & !MASK;
         if mode != Self::plain(inode) {
-            self.modes.insert(inode, mode);
-            self.safe_modes.insert(inode, mode);
+            self.tree.modes.insert(inode, mode);
         }
     }
 
-    /// A file's permissions outlive a crash as names do; a folder's are safe at once, as it is.
+    /// Sets permissions, which outlive a crash as names do.
     pub(crate) fn set_mode(&mut self, inode: Inode, mode: u32) {
         self.look();
-        let mode = mode & 0o7777;
-        if inode >= FOLDER {
-            self.modes.insert(inode, mode);
-            self.safe_modes.insert(inode, mode);
-        } else if self.mode(inode) != mode {
-            self.change(Change::Mode(inode, mode));
-        }
+        self.change(Kind::Mode(inode, mode & 0o7777));
     }
 
     /// Sets the permissions of what lies at a path.
     pub(crate) fn set_mode_at(&mut self, path: &Path, mode: u32) -> Result<()> {
-        let path = self.follow(path)?;
-        let inode = self.folders.get(&path).or_else(|| self.names.get(&path));
-        match inode.copied() {
-            Some(inode) => {
-                self.set_mode(inode, mode);
-                Ok(())
-            }
-            None if self.is_taken(&path) => Err(ErrorKind::Unsupported.into()),
-            None => Err(self.missing(&path)),
-        }
+        let inode = self.find(path, true)?.inode;
+        self.set_mode(inode, mode);
+        Ok(())
     }
 
     /// Whether all that is asked for is allowed.
@@ -74,29 +56,25 @@ impl Disk {
         }
     }
 
-    /// Whether the folder that a place is in, if it is there, lets names in it be made and removed.
+    /// Whether the folder that a place is in lets names in it be made and removed.
     pub(super) fn may_change(&self, place: &Path) -> Result<()> {
-        match place.parent().and_then(|folder| self.folders.get(folder)) {
-            Some(folder) => self.allows(*folder, WRITE | SEARCH),
+        match place.parent().and_then(|folder| self.tree.folder(folder)) {
+            Some(folder) => self.allows(folder, WRITE | SEARCH),
             None => Ok(()),
         }
     }
 
-    /// Whether all folders that a place is in may be searched.
-    pub(super) fn may_search(&self, place: &Path) -> Result<()> {
-        let mut folders = place.ancestors().skip(1);
-        folders.try_for_each(|folder| match self.folders.get(folder) {
-            Some(folder) => self.allows(*folder, SEARCH),
-            None => Ok(()),
-        })
-    }
-
     /// Whether all that lies in a folder may be listed and removed.
-    pub(super) fn may_empty(&self, path: &Path) -> Result<()> {
-        let mut inside = self.folders.iter().filter(|(at, _)| at.starts_with(path));
-        inside.try_for_each(|(at, inode)| match self.inside(at).next() {
-            Some(_) => self.allows(*inode, READ | WRITE | SEARCH),
-            None => self.allows(*inode, READ),
+    pub(super) fn may_empty(&self, place: &Path) -> Result<()> {
+        let itself = self.tree.get(place).map(|entry| (place, entry));
+        let below = self.tree.below(place);
+        let mut all = itself
+            .into_iter()
+            .chain(below.map(|(path, entry)| (&**path, entry)));
+        all.try_for_each(|(place, entry)| match entry {
+            Entry::Folder(inode) if self.tree.is_empty(place) => self.allows(*inode, READ),
+            Entry::Folder(inode) => self.allows(*inode, READ | WRITE | SEARCH),
+            _ => Ok(()),
         })
     }
 }

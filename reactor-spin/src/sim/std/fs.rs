@@ -42,15 +42,14 @@
 //! says so: files, messages, what it asks of the [`Control`](crate::sim::Control), barriers, notes, and what it tells a
 //! [`History`](crate::sim::History). A crash or a kill of the host before that leaves no trace of it, and a pause puts it off. Some things are
 //! not as they are for real all the same: what the program reads of other hosts is as it was at the beginning, and what a job
-//! finds on the disk of its host is so, too, but for what it has done itself; folders,
-//! symbolic links, names of Unix sockets, and ports that it listens at are there from the beginning; and what tasks of one host
+//! finds on the disk of its host is so, too, but for what it has done itself; ports
+//! that it listens at are there from the beginning; and what tasks of one host
 //! tell each other, and what a program tells a test by its memory, takes no part in it. The asynchronous interface has none
 //! of these.
 //!
 //! A process that crashes or is killed leaves what it had in memory: what its destructors write, such as a buffer's, fails.
 //!
-//! Simulated disks have no locks of files, and no times but that of a file's last change, so what would set
-//! them is not here. Symbolic links are made
+//! Simulated disks have no locks of files and no owners, so what would set them is not here. Symbolic links are made
 //! by [`os::unix::fs::symlink`](super::os::unix::fs::symlink), as for real.
 //! Outside of a simulation all fails with [`ErrorKind::Unsupported`].
 
@@ -58,12 +57,21 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use std::ffi::OsString;
-use std::io::{Error, ErrorKind, Read, Result, Seek, SeekFrom, Write};
+use std::io::{Error, ErrorKind, IoSlice, IoSliceMut, Read, Result, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use crate::sim::fs::{self, at_once};
-pub use crate::sim::fs::{FileType, Metadata, Permissions};
+mod paths;
+
+pub use paths::{
+    canonicalize, copy, create_dir, create_dir_all, exists, hard_link, metadata, read, read_dir,
+    read_link, read_to_string, remove_dir, remove_dir_all, remove_file, rename, set_permissions,
+    symlink_metadata, write,
+};
+
+pub use crate::sim::fs::{FileTimes, FileType, Metadata, Permissions};
 
 /// As [`std::fs::File`]; see [`sim::fs::File`](fs::File).
 #[derive(Debug)]
@@ -155,6 +163,24 @@ impl File {
         at_once(self.get().set_permissions(perm))
     }
 
+    /// As [`std::fs::File::set_times`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`sim::fs::File::set_times`](fs::File::set_times).
+    pub fn set_times(&self, times: FileTimes) -> Result<()> {
+        at_once(self.get().set_times(times))
+    }
+
+    /// As [`std::fs::File::set_modified`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`sim::fs::File::set_times`](fs::File::set_times).
+    pub fn set_modified(&self, time: SystemTime) -> Result<()> {
+        self.set_times(FileTimes::new().set_modified(time))
+    }
+
     /// As [`std::fs::File::try_clone`]: both have one position.
     ///
     /// # Errors
@@ -168,6 +194,18 @@ impl File {
 impl Read for &File {
     fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
         at_once(self.get().read(buf))
+    }
+
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> Result<usize> {
+        let mut bytes = alloc::vec![0; bufs.iter().map(|buf| buf.len()).sum()];
+        let count = self.read(&mut bytes)?;
+        let mut left = &bytes[..count];
+        for buf in bufs {
+            let (these, rest) = left.split_at(buf.len().min(left.len()));
+            buf[..these.len()].copy_from_slice(these);
+            left = rest;
+        }
+        Ok(count)
     }
 
     fn read_to_end(&mut self, buf: &mut Vec<u8>) -> Result<usize> {
@@ -189,6 +227,10 @@ impl Write for &File {
         at_once(self.get().write(buf))
     }
 
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> Result<usize> {
+        self.write(&bufs.iter().map(|buf| &**buf).collect::<Vec<_>>().concat())
+    }
+
     fn flush(&mut self) -> Result<()> {
         Ok(())
     }
@@ -205,6 +247,10 @@ impl Read for File {
         (&*self).read(buf)
     }
 
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> Result<usize> {
+        (&*self).read_vectored(bufs)
+    }
+
     fn read_to_end(&mut self, buf: &mut Vec<u8>) -> Result<usize> {
         (&*self).read_to_end(buf)
     }
@@ -217,6 +263,10 @@ impl Read for File {
 impl Write for File {
     fn write(&mut self, buf: &[u8]) -> Result<usize> {
         (&*self).write(buf)
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> Result<usize> {
+        (&*self).write_vectored(bufs)
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -344,9 +394,23 @@ impl DirBuilder {
     }
 }
 
+#[cfg(unix)]
+impl std::os::unix::fs::DirBuilderExt for DirBuilder {
+    fn mode(&mut self, mode: u32) -> &mut Self {
+        self.0.mode(mode);
+        self
+    }
+}
+
 /// As [`std::fs::ReadDir`].
 #[derive(Debug)]
 pub struct ReadDir(fs::ReadDir);
+
+impl ReadDir {
+    fn of(list: fs::ReadDir) -> Self {
+        Self(list)
+    }
+}
 
 impl Iterator for ReadDir {
     type Item = Result<DirEntry>;
@@ -391,164 +455,9 @@ impl DirEntry {
     }
 }
 
-/// As [`std::fs::read`].
-///
-/// # Errors
-///
-/// Those of [`sim::fs::read`](fs::read()).
-pub fn read<P: AsRef<Path>>(path: P) -> Result<Vec<u8>> {
-    at_once(fs::read(path))
-}
-
-/// As [`std::fs::read_to_string`].
-///
-/// # Errors
-///
-/// Those of [`sim::fs::read_to_string`](fs::read_to_string).
-pub fn read_to_string<P: AsRef<Path>>(path: P) -> Result<String> {
-    at_once(fs::read_to_string(path))
-}
-
-/// As [`std::fs::metadata`].
-///
-/// # Errors
-///
-/// Those of [`sim::fs::metadata`](fs::metadata()).
-pub fn metadata<P: AsRef<Path>>(path: P) -> Result<Metadata> {
-    at_once(fs::metadata(path))
-}
-
-/// As [`std::fs::canonicalize`].
-///
-/// # Errors
-///
-/// Those of [`sim::fs::canonicalize`](fs::canonicalize).
-pub fn canonicalize<P: AsRef<Path>>(path: P) -> Result<PathBuf> {
-    at_once(fs::canonicalize(path))
-}
-
-/// As [`std::fs::create_dir`].
-///
-/// # Errors
-///
-/// Those of [`sim::fs::create_dir`](fs::create_dir).
-pub fn create_dir<P: AsRef<Path>>(path: P) -> Result<()> {
-    at_once(fs::create_dir(path))
-}
-
-/// As [`std::fs::create_dir_all`].
-///
-/// # Errors
-///
-/// Those of [`sim::fs::create_dir_all`](fs::create_dir_all).
-pub fn create_dir_all<P: AsRef<Path>>(path: P) -> Result<()> {
-    at_once(fs::create_dir_all(path))
-}
-
-/// As [`std::fs::remove_dir`].
-///
-/// # Errors
-///
-/// Those of [`sim::fs::remove_dir`](fs::remove_dir).
-pub fn remove_dir<P: AsRef<Path>>(path: P) -> Result<()> {
-    at_once(fs::remove_dir(path))
-}
-
-/// As [`std::fs::remove_dir_all`].
-///
-/// # Errors
-///
-/// Those of [`sim::fs::remove_dir_all`](fs::remove_dir_all).
-pub fn remove_dir_all<P: AsRef<Path>>(path: P) -> Result<()> {
-    at_once(fs::remove_dir_all(path))
-}
-
-/// As [`std::fs::remove_file`].
-///
-/// # Errors
-///
-/// Those of [`sim::fs::remove_file`](fs::remove_file).
-pub fn remove_file<P: AsRef<Path>>(path: P) -> Result<()> {
-    at_once(fs::remove_file(path))
-}
-
-/// As [`std::fs::symlink_metadata`].
-///
-/// # Errors
-///
-/// Those of [`sim::fs::symlink_metadata`](fs::symlink_metadata).
-pub fn symlink_metadata<P: AsRef<Path>>(path: P) -> Result<Metadata> {
-    at_once(fs::symlink_metadata(path))
-}
-
-/// As [`std::fs::read_link`].
-///
-/// # Errors
-///
-/// Those of [`sim::fs::read_link`](fs::read_link).
-pub fn read_link<P: AsRef<Path>>(path: P) -> Result<PathBuf> {
-    at_once(fs::read_link(path))
-}
-
-/// As [`std::fs::exists`].
-///
-/// # Errors
-///
-/// Those of [`sim::fs::try_exists`](fs::try_exists).
-pub fn exists<P: AsRef<Path>>(path: P) -> Result<bool> {
-    at_once(fs::try_exists(path))
-}
-
-/// As [`std::fs::read_dir`].
-///
-/// # Errors
-///
-/// Those of [`sim::fs::read_dir`](fs::read_dir).
-pub fn read_dir<P: AsRef<Path>>(path: P) -> Result<ReadDir> {
-    at_once(fs::read_dir(path)).map(ReadDir)
-}
-
-/// As [`std::fs::write`].
-///
-/// # Errors
-///
-/// Those of [`sim::fs::write`](fs::write()).
-pub fn write<P: AsRef<Path>, C: AsRef<[u8]>>(path: P, contents: C) -> Result<()> {
-    at_once(fs::write(path, contents))
-}
-
-/// As [`std::fs::copy`].
-///
-/// # Errors
-///
-/// Those of [`sim::fs::copy`](fs::copy).
-pub fn copy<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> Result<u64> {
-    at_once(fs::copy(from, to))
-}
-
-/// As [`std::fs::rename`].
-///
-/// # Errors
-///
-/// Those of [`sim::fs::rename`](fs::rename).
-pub fn rename<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> Result<()> {
-    at_once(fs::rename(from, to))
-}
-
-/// As [`std::fs::hard_link`].
-///
-/// # Errors
-///
-/// Those of [`sim::fs::hard_link`](fs::hard_link).
-pub fn hard_link<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> Result<()> {
-    at_once(fs::hard_link(from, to))
-}
-
-/// As [`std::fs::set_permissions`].
-///
-/// # Errors
-///
-/// Those of [`sim::fs::set_permissions`](fs::set_permissions).
-pub fn set_permissions<P: AsRef<Path>>(path: P, perm: Permissions) -> Result<()> {
-    at_once(fs::set_permissions(path, perm))
+#[cfg(unix)]
+impl std::os::unix::fs::DirEntryExt for DirEntry {
+    fn ino(&self) -> u64 {
+        self.0.ino()
+    }
 }
