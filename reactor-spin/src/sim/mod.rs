@@ -161,10 +161,11 @@ pub use crate::replace_system;
 #[doc(hidden)]
 pub mod __system {
     pub use super::system::{
-        Asked, CLOCK_GETTIME, CLOCK_NANOSLEEP, EIO, ENAMETOOLONG, ENOMEM, ETIMEDOUT, FUTEX,
-        GETRANDOM, GETTIMEOFDAY, MAX_ENTROPY, MONOTONIC, NAME_LEN, PATIENCE, REALTIME,
-        SCHED_GETAFFINITY, UNAME, UPTIME_RAW, clock, fill, futex_waits, is_on_host, kept,
-        processors, rename, sysconf, tell_of_wait, ticks, time_of, wait,
+        Asked, CLOCK_GETTIME, CLOCK_NANOSLEEP, EACCES, EIO, ENAMETOOLONG, ENOMEM, ETIMEDOUT, FUTEX,
+        GETPID, GETPPID, GETRANDOM, GETTIMEOFDAY, MAX_ENTROPY, MONOTONIC, NAME_LEN, PATIENCE,
+        REALTIME, SCHED_GETAFFINITY, SOCKET, UNAME, UPTIME_RAW, clock, fill, futex_waits,
+        is_on_host, kept, parent, process, processors, refuses_socket, rename, sysconf,
+        tell_of_wait, ticks, time_of, wait,
     };
 }
 pub use ambient::{control, host_name, is_simulated, note, random, state, system_time};

@@ -35,6 +35,12 @@ impl Drop for Asked {
 }
 
 impl World {
+    /// Whether the host waits for what is real.
+    pub(crate) fn is_outside(&self, host: HostId) -> bool {
+        let asked = self.outside.borrow();
+        asked.iter().any(|(other, _)| *other == host)
+    }
+
     /// A process has come to its end, and waits for no thread, even if it has leaked what does.
     pub(crate) fn ask_no_more(&self, host: HostId) {
         let mut asked = self.outside.borrow_mut();
@@ -61,6 +67,9 @@ impl Simulation {
 /// Elsewhere such a wake from another thread is [an error](super::Reason::ForeignThread), since what real threads do is repeated
 /// by no seed. It is so here, too: a run is the same again if what `future` gives is, and each thread wakes whom it wakes before
 /// that.
+///
+/// Until `future` is there its host gets the system's sockets, too, in a test with
+/// [`replace_system!`](super::replace_system!).
 ///
 /// Outside of a simulation it is `future` alone.
 ///

@@ -17,7 +17,8 @@ mod machine;
 mod replace;
 
 pub use machine::{
-    Asked, ENAMETOOLONG, ENOMEM, NAME_LEN, UNAME, kept, processors, rename, sysconf,
+    Asked, EACCES, ENAMETOOLONG, ENOMEM, GETPID, GETPPID, NAME_LEN, SOCKET, UNAME, kept, parent,
+    process, processors, refuses_socket, rename, sysconf,
 };
 
 /// The numbers of what [`replace_system!`](super::replace_system) asks Linux for: chance, ...

@@ -9,7 +9,11 @@ use super::Answers;
 use super::polliwog::sim::Simulation;
 
 /// Runs this on a host.
-fn on_host<T: 'static>(name: &str, processors: usize, ask: impl FnOnce() -> T + 'static) -> T {
+pub(crate) fn on_host<T: 'static>(
+    name: &str,
+    processors: usize,
+    ask: impl FnOnce() -> T + 'static,
+) -> T {
     let (sender, receiver) = mpsc::channel();
     let mut simulation = Simulation::builder(1).processors(processors).build();
     simulation.client(name, async move { sender.send(ask()).unwrap() });

@@ -7,14 +7,17 @@
 // Those that the macro brings along are not this text's.
 #![deny(unsafe_code)]
 
+mod learned;
 mod machine;
 /// The C library's own, for which no crate has a name without `unsafe`.
 #[allow(unsafe_code)]
 mod c {
-    // SAFETY: these are the signatures of `<unistd.h>`.
+    // SAFETY: these are the signatures of `<unistd.h>` and `<stdlib.h>`.
     unsafe extern "C" {
         pub(crate) safe fn sleep(seconds: u32) -> u32;
         pub(crate) safe fn usleep(micros: u32) -> i32;
+        pub(crate) safe fn arc4random() -> u32;
+        pub(crate) safe fn arc4random_uniform(bound: u32) -> u32;
     }
 }
 mod polliwog {
@@ -54,6 +57,11 @@ fn chance() -> Answers {
         ("getrandom 0.3", format!("{:?}", bytes[1])),
         ("getrandom 0.4", format!("{:?}", bytes[2])),
         ("rand::rng()", format!("{:?}", bytes[3])),
+        ("arc4random", c::arc4random().to_string()),
+        (
+            "arc4random_uniform",
+            c::arc4random_uniform(u32::MAX).to_string(),
+        ),
         ("keys", RandomState::new().hash_one("frog").to_string()),
         ("order of a table", format!("{order:?}")),
         ("uuid v4", uuid::Uuid::new_v4().to_string()),
@@ -153,6 +161,18 @@ fn many_at_once_are_the_same_as_one() {
     found.sort();
     let found: Vec<Answers> = found.into_iter().map(|(_, answers)| answers).collect();
     assert_eq!(found, alone);
+}
+
+#[test]
+fn chance_within_a_bound_is_below_it() {
+    for bound in [1, 2, 6, 1000, (1 << 31) + 1] {
+        let mut by_chance = (0..100).map(|_| c::arc4random_uniform(bound));
+        assert!(by_chance.all(|number| number < bound), "{bound}");
+    }
+    assert_eq!(c::arc4random_uniform(0), 0);
+    let dice: std::collections::BTreeSet<u32> =
+        sim::isolated(7, || (0..100).map(|_| c::arc4random_uniform(6)).collect());
+    assert_eq!(dice, (0..6).collect());
 }
 
 /// What [`sim::check`] finds without the macro: see its documentation.

@@ -1,19 +1,39 @@
-//! What a system tells a program of its machine: the name, and how many processors it has.
+//! What a system tells a program of its machine and its process, and what it gives to none.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 
 use super::super::net::Net;
-use super::host;
+use super::{host, is_on_host};
 use crate::net::Network;
 
-/// The number of what is asked of Linux for the machine's name.
+/// The numbers of what is asked of Linux for the machine's name, ...
 pub const UNAME: i64 = if cfg!(target_arch = "x86_64") {
     63
 } else {
     160
 };
+/// ... for the process, ...
+pub const GETPID: i64 = if cfg!(target_arch = "x86_64") {
+    39
+} else {
+    172
+};
+/// ... who has started it, ...
+pub const GETPPID: i64 = if cfg!(target_arch = "x86_64") {
+    110
+} else {
+    173
+};
+/// ... and for a socket.
+pub const SOCKET: i64 = if cfg!(target_arch = "x86_64") {
+    41
+} else {
+    198
+};
+/// The error of who is not allowed to have what there is.
+pub const EACCES: i32 = 13;
 /// The error of a name for which there is no room.
 pub const ENAMETOOLONG: i32 = if cfg!(target_os = "linux") { 36 } else { 63 };
 /// The error of a value for which there is no room.
@@ -29,6 +49,11 @@ const PROCESSORS: [i32; 2] = if cfg!(target_os = "linux") {
 } else {
     [57, 58]
 };
+
+/// The number of a process that no system has: those of Linux end before it (`PID_MAX_LIMIT` of `include/linux/threads.h`),
+/// those of macOS before 100 000 (`PID_MAX` of XNU's `bsd/sys/proc_internal.h`). So a signal for a host's process strikes
+/// nobody else's.
+const INIT: i32 = 1 << 22;
 
 /// The host's name with a zero at its end, of which no more is told than a system has room for.
 fn name() -> Option<Vec<u8>> {
@@ -78,6 +103,33 @@ pub fn processors(set: &mut [MaybeUninit<u8>]) -> bool {
 pub fn sysconf(name: i32) -> Option<i64> {
     let asked = PROCESSORS.contains(&name);
     asked.then(count)??.try_into().ok()
+}
+
+/// The number of the host's process, another one after each start; `None` if it is the system that is to be asked. As in
+/// containers, processes of several hosts may have the same.
+#[must_use]
+pub fn process() -> Option<i32> {
+    host(|host| INIT.saturating_add(host.changes.try_into().unwrap_or(i32::MAX)))
+}
+
+/// The number of the process that has started the host's.
+#[must_use]
+pub fn parent() -> Option<i32> {
+    host(|_| INIT)
+}
+
+/// Whether a socket is refused, since this is a host's thread, and no [`outside`](super::super::outside()) of it says that what is
+/// real is meant. The story of the run has a line for it.
+#[must_use]
+pub fn refuses_socket() -> bool {
+    let Some(net) = Network::current_sim().filter(|_| is_on_host()) else {
+        return false;
+    };
+    let is_refused = !net.world.is_outside(net.host);
+    if is_refused {
+        net.note("asks the system for a socket, which it does not get".into());
+    }
+    is_refused
 }
 
 /// What is asked of macOS' `sysctl`, and has an answer of the host's.
@@ -188,6 +240,17 @@ mod tests {
             assert_eq!(asked.answer(None), None);
         }
         assert_eq!(sysconf(PROCESSORS[0]), None);
+    }
+
+    #[test]
+    fn no_system_has_a_hosts_process() {
+        assert_eq!(process().or(parent()), None);
+        let mut simulation = Simulation::new(1);
+        simulation.client("frog", async {
+            assert!(process().unwrap() > parent().unwrap());
+            assert!(parent().unwrap() >= 1 << 22);
+        });
+        simulation.run().unwrap();
     }
 
     #[test]

@@ -46,12 +46,17 @@ mod macos;
 /// tells as many processors as [`Builder::processors`](crate::sim::Builder::processors) says, on Linux if the limits of the
 /// test's own container are not lower.
 ///
+/// The number of the process ([`std::process::id`]) is one of the host's, which no process of the system has; another one after
+/// each start. A host gets no socket of the system (`PermissionDenied`), but while it awaits
+/// [`outside`](fn@crate::sim::outside).
+///
 /// # What it does not reach
 ///
 /// * Who asks the kernel without the C library, as rustix does on Linux, or the processor itself.
 /// * What is asked once for the whole process and kept. [`isolated`](fn@crate::sim::isolated) tells of what is kept for each
 ///   thread.
 /// * Real threads that a host's program starts: they are on no host, and no virtual time passes for them.
+/// * What is the same for the whole process, such as the variables of the environment, and the machine's files.
 ///
 /// # Waits that block
 ///
@@ -112,6 +117,59 @@ macro_rules! replace_system {
                 // SAFETY: the C library's place for this thread's error.
                 unsafe { *errno() = error };
                 -1
+            }
+
+            /// # Safety
+            ///
+            /// The caller keeps to the C library's terms for it: the memory is there, for so many bytes.
+            #[unsafe(no_mangle)]
+            unsafe extern "C" fn arc4random_buf(buf: *mut c_void, len: usize) {
+                // SAFETY: the caller keeps to the same terms.
+                if !unsafe { fill(buf, len) } {
+                    // SAFETY: as above.
+                    unsafe { original::arc4random_buf(buf, len) }
+                }
+            }
+
+            #[unsafe(no_mangle)]
+            extern "C" fn arc4random() -> u32 {
+                let mut by_chance = 0_u32;
+                // SAFETY: these are its four bytes.
+                unsafe { arc4random_buf((&raw mut by_chance).cast(), 4) };
+                by_chance
+            }
+
+            #[unsafe(no_mangle)]
+            extern "C" fn arc4random_uniform(bound: u32) -> u32 {
+                // As many numbers are left out as would be too many for some remainders.
+                let first = bound.wrapping_neg().checked_rem(bound).unwrap_or(0);
+                loop {
+                    let by_chance = arc4random();
+                    if by_chance >= first {
+                        return by_chance.checked_rem(bound).unwrap_or(0);
+                    }
+                }
+            }
+
+            #[unsafe(no_mangle)]
+            extern "C" fn getpid() -> c_int {
+                // SAFETY: it has no terms.
+                system::process().unwrap_or_else(|| unsafe { original::getpid() })
+            }
+
+            #[unsafe(no_mangle)]
+            extern "C" fn getppid() -> c_int {
+                // SAFETY: it has no terms.
+                system::parent().unwrap_or_else(|| unsafe { original::getppid() })
+            }
+
+            #[unsafe(no_mangle)]
+            extern "C" fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int {
+                if system::refuses_socket() {
+                    return fail(system::EACCES);
+                }
+                // SAFETY: it has no terms.
+                unsafe { original::socket(domain, kind, protocol) }
             }
 
             /// # Safety

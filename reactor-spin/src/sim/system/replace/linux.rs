@@ -279,6 +279,33 @@ macro_rules! __replace_linux {
                 pub(super) fn sysconf(name: c_int) -> c_long;
             }
 
+            pub(super) unsafe fn arc4random_buf(buf: *mut c_void, len: usize) {
+                let mut done = 0;
+                while done < len {
+                    // SAFETY: the caller's terms.
+                    let (rest, left) = (unsafe { buf.byte_add(done) }, len - done);
+                    // SAFETY: as above.
+                    let got = unsafe { polliwog_sim_syscall(system::GETRANDOM, rest, left, 0) };
+                    // A signal may have come in between.
+                    done += usize::try_from(got).unwrap_or(0);
+                }
+            }
+
+            pub(super) unsafe fn getpid() -> c_int {
+                // SAFETY: it has no terms.
+                unsafe { polliwog_sim_syscall(system::GETPID) as c_int }
+            }
+
+            pub(super) unsafe fn getppid() -> c_int {
+                // SAFETY: it has no terms.
+                unsafe { polliwog_sim_syscall(system::GETPPID) as c_int }
+            }
+
+            pub(super) unsafe fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int {
+                // SAFETY: it has no terms.
+                unsafe { polliwog_sim_syscall(system::SOCKET, domain, kind, protocol) as c_int }
+            }
+
             pub(super) unsafe fn uname(names: *mut Names) -> c_int {
                 // SAFETY: the caller's terms.
                 unsafe { polliwog_sim_syscall(system::UNAME, names) as c_int }

@@ -15,7 +15,8 @@
 //! * `sysconf`: the standard library, for `available_parallelism` (`_SC_NPROCESSORS_ONLN`), in `std/src/sys/thread/unix.rs`;
 //!   num_cpus (`lib.rs`), which asks `sysctlbyname` for `hw.physicalcpu`. `gethostname`: the crates hostname (`nix.rs`), nix
 //!   (`unistd.rs`), whoami (`os/unix.rs`); `uname`: nix (`sys/utsname.rs`), rustix (`backend/libc/system/syscalls.rs`).
-//!   `sysctl`: sysinfo (`unix/apple/utils.rs`).
+//!   `getpid` and `getppid`: the standard library, for `process::id` and `parent_id`, in `std/src/sys/process/unix`; `socket`: for its
+//!   sockets, in `std/src/sys/net/connection/socket/unix.rs`, and socket2 (`sys/unix.rs`). `sysctl`: sysinfo (`unix/apple/utils.rs`).
 //! * `arc4random_buf`, `clock_gettime_nsec_np`, `mach_absolute_time`: those who declare the C library's functions on their
 //!   own, as the crate libc does (`unix/bsd/mod.rs`, `unix/bsd/apple/mod.rs`).
 //!
@@ -56,18 +57,6 @@ macro_rules! __replace_macos {
             }
             // SAFETY: as above.
             unsafe { original::CCRandomGenerateBytes(buf, len) }
-        }
-
-        /// # Safety
-        ///
-        /// The caller keeps to the C library's terms for it: the memory is there, for so many bytes.
-        #[unsafe(no_mangle)]
-        unsafe extern "C" fn arc4random_buf(buf: *mut c_void, len: usize) {
-            // SAFETY: the caller keeps to the same terms.
-            if !unsafe { fill(buf, len) } {
-                // SAFETY: as above.
-                unsafe { original::arc4random_buf(buf, len) }
-            }
         }
 
         #[unsafe(no_mangle)]
@@ -345,6 +334,12 @@ macro_rules! __replace_macos {
                 fn uname(names: *mut Names) -> c_int;
                 /// `<unistd.h>`
                 fn gethostname(name: *mut u8, len: usize) -> c_int;
+                /// `<unistd.h>`
+                fn getpid() -> c_int;
+                /// `<unistd.h>`
+                fn getppid() -> c_int;
+                /// `<sys/socket.h>`
+                fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int;
                 /// `<unistd.h>`
                 fn sysconf(name: c_int) -> c_long;
                 /// `<sys/sysctl.h>`
