@@ -352,6 +352,18 @@ fn lease() {
     );
 }
 
+#[cfg(feature = "sim")]
+#[test]
+fn queue() {
+    let out = run(example("queue").arg("200")).success();
+    let lines = out.lines();
+    let has = |text: &str| lines.iter().any(|line| line.contains(text));
+    assert!(
+        has("was paid twice") && has("careful: nothing in 200 seeds"),
+        "{lines:?}"
+    );
+}
+
 #[cfg(feature = "spin")]
 #[test]
 fn paused_time_runs_a_thousand_hours() {

@@ -15,6 +15,7 @@ use super::rng::{Rng, nanos};
 use super::schedule::{Scheduler, Strategy};
 use super::settings::{MAX_DATAGRAM, Restart, Settings};
 use super::simulation::Simulation;
+use super::simulator::{Maker, Simulator};
 use super::{Latency, Link};
 
 /// How a [`Simulation`] is to be; [`Simulation::builder(seed)`](Simulation::builder) makes one for a single run. The searches
@@ -42,6 +43,7 @@ pub struct Builder {
     only: Option<Vec<Fault>>,
     branch: Option<Branch>,
     probe: Option<Probe>,
+    simulators: Vec<Maker>,
 }
 
 impl Builder {
@@ -54,6 +56,7 @@ impl Builder {
             only: None,
             branch: None,
             probe: None,
+            simulators: Vec::new(),
         }
     }
 
@@ -440,6 +443,38 @@ impl Builder {
         self
     }
 
+    /// Adds a service that the test simulates itself: see [`Simulator`]. `make` makes it for each simulation that is
+    /// [built](Self::build).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::{self, Simulation, Simulator};
+    /// use std::cell::Cell;
+    ///
+    /// /// Counts what is sold.
+    /// #[derive(Default)]
+    /// struct Shop(Cell<u32>);
+    ///
+    /// impl Simulator for Shop {}
+    ///
+    /// let mut simulation = Simulation::builder(7).simulator(Shop::default).build();
+    /// simulation.client("frog", async {
+    ///     let shop = sim::simulator::<Shop>();
+    ///     shop.0.set(shop.0.get() + 1);
+    /// });
+    /// simulation.run().unwrap();
+    /// assert_eq!(simulation.control().simulator::<Shop>().0.get(), 1);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If there is one of that type already.
+    #[track_caller]
+    pub fn simulator<S: Simulator>(mut self, make: impl Fn() -> S + Send + Sync + 'static) -> Self {
+        Maker::new(make).join(&mut self.simulators);
+        self
+    }
+
     /// The seed.
     ///
     /// ```
@@ -478,12 +513,15 @@ impl Builder {
     pub fn build(mut self) -> Simulation {
         environment().apply(&mut self.settings);
         let scheduler = Scheduler::new(self.settings.seed, self.strategy);
-        Simulation::of(
+        let simulation = Simulation::of(
             self.settings,
             scheduler,
             self.nemesis,
             self.only.or(self.faults),
             (self.branch, self.probe),
-        )
+        );
+        let simulators = self.simulators.iter().map(Maker::make).collect();
+        simulation.world.simulators.replace(simulators);
+        simulation
     }
 }

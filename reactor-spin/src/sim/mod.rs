@@ -142,6 +142,7 @@ mod settings;
 mod shrink;
 pub mod signal;
 mod simulation;
+mod simulator;
 mod slab;
 #[cfg_attr(feature = "tracing", path = "span/on.rs")]
 #[cfg_attr(not(feature = "tracing"), path = "span/off.rs")]
@@ -196,6 +197,7 @@ pub use outside::outside;
 pub use packet::InFlight;
 pub use schedule::Strategy;
 pub use simulation::Simulation;
+pub use simulator::{ProcessEnd, Simulator, local, simulator};
 pub use system::isolated;
 pub use trace::{Difference, TraceEvent, What};
 pub(crate) use udp::Socket as Datagrams;

@@ -23,6 +23,7 @@ use super::listener::Listener;
 use super::net::Net;
 use super::panics::{self, TaskPanic};
 use super::signal::Signals;
+use super::simulator::ProcessEnd;
 use super::span::{Entered, HostSpan};
 use super::trace::What;
 use super::world::{Happening, HostId, World};
@@ -216,40 +217,39 @@ impl Runner {
             clock: self.clock.clone(),
             waker: Waker::from(self.waker.clone()),
         };
-        let program: Program = match &mut self.software {
+        let make: Box<dyn FnOnce() -> Program> = match &mut self.software {
             Software::Client(program) => match program.take() {
-                Some(program) => program,
+                Some(program) => Box::new(|| program),
                 None => return Ok(false),
             },
-            Software::Host(_) => Box::pin(core::future::ready(Ok(()))),
+            Software::Host(make) => Box::new(make),
         };
-        world.with(|state| {
+        let name = world.with(|state| {
             let host = &mut state.hosts[self.id as usize];
             host.up = true;
             host.changes += 1;
+            host.begin_locals();
+            host.name.clone()
         });
         let executor = Executor::secluded(world.settings.max_tasks, reactor);
         executor.set_schedule_seed(schedule_seed | 1);
-        let name = world.with(|state| state.hosts[self.id as usize].name.clone());
         self.place.begin(&name);
         let entered = self.place.enter();
         // The closure runs where its future will.
-        let program = match &mut self.software {
-            Software::Host(make) => {
-                let made = catch_unwind(AssertUnwindSafe(|| executor.enter(make)));
-                made.map_err(|panic| Reason::Panic(super::failure::panic_text(&*panic)))
-            }
-            Software::Client(_) => Ok(program),
-        };
-        let program = match program {
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            executor.enter(|| {
+                world.tell_simulators(self.id, |simulator, host| simulator.starts(host));
+                make()
+            })
+        }));
+        let program = match made {
             Ok(program) => program,
-            Err(reason) => {
+            Err(panic) => {
                 // What it has left is dropped where it was made.
                 drop(entered);
                 self.drop_on_host(executor);
-                self.place.end();
                 self.clock.ahead.set(0);
-                return Err(reason);
+                return Err(Reason::Panic(super::failure::panic_text(&*panic)));
             }
         };
         let spawner = executor.spawner();
@@ -259,7 +259,6 @@ impl Runner {
             Ok(root) => root,
             Err(error) => {
                 self.drop_on_host(executor);
-                self.place.end();
                 return Err(Reason::Executor(error.to_string()));
             }
         };
@@ -370,17 +369,39 @@ impl Runner {
         woken.into_iter().for_each(Wakeups::wake);
     }
 
+    /// Tells simulators that the host is there.
+    pub(crate) fn tell_added(&self) {
+        let _entered = self.place.enter();
+        self.world
+            .tell_simulators(self.id, |simulator, host| simulator.added(host));
+    }
+
+    /// Tells simulators that the process is gone.
+    fn tell_end(&self, how: ProcessEnd) {
+        let _entered = self.place.enter();
+        self.world
+            .tell_simulators(self.id, |simulator, host| simulator.ends(host, how));
+    }
+
+    /// Ends the process, whose program has come to its end.
+    pub(crate) fn end(&mut self) {
+        self.finish(|this| this.tell_end(ProcessEnd::Ended));
+    }
+
     /// Ends the process from outside: its system closes what it has open, and what its destructors do then is not done.
     pub(crate) fn kill(&mut self) {
+        if self.is_running() {
+            self.tell_end(ProcessEnd::Killed);
+        }
         self.world.forget(self.id);
         self.close();
         self.world
             .with(|state| state.hosts[self.id as usize].killed = true);
-        self.end();
+        self.finish(|_| {});
     }
 
     /// Ends the process; the system closes what it leaves open, be it leaked.
-    pub(crate) fn end(&mut self) {
+    fn finish(&mut self, tell: impl FnOnce(&Self)) {
         self.world.forget(self.id);
         self.world
             .with(|state| state.hosts[self.id as usize].disk.forget());
@@ -388,6 +409,11 @@ impl Runner {
             self.drop_on_host(process);
         }
         self.close();
+        let locals = self
+            .world
+            .with(|state| state.hosts[self.id as usize].locals.take());
+        self.drop_on_host(locals);
+        tell(self);
         self.place.end();
         self.world.ask_no_more(self.id);
         self.paused = false;
@@ -406,8 +432,15 @@ impl Runner {
         drop(unix);
     }
 
-    /// Takes the power away: the process ends, and nobody is told.
+    /// Takes the power away: the process ends, and no other host is told.
     pub(crate) fn crash(&mut self) {
+        if self.is_running() {
+            self.tell_end(ProcessEnd::Crashed);
+        }
+        self.power_off();
+    }
+
+    fn power_off(&mut self) {
         let gone = self.world.with(|state| {
             let host = &mut state.hosts[self.id as usize];
             host.up = false;
@@ -438,12 +471,12 @@ impl Runner {
         });
         // Only now: their wakers may be anybody's.
         drop(gone);
-        self.end();
+        self.finish(|_| {});
     }
 }
 
 impl Drop for Runner {
     fn drop(&mut self) {
-        self.crash();
+        self.power_off();
     }
 }

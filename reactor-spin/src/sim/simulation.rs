@@ -176,6 +176,7 @@ impl Simulation {
         let any = !newcomers.is_empty();
         for (id, software, origin) in newcomers {
             let runner = Runner::new(&self.world, id, software, origin);
+            runner.tell_added();
             self.clients += usize::from(runner.is_client());
             self.runners.push(runner);
             self.scheduler.add_host();

@@ -35,6 +35,7 @@ use super::rng::Rng;
 use super::runner::{Origin, Software};
 use super::settings::Settings;
 use super::signal::Signals;
+use super::simulator::{Locals, Made};
 use super::slab::{Key, Rows, Slab};
 use super::tcp::End;
 use super::trace::{Trace, What};
@@ -58,6 +59,7 @@ pub(crate) struct World {
     pub(crate) fate: Rc<Fate>,
     /// What of hosts waits for other threads, and for how long at most.
     pub(crate) outside: RefCell<Vec<(HostId, Duration)>>,
+    pub(crate) simulators: RefCell<Vec<Made>>,
     /// Hosts that were added and have no runner yet, in the order of their numbers.
     pub(crate) newcomers: RefCell<Vec<(HostId, Software, Origin)>>,
     state: RefCell<State>,
@@ -143,6 +145,8 @@ pub(crate) struct Host {
     pub(crate) unix: Unix,
     pub(crate) buggy: Buggy,
     pub(crate) signals: Signals,
+    /// What its process keeps; none without a process.
+    pub(crate) locals: Option<Locals>,
     /// For what happens on the host.
     pub(crate) chance: Rng,
 }
@@ -231,6 +235,7 @@ impl World {
             waste: Rc::default(),
             fate: Rc::default(),
             outside: RefCell::default(),
+            simulators: RefCell::default(),
             newcomers: RefCell::default(),
             state: RefCell::new(state),
         })
@@ -262,6 +267,8 @@ impl World {
         });
         drop(gone);
         self.sweep();
+        let simulators = self.simulators.take();
+        drop(simulators);
     }
 
     /// Lets time pass until `at`.
@@ -312,6 +319,7 @@ impl World {
                 unix: Unix::default(),
                 buggy: Buggy::default(),
                 signals: Signals::default(),
+                locals: None,
                 chance: Host::chance(seed, id),
             });
             id

@@ -36,6 +36,7 @@ mod rings;
 mod room;
 mod search;
 mod signals;
+mod simulators;
 mod sockets;
 mod std_files;
 mod streams;
