@@ -101,6 +101,17 @@ fn reads_and_writes_at_offsets_leave_the_position_alone() {
             assert_eq!(file.seek(SeekFrom::Current(0)).await.unwrap(), position);
         }
         assert_eq!(fs::read(folder.join("file")).await.unwrap(), b"0123abc78z");
+        // All of it, in pieces.
+        file.set_max_buf_size(3);
+        file.write_all_at(b"tadpole", 1).await.unwrap();
+        let mut all = [0; 8];
+        file.read_exact_at(&mut all, 2).await.unwrap();
+        assert_eq!(&all, b"adpole8z");
+        let error = file.read_exact_at(&mut all, 3).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        if cfg!(unix) {
+            assert_eq!(file.seek(SeekFrom::Current(0)).await.unwrap(), position);
+        }
     });
 }
 

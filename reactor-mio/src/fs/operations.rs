@@ -10,6 +10,8 @@ use super::file::File;
 use super::hop;
 use super::position::{Buffer, State};
 use crate::blocking::{BlockingError, Rejected, try_spawn_with};
+#[cfg(any(unix, windows))]
+use polliwog_core::exact::{read_exact, write_all};
 use polliwog_core::task::consume_budget;
 
 impl File {
@@ -399,6 +401,44 @@ impl File {
         Ok(bytes.len())
     }
 
+    /// Reads at an offset from the start of the file until `buf` is full, without regard to the position, in pieces of
+    /// [`max_buf_size`](Self::max_buf_size) bytes.
+    ///
+    /// On Windows it moves the position.
+    ///
+    /// ```
+    /// use polliwog_mio::fs::{self, File};
+    ///
+    /// # polliwog_mio::block_on(async {
+    /// # let path = std::env::temp_dir().join(format!("polliwog-doc-exact-{}", std::process::id()));
+    /// fs::write(&path, "a tadpole").await?;
+    /// let file = File::open(&path).await?;
+    /// let mut buf = [0; 7];
+    /// file.read_exact_at(&mut buf, 2).await?;
+    /// assert_eq!(&buf, b"tadpole");
+    /// assert!(file.read_exact_at(&mut buf, 3).await.is_err()); // one byte less
+    /// # std::fs::remove_file(&path)
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`read_at`](Self::read_at), and [`io::ErrorKind::UnexpectedEof`] if the file ends before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost; some of `buf` may be filled.
+    #[cfg(any(unix, windows))]
+    pub async fn read_exact_at(&self, buf: &mut [u8], mut offset: u64) -> io::Result<()> {
+        let ended = || io::ErrorKind::UnexpectedEof.into();
+        let read = async |rest: &mut [u8]| {
+            let count = self.read_at(rest, offset).await?;
+            offset += count as u64;
+            Ok(count)
+        };
+        read_exact(buf, ended, read).await
+    }
+
     /// Writes at an offset from the start of the file, at most [`max_buf_size`](Self::max_buf_size) bytes,
     /// without regard to the position, and waits until it is done. Returns how many bytes were written.
     /// Changes of a file are made one after the other, also these.
@@ -434,6 +474,46 @@ impl File {
         let bytes = buf[..buf.len().min(self.max_chunk)].to_vec();
         self.change(move |file| super::position::retry(|| at::write(file, &bytes, offset)))
             .await
+    }
+
+    /// Writes all of `buf` at an offset from the start of the file, without regard to the position, in pieces of
+    /// [`max_buf_size`](Self::max_buf_size) bytes, and waits until it is done.
+    ///
+    /// What [`write_at`](Self::write_at) says of Windows and of files for appending is so here, too.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::{*, time}; pub use polliwog_mio::{*, io}; }
+    /// # fn main() -> std::io::Result<()> {
+    /// use polliwog::fs::{self, File};
+    ///
+    /// polliwog::block_on(async {
+    /// #     let path = std::env::temp_dir().join(format!("polliwog-doc-all-at-{}", std::process::id()));
+    ///     fs::write(&path, "a tadpole").await?;
+    ///     let file = File::options().write(true).open(&path).await?;
+    ///     file.write_all_at(b"bull", 0).await?;
+    ///     assert_eq!(fs::read(&path).await?, b"bulldpole"); // a tadpole no more
+    /// #     fs::remove_file(&path).await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write), and [`io::ErrorKind::WriteZero`] if the system takes nothing more.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: some bytes, or all, may be written.
+    #[cfg(any(unix, windows))]
+    pub async fn write_all_at(&self, buf: &[u8], mut offset: u64) -> io::Result<()> {
+        let none = || io::ErrorKind::WriteZero.into();
+        let write = async |rest: &[u8]| {
+            let count = self.write_at(rest, offset).await?;
+            offset += count as u64;
+            Ok(count)
+        };
+        write_all(buf, none, write).await
     }
 }
 

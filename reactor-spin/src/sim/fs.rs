@@ -200,6 +200,21 @@ impl File {
         on(&net, |disk| self.opened.read(disk, offset, buf))
     }
 
+    /// Reads from `offset` on, which is counted from the beginning, until `buf` is full, and leaves the position as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::UnexpectedEof`].
+    pub async fn read_exact_at(&self, mut buf: &mut [u8], mut offset: u64) -> Result<()> {
+        while !buf.is_empty() {
+            match self.read_at(buf, offset).await? {
+                0 => return Err(ErrorKind::UnexpectedEof.into()),
+                count => (buf, offset) = (&mut buf[count..], offset + count as u64),
+            }
+        }
+        Ok(())
+    }
+
     /// Reads until `buf` is full. Dropped, it has read some of it.
     ///
     /// # Errors
@@ -249,6 +264,19 @@ impl File {
     /// As [`write`](Self::write).
     pub async fn write_at(&self, buf: &[u8], offset: u64) -> Result<usize> {
         Ok(self.put(buf, offset).await?.1)
+    }
+
+    /// Writes all of `buf` at `offset`, as [`write_at`](Self::write_at) does. Dropped, it may have written some of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn write_all_at(&self, mut buf: &[u8], mut offset: u64) -> Result<()> {
+        while !buf.is_empty() {
+            let count = self.write_at(buf, offset).await?;
+            (buf, offset) = (&buf[count..], offset + count as u64);
+        }
+        Ok(())
     }
 
     /// Returns where it has written, and how much.

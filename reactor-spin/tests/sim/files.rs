@@ -28,6 +28,12 @@ fn files_are_files() {
         assert_eq!(file.read_to_end(&mut text).await?, 4);
         assert_eq!(text, b"pole");
         assert!(file.seek(SeekFrom::Current(-8)).await.is_err());
+        file.write_all_at(b"BULL", 5).await?;
+        let mut all = [0; 6];
+        file.read_exact_at(&mut all, 3).await?;
+        assert_eq!(&all, b"poBULL");
+        let short = file.read_exact_at(&mut all, 4).await.unwrap_err();
+        assert_eq!(short.kind(), ErrorKind::UnexpectedEof);
         file.set_len(3).await?;
         let again = File::create_new("data/logs/a").await.unwrap_err();
         assert_eq!(again.kind(), ErrorKind::AlreadyExists);
