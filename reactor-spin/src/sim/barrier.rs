@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::rc::Rc;
+use alloc::rc::{Rc, Weak};
 use alloc::sync::Arc;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
@@ -13,6 +13,7 @@ use polliwog_core::sync::local::{mpsc, oneshot};
 use super::ambient::current;
 use super::control::Control;
 use super::failure::Failure;
+use super::listed::Entry;
 use super::net::Net;
 use super::simulation::Simulation;
 use super::trace::What;
@@ -27,7 +28,7 @@ enum Reaction {
 }
 
 /// What a barrier shares with the programs that come to it.
-struct Watch<T> {
+struct Watch<T: 'static> {
     number: u64,
     reaction: Reaction,
     matches: Box<dyn Fn(&T) -> bool>,
@@ -64,9 +65,10 @@ fn tell<T: 'static>(net: &Net, watch: Rc<Watch<T>>, value: T, held: Option<onesh
     let host = net
         .world
         .with(|state| state.hosts[net.host as usize].name.clone());
+    let value = Some(value);
     let mut arrival = Arrival {
-        value: Some(value),
-        held,
+        back: Back { value, held },
+        world: Rc::downgrade(&net.world),
         host,
         at: Duration::ZERO,
     };
@@ -168,40 +170,60 @@ pub fn pass<T: fmt::Debug + 'static>(place: T) {
 /// });
 /// simulation.run().unwrap();
 /// ```
-pub struct Barrier<T> {
+pub struct Barrier<T: 'static> {
     world: Rc<World>,
-    number: u64,
     reaction: Reaction,
+    /// There until it is dropped.
+    listed: Option<Listing<T>>,
+}
+
+/// What ends with a barrier: first its place in the list, and then those that have come.
+struct Listing<T: 'static> {
+    _entry: Entry,
     arrivals: mpsc::UnboundedReceiver<Arrival<T>>,
 }
 
 impl<T> Barrier<T> {
+    fn listed(&self) -> &Listing<T> {
+        match &self.listed {
+            Some(listed) => listed,
+            None => unreachable!("a barrier is listed as long as it is there"),
+        }
+    }
+
+    fn arrivals(&mut self) -> &mut mpsc::UnboundedReceiver<Arrival<T>> {
+        match &mut self.listed {
+            Some(listed) => &mut listed.arrivals,
+            None => unreachable!("a barrier is listed as long as it is there"),
+        }
+    }
+
     /// Waits until a program is at the place. Those that came before are told of first.
     ///
     /// # Cancellation
     ///
     /// Nothing is lost if the future is dropped.
     pub async fn next(&mut self) -> Arrival<T> {
-        match self.arrivals.recv().await {
+        match self.arrivals().recv().await {
             Some(arrival) => arrival,
-            None => unreachable!("a barrier is listed as long as it is there"),
+            None => unreachable!("the list has the other end"),
         }
     }
 
     /// The next that has come, if one has: around a run, as [`Simulation::run_to`](super::Simulation::run_to) leaves it.
     pub fn try_next(&mut self) -> Option<Arrival<T>> {
-        self.arrivals.try_recv().ok()
+        self.arrivals().try_recv().ok()
     }
 
     /// Whether a program has come that was not told of yet.
     pub(crate) fn has_next(&self) -> bool {
-        !self.arrivals.is_empty()
+        !self.listed().arrivals.is_empty()
     }
 }
 
 impl<T> Drop for Barrier<T> {
     fn drop(&mut self) {
-        self.world.barriers.remove(self.number);
+        self.world.drop_later(self.listed.take());
     }
 }
 
@@ -209,7 +231,7 @@ impl<T> fmt::Debug for Barrier<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Barrier")
             .field("reaction", &self.reaction)
-            .field("arrived", &self.arrivals.len())
+            .field("arrived", &self.listed().arrivals.len())
             .finish_non_exhaustive()
     }
 }
@@ -233,12 +255,18 @@ impl<T> fmt::Debug for Barrier<T> {
 /// simulation.run().unwrap();
 /// ```
 #[must_use = "a program that is held goes on when this is dropped"]
-pub struct Arrival<T> {
+pub struct Arrival<T: 'static> {
+    back: Back<T>,
+    world: Weak<World>,
+    host: Arc<str>,
+    at: Duration,
+}
+
+/// What a program has at a place, which it gets back when this is dropped, if it is held.
+struct Back<T> {
     /// There until it is given back.
     value: Option<T>,
     held: Option<oneshot::Sender<T>>,
-    host: Arc<str>,
-    at: Duration,
 }
 
 impl<T> Arrival<T> {
@@ -254,7 +282,8 @@ impl<T> Arrival<T> {
 
     /// Whether the program is held, and has not gone in another way: by a crash, or a timeout around the place.
     pub fn is_held(&self) -> bool {
-        self.held.as_ref().is_some_and(|held| !held.is_closed())
+        let held = self.back.held.as_ref();
+        held.is_some_and(|held| !held.is_closed())
     }
 }
 
@@ -262,7 +291,7 @@ impl<T> Deref for Arrival<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        match &self.value {
+        match &self.back.value {
             Some(value) => value,
             None => unreachable!("the value is given back at the end only"),
         }
@@ -271,7 +300,7 @@ impl<T> Deref for Arrival<T> {
 
 impl<T> DerefMut for Arrival<T> {
     fn deref_mut(&mut self) -> &mut T {
-        match &mut self.value {
+        match &mut self.back.value {
             Some(value) => value,
             None => unreachable!("the value is given back at the end only"),
         }
@@ -279,6 +308,18 @@ impl<T> DerefMut for Arrival<T> {
 }
 
 impl<T> Drop for Arrival<T> {
+    fn drop(&mut self) {
+        let back = Back {
+            value: self.back.value.take(),
+            held: self.back.held.take(),
+        };
+        if let Some(world) = self.world.upgrade() {
+            world.drop_later(back);
+        }
+    }
+}
+
+impl<T> Drop for Back<T> {
     fn drop(&mut self) {
         if let (Some(held), Some(value)) = (self.held.take(), self.value.take()) {
             // Whoever has gone in another way does not want it.
@@ -290,7 +331,7 @@ impl<T> Drop for Arrival<T> {
 impl<T: fmt::Debug> fmt::Debug for Arrival<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Arrival")
-            .field("value", &self.value)
+            .field("value", &self.back.value)
             .field("host", &self.host)
             .field("at", &self.at)
             .field("is_held", &self.is_held())
@@ -305,17 +346,22 @@ impl Control {
         matches: impl Fn(&T) -> bool + 'static,
     ) -> Barrier<T> {
         let (sender, arrivals) = mpsc::unbounded_channel();
-        let number = self.world.barriers.add(|number| Watch {
-            number,
+        let entry = Entry::new(&self.world, |world| &world.barriers);
+        let watch = Watch {
+            number: entry.number,
             reaction,
             matches: Box::new(matches),
             arrivals: sender,
-        });
+        };
+        self.world
+            .act(move |world| world.barriers.add(watch.number, watch));
         Barrier {
             world: self.world.clone(),
-            number,
             reaction,
-            arrivals,
+            listed: Some(Listing {
+                _entry: entry,
+                arrivals,
+            }),
         }
     }
 

@@ -100,6 +100,7 @@ impl Control {
     /// });
     /// simulation.run().unwrap();
     /// ```
+    #[track_caller]
     pub fn set_buggify(&self, hosts: &str, on: bool) {
         let text = format!("{hosts} may{} misbehave", if on { "" } else { " not" });
         self.fault_on(hosts, text, move |state, host| {

@@ -1,6 +1,7 @@
 //! [`Command`]: what programs and faults ask for while hosts run, and how the simulation does it between two turns.
 
 use alloc::format;
+use alloc::string::String;
 
 use super::failure::Reason;
 use super::signal::Effect;
@@ -26,15 +27,21 @@ pub(crate) enum Command {
     Signal(HostId, SignalKind),
     /// A fault of the nemesis with this number begins or ends.
     Nemesis(usize, bool),
+    /// The program of a host has asked for what there is not, as this text tells.
+    Misused(HostId, String),
 }
 
 impl Simulation {
     /// Does what was asked for while hosts ran.
     pub(super) fn obey(&mut self) -> Result<(), (Option<HostId>, Reason)> {
-        if self.take_newcomers() {
-            self.start_new()?;
-        }
-        while let Some(command) = self.world.with(|state| state.commands.pop_front()) {
+        loop {
+            // Commands may be for them.
+            if self.take_newcomers() {
+                self.start_new()?;
+            }
+            let Some(command) = self.world.with(|state| state.commands.pop_front()) else {
+                return Ok(());
+            };
             match command {
                 Command::Crash(id) => self.stop(id, What::Crashed),
                 Command::Kill(id) => self.stop(id, What::Killed),
@@ -70,9 +77,9 @@ impl Simulation {
                     let done = self.nemesis_does(number, begins);
                     done.map_err(|text| (None, Reason::Test(text)))?;
                 }
+                Command::Misused(id, text) => return Err((Some(id), Reason::Test(text))),
             }
         }
-        Ok(())
     }
 
     fn pause(&mut self, id: HostId) {

@@ -2,7 +2,6 @@
 
 use alloc::format;
 use alloc::rc::Rc;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -11,9 +10,7 @@ use core::time::Duration;
 use super::command::Command;
 use super::link::Link;
 use super::packet::{InFlight, Packet};
-use super::pattern::Pattern;
 use super::rng::nanos;
-use super::trace::What;
 use super::world::{Happening, HostId, State, World};
 
 /// The faults of a simulation, to be caused by hand while it runs: by the program of a client
@@ -58,28 +55,15 @@ pub struct Control {
 }
 
 impl Control {
-    /// The hosts that a pattern stands for.
-    pub(crate) fn hosts(&self, pattern: &str) -> Vec<HostId> {
-        let pattern = Pattern::new(pattern);
-        let found = self.world.with(|state| state.matching(&pattern));
-        assert!(!found.is_empty(), "no host has the name {pattern}");
-        found
-    }
-
-    pub(crate) fn command(&self, hosts: &str, command: impl Fn(HostId) -> Command + 'static) {
-        let commands = self.hosts(hosts).into_iter().map(command);
-        self.world
-            .act(|world| world.with(|state| state.commands.extend(commands)));
-    }
-
     /// Takes the power from hosts: their tasks are dropped, at whatever await they are, nothing is sent any
     /// more, and of their files remains what was safe. Connections are not closed; the peers find out by
     /// silence, or when the host is there again and knows nothing of them.
     ///
     /// It happens as soon as the task that calls this is polled no longer, before anything else runs. If the task has waited by
-    /// blocking, as in [`sim::std::fs`](super::std::fs), it happens at the end of that wait, as all faults here. New hosts and their
-    /// tasks, addresses, names, and what is put on a disk are there at once, and what this tells of
-    /// the others is as it was at the beginning.
+    /// blocking, as in [`sim::std::fs`](super::std::fs), it happens at the end of that wait, as do all changes here: new hosts and
+    /// tasks, addresses, names, filters, barriers, and what is put on a disk. Until then nobody finds anything changed, the caller
+    /// neither; hosts are those that a pattern means then; what would be a panic fails the run then, with
+    /// [`Reason::Test`](super::Reason::Test); and an end of the caller's process before that leaves nothing of it.
     ///
     /// For a client nobody waits any more: a run whose clients were all crashed goes well, and
     /// [`Report::failed`](super::Report::failed) names those that were not done; so it is with [`kill`](Self::kill).
@@ -97,6 +81,7 @@ impl Control {
     /// # Panics
     ///
     /// If no host has such a name; so do all functions here.
+    #[track_caller]
     pub fn crash(&self, hosts: &str) {
         self.command(hosts, Command::Crash);
     }
@@ -114,6 +99,7 @@ impl Control {
     ///     control.restart("server");
     /// }
     /// ```
+    #[track_caller]
     pub fn kill(&self, hosts: &str) {
         self.command(hosts, Command::Kill);
     }
@@ -133,6 +119,7 @@ impl Control {
     ///     }
     /// }
     /// ```
+    #[track_caller]
     pub fn restart(&self, hosts: &str) {
         self.command(hosts, Command::Start);
     }
@@ -152,60 +139,22 @@ impl Control {
     ///     control.resume("leader");
     /// }
     /// ```
+    #[track_caller]
     pub fn pause(&self, hosts: &str) {
         self.command(hosts, Command::Pause);
     }
 
     /// Lets paused hosts go on.
+    #[track_caller]
     pub fn resume(&self, hosts: &str) {
         self.command(hosts, Command::Resume);
     }
 
-    pub(crate) fn pairs(&self, from: &str, to: &str) -> Vec<(HostId, HostId)> {
-        let (from, to) = (self.hosts(from), self.hosts(to));
-        let each = |from| to.iter().map(move |to| (from, *to));
-        from.iter()
-            .flat_map(|from| each(*from))
-            .filter(|(from, to)| from != to)
-            .collect()
-    }
-
-    fn both_ways(&self, some: &str, others: &str) -> Vec<(HostId, HostId)> {
-        let mut pairs = self.pairs(some, others);
-        pairs.extend(self.pairs(others, some));
-        pairs
-    }
-
-    /// Takes down a fault with this text, and causes it.
-    pub(crate) fn fault(&self, text: String, cause: impl FnOnce(&mut State) + 'static) {
-        self.world.act(|world| {
-            world.with(|state| {
-                state.record_text(None, text, What::Fault);
-                cause(state);
-            });
-        });
-    }
-
-    /// As [`fault`](Self::fault), for each of these hosts.
-    pub(crate) fn fault_on(
-        &self,
-        hosts: &str,
-        text: String,
-        cause: impl Fn(&mut State, HostId) + 'static,
-    ) {
-        let hosts = self.hosts(hosts);
-        self.fault(text, move |state| {
-            for host in hosts {
-                cause(state, host);
-            }
-        });
-    }
-
     /// Lets nothing pass between these hosts, in either direction, from now on. What is on its way is lost, too.
+    #[track_caller]
     pub fn partition(&self, some: &str, others: &str) {
-        let pairs = self.both_ways(some, others);
         let text = format!("partition between {some} and {others}");
-        self.fault(text, |state| state.cut(pairs));
+        self.fault_between((some, others, true), text, |state, pairs| state.cut(pairs));
     }
 
     /// Lets nothing pass from these hosts to those.
@@ -219,17 +168,17 @@ impl Control {
     ///     control.partition_one_way("*", "leader");
     /// }
     /// ```
+    #[track_caller]
     pub fn partition_one_way(&self, from: &str, to: &str) {
-        let pairs = self.pairs(from, to);
         let text = format!("partition from {from} to {to}");
-        self.fault(text, |state| state.cut(pairs));
+        self.fault_between((from, to, false), text, |state, pairs| state.cut(pairs));
     }
 
     /// Ends partitions between these hosts.
+    #[track_caller]
     pub fn repair(&self, some: &str, others: &str) {
-        let pairs = self.both_ways(some, others);
         let text = format!("no partition between {some} and {others}");
-        self.fault(text, |state| {
+        self.fault_between((some, others, true), text, |state, pairs| {
             for pair in pairs {
                 state.links.cut.remove(&pair);
             }
@@ -246,6 +195,7 @@ impl Control {
     ///     control.isolate("node-1");
     /// }
     /// ```
+    #[track_caller]
     pub fn isolate(&self, hosts: &str) {
         self.partition(hosts, "*");
     }
@@ -280,9 +230,10 @@ impl Control {
     ///     control.release("client", "server");
     /// }
     /// ```
+    #[track_caller]
     pub fn hold(&self, from: &str, to: &str) {
-        let pairs = self.pairs(from, to);
-        self.fault(format!("messages from {from} to {to} are held"), |state| {
+        let text = format!("messages from {from} to {to} are held");
+        self.fault_between((from, to, false), text, |state, pairs| {
             for pair in pairs {
                 state.links.held.entry(pair).or_default();
             }
@@ -290,10 +241,10 @@ impl Control {
     }
 
     /// Sends on, in their order, what was held from these hosts to those.
+    #[track_caller]
     pub fn release(&self, from: &str, to: &str) {
-        let pairs = self.pairs(from, to);
         let text = format!("messages from {from} to {to} are released");
-        self.fault(text, |state| {
+        self.fault_between((from, to, false), text, |state, pairs| {
             for pair in pairs {
                 for packet in state.links.held.remove(&pair).unwrap_or_default() {
                     state.start(packet);
@@ -322,8 +273,10 @@ impl Control {
             held.any(|packet| packet.number == message)
         });
         if is_held {
-            self.world
-                .act(move |world| world.with(|state| state.release_one(message)));
+            self.change(move |state| {
+                state.release_one(message);
+                Ok(())
+            });
         }
         is_held
     }
@@ -340,12 +293,14 @@ impl Control {
     ///     control.set_link("client", "*", Link::new(slow).loss(0.2));
     /// }
     /// ```
+    #[track_caller]
     pub fn set_link(&self, some: &str, others: &str, link: Link) {
         self.set_link_one_way(some, others, link.clone());
         self.set_link_one_way(others, some, link);
     }
 
     /// Sets how messages fare from these hosts to those.
+    #[track_caller]
     pub fn set_link_one_way(&self, from: &str, to: &str, link: Link) {
         let text = format!("from {from} to {to}: {link:?}");
         if from == "*" && to == "*" {
@@ -355,11 +310,9 @@ impl Control {
                 state.links.default = link;
             });
         }
-        let pairs = self.pairs(from, to);
-        self.fault(text, move |state| {
-            for pair in pairs {
-                state.links.special.insert(pair, link.clone());
-            }
+        self.fault_between((from, to, false), text, move |state, pairs| {
+            let pairs = pairs.into_iter().map(|pair| (pair, link.clone()));
+            state.links.special.extend(pairs);
         });
     }
 
@@ -375,6 +328,7 @@ impl Control {
     ///     control.set_drift("node-2", 116);
     /// }
     /// ```
+    #[track_caller]
     pub fn set_drift(&self, hosts: &str, millionths: i32) {
         let text = format!("the clock of {hosts} drifts by {millionths} ppm");
         self.fault_on(hosts, text, move |state, host| {
@@ -394,15 +348,18 @@ impl Control {
     ///     control.clock_forward("node-2", Duration::from_secs(3600));
     /// }
     /// ```
+    #[track_caller]
     pub fn clock_forward(&self, hosts: &str, by: Duration) {
         self.jump(hosts, i64::try_from(nanos(by)).unwrap_or(i64::MAX));
     }
 
     /// Sets the wall clocks of hosts back.
+    #[track_caller]
     pub fn clock_back(&self, hosts: &str, by: Duration) {
         self.jump(hosts, -i64::try_from(nanos(by)).unwrap_or(i64::MAX));
     }
 
+    #[track_caller]
     fn jump(&self, hosts: &str, by: i64) {
         let text = format!("the wall clock of {hosts} jumps by {by} ns");
         self.fault_on(hosts, text, move |state, host| {
@@ -421,6 +378,7 @@ impl Control {
     ///     control.set_disk_capacity("database", 4096);
     /// }
     /// ```
+    #[track_caller]
     pub fn set_disk_capacity(&self, hosts: &str, bytes: u64) {
         let text = format!("the disk of {hosts} has room for {bytes} bytes");
         self.fault_on(hosts, text, move |state, host| {
@@ -438,6 +396,7 @@ impl Control {
     ///     control.set_disk_errors("database", 0.01);
     /// }
     /// ```
+    #[track_caller]
     pub fn set_disk_errors(&self, hosts: &str, probability: f64) {
         let text = format!("the disk of {hosts} fails by {probability}");
         self.fault_on(hosts, text, move |state, host| {
@@ -456,6 +415,7 @@ impl Control {
     ///     control.set_disk_short_reads("database", 0.1);
     /// }
     /// ```
+    #[track_caller]
     pub fn set_disk_short_reads(&self, hosts: &str, probability: f64) {
         let text = format!("reads of the disk of {hosts} are short by {probability}");
         self.fault_on(hosts, text, move |state, host| {
@@ -473,6 +433,7 @@ impl Control {
     ///     control.set_disk_corruption("database", 0.001);
     /// }
     /// ```
+    #[track_caller]
     pub fn set_disk_corruption(&self, hosts: &str, probability: f64) {
         let text = format!("reads of the disk of {hosts} are wrong by {probability}");
         self.fault_on(hosts, text, move |state, host| {
@@ -487,6 +448,7 @@ impl Control {
     }
 
     /// Whether a host's program runs, be it paused.
+    #[track_caller]
     pub fn is_up(&self, host: &str) -> bool {
         self.hosts(host)
             .iter()
@@ -556,19 +518,6 @@ impl State {
         let held = self.links.held.remove(&pair);
         self.start(packet);
         self.links.held.extend(held.map(|held| (pair, held)));
-    }
-
-    /// The hosts that a pattern stands for, in their order.
-    pub(crate) fn matching(&self, pattern: &Pattern) -> Vec<HostId> {
-        if let Some(name) = pattern.as_name() {
-            let addr = name.parse().ok();
-            let by_addr = addr.and_then(|addr| self.by_addr.get(&addr));
-            let found = self.by_name.get(name).or(by_addr);
-            return found.copied().into_iter().collect();
-        }
-        let hosts = (0..).zip(&self.hosts);
-        let found = hosts.filter(|(_, host)| pattern.matches(&host.name));
-        found.map(|(id, _)| id).collect()
     }
 }
 

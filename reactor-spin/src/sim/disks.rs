@@ -3,14 +3,16 @@
 use alloc::format;
 use alloc::vec::Vec;
 use std::io::Result;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::control::Control;
 use super::disk::{Disk, How};
 use super::link::Latency;
 use super::trace::What;
+use super::world::State;
 
 impl Control {
+    #[track_caller]
     fn set_disk(&self, hosts: &str, text: &str, set: impl Fn(&mut Disk) + 'static) {
         let text = format!("the disk of {hosts}: {text}");
         self.fault_on(hosts, text, move |state, id| {
@@ -36,6 +38,7 @@ impl Control {
     /// # Panics
     ///
     /// If no host has such a name; so do all functions here.
+    #[track_caller]
     pub fn set_disk_latency(&self, hosts: &str, operations: Latency, syncs: Latency) {
         let text = format!("operations take {operations:?}, syncs {syncs:?}");
         self.set_disk(hosts, &text, move |disk| {
@@ -55,6 +58,7 @@ impl Control {
     ///     control.set_disk_cached("database", 0.95);
     /// }
     /// ```
+    #[track_caller]
     pub fn set_disk_cached(&self, hosts: &str, probability: f64) {
         let text = format!("operations are answered from memory by {probability}");
         self.set_disk(hosts, &text, move |disk| disk.cached = probability);
@@ -133,6 +137,7 @@ impl Control {
     ///     control.set_disk_block("database", usize::MAX);
     /// }
     /// ```
+    #[track_caller]
     pub fn set_disk_block(&self, hosts: &str, bytes: usize) {
         let text = format!("writes are torn between blocks of {bytes} bytes");
         self.set_disk(hosts, &text, move |disk| disk.block = bytes.max(1));
@@ -156,6 +161,7 @@ impl Control {
     /// # Errors
     ///
     /// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound) and the like.
+    #[track_caller]
     pub fn read_file(&self, host: &str, path: impl AsRef<Path>) -> Result<Vec<u8>> {
         let id = self.the_host(host);
         self.world.with(|state| {
@@ -189,32 +195,56 @@ impl Control {
     /// # Errors
     ///
     /// [`ErrorKind::NotFound`](std::io::ErrorKind::NotFound) without its folder,
-    /// [`ErrorKind::StorageFull`](std::io::ErrorKind::StorageFull) and the like.
+    /// [`ErrorKind::StorageFull`](std::io::ErrorKind::StorageFull) and the like. A caller that has waited by blocking, and so
+    /// [does it later](Self::crash) to another host, gets none: they fail the run then.
+    #[track_caller]
     pub fn write_file(
         &self,
         host: &str,
         path: impl AsRef<Path>,
         bytes: impl AsRef<[u8]>,
     ) -> Result<()> {
-        let (id, path, bytes) = (self.the_host(host), path.as_ref(), bytes.as_ref());
-        self.world.with(|state| {
-            let text = format!("the test writes {}, {} bytes", path.display(), bytes.len());
+        let (path, bytes) = (path.as_ref(), bytes.as_ref());
+        let text = format!("the test writes {}, {} bytes", path.display(), bytes.len());
+        let tell = move |state: &mut State, id| {
             state.record_text(Some(id), text, What::Fault);
-            let disk = &mut state.hosts[id as usize].disk;
-            let how = How {
-                write: true,
-                create: true,
-                truncate: true,
-                by_test: true,
-                ..How::default()
-            };
-            let inode = disk.open(path, how)?;
-            let written = disk.write(inode, 0, bytes)?;
-            disk.sync(inode)?;
-            match written == bytes.len() {
-                true => Ok(()),
-                false => Err(std::io::ErrorKind::StorageFull.into()),
-            }
-        })
+            Ok(())
+        };
+        let is_own = self.world.is_here(host);
+        if !is_own && self.world.is_ahead() {
+            let (path, bytes) = (PathBuf::from(path), bytes.to_vec());
+            self.change_host(host, move |state, id| {
+                tell(state, id)?;
+                let disk = &mut state.hosts[id as usize].disk;
+                let put = disk.put(&path, &bytes);
+                put.map_err(|error| format!("the test cannot write {}: {error}", path.display()))
+            });
+            return Ok(());
+        }
+        let id = self.the_host(host);
+        self.change_host(host, tell);
+        // The disk of a host that is ahead knows that by itself.
+        self.world
+            .with(|state| state.hosts[id as usize].disk.put(path, bytes))
+    }
+}
+
+impl Disk {
+    /// Puts a file there, as a test does.
+    fn put(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
+        let how = How {
+            write: true,
+            create: true,
+            truncate: true,
+            by_test: true,
+            ..How::default()
+        };
+        let inode = self.open(path, how)?;
+        let written = self.write(inode, 0, bytes)?;
+        self.sync(inode)?;
+        match written == bytes.len() {
+            true => Ok(()),
+            false => Err(std::io::ErrorKind::StorageFull.into()),
+        }
     }
 }

@@ -4,12 +4,15 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::rc::Rc;
+use alloc::string::String;
 use core::fmt;
 use core::net::SocketAddr;
 
 use super::control::Control;
-use super::listed::Listed;
+use super::listed::{Entry, Listed};
 use super::packet::Body;
+use super::pattern::Pattern;
+use super::trace::What;
 use super::udp::{Hosts, Route};
 use super::world::{HostId, World};
 
@@ -67,12 +70,13 @@ impl World {
 #[must_use = "a filter that is dropped drops nothing any more"]
 pub struct MessageFilter {
     world: Rc<World>,
-    number: u64,
+    /// There until this is dropped.
+    entry: Option<Entry>,
 }
 
 impl Drop for MessageFilter {
     fn drop(&mut self) {
-        self.world.filters.remove(self.number);
+        self.world.drop_later(self.entry.take());
     }
 }
 
@@ -116,22 +120,33 @@ impl Control {
     /// });
     /// simulation.run().unwrap();
     /// ```
+    #[track_caller]
     pub fn drop_messages<T: ?Sized + 'static>(
         &self,
         from: &str,
         to: &str,
         drops: impl Fn(&T) -> bool + 'static,
     ) -> MessageFilter {
-        let pairs = self.pairs(from, to).into_iter().collect();
-        let drops = Box::new(drops);
-        let number = self.world.filters.add(|_| Filter { pairs, drops });
-        self.fault(
-            format!("some messages from {from} to {to} are lost"),
-            |_| {},
-        );
+        let text = format!("some messages from {from} to {to} are lost");
+        let (from, to) = (Pattern::new(from), Pattern::new(to));
+        let entry = Entry::new(&self.world, |world| &world.filters);
+        let number = entry.number;
+        self.world.try_act(move |world| {
+            let pairs = world.with(|state| {
+                let pairs = state.pairs(&from, &to)?;
+                state.record_text(None, text, What::Fault);
+                Ok::<_, String>(pairs)
+            })?;
+            let filter = Filter {
+                pairs: pairs.into_iter().collect(),
+                drops: Box::new(drops),
+            };
+            world.filters.add(number, filter);
+            Ok(())
+        });
         MessageFilter {
             world: self.world.clone(),
-            number,
+            entry: Some(entry),
         }
     }
 }

@@ -1,15 +1,19 @@
 //! What a test asks about hosts while they run, and gives them to do.
 
+use alloc::rc::Rc;
+use alloc::string::String;
 use alloc::vec::Vec;
-use core::future::Future;
+use core::future::{Future, pending};
 
 use polliwog_core::executor::TaskInfo;
-use polliwog_core::task::JoinHandle;
+use polliwog_core::sync::local::oneshot;
+use polliwog_core::task::{AbortHandle, JoinHandle};
 
 use super::control::Control;
 use super::failure::Outcome;
 use super::runner::{Origin, Software};
 use super::tcp::End;
+use super::world::{HostId, World};
 
 impl Control {
     /// Adds a host, as [`Simulation::host`](super::Simulation::host) does; during a run, too, where it starts at once. A
@@ -61,10 +65,15 @@ impl Control {
         self.add(name, Software::client(program), Origin::of::<F>());
     }
 
+    #[track_caller]
     fn add(&self, name: &str, software: Software, origin: Origin) {
-        let id = self.world.add_host(name);
-        let mut newcomers = self.world.newcomers.borrow_mut();
-        newcomers.push((id, software, origin));
+        let name = String::from(name);
+        self.world.try_act(move |world| {
+            let id = world.add_host(&name)?;
+            let mut newcomers = world.newcomers.borrow_mut();
+            newcomers.push((id, software, origin));
+            Ok(())
+        });
     }
 
     /// How many connections by TCP these hosts have open, those included that they have not accepted yet. One that
@@ -91,6 +100,7 @@ impl Control {
     /// # Panics
     ///
     /// If no host has such a name.
+    #[track_caller]
     pub fn connections(&self, hosts: &str) -> usize {
         let hosts = self.hosts(hosts).into_iter();
         self.world.with(|state| {
@@ -137,12 +147,14 @@ impl Control {
     /// # Panics
     ///
     /// If no host has such a name.
+    #[track_caller]
     pub fn tasks(&self, hosts: &str) -> Vec<TaskInfo> {
         let hosts = self.hosts(hosts).into_iter();
         let of = |id| self.world.with(|state| state.hosts[id as usize].spawner);
         hosts
             .filter_map(of)
             .flat_map(|spawner| spawner.tasks())
+            .filter(|task| !self.world.unbegun.borrow().contains(&task.id))
             .collect()
     }
 
@@ -169,6 +181,10 @@ impl Control {
     ///
     /// If no host has that name, or it does not run, or has no room for a task
     /// ([`Builder::max_tasks`](super::Builder::max_tasks)).
+    ///
+    /// For a caller that has waited by blocking, which [does so later](Self::crash), that is if the host does not run now; the task
+    /// begins then, in the process that runs now.
+    #[track_caller]
     pub fn spawn<F>(&self, host: &str, future: F) -> JoinHandle<F::Output>
     where
         F: Future + 'static,
@@ -176,9 +192,66 @@ impl Control {
         let id = self.the_host(host);
         let spawner = self.world.with(|state| state.hosts[id as usize].spawner);
         let spawner = spawner.unwrap_or_else(|| panic!("{host} does not run"));
-        let task = spawner.spawn(future);
-        // An executor is not rung for what its own thread spawns.
-        self.world.with(|state| state.woken_by_hand(id));
-        task.unwrap_or_else(|error| panic!("a task for {host}: {error}"))
+        if !self.world.is_ahead() {
+            let task = spawner.spawn(future);
+            // An executor is not rung for what its own thread spawns.
+            self.world.with(|state| state.woken_by_hand(id));
+            return task.unwrap_or_else(|error| panic!("a task for {host}: {error}"));
+        }
+        // Its handle is wanted now, so it is there, and waits.
+        let (begin, begins) = oneshot::channel();
+        let task = spawner.spawn(async move {
+            match begins.await {
+                Ok(()) => future.await,
+                // It is aborted.
+                Err(_) => pending().await,
+            }
+        });
+        let task = task.unwrap_or_else(|error| panic!("a task for {host}: {error}"));
+        let unbegun = Unbegun::new(&self.world, id, task.abort_handle(), begin);
+        self.world.act(move |_| unbegun.begin());
+        task
+    }
+}
+
+/// A task that was given to a host by somebody who is ahead: it waits for that instant, unlisted, and never begins if this is
+/// dropped before.
+struct Unbegun {
+    world: Rc<World>,
+    host: HostId,
+    task: AbortHandle,
+    begin: Option<oneshot::Sender<()>>,
+}
+
+impl Unbegun {
+    fn new(world: &Rc<World>, host: HostId, task: AbortHandle, begin: oneshot::Sender<()>) -> Self {
+        world.unbegun.borrow_mut().push(task.id());
+        Self {
+            world: world.clone(),
+            host,
+            task,
+            begin: Some(begin),
+        }
+    }
+
+    fn begin(mut self) {
+        let mut unbegun = self.world.unbegun.borrow_mut();
+        unbegun.retain(|task| *task != self.task.id());
+        drop(unbegun);
+        if let Some(begin) = self.begin.take() {
+            // Of a host that is gone meanwhile nobody waits.
+            let _ = begin.send(());
+        }
+    }
+}
+
+impl Drop for Unbegun {
+    fn drop(&mut self) {
+        if self.begin.take().is_some() {
+            // It is never listed, not even until its executor drops it.
+            self.task.abort();
+        }
+        // An executor is not rung for what its own thread does.
+        self.world.with(|state| state.woken_by_hand(self.host));
     }
 }

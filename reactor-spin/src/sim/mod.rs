@@ -91,6 +91,7 @@ mod blocking;
 mod buggify;
 mod builder;
 mod capture;
+mod change;
 mod check;
 mod clock;
 mod command;

@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -9,6 +10,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::addr;
 use super::control::Control;
+use super::pattern::Pattern;
 use super::trace::What;
 use super::world::{HostId, State};
 
@@ -32,29 +34,43 @@ impl State {
         (v4, v6)
     }
 
-    /// Whether a host may have an address.
-    ///
-    /// # Panics
-    ///
-    /// If it is somebody's, or can be nobody's.
-    pub(crate) fn check_addr(&self, addr: IpAddr) {
+    /// The host with this name.
+    pub(crate) fn named(&self, name: &str) -> Result<HostId, String> {
+        let id = self.by_name.get(name).copied();
+        id.ok_or_else(|| format!("no host has the name {name}"))
+    }
+
+    /// Fails if a name stands for something already.
+    pub(crate) fn is_free(&self, name: &str) -> Result<(), String> {
+        match self.by_name.contains_key(name) || self.names.contains_key(name) {
+            true => Err(format!("there is a host with the name {name} already")),
+            false => Ok(()),
+        }
+    }
+
+    /// Fails if an address is somebody's, or can be nobody's.
+    pub(crate) fn check_addr(&self, addr: IpAddr) -> Result<(), String> {
         let special = addr.is_loopback() || addr.is_unspecified() || addr.is_multicast();
         let special = special || addr == IpAddr::V4(Ipv4Addr::BROADCAST);
-        assert!(!special, "{addr} is no host's address");
+        if special {
+            return Err(format!("{addr} is no host's address"));
+        }
         if let Some(owner) = self.by_addr.get(&addr) {
             let owner = &self.hosts[*owner as usize].name;
-            panic!("{addr} is an address of {owner} already");
+            return Err(format!("{addr} is an address of {owner} already"));
         }
+        Ok(())
     }
 
     /// Gives an address to a host.
     ///
-    /// # Panics
+    /// # Errors
     ///
     /// As [`check_addr`](Self::check_addr).
-    pub(crate) fn give(&mut self, host: HostId, addr: IpAddr) {
-        self.check_addr(addr);
+    fn give(&mut self, host: HostId, addr: IpAddr) -> Result<(), String> {
+        self.check_addr(addr)?;
         self.by_addr.insert(addr, host);
+        Ok(())
     }
 
     /// The address that the name of a host stands for.
@@ -89,9 +105,13 @@ impl State {
 
 impl Control {
     /// The host with this name.
+    #[track_caller]
     pub(crate) fn the_host(&self, name: &str) -> HostId {
-        let id = self.world.with(|state| state.by_name.get(name).copied());
-        id.unwrap_or_else(|| panic!("no host has the name {name}"))
+        let id = self.world.with(|state| state.named(name));
+        match id {
+            Ok(id) => id,
+            Err(text) => panic!("{text}"),
+        }
     }
 
     /// Sets the address that a host has, of the family of this one: that by which it is known to those that it connects
@@ -122,18 +142,18 @@ impl Control {
     /// # Panics
     ///
     /// If no host has that name, or the address is another host's, or one that no host can have.
+    #[track_caller]
     pub fn set_addr(&self, host: &str, addr: IpAddr) {
-        let id = self.the_host(host);
-        self.world.with(|state| {
+        self.change_host(host, move |state, id| {
             let host = &state.hosts[id as usize];
             let former: IpAddr = match addr {
                 IpAddr::V4(_) => host.v4.into(),
                 IpAddr::V6(_) => host.v6.into(),
             };
             if former == addr {
-                return;
+                return Ok(());
             }
-            state.give(id, addr);
+            state.give(id, addr)?;
             state.by_addr.remove(&former);
             let host = &mut state.hosts[id as usize];
             match addr {
@@ -141,6 +161,7 @@ impl Control {
                 IpAddr::V6(v6) => host.v6 = v6,
             }
             state.record_text(Some(id), format!("has the address {addr}"), What::Note);
+            Ok(())
         });
     }
 
@@ -161,12 +182,13 @@ impl Control {
     /// # Panics
     ///
     /// As [`set_addr`](Self::set_addr), and if the host has the address already.
+    #[track_caller]
     pub fn add_addr(&self, host: &str, addr: IpAddr) {
-        let id = self.the_host(host);
-        self.world.with(|state| {
-            state.give(id, addr);
+        self.change_host(host, move |state, id| {
+            state.give(id, addr)?;
             let text = format!("has the further address {addr}");
             state.record_text(Some(id), text, What::Note);
+            Ok(())
         });
     }
 
@@ -175,15 +197,18 @@ impl Control {
     /// # Panics
     ///
     /// If it is nobody's, or was not [added](Self::add_addr).
+    #[track_caller]
     pub fn remove_addr(&self, addr: IpAddr) {
-        self.world.with(|state| {
+        self.change(move |state| {
             let id = state.by_addr.get(&addr).copied();
-            let id = id.unwrap_or_else(|| panic!("{addr} is nobody's address"));
+            let id = id.ok_or_else(|| format!("{addr} is nobody's address"))?;
             let host = &state.hosts[id as usize];
-            let is_first = addr == IpAddr::from(host.v4) || addr == IpAddr::from(host.v6);
-            assert!(!is_first, "{addr} is no further address of {}", host.name);
+            if addr == IpAddr::from(host.v4) || addr == IpAddr::from(host.v6) {
+                return Err(format!("{addr} is no further address of {}", host.name));
+            }
             state.by_addr.remove(&addr);
             state.record_text(Some(id), format!("has {addr} no more"), What::Note);
+            Ok(())
         });
     }
 
@@ -224,14 +249,18 @@ impl Control {
     /// # Panics
     ///
     /// If it is the name of a host, or no host has one of those.
+    #[track_caller]
     pub fn set_name(&self, name: &str, hosts: &str) {
-        let found = self.hosts(hosts);
-        self.world.with(|state| {
-            let taken = state.by_name.contains_key(name);
-            assert!(!taken, "there is a host with the name {name} already");
-            state.names.insert(name.into(), found);
+        let (name, hosts): (Arc<str>, _) = (name.into(), Pattern::new(hosts));
+        self.change(move |state| {
+            if state.by_name.contains_key(&name) {
+                return Err(format!("there is a host with the name {name} already"));
+            }
+            let found = state.hosts_of(&hosts)?;
             let text = format!("the name {name} stands for {hosts}");
+            state.names.insert(name, found);
             state.record_text(None, text, What::Note);
+            Ok(())
         });
     }
 

@@ -7,17 +7,21 @@ use alloc::string::String;
 use core::net::SocketAddr;
 
 use super::ambient::current;
+use super::command::Command;
 use super::net::Net;
 use super::packet::Body;
 use super::trace::What;
 use super::world::{Happening, HostId, State, World};
 
+/// What is done to the world, and why not.
+pub(crate) type Act = Box<dyn FnOnce(&World) -> Result<(), String>>;
+
 /// Something that a program does and that others may notice.
 pub(crate) enum Effect {
     /// It sends a message to that host and address, from its own.
     Send(SocketAddr, (HostId, SocketAddr), Body),
-    /// Anything else.
-    Act(Box<dyn FnOnce(&World)>),
+    /// Anything else, which may turn out to be misuse.
+    Act(Act),
 }
 
 /// What the programs of all hosts have done at instants that are still to come, host by host in the order of the instants.
@@ -62,7 +66,13 @@ impl World {
         while let Some(effect) = self.with(|state| state.outbox.take(host, state.now)) {
             match effect {
                 Effect::Send(from, to, body) => self.send((host, from), to, body),
-                Effect::Act(act) => act(self),
+                Effect::Act(act) => {
+                    if let Err(text) = act(self) {
+                        // Whoever has asked for it is gone on, and learns nothing any more.
+                        let misused = Command::Misused(host, text);
+                        self.with(|state| state.commands.push_back(misused));
+                    }
+                }
             }
         }
     }
@@ -96,11 +106,43 @@ impl World {
         }
     }
 
+    /// Whether the host with this name asks.
+    pub(crate) fn is_here(self: &Rc<Self>, name: &str) -> bool {
+        let id = self.here().map(|net| net.host);
+        id.is_some_and(|id| self.with(|state| *state.hosts[id as usize].name == *name))
+    }
+
+    /// Whether whoever asks is ahead of the simulation.
+    pub(crate) fn is_ahead(self: &Rc<Self>) -> bool {
+        self.instant() > self.now.get()
+    }
+
     /// Does something to other hosts, or for the test to see, at the instant of whoever asks for it.
     pub(crate) fn act(self: &Rc<Self>, act: impl FnOnce(&World) + 'static) {
         match self.here() {
             Some(net) => net.act(act),
             None => act(self),
+        }
+    }
+
+    /// Drops something at the instant of whoever drops it; at once, if that is a process that is gone.
+    pub(crate) fn drop_later(self: &Rc<Self>, it: impl Sized + 'static) {
+        self.act(move |_| drop(it));
+    }
+
+    /// As [`act`](Self::act), of what may be misuse: that is a panic of whoever asks, or where it is found out only when the
+    /// instant has come, the run's failure.
+    #[track_caller]
+    pub(crate) fn try_act(
+        self: &Rc<Self>,
+        act: impl FnOnce(&World) -> Result<(), String> + 'static,
+    ) {
+        let done = match self.here() {
+            Some(net) => net.try_act(act),
+            None => act(self),
+        };
+        if let Err(text) = done {
+            panic!("{text}");
         }
     }
 }
@@ -116,17 +158,29 @@ impl Net {
 
     /// As [`World::act`], for the program that runs on this host. What destructors of a process do that is gone is not done.
     pub(crate) fn act(&self, act: impl FnOnce(&World) + 'static) {
+        let done = self.try_act(move |world| {
+            act(world);
+            Ok(())
+        });
+        debug_assert_eq!(done, Ok(()));
+    }
+
+    fn try_act(
+        &self,
+        act: impl FnOnce(&World) -> Result<(), String> + 'static,
+    ) -> Result<(), String> {
         let host = |state: &mut State| {
             let is_alive = state.hosts[self.host as usize].is_alive();
             is_alive.then(|| state.ahead(self.host))
         };
         match self.world.with(host) {
             None => {}
-            Some(None) => act(&self.world),
+            Some(None) => return act(&self.world),
             Some(Some(at)) => {
                 let effect = Effect::Act(Box::new(act));
                 self.world.with(|state| state.later(self.host, at, effect));
             }
         }
+        Ok(())
     }
 }

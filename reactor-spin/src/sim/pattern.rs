@@ -38,7 +38,10 @@ impl Pattern {
     /// If it is a regular expression that is wrong.
     #[track_caller]
     pub(crate) fn new(text: &str) -> Self {
-        Self::parse(text).unwrap_or_else(|error| panic!("{error}"))
+        match Self::parse(text) {
+            Ok(pattern) => pattern,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Its text, if that is one name that stands for itself.

@@ -12,6 +12,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 
 use polliwog_core::Spawner;
+use polliwog_core::task::TaskId;
 
 use super::addr::Addr;
 use super::buggify::Buggy;
@@ -55,6 +56,8 @@ pub(crate) struct World {
     pub(crate) woken: Arc<Woken>,
     pub(crate) barriers: Listed,
     pub(crate) filters: Listed,
+    /// Tasks that were given to hosts and have not begun.
+    pub(crate) unbegun: RefCell<Vec<TaskId>>,
     pub(crate) waste: Rc<Waste>,
     pub(crate) fate: Rc<Fate>,
     /// What of hosts waits for other threads, and for how long at most.
@@ -232,6 +235,7 @@ impl World {
             woken: Arc::new(Woken::new()),
             barriers: Listed::default(),
             filters: Listed::default(),
+            unbegun: RefCell::default(),
             waste: Rc::default(),
             fate: Rc::default(),
             outside: RefCell::default(),
@@ -263,7 +267,9 @@ impl World {
         let gone = self.with(|state| {
             let held = core::mem::take(&mut state.links.held);
             let happenings = core::mem::replace(&mut state.happenings, Rows::new());
-            (core::mem::take(&mut state.events), happenings, held)
+            let outbox = core::mem::take(&mut state.outbox);
+            let events = core::mem::take(&mut state.events);
+            (events, happenings, held, outbox)
         });
         drop(gone);
         self.sweep();
@@ -278,19 +284,21 @@ impl World {
     }
 
     /// Adds a host, on which nothing runs yet.
-    pub(crate) fn add_host(&self, name: &str) -> HostId {
+    ///
+    /// # Errors
+    ///
+    /// If its name, or an address that is its name, is taken.
+    pub(crate) fn add_host(&self, name: &str) -> Result<HostId, String> {
         self.with(|state| {
             let id = state.hosts.len() as HostId;
             assert!(id < 1 << 22, "a simulation has at most four million hosts");
             let name: Arc<str> = Arc::from(name);
-            // Nothing of a host stays that is not made.
-            let taken = state.names.contains_key(&name) || state.by_name.contains_key(&name);
-            assert!(!taken, "there is a host with the name {name} already");
+            state.is_free(&name)?;
             let (v4, v6) = state.addrs_for(&name, id);
-            state.check_addr(v4.into());
-            state.check_addr(v6.into());
-            state.give(id, v4.into());
-            state.give(id, v6.into());
+            for addr in [v4.into(), v6.into()] {
+                state.check_addr(addr)?;
+            }
+            state.by_addr.extend([(v4.into(), id), (v6.into(), id)]);
             state.by_name.insert(name.clone(), id);
             let seed = state.settings.seed;
             let clock = Rc::new(HostClock::new(self.now.clone(), self.settings.epoch));
@@ -322,7 +330,7 @@ impl World {
                 locals: None,
                 chance: Host::chance(seed, id),
             });
-            id
+            Ok(id)
         })
     }
 }

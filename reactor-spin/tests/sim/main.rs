@@ -17,6 +17,7 @@ mod groups;
 mod guided;
 mod hosts;
 mod jobs;
+mod later;
 #[cfg(unix)]
 mod modes;
 mod names;
