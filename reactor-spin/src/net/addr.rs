@@ -198,7 +198,7 @@ fn host(name: &str) -> Result<IpAddr, Error> {
 
 /// All that [`host`] could be.
 #[cfg(feature = "alloc")]
-fn hosts(name: &str) -> Result<Vec<IpAddr>, Error> {
+pub(crate) fn hosts(name: &str) -> Result<Vec<IpAddr>, Error> {
     #[cfg(feature = "sim")]
     if let (None, Some(net)) = (literal(name), super::Network::current().sim()) {
         let found = net.world.with(|state| state.lookup_all(name));

@@ -58,6 +58,8 @@ mod udp;
 pub mod unix;
 
 pub use addr::ToSocketAddrs;
+#[cfg(feature = "sim")]
+pub(crate) use addr::hosts;
 #[cfg(feature = "alloc")]
 pub use addr::lookup_host;
 pub use generic::NetError;

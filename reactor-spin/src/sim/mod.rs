@@ -164,10 +164,10 @@ pub use crate::replace_system;
 pub mod __system {
     pub use super::system::{
         Asked, CLOCK_GETTIME, CLOCK_NANOSLEEP, EACCES, EIO, ENAMETOOLONG, ENOMEM, ETIMEDOUT, FUTEX,
-        GETPID, GETPPID, GETRANDOM, GETTIMEOFDAY, MAX_ENTROPY, MONOTONIC, NAME_LEN, PATIENCE,
-        REALTIME, SCHED_GETAFFINITY, SOCKET, UNAME, UPTIME_RAW, clock, fill, futex_waits,
-        is_on_host, kept, parent, process, processors, refuses_socket, rename, sysconf,
-        tell_of_wait, ticks, time_of, wait,
+        GETPID, GETPPID, GETRANDOM, GETTIMEOFDAY, Hints, MAX_ENTROPY, MONOTONIC, NAME_LEN,
+        PATIENCE, REALTIME, SCHED_GETAFFINITY, SOCKET, SocketAddress, UNAME, UPTIME_RAW, clock,
+        device_number, devices, fill, futex_waits, is_on_host, kept, lookup, parent, process,
+        processors, refuses_socket, rename, sysconf, tell_of_wait, ticks, time_of, wait,
     };
 }
 pub use ambient::{control, host_name, is_simulated, note, random, state, system_time};

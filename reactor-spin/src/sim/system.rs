@@ -14,12 +14,14 @@ use super::rng::Rng;
 use crate::net::Network;
 
 mod machine;
+mod network;
 mod replace;
 
 pub use machine::{
     Asked, EACCES, ENAMETOOLONG, ENOMEM, GETPID, GETPPID, NAME_LEN, SOCKET, UNAME, kept, parent,
     process, processors, refuses_socket, rename, sysconf,
 };
+pub use network::{Hints, SocketAddress, device_number, devices, lookup};
 
 /// The numbers of what [`replace_system!`](super::replace_system) asks Linux for: chance, ...
 pub const GETRANDOM: i64 = if cfg!(target_arch = "x86_64") {

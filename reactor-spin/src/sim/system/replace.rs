@@ -5,7 +5,9 @@
 //! and in no other. All that it does is to pass on what the safe functions of the module above answer.
 
 mod linux;
+mod lists;
 mod macos;
+mod originals;
 
 /// Puts functions of the program in the place of the C library's that tell the time, wait, give chance, and tell of the
 /// machine, for all that is linked into it: on a simulated host `SystemTime::now`, `Instant::now`, `thread::sleep`, the keys of `HashMap`, `getrandom`,
@@ -47,8 +49,8 @@ mod macos;
 /// test's own container are not lower.
 ///
 /// The number of the process ([`std::process::id`]) is one of the host's, which no process of the system has; another one after
-/// each start. A host gets no socket of the system (`PermissionDenied`), but while it awaits
-/// [`outside`](fn@crate::sim::outside).
+/// each start. [`std::net::ToSocketAddrs`] knows the names of hosts, and `getifaddrs` their addresses. A host gets no socket
+/// of the system (`PermissionDenied`), but while it awaits [`outside`](fn@crate::sim::outside).
 ///
 /// # What it does not reach
 ///
@@ -81,10 +83,15 @@ macro_rules! replace_system {
         );
         #[doc(hidden)]
         mod __polliwog_system {
-            use ::core::ffi::{c_int, c_long, c_uint, c_void};
+            use ::core::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
             use ::core::mem::MaybeUninit;
             use $crate::sim::__system as system;
 
+            // A program that is linked statically has no libraries behind it.
+            #[cfg(not(target_feature = "crt-static"))]
+            $crate::__find_originals!();
+            #[cfg(not(target_feature = "crt-static"))]
+            $crate::__replace_lists!();
             #[cfg(target_os = "linux")]
             $crate::__replace_linux!();
             #[cfg(target_os = "macos")]
