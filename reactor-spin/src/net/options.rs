@@ -170,9 +170,9 @@ macro_rules! tcp_options {
                 self.with_options(|options| options.sends)
             }
 
-            /// Sets the size of the buffer for data to be sent (`SO_SNDBUF`), in bytes, one at least. In a simulation a connection
-            /// holds as many bytes in a direction, from the write to the read, as the smaller one of the writer's buffer and the
-            /// reader's.
+            /// Sets the size of the buffer for data to be sent (`SO_SNDBUF`), in bytes, one at least. In a simulation so
+            /// many bytes of a connection may be on their way; those that have arrived and were not read are in the reader's buffer, with
+            /// which these count, too.
             ///
             /// ```
             /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }

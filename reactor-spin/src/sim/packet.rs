@@ -393,21 +393,21 @@ impl State {
         tcp::persist::look_at_all(self);
     }
 
-    /// A message is at its destination. Returns whom to wake.
-    pub(crate) fn arrive(&mut self, packet: Packet) -> Wakeups {
+    /// A message is at its destination. Returns whom to wake there, and where it is from.
+    pub(crate) fn arrive(&mut self, packet: Packet) -> [Wakeups; 2] {
         let (from, to) = (packet.from, packet.to);
         if from != to && self.is_cut(from, to) {
             self.lose(packet, "partition");
-            return Wakeups::default();
+            return Default::default();
         }
         if !self.hosts[to as usize].up {
             self.lose(packet, "host is down");
-            return Wakeups::default();
+            return Default::default();
         }
         if let Body::Tcp(tcp) = &packet.body {
             if matches!(tcp.segment, Segment::Syn { .. }) && !listener::has_room(self, &packet) {
                 self.lose(packet, "backlog is full");
-                return Wakeups::default();
+                return Default::default();
             }
         }
         let number = packet.number;
@@ -419,11 +419,15 @@ impl State {
         }
         let here = (to, packet.destination());
         let there = (from, packet.source());
-        match packet.body {
+        let woken = match packet.body {
             Body::Datagram(bytes) => udp::arrive(self, number, here, there.1, bytes),
             Body::Value(letter) => endpoint::arrive(self, number, here, there.1, letter),
-            Body::Tcp(tcp) => tcp::arrive(self, here, there, tcp.segment),
-        }
+            Body::Tcp(tcp) => {
+                let freed = tcp::acknowledge(self, &tcp.segment);
+                return [tcp::arrive(self, here, there, tcp.segment), freed];
+            }
+        };
+        [woken, Wakeups::default()]
     }
 }
 

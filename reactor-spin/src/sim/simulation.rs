@@ -499,7 +499,11 @@ impl Simulation {
             return;
         };
         let woken = match event {
-            Happening::Arrival(packet) => self.world.with(|state| state.arrive(packet)),
+            Happening::Arrival(packet) => {
+                let [woken, freed] = self.world.with(|state| state.arrive(packet));
+                freed.wake();
+                woken
+            }
             Happening::Resend(boots, packet) => {
                 self.world.with(|state| {
                     if state.hosts[packet.from as usize].boots == boots {

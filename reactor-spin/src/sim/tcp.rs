@@ -61,6 +61,8 @@ pub(crate) struct End {
     /// Bytes written, and those that the other side is known to have read.
     written: u64,
     taken: u64,
+    /// Bytes sent that have not arrived.
+    flying: usize,
     finished: bool,
     pub(crate) options: Options,
     /// How many bytes the other side holds that were not read, as far as is known.
@@ -101,8 +103,9 @@ impl End {
 
     /// How many bytes a write may have.
     fn room(&self) -> usize {
-        let most = self.window.min(self.options.sends as usize);
-        most.saturating_sub((self.written - self.taken) as usize)
+        let unread = (self.written - self.taken) as usize;
+        let buffer = (self.options.sends as usize).saturating_sub(self.flying);
+        self.window.saturating_sub(unread).min(buffer)
     }
 
     /// How many bytes were read, and how many may be there before they are.
@@ -228,6 +231,7 @@ fn new_end(
         sent: 0,
         written: 0,
         taken: 0,
+        flying: 0,
         finished: false,
         options,
         window,
@@ -332,6 +336,7 @@ pub(crate) fn write(state: &mut State, key: Key, data: &[u8]) -> Result<usize, E
         return Ok(0);
     }
     end.written += count as u64;
+    end.flying += count;
     let order = end.next_segment();
     let (here, there) = (end.here(), end.there());
     if let Some(to) = end.peer {
@@ -470,6 +475,22 @@ pub(crate) fn fail(state: &mut State, key: Key, error: Error) -> Wakeups {
     }
 }
 
+/// The other side has a segment.
+pub(crate) fn acknowledge(state: &mut State, segment: &Segment) -> Wakeups {
+    let Some(Ok(end)) = segment.acknowledges().map(|from| end(state, from)) else {
+        return Wakeups::default();
+    };
+    end.unacknowledged = end.unacknowledged.saturating_sub(1);
+    let had_room = end.room() > 0;
+    if let Segment::Data { bytes, .. } = segment {
+        end.flying = end.flying.saturating_sub(bytes.len());
+    }
+    match had_room {
+        false if end.room() > 0 => end.waiters.take(Readiness::WRITABLE),
+        _ => Wakeups::default(),
+    }
+}
+
 /// A segment is there.
 pub(crate) fn arrive(
     state: &mut State,
@@ -481,9 +502,6 @@ pub(crate) fn arrive(
     if let Some(Ok(end)) = segment.receiver().map(|to| end(state, to)) {
         end.heard = now;
         end.probes = 0;
-    }
-    if let Some(Ok(end)) = segment.acknowledges().map(|from| end(state, from)) {
-        end.unacknowledged = end.unacknowledged.saturating_sub(1);
     }
     match segment {
         Segment::Syn { from, window } => handshake::asked(state, (here, there), from, window),

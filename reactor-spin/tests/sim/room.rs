@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use polliwog_core::time::{Instant, sleep, timeout};
 use polliwog_spin::Error;
-use polliwog_spin::net::{TcpListener, TcpStream};
+use polliwog_spin::net::{Shutdown, TcpListener, TcpSocket, TcpStream};
 use polliwog_spin::sim::{Link, Reason, Simulation, control};
 
 use crate::{Done, echo, run, secs};
@@ -105,6 +105,58 @@ fn room_that_is_told_of_in_vain_is_asked_for() {
         end == Ok(()) && (39_000..41_000).contains(&after),
         "{after}"
     );
+}
+
+/// Whatever sizes the buffers of both sides have, and whoever has set them when.
+#[test]
+fn any_buffers_let_all_through() {
+    let sizes = [None, Some(1), Some(5000), Some(1 << 20)];
+    for (sends, receives) in sizes
+        .into_iter()
+        .flat_map(|one| sizes.map(|other| (one, other)))
+    {
+        for early in [true, false] {
+            let mut simulation = Simulation::new(1);
+            simulation.host("reader", move || async move {
+                let socket = TcpSocket::new_v4()?;
+                if let (Some(size), true) = (receives, early) {
+                    socket.set_recv_buffer_size(size)?;
+                }
+                socket.bind("0.0.0.0:7".parse().unwrap())?;
+                let listener = socket.listen(1)?;
+                let (stream, _) = listener.accept().await?;
+                if let (Some(size), false) = (receives, early) {
+                    stream.set_recv_buffer_size(size)?;
+                }
+                let mut count = 0_u32;
+                loop {
+                    match stream.read(&mut [0; 10_000]).await? {
+                        0 => break,
+                        more => count += more as u32,
+                    }
+                }
+                stream.write_all(&count.to_le_bytes()).await
+            });
+            simulation.client("writer", async move {
+                let stream = TcpStream::connect("reader:7").await?;
+                sends
+                    .map(|size| stream.set_send_buffer_size(size))
+                    .transpose()?;
+                let all = if sends == Some(1) || receives == Some(1) {
+                    300
+                } else {
+                    300_000
+                };
+                stream.write_all(&vec![1; all as usize]).await?;
+                stream.shutdown(Shutdown::Write)?;
+                let mut count = [0; 4];
+                stream.read_exact(&mut count).await?;
+                assert_eq!(u32::from_le_bytes(count), all);
+                Done::Ok(())
+            });
+            run(simulation);
+        }
+    }
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn plan(state: &mut State, key: Key) {
     let Some(end) = state.ends.get_mut(key) else {
         return;
     };
-    if end.persist.planned || is_well || !state.blocked.contains(&key) {
+    if end.persist.planned || is_well || end.room() > 0 || !state.blocked.contains(&key) {
         return;
     }
     end.persist.planned = true;
@@ -97,7 +97,7 @@ pub(crate) fn ask(state: &mut State, key: Key) -> Wakeups {
         return Wakeups::default();
     };
     end.persist.planned = false;
-    if is_well || !end.is_open() || !state.blocked.contains(&key) {
+    if is_well || !end.is_open() || end.room() > 0 || !state.blocked.contains(&key) {
         return Wakeups::default();
     }
     let is_asked = end.persist.tries > 0;
