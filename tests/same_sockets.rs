@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::io::{self, ErrorKind};
-use std::net::Shutdown;
+use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::time::Duration;
 
 use polliwog::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
@@ -157,6 +157,42 @@ fn the_address_that_is_nobodys_is_the_host_itself() {
         assert_eq!(other.peer_addr()?.to_string(), format!("127.0.0.1:{port}"));
         other.send(b"two").await?;
         assert_eq!(one.recv_from(buf).await?, (3, from));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_socket_by_ipv6_has_peers_by_ipv4() {
+    run(async {
+        let buf = &mut [0; 8];
+        let mapped = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST.to_ipv6_mapped(), port));
+        let one = UdpSocket::bind("[::]:0").await?;
+        let port = one.local_addr()?.port();
+        let other = UdpSocket::bind("127.0.0.1:0").await?;
+        let there = mapped(other.local_addr()?.port());
+        other.send_to(b"one", ("127.0.0.1", port)).await?;
+        assert_eq!(one.recv_from(buf).await?, (3, there));
+        one.send_to(b"back", there).await?;
+        let (count, from) = other.recv_from(buf).await?;
+        assert_eq!((count, from), (4, (Ipv4Addr::LOCALHOST, port).into()));
+        one.connect(there).await?;
+        assert_eq!((one.local_addr()?, one.peer_addr()?), (mapped(port), there));
+        one.send(b"again").await?;
+        assert_eq!(other.recv_from(buf).await?, (5, from));
+
+        let listener = TcpListener::bind("[::]:0").await?;
+        let port = listener.local_addr()?.port();
+        let one = TcpStream::connect(("127.0.0.1", port)).await?;
+        let (other, peer) = listener.accept().await?;
+        assert_eq!(peer, mapped(one.local_addr()?.port()));
+        assert_eq!(
+            (other.peer_addr()?, other.local_addr()?),
+            (peer, mapped(port))
+        );
+        let one = TcpStream::connect(mapped(port)).await?;
+        let (other, peer) = listener.accept().await?;
+        assert_eq!((one.local_addr()?, one.peer_addr()?), (peer, mapped(port)));
+        assert_eq!(other.peer_addr()?, peer);
         Ok(())
     });
 }

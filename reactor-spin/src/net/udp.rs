@@ -444,7 +444,7 @@ impl<E: NetError> UdpSocket<E> {
     ///
     /// [`Error::NotConnected`] once the host has crashed.
     pub fn local_addr(&self) -> Result<SocketAddr, E> {
-        self.with(|socket| Ok(socket.local))
+        self.with(|socket| Ok(socket.local()))
     }
 
     /// Returns the address of the peer.
@@ -468,7 +468,7 @@ impl<E: NetError> UdpSocket<E> {
     ///
     /// [`Error::NotConnected`] if there is none.
     pub fn peer_addr(&self) -> Result<SocketAddr, E> {
-        self.with(|socket| socket.peer.ok_or(Error::NotConnected))
+        self.with(|socket| socket.peer().ok_or(Error::NotConnected))
     }
 
     /// Returns whether datagrams may go to the broadcast address, which all hosts of the simulation have.

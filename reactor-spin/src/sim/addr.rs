@@ -23,6 +23,25 @@ pub(crate) fn overlap(one: IpAddr, other: IpAddr) -> bool {
     covers(one, other) || covers(other, one)
 }
 
+/// An address as a socket shows it: one of IPv6 has those by IPv4 as IPv6 writes them (RFC 4291, section 2.5.5.2).
+pub(crate) fn shown(addr: SocketAddr, is_v6: bool) -> SocketAddr {
+    match addr.ip() {
+        IpAddr::V4(ip) if is_v6 => (ip.to_ipv6_mapped(), addr.port()).into(),
+        _ => addr,
+    }
+}
+
+/// The address that is meant by one that may be written so.
+pub(crate) fn meant(addr: SocketAddr) -> SocketAddr {
+    match addr.ip() {
+        IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
+            Some(ip) => (ip, addr.port()).into(),
+            None => addr,
+        },
+        IpAddr::V4(_) => addr,
+    }
+}
+
 std::thread_local! {
     /// Addresses by IPv6 that a test has chosen.
     static CHOSEN: RefCell<Vec<Ipv6Addr>> = const { RefCell::new(Vec::new()) };

@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use polliwog_core::sources::{Direction, Readiness, Waiters, Wakeups};
 
-use super::addr::{covers, overlap};
+use super::addr::{covers, meant, overlap};
 use super::options::Options;
 use super::packet::Packet;
 use super::slab::Key;
@@ -44,6 +44,7 @@ pub(crate) fn bind(
     shares: Sharing,
 ) -> Result<Key, Error> {
     state.needs_process(host)?;
+    addr = meant(addr);
     if !state.is_own(host, addr.ip()) {
         return Err(Error::AddrNotAvailable);
     }

@@ -14,6 +14,7 @@ use core::net::SocketAddr;
 
 use polliwog_core::sources::{Readiness, Waiters, Wakeups};
 
+use super::addr::shown;
 use super::keepalive;
 use super::options::Options;
 use super::packet::Segment;
@@ -37,6 +38,8 @@ enum Phase {
 /// An end of a connection.
 pub(crate) struct End {
     host: HostId,
+    /// Whether it shows addresses as IPv6 does.
+    is_v6: bool,
     local: SocketAddr,
     remote: SocketAddr,
     remote_host: HostId,
@@ -81,11 +84,11 @@ pub(crate) struct End {
 
 impl End {
     pub(crate) fn local(&self) -> SocketAddr {
-        self.local
+        shown(self.local, self.is_v6)
     }
 
     pub(crate) fn remote(&self) -> SocketAddr {
-        self.remote
+        shown(self.remote, self.is_v6)
     }
 
     pub(crate) fn waiters(&self) -> &Waiters {
@@ -210,11 +213,13 @@ fn new_end(
     state: &mut State,
     (host, local): (HostId, SocketAddr),
     (remote_host, remote): (HostId, SocketAddr),
+    is_v6: bool,
     options: Options,
 ) -> Key {
     let (window, heard) = (state.settings.window, state.now);
     let key = state.ends.insert(End {
         host,
+        is_v6,
         local,
         remote,
         remote_host,

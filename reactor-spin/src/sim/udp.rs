@@ -7,7 +7,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use polliwog_core::sources::{Direction, Readiness, Waiters, Wakeups};
 
-use super::addr::{covers, overlap};
+use super::addr::{covers, meant, overlap, shown};
 use super::endpoint::Mail;
 use super::packet::Bytes;
 use super::slab::Key;
@@ -19,6 +19,8 @@ use crate::Error;
 /// A socket for datagrams.
 pub(crate) struct Socket {
     host: HostId,
+    /// Whether it shows addresses as IPv6 does.
+    is_v6: bool,
     pub(crate) local: SocketAddr,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) broadcast: bool,
@@ -52,7 +54,17 @@ impl Socket {
         if to.is_multicast() {
             return covers(local, to) && self.multicast.groups.contains(&to);
         }
-        covers(local, to) || to == IpAddr::V4(Ipv4Addr::BROADCAST)
+        covers(local, to)
+    }
+
+    /// The address that it is bound to, as it shows it.
+    pub(crate) fn local(&self) -> SocketAddr {
+        shown(self.local, self.is_v6)
+    }
+
+    /// Whom it is connected to, as it shows it.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.peer.map(|peer| shown(peer, self.is_v6))
     }
 
     /// Whether a datagram is there.
@@ -69,7 +81,7 @@ impl Socket {
         let (from, bytes) = self.queue.front().ok_or(Error::WouldBlock)?;
         let count = bytes.len().min(buf.len());
         buf[..count].copy_from_slice(&bytes[..count]);
-        Ok((count, *from))
+        Ok((count, shown(*from, self.is_v6)))
     }
 
     /// Takes the first datagram; what there is no room for is lost.
@@ -98,6 +110,8 @@ fn is_taken(state: &State, host: HostId, addr: SocketAddr) -> bool {
 /// Takes an address for a socket.
 pub(crate) fn bind(state: &mut State, host: HostId, mut addr: SocketAddr) -> Result<Key, Error> {
     state.needs_process(host)?;
+    let is_v6 = addr.is_ipv6();
+    addr = meant(addr);
     // At the address of a group a socket receives that group's datagrams only.
     if !state.is_own(host, addr.ip()) && !addr.ip().is_multicast() {
         return Err(Error::AddrNotAvailable);
@@ -113,6 +127,7 @@ pub(crate) fn bind(state: &mut State, host: HostId, mut addr: SocketAddr) -> Res
     }
     let key = state.sockets.insert(Socket {
         host,
+        is_v6,
         local: addr,
         peer: None,
         broadcast: false,
@@ -217,6 +232,7 @@ fn members(state: &State, to: SocketAddr) -> Vec<HostId> {
 
 /// An address to send to: the one that is nobody's is the host itself, as on Linux.
 fn destination(to: SocketAddr) -> SocketAddr {
+    let to = meant(to);
     match to.ip() {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => (Ipv4Addr::LOCALHOST, to.port()).into(),
         IpAddr::V6(Ipv6Addr::UNSPECIFIED) => (Ipv6Addr::LOCALHOST, to.port()).into(),
@@ -231,7 +247,9 @@ pub(crate) fn connect(state: &mut State, key: Key, to: SocketAddr) -> Result<(),
     let host = state.sockets.get(key).ok_or(Error::NotConnected)?.host;
     let from = state.addr_of(host, to.ip());
     let socket = state.sockets.get_mut(key).ok_or(Error::NotConnected)?;
-    if socket.local.ip().is_unspecified() && to.is_ipv4() == socket.local.is_ipv4() {
+    // By IPv6 all addresses are those by IPv4, too.
+    let local = socket.local;
+    if local.ip().is_unspecified() && (local.is_ipv6() || to.is_ipv4()) {
         socket.local.set_ip(from);
     }
     socket.peer = Some(to);
@@ -266,7 +284,8 @@ pub(crate) fn route(
     if len > state.settings.max_datagram {
         return Err(Error::MessageTooLong);
     }
-    if to.port() == 0 || to.is_ipv4() != local.is_ipv4() {
+    let is_dual = local.is_ipv6() && local.ip().is_unspecified();
+    if to.port() == 0 || (to.is_ipv4() != local.is_ipv4() && !is_dual) {
         return Err(Error::InvalidInput);
     }
     if local.ip().is_unspecified() || local.ip().is_multicast() {
@@ -276,8 +295,8 @@ pub(crate) fn route(
         if !broadcast {
             return Err(Error::InvalidInput);
         }
-        let all = 0..state.hosts.len() as HostId;
-        Hosts::Some(all.filter(|other| *other != host).collect())
+        // The sender's own, too.
+        Hosts::Some((0..state.hosts.len() as HostId).collect())
     } else if to.ip().is_multicast() {
         let mut members = members(state, to);
         members.retain(|member| *member != host || comes_back);

@@ -220,6 +220,11 @@ fn buffers_bound_what_is_on_its_way() {
         stream.set_send_buffer_size(100)?;
         assert_eq!(stream.try_write(&[0; 1000])?, 100);
         assert_eq!(stream.try_write(&[0; 1000]), Err(Error::WouldBlock));
+        // What has arrived is there no more.
+        assert_eq!(stream.write(&[0; 1000]).await?, 100);
+        sleep(secs(1)).await;
+        sim::control().partition("client", "silent");
+        assert_eq!(stream.try_write(&[0; 1000])?, 100);
         // More room wakes whoever waits for it.
         let wider = async {
             sleep(secs(1)).await;

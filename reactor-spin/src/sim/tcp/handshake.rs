@@ -6,6 +6,7 @@ use polliwog_core::sources::Wakeups;
 
 use super::{Phase, end, fail, new_end};
 use crate::Error;
+use crate::sim::addr::meant;
 use crate::sim::keepalive;
 use crate::sim::listener::{enqueue, listener_at};
 use crate::sim::options::Options;
@@ -37,6 +38,8 @@ pub(crate) fn connect(
     options: Options,
 ) -> Result<Key, Error> {
     state.needs_process(host)?;
+    let is_v6 = to.is_ipv6();
+    to = meant(to);
     if to.port() == 0 {
         return Err(Error::ConnectionRefused);
     }
@@ -57,7 +60,9 @@ pub(crate) fn connect(
         }),
     };
     let port = port.ok_or(Error::AddrNotAvailable)?;
-    let own = from.map(|from| from.ip()).filter(|ip| !ip.is_unspecified());
+    let own = from
+        .map(|from| meant(from).ip())
+        .filter(|ip| !ip.is_unspecified());
     let local = SocketAddr::new(own.unwrap_or_else(|| state.addr_of(host, to.ip())), port);
     let remote_host = state.host_of(host, to.ip());
     let now = state.hosts[host as usize].clock.instant();
@@ -65,6 +70,7 @@ pub(crate) fn connect(
         state,
         (host, local),
         (remote_host.unwrap_or(host), to),
+        is_v6,
         options,
     );
     let window = options.receives as usize;
@@ -102,13 +108,14 @@ pub(super) fn asked(
     window: usize,
 ) -> Wakeups {
     let listener = listener_at(state, here.0, here.1, there.1);
-    let Some((key, options)) =
-        listener.and_then(|key| Some((key, state.listeners.get(key)?.options)))
+    let listener = listener.and_then(|key| Some((key, state.listeners.get(key)?)));
+    let Some((key, is_v6, options)) =
+        listener.map(|(key, row)| (key, row.addr.is_ipv6(), row.options))
     else {
         state.send_segment(here, there, Segment::Refused(client));
         return Wakeups::default();
     };
-    let server = new_end(state, here, there, options);
+    let server = new_end(state, here, there, is_v6, options);
     if let Ok(end) = end(state, server) {
         end.phase = Phase::Open;
         end.peer = Some(client);
