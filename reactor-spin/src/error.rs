@@ -8,8 +8,9 @@ use embedded_io::ErrorKind;
 ///
 /// Converts into an [`embedded_io::ErrorKind`] by [that trait's `kind`](embedded_io::Error::kind) and, wherever
 /// there is a standard library, into a [`std::io::Error`](https://doc.rust-lang.org/std/io/struct.Error.html)
-/// by `From`, so that `?` passes it on in a function that returns an `io::Result`. Where `?` has to make an error of
-/// the program's own, `.map_err(io::Error::from)` before it compiles for this network and for the system's.
+/// by `From`, so that `?` passes it on in a function that returns an `io::Result`;
+/// [`downcast`](https://doc.rust-lang.org/std/io/struct.Error.html#method.downcast) gives it back. A program that is written
+/// for the system's sockets, too, has in `sim::net` (feature `sim`) sockets that fail as those do.
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }
@@ -226,9 +227,8 @@ mod tests {
     use std::io;
     use std::string::ToString;
 
-    #[test]
-    fn an_error_is_the_same_by_every_way_out() {
-        let errors = [
+    fn all() -> [Error; 23] {
+        [
             Error::WouldBlock,
             Error::ConnectionRefused,
             Error::ConnectionReset,
@@ -252,8 +252,12 @@ mod tests {
             Error::WriteZero,
             Error::UnexpectedEof,
             Error::Unsupported,
-        ];
-        for error in errors {
+        ]
+    }
+
+    #[test]
+    fn an_error_is_the_same_by_every_way_out() {
+        for error in all() {
             let kind = embedded_io::Error::kind(&error);
             let as_io = io::Error::from(error);
             assert_eq!(as_io.kind(), error.kind());
@@ -269,5 +273,39 @@ mod tests {
         }
         let ended = embedded_io::ReadExactError::<Error>::UnexpectedEof;
         assert_eq!(Error::from(ended), Error::UnexpectedEof);
+    }
+
+    #[cfg(feature = "sim")]
+    #[test]
+    fn a_simulated_socket_fails_as_one_of_the_system_does() {
+        use crate::net::generic::sealed::Failure;
+        for error in all() {
+            let of_system = <io::Error as Failure>::of(error);
+            let within = of_system.get_ref().and_then(|inner| inner.downcast_ref());
+            match of_system.raw_os_error() {
+                Some(_) => assert_eq!(within, None, "{error}"),
+                None => {
+                    let alone = [Error::UnexpectedEof, Error::WriteZero].contains(&error);
+                    assert_eq!(within, (!alone).then_some(&error), "{error}");
+                }
+            }
+            // Kinds for which the standard library has no name yet.
+            let nameless = [
+                Error::MessageTooLong,
+                Limit::Listeners.into(),
+                Limit::Connections.into(),
+            ];
+            if !(cfg!(unix) && nameless.contains(&error)) {
+                assert_eq!(of_system.kind(), error.kind(), "{error}");
+            }
+        }
+        let no_file = <io::Error as Failure>::of_path(Error::NameNotFound);
+        assert_eq!(no_file.kind(), io::ErrorKind::NotFound);
+        #[cfg(unix)]
+        {
+            let refused = <io::Error as Failure>::of(Error::ConnectionRefused);
+            assert_eq!(refused.raw_os_error(), Some(libc::ECONNREFUSED));
+            assert_eq!(no_file.raw_os_error(), Some(libc::ENOENT));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The sockets, whatever their operations fail with.
 //!
-//! The names in [`net`](super) stand for these types with [`Error`], those in `sim::net` (feature `sim`) for these types
+//! The names in [`net`](super) stand for these types with [`Error`], those in `sim::net` (feature `sim`) for the same
 //! with [`std::io::Error`](https://doc.rust-lang.org/std/io/struct.Error.html), with which the system's sockets fail. A
 //! function for both is generic:
 //!
@@ -75,6 +75,12 @@ pub(crate) mod sealed {
     /// How sockets make errors of theirs, which are [`Error`] within.
     pub trait Failure: embedded_io::Error + Sized + 'static {
         fn of(error: Error) -> Self;
+
+        /// What operations by path fail with.
+        #[cfg(feature = "sim")]
+        fn of_path(error: Error) -> Self {
+            Self::of(error)
+        }
 
         #[cfg(feature = "std")]
         fn into_io(self) -> std::io::Error;

@@ -57,7 +57,7 @@ impl<E: NetError> UnixDatagram<E> {
     /// As [`UnixListener::bind`](crate::net::UnixListener::bind).
     pub fn bind(path: impl AsRef<Path>) -> Result<Self, E> {
         let addr = SocketAddr::from_pathname(path);
-        addr.and_then(Self::bind_to).map_err(E::of)
+        addr.and_then(Self::bind_to).map_err(E::of_path)
     }
 
     /// Binds to an address.
@@ -66,7 +66,7 @@ impl<E: NetError> UnixDatagram<E> {
     ///
     /// As [`bind`](Self::bind).
     pub fn bind_addr(addr: &E::UnixAddr) -> Result<Self, E> {
-        addr.to_own().and_then(Self::bind_to).map_err(E::of)
+        addr.to_own().and_then(Self::bind_to).map_err(E::of_path)
     }
 
     fn bind_to(addr: SocketAddr) -> Result<Self, Error> {
@@ -132,7 +132,8 @@ impl<E: NetError> UnixDatagram<E> {
     /// [`Error::NameNotFound`] if there is no such file; [`Error::ConnectionRefused`] if nobody is bound to it (any more).
     pub fn connect(&self, path: impl AsRef<Path>) -> Result<(), E> {
         let addr = SocketAddr::from_pathname(path);
-        addr.and_then(|addr| self.connect_to(addr)).map_err(E::of)
+        addr.and_then(|addr| self.connect_to(addr))
+            .map_err(E::of_path)
     }
 
     /// [`connect`](Self::connect) by address.
@@ -142,7 +143,8 @@ impl<E: NetError> UnixDatagram<E> {
     /// As [`connect`](Self::connect).
     pub fn connect_addr(&self, addr: &E::UnixAddr) -> Result<(), E> {
         let addr = addr.to_own();
-        addr.and_then(|addr| self.connect_to(addr)).map_err(E::of)
+        addr.and_then(|addr| self.connect_to(addr))
+            .map_err(E::of_path)
     }
 
     fn connect_to(&self, addr: SocketAddr) -> Result<(), Error> {
@@ -191,7 +193,7 @@ impl<E: NetError> UnixDatagram<E> {
     /// Dropped before it is done, it has sent nothing.
     pub async fn send_to(&self, buf: &[u8], path: impl AsRef<Path>) -> Result<usize, E> {
         let there = SocketAddr::from_pathname(path).and_then(|addr| self.find(&addr));
-        let there = there.map_err(E::of)?;
+        let there = there.map_err(E::of_path)?;
         self.send_into(there, buf).await.map_err(E::of)
     }
 
@@ -206,7 +208,7 @@ impl<E: NetError> UnixDatagram<E> {
     /// As [`send_to`](Self::send_to).
     pub async fn send_to_addr(&self, buf: &[u8], addr: &E::UnixAddr) -> Result<usize, E> {
         let there = addr.to_own().and_then(|addr| self.find(&addr));
-        let there = there.map_err(E::of)?;
+        let there = there.map_err(E::of_path)?;
         self.send_into(there, buf).await.map_err(E::of)
     }
 
@@ -232,7 +234,7 @@ impl<E: NetError> UnixDatagram<E> {
     pub fn try_send_to(&self, buf: &[u8], path: impl AsRef<Path>) -> Result<usize, E> {
         let there = SocketAddr::from_pathname(path).and_then(|addr| self.find(&addr));
         let sent = there.and_then(|there| self.send_now(&there, buf));
-        sent.map_err(E::of)
+        sent.map_err(E::of_path)
     }
 
     /// Sends a datagram to the peer, if there is room.

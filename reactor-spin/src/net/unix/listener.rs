@@ -50,7 +50,7 @@ impl<E: NetError> UnixListener<E> {
     /// [`Error::InvalidInput`] as for [`SocketAddr::from_pathname`]; [`Error::Unsupported`] outside of a simulation.
     pub fn bind(path: impl AsRef<Path>) -> Result<Self, E> {
         let addr = SocketAddr::from_pathname(path);
-        addr.and_then(Self::bind_to).map_err(E::of)
+        addr.and_then(Self::bind_to).map_err(E::of_path)
     }
 
     /// Listens at an address.
@@ -59,7 +59,7 @@ impl<E: NetError> UnixListener<E> {
     ///
     /// As [`bind`](Self::bind).
     pub fn bind_addr(addr: &E::UnixAddr) -> Result<Self, E> {
-        addr.to_own().and_then(Self::bind_to).map_err(E::of)
+        addr.to_own().and_then(Self::bind_to).map_err(E::of_path)
     }
 
     fn bind_to(addr: SocketAddr) -> Result<Self, Error> {

@@ -35,6 +35,8 @@ use super::network::Network;
 use crate::Error;
 use crate::sim::{Name, Net};
 
+#[cfg(unix)]
+mod addr;
 pub(super) mod datagram;
 mod inbox;
 pub(super) mod listener;
@@ -66,13 +68,17 @@ pub struct SocketAddr(Option<Arc<Name>>);
 impl SocketAddr {
     const UNNAMED: SocketAddr = SocketAddr(None);
 
+    fn named(name: Name) -> Self {
+        Self(Some(Arc::new(name)))
+    }
+
     /// The address of a path; of an abstract name if it begins with a zero byte.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidInput`] if it is empty or longer than 107 bytes, or has a zero byte elsewhere.
     pub fn from_pathname(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Name::of(path.as_ref()).map(|name| Self(Some(Arc::new(name))))
+        Name::of(path.as_ref()).map(Self::named)
     }
 
     /// Whether it is nobody's name.

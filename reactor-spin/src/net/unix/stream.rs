@@ -72,7 +72,7 @@ impl<E: NetError> UnixStream<E> {
     /// Dropped before it is done, it leaves no connection behind.
     pub async fn connect(path: impl AsRef<Path>) -> Result<Self, E> {
         let addr = SocketAddr::from_pathname(path).map_err(E::of)?;
-        Self::connect_to(addr).await.map_err(E::of)
+        Self::connect_to(addr).await.map_err(E::of_path)
     }
 
     /// Connects to whoever listens at an address.
@@ -86,7 +86,7 @@ impl<E: NetError> UnixStream<E> {
     /// As [`connect`](Self::connect).
     pub async fn connect_addr(addr: &E::UnixAddr) -> Result<Self, E> {
         let addr = addr.to_own().map_err(E::of)?;
-        Self::connect_to(addr).await.map_err(E::of)
+        Self::connect_to(addr).await.map_err(E::of_path)
     }
 
     async fn connect_to(addr: SocketAddr) -> Result<Self, Error> {
