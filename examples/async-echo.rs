@@ -140,10 +140,10 @@ RUST_LOG=info shows connections. Ctrl-C ends the server.
 /// Clients and server in memory and in virtual time.
 #[cfg(all(feature = "spin", not(feature = "mio")))]
 mod program {
+    use std::io;
     use std::time::Duration;
 
     use polliwog::net::{TcpListener, TcpStream};
-    use polliwog::spin::Error;
     use polliwog::time::{now, sleep};
     use polliwog::{block_on, spawn};
 
@@ -177,7 +177,7 @@ mod program {
     }
 
     /// Sends messages of growing length, one a second, and checks what comes back.
-    async fn one_client(number: u8) -> Result<usize, Error> {
+    async fn one_client(number: u8) -> io::Result<usize> {
         let stream = TcpStream::connect("127.0.0.1:7878").await?;
         let mut total = 0;
         for round in 0..MESSAGES {

@@ -125,7 +125,8 @@
 //!
 //! Features only add. With both reactors on, [`mio`] and [`spin`] both exist, and the short
 //! paths ([`block_on`], [`spawn()`], [`net`], …) mean mio; a program that uses only short paths
-//! compiles with either. So a package that is simulated has a feature for each, and is built with one at a time:
+//! compiles with either. Without `mio`, feature `sim` gives [`net`] the errors that mio's has, and the short paths to
+//! files, signals and jobs. So a package that is simulated has a feature for each, and is built with one at a time:
 //!
 //! ```toml
 //! [dependencies]
@@ -206,15 +207,17 @@ pub use polliwog_mio::{
     AsyncSource, BlockingError, BlockingHandle, Cluster, Runtime, Trigger, UserEvent, block_on,
     cluster, fs, net, signal, spawn_blocking,
 };
+#[cfg(all(feature = "spin", not(any(feature = "mio", feature = "sim"))))]
+pub use polliwog_spin::net;
 #[cfg(all(feature = "spin", not(feature = "mio")))]
-pub use polliwog_spin::{Runtime, block_on, net};
+pub use polliwog_spin::{Runtime, block_on};
 
 /// A simulation of many hosts, for tests.
 #[cfg(feature = "sim")]
 pub use polliwog_spin::sim;
-/// Files and signals of simulated hosts, and functions that block in virtual time.
+/// Sockets, files and signals of simulated hosts, and functions that block in virtual time.
 #[cfg(all(feature = "sim", not(feature = "mio")))]
-pub use polliwog_spin::sim::{BlockingError, BlockingHandle, fs, signal, spawn_blocking};
+pub use polliwog_spin::sim::{BlockingError, BlockingHandle, fs, net, signal, spawn_blocking};
 
 #[cfg(feature = "mio")]
 #[doc(hidden)]

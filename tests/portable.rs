@@ -20,7 +20,7 @@ fn byte_at(place: usize) -> u8 {
     (place ^ (place >> 8) ^ (place >> 16)) as u8
 }
 
-/// What a program has that names the errors of both networks, as docs/simulation.md says.
+/// What a program has that names the errors of both networks.
 #[derive(Debug)]
 enum Own {
     Io(io::Error),
@@ -454,4 +454,10 @@ on!(spin, polliwog::spin::net, |tasks: usize| {
 on!(spin_permuted, polliwog::spin::net, |tasks: usize| {
     let builder = polliwog::spin::Runtime::builder().max_tasks(tasks);
     builder.seed(7).build()
+});
+
+// The same sockets with the system's errors.
+#[cfg(feature = "sim")]
+on!(sim, polliwog::sim::net, |tasks: usize| {
+    polliwog::spin::Runtime::builder().max_tasks(tasks).build()
 });

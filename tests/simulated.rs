@@ -11,12 +11,12 @@ mod redis;
 #[path = "../examples/shared/redis_server.rs"]
 mod redis_server;
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use polliwog::net::{TcpListener, TcpStream};
 use polliwog::sim::{self, Builder, Failure, Latency, Link, Nemesis, Reason, Report, Simulation};
-use polliwog::spin::Error;
 use polliwog::time::{sleep, timeout};
 use polliwog::{fs, spawn, spawn_blocking};
 
@@ -39,7 +39,7 @@ impl Client {
         }
     }
 
-    async fn ask(&mut self, command: &str) -> Result<String, Error> {
+    async fn ask(&mut self, command: &str) -> io::Result<String> {
         let stream = match &mut self.0 {
             Some(stream) => stream,
             none => none.insert(TcpStream::connect("redis:6379").await?),
@@ -69,7 +69,7 @@ fn count(builder: Builder, by_keys: bool) -> Result<Report, Failure> {
     simulation.host("redis", || async {
         let listener = TcpListener::bind("0.0.0.0:6379").await?;
         redis_server::serve(listener).await;
-        Ok::<(), Error>(())
+        Ok::<(), io::Error>(())
     });
     let left = std::rc::Rc::new(std::cell::Cell::new(3));
     for client in 0..3 {
@@ -153,7 +153,7 @@ fn the_file_server_serves_a_simulated_disk() {
             let (mut all, mut part) = (Vec::new(), [0; 1000]);
             loop {
                 match stream.read(&mut part).await? {
-                    0 => return Ok::<_, Error>(all),
+                    0 => return Ok::<_, io::Error>(all),
                     count => all.extend(&part[..count]),
                 }
             }
@@ -179,7 +179,7 @@ fn the_file_server_serves_a_simulated_disk() {
             match timeout(SECOND * 30, get("file")).await {
                 Ok(Ok(file)) if file.len() > 100 => {
                     assert!(file == text);
-                    return Ok::<(), Error>(());
+                    return Ok::<(), io::Error>(());
                 }
                 _ => sleep(SECOND).await,
             }
@@ -198,7 +198,7 @@ fn the_echo_handler_and_jobs_that_block() {
             spawn(echo::echo::<512, _>(stream)).unwrap().detach();
         }
         #[expect(unreachable_code, reason = "it says what the future's type is")]
-        Ok::<(), Error>(())
+        Ok::<(), io::Error>(())
     });
     simulation.client("client", async {
         let text = spawn_blocking(|| vec![7; 5000]).await.unwrap();
@@ -207,7 +207,7 @@ fn the_echo_handler_and_jobs_that_block() {
         stream.write_all(&text).await?;
         stream.read_exact(&mut got).await?;
         assert!(got == text);
-        Ok::<(), Error>(())
+        Ok::<(), io::Error>(())
     });
     simulation.run().unwrap();
 }

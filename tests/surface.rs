@@ -171,6 +171,8 @@ macro_rules! datagrams {
 program!(on_mio, polliwog::mio::net, std::io::Error);
 #[cfg(feature = "spin")]
 program!(in_memory, polliwog::spin::net, polliwog::spin::Error);
+#[cfg(feature = "sim")]
+program!(with_the_systems_errors, polliwog::sim::net, std::io::Error);
 #[cfg(feature = "smoltcp")]
 program!(on_the_stack, polliwog::spin::stack, polliwog::spin::Error);
 #[cfg(feature = "mio")]
@@ -230,6 +232,15 @@ runs!(
     polliwog::spin::net,
     polliwog::spin::block_on,
     polliwog::spin::Error
+);
+
+#[cfg(feature = "sim")]
+runs!(
+    the_program_runs_with_the_systems_errors,
+    with_the_systems_errors,
+    polliwog::sim::net,
+    polliwog::spin::block_on,
+    std::io::Error
 );
 
 #[cfg(feature = "mio")]

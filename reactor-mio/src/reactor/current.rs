@@ -10,8 +10,8 @@ use super::MioReactor;
 
 /// What to do where an executor with another reactor runs.
 pub(crate) const INSTEAD: &str = "the reactor of the executor that runs here is not mio's; in tests and simulations use \
-     `polliwog::spin::net`, `polliwog::sim::fs`, `signal` and `spawn_blocking`, or build without feature `mio`, where \
-     `polliwog::net`, `fs`, `signal` and `spawn_blocking` are these";
+     `polliwog::spin::net` or `polliwog::sim::net`, `polliwog::sim::fs`, `signal` and `spawn_blocking`, or build without feature \
+     `mio`, where `polliwog::net`, `fs`, `signal` and `spawn_blocking` are these";
 
 impl MioReactor {
     /// Returns the reactor in whose context the calling code runs.

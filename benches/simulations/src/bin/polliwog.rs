@@ -1,16 +1,16 @@
 //! polliwog's simulation.
 
 use std::cell::Cell;
+use std::io;
 use std::rc::Rc;
 
 use polliwog::net::UdpSocket;
 use polliwog::sim::Simulation;
 use polliwog::spawn;
-use polliwog::spin::Error;
 use polliwog::time::sleep;
 use simulations::{Plan, tell};
 
-async fn host(plan: Plan, id: u32, received: Rc<Cell<u64>>) -> Result<(), Error> {
+async fn host(plan: Plan, id: u32, received: Rc<Cell<u64>>) -> io::Result<()> {
     let socket = Rc::new(UdpSocket::bind("0.0.0.0:7").await?);
     let receiver = socket.clone();
     spawn(async move {

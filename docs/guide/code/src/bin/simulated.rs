@@ -6,8 +6,8 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use polliwog::sim::net::{TcpListener, TcpStream};
 use polliwog::sim::{self, Builder, Failure, History, Nemesis, Report, Simulation, fs};
-use polliwog::spin::net::{TcpListener, TcpStream};
 use polliwog::time::{sleep, timeout};
 
 // ANCHOR: server
