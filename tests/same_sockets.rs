@@ -24,8 +24,8 @@ fn run(program: impl Future<Output = io::Result<()>> + 'static) {
     simulation.run().unwrap();
 }
 
-fn kind<T, E: Into<io::Error>>(result: Result<T, E>) -> Result<T, ErrorKind> {
-    result.map_err(|error| error.into().kind())
+fn kind<T>(result: io::Result<T>) -> Result<T, ErrorKind> {
+    result.map_err(|error| error.kind())
 }
 
 /// Waits until `done` says so: what is on its way takes a while.
@@ -47,9 +47,9 @@ async fn connected() -> io::Result<(TcpStream, TcpStream)> {
 
 /// Waits for what comes without a read, which would be told of it.
 async fn readable(stream: &TcpStream) -> io::Result<()> {
-    Ok(timeout(Duration::from_secs(20), stream.readable())
+    timeout(Duration::from_secs(20), stream.readable())
         .await
-        .unwrap()?)
+        .unwrap()
 }
 
 #[test]
