@@ -168,7 +168,8 @@ pub mod __system {
         GETPID, GETPPID, GETRANDOM, GETTIMEOFDAY, Hints, MAX_ENTROPY, MONOTONIC, NAME_LEN,
         PATIENCE, REALTIME, SCHED_GETAFFINITY, SOCKET, SocketAddress, UNAME, UPTIME_RAW, clock,
         device_number, devices, fill, futex_waits, is_on_host, kept, lookup, parent, process,
-        processors, refuses_socket, rename, sysconf, tell_of_wait, ticks, time_of, wait,
+        processors, refuses_socket, rename, sysconf, tell_of_exit, tell_of_wait, ticks, time_of,
+        wait,
     };
 }
 pub use ambient::{control, host_name, is_simulated, note, random, state, system_time};

@@ -1,5 +1,6 @@
 //! What [`replace_system!`](super::replace_system) answers in the system's place, and [`isolated`].
 
+use alloc::format;
 use core::cell::{Cell, RefCell};
 use core::mem::MaybeUninit;
 use core::time::Duration;
@@ -217,20 +218,33 @@ pub fn is_on_host() -> bool {
     host(|_| ()).is_some()
 }
 
-/// Tells that the host that runs has waited for another thread for [`PATIENCE`]. A test's own output is not shown before it
-/// ends, which it might not.
-pub fn tell_of_wait() {
+/// Tells what the host that runs does that is the test's to end, not the simulation's, and whether there is one. A test's own
+/// output is not shown before it ends, which it might not.
+fn tell(what: &str) -> bool {
     let Some(name) = host(|host| host.name.clone()) else {
-        return;
+        return false;
     };
     let thread = thread::current();
     let test = thread.name().unwrap_or("unnamed");
     // Without a place to write it to there is nobody to be told.
     _ = writeln!(
         std::io::stderr(),
-        "the simulated host {name:?} (thread {test:?}) waits for another thread, without a limit: no virtual time passes \
-         until that wakes it"
+        "the simulated host {name:?} (thread {test:?}) {what}"
     );
+    true
+}
+
+/// Tells that the host that runs has waited for another thread for [`PATIENCE`].
+pub fn tell_of_wait() {
+    tell("waits for another thread, without a limit: no virtual time passes until that wakes it");
+}
+
+/// Whether this is a host's thread, which is told to end the whole test.
+#[must_use]
+pub fn tell_of_exit(code: i32) -> bool {
+    tell(&format!(
+        "calls `exit({code})`, which would end the whole test: a program on a host ends with its future, or by a panic"
+    ))
 }
 
 /// Fills memory by the seed; `false`, and nothing done, if it is the system that is to be asked.

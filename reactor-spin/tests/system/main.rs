@@ -12,12 +12,23 @@ mod machine;
 /// The C library's own, for which no crate has a name without `unsafe`.
 #[allow(unsafe_code)]
 mod c {
-    // SAFETY: these are the signatures of `<unistd.h>` and `<stdlib.h>`.
+    // SAFETY: these are the signatures of `<unistd.h>`, `<stdlib.h>` and `<sys/random.h>`.
     unsafe extern "C" {
         pub(crate) safe fn sleep(seconds: u32) -> u32;
         pub(crate) safe fn usleep(micros: u32) -> i32;
         pub(crate) safe fn arc4random() -> u32;
         pub(crate) safe fn arc4random_uniform(bound: u32) -> u32;
+        #[cfg(target_os = "linux")]
+        fn getrandom(memory: *mut u8, len: usize, flags: u32) -> isize;
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn random(flags: u32) -> [u8; 8] {
+        let mut bytes = [0; 8];
+        // SAFETY: these are so many bytes.
+        let got = unsafe { getrandom(bytes.as_mut_ptr(), bytes.len(), flags) };
+        assert_eq!(got, 8);
+        bytes
     }
 }
 mod polliwog {
@@ -57,6 +68,9 @@ fn chance() -> Answers {
         ("getrandom 0.3", format!("{:?}", bytes[1])),
         ("getrandom 0.4", format!("{:?}", bytes[2])),
         ("rand::rng()", format!("{:?}", bytes[3])),
+        // `GRND_NONBLOCK`, `GRND_RANDOM`.
+        #[cfg(target_os = "linux")]
+        ("getrandom", format!("{:?}", [1, 2].map(c::random))),
         ("arc4random", c::arc4random().to_string()),
         (
             "arc4random_uniform",
@@ -421,6 +435,41 @@ fn waits_are_repeatable() {
         })
         .unwrap();
     }
+}
+
+/// What the test below starts.
+#[test]
+#[ignore = "ends the program"]
+fn a_host_that_ends_the_program() {
+    let mut simulation = Simulation::new(7);
+    simulation.client("frog", async { std::process::exit(0) });
+    _ = simulation.run();
+}
+
+/// And this.
+#[test]
+#[ignore = "ends the program"]
+fn a_test_that_ends_the_program() {
+    std::process::exit(7);
+}
+
+#[test]
+fn a_host_does_not_let_a_test_pass_by_ending_it() {
+    let run = |test| {
+        let mut program = Command::new(std::env::current_exe().unwrap());
+        program
+            .args(["--exact", test, "--ignored"])
+            .output()
+            .unwrap()
+    };
+    let ended = run("a_host_that_ends_the_program");
+    assert!(!ended.status.success(), "{ended:?}");
+    let told = String::from_utf8(ended.stderr).unwrap();
+    for name in ["\"frog\"", "\"a_host_that_ends_the_program\"", "`exit(0)`"] {
+        assert!(told.contains(name), "{told}");
+    }
+    let ended = run("a_test_that_ends_the_program");
+    assert_eq!(ended.status.code(), Some(7));
 }
 
 /// What the test below starts: it waits for a thread that waits for a line of it.

@@ -4,8 +4,8 @@
 //! they are `unsafe`, since they are called by C's rules. So this text is compiled in the program that writes the macro,
 //! and in no other. All that it does is to pass on what the safe functions of the module above answer.
 
+mod libraries;
 mod linux;
-mod lists;
 mod macos;
 mod originals;
 
@@ -50,7 +50,8 @@ mod originals;
 ///
 /// The number of the process ([`std::process::id`]) is one of the host's, which no process of the system has; another one after
 /// each start. [`std::net::ToSocketAddrs`] knows the names of hosts, and `getifaddrs` their addresses. A host gets no socket
-/// of the system (`PermissionDenied`), but while it awaits [`outside`](fn@crate::sim::outside).
+/// of the system (`PermissionDenied`), but while it awaits [`outside`](fn@crate::sim::outside). One that calls
+/// [`std::process::exit`] aborts the test, which would have passed otherwise, and the standard error tells which one it was.
 ///
 /// # What it does not reach
 ///
@@ -91,7 +92,7 @@ macro_rules! replace_system {
             #[cfg(not(target_feature = "crt-static"))]
             $crate::__find_originals!();
             #[cfg(not(target_feature = "crt-static"))]
-            $crate::__replace_lists!();
+            $crate::__replace_libraries!();
             #[cfg(target_os = "linux")]
             $crate::__replace_linux!();
             #[cfg(target_os = "macos")]

@@ -1,10 +1,11 @@
-//! Functions of Unix that answer by lists, which the caller gives back.
+//! Functions that are no system calls, and ask the libraries behind the program: those that answer by lists, which the caller
+//! gives back, and the end of the program.
 
-/// The part of [`replace_system!`](crate::replace_system) that tells of the network. The system's own lists come from a library
-/// that is looked for when the program runs, so a program that has none of these keeps to the system.
+/// The part of [`replace_system!`](crate::replace_system) whose originals are looked for when the program runs, so a program
+/// that has no libraries behind it keeps to the system.
 #[macro_export]
 #[doc(hidden)]
-macro_rules! __replace_lists {
+macro_rules! __replace_libraries {
     () => {
         use ::core::ptr::{from_ref, null, null_mut};
         use ::std::boxed::Box;
@@ -70,7 +71,7 @@ macro_rules! __replace_lists {
         unsafe extern "C" fn getifaddrs(list: *mut *mut Device) -> c_int {
             let Some(devices) = system::devices() else {
                 // SAFETY: the caller keeps to the same terms.
-                return unsafe { lists::getifaddrs(list) };
+                return unsafe { libraries::getifaddrs(list) };
             };
             let mut next = null_mut();
             for device in devices.into_iter().rev() {
@@ -97,7 +98,7 @@ macro_rules! __replace_lists {
             match unsafe { list.as_ref() } {
                 Some(first) if first.data == ours() => {}
                 // SAFETY: the caller keeps to the same terms.
-                _ => return unsafe { lists::freeifaddrs(list) },
+                _ => return unsafe { libraries::freeifaddrs(list) },
             }
             while !list.is_null() {
                 // SAFETY: each entry of this list is one of `leak`.
@@ -114,7 +115,7 @@ macro_rules! __replace_lists {
             // SAFETY: by those terms.
             let number = system::device_number(unsafe { CStr::from_ptr(name) });
             // SAFETY: the caller keeps to the same terms.
-            number.unwrap_or_else(|| unsafe { lists::if_nametoindex(name) })
+            number.unwrap_or_else(|| unsafe { libraries::if_nametoindex(name) })
         }
 
         /// # Safety
@@ -135,7 +136,7 @@ macro_rules! __replace_lists {
                 Some(Ok(answers)) => answers,
                 Some(Err(error)) => return error,
                 // SAFETY: the caller keeps to the same terms.
-                None => return unsafe { lists::getaddrinfo(name, service, hints, list) },
+                None => return unsafe { libraries::getaddrinfo(name, service, hints, list) },
             };
             let mut next = null_mut();
             for (addr, len, hints) in answers.into_iter().rev() {
@@ -162,7 +163,7 @@ macro_rules! __replace_lists {
             match unsafe { list.as_ref() } {
                 Some(first) if first.name == ours() => {}
                 // SAFETY: the caller keeps to the same terms.
-                _ => return unsafe { lists::freeaddrinfo(list) },
+                _ => return unsafe { libraries::freeaddrinfo(list) },
             }
             while !list.is_null() {
                 // SAFETY: each entry of this list is one of `leak`.
@@ -171,8 +172,18 @@ macro_rules! __replace_lists {
             }
         }
 
+        /// A program on a host that ends itself would end the test, which then has passed if the code is zero.
+        #[unsafe(no_mangle)]
+        extern "C" fn exit(code: c_int) -> ! {
+            if system::tell_of_exit(code) {
+                ::std::process::abort();
+            }
+            // SAFETY: it has no terms.
+            unsafe { libraries::exit(code) }
+        }
+
         /// The system's own.
-        mod lists {
+        mod libraries {
             use super::*;
 
             $crate::__originals! {
@@ -188,6 +199,8 @@ macro_rules! __replace_lists {
                 ) -> c_int;
                 /// `<netdb.h>`
                 fn freeaddrinfo(list: *mut Answer);
+                /// `<stdlib.h>`
+                fn exit(code: c_int) -> !;
             }
         }
     };
