@@ -190,7 +190,7 @@ fn host(name: &str) -> Result<IpAddr, Error> {
     }
     #[cfg(feature = "sim")]
     if let Some(net) = super::Network::current().sim() {
-        let found = net.world.with(|state| state.lookup(name));
+        let found = net.lookup(name);
         return found.ok_or(Error::NameNotFound);
     }
     Err(Error::InvalidAddress)
@@ -201,7 +201,7 @@ fn host(name: &str) -> Result<IpAddr, Error> {
 pub(crate) fn hosts(name: &str) -> Result<Vec<IpAddr>, Error> {
     #[cfg(feature = "sim")]
     if let (None, Some(net)) = (literal(name), super::Network::current().sim()) {
-        let found = net.world.with(|state| state.lookup_all(name));
+        let found = net.lookup_all(name);
         return match found.is_empty() {
             true => Err(Error::NameNotFound),
             false => Ok(found),

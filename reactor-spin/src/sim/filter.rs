@@ -10,6 +10,7 @@ use core::net::SocketAddr;
 
 use super::control::Control;
 use super::listed::{Entry, Listed};
+use super::outbox::Effect;
 use super::packet::Body;
 use super::pattern::Pattern;
 use super::trace::What;
@@ -45,6 +46,24 @@ impl World {
                 for host in hosts {
                     self.send(from, (host, to), body.clone());
                 }
+            }
+            Hosts::Server => self.send_to_service(from, to, body),
+        }
+    }
+
+    /// Sends a message to the server of a service whose turn it is. One to none is lost.
+    fn send_to_service(&self, from: (HostId, SocketAddr), to: SocketAddr, body: Body) {
+        let send = move |world: &World| {
+            if let Some(server) = world.with(|state| state.next_server(to, None)) {
+                world.send(from, (server, to), body);
+            }
+            Ok(())
+        };
+        match self.with(|state| state.ahead(from.0)) {
+            None => drop(send(self)),
+            Some(at) => {
+                let effect = Effect::Act(Box::new(send));
+                self.with(|state| state.later(from.0, at, effect));
             }
         }
     }

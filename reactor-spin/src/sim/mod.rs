@@ -50,7 +50,7 @@
 //! * **UDP** (`net::UdpSocket`): datagrams are lost, doubled, and come out of order.
 //! * **Messages without a wire** ([`Endpoint`]): Rust values that travel as datagrams do, and calls that are answered.
 //! * **Names**: each host's name is known to all, and so are those that a test [adds](Control::set_name), which may stand for
-//!   several hosts. Addresses are given in order, or [by the test](Control::set_addr).
+//!   several hosts. Addresses are given in order, or [by the test](Control::set_addr). A [`Service`] has one for several servers.
 //! * **Clocks**: each host has its own, for timers and [`system_time`]; they are exact until somebody lets them
 //!   [drift](Control::set_drift) or [jump](Control::clock_forward). They begin in the year 2000, or
 //!   [when the test says](Builder::epoch).
@@ -140,6 +140,7 @@ mod progress;
 mod rng;
 mod runner;
 mod schedule;
+mod service;
 mod settings;
 mod shrink;
 pub mod signal;
@@ -199,6 +200,7 @@ pub(crate) use options::Options;
 pub use outside::outside;
 pub use packet::InFlight;
 pub use schedule::Strategy;
+pub use service::{LoadBalancing, Service};
 pub use simulation::Simulation;
 pub use simulator::{ProcessEnd, Simulator, local, simulator};
 pub use system::isolated;

@@ -10,6 +10,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::addr;
 use super::control::Control;
+use super::net::Net;
 use super::pattern::Pattern;
 use super::trace::What;
 use super::world::{HostId, State};
@@ -21,7 +22,7 @@ impl State {
     /// The addresses of a new host: those of its number, unless its name is an address itself.
     pub(crate) fn addrs_for(&self, name: &str, id: HostId) -> (Ipv4Addr, Ipv6Addr) {
         let of = |number: u32| (Ipv4Addr::from_bits((10 << 24) + number), addr::v6(number));
-        let is_taken = |addr: IpAddr| self.by_addr.contains_key(&addr);
+        let is_taken = |addr: IpAddr| self.check_addr(addr).is_err();
         // 10.0.0.1 and fd00::1 are the first host's. Tests may have given away some of those that follow.
         let mut pairs = (id + 1..1 << 24).map(of);
         let free = pairs.find(|(v4, v6)| !is_taken((*v4).into()) && !is_taken((*v6).into()));
@@ -42,6 +43,9 @@ impl State {
 
     /// Fails if a name stands for something already.
     pub(crate) fn is_free(&self, name: &str) -> Result<(), String> {
+        if self.services.addr(name).is_some() {
+            return Err(format!("there is a service with the name {name} already"));
+        }
         match self.by_name.contains_key(name) || self.names.contains_key(name) {
             true => Err(format!("there is a host with the name {name} already")),
             false => Ok(()),
@@ -58,6 +62,11 @@ impl State {
         if let Some(owner) = self.by_addr.get(&addr) {
             let owner = &self.hosts[*owner as usize].name;
             return Err(format!("{addr} is an address of {owner} already"));
+        }
+        if let Some(service) = self.services.at(addr) {
+            return Err(format!(
+                "{addr} is the address of the service {service} already"
+            ));
         }
         Ok(())
     }
@@ -82,24 +91,39 @@ impl State {
         }
     }
 
-    /// The addresses that a name stands for. Of one that stands for several hosts the next one is the first.
-    pub(crate) fn lookup_all(&mut self, name: &str) -> Vec<IpAddr> {
+    /// The addresses that a name stands for. Of one that stands for several hosts that whose turn it is is the first.
+    fn addrs_of(&self, name: &str) -> Vec<IpAddr> {
         if let Some(host) = self.by_name.get(name) {
             return vec![self.named_addr(*host)];
         }
-        let hosts = self.names.get(name).cloned().unwrap_or_default();
-        if let Some(turns) = self.names.get_mut(name) {
-            turns.rotate_left(1);
+        let hosts = self.names.get(name).into_iter().flatten();
+        let addrs = hosts.map(|host| self.named_addr(*host));
+        addrs.chain(self.services.addr(name)).collect()
+    }
+}
+
+impl Net {
+    /// The addresses that a name stands for, whose turn it is first: that is taken at the instant of the program that asks.
+    pub(crate) fn lookup_all(&self, name: &str) -> Vec<IpAddr> {
+        let (found, turns) = self.world.with(|state| {
+            let turns = state.names.get_key_value(name);
+            (state.addrs_of(name), turns.map(|(name, _)| name.clone()))
+        });
+        if let Some(name) = turns {
+            self.act(move |world| {
+                world.with(|state| {
+                    if let Some(turns) = state.names.get_mut(&name) {
+                        turns.rotate_left(1);
+                    }
+                });
+            });
         }
-        hosts.into_iter().map(|id| self.named_addr(id)).collect()
+        found
     }
 
     /// The first of the addresses that a name stands for.
-    pub(crate) fn lookup(&mut self, name: &str) -> Option<IpAddr> {
-        match self.by_name.get(name) {
-            Some(host) => Some(self.named_addr(*host)),
-            None => self.lookup_all(name).first().copied(),
-        }
+    pub(crate) fn lookup(&self, name: &str) -> Option<IpAddr> {
+        self.lookup_all(name).first().copied()
     }
 }
 
@@ -253,8 +277,8 @@ impl Control {
     pub fn set_name(&self, name: &str, hosts: &str) {
         let (name, hosts): (Arc<str>, _) = (name.into(), Pattern::new(hosts));
         self.change(move |state| {
-            if state.by_name.contains_key(&name) {
-                return Err(format!("there is a host with the name {name} already"));
+            if !state.names.contains_key(&name) {
+                state.is_free(&name)?;
             }
             let found = state.hosts_of(&hosts)?;
             let text = format!("the name {name} stands for {hosts}");
@@ -264,13 +288,10 @@ impl Control {
         });
     }
 
-    /// The address that a name stands for, of a host or [set](Self::set_name) by the test.
+    /// The address that a name stands for, of a host, of a [service](Self::add_service), or [set](Self::set_name) by the test.
     pub fn addr(&self, name: &str) -> Option<IpAddr> {
-        self.world.with(|state| {
-            let host = state.by_name.get(name).copied();
-            let host = host.or_else(|| state.names.get(name)?.first().copied());
-            host.map(|host| state.named_addr(host))
-        })
+        self.world
+            .with(|state| state.addrs_of(name).first().copied())
     }
 
     /// The name of the host that has an address.

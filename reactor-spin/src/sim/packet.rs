@@ -419,6 +419,9 @@ impl State {
         }
         let here = (to, packet.destination());
         let there = (from, packet.source());
+        if !self.services.is_empty() && !matches!(packet.body, Body::Tcp(_)) {
+            self.services.note(here, there.1);
+        }
         let woken = match packet.body {
             Body::Datagram(bytes) => udp::arrive(self, number, here, there.1, bytes),
             Body::Value(letter) => endpoint::arrive(self, number, here, there.1, letter),

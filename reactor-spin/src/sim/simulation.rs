@@ -529,12 +529,9 @@ impl Simulation {
                 self.runners[id as usize].look();
                 return self.make_ready(id);
             }
-            Happening::ConnectTimeout(end) => self
+            Happening::ConnectFails(end, error) => self
                 .world
-                .with(|state| super::tcp::fail_connect(state, end, Error::TimedOut)),
-            Happening::Unreachable(end) => self
-                .world
-                .with(|state| super::tcp::fail_connect(state, end, Error::HostUnreachable)),
+                .with(|state| super::tcp::fail_connect(state, end, error)),
             Happening::TimedOut(end) => self
                 .world
                 .with(|state| super::tcp::fail(state, end, Error::TimedOut)),

@@ -43,6 +43,15 @@ impl<T> Slab<T> {
         row.1.as_ref().filter(|_| row.0 == key.generation)
     }
 
+    /// All rows, in no order that means anything.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        let rows = (0..).zip(&self.rows);
+        rows.filter_map(|(index, (generation, row))| {
+            let generation = *generation;
+            Some((Key { index, generation }, row.as_ref()?))
+        })
+    }
+
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let row = self.rows.get_mut(key.index as usize)?;
         row.1.as_mut().filter(|_| row.0 == key.generation)

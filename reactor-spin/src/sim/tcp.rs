@@ -128,6 +128,12 @@ impl End {
         (self.remote_host, self.remote)
     }
 
+    /// Where it leads, as long as it does or is to.
+    pub(crate) fn leads_to(&self) -> Option<(HostId, SocketAddr)> {
+        let leads = self.phase == Phase::Connecting || self.is_in_use();
+        leads.then(|| self.there())
+    }
+
     fn wake_all(&self) -> Wakeups {
         self.waiters.take(Readiness::READABLE | Readiness::WRITABLE)
     }

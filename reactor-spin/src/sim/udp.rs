@@ -240,12 +240,19 @@ fn destination(to: SocketAddr) -> SocketAddr {
     }
 }
 
+/// The address from which a port of a host sends, if it is bound to all: its own, or the service's by which the other side has
+/// asked.
+fn source(state: &State, (host, port): (HostId, u16), to: SocketAddr) -> IpAddr {
+    let asked = state.services.asked(host, port, to);
+    asked.unwrap_or_else(|| state.addr_of(host, to.ip()))
+}
+
 /// Sets whom a socket sends to and receives from. One that is at every address of its host is then at the one that it sends
 /// from.
 pub(crate) fn connect(state: &mut State, key: Key, to: SocketAddr) -> Result<(), Error> {
     let to = destination(to);
-    let host = state.sockets.get(key).ok_or(Error::NotConnected)?.host;
-    let from = state.addr_of(host, to.ip());
+    let socket = state.sockets.get(key).ok_or(Error::NotConnected)?;
+    let from = source(state, (socket.host, socket.local.port()), to);
     let socket = state.sockets.get_mut(key).ok_or(Error::NotConnected)?;
     // By IPv6 all addresses are those by IPv4, too.
     let local = socket.local;
@@ -268,6 +275,8 @@ pub(crate) enum Hosts {
     /// What goes to nobody is lost, as it is in reality.
     One(Option<HostId>),
     Some(Vec<HostId>),
+    /// The server of a service whose turn it is when it is sent.
+    Server,
 }
 
 /// Finds where a datagram of `len` bytes goes, from a socket to `to` or to its peer.
@@ -289,7 +298,7 @@ pub(crate) fn route(
         return Err(Error::InvalidInput);
     }
     if local.ip().is_unspecified() || local.ip().is_multicast() {
-        local.set_ip(state.addr_of(host, to.ip()));
+        local.set_ip(source(state, (host, local.port()), to));
     }
     let hosts = if to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
         if !broadcast {
@@ -302,7 +311,10 @@ pub(crate) fn route(
         members.retain(|member| *member != host || comes_back);
         Hosts::Some(members)
     } else {
-        Hosts::One(state.host_of(host, to.ip()))
+        match state.host_of(host, to.ip()) {
+            None if state.services.at(to.ip()).is_some() => Hosts::Server,
+            host => Hosts::One(host),
+        }
     };
     Ok(Route {
         from: (host, local),

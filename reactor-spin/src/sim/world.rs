@@ -34,6 +34,7 @@ use super::packet::Packet;
 use super::panics::TaskPanic;
 use super::rng::Rng;
 use super::runner::{Origin, Software};
+use super::service::Services;
 use super::settings::Settings;
 use super::signal::Signals;
 use super::simulator::{Locals, Made};
@@ -79,6 +80,7 @@ pub(crate) struct State {
     pub(crate) by_name: BTreeMap<Arc<str>, HostId>,
     pub(crate) by_addr: BTreeMap<IpAddr, HostId>,
     pub(crate) names: Names,
+    pub(crate) services: Services,
     pub(crate) ends: Slab<End>,
     /// Ends at which somebody waits for the other side's room.
     pub(crate) blocked: BTreeSet<Key>,
@@ -172,16 +174,14 @@ pub(crate) enum Happening {
     Resend(u32, Box<Packet>),
     /// A host's timer is due, if it is still the one with this number.
     Timer(HostId, u64),
-    /// A connect is given up, if it is still going on.
-    ConnectTimeout(Key),
+    /// A connect fails by this, if it is still going on.
+    ConnectFails(Key, Error),
     /// A connection is given up whose segments do not arrive.
     TimedOut(Key),
     /// A connection is looked after, if that is still the plan with this number.
     KeepAlive(Key, u32),
     /// The other side of a connection is asked for room.
     Persist(Key),
-    /// A connect to an address that is nobody's is given up.
-    Unreachable(Key),
     /// A port may be used again.
     FreePort(HostId, u32, u16, Addr),
     /// What a program has done ahead is done.
@@ -207,6 +207,7 @@ impl World {
             by_name: BTreeMap::new(),
             by_addr: BTreeMap::new(),
             names: Names::new(),
+            services: Services::default(),
             ends: Slab::new(),
             blocked: BTreeSet::new(),
             listeners: Slab::new(),
@@ -413,7 +414,9 @@ impl State {
 
     /// Whether an address is one that `host` may listen at.
     pub(crate) fn is_own(&self, host: HostId, addr: IpAddr) -> bool {
-        addr.is_unspecified() || self.host_of(host, addr) == Some(host)
+        addr.is_unspecified()
+            || self.host_of(host, addr) == Some(host)
+            || self.services.is_server(host, addr)
     }
 
     /// The link from one host to another.

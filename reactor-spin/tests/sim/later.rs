@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use polliwog_core::task::yield_now;
 use polliwog_core::time::sleep;
-use polliwog_spin::net::{TcpStream, UdpSocket};
+use polliwog_spin::net::{TcpStream, UdpSocket, lookup_host};
 use polliwog_spin::sim::signal::unix::SignalKind;
 use polliwog_spin::sim::{
     self, Control, Fault, FaultKind, Latency, Link, Reason, Report, Simulation, TraceEvent, std::fs,
@@ -467,4 +467,37 @@ fn a_pause_puts_it_off() {
     let report = run(simulation);
     let expected = secs(20) + millis(500);
     assert_eq!(told(&report, "new: is paused"), [expected]);
+}
+
+/// Hosts of a name take turns by lookup, in the order of the lookups' instants.
+#[test]
+fn a_lookup_takes_its_turn_at_its_time() {
+    let found = Rc::new(Cell::new(None));
+    let finds = found.clone();
+    let (mut simulation, _) = ahead(move |_| {
+        let finds = finds.clone();
+        let looking = async move {
+            let addrs = lookup_host("all:7").await.unwrap();
+            finds.set(Some(addrs[0].to_string()));
+        };
+        // It does not wait.
+        let mut looking = std::pin::pin!(looking);
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(looking.as_mut().poll(&mut cx).is_ready());
+        Box::new(())
+    });
+    simulation.client("hand", async {
+        let control = sim::control();
+        control.set_name("all", "pond|hand");
+        let first = async || lookup_host("all:7").await.unwrap()[0].to_string();
+        sleep(millis(500)).await;
+        for expected in ["10.0.0.1:7", "10.0.0.3:7", "10.0.0.1:7"] {
+            assert_eq!(first().await, expected);
+        }
+        // Meanwhile the other host has had its own.
+        sleep(secs(5)).await;
+        assert_eq!(first().await, "10.0.0.1:7");
+    });
+    run(simulation);
+    assert_eq!(found.take().as_deref(), Some("10.0.0.1:7"));
 }

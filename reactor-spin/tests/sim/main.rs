@@ -36,6 +36,7 @@ mod repeatable;
 mod rings;
 mod room;
 mod search;
+mod services;
 mod signals;
 mod simulators;
 mod sockets;

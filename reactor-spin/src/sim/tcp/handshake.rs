@@ -1,5 +1,6 @@
 //! How a connection begins: who asks, and what the other side says.
 
+use alloc::boxed::Box;
 use core::net::SocketAddr;
 
 use polliwog_core::sources::Wakeups;
@@ -10,10 +11,11 @@ use crate::sim::addr::meant;
 use crate::sim::keepalive;
 use crate::sim::listener::{enqueue, listener_at};
 use crate::sim::options::Options;
+use crate::sim::outbox::Effect;
 use crate::sim::packet::Segment;
 use crate::sim::rng::nanos;
 use crate::sim::slab::Key;
-use crate::sim::world::{Happening, HostId, State};
+use crate::sim::world::{Happening, HostId, State, World};
 
 /// The first of the ports that are given away when none is asked for.
 pub(crate) const FIRST_EPHEMERAL: u16 = 32_768;
@@ -73,20 +75,58 @@ pub(crate) fn connect(
         is_v6,
         options,
     );
-    let window = options.receives as usize;
-    match remote_host {
-        Some(remote_host) => {
-            state.send_segment(
-                (host, local),
-                (remote_host, to),
-                Segment::Syn { from: key, window },
-            );
-            let at = now.saturating_add(nanos(state.settings.connect_timeout));
-            state.schedule(at, Happening::ConnectTimeout(key));
+    let timeout = nanos(state.settings.connect_timeout);
+    let (after, error) = match remote_host {
+        Some(_) => {
+            ask(state, key);
+            (timeout, Error::TimedOut)
         }
-        None => state.schedule(now.saturating_add(NOBODY), Happening::Unreachable(key)),
-    }
+        None if state.services.at(to.ip()).is_some() => {
+            match state.ahead(host) {
+                Some(at) => {
+                    // Its turn comes when the others have come as far.
+                    let act = move |world: &World| {
+                        world.with(|state| ask_next_server(state, key));
+                        Ok(())
+                    };
+                    state.later(host, at, Effect::Act(Box::new(act)));
+                }
+                None => ask_next_server(state, key),
+            }
+            (timeout, Error::TimedOut)
+        }
+        None => (NOBODY, Error::HostUnreachable),
+    };
+    let fails = Happening::ConnectFails(key, error);
+    state.schedule(now.saturating_add(after), fails);
     Ok(key)
+}
+
+/// Asks the host that an end is to lead to.
+fn ask(state: &mut State, key: Key) {
+    let Ok(end) = end(state, key) else { return };
+    let (here, there) = (end.here(), end.there());
+    let window = end.options.receives as usize;
+    state.send_segment(here, there, Segment::Syn { from: key, window });
+}
+
+/// Asks the server of a service whose turn it is. Where there is none the system that has the address refuses.
+fn ask_next_server(state: &mut State, key: Key) {
+    let Ok(to) = end(state, key).map(|end| end.remote) else {
+        return;
+    };
+    if let Some(server) = state.next_server(to, Some(key)) {
+        if let Ok(end) = end(state, key) {
+            end.remote_host = server;
+        }
+        return ask(state, key);
+    }
+    let link = state.weather.on(&state.links.default);
+    let there = link.delay(&mut state.chance);
+    let back = link.delay(&mut state.chance);
+    let at = state.now.saturating_add(there).saturating_add(back);
+    let refused = Happening::ConnectFails(key, Error::ConnectionRefused);
+    state.schedule(at, refused);
 }
 
 /// Lets a connect fail that is still going on.
