@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream, ToSocketAddrs as _, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::os::unix::process::parent_id;
 use std::process::{self, Command};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 use std::{env, fs, thread};
@@ -260,6 +261,11 @@ fn what_stays_the_systems_is_found() {
         number(told.unwrap().stdout)
     };
     assert!(is_found(child), "a program");
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    let run = || RUNS.fetch_add(1, Ordering::Relaxed);
+    assert!(is_found(run), "a static");
+    #[cfg(target_arch = "x86_64")]
+    assert!(is_found(super::c::ticks), "the processor's counter");
     // What is simulated is not.
     assert!(!is_found(|| number((
         process::id(),

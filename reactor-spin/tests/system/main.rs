@@ -22,6 +22,13 @@ mod c {
         fn getrandom(memory: *mut u8, len: usize, flags: u32) -> isize;
     }
 
+    /// The processor's own counter.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn ticks() -> u64 {
+        // SAFETY: no system that these tests are for forbids it.
+        unsafe { core::arch::x86_64::_rdtsc() }
+    }
+
     #[cfg(target_os = "linux")]
     pub(crate) fn random(flags: u32) -> [u8; 8] {
         let mut bytes = [0; 8];

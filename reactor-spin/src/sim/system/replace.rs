@@ -10,8 +10,8 @@ mod macos;
 mod originals;
 
 /// Puts functions of the program in the place of the C library's that tell the time, wait, give chance, and tell of the
-/// machine, for all that is linked into it: on a simulated host `SystemTime::now`, `Instant::now`, `thread::sleep`, the keys of `HashMap`, `getrandom`,
-/// `rand::rng()`, and what is made of these, are the simulation's. Elsewhere they stay the system's.
+/// machine, for all that is linked into it: on a simulated host `SystemTime::now`, `Instant::now`, `thread::sleep`, the keys
+/// of `HashMap`, `getrandom`, `rand::rng()`, and what is made of these, are the simulation's. Elsewhere they stay the system's.
 ///
 /// It is written once, in the test or program itself, not in a library. It works on Linux and macOS with 64-bit processors
 /// by x86-64 and ARM, and is an error of the compiler elsewhere. On macOS it has not been run yet: it is compiled, and a
