@@ -191,7 +191,7 @@ pub use fault::{Fault, FaultKind, NoFault};
 pub use filter::MessageFilter;
 pub use found::{Exploration, Found};
 pub use hasher::RandomState;
-pub use history::{History, NotLinearizable, Reading, Writing};
+pub use history::{Calling, History, Model, ModelHistory, NotLinearizable, Reading, Writing};
 pub(crate) use host_net::{Net, SimEnd, SimListener, SimSocket};
 pub use link::{Latency, Link};
 pub(crate) use listener::Sharing;

@@ -15,6 +15,7 @@ mod files;
 mod flags;
 mod groups;
 mod guided;
+mod histories;
 mod hosts;
 mod jobs;
 mod later;
