@@ -3,6 +3,7 @@
 mod log;
 mod model;
 mod search;
+mod zones;
 
 use alloc::format;
 use alloc::string::String;
@@ -10,7 +11,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use self::log::{Call, Log};
-use self::search::{MOST, search};
+use self::search::{MOST, SHOWN, search};
 
 pub(crate) use self::log::Fate;
 pub use self::model::{Calling, Model, ModelHistory};
@@ -127,8 +128,9 @@ impl<T: Clone + PartialEq + fmt::Debug> History<T> {
     ///
     /// # Errors
     ///
-    /// [`NotLinearizable`] if there is none. Histories in which very many operations go on at once may take too long
-    /// to look through; then it is an error, too, and says so ([`NotLinearizable::given_up`]).
+    /// [`NotLinearizable`] if there is none. If no value is written twice, nor the first one again, that is decided at once,
+    /// however many clients there are. Else a history in which very many operations go on at once may take too long to look
+    /// through; then it is an error, too, and says so ([`NotLinearizable::given_up`]).
     pub fn check(&self) -> Result<(), NotLinearizable> {
         let calls = telling(self.log.calls());
         find_order(&self.first, calls)
@@ -155,6 +157,19 @@ fn find_order<T: Clone + PartialEq + fmt::Debug>(
     first: &T,
     calls: Vec<Use<T>>,
 ) -> Result<(), NotLinearizable> {
+    match zones::decide(first, &calls) {
+        Some(true) => Ok(()),
+        // What is left is to show where.
+        Some(false) => look(first, calls, SHOWN).map_err(NotLinearizable::proven),
+        None => look(first, calls, MOST),
+    }
+}
+
+fn look<T: Clone + PartialEq + fmt::Debug>(
+    first: &T,
+    calls: Vec<Use<T>>,
+    most: usize,
+) -> Result<(), NotLinearizable> {
     let step = |calls: &[Use<T>], last: &Option<usize>, at: usize| {
         let value = match last.map(|last| &calls[last].call) {
             Some(Op::Write(value)) => value,
@@ -166,7 +181,7 @@ fn find_order<T: Clone + PartialEq + fmt::Debug>(
             (Op::Read, _) => None,
         }
     };
-    search(calls, None, MOST, step, shown)
+    search(calls, None, most, step, shown)
 }
 
 fn shown<T: fmt::Debug>(call: &Use<T>) -> String {

@@ -18,6 +18,9 @@ use super::log::Call;
 /// More states than that are not looked at, unless somebody says otherwise.
 pub(super) const MOST: usize = 1 << 20;
 
+/// Nor more than that where it is known that there is no order.
+pub(super) const SHOWN: usize = 1 << 12;
+
 /// So many calls that are tried count as one state, so that a search comes to an end that tries many calls in each.
 const TRIES: usize = 64;
 
@@ -184,9 +187,9 @@ pub(super) fn search<C, A, S: Clone + Eq + Hash>(
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NotLinearizable {
-    /// The longest part for which there is an order: so many operations.
+    /// The longest part for which an order was found: so many operations.
     pub longest: usize,
-    /// Whether the search was given up.
+    /// Whether the search was given up, so that there may be an order.
     pub given_up: bool,
     /// The history, a line for each operation, in the order in which they were called, with the host that has called. An
     /// arrow is at the one that has to come next after the longest part, and cannot.
@@ -194,6 +197,14 @@ pub struct NotLinearizable {
 }
 
 impl NotLinearizable {
+    /// It is known that there is no order, whether or not that was found by looking through all.
+    pub(super) fn proven(self) -> Self {
+        Self {
+            given_up: false,
+            ..self
+        }
+    }
+
     /// `done`: the longest part for which there is an order.
     fn new<C, A>(
         calls: &[Call<C, A>],
@@ -234,7 +245,7 @@ impl fmt::Display for NotLinearizable {
         };
         write!(
             f,
-            "{what}: at most {} of these operations can be put in order:\n{}",
+            "{what}: {} of these operations can be put in order:\n{}",
             self.longest, self.history
         )
     }
