@@ -90,10 +90,8 @@ fn who_asks_the_kernel_gets_the_machines_name() {
 
 /// How many processors there are, by who tells it.
 fn processors() -> Vec<(&'static str, usize)> {
-    let mut told = vec![
-        ("std", thread::available_parallelism().unwrap().get()),
-        ("num_cpus", num_cpus::get()),
-    ];
+    let mut told = vec![("std", thread::available_parallelism().unwrap().get())];
+    told.push(("num_cpus", num_cpus::get()));
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     for name in [SysconfVar::_NPROCESSORS_ONLN, SysconfVar::_NPROCESSORS_CONF] {
         let count = sysconf(name).unwrap().unwrap();

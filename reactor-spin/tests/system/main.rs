@@ -9,6 +9,8 @@
 
 mod learned;
 mod machine;
+#[cfg(not(target_feature = "crt-static"))]
+mod network;
 /// The C library's own, for which no crate has a name without `unsafe`.
 #[allow(unsafe_code)]
 mod c {
@@ -460,6 +462,7 @@ fn a_test_that_ends_the_program() {
     std::process::exit(7);
 }
 
+#[cfg(not(target_feature = "crt-static"))]
 #[test]
 fn a_host_does_not_let_a_test_pass_by_ending_it() {
     let run = |test| {
