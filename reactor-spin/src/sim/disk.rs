@@ -123,7 +123,7 @@ pub(crate) fn failed() -> Error {
 }
 
 /// Numbers from here on are those of folders, the first one that of the root. Who has one open can sync it.
-const FOLDER: Inode = 1 << 63;
+pub(crate) const FOLDER: Inode = 1 << 63;
 
 impl Disk {
     pub(crate) fn new(chance: Rng, clock: Rc<HostClock>, settings: &Settings) -> Self {
@@ -256,12 +256,15 @@ impl Disk {
 
     pub(crate) fn open(&mut self, path: &Path, how: How) -> Result<Inode> {
         let by = if how.by_test { By::Test } else { By::Program };
-        let place = self.lead(path, how.flags.no_link.into(), by)?;
-        if how.create_new {
-            let itself = self.lead(path, Last::Itself, by)?;
-            if self.tree.get(&itself).is_some() {
-                return Err(ErrorKind::AlreadyExists.into());
-            }
+        let itself = how.flags.no_link || how.create_new;
+        let last = match how.create || how.create_new {
+            _ if itself && !names::ends_as_folder(path) => Last::Itself,
+            true => Last::Made,
+            false => Last::Followed,
+        };
+        let place = self.lead(path, last, by)?;
+        if how.create_new && self.tree.get(&place).is_some() {
+            return Err(ErrorKind::AlreadyExists.into());
         }
         match self.tree.get(&place) {
             Some(Entry::Link(..)) => return Err(how::is_link()),
@@ -286,9 +289,6 @@ impl Disk {
         }
         if !how.create && !how.create_new {
             return Err(not_found(&place));
-        }
-        if names::ends_as_folder(path) {
-            return Err(ErrorKind::IsADirectory.into());
         }
         if !how.by_test {
             self.may_change(&place)?;
@@ -325,7 +325,6 @@ impl Disk {
                 let State { data, times } = &self.file(inode)?.now;
                 let (len, times) = (data.len() as u64, *times);
                 let mut found = self.known(Kind::File, inode, len);
-                found.names = self.tree.names(inode);
                 found.times = Times {
                     changed: found.times.changed.max(times.changed),
                     ..times
@@ -344,7 +343,10 @@ impl Disk {
                 Kind::Link => 0o777,
                 _ => self.mode(inode),
             },
-            names: 1,
+            names: match kind {
+                Kind::Folder => 1,
+                _ => self.tree.names(inode),
+            },
             times: self.tree.times.get(&inode).copied().unwrap_or_default(),
         }
     }
@@ -520,8 +522,11 @@ impl Disk {
 
     /// What lies at a path; a symbolic link itself, unless it is to be followed.
     pub(crate) fn find(&mut self, path: &Path, follow: bool) -> Result<Found> {
-        let follow = follow || names::ends_as_folder(path);
-        let place = self.lead(path, (!follow).into(), By::Program)?;
+        let last = match follow {
+            true => Last::Followed,
+            false => names::last_of(path),
+        };
+        let place = self.lead(path, last, By::Program)?;
         match self.tree.get(&place) {
             Some(Entry::File(inode) | Entry::Folder(inode)) => self.what(*inode),
             Some(Entry::Link(inode, target)) => {

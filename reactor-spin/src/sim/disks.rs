@@ -167,6 +167,7 @@ impl Control {
         self.world.with(|state| {
             let disk = &mut state.hosts[id as usize].disk;
             let how = How {
+                read: true,
                 by_test: true,
                 ..How::default()
             };

@@ -47,7 +47,7 @@ use std::path::{Path, PathBuf};
 
 use polliwog_core::time::sleep;
 
-use super::disk::{Disk, Opened, Wait, failed};
+use super::disk::{Disk, FOLDER, Opened, Wait, failed};
 use super::file_io::Waiting;
 use super::net::Net;
 use crate::net::Network;
@@ -182,7 +182,7 @@ impl File {
     ///
     /// # Errors
     ///
-    /// When the disk fails.
+    /// Unix's `EBADF` for a file that was not opened for reading; when the disk fails.
     pub async fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
         let at = self.position();
         let count = self.read_at(buf, at).await?;
@@ -196,6 +196,7 @@ impl File {
     ///
     /// When the disk fails.
     pub async fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
+        self.opened.may_read()?;
         let net = operation(self.opened.reads(offset, buf.len())).await?;
         on(&net, |disk| self.opened.read(disk, offset, buf))
     }
@@ -236,6 +237,7 @@ impl File {
     ///
     /// When the disk fails.
     pub async fn read_to_end(&mut self, buf: &mut Vec<u8>) -> Result<usize> {
+        self.opened.may_read()?;
         let all = self.opened.reads(self.position(), usize::MAX);
         let net = operation(all).await?;
         let from = self.position();
@@ -248,8 +250,7 @@ impl File {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StorageFull`] if there is no room at all; [`ErrorKind::PermissionDenied`] for a file that was opened
-    /// for reading. When the disk fails, the first part of it may have been written.
+    /// [`ErrorKind::StorageFull`] if there is no room at all; Unix's `EBADF` for a file that was opened for reading. When the disk fails, the first part of it may have been written.
     pub async fn write(&mut self, buf: &[u8]) -> Result<usize> {
         let (at, count) = self.put(buf, self.position()).await?;
         self.go_to(at + count as u64);
@@ -281,9 +282,7 @@ impl File {
 
     /// Returns where it has written, and how much.
     async fn put(&self, buf: &[u8], offset: u64) -> Result<(u64, usize)> {
-        if !self.opened.writable {
-            return Err(ErrorKind::PermissionDenied.into());
-        }
+        self.opened.may_write()?;
         let (net, fails) = begin(self.opened.writes(offset, buf.len())).await?;
         self.write_now(&net, fails, buf, offset)
     }
@@ -295,9 +294,7 @@ impl File {
         buf: &[u8],
         offset: u64,
     ) -> Result<(u64, usize)> {
-        if !self.opened.writable {
-            return Err(ErrorKind::PermissionDenied.into());
-        }
+        self.opened.may_write()?;
         on(net, |disk| self.opened.write(disk, fails, buf, offset))
     }
 
@@ -344,7 +341,11 @@ impl File {
     }
 
     pub(crate) fn seek_now(&self, net: &Net, to: SeekFrom) -> Result<u64> {
-        let len = on(net, |disk| disk.len(self.opened.inode))?;
+        // Where the end of a folder is each file system says in another way.
+        let len = match self.opened.inode {
+            FOLDER.. => 0,
+            inode => on(net, |disk| disk.len(inode))?,
+        };
         let position = match to {
             SeekFrom::Start(at) => Some(at),
             SeekFrom::End(by) => len.checked_add_signed(by),
@@ -517,16 +518,18 @@ pub async fn read_link(path: impl AsRef<Path>) -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// As [`read`] and [`write()`].
+/// As [`read`] and [`write()`]; [`ErrorKind::InvalidInput`] for what is no file.
 pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<u64> {
-    let from = from.as_ref();
-    let bytes = read(from).await?;
-    write(&to, &bytes).await?;
-    let net = Network::current_sim().ok_or(ErrorKind::Unsupported)?;
-    on(&net, |disk| {
-        let mode = disk.find(from, true)?.mode;
-        disk.set_mode_at(to.as_ref(), mode)
-    })?;
+    let mut from = File::open(from).await?;
+    let known = from.metadata().await?;
+    if !known.is_file() {
+        return Err(Error::new(ErrorKind::InvalidInput, "this is no file"));
+    }
+    let mut to = File::create(to).await?;
+    to.set_permissions(known.permissions()).await?;
+    let mut bytes = Vec::new();
+    from.read_to_end(&mut bytes).await?;
+    to.write_all(&bytes).await?;
     Ok(bytes.len() as u64)
 }
 

@@ -22,8 +22,7 @@ impl OpenOptions {
         Self::default()
     }
 
-    /// Sets whether to read, which the file's [permissions](super::fs::Permissions) have to allow; without a word about it, and
-    /// about writing, it is read, too.
+    /// Sets whether to read, which the file's [permissions](super::fs::Permissions) have to allow.
     pub fn read(&mut self, read: bool) -> &mut Self {
         self.how.read = read;
         self
@@ -117,8 +116,8 @@ impl OpenOptions {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`], [`ErrorKind::AlreadyExists`], [`ErrorKind::IsADirectory`]; [`ErrorKind::InvalidInput`] if a
-    /// file is to be made or emptied that is not to be written to, or to be emptied and appended to;
+    /// [`ErrorKind::NotFound`], [`ErrorKind::AlreadyExists`], [`ErrorKind::IsADirectory`]; [`ErrorKind::InvalidInput`] if it is
+    /// neither to be read nor to be written to, or a file is to be made or emptied that is not to be written to, or to be emptied and appended to;
     /// [`ErrorKind::Unsupported`] with flags that are not simulated.
     pub async fn open(&self, path: impl AsRef<Path>) -> Result<File> {
         self.how.check()?;

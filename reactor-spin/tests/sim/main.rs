@@ -30,6 +30,8 @@ mod pages;
 mod patterns;
 #[cfg(unix)]
 mod real_files;
+#[cfg(target_os = "linux")]
+mod real_walks;
 #[path = "../../examples/repeat.rs"]
 mod repeat;
 mod repeatable;

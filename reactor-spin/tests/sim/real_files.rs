@@ -368,7 +368,7 @@ fn it_is_as_a_real_disk() {
         }
         assert_eq!(found.len(), expected.len());
         // At a place, whatever the position is.
-        let file = simulated::File::create("pond/at").unwrap();
+        let file = simulated::File::create_new("pond/at").unwrap();
         file.write_all_at(b"tadpole", 2).unwrap();
         let mut four = [0; 4];
         file.read_exact_at(&mut four, 5).unwrap();

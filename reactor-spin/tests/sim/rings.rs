@@ -254,7 +254,7 @@ fn disks_that_fail_or_are_full_say_so_in_results() {
         let control = sim::control();
         // A program that has blocked is ahead, and a fault strikes in its time.
         let at_its_time = || sleep(millis(1));
-        let (mut ring, file) = (IoUring::new(8).unwrap(), File::create("a").unwrap());
+        let (mut ring, file) = (IoUring::new(8).unwrap(), File::create_new("a").unwrap());
         let fd = Fd(file.as_raw_fd());
         let mut room = [0; 4];
         let entries = [

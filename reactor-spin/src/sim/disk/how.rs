@@ -53,12 +53,16 @@ pub(crate) enum Wait {
 impl How {
     /// Whether it does not contradict itself.
     pub(crate) fn check(&self) -> Result<()> {
-        let changes = self.create || self.create_new || self.truncate;
+        let makes = self.create || self.create_new;
+        let changes = makes || self.truncate;
         let empties = self.truncate && !self.create_new;
-        if (changes && !self.writes()) || (self.append && empties) {
+        if !(self.read || self.writes()) || (changes && !self.writes()) || (self.append && empties)
+        {
             return Err(ErrorKind::InvalidInput.into());
         }
         match self.flags.unknown {
+            // As Linux since 6.4.
+            0 if makes && self.flags.folder => Err(ErrorKind::InvalidInput.into()),
             0 => Ok(()),
             flags => Err(Error::new(
                 ErrorKind::Unsupported,
@@ -69,7 +73,7 @@ impl How {
 
     /// What the file has to allow.
     pub(crate) fn needs(&self) -> u32 {
-        let read = if self.read || !self.writes() { READ } else { 0 };
+        let read = if self.read { READ } else { 0 };
         let write = if self.writes() { WRITE } else { 0 };
         match self.by_test {
             true => 0,
@@ -132,6 +136,8 @@ says! {
     is_link => ELOOP, Other;
     /// Of a socket that is to be opened as a file.
     is_socket => ENXIO, Other;
+    /// Of an operation that the file was not opened for.
+    not_opened_for_it => EBADF, PermissionDenied;
     /// Of a name, or of a path.
     too_long => ENAMETOOLONG, InvalidInput;
 }

@@ -22,6 +22,8 @@ const LONGEST_PATH: usize = 4096;
 pub(super) enum Last {
     Itself,
     Followed,
+    /// What it leads to may be made, as a file.
+    Made,
 }
 
 impl From<bool> for Last {
@@ -45,6 +47,28 @@ pub(super) enum By {
 pub(super) fn ends_as_folder(path: &Path) -> bool {
     let bytes = path.as_os_str().as_encoded_bytes();
     bytes.ends_with(b"/") || bytes.ends_with(b"/.")
+}
+
+/// A symbolic link at the end of a path is meant itself, unless the path says that it is about a folder.
+pub(super) fn last_of(path: &Path) -> Last {
+    (!ends_as_folder(path)).into()
+}
+
+/// What a path ends with, if that is no name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dots {
+    One,
+    Two,
+}
+
+fn dots_of(path: &Path) -> Option<Dots> {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let mut parts = bytes.rsplit(|byte| *byte == b'/');
+    match parts.find(|part| !part.is_empty()) {
+        Some(b".") => Some(Dots::One),
+        Some(b"..") => Some(Dots::Two),
+        _ => None,
+    }
 }
 
 fn check_path(path: &Path) -> Result<()> {
@@ -71,9 +95,20 @@ impl Disk {
     }
 
     /// Where a path leads, from the root and without `.`, `..` and symbolic links; the last part may be one. The folder that it is
-    /// in is there, and may be searched.
-    pub(super) fn place(&mut self, path: &Path) -> Result<PathBuf> {
-        self.lead(path, Last::Itself, By::Program)
+    /// in is there, and may be searched. With what it ends with if that is no name, but a folder that is there.
+    fn place(&mut self, path: &Path) -> Result<(PathBuf, Option<Dots>)> {
+        let dots = dots_of(path);
+        let last = Last::from(dots.is_none());
+        Ok((self.lead(path, last, By::Program)?, dots))
+    }
+
+    /// Where something new is to be.
+    fn new_place(&mut self, path: &Path) -> Result<PathBuf> {
+        let (place, _) = self.place(path)?;
+        match self.tree.get(&place) {
+            Some(_) => Err(ErrorKind::AlreadyExists.into()),
+            None => Ok(place),
+        }
     }
 
     /// As [`place`](Self::place), and the last part is none, either.
@@ -84,13 +119,17 @@ impl Disk {
     pub(super) fn lead(&mut self, path: &Path, last: Last, by: By) -> Result<PathBuf> {
         self.look();
         check_path(path)?;
-        let mut links = 0;
+        let (mut links, mut end) = (0, path);
         let mut place = PathBuf::from("/");
         let mut left: Vec<Component<'_>> = path.components().rev().collect();
         while let Some(part) = left.pop() {
             match part {
                 Component::Normal(name) => {
                     self.enter(&place, by)?;
+                    let is_last = left.is_empty() && dots_of(end).is_none();
+                    if last == Last::Made && is_last && ends_as_folder(end) {
+                        return Err(ErrorKind::IsADirectory.into());
+                    }
                     place.push(name);
                 }
                 Component::ParentDir => {
@@ -103,8 +142,11 @@ impl Disk {
             let Some(target) = self.tree.link(&place) else {
                 continue;
             };
-            if last == Last::Followed || !left.is_empty() {
+            if last != Last::Itself || !left.is_empty() {
                 links += 1;
+                if left.is_empty() && !ends_as_folder(end) {
+                    end = target;
+                }
                 if links > LINKS {
                     return Err(how::is_link());
                 }
@@ -113,9 +155,15 @@ impl Disk {
             }
         }
         match self.tree.get(&place) {
-            Some(entry) if ends_as_folder(path) && !matches!(entry, Entry::Folder(_)) => {
+            Some(Entry::Folder(_)) if dots_of(end) == Some(Dots::One) => {
+                self.enter(&place, by)?;
+                Ok(place)
+            }
+            Some(Entry::Folder(_)) => Ok(place),
+            Some(_) if last != Last::Itself && ends_as_folder(end) => {
                 Err(ErrorKind::NotADirectory.into())
             }
+            None if dots_of(end).is_some() => Err(not_found(path)),
             _ => Ok(place),
         }
     }
@@ -134,14 +182,6 @@ impl Disk {
         self.tree.get(place).ok_or_else(|| not_found(place))
     }
 
-    /// Whether a new name may lie there.
-    fn is_free(&self, place: &Path) -> Result<()> {
-        match self.tree.get(place) {
-            Some(_) => Err(ErrorKind::AlreadyExists.into()),
-            None => self.may_change(place),
-        }
-    }
-
     /// The path from the root of what lies at a path.
     pub(crate) fn canonical(&mut self, path: &Path) -> Result<PathBuf> {
         let place = self.follow(path)?;
@@ -152,9 +192,9 @@ impl Disk {
     /// Makes a symbolic link.
     pub(crate) fn symlink(&mut self, target: &Path, link: &Path) -> Result<()> {
         check_path(target)?;
-        let place = self.place(link)?;
-        self.is_free(&place)?;
+        let place = self.new_place(link)?;
         no_folder(link)?;
+        self.may_change(&place)?;
         let inode = self.tree.number();
         self.change(Kind::Put(place, Entry::Link(inode, target.into())));
         Ok(())
@@ -162,7 +202,7 @@ impl Disk {
 
     /// What a symbolic link says.
     pub(crate) fn read_link(&mut self, link: &Path) -> Result<PathBuf> {
-        let place = self.place(link)?;
+        let place = self.lead(link, last_of(link), By::Program)?;
         match self.entry(&place)? {
             Entry::Link(_, target) => Ok(target.to_path_buf()),
             _ => Err(ErrorKind::InvalidInput.into()),
@@ -171,11 +211,11 @@ impl Disk {
 
     /// Gives a file one more name.
     pub(crate) fn link(&mut self, from: &Path, to: &Path) -> Result<()> {
-        let from = self.place(from)?;
+        let from = self.lead(from, last_of(from), By::Program)?;
         let entry = self.entry(&from)?.clone();
-        let place = self.place(to)?;
-        self.is_free(&place)?;
+        let place = self.new_place(to)?;
         no_folder(to)?;
+        self.may_change(&place)?;
         if let Entry::Folder(_) = entry {
             return Err(ErrorKind::PermissionDenied.into());
         }
@@ -206,12 +246,18 @@ impl Disk {
 
     /// Removes a folder, with all that lies in it if `all`.
     pub(crate) fn remove_folder(&mut self, path: &Path, all: bool) -> Result<()> {
-        let place = self.place(path)?;
+        let (place, dots) = self.place(path)?;
         let entry = self.entry(&place)?;
-        let is_link = all && matches!(entry, Entry::Link(..));
+        let is_link = all && !ends_as_folder(path) && matches!(entry, Entry::Link(..));
         let is_folder = matches!(entry, Entry::Folder(_));
-        if place.parent().is_none() {
-            return Err(ErrorKind::ResourceBusy.into());
+        match dots {
+            Some(Dots::One) => return Err(ErrorKind::InvalidInput.into()),
+            Some(Dots::Two) => return Err(ErrorKind::DirectoryNotEmpty.into()),
+            None if place.parent().is_none() => return Err(ErrorKind::ResourceBusy.into()),
+            None => {}
+        }
+        if all && !is_link && !is_folder {
+            return Err(ErrorKind::NotADirectory.into());
         }
         self.may_change(&place)?;
         if !is_link && !is_folder {
@@ -229,8 +275,9 @@ impl Disk {
 
     pub(crate) fn rename(&mut self, from: &Path, to: &Path) -> Result<()> {
         let as_folder = ends_as_folder(from) || ends_as_folder(to);
-        let (from, to) = (self.place(from)?, self.place(to)?);
-        if from.parent().is_none() || to.parent().is_none() {
+        let ((from, from_dots), (to, to_dots)) = (self.place(from)?, self.place(to)?);
+        let is_root = from.parent().is_none() || to.parent().is_none();
+        if is_root || from_dots.is_some() || to_dots.is_some() {
             return Err(ErrorKind::ResourceBusy.into());
         }
         let (entry, taken) = (self.entry(&from)?, self.tree.get(&to));
@@ -269,8 +316,9 @@ impl Disk {
 
     /// Gives a Unix socket its name.
     pub(crate) fn bind(&mut self, path: &Path, bound: Bound) -> Result<()> {
-        let place = self.place(path)?;
-        self.is_free(&place)?;
+        let place = self.new_place(path)?;
+        no_folder(path)?;
+        self.may_change(&place)?;
         let inode = self.tree.number();
         self.make_mode(inode, 0o777);
         self.change(Kind::Put(place, Entry::Socket(inode, bound)));
@@ -287,9 +335,14 @@ impl Disk {
     }
 
     pub(crate) fn remove(&mut self, path: &Path) -> Result<()> {
-        let place = self.place(path)?;
+        let (place, dots) = self.place(path)?;
         let is_folder = matches!(self.entry(&place)?, Entry::Folder(_));
-        self.may_change(&place)?;
+        if ends_as_folder(path) && !is_folder {
+            return Err(ErrorKind::NotADirectory.into());
+        }
+        if dots.is_none() && !ends_as_folder(path) {
+            self.may_change(&place)?;
+        }
         if is_folder {
             return Err(ErrorKind::IsADirectory.into());
         }
@@ -299,8 +352,8 @@ impl Disk {
 
     /// Makes a folder.
     pub(crate) fn create_folder(&mut self, path: &Path, mode: u32) -> Result<()> {
-        let place = self.place(path)?;
-        self.is_free(&place)?;
+        let place = self.new_place(path)?;
+        self.may_change(&place)?;
         let inode = FOLDER + self.tree.number();
         self.make_mode(inode, mode);
         self.change(Kind::Put(place, Entry::Folder(inode)));
@@ -313,16 +366,16 @@ impl Disk {
         if path.as_os_str().is_empty() {
             return Ok(());
         }
-        match (self.create_folder(path, mode), path.parent()) {
-            (Err(error), Some(above)) if error.kind() == ErrorKind::NotFound => {
+        let mut made = self.create_folder(path, mode);
+        if let (Err(error), Some(above)) = (&made, path.parent()) {
+            if error.kind() == ErrorKind::NotFound {
                 self.create_folders(above, mode)?;
-                self.create_folder(path, mode)
+                made = self.create_folder(path, mode);
             }
-            (Err(error), _) => match self.follow(path) {
-                Ok(place) if self.tree.folder(&place).is_some() => Ok(()),
-                _ => Err(error),
-            },
-            (Ok(()), _) => Ok(()),
+        }
+        match (made, self.follow(path)) {
+            (Err(_), Ok(place)) if self.tree.folder(&place).is_some() => Ok(()),
+            (made, _) => made,
         }
     }
 

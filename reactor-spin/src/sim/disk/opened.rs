@@ -17,6 +17,7 @@ const FIRST: i32 = 1 << 30;
 #[derive(Clone, Debug)]
 pub(crate) struct Opened {
     pub(crate) inode: Inode,
+    readable: bool,
     pub(crate) writable: bool,
     /// Each write is at the end.
     append: bool,
@@ -31,6 +32,7 @@ impl Opened {
     pub(crate) fn new(disk: &mut Disk, inode: Inode, how: How) -> Result<Self> {
         Ok(Self {
             inode,
+            readable: how.read,
             writable: how.writes(),
             append: how.append,
             flags: how.flags,
@@ -62,8 +64,25 @@ impl Opened {
         Span { inode, at, len }
     }
 
+    /// Whether it was opened to be read.
+    pub(crate) fn may_read(&self) -> Result<()> {
+        match self.readable {
+            true => Ok(()),
+            false => Err(how::not_opened_for_it()),
+        }
+    }
+
+    /// Whether it was opened to be written to.
+    pub(crate) fn may_write(&self) -> Result<()> {
+        match self.writable {
+            true => Ok(()),
+            false => Err(how::not_opened_for_it()),
+        }
+    }
+
     /// Whether so much may be read there. At the end, where there is nothing to be read, Linux does not look.
     pub(crate) fn check_read(&self, disk: &mut Disk, offset: u64, len: usize) -> Result<()> {
+        self.may_read()?;
         match offset < disk.len(self.inode)? {
             true => self.check(disk, offset, len),
             false => Ok(()),
@@ -125,7 +144,8 @@ impl Opened {
         data: &[u8],
         offset: u64,
     ) -> Result<(u64, usize)> {
-        let at = match self.append {
+        // Nothing is written nowhere, so that the position stays.
+        let at = match self.append && !data.is_empty() {
             true => disk.len(self.inode)?,
             false => offset,
         };

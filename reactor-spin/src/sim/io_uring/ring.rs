@@ -446,7 +446,9 @@ fn prepare(pushed: &Pushed, disk: &Disk) -> core::result::Result<Work, i32> {
             return Err(errno::EINVAL);
         }
         Operation::Read(transfer) => {
-            Work::Read(file(transfer.fd)?, pushed.lend()?, transfer.offset)
+            let file = file(transfer.fd)?;
+            file.may_read().map_err(|_| errno::EBADF)?;
+            Work::Read(file, pushed.lend()?, transfer.offset)
         }
         Operation::Write(transfer) => {
             let (file, lent) = (writable(transfer.fd)?, pushed.lend()?);
