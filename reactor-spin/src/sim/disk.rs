@@ -412,7 +412,7 @@ impl Disk {
         self.tidy_at = TIDY.max(self.files.len() * 2);
     }
 
-    fn edit(&mut self, inode: Inode, kind: contents::Kind, end: u64) -> Result<()> {
+    fn edit(&mut self, inode: Inode, kind: contents::Kind, appends: bool, end: u64) -> Result<()> {
         let grows = end.saturating_sub(self.len(inode)?);
         if grows > 0 && grows > self.room() {
             return Err(ErrorKind::StorageFull.into());
@@ -420,21 +420,32 @@ impl Disk {
         self.sweep();
         let (instant, wall) = (self.instant(), self.clock.wall_time());
         let file = self.file(inode)?;
-        let edit = Edit { kind, wall };
+        let edit = Edit {
+            kind,
+            wall,
+            appends,
+        };
         file.journal.push(&mut file.now, instant, edit);
         Ok(())
     }
 
     /// Writes as much as there is room for.
     pub(crate) fn write(&mut self, inode: Inode, at: u64, data: &[u8]) -> Result<usize> {
-        self.write_as(inode, at, data, contents::Kind::Write)
+        self.write_as(inode, at, data, contents::Kind::Write, false)
     }
 
-    /// As [`write`](Self::write); a crash takes nothing of it, nor of the names until then.
-    pub(super) fn write_safe(&mut self, inode: Inode, at: u64, data: &[u8]) -> Result<usize> {
-        let count = self.write_as(inode, at, data, contents::Kind::SafeWrite)?;
-        let now = self.instant();
-        self.journal.sync(now, now);
+    /// As [`write`](Self::write), in the way in which a file was opened.
+    fn write_opened(&mut self, file: &Opened, at: u64, data: &[u8]) -> Result<usize> {
+        let kind = match file.is_safe() {
+            true => contents::Kind::SafeWrite,
+            false => contents::Kind::Write,
+        };
+        let count = self.write_as(file.inode, at, data, kind, file.appends())?;
+        if file.is_safe() {
+            // A crash takes nothing of it, nor of the names until then.
+            let now = self.instant();
+            self.journal.sync(now, now);
+        }
         Ok(count)
     }
 
@@ -443,7 +454,8 @@ impl Disk {
         inode: Inode,
         at: u64,
         data: &[u8],
-        edit: fn(u64, Vec<u8>) -> contents::Kind,
+        kind: fn(u64, Vec<u8>) -> contents::Kind,
+        appends: bool,
     ) -> Result<usize> {
         if data.is_empty() {
             // Wherever that is, the file does not become longer.
@@ -459,16 +471,17 @@ impl Disk {
             _ => data,
         };
         let end = at + data.len() as u64;
-        self.edit(inode, edit(at, data.into()), end)?;
+        self.edit(inode, kind(at, data.into()), appends, end)?;
         Ok(data.len())
     }
 
     /// Writes the first part of it, by chance, since the disk fails meanwhile.
-    pub(crate) fn write_torn(&mut self, inode: Inode, at: u64, data: &[u8]) {
+    fn write_torn(&mut self, file: &Opened, at: u64, data: &[u8]) {
         let count = self.chance.below(data.len() as u64 + 1) as usize;
         if count > 0 {
             // The disk has failed already.
-            let _ = self.write(inode, at, &data[..count]);
+            let (data, kind) = (&data[..count], contents::Kind::Write);
+            let _ = self.write_as(file.inode, at, data, kind, file.appends());
         }
     }
 
@@ -476,7 +489,7 @@ impl Disk {
         if len > LONGEST {
             return Err(ErrorKind::FileTooLarge.into());
         }
-        self.edit(inode, contents::Kind::Len(len), len)?;
+        self.edit(inode, contents::Kind::Len(len), false, len)?;
         self.pages.cut(inode, len);
         Ok(())
     }
@@ -489,7 +502,8 @@ impl Disk {
         accessed: Option<Duration>,
     ) -> Result<()> {
         if inode < FOLDER {
-            return self.edit(inode, contents::Kind::Times(modified, accessed), 0);
+            let kind = contents::Kind::Times(modified, accessed);
+            return self.edit(inode, kind, false, 0);
         }
         let mut times = self.what(inode)?.times;
         times.modified = modified.unwrap_or(times.modified);

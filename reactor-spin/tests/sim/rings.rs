@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::future::pending;
-use std::io::{ErrorKind, Result};
+use std::io::{ErrorKind, Result, Write};
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 
@@ -502,4 +502,31 @@ fn rings_go_from_thread_to_thread() {
     let ring = ring.take().unwrap();
     let elsewhere = std::thread::spawn(move || ring.submit().map_err(|error| error.kind()));
     assert_eq!(elsewhere.join().unwrap(), Err(ErrorKind::Unsupported));
+}
+
+/// A ring appends while its program, which does not look at it, has gone on by blocking, and appends, too.
+#[test]
+fn what_a_ring_appends_is_between_what_its_program_appends() {
+    let mut places = BTreeSet::new();
+    for seed in 0..20 {
+        let found = Rc::new(Cell::new(0));
+        let finds = found.clone();
+        on_host(seed, async move {
+            let mut ring = IoUring::new(8).unwrap();
+            let open = || File::options().append(true).create(true).open("a").unwrap();
+            let (end, mine) = (open(), open());
+            push(&mut ring, &[write(&end, b"tadpole", 0)]);
+            ring.submit().unwrap();
+            for _ in 0..5 {
+                (&mine).write_all(b"frog").unwrap();
+            }
+            sleep(millis(10)).await;
+            assert_eq!(completed(&mut ring), [(0, 7)]);
+            let text = fs::read_to_string("a").unwrap();
+            finds.set(text.find("tadpole").unwrap());
+            assert_eq!(text.replace("tadpole", ""), "frog".repeat(5));
+        });
+        places.insert(found.get());
+    }
+    assert!(places.len() > 2, "{places:?}");
 }

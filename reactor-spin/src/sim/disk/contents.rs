@@ -67,6 +67,9 @@ impl Times {
 pub(super) struct Edit {
     pub(super) kind: Kind,
     pub(super) wall: Duration,
+    /// It is written at the end, wherever that is at its instant: whoever is ahead has found another one than there is once
+    /// somebody else has written before that.
+    pub(super) appends: bool,
 }
 
 pub(super) enum Kind {
@@ -92,9 +95,13 @@ impl Step for Edit {
     type On = State;
     type Undo = Before;
 
-    fn apply(&self, on: &mut State) -> Before {
+    fn apply(&mut self, on: &mut State) -> Before {
         let data = &mut on.data;
         let len = data.len();
+        if let (true, Kind::Write(at, _) | Kind::SafeWrite(at, _)) = (self.appends, &mut self.kind)
+        {
+            *at = len as u64;
+        }
         let (from, end) = match &self.kind {
             Kind::Write(at, bytes) | Kind::SafeWrite(at, bytes) => {
                 (*at as usize, *at as usize + bytes.len())

@@ -50,6 +50,8 @@ impl Disk {
             let is_safe = |edit: &Edit| matches!(edit.kind, contents::Kind::SafeWrite(..));
             let safe = edits.iter().rposition(is_safe).unwrap_or(0);
             for (number, mut edit) in edits.into_iter().enumerate() {
+                // What is lost before it leaves a hole.
+                edit.appends = false;
                 let is_len = matches!(edit.kind, contents::Kind::Len(_));
                 if is_safe(&edit) || (number < safe && is_len) {
                     // The system writes down lengths in their order, and none after it without those before it.

@@ -9,7 +9,8 @@ pub(super) trait Step {
     /// What it takes to undo it.
     type Undo;
 
-    fn apply(&self, on: &mut Self::On) -> Self::Undo;
+    /// Does it. What it is about may be another place each time.
+    fn apply(&mut self, on: &mut Self::On) -> Self::Undo;
 
     /// Undoes what was done last.
     fn undo(undo: Self::Undo, on: &mut Self::On);
@@ -46,7 +47,7 @@ impl<S: Step> Default for Journal<S> {
 
 impl<S: Step> Journal<S> {
     /// Does something at the instant `at`. Returns what undoes it.
-    pub(super) fn push(&mut self, on: &mut S::On, at: u64, step: S) -> Option<&S::Undo> {
+    pub(super) fn push(&mut self, on: &mut S::On, at: u64, mut step: S) -> Option<&S::Undo> {
         self.look(on, at);
         let undo = step.apply(on);
         let what = What::Done(step, Some(undo));
@@ -155,7 +156,7 @@ mod tests {
         type On = usize;
         type Undo = ();
 
-        fn apply(&self, count: &mut usize) {
+        fn apply(&mut self, count: &mut usize) {
             *count += 1;
         }
 

@@ -64,6 +64,16 @@ impl Opened {
         Span { inode, at, len }
     }
 
+    /// Each write is at the end.
+    pub(super) fn appends(&self) -> bool {
+        self.append
+    }
+
+    /// What is written is safe at once.
+    pub(super) fn is_safe(&self) -> bool {
+        self.flags.safe
+    }
+
     /// Whether it was opened to be read.
     pub(crate) fn may_read(&self) -> Result<()> {
         match self.readable {
@@ -151,13 +161,10 @@ impl Opened {
         };
         self.check(disk, at, data.len())?;
         if fails {
-            disk.write_torn(self.inode, at, data);
+            disk.write_torn(self, at, data);
             return Err(failed());
         }
-        let count = match self.flags.safe {
-            true => disk.write_safe(self.inode, at, data)?,
-            false => disk.write(self.inode, at, data)?,
-        };
+        let count = disk.write_opened(self, at, data)?;
         match self.flags.direct {
             true => disk.drop_pages(self.inode, at, count),
             false => disk.use_pages(self.inode, at, count),

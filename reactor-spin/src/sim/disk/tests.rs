@@ -362,3 +362,34 @@ fn a_disk_is_at_each_instant_what_was_done_until_then() {
         }
     }
 }
+
+/// Somebody appends ahead, and somebody else meanwhile: both are there, in the order of their instants.
+#[test]
+fn what_is_appended_is_behind_what_was_there_at_its_instant() {
+    let mut found = BTreeSet::new();
+    for seed in 0..100 {
+        let now = Rc::new(Cell::new(0));
+        let mut disk = new_at(seed, false, now.clone());
+        let inode = disk.open(Path::new("log"), NEW).unwrap();
+        disk.sync(inode).unwrap();
+        let how = How {
+            append: true,
+            ..NEW
+        };
+        let end = Opened::new(&mut disk, inode, how).unwrap();
+        disk.clock.block(5);
+        end.write(&mut disk, false, b"later", 0).unwrap();
+        disk.clock.ahead.set(2);
+        end.write(&mut disk, false, b"sooner", 0).unwrap();
+        assert_eq!(disk.contents(inode).unwrap(), b"sooner");
+        disk.clock.ahead.set(5);
+        assert_eq!(disk.contents(inode).unwrap(), b"soonerlater");
+        disk.clock.ahead.set(0);
+        now.set(6);
+        disk.crash();
+        found.insert(disk.contents(inode).unwrap().to_vec());
+    }
+    // Of what is lost there is a hole.
+    let expected: [&[u8]; 4] = [b"", b"\0\0\0\0\0\0later", b"sooner", b"soonerlater"];
+    assert!(found.iter().eq(expected.iter()), "{found:?}");
+}

@@ -246,7 +246,7 @@ impl Step for Change {
     type On = Tree;
     type Undo = Former;
 
-    fn apply(&self, tree: &mut Tree) -> Former {
+    fn apply(&mut self, tree: &mut Tree) -> Former {
         let mut on = Changing {
             tree,
             former: Former::default(),
