@@ -211,8 +211,9 @@ impl Control {
             state.record_text(Some(id), text, What::Fault);
             Ok(())
         };
-        let is_own = self.world.is_here(host);
-        if !is_own && self.world.is_ahead() {
+        // The disk of a host that is ahead knows that by itself.
+        let is_own = self.world.is_ahead() && self.world.is_here(host);
+        if !is_own && !self.world.acts_now() {
             let (path, bytes) = (PathBuf::from(path), bytes.to_vec());
             self.change_host(host, move |state, id| {
                 tell(state, id)?;
@@ -224,7 +225,6 @@ impl Control {
         }
         let id = self.the_host(host);
         self.change_host(host, tell);
-        // The disk of a host that is ahead knows that by itself.
         self.world
             .with(|state| state.hosts[id as usize].disk.put(path, bytes))
     }

@@ -192,13 +192,13 @@ impl Control {
         let id = self.the_host(host);
         let spawner = self.world.with(|state| state.hosts[id as usize].spawner);
         let spawner = spawner.unwrap_or_else(|| panic!("{host} does not run"));
-        if !self.world.is_ahead() {
+        if self.world.acts_now() {
             let task = spawner.spawn(future);
             // An executor is not rung for what its own thread spawns.
             self.world.with(|state| state.woken_by_hand(id));
             return task.unwrap_or_else(|error| panic!("a task for {host}: {error}"));
         }
-        // Its handle is wanted now, so it is there, and waits.
+        // Its handle is wanted now, so it is there, and waits; for ever, if a process that is gone asks for it.
         let (begin, begins) = oneshot::channel();
         let task = spawner.spawn(async move {
             match begins.await {

@@ -112,6 +112,17 @@ impl World {
         id.is_some_and(|id| self.with(|state| *state.hosts[id as usize].name == *name))
     }
 
+    /// Whether what is asked for now is done now: not if whoever asks is ahead, or is a process that is gone.
+    pub(crate) fn acts_now(self: &Rc<Self>) -> bool {
+        let now = |net: Net| {
+            self.with(|state| {
+                let is_alive = state.hosts[net.host as usize].is_alive();
+                is_alive && state.ahead(net.host).is_none()
+            })
+        };
+        self.here().is_none_or(now)
+    }
+
     /// Whether whoever asks is ahead of the simulation.
     pub(crate) fn is_ahead(self: &Rc<Self>) -> bool {
         self.instant() > self.now.get()

@@ -12,13 +12,16 @@ use polliwog_core::time::sleep;
 use polliwog_spin::net::{TcpStream, UdpSocket, lookup_host};
 use polliwog_spin::sim::signal::unix::SignalKind;
 use polliwog_spin::sim::{
-    self, Control, Fault, FaultKind, Latency, Link, Reason, Report, Simulation, TraceEvent, std::fs,
+    self, Control, Fault, FaultKind, Latency, Link, Reason, Report, Service, Simulation,
+    TraceEvent, std::fs,
 };
 
 use crate::{echo, millis, run, secs};
 
 const CHOSEN: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(172, 16, 0, 1));
 const FURTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(172, 16, 0, 2));
+
+const SERVICE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(172, 16, 0, 3));
 
 /// What a change leaves with the program that has asked for it.
 type Kept = Box<dyn Any>;
@@ -51,7 +54,9 @@ fn ahead(change: impl Fn(&Control) -> Kept + 'static) -> (Simulation, Rc<Cell<Du
             drop(kept);
         }
     });
-    simulation.control().add_addr("pond", FURTHER);
+    let control = simulation.control();
+    control.add_addr("pond", FURTHER);
+    control.add_service("web", Service::new(SERVICE), "pond");
     (simulation, asked)
 }
 
@@ -233,7 +238,7 @@ fn files_filters_and_barriers() {
 #[test]
 fn faults() {
     type Change = fn(&Control);
-    let changes: [(&str, Change); 30] = [
+    let changes: [(&str, Change); 34] = [
         ("pond: crashes", |c| c.crash("pond")),
         ("pond: is killed", |c| c.kill("pond")),
         ("pond: starts", |c| c.restart("pond")),
@@ -298,6 +303,16 @@ fn faults() {
         }),
         ("has the address 172.16.0.1", |c| c.set_addr("pond", CHOSEN)),
         ("has 172.16.0.2 no more", |c| c.remove_addr(FURTHER)),
+        ("the service puddle at 172.16.0.1", |c| {
+            c.add_service("puddle", Service::new(CHOSEN), "pond");
+        }),
+        ("the service web has the further servers busy", |c| {
+            c.add_servers("web", "busy");
+        }),
+        ("the service web has no more the servers pond", |c| {
+            c.remove_servers("web", "pond");
+        }),
+        ("there is no service web", |c| c.remove_service("web")),
     ];
     for (text, change) in changes {
         for ends in [false, true] {
@@ -385,6 +400,84 @@ fn what_ends_with_a_value_ends_at_the_time_of_whoever_drops_it() {
         let expected = if ends { millis(500) } else { asked };
         let late = went.checked_sub(expected).unwrap();
         assert!(late <= millis(1), "{number} {ends}: {went:?} {expected:?}");
+    }
+}
+
+/// A message that is held goes on its way at that time.
+#[test]
+fn one_message_is_released_at_its_time() {
+    for ends in [false, true] {
+        let (mut simulation, asked) = ahead(|control| {
+            let held = control.in_flight();
+            assert!(control.release_one(held.last().unwrap().message));
+            Box::new(())
+        });
+        let came = Rc::new(Cell::new(None));
+        let comes = came.clone();
+        simulation.client("hand", async move {
+            sim::control().hold("hand", "pond");
+            let from = UdpSocket::bind("0.0.0.0:9").await.unwrap();
+            from.send_to(b"quak", "pond:9").await.unwrap();
+            sleep(millis(500)).await;
+            if ends {
+                sim::control().crash("busy");
+            }
+            while sim::control().elapsed() < secs(5) {
+                sleep(millis(1)).await;
+                if sim::control().in_flight().is_empty() && came.get().is_none() {
+                    came.set(Some(sim::control().elapsed()));
+                }
+            }
+        });
+        run(simulation);
+        match ends {
+            true => assert_eq!(comes.get(), None),
+            false => {
+                let late = comes.get().unwrap().checked_sub(asked.get()).unwrap();
+                assert!(late < millis(5), "{late:?}");
+            }
+        }
+    }
+}
+
+/// What destructors of a process do that was ended by force is not done.
+#[test]
+fn a_process_that_is_gone_changes_nothing() {
+    struct Goodbye(Flag);
+    impl Drop for Goodbye {
+        fn drop(&mut self) {
+            let control = sim::control();
+            let flag = self.0.clone();
+            control.add_addr("pond", CHOSEN);
+            control.write_file("pond", "frog", b"quak").unwrap();
+            drop(control.spawn("pond", async move { flag.set(true) }));
+            control.host("new", pending::<()>);
+        }
+    }
+    for end in [Control::crash as fn(&Control, &str), Control::kill] {
+        let mut simulation = Simulation::new(7);
+        let flag = Flag::default();
+        let sets = flag.clone();
+        simulation.host("pond", pending::<()>);
+        simulation.host("gone", move || {
+            let goodbye = Goodbye(sets.clone());
+            async move {
+                pending::<()>().await;
+                drop(goodbye);
+            }
+        });
+        simulation.client("hand", async move {
+            let control = sim::control();
+            sleep(millis(10)).await;
+            end(&control, "gone");
+            sleep(secs(1)).await;
+            assert_eq!(control.name_of(CHOSEN), None);
+            assert!(control.read_file("pond", "frog").is_err());
+            assert_eq!(control.names().len(), 3);
+            assert_eq!(control.tasks("pond").len(), 1);
+        });
+        run(simulation);
+        assert!(!flag.get());
     }
 }
 
