@@ -12,6 +12,7 @@ use std::io::Write;
 use std::panic::catch_unwind;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 use std::{fs, thread};
 
 use super::builder::Builder;
@@ -20,7 +21,7 @@ use super::environment::{REPLAY_VARIABLE, SEED_VARIABLE, environment};
 use super::failure::{Failure, Reason, Report, panic_text};
 use super::fault::Fault;
 use super::footprint::{NOT_RUN, Probe};
-use super::found::{Exploration, Found, parse};
+use super::found::{Exploration, Found, of_other_version, parse};
 use super::guide::{Candidate, Guide};
 use super::panics::quietly;
 use super::progress::Progress;
@@ -44,10 +45,11 @@ const BATCH: u64 = 64;
 /// A failure that does not happen again with the same seed and faults is found all the same, and told as such
 /// ([`Found::repeats`]): something asks the system for time or chance.
 ///
-/// Panics of the first run that fails are printed as usual, those of the runs after it are not. For that the first
+/// Panics of the first run that fails are printed as usual, each with the seed of its run, those of the runs after it are not. For that the first
 /// search of a process puts a [hook](std::panic::set_hook) before the one that is there.
 ///
-/// On a terminal a search that takes longer than a second tells how far it has come.
+/// On a terminal a search that takes longer than a second tells how far it has come. One that lasts tells a failure at once, before
+/// it looks for fewer faults. There are never more threads than runs.
 ///
 /// In a test of `cargo test`, [`unwrap`](Exploration::unwrap) prints the story, and the command that
 /// repeats the failure of this test alone: [`SEED_VARIABLE`] or [`REPLAY_VARIABLE`] set, `explore` runs that seed or file only.
@@ -89,6 +91,7 @@ where
     if let Some(exploration) = asked_for(&test) {
         return exploration;
     }
+    let started = Instant::now();
     let seeds = environment().seeds(seeds);
     let (start, count) = (seeds.start, seeds.end.saturating_sub(seeds.start));
     let quiet = Quiet::default();
@@ -100,7 +103,8 @@ where
     let failed = each(threads(parallelism), 0..count, &progress, &quiet, fails);
     Exploration {
         tried: failed.as_ref().map_or(count, |(number, _)| number + 1),
-        found: failed.map(|(number, failure)| shrink(&test, start + number, failure, true)),
+        found: failed
+            .map(|(number, failure)| shrink(&test, start + number, failure, true, started)),
     }
 }
 
@@ -160,6 +164,7 @@ where
     if let Some(exploration) = asked_for(&test) {
         return exploration;
     }
+    let started = Instant::now();
     let seeds = environment().seeds(seeds);
     let (start, count) = (seeds.start, seeds.end.saturating_sub(seeds.start));
     let progress = Progress::new(count);
@@ -182,7 +187,7 @@ where
             let Candidate { seed, branch } = &candidates[(number - next) as usize];
             return Exploration {
                 tried: number + 1,
-                found: Some(shrink(&test, *seed, failure, branch.is_none())),
+                found: Some(shrink(&test, *seed, failure, branch.is_none(), started)),
             };
         }
         for (candidate, probe) in candidates.iter().zip(&probes) {
@@ -205,21 +210,22 @@ where
         return Some(replay(path, test));
     }
     let seed = environment().seed()?;
+    let started = Instant::now();
     let quiet = Quiet::default();
     let failed = checked(test, Builder::of_seed(seed), &Probe::default(), &quiet);
     if failed.is_none() {
-        tell_that_nothing_failed(SEED_VARIABLE, &seed.to_string());
+        tell_that_nothing_failed(SEED_VARIABLE, &seed.to_string(), "");
     }
     Some(Exploration {
         tried: 1,
-        found: failed.map(|failure| shrink(test, seed, failure, true)),
+        found: failed.map(|failure| shrink(test, seed, failure, true, started)),
     })
 }
 
 /// Whoever asks for a run wants to know that it has been, which a test that passes does not tell. Not by a macro, whose output
 /// tests keep to themselves; and of no matter if it fails.
-fn tell_that_nothing_failed(variable: &str, value: &str) {
-    let line = format!("{variable}={value}: that run has not failed\n");
+fn tell_that_nothing_failed(variable: &str, value: &str, why: &str) {
+    let line = format!("{variable}={value}: that run has not failed{why}\n");
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
@@ -263,9 +269,20 @@ fn each(
             }
         }
     };
+    // A thread without a run is of no use.
+    let runs = usize::try_from(numbers.end - numbers.start).unwrap_or(usize::MAX);
+    let this = thread::current();
     thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(|| work(None));
+        for _ in 1..threads.min(runs) {
+            // Named as the test: panics tell it.
+            let mut thread = thread::Builder::new();
+            if let Some(name) = this.name() {
+                thread = thread.name(name.into());
+            }
+            // With those that there are, if the system has no more.
+            if thread.spawn_scoped(scope, || work(None)).is_err() {
+                break;
+            }
         }
         work(Some(progress));
     });
@@ -291,7 +308,11 @@ where
 {
     let seed = builder.seed();
     let builder = builder.probe(probe.clone());
-    let run = || quietly(quiet, || catch_unwind(AssertUnwindSafe(|| test(builder))));
+    let run = || {
+        quietly(quiet, seed, || {
+            catch_unwind(AssertUnwindSafe(|| test(builder)))
+        })
+    };
     let text = match super::system::isolated(seed, run) {
         Ok(Ok(_)) if !probe.with(|probed| probed.ran) => NOT_RUN.into(),
         Ok(result) => return result,
@@ -328,7 +349,7 @@ where
     }
     // Only now are events kept. Such a test may as well fail this time.
     let seed = builder.seed();
-    let difference = quietly(quiet, || {
+    let difference = quietly(quiet, seed, || {
         catch_unwind(AssertUnwindSafe(|| differ(builder, test)))
     });
     let how = match difference {
@@ -362,13 +383,14 @@ where
         Ok(text) => text,
         Err(error) => panic!("{REPLAY_VARIABLE}={}: {error}", path.display()),
     };
+    let other = of_other_version(&text).unwrap_or_default();
     let (seed, faults) = match parse(&text) {
         Ok(schedule) => schedule,
-        Err(error) => panic!("{REPLAY_VARIABLE}={}: {error}", path.display()),
+        Err(error) => panic!("{REPLAY_VARIABLE}={}: {error}{other}", path.display()),
     };
     let failed = tell(test, seed, &faults, &Quiet::default());
     if failed.is_none() {
-        tell_that_nothing_failed(REPLAY_VARIABLE, &path.display().to_string());
+        tell_that_nothing_failed(REPLAY_VARIABLE, &path.display().to_string(), &other);
     }
     let found = failed.map(|failure| Found::new(seed, failure, faults));
     Exploration { tried: 1, found }

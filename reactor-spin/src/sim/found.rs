@@ -118,11 +118,32 @@ impl Found {
         if !of_runs.is_empty() {
             text += &format!("# with {of_runs}\n");
         }
-        text += &format!("seed {}\n", self.seed);
+        text += &format!("{VERSION_MARK}{VERSION}\nseed {}\n", self.seed);
         for fault in &self.faults {
             text += &format!("{fault}\n");
         }
         text
+    }
+
+    /// What is told of it while fewer faults are looked for.
+    pub(crate) fn in_short(&self) -> String {
+        let how = match self.by_seed {
+            true => format!(
+                "until then it is repeated by {}{SEED_VARIABLE}={}",
+                environment().of_runs,
+                self.seed
+            ),
+            false => format!(
+                "until then it is repeated by {}{REPLAY_VARIABLE} with the name of a file with this:\n{}",
+                environment().of_runs,
+                self.schedule()
+            ),
+        };
+        let failure = &self.failure;
+        format!(
+            "{failure}\nfewer faults are looked for; {}\n",
+            how.trim_end()
+        )
     }
 
     /// A page of HTML that shows the run: hosts as lanes, messages as arrows, faults.
@@ -290,20 +311,33 @@ pub(crate) fn quoted(word: &str) -> String {
     }
 }
 
+/// A line of a file says so by which version it was written.
+const VERSION_MARK: &str = "# by polliwog ";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// If a file is another version's, what that means.
+pub(crate) fn of_other_version(text: &str) -> Option<String> {
+    let mut lines = text.lines();
+    let other = lines.find_map(|line| line.trim().strip_prefix(VERSION_MARK))?;
+    (other != VERSION).then(|| {
+        format!(
+            "; the file was written by polliwog {other}, and in this one, {VERSION}, a seed may mean another run"
+        )
+    })
+}
+
 /// Reads a file: `seed 7`, then a fault a line; what begins with `#` is for people.
 pub(crate) fn parse(text: &str) -> Result<(u64, Vec<Fault>), String> {
-    let mut lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let first = lines.next().unwrap_or_default();
+    let lines = (1..).zip(text.lines().map(str::trim));
+    let mut lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    let (_, first) = lines.next().unwrap_or_default();
     let seed = first
         .strip_prefix("seed ")
         .and_then(|seed| seed.parse().ok());
     let seed = seed.ok_or_else(|| format!("the first line is not `seed` and a number: {first}"))?;
-    let faults = lines.map(|line| {
-        line.parse()
-            .map_err(|error: super::NoFault| error.to_string())
+    let faults = lines.map(|(number, line): (usize, &str)| {
+        let fault = line.parse();
+        fault.map_err(|error: super::NoFault| format!("line {number}: {error}"))
     });
     Ok((seed, faults.collect::<Result<_, _>>()?))
 }
@@ -376,6 +410,27 @@ mod tests {
         assert_eq!((seed, faults.len()), (7, 2));
         assert!(parse("").is_err());
         assert!(parse("seed x").is_err());
-        assert!(parse("seed 7\nsing").unwrap_err().contains("sing"));
+        let error = parse("# a\n\nseed 7\nsing").unwrap_err();
+        assert!(
+            error.starts_with("line 4: ") && error.contains("sing"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn files_tell_their_version() {
+        let other = "# a\r\n# by polliwog 0.0.7\r\nseed 7\r\n";
+        assert_eq!(parse(other).unwrap().0, 7);
+        assert!(
+            of_other_version(other)
+                .unwrap()
+                .contains("by polliwog 0.0.7")
+        );
+        // As it was before.
+        assert_eq!(of_other_version("# a\nseed 7\n"), None);
+        assert_eq!(
+            of_other_version(&format!("{VERSION_MARK}{VERSION}\nseed 7\n")),
+            None
+        );
     }
 }

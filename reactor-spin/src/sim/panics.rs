@@ -58,21 +58,22 @@ fn note(id: TaskId, panic: &Panic) {
 }
 
 std::thread_local! {
-    /// Whether panics of this thread are printed is said by this, as long as it is there.
-    static QUIET: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+    /// Whether panics of this thread are printed is said by this, as long as it is there; and the seed of the run.
+    static QUIET: RefCell<Option<(Arc<AtomicBool>, u64)>> = const { RefCell::new(None) };
 }
 
-/// Runs `f`, whose panics are not printed while `quiet` is set.
-pub(crate) fn quietly<T>(quiet: &Arc<AtomicBool>, f: impl FnOnce() -> T) -> T {
+/// Runs `f`, whose panics are not printed while `quiet` is set, and with the seed else: one that ends the program, as within
+/// another one, is the last that anybody hears of that run.
+pub(crate) fn quietly<T>(quiet: &Arc<AtomicBool>, seed: u64, f: impl FnOnce() -> T) -> T {
     /// What was there before, which is so again after a panic, too.
-    struct Former(Option<Arc<AtomicBool>>);
+    struct Former(Option<(Arc<AtomicBool>, u64)>);
     impl Drop for Former {
         fn drop(&mut self) {
             QUIET.replace(self.0.take());
         }
     }
     install();
-    let _former = Former(QUIET.replace(Some(quiet.clone())));
+    let _former = Former(QUIET.replace(Some((quiet.clone(), seed))));
     f()
 }
 
@@ -87,12 +88,14 @@ fn install() {
     INSTALLED.call_once(|| {
         let former = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            let is_quiet = QUIET.try_with(|quiet| {
-                let quiet = quiet.try_borrow();
-                quiet.is_ok_and(|it| it.as_ref().is_some_and(|it| it.load(Ordering::Relaxed)))
-            });
-            if !is_quiet.unwrap_or(false) {
-                former(info);
+            let run = QUIET.try_with(|run| run.try_borrow().ok()?.clone());
+            match run.ok().flatten() {
+                None => former(info),
+                Some((quiet, _)) if quiet.load(Ordering::Relaxed) => {}
+                Some((_, seed)) => {
+                    former(info);
+                    std::eprintln!("that was in the run of seed {seed} of a search");
+                }
             }
         }));
     });

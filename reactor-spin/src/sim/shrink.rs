@@ -2,8 +2,11 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cell::Cell;
 use core::sync::atomic::AtomicBool;
 use core::time::Duration;
+use std::io::Write;
+use std::time::Instant;
 
 use super::builder::Builder;
 use super::explore::{Quiet, attempt, tell};
@@ -14,6 +17,9 @@ use super::found::Found;
 
 /// How often a failing run is run again at most, to find a shorter one.
 const ATTEMPTS: usize = 200;
+
+/// How long nobody is told that there is a failure, in real time.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Whether two failures are of the same kind, so that one may stand for the other: the same host says the same, numbers
 /// aside.
@@ -34,7 +40,16 @@ fn is_same(one: &Failure, other: &Failure) -> bool {
 
 /// Looks for the fewest, shortest and earliest faults with which a seed still fails in the same way as it has done: of
 /// its own, if it is `by_seed`, else of those that were given in that run.
-pub(crate) fn shrink<F>(test: &F, seed: u64, first: Failure, by_seed: bool) -> Found
+///
+/// If the search, which has `started` then, lasts, it tells at once what it has found: whoever ends it would have to search
+/// again.
+pub(crate) fn shrink<F>(
+    test: &F,
+    seed: u64,
+    first: Failure,
+    by_seed: bool,
+    started: Instant,
+) -> Found
 where
     F: Fn(Builder) -> Result<Report, Failure> + Sync,
 {
@@ -51,7 +66,13 @@ where
         found.repeats = false;
         found
     };
+    let told = Cell::new(false);
     let run = |faults: Option<Vec<Fault>>| {
+        if started.elapsed() > PATIENCE && !told.replace(true) {
+            let known = found(first.clone(), given.clone());
+            // Not by a macro, whose output tests keep to themselves; and of no matter if it fails.
+            let _ = std::io::stderr().write_all(known.in_short().as_bytes());
+        }
         let mut builder = Builder::of_seed(seed);
         if let Some(faults) = faults {
             builder = builder.faults_only(faults);

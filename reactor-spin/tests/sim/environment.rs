@@ -19,17 +19,17 @@ use crate::{millis, secs, text};
 const CHILD: &str = "POLLIWOG_TESTS_CHILD";
 
 /// A file that goes when it is dropped.
-struct File(PathBuf);
+pub(crate) struct File(PathBuf);
 
 impl File {
-    fn new(name: &str, text: &str) -> Self {
+    pub(crate) fn new(name: &str, text: &str) -> Self {
         let name = format!("polliwog-environment-{}-{name}", process::id());
         let path = env::temp_dir().join(name);
         fs::write(&path, text).unwrap();
         Self(path)
     }
 
-    fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.0.to_str().unwrap()
     }
 }
@@ -40,14 +40,14 @@ impl Drop for File {
     }
 }
 
-fn is_child() -> bool {
+pub(crate) fn is_child() -> bool {
     env::var_os(CHILD).is_some()
 }
 
 /// Runs a test of this program alone, with these variables. Whether it has passed, and what it has printed.
-fn child(test: &str, variables: &[(&str, &str)]) -> (bool, String) {
+pub(crate) fn child(test: &str, variables: &[(&str, &str)]) -> (bool, String) {
     let mut child = Command::new(env::current_exe().unwrap());
-    child.args(["--exact", &format!("environment::{test}"), "--nocapture"]);
+    child.args(["--exact", test, "--nocapture"]);
     child.env(CHILD, "1").envs(variables.iter().copied());
     let Output {
         status,
@@ -111,7 +111,7 @@ fn seeds_and_threads() {
         ),
     ];
     for (variables, expected) in cases {
-        let (passed, output) = child("seeds_and_threads", variables);
+        let (passed, output) = child("environment::seeds_and_threads", variables);
         assert!(passed, "{output}");
         assert_eq!(told(&output, "true: "), *expected, "{variables:?}");
         // This one chooses most seeds by itself.
@@ -120,7 +120,7 @@ fn seeds_and_threads() {
         assert_eq!(tried(guided), tried(expected), "{variables:?}");
     }
     let (_, output) = child(
-        "seeds_and_threads",
+        "environment::seeds_and_threads",
         &[(THREADS_VARIABLE, "3"), (COUNT_VARIABLE, "60")],
     );
     assert!(
@@ -146,9 +146,15 @@ fn the_time_limit() {
         .unwrap();
         return;
     }
-    let (passed, output) = child("the_time_limit", &[(TIME_LIMIT_VARIABLE, "10.5s")]);
+    let (passed, output) = child(
+        "environment::the_time_limit",
+        &[(TIME_LIMIT_VARIABLE, "10.5s")],
+    );
     assert!(passed && told(&output, "outcome: ") == "well", "{output}");
-    let (passed, output) = child("the_time_limit", &[(TIME_LIMIT_VARIABLE, "9.5s")]);
+    let (passed, output) = child(
+        "environment::the_time_limit",
+        &[(TIME_LIMIT_VARIABLE, "9.5s")],
+    );
     assert!(!passed, "{output}");
     let result = told(&output, "outcome: ");
     assert!(result.contains("the time limit was reached"), "{output}");
@@ -178,11 +184,11 @@ fn the_check() {
         .unwrap();
         return;
     }
-    let (passed, output) = child("the_check", &[]);
+    let (passed, output) = child("environment::the_check", &[]);
     assert!(passed, "{output}");
-    let (passed, output) = child("the_check", &[(CHECK_VARIABLE, "0")]);
+    let (passed, output) = child("environment::the_check", &[(CHECK_VARIABLE, "0")]);
     assert!(passed, "{output}");
-    let (passed, output) = child("the_check", &[(CHECK_VARIABLE, "1")]);
+    let (passed, output) = child("environment::the_check", &[(CHECK_VARIABLE, "1")]);
     assert!(!passed, "{output}");
     for part in [
         "two runs of that seed are not the same: ",
@@ -232,7 +238,10 @@ fn a_file_with_settings() {
     }
     let run = |text: &str| {
         let file = File::new(&text.len().to_string(), text);
-        let (passed, output) = child("a_file_with_settings", &[(CONFIG_VARIABLE, file.path())]);
+        let (passed, output) = child(
+            "environment::a_file_with_settings",
+            &[(CONFIG_VARIABLE, file.path())],
+        );
         assert!(passed, "{output}");
         ["answer: ", "made: ", "synced: "].map(|what| told(&output, what).to_string())
     };
@@ -278,7 +287,10 @@ fn what_is_wrong_ends_the_test() {
             "there is no such variable; there are POLLIWOG_SIM_SEED, ",
         ),
     ] {
-        let (passed, output) = child("what_is_wrong_ends_the_test", &[(variable, value)]);
+        let (passed, output) = child(
+            "environment::what_is_wrong_ends_the_test",
+            &[(variable, value)],
+        );
         assert!(!passed && !output.contains("it goes on"), "{output}");
         // The text of the system is another one elsewhere.
         if cfg!(unix) || !error.starts_with("No such") {

@@ -1,5 +1,6 @@
 //! Simulations of many hosts.
 
+mod adversary;
 mod ahead;
 mod attacks;
 mod barriers;
