@@ -83,7 +83,7 @@ impl Simulation {
     }
 
     /// The faults that have not begun.
-    fn missed(&self) -> Vec<Fault> {
+    pub(super) fn missed(&self) -> Vec<Fault> {
         let faults = self.faults().iter().enumerate();
         let missed = faults.filter(|(number, _)| !self.struck.contains(number));
         missed.map(|(_, fault)| fault.clone()).collect()

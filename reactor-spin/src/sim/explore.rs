@@ -8,7 +8,6 @@ use alloc::vec::Vec;
 use core::ops::Range;
 use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::io::Write;
 use std::panic::catch_unwind;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -23,6 +22,7 @@ use super::fault::Fault;
 use super::footprint::{NOT_RUN, Probe};
 use super::found::{Exploration, Found, of_other_version, parse};
 use super::guide::{Candidate, Guide};
+use super::late::{Late, say};
 use super::panics::quietly;
 use super::progress::Progress;
 use super::schedule::Strategy;
@@ -50,6 +50,9 @@ const BATCH: u64 = 64;
 ///
 /// On a terminal a search that takes longer than a second tells how far it has come. One that lasts tells a failure at once, before
 /// it looks for fewer faults. There are never more threads than runs.
+///
+/// Faults that come after the end of their runs test nothing: [`Exploration::missed`] counts them, `unwrap` tells on the standard
+/// error if they are most, and if they are all it fails.
 ///
 /// In a test of `cargo test`, [`unwrap`](Exploration::unwrap) prints the story, and the command that
 /// repeats the failure of this test alone: [`SEED_VARIABLE`] or [`REPLAY_VARIABLE`] set, `explore` runs that seed or file only.
@@ -95,16 +98,25 @@ where
     let seeds = environment().seeds(seeds);
     let (start, count) = (seeds.start, seeds.end.saturating_sub(seeds.start));
     let quiet = Quiet::default();
+    let late = Mutex::new(Late::default());
     let fails = |number| {
-        let builder = Builder::of_seed(start + number);
-        checked(&test, builder, &Probe::default(), &quiet)
+        let (builder, probe) = (Builder::of_seed(start + number), Probe::default());
+        let failed = checked(&test, builder, &probe, &quiet);
+        let mut late = late.lock().unwrap_or_else(PoisonError::into_inner);
+        *late = late.and(probe.late());
+        failed
     };
     let progress = Progress::new(count);
     let failed = each(threads(parallelism), 0..count, &progress, &quiet, fails);
-    Exploration {
-        tried: failed.as_ref().map_or(count, |(number, _)| number + 1),
-        found: failed
-            .map(|(number, failure)| shrink(&test, start + number, failure, true, started)),
+    match failed {
+        None => Exploration::nothing(
+            count,
+            late.into_inner().unwrap_or_else(PoisonError::into_inner),
+        ),
+        Some((number, failure)) => {
+            let found = shrink(&test, start + number, failure, true, started);
+            Exploration::found(number + 1, found)
+        }
     }
 }
 
@@ -170,6 +182,7 @@ where
     let progress = Progress::new(count);
     let mut guide = Guide::new(start);
     let quiet = Quiet::default();
+    let mut late = Late::default();
     let mut next = 0;
     while next < count {
         let numbers = next..count.min(next + BATCH);
@@ -185,20 +198,16 @@ where
         let failed = each(threads, numbers.clone(), &progress, &quiet, fails);
         if let Some((number, failure)) = failed {
             let Candidate { seed, branch } = &candidates[(number - next) as usize];
-            return Exploration {
-                tried: number + 1,
-                found: Some(shrink(&test, *seed, failure, branch.is_none(), started)),
-            };
+            let found = shrink(&test, *seed, failure, branch.is_none(), started);
+            return Exploration::found(number + 1, found);
         }
         for (candidate, probe) in candidates.iter().zip(&probes) {
+            late = late.and(probe.late());
             guide.learn(candidate.seed, probe.take());
         }
         next = numbers.end;
     }
-    Exploration {
-        tried: count,
-        found: None,
-    }
+    Exploration::nothing(count, late)
 }
 
 /// What the environment asks for in the place of a search: a seed, or a file.
@@ -211,22 +220,20 @@ where
     }
     let seed = environment().seed()?;
     let started = Instant::now();
-    let quiet = Quiet::default();
-    let failed = checked(test, Builder::of_seed(seed), &Probe::default(), &quiet);
-    if failed.is_none() {
-        tell_that_nothing_failed(SEED_VARIABLE, &seed.to_string(), "");
-    }
-    Some(Exploration {
-        tried: 1,
-        found: failed.map(|failure| shrink(test, seed, failure, true, started)),
+    let (quiet, probe) = (Quiet::default(), Probe::default());
+    let failed = checked(test, Builder::of_seed(seed), &probe, &quiet);
+    Some(match failed {
+        None => {
+            tell_that_nothing_failed(SEED_VARIABLE, &seed.to_string(), "");
+            Exploration::asked_for(probe.late())
+        }
+        Some(failure) => Exploration::found(1, shrink(test, seed, failure, true, started)),
     })
 }
 
-/// Whoever asks for a run wants to know that it has been, which a test that passes does not tell. Not by a macro, whose output
-/// tests keep to themselves; and of no matter if it fails.
+/// Whoever asks for a run wants to know that it has been, which a test that passes does not tell.
 fn tell_that_nothing_failed(variable: &str, value: &str, why: &str) {
-    let line = format!("{variable}={value}: that run has not failed{why}\n");
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    say(&format!("{variable}={value}: that run has not failed{why}"));
 }
 
 fn threads(parallelism: usize) -> usize {
@@ -366,13 +373,18 @@ where
 }
 
 /// A run with these faults, whose story is told.
-pub(crate) fn tell<F>(test: &F, seed: u64, faults: &[Fault], quiet: &Quiet) -> Option<Failure>
+pub(crate) fn tell<F>(
+    test: &F,
+    seed: u64,
+    faults: &[Fault],
+    (probe, quiet): (&Probe, &Quiet),
+) -> Option<Failure>
 where
     F: Fn(Builder) -> Result<Report, Failure> + Sync,
 {
     let builder = Builder::of_seed(seed).faults_only(faults.to_vec());
     let builder = builder.capture().trace(STORY);
-    attempt(test, builder, &Probe::of_story(), quiet).err()
+    attempt(test, builder, probe, quiet).err()
 }
 
 fn replay<F>(path: &Path, test: &F) -> Exploration
@@ -388,10 +400,12 @@ where
         Ok(schedule) => schedule,
         Err(error) => panic!("{REPLAY_VARIABLE}={}: {error}{other}", path.display()),
     };
-    let failed = tell(test, seed, &faults, &Quiet::default());
-    if failed.is_none() {
-        tell_that_nothing_failed(REPLAY_VARIABLE, &path.display().to_string(), &other);
+    let probe = Probe::of_story();
+    match tell(test, seed, &faults, (&probe, &Quiet::default())) {
+        None => {
+            tell_that_nothing_failed(REPLAY_VARIABLE, &path.display().to_string(), &other);
+            Exploration::asked_for(probe.late())
+        }
+        Some(failure) => Exploration::found(1, Found::new(seed, failure, faults)),
     }
-    let found = failed.map(|failure| Found::new(seed, failure, faults));
-    Exploration { tried: 1, found }
 }

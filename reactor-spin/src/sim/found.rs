@@ -11,6 +11,7 @@ use std::{env, fs, thread};
 use super::environment::{REPLAY_VARIABLE, SEED_VARIABLE, environment};
 use super::failure::Failure;
 use super::fault::Fault;
+use super::late::Late;
 use super::trace::{TraceEvent, What};
 
 /// What has come of [`explore`](super::explore) or [`explore_guided`](super::explore_guided).
@@ -21,20 +22,83 @@ pub struct Exploration {
     pub tried: u64,
     /// The first that failed, if one did.
     pub found: Option<Found>,
+    late: Late,
+    /// Whether a single run was asked for by the environment.
+    asked_for: bool,
 }
 
 impl Exploration {
+    /// One whose runs have all gone well.
+    pub(crate) fn nothing(tried: u64, late: Late) -> Self {
+        Self {
+            tried,
+            found: None,
+            late,
+            asked_for: false,
+        }
+    }
+
+    /// One in the place of which a single run was asked for, that has gone well.
+    pub(crate) fn asked_for(late: Late) -> Self {
+        Self {
+            asked_for: true,
+            ..Self::nothing(1, late)
+        }
+    }
+
+    /// One that has found something.
+    pub(crate) fn found(tried: u64, found: Found) -> Self {
+        Self {
+            found: Some(found),
+            ..Self::nothing(tried, Late::default())
+        }
+    }
+
+    /// How many faults were scheduled in all runs, if none failed; else none are counted.
+    pub fn faults(&self) -> u64 {
+        self.late.faults
+    }
+
+    /// How many of the [`faults`](Self::faults) have not begun, since their runs were over before: those test nothing. When faults
+    /// begin says [`Nemesis::within`](super::Nemesis::within).
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+    /// use polliwog::sim::{self, Nemesis};
+    /// use polliwog::time::sleep;
+    /// use std::time::Duration;
+    ///
+    /// let exploration = sim::explore(0..20, 1, |builder| {
+    ///     let nemesis = Nemesis::new("frog").faults(1, 1).within(Duration::from_secs(2)).pauses();
+    ///     let mut simulation = builder.nemesis(nemesis).build();
+    ///     simulation.client("frog", sleep(Duration::from_secs(1)));
+    ///     simulation.run()
+    /// });
+    /// assert_eq!(exploration.faults(), 20);
+    /// assert!((1..20).contains(&exploration.missed()));
+    /// ```
+    pub fn missed(&self) -> u64 {
+        self.late.missed
+    }
+
     /// Ends a test: with a panic, if a seed failed, whose text is the story and the command that repeats it. The file
     /// that replays it is written into the folder for temporary files.
     ///
-    /// A search that has [tried](Self::tried) no seed has found nothing, and passes.
+    /// A search that has [tried](Self::tried) no seed has found nothing, and passes. If most of its faults, which are ten or more, came
+    /// [too late](Self::missed), a line on the standard error says so.
     ///
     /// # Panics
     ///
-    /// If a seed failed.
+    /// If a seed failed. And if no seed did, but all faults, ten or more, came too late: a search without faults, of which nobody knows.
+    /// Not if it is a single run that the environment asks for.
     #[track_caller]
     pub fn unwrap(self) {
-        let Some(found) = self.found else { return };
+        let Some(found) = self.found else {
+            match self.late.text() {
+                Some(text) if self.late.is_all() && !self.asked_for => panic!("{text}"),
+                _ => return self.late.tell(),
+            }
+        };
         let path = env::temp_dir().join(format!("polliwog-sim-{}.txt", found.name()));
         let page = path.with_extension("html");
         let mut text = found.to_string();

@@ -119,6 +119,7 @@ mod insight;
 #[cfg(unix)]
 pub mod io_uring;
 mod keepalive;
+mod late;
 mod letter;
 mod link;
 mod listed;

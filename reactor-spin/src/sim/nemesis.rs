@@ -106,7 +106,12 @@ impl Nemesis {
         self
     }
 
-    /// Sets in which time from the start faults begin; half a minute, unless set.
+    /// Sets in which time from the start faults begin; half a minute, unless set. It is best as long as a run takes
+    /// ([`Report::elapsed`](super::Report::elapsed)): faults that come later test nothing.
+    ///
+    /// [`Report::missed`](super::Report::missed) has those of a run, and [`Exploration::missed`](super::Exploration::missed) counts those
+    /// of a search. Where most of ten faults or more come too late, in a search or in a thread's other runs with a nemesis, a line on
+    /// the standard error says so, and a search of which all do fails.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }

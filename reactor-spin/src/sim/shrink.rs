@@ -140,7 +140,7 @@ where
         }
     }
     // Once more, for the story.
-    let Some(failure) = tell(test, seed, &faults, &quiet) else {
+    let Some(failure) = tell(test, seed, &faults, (&Probe::of_story(), &quiet)) else {
         return not_again(first);
     };
     let mut found = found(failure, faults);

@@ -17,6 +17,7 @@ use super::failure::{Failure, Outcome, Reason, Report};
 use super::fault::Fault;
 use super::footprint::{Footprint, Probe};
 use super::guide::Branch;
+use super::late::Late;
 use super::nemesis::{Nemesis, Present};
 use super::runner::{Failed, Runner, Turn};
 use super::schedule::Scheduler;
@@ -564,6 +565,13 @@ impl Drop for Simulation {
         // A test that fails in the middle has no report.
         if self.probe.is_some() && !self.reported {
             self.report();
+        }
+        // Those of a search are told by that.
+        if self.nemesis.is_some()
+            && self.probe.is_none()
+            && self.world.fate.went_well.get() == Some(true)
+        {
+            Late::of(self.elapsed(), self.faults(), &self.missed()).alone();
         }
         let footprint = self.world.with(|state| state.footprint.take());
         if let (Some(probe), Some(footprint)) = (&self.probe, footprint) {

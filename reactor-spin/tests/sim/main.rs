@@ -47,6 +47,7 @@ mod sockets;
 mod std_files;
 mod streams;
 mod supervised;
+mod too_late;
 mod unix;
 
 use std::fmt::Display;

@@ -396,7 +396,7 @@ fn it_fails_in_most_runs() {
     }
     explore(0..100, 1, |builder| {
         let seed = builder.seed();
-        let nemesis = Nemesis::new("node").faults(4, 4).crashes();
+        let nemesis = Nemesis::new("node").faults(4, 4).within(secs(1)).crashes();
         let mut simulation = builder.nemesis(nemesis).build();
         simulation.host("node", pending::<()>);
         simulation.client("client", async move {
