@@ -220,10 +220,13 @@ impl Builder {
     }
 
     /// Lets hosts whose program has failed, by an error or a panic, start again after that time, as a supervisor does: a
-    /// [`Duration`], or a range of them of which each restart takes one by the seed. They do if the text of their failure is such a one: `text` is a pattern as those for hosts are, so `"*"` is any text. That of a panic is
-    /// what the panic itself says, be it the program's or a task's, without the task's name. What they have open is closed, and their files are as they left them. Their failures do not end the run;
-    /// [`Report::failed`](super::Report::failed) has each of them. Of several settings the first counts that is for the host and
-    /// the text.
+    /// [`Duration`], or a range of them of which each restart takes one by the seed. What they have open is closed, and their files
+    /// are as they left them. Their failures do not end the run; [`Report::failed`](super::Report::failed) has each of them.
+    ///
+    /// `hosts` and `text` are patterns as [`Control`](super::Control) has them, so `"*"` is any. The text is that of the failure, all
+    /// of it: `"*no pond*"` is each that has these words in it. That of a panic is what the panic itself says, be it the program's or a
+    /// task's, without the task's name. Of several settings the first counts that is for the host and the text. A run at whose end a
+    /// setting is for no host that there is fails, with [`Reason::Test`](super::Reason::Test).
     ///
     /// A host that loses its power, or is killed or started, meanwhile, is left to whoever has done that.
     ///
@@ -248,11 +251,16 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// If the time is zero, since a host that fails at once would let no time pass, and at a regular expression that is wrong.
+    /// If the time is zero, since a host that fails at once would let no time pass, if the text is empty, and at a regular expression that
+    /// is wrong.
     #[track_caller]
     pub fn restart_failed(mut self, hosts: &str, text: &str, after: impl Into<Latency>) -> Self {
         let after = after.into();
         assert!(!after.is_zero(), "a restart takes time");
+        assert!(
+            !text.is_empty(),
+            "no failure has the text \"\": a restart after any is for \"*\""
+        );
         self.settings.restarts.push(Restart {
             hosts: Pattern::new(hosts),
             text: Pattern::new(text),

@@ -2,8 +2,10 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::failure::Reason;
+use super::settings::Restart;
 use super::signal::Effect;
 use super::signal::unix::SignalKind;
 use super::simulation::Simulation;
@@ -136,16 +138,50 @@ impl Simulation {
     /// Sees to it that a host which has failed with this message starts again, if the test says so.
     pub(super) fn supervise(&mut self, id: HostId, message: &str) -> bool {
         self.world.with(|state| {
-            let host = &mut state.hosts[id as usize];
-            let mut restarts = state.settings.restarts.iter();
-            let restart =
-                restarts.find(|one| one.hosts.matches(&host.name) && one.text.matches(message));
-            let Some(after) = restart.map(|restart| restart.after.draw(&mut host.chance)) else {
+            let is_its = |one: &&Restart| {
+                one.text.matches(message) && state.matching(&one.hosts).contains(&id)
+            };
+            let restart = state.settings.restarts.iter().find(is_its);
+            let Some(after) = restart.map(|restart| restart.after) else {
                 return false;
             };
+            let host = &mut state.hosts[id as usize];
+            let after = after.draw(&mut host.chance);
             let again = Command::StartFailed(id, host.changes);
             state.schedule(state.now.saturating_add(after), Happening::Command(again));
             true
+        })
+    }
+
+    /// A setting of restarts that is for no host that there is.
+    pub(super) fn useless_restart(&self) -> Option<String> {
+        self.world.with(|state| {
+            let is_useless = |one: &&Restart| state.matching(&one.hosts).is_empty();
+            let useless = state.settings.restarts.iter().find(is_useless)?;
+            let names: Vec<&str> = state.hosts.iter().map(|host| &*host.name).collect();
+            Some(format!(
+                "`Builder::restart_failed` is for `{}`, which is the name of no host; there are {}",
+                useless.hosts,
+                names.join(", ")
+            ))
+        })
+    }
+
+    /// Why a host that has failed does not start again, if some do.
+    pub(super) fn is_unsupervised(&self, id: HostId) -> Option<String> {
+        if self.runners[id as usize].is_client() {
+            return None;
+        }
+        let useless = self.useless_restart();
+        useless.or_else(|| {
+            self.world.with(|state| {
+                let is_its = |one: &&Restart| state.matching(&one.hosts).contains(&id);
+                let other = state.settings.restarts.iter().find(is_its)?;
+                Some(format!(
+                    "`Builder::restart_failed` is for failures of `{}` whose whole text is `{}`",
+                    other.hosts, other.text
+                ))
+            })
         })
     }
 

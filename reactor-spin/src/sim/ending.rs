@@ -27,7 +27,9 @@ impl Simulation {
         let fate = self.world.fate.clone();
         fate.went_well.set(None);
         let went = self.proceed(limit, to_end, stop);
-        let went = went.and_then(|()| match fate.unchecked() {
+        let is_over = to_end && self.clients == 0;
+        let useless = || self.useless_restart().filter(|_| is_over);
+        let went = went.and_then(|()| match fate.unchecked().or_else(useless) {
             Some(text) => Err((None, Reason::Test(text))),
             None => Ok(()),
         });
@@ -107,6 +109,7 @@ impl Simulation {
             missed: self.missed(),
             waiting: Vec::new(),
             patience: None,
+            hint: None,
         };
         self.reported = true;
         if let Some(probe) = &self.probe {
@@ -120,8 +123,12 @@ impl Simulation {
             Reason::Stalled(_) => (self.waiting_tasks(), self.asks_outside()),
             _ => (Vec::new(), None),
         };
+        let hint = match (&reason, host) {
+            (Reason::Error(_) | Reason::Panic(_), Some(id)) => self.is_unsupervised(id),
+            _ => None,
+        };
         let mut run = self.report();
-        (run.waiting, run.patience) = (waiting, patience);
+        (run.waiting, run.patience, run.hint) = (waiting, patience, hint);
         Failure {
             seed: self.seed(),
             host: host.map(|host| self.name(host)),
@@ -170,6 +177,7 @@ impl Probe {
                 faults: report.faults.clone(),
                 missed: report.missed.clone(),
                 waiting: report.waiting.clone(),
+                hint: report.hint.clone(),
                 ..*report
             }
         };

@@ -41,6 +41,8 @@ pub struct Report {
     pub(crate) waiting: Vec<String>,
     /// How long [`outside`](super::outside()) was patient, if the run has stalled by that.
     pub(crate) patience: Option<Duration>,
+    /// Why a host that has failed does not start again, though some do.
+    pub(crate) hint: Option<String>,
 }
 
 /// Why a run did not go well.
@@ -132,8 +134,17 @@ impl fmt::Display for Failure {
         )?;
         let host = self.host.as_deref().unwrap_or("a host");
         match &self.reason {
-            Reason::Error(error) => write!(f, "{host} failed: {error}"),
-            Reason::Panic(message) => write!(f, "{host} panicked: {message}"),
+            Reason::Error(text) | Reason::Panic(text) => {
+                let how = match self.reason {
+                    Reason::Error(_) => "failed",
+                    _ => "panicked",
+                };
+                write!(f, "{host} {how}: {text}")?;
+                match &self.run.hint {
+                    Some(hint) => write!(f, "\n  ({hint})"),
+                    None => Ok(()),
+                }
+            }
             Reason::Stalled(waiting) => {
                 match self.run.patience {
                     Some(patience) => write!(

@@ -61,13 +61,34 @@ enum Kind {
     Buggify,
 }
 
-/// Who is there when a run begins: a name, and whether it is a client's.
-pub(crate) type Present = (Arc<str>, bool);
+/// Who is there when a run begins.
+pub(crate) struct Present {
+    pub(crate) name: Arc<str>,
+    pub(crate) is_client: bool,
+    /// Whether the nemesis is for it.
+    pub(crate) is_meant: bool,
+}
 
 /// Those of them that a nemesis is for.
 struct Victims {
     all: Vec<String>,
     not_clients: Vec<String>,
+}
+
+impl Victims {
+    /// Those that it does something to.
+    fn of(present: &[Present]) -> Self {
+        let names = |clients: bool| {
+            let ours = present
+                .iter()
+                .filter(move |one| one.is_meant && (clients || !one.is_client));
+            ours.map(|one| one.name.to_string()).collect()
+        };
+        Self {
+            all: names(true),
+            not_clients: names(false),
+        }
+    }
 }
 
 impl Nemesis {
@@ -242,7 +263,7 @@ impl Nemesis {
 
     /// The schedule that belongs to a seed.
     pub(crate) fn choose(&self, seed: u64, present: &[Present]) -> Vec<Fault> {
-        let hosts = self.ours(present);
+        let hosts = Victims::of(present);
         if hosts.all.is_empty() || self.kinds.is_empty() {
             return Vec::new();
         }
@@ -253,20 +274,6 @@ impl Nemesis {
             .collect();
         faults.sort_by_key(|fault| fault.at);
         faults
-    }
-
-    /// The hosts that it does something to.
-    fn ours(&self, present: &[Present]) -> Victims {
-        let names = |clients: bool| {
-            let ours = present.iter().filter(move |(name, is_client)| {
-                self.hosts.matches(name) && (clients || !is_client)
-            });
-            ours.map(|(name, _)| name.to_string()).collect()
-        };
-        Victims {
-            all: names(true),
-            not_clients: names(false),
-        }
     }
 
     /// Whether it can do what it is for.
@@ -288,9 +295,9 @@ impl Nemesis {
         if self.count.1 == 0 {
             return Ok(());
         }
-        let ours = self.ours(present);
+        let ours = Victims::of(present);
         if ours.all.is_empty() {
-            let names: Vec<&str> = present.iter().map(|(name, _)| &**name).collect();
+            let names: Vec<&str> = present.iter().map(|one| &*one.name).collect();
             let names = names.join(", ");
             return Err(format!(
                 "a nemesis is for `{pattern}`, which is the name of no host; there are {names}"
@@ -318,7 +325,7 @@ impl Nemesis {
         before: u64,
         from: Duration,
     ) -> Vec<Fault> {
-        let hosts = self.ours(present);
+        let hosts = Victims::of(present);
         if hosts.all.is_empty() || self.kinds.is_empty() || from >= self.within {
             return Vec::new();
         }
@@ -344,6 +351,11 @@ impl Nemesis {
             .collect();
         faults.sort_by_key(|fault| fault.at);
         faults
+    }
+
+    /// The hosts that it is for.
+    pub(crate) fn hosts(&self) -> &Pattern {
+        &self.hosts
     }
 
     /// In which time faults begin.
@@ -457,7 +469,11 @@ mod tests {
             .full_disks()
             .slow_disks()
             .buggify();
-        let names = ["n1", "n2", "other", "n3"].map(|name| (Arc::from(name), name == "n3"));
+        let names = ["n1", "n2", "other", "n3"].map(|name| Present {
+            name: name.into(),
+            is_client: name == "n3",
+            is_meant: nemesis.hosts.matches(name),
+        });
         for seed in 0..100 {
             let faults = nemesis.choose(seed, &names);
             assert_eq!(faults.len(), 20);

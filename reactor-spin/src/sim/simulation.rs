@@ -335,10 +335,8 @@ impl Simulation {
             self.start(id)?;
         }
         if !core::mem::replace(&mut self.faults_set, true) {
-            let names = self.control().names().into_iter();
-            let hosts = names.zip(self.runners.iter().map(Runner::is_client));
-            let hosts: Vec<Present> = hosts.collect();
             let (nemesis, given) = (self.nemesis.as_ref(), self.faults.take());
+            let hosts = nemesis.map_or_else(Vec::new, |nemesis| self.present(nemesis));
             if let Some(nemesis) = nemesis {
                 let able = nemesis.check(&hosts);
                 able.map_err(|text| (None, Reason::Test(text)))?;
@@ -365,6 +363,17 @@ impl Simulation {
             self.faults = Some(faults);
         }
         Ok(())
+    }
+
+    /// The hosts that are there, as a nemesis has to know them.
+    fn present(&self, nemesis: &Nemesis) -> Vec<Present> {
+        let meant = self.world.with(|state| state.matching(nemesis.hosts()));
+        let hosts = (0..).zip(&self.runners).map(|(id, runner)| Present {
+            name: self.name(id),
+            is_client: runner.is_client(),
+            is_meant: meant.contains(&id),
+        });
+        hosts.collect()
     }
 
     pub(super) fn start(&mut self, id: HostId) -> Result<(), (Option<HostId>, Reason)> {

@@ -104,6 +104,21 @@ fn a_nemesis_and_a_supervisor_are_for_hosts_of_an_expression() {
     }
 }
 
+#[test]
+fn a_nemesis_is_for_the_host_of_an_address() {
+    let nemesis = Nemesis::new("10.0.0.3").faults(3, 3).within(secs(5));
+    let builder = Simulation::builder(1).nemesis(nemesis.crashes());
+    let mut simulation = builder.build();
+    nodes(&mut simulation);
+    simulation.client("client", sleep(secs(20)));
+    let faults = run(simulation).faults;
+    let strikes = |fault: &Fault| fault.kind.to_string() == "crash node-x";
+    assert!(
+        faults.len() == 3 && faults.iter().all(strikes),
+        "{faults:?}"
+    );
+}
+
 /// Runs with these lines as its schedule.
 fn with_faults(lines: &[&str]) -> Result<sim::Report, sim::Failure> {
     let faults = lines.iter().map(|line| line.parse::<Fault>().unwrap());

@@ -235,6 +235,55 @@ fn a_restart_takes_a_time_that_there_is() {
     let _ = Simulation::builder(1).restart_failed("*", "*", secs(2)..=secs(1));
 }
 
+#[test]
+#[should_panic = "no failure has the text"]
+fn a_restart_is_for_a_text_that_there_can_be() {
+    let _ = Simulation::builder(1).restart_failed("*", "", secs(1));
+}
+
+/// Runs a node that fails, or not, and a host that is added later.
+fn with_restart(hosts: &str, text: &str, fails: bool) -> Result<sim::Report, sim::Failure> {
+    let builder = Simulation::builder(1).restart_failed(hosts, text, secs(1));
+    let mut simulation = builder.build();
+    simulation.host("node", move || async move {
+        match fails {
+            true => Err("no storage space"),
+            false => Ok(()),
+        }
+    });
+    simulation.client("client", async {
+        sleep(secs(2)).await;
+        sim::control().host("later", pending::<()>);
+    });
+    simulation.run()
+}
+
+#[test]
+fn a_restart_of_nobody_is_told() {
+    for hosts in ["node", "n*", "later", "x|*", "10.0.0.1"] {
+        assert!(with_restart(hosts, "*", false).is_ok(), "{hosts}");
+    }
+    for hosts in ["nod-*", "nod", "/x/", ""] {
+        let text =
+            format!("is for `{hosts}`, which is the name of no host; there are node, client");
+        for fails in [false, true] {
+            let told = with_restart(hosts, "*", fails).unwrap_err().to_string();
+            assert!(told.contains(&text), "{told}");
+            assert_eq!(
+                told.contains("node failed: no storage space"),
+                fails,
+                "{told}"
+            );
+        }
+    }
+    // By its address, too.
+    let report = with_restart("10.0.0.1", "no*", true).unwrap();
+    assert_eq!(report.failed.len(), 2);
+    let told = with_restart("n*", "storage", true).unwrap_err().to_string();
+    let text = "is for failures of `n*` whose whole text is `storage`";
+    assert!(told.contains(text), "{told}");
+}
+
 /// After how long a host was started again, each time that it failed.
 fn restarts(seed: u64, after: impl Into<sim::Latency>) -> Vec<Duration> {
     let builder = Simulation::builder(seed).restart_failed("node", "*", after);
