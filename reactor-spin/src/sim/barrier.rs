@@ -36,6 +36,7 @@ struct Watch<T: 'static> {
 }
 
 /// The first barrier that `place` is a match for; takes down that it was reached.
+#[track_caller]
 fn find<T: fmt::Debug + 'static>(net: &Net, place: &T) -> Option<Rc<Watch<T>>> {
     let barriers = &net.world.barriers;
     if barriers.is_empty() {
@@ -124,6 +125,7 @@ pub async fn reach<T: Clone + fmt::Debug + 'static>(place: T) -> T {
 /// simulation.run().unwrap();
 /// assert_eq!(barrier.try_next().unwrap().host(), "node");
 /// ```
+#[track_caller]
 pub fn pass<T: fmt::Debug + 'static>(place: T) {
     let Some(net) = current() else { return };
     let Some(watch) = find(&net, &place) else {

@@ -120,8 +120,10 @@ impl Builder {
     #[track_caller]
     pub fn epoch_within(self, range: RangeInclusive<SystemTime>) -> Self {
         let (first, last) = range.into_inner();
-        let span = last.duration_since(first);
-        let span = span.unwrap_or_else(|_| panic!("no moment is from {first:?} to {last:?}"));
+        // A closure would have a place of its own.
+        let Ok(span) = last.duration_since(first) else {
+            panic!("no moment is from {first:?} to {last:?}");
+        };
         let after = Rng::new(self.seed(), 9).duration(Duration::ZERO, span);
         self.epoch(first + after)
     }
@@ -518,6 +520,7 @@ impl Builder {
     /// # Panics
     ///
     /// If a variable of the environment whose name begins with `POLLIWOG_SIM_` has no value that it can have.
+    #[track_caller]
     pub fn build(mut self) -> Simulation {
         environment().apply(&mut self.settings);
         let scheduler = Scheduler::new(self.settings.seed, self.strategy);

@@ -1,6 +1,7 @@
 //! How what is asked of a [`Control`] changes the world: at the instant of whoever asks, and for the hosts that a pattern
 //! means then.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -102,6 +103,19 @@ impl Control {
     }
 }
 
+/// All ways from these hosts to those, but those between two hosts that are among these and those, as who parts two nodes from all
+/// does not part them from each other; or, from some to the `same`, from each of them to each other one.
+pub(crate) fn ways(these: &[HostId], those: &[HostId], same: bool) -> Vec<(HostId, HostId)> {
+    let those_set: BTreeSet<_> = those.iter().copied().collect();
+    let both: BTreeSet<_> = these.iter().filter(|id| those_set.contains(id)).collect();
+    let each = |from| those.iter().map(move |to| (from, *to));
+    let all = these.iter().flat_map(|from| each(*from));
+    let is_meant = |(from, to): &(HostId, HostId)| {
+        from != to && (same || !(both.contains(from) && both.contains(to)))
+    };
+    all.filter(is_meant).collect()
+}
+
 impl State {
     /// The hosts that a pattern stands for.
     ///
@@ -116,20 +130,24 @@ impl State {
         }
     }
 
-    /// All ways from these hosts to those.
+    /// The [ways] from these hosts to those.
     ///
     /// # Errors
     ///
-    /// As [`hosts_of`](Self::hosts_of).
+    /// As [`hosts_of`](Self::hosts_of), and if there are none.
     pub(crate) fn pairs(
         &self,
         from: &Pattern,
         to: &Pattern,
     ) -> Result<Vec<(HostId, HostId)>, String> {
-        let (from, to) = (self.hosts_of(from)?, self.hosts_of(to)?);
-        let each = |from| to.iter().map(move |to| (from, *to));
-        let all = from.iter().flat_map(|from| each(*from));
-        Ok(all.filter(|(from, to)| from != to).collect())
+        let (these, those) = (self.hosts_of(from)?, self.hosts_of(to)?);
+        let pairs = ways(&these, &those, from.text() == to.text());
+        match pairs.is_empty() {
+            true => Err(format!(
+                "between `{from}` and `{to}` there is nothing: what both are for keeps its links"
+            )),
+            false => Ok(pairs),
+        }
     }
 
     /// The hosts that a pattern stands for, in their order; none if there are none.

@@ -44,14 +44,19 @@ use super::trace::Difference;
 /// # Panics
 ///
 /// If `test` runs no simulation that was made by its builder, since there is nothing to compare then.
+#[track_caller]
 pub fn check(
     seed: u64,
     mut test: impl FnMut(Builder) -> Result<Report, Failure> + Send,
 ) -> Result<(), Difference> {
-    differ(Builder::new(seed), &mut test).map_or(Ok(()), Err)
+    match differ(Builder::new(seed), &mut test) {
+        Some(difference) => Err(difference),
+        None => Ok(()),
+    }
 }
 
 /// The first event in which two runs differ.
+#[track_caller]
 pub(crate) fn differ(
     builder: Builder,
     mut test: impl FnMut(Builder) -> Result<Report, Failure> + Send,
@@ -63,9 +68,10 @@ pub(crate) fn differ(
             Ok(report) => report.trace,
             Err(failure) => failure.run.trace,
         };
-        assert!(probe.with(|probed| probed.ran), "{NOT_RUN}");
-        trace
+        probe.with(|probed| probed.ran).then_some(trace)
     };
-    let (first, second) = (trace(), trace());
+    let (Some(first), Some(second)) = (trace(), trace()) else {
+        panic!("{NOT_RUN}");
+    };
     Difference::of(&first, &second)
 }

@@ -25,6 +25,12 @@ use super::world::{Happening, HostId, State, World};
 /// without `^` and `$` a part of the name is enough. One that is wrong is a panic where it is given. A `/` elsewhere is a
 /// letter as any other, so `"zone-a/node-1"` is a name, and a host whose name begins and ends with one is meant by an expression only.
 ///
+/// A pattern that means nobody is a panic, here and wherever else hosts are meant.
+///
+/// Of two patterns, for what is between hosts, `"*"` is all others: `partition("reader|node-1", "*")` parts these two from the rest,
+/// and not from each other, and so does any second pattern that means hosts of the first one, too. Only the same pattern twice,
+/// `partition("node-*", "node-*")`, means each of them and each other one. If nothing is left it is a panic, too.
+///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
 /// use polliwog::net::TcpStream;
@@ -185,7 +191,7 @@ impl Control {
         });
     }
 
-    /// Cuts hosts off from all others.
+    /// Cuts hosts off from all others, but not from one another.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }

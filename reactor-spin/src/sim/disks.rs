@@ -99,6 +99,7 @@ impl Control {
     /// control.set_disk_pages("database", 2, 4096);
     /// simulation.run().unwrap();
     /// ```
+    #[track_caller]
     pub fn set_disk_pages(&self, hosts: &str, pages: usize, bytes: usize) {
         let text = format!("{pages} pages of {bytes} bytes are in memory");
         self.set_disk(hosts, &text, move |disk| disk.set_pages(pages, bytes));
@@ -116,6 +117,7 @@ impl Control {
     ///     control.set_disk_evictions("database", 0.1);
     /// }
     /// ```
+    #[track_caller]
     pub fn set_disk_evictions(&self, hosts: &str, probability: f64) {
         let text = format!("pages are gone from memory by {probability}");
         self.set_disk(hosts, &text, move |disk| disk.evictions = probability);

@@ -90,6 +90,7 @@ pub(crate) struct Environment {
 /// # Panics
 ///
 /// If there is something wrong with it.
+#[track_caller]
 pub(crate) fn environment() -> &'static Environment {
     static READ: OnceLock<Result<Environment, String>> = OnceLock::new();
     match READ.get_or_init(|| Environment::of(env::vars_os())) {
@@ -201,6 +202,7 @@ impl Environment {
     /// # Panics
     ///
     /// If there are not so many.
+    #[track_caller]
     pub(crate) fn seeds(&self, of_test: Range<u64>) -> Range<u64> {
         let (seeds, start) = match &self.seeds {
             None => (of_test.clone(), of_test.start),

@@ -87,6 +87,11 @@ const BATCH: u64 = 64;
 /// assert_eq!(found.faults.len(), 1);
 /// assert!(found.to_string().contains("loss"));
 /// ```
+///
+/// # Panics
+///
+/// If a variable of the environment whose name begins with `POLLIWOG_SIM_` has no value that it can have.
+#[track_caller]
 pub fn explore<F>(seeds: Range<u64>, parallelism: usize, test: F) -> Exploration
 where
     F: Fn(Builder) -> Result<Report, Failure> + Sync,
@@ -169,6 +174,11 @@ where
 /// let found = exploration.found.unwrap();
 /// assert!(found.failure.to_string().contains("it gives up"));
 /// ```
+///
+/// # Panics
+///
+/// If a variable of the environment whose name begins with `POLLIWOG_SIM_` has no value that it can have.
+#[track_caller]
 pub fn explore_guided<F>(seeds: Range<u64>, parallelism: usize, test: F) -> Exploration
 where
     F: Fn(Builder) -> Result<Report, Failure> + Sync,
@@ -211,6 +221,7 @@ where
 }
 
 /// What the environment asks for in the place of a search: a seed, or a file.
+#[track_caller]
 fn asked_for<F>(test: &F) -> Option<Exploration>
 where
     F: Fn(Builder) -> Result<Report, Failure> + Sync,
@@ -236,6 +247,7 @@ fn tell_that_nothing_failed(variable: &str, value: &str, why: &str) {
     say(&format!("{variable}={value}: that run has not failed{why}"));
 }
 
+#[track_caller]
 fn threads(parallelism: usize) -> usize {
     match environment().threads.unwrap_or(parallelism) {
         0 => thread::available_parallelism().map_or(1, usize::from),
@@ -387,6 +399,7 @@ where
     attempt(test, builder, probe, quiet).err()
 }
 
+#[track_caller]
 fn replay<F>(path: &Path, test: &F) -> Exploration
 where
     F: Fn(Builder) -> Result<Report, Failure> + Sync,

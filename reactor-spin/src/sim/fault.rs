@@ -44,7 +44,8 @@ pub enum FaultKind {
     Terminate(String),
     /// The host's process stops, and goes on in the end.
     Pause(String),
-    /// Nothing passes between these hosts and those.
+    /// Nothing passes between these hosts and those; who is among both keeps its links to others of which that is true, too, unless both are
+    /// the same.
     Partition(Vec<String>, Vec<String>),
     /// Nothing passes from these hosts to those.
     OneWay(Vec<String>, Vec<String>),

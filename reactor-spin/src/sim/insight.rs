@@ -1,5 +1,6 @@
 //! What a test asks about hosts while they run, and gives them to do.
 
+use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -191,12 +192,18 @@ impl Control {
     {
         let id = self.the_host(host);
         let spawner = self.world.with(|state| state.hosts[id as usize].spawner);
-        let spawner = spawner.unwrap_or_else(|| panic!("{host} does not run"));
+        let Some(spawner) = spawner else {
+            panic!("{host} does not run");
+        };
+        let no_room = |error| format!("a task for {host}: {error}");
         if self.world.acts_now() {
             let task = spawner.spawn(future);
             // An executor is not rung for what its own thread spawns.
             self.world.with(|state| state.woken_by_hand(id));
-            return task.unwrap_or_else(|error| panic!("a task for {host}: {error}"));
+            return match task {
+                Ok(task) => task,
+                Err(error) => panic!("{}", no_room(error)),
+            };
         }
         // Its handle is wanted now, so it is there, and waits; for ever, if a process that is gone asks for it.
         let (begin, begins) = oneshot::channel();
@@ -207,7 +214,10 @@ impl Control {
                 Err(_) => pending().await,
             }
         });
-        let task = task.unwrap_or_else(|error| panic!("a task for {host}: {error}"));
+        let task = match task {
+            Ok(task) => task,
+            Err(error) => panic!("{}", no_room(error)),
+        };
         let unbegun = Unbegun::new(&self.world, id, task.abort_handle(), begin);
         self.world.act(move |_| unbegun.begin());
         task

@@ -44,6 +44,11 @@ impl Pattern {
         }
     }
 
+    /// As it was given.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Its text, if that is one name that stands for itself.
     pub(crate) fn as_name(&self) -> Option<&str> {
         let is_one = self.regex.is_none() && !self.text.contains(['*', '|']);

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Link;
+use super::change::ways;
 use super::command::Command;
 use super::control::Control;
 use super::disk::Disk;
@@ -161,13 +162,14 @@ impl Control {
             }
         };
         let cut = |from: &[String], to: &[String]| {
-            for from in from.iter().filter_map(id) {
-                for to in to.iter().filter_map(id) {
-                    self.world
-                        .with(|state| state.weather.change(begins, (from, to)));
+            let ids = |names: &[String]| names.iter().filter_map(id).collect::<Vec<_>>();
+            let ways = ways(&ids(from), &ids(to), from == to);
+            self.world.with(|state| {
+                for way in ways {
+                    toggle(&mut state.weather.cut, begins, way);
                 }
-            }
-            self.world.with(persist::look_at_all);
+                persist::look_at_all(state);
+            });
         };
         let disk = |name: &String, change: &dyn Fn(&mut Disk)| {
             if let Some(id) = id(name) {
@@ -233,13 +235,5 @@ fn toggle<T: PartialEq>(all: &mut Vec<T>, begins: bool, one: T) {
         all.push(one);
     } else if let Some(at) = all.iter().position(|other| *other == one) {
         all.swap_remove(at);
-    }
-}
-
-impl Weather {
-    fn change(&mut self, begins: bool, pair: (u32, u32)) {
-        if pair.0 != pair.1 {
-            toggle(&mut self.cut, begins, pair);
-        }
     }
 }

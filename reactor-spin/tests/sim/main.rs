@@ -5,6 +5,8 @@ mod ahead;
 mod attacks;
 mod barriers;
 mod batches;
+mod between;
+mod callers;
 mod captures;
 mod disks;
 mod ended;
