@@ -523,6 +523,9 @@ impl Builder {
     #[track_caller]
     pub fn build(mut self) -> Simulation {
         environment().apply(&mut self.settings);
+        if self.probe.is_none() {
+            environment().tell_of_no_use(self.settings.seed);
+        }
         let scheduler = Scheduler::new(self.settings.seed, self.strategy);
         let simulation = Simulation::of(
             self.settings,

@@ -7,12 +7,13 @@ use core::str::FromStr;
 use core::time::Duration;
 use std::ffi::OsString;
 use std::path::{self, PathBuf};
-use std::sync::OnceLock;
-use std::{env, fs};
+use std::sync::{Once, OnceLock};
+use std::{env, fs, thread};
 
 use super::config::Config;
 use super::fault::duration;
 use super::found::quoted;
+use super::late::say;
 use super::rng::nanos;
 use super::settings::Settings;
 
@@ -216,6 +217,24 @@ impl Environment {
                 panic!("{COUNT_VARIABLE}={count}: there are not so many seeds from {start} on")
             }
         }
+    }
+
+    /// Tells, once, that a simulation is in no search, if a single run of one is asked for: with another test, as one that has
+    /// no search, that would not be run, and nobody would know.
+    pub(crate) fn tell_of_no_use(&self, seed: u64) {
+        static TOLD: Once = Once::new();
+        let variable = match (&self.replay, self.seed()) {
+            (Some(_), _) => REPLAY_VARIABLE,
+            (None, Some(_)) => SEED_VARIABLE,
+            (None, None) => return,
+        };
+        TOLD.call_once(|| {
+            let test = thread::current();
+            let test = test.name().unwrap_or("a test");
+            say(&format!(
+                "{variable} is for searches: {test} runs a simulation that is in none, with its own seed, {seed}"
+            ));
+        });
     }
 
     /// Sets what is set in the place of what a test says.

@@ -118,7 +118,7 @@ impl Exploration {
             );
         }
         if let Some(anew) = found.test.anew() {
-            text += &format!("built anew, with the same variables and features: {anew}\n");
+            text += &format!("built anew, with the same variables, and features: {anew}\n");
         }
         if fs::write(&page, found.page()).is_ok() {
             text += &format!("a picture: {}\n", page.display());
@@ -285,8 +285,9 @@ impl fmt::Display for Found {
 struct Test {
     /// The harness gives each test a thread of its name; not if there is one thread only.
     name: Option<String>,
-    /// Cargo tells whose it is.
+    /// Cargo tells whose it is, and where that lies.
     package: Option<String>,
+    folder: Option<PathBuf>,
     program: PathBuf,
     arguments: Vec<String>,
 }
@@ -298,6 +299,7 @@ impl Test {
         Self {
             name: name.map(String::from),
             package: env::var("CARGO_PKG_NAME").ok(),
+            folder: env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from),
             program: env::current_exe().unwrap_or_default(),
             arguments: env::args().skip(1).collect(),
         }
@@ -318,30 +320,49 @@ impl Test {
         words.join(" ")
     }
 
-    /// What builds the test anew and runs it. Cargo does not tell with which features.
+    /// What builds the test anew and runs it. Cargo does not tell with which features: without them there might be no such test, which
+    /// is no error for it, so that whoever pastes this has to say.
     fn anew(&self) -> Option<String> {
         let (name, package) = (self.name.as_ref()?, self.package.as_ref()?);
-        let name = quoted(name);
+        let (name, target) = (quoted(name), self.target());
         Some(format!(
-            "cargo test -p {package} -- --include-ignored --exact {name}"
+            "cargo test -p {package}{target} --features '<those of this build>' -- --include-ignored --exact {name}"
         ))
+    }
+
+    /// The argument for the tests of a file of their own, where cargo looks for them.
+    fn target(&self) -> String {
+        let (program, folder) = (self.program_name(), self.folder.as_ref());
+        let tests = folder.map(|folder| folder.join("tests").join(&program));
+        match tests {
+            Some(tests)
+                if tests.with_extension("rs").exists() || tests.join("main.rs").exists() =>
+            {
+                format!(" --test {}", quoted(&program))
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// The program's name, without cargo's hash, which is another one with each set of features.
+    fn program_name(&self) -> String {
+        let stem = self.program.file_stem().unwrap_or_default();
+        let stem = stem.to_string_lossy();
+        let is_hash = |end: &str| end.len() == 16 && end.bytes().all(|c| c.is_ascii_hexdigit());
+        match stem.rsplit_once('-') {
+            Some((program, end)) if is_hash(end) => program.into(),
+            _ => stem.into(),
+        }
     }
 
     /// The beginning of its files' names: package, program, and test.
     fn file_name(&self) -> String {
         /// A file's name has an end.
         const LONGEST: usize = 150;
-        let stem = self.program.file_stem().unwrap_or_default();
-        let stem = stem.to_string_lossy();
-        // Cargo's hash is another one with each set of features.
-        let is_hash = |end: &str| end.len() == 16 && end.bytes().all(|c| c.is_ascii_hexdigit());
-        let program = match stem.rsplit_once('-') {
-            Some((program, end)) if is_hash(end) => program,
-            _ => &*stem,
-        };
+        let program = self.program_name();
         let package = self.package.as_deref().unwrap_or_default();
         let name = self.name.as_deref().unwrap_or_default();
-        let mut words = vec![package, program, name];
+        let mut words = vec![package, &program, name];
         words.retain(|word| !word.is_empty());
         words.dedup();
         let plain = |c: char| {
@@ -427,8 +448,15 @@ mod tests {
             "{again}"
         );
         test.package = Some("pond".into());
-        let anew = test.anew().unwrap();
-        assert!(anew.starts_with("cargo test -p pond -- "), "{anew}");
+        // That of the library has no file in `tests`.
+        let anew = |test: &Test| test.anew().unwrap();
+        assert!(anew(&test).starts_with("cargo test -p pond --features '<"));
+        for target in ["reactor", "sim"] {
+            test.program = format!("/target/debug/deps/{target}-0123456789abcdef").into();
+            let start = format!("cargo test -p pond --test {target} --features '<");
+            assert!(anew(&test).starts_with(&start), "{}", anew(&test));
+        }
+        assert!(anew(&test).ends_with(&format!(" -- --include-ignored --exact {name}")));
         // A program that is no test is run as it was.
         let (name, arguments) = (None, vec!["a word".into(), "2".into()]);
         let program = "/a pond/frog".into();
@@ -437,6 +465,7 @@ mod tests {
             arguments,
             program,
             package: None,
+            folder: None,
         };
         assert_eq!(test.again(), "'/a pond/frog' 'a word' 2");
         assert_eq!(test.anew(), None);
@@ -450,6 +479,7 @@ mod tests {
                 name: test.map(String::from),
                 package: package.map(String::from),
                 program: program.into(),
+                folder: None,
                 arguments: Vec::new(),
             };
             test.file_name()

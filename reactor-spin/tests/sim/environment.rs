@@ -299,3 +299,29 @@ fn what_is_wrong_ends_the_test() {
         }
     }
 }
+
+#[test]
+fn no_search() {
+    if is_child() {
+        for seed in [3, 4] {
+            Simulation::new(seed).run().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_test_without_a_search_tells_that_a_run_was_asked_for() {
+    for (variable, value) in [(SEED_VARIABLE, "7"), (REPLAY_VARIABLE, "/a file")] {
+        let (_, output) = child("no_search", &[(variable, value)]);
+        let line = format!(
+            "{variable} is for searches: environment::no_search runs a simulation that is in none, with its own seed, 3"
+        );
+        assert_eq!(output.matches(&line).count(), 1, "{output}");
+        assert_eq!(output.matches(" is for searches").count(), 1, "{output}");
+    }
+    // Those are other seeds, and no one run.
+    let (_, output) = child("no_search", &[(SEED_VARIABLE, "7..9")]);
+    assert!(!output.contains(" is for searches"), "{output}");
+    let (_, output) = child("no_search", &[]);
+    assert!(!output.contains(" is for searches"), "{output}");
+}
