@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use polliwog::sim::Simulation;
@@ -43,6 +44,36 @@ fn assert_refused_in_a_test<T>(program: impl Future<Output = io::Result<T>>) {
     };
     assert_eq!(error.kind(), io::ErrorKind::NotConnected, "{error}");
     assert_says_why(&error.to_string());
+}
+
+/// It would fail again and again, and the client would be the first to give up.
+#[test]
+fn a_host_that_uses_mio_is_not_started_again() {
+    let minute = Duration::from_secs(60);
+    let uses: [fn() -> Pin<Box<dyn Future<Output = io::Result<()>>>>; 2] = [
+        || Box::pin(async { net::TcpListener::bind("0.0.0.0:80").await.map(drop) }),
+        || Box::pin(async { fs::read("a").await.map(drop) }),
+    ];
+    for program in uses {
+        let builder = Simulation::builder(1).restart_failed("*", "*", minute);
+        let mut simulation = builder.build();
+        simulation.host("server", move || async move {
+            // Whatever becomes of its text.
+            program().await.map_err(|_| "no pond")
+        });
+        simulation.client("client", polliwog::time::sleep(minute));
+        let failure = simulation.run().unwrap_err();
+        assert_eq!(failure.at, Duration::ZERO, "{failure}");
+        let text = failure.to_string();
+        assert!(text.contains("server failed: no pond"), "{text}");
+        assert!(text.contains("what another reactor has"), "{text}");
+    }
+    // Others are.
+    let builder = Simulation::builder(1).restart_failed("*", "*", minute / 6);
+    let mut simulation = builder.build();
+    simulation.host("server", || async { Err::<(), _>("no pond") });
+    simulation.client("client", polliwog::time::sleep(minute));
+    assert!(simulation.run().unwrap().failed.len() > 4);
 }
 
 #[test]

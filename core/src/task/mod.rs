@@ -69,7 +69,7 @@ pub use budget::{ConsumeBudget, Unconstrained, consume_budget, has_budget, uncon
 pub use failure::Panic;
 #[cfg(feature = "std")]
 #[doc(hidden)]
-pub use failure::{PanicWatch, watch_panics};
+pub use failure::{PanicWatch, tell_refusal, watch_panics, watch_refusals};
 pub use fixed_join_set::FixedJoinSet;
 pub use id::TaskId;
 pub use join::{JoinError, JoinHandle};

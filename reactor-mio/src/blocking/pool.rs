@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use polliwog_core::Handle;
+use polliwog_core::task::tell_refusal;
 
 use super::crew::{Crew, Next, Want};
 use super::error::{RejectReason, Rejected};
@@ -321,6 +322,7 @@ impl Pool {
 
 /// Why a job gets no thread whose result nobody would wait for.
 fn secluded() -> io::Error {
+    tell_refusal();
     let reason = format!(
         "nothing here would wait for it, since {INSTEAD}; a runtime of `polliwog::spin` waits for threads if its \
          builder's `wait_for_threads` says so"

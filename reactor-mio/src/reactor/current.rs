@@ -5,6 +5,7 @@ use std::io;
 use std::mem::ManuallyDrop;
 
 use polliwog_core::Spawner;
+use polliwog_core::task::tell_refusal;
 
 use super::MioReactor;
 
@@ -24,7 +25,10 @@ impl MioReactor {
             .with(|current| current.borrow().as_ref().cloned())
             .ok_or_else(|| {
                 let reason = match polliwog_core::time::now() {
-                    Some(_) => INSTEAD,
+                    Some(_) => {
+                        tell_refusal();
+                        INSTEAD
+                    }
                     None => "call it inside `block_on`, or inside `Runtime::enter`",
                 };
                 let reason = format!("no mio reactor in this context: {reason}");

@@ -230,7 +230,8 @@ impl Builder {
     /// task's, without the task's name. Of several settings the first counts that is for the host and the text. A run at whose end a
     /// setting is for no host that there is fails, with [`Reason::Test`](super::Reason::Test).
     ///
-    /// A host that loses its power, or is killed or started, meanwhile, is left to whoever has done that.
+    /// A host that loses its power, or is killed or started, meanwhile, is left to whoever has done that. One that has asked for what mio's
+    /// reactor has, as in a build with both, does not start again: that is a mistake of the program's, and ends the run at once.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }

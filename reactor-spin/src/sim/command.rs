@@ -10,7 +10,7 @@ use super::signal::Effect;
 use super::signal::unix::SignalKind;
 use super::simulation::Simulation;
 use super::trace::What;
-use super::world::{Happening, HostId};
+use super::world::{Happening, HostId, State};
 
 /// What is to be done once no host is running.
 #[derive(Clone, Debug)]
@@ -138,6 +138,9 @@ impl Simulation {
     /// Sees to it that a host which has failed with this message starts again, if the test says so.
     pub(super) fn supervise(&mut self, id: HostId, message: &str) -> bool {
         self.world.with(|state| {
+            if state.hosts[id as usize].refused {
+                return false;
+            }
             let is_its = |one: &&Restart| {
                 one.text.matches(message) && state.matching(&one.hosts).contains(&id)
             };
@@ -173,6 +176,14 @@ impl Simulation {
             return None;
         }
         let useless = self.useless_restart();
+        let is_refused = |state: &mut State| {
+            let refused = state.hosts[id as usize].refused;
+            (refused && !state.settings.restarts.is_empty()).then(|| {
+                "`Builder::restart_failed` is for no process that was refused what another reactor has, as that would not change"
+                    .into()
+            })
+        };
+        let useless = useless.or_else(|| self.world.with(is_refused));
         useless.or_else(|| {
             self.world.with(|state| {
                 let is_its = |one: &&Restart| state.matching(&one.hosts).contains(&id);

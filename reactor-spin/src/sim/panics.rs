@@ -11,7 +11,7 @@ use std::sync::Once;
 use std::thread;
 
 use polliwog_core::Spawner;
-use polliwog_core::task::{Panic, TaskId, watch_panics};
+use polliwog_core::task::{Panic, TaskId, watch_panics, watch_refusals};
 
 use super::net::Net;
 use crate::net::Network;
@@ -29,9 +29,16 @@ pub(crate) fn message(panic: &Panic) -> String {
     panic.message().unwrap_or_else(|| "(without a text)".into())
 }
 
-/// Lets hosts of simulations of this thread know of the panics of their tasks.
+/// Lets hosts of simulations of this thread know of the panics of their tasks, and of what another reactor refuses them.
 pub(crate) fn watch() {
     watch_panics(note);
+    watch_refusals(note_refusal);
+}
+
+fn note_refusal() {
+    if let Some(Net { world, host }) = Network::current_sim() {
+        let _ = world.try_with(|state| state.hosts[host as usize].refused = true);
+    }
 }
 
 fn note(id: TaskId, panic: &Panic) {

@@ -228,6 +228,7 @@ impl Runner {
             let host = &mut state.hosts[self.id as usize];
             host.up = true;
             host.changes += 1;
+            host.refused = false;
             host.begin_locals();
             host.name.clone()
         });

@@ -131,6 +131,8 @@ pub(crate) struct Host {
     pub(crate) spawner: Option<Spawner>,
     /// The first panic of one of its tasks in this turn.
     pub(crate) panicked: Option<TaskPanic>,
+    /// Whether its process was refused what another reactor has.
+    pub(crate) refused: bool,
     /// How often it has lost its power.
     pub(crate) boots: u32,
     /// Counts the starts of processes, and their ends, those of none included: whether anybody has cared since.
@@ -314,6 +316,7 @@ impl World {
                 killed: false,
                 spawner: None,
                 panicked: None,
+                refused: false,
                 boots: 0,
                 changes: 0,
                 clock,
