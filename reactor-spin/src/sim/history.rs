@@ -89,6 +89,7 @@ pub struct Reading<T>(Log<Op<T>, Option<T>>, usize);
 
 impl<T: Clone + PartialEq + fmt::Debug> History<T> {
     /// The history of a register that holds `first`.
+    #[track_caller]
     pub fn new(first: T) -> Self {
         Self {
             first,
@@ -101,6 +102,7 @@ impl<T: Clone + PartialEq + fmt::Debug> History<T> {
     /// # Panics
     ///
     /// Outside of a simulation.
+    #[track_caller]
     pub fn write(&self, value: T) -> Writing<T> {
         Writing(self.log.clone(), self.log.call(Op::Write(value)))
     }
@@ -110,6 +112,7 @@ impl<T: Clone + PartialEq + fmt::Debug> History<T> {
     /// # Panics
     ///
     /// Outside of a simulation.
+    #[track_caller]
     pub fn read(&self) -> Reading<T> {
         Reading(self.log.clone(), self.log.call(Op::Read))
     }

@@ -118,8 +118,42 @@ fn one_that_nobody_checks_is_told() {
     let history = ModelHistory::new(Tickets::default());
     simulation.client("frog", async move { history.call(Draw).answered(1) });
     let failure = simulation.run().unwrap_err();
-    let text = "a history was never checked: 1 operation";
-    assert_eq!(failure.reason, Reason::Test(text.into()));
+    let text = "a history was never checked: 1 operation; it was made at ";
+    let Reason::Test(told) = &failure.reason else {
+        panic!("{failure}");
+    };
+    assert!(
+        told.starts_with(text) && told.contains("histories.rs:"),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_is_around_the_mark_is_shown() {
+    let history = ModelHistory::new(Tickets::default());
+    let told = history.clone();
+    let mut simulation = Simulation::new(1);
+    simulation.client("frog", async move {
+        for answer in (1..=100).map(|it| if it == 60 { 7 } else { it }) {
+            told.call(Draw).answered(answer);
+            sleep(millis(1)).await;
+        }
+    });
+    simulation.run().unwrap();
+    let error = history.check().unwrap_err();
+    assert_eq!(error.history.lines().count(), 100);
+    let text = error.to_string();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 1 + 12 + 1 + 4, "{text}");
+    let head = "59 of 100 operations can be put in order; 47 before these, 36 after them";
+    assert!(lines[0].contains(head), "{text}");
+    assert!(lines[13].ends_with("7  <--"), "{text}");
+    assert!(
+        lines[1].contains("-> 48") && lines[17].contains("-> 64"),
+        "{text}"
+    );
+    let all = format!("{error:#}");
+    assert_eq!(all.lines().count(), 101, "{all}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
+use core::panic::Location;
 use core::time::Duration;
 use std::thread::panicking;
 
@@ -24,6 +25,8 @@ impl<C, A> Clone for Log<C, A> {
 /// What clients have told a history.
 #[derive(Debug)]
 struct Told<C, A> {
+    /// Where the test has made it.
+    place: &'static Location<'static>,
     rows: RefCell<Vec<Row<C, A>>>,
     /// How many moments there were.
     moments: Rc<Cell<u64>>,
@@ -52,7 +55,7 @@ impl<C, A> Drop for Told<C, A> {
             return;
         }
         if let Some(fate) = self.fate.get_mut() {
-            fate.has_unchecked(count);
+            fate.has_unchecked(count, self.place);
         }
     }
 }
@@ -64,6 +67,8 @@ pub(crate) struct Fate {
     pub(crate) went_well: Cell<Option<bool>>,
     /// So many operations nobody will check.
     unchecked: Cell<usize>,
+    /// Where the first history that nobody will check was made.
+    place: Cell<Option<&'static Location<'static>>>,
 }
 
 impl Fate {
@@ -75,8 +80,11 @@ impl Fate {
         }
     }
 
-    /// Nobody checks a history with so many operations.
-    fn has_unchecked(&self, count: usize) {
+    /// Nobody checks a history with so many operations, which was made there.
+    fn has_unchecked(&self, count: usize, place: &'static Location<'static>) {
+        if count > 0 {
+            self.place.set(self.place.get().or(Some(place)));
+        }
         self.unchecked.set(self.unchecked.get() + count);
         if self.went_well.get() == Some(true) {
             if let Some(text) = self.unchecked() {
@@ -89,10 +97,17 @@ impl Fate {
     pub(crate) fn unchecked(&self) -> Option<String> {
         match self.unchecked.take() {
             0 => None,
-            count => Some(format!(
-                "a history was never checked: {count} operation{}",
-                if count == 1 { "" } else { "s" }
-            )),
+            count => {
+                let plural = if count == 1 { "" } else { "s" };
+                let place = self
+                    .place
+                    .take()
+                    .map(|place| format!("; it was made at {place}"));
+                let place = place.unwrap_or_default();
+                Some(format!(
+                    "a history was never checked: {count} operation{plural}{place}"
+                ))
+            }
         }
     }
 }
@@ -157,8 +172,10 @@ impl<C: Clone, A: Clone> Row<C, A> {
 }
 
 impl<C, A> Log<C, A> {
+    #[track_caller]
     pub(super) fn new() -> Self {
         Self(Rc::new(Told {
+            place: Location::caller(),
             rows: RefCell::default(),
             moments: Rc::default(),
             is_checked: Cell::new(false),
@@ -168,6 +185,7 @@ impl<C, A> Log<C, A> {
     }
 
     /// The present moment of whoever calls.
+    #[track_caller]
     fn now(&self) -> Stamp {
         let stamp = Stamp(Rc::default());
         let (cell, moments) = (stamp.0.clone(), self.0.moments.clone());
@@ -182,6 +200,7 @@ impl<C, A> Log<C, A> {
     }
 
     /// A client calls, now. Returns the number of the call.
+    #[track_caller]
     pub(super) fn call(&self, call: C) -> usize {
         let fate = control().world.fate.clone();
         self.0.fate.replace(Some(fate));

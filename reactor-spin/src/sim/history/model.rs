@@ -133,6 +133,7 @@ pub struct Calling<M: Model>(Log<M::Call, M::Answer>, usize);
 
 impl<M: Model> ModelHistory<M> {
     /// The history of a service that is like `first` at the beginning.
+    #[track_caller]
     pub fn new(first: M) -> Self {
         Self {
             first,
@@ -145,6 +146,7 @@ impl<M: Model> ModelHistory<M> {
     /// # Panics
     ///
     /// Outside of a simulation.
+    #[track_caller]
     pub fn call(&self, call: M::Call) -> Calling<M> {
         Calling(self.log.clone(), self.log.call(call))
     }

@@ -222,7 +222,7 @@ impl NotLinearizable {
                 Some(at) => format!("{at:?}"),
                 None => "…".into(),
             };
-            let mark = if stuck == Some(at) { "  <--" } else { "" };
+            let mark = if stuck == Some(at) { MARK } else { "" };
             let Call { client, called, .. } = call;
             let called = called.at;
             let what = show(call);
@@ -236,6 +236,15 @@ impl NotLinearizable {
     }
 }
 
+/// At the operation that cannot come next.
+const MARK: &str = "  <--";
+
+/// So many operations before that one and after it are shown: who looks for a reason finds it there, and the text of a failure is
+/// printed more than once.
+const BEFORE: usize = 12;
+const AFTER: usize = 4;
+
+/// All operations, if they are few, else those around the one with the mark; with `{:#}` all of them.
 impl fmt::Display for NotLinearizable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = if self.given_up {
@@ -243,11 +252,28 @@ impl fmt::Display for NotLinearizable {
         } else {
             "not linearizable"
         };
-        write!(
-            f,
-            "{what}: {} of these operations can be put in order:\n{}",
-            self.longest, self.history
-        )
+        let lines: Vec<&str> = self.history.lines().collect();
+        let marked = lines.iter().position(|line| line.ends_with(MARK));
+        let marked = marked.unwrap_or_default();
+        let (mut from, mut to) = (marked.saturating_sub(BEFORE), marked + 1 + AFTER);
+        if f.alternate() || lines.len() <= BEFORE + 1 + AFTER {
+            (from, to) = (0, lines.len());
+        }
+        let shown = &lines[from..to.min(lines.len())];
+        let (before, after) = (from, lines.len() - from - shown.len());
+        let (longest, all) = (self.longest, lines.len());
+        match before + after {
+            0 => writeln!(
+                f,
+                "{what}: {longest} of these operations can be put in order:"
+            )?,
+            _ => writeln!(
+                f,
+                "{what}: {longest} of {all} operations can be put in order; {before} before these, {after} after them, and \
+                 all in `NotLinearizable::history`:"
+            )?,
+        }
+        shown.iter().try_for_each(|line| writeln!(f, "{line}"))
     }
 }
 
