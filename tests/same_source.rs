@@ -9,12 +9,15 @@ mod program {
     use std::future::poll_fn;
     use std::io::{self, ErrorKind};
     use std::net::{Shutdown, SocketAddr};
+    use std::path::Path;
     use std::task::Poll;
     use std::time::Duration;
 
     use futures_util::StreamExt;
     use polliwog::net::tcp::ReuniteError;
     use polliwog::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, UdpSocket, lookup_host};
+    #[cfg(unix)]
+    use polliwog::signal;
     use polliwog::time::timeout;
     use polliwog::{fs, spawn, spawn_blocking, try_join};
 
@@ -267,6 +270,8 @@ mod program {
             UdpSocket::bind("127.0.0.1:0"),
             UdpSocket::bind("127.0.0.1:0")
         )?;
+        let room: usize = one.recv_buffer_size()?;
+        one.set_recv_buffer_size(room.max(1000))?;
         one.connect(other.local_addr()?).await?;
         assert_eq!(one.send(b"hop").await?, 3);
         let received: io::Result<(usize, SocketAddr)> = other.recv_from(&mut [0; 9]).await;
@@ -278,14 +283,47 @@ mod program {
         Ok(())
     }
 
+    /// What is known of files, by the names that both have for it.
+    #[derive(Debug, Default)]
+    struct Known {
+        how: fs::OpenOptions,
+        file: Option<fs::File>,
+        metadata: Option<fs::Metadata>,
+        kind: Option<fs::FileType>,
+    }
+
+    async fn files(folder: &Path) -> io::Result<()> {
+        let path = folder.join("file");
+        let mut known = Known::default();
+        known.how.write(true).create(true);
+        let file = known.file.insert(known.how.open(&path).await?);
+        file.write_all(b"frog").await?;
+        let metadata = known.metadata.insert(file.metadata().await?);
+        assert_eq!(metadata.len(), 4);
+        assert!(known.kind.insert(metadata.file_type()).is_file());
+        let permissions = metadata.permissions();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let _: &std::fs::Permissions = &permissions;
+            fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).await?;
+        }
+        let again = fs::OpenOptions::new().write(true).open(&path).await;
+        if cfg!(unix) {
+            // Unless the system's user is root.
+            let error = again.err().map(|error| error.kind());
+            assert!(error.is_none_or(|kind| kind == ErrorKind::PermissionDenied));
+        }
+        file.set_permissions(permissions).await?;
+        fs::remove_file(&path).await
+    }
+
     #[cfg(unix)]
-    async fn unix_sockets() -> io::Result<()> {
+    async fn unix_sockets(folder: &Path) -> io::Result<()> {
         use polliwog::net::unix::ReuniteError;
         use polliwog::net::{UnixDatagram, UnixListener, UnixStream};
         use std::os::unix::net::SocketAddr;
 
-        let folder = std::env::temp_dir().join(format!("polliwog-same-{}", std::process::id()));
-        fs::create_dir_all(&folder).await?;
         let path = folder.join("socket");
         let nobody = UnixStream::connect(&path).await.unwrap_err();
         assert_eq!(nobody.kind(), ErrorKind::NotFound);
@@ -318,8 +356,11 @@ mod program {
         one.send(b"hop").await?;
         let received: io::Result<usize> = other.try_recv(&mut [0; 9]);
         assert_eq!(received?, 3);
-        fs::remove_file(&path).await?;
-        fs::remove_dir(&folder).await
+        let kind = signal::unix::SignalKind::from(libc::SIGTERM);
+        assert_eq!(libc::c_int::from(kind), libc::SIGTERM);
+        let listening: io::Result<signal::unix::Signal> = signal::unix::signal(kind);
+        drop(listening?);
+        fs::remove_file(&path).await
     }
 
     pub(super) async fn all() -> Result<(), Box<dyn Error>> {
@@ -330,8 +371,12 @@ mod program {
         sockets_of_all_kinds(&listener).await?;
         let two = two_ends(&listener).await?;
         drop(two);
+        let folder = std::env::temp_dir().join(format!("polliwog-same-{}", std::process::id()));
+        fs::create_dir_all(&folder).await?;
+        files(&folder).await?;
         #[cfg(unix)]
-        unix_sockets().await?;
+        unix_sockets(&folder).await?;
+        fs::remove_dir(&folder).await?;
         Ok(())
     }
 }

@@ -38,6 +38,8 @@ pub use paths::{symlink_dir, symlink_file};
 pub use read_dir::{DirEntry, ReadDir, read_dir};
 /// When a file was read, changed and created: what [`File::set_times`] sets.
 pub use std::fs::FileTimes;
+/// What is known of a file. A simulated host has types of its own by these names.
+pub use std::fs::{FileType, Metadata, Permissions};
 
 use crate::blocking::spawn_blocking;
 

@@ -276,8 +276,8 @@ impl<E: NetError> UdpSocket<E> {
     /// # Errors
     ///
     /// [`Error::NotConnected`] if the host has crashed.
-    pub fn recv_buffer_size(&self) -> Result<u32, E> {
-        self.with(|socket| Ok(u32::try_from(socket.receives).unwrap_or(u32::MAX)))
+    pub fn recv_buffer_size(&self) -> Result<usize, E> {
+        self.with(|socket| Ok(socket.receives))
     }
 
     /// Sets the size of the buffer for datagrams that have come (`SO_RCVBUF`), in bytes. What comes when it is full is
@@ -295,9 +295,9 @@ impl<E: NetError> UdpSocket<E> {
     /// # Errors
     ///
     /// [`Error::NotConnected`] if the host has crashed.
-    pub fn set_recv_buffer_size(&self, size: u32) -> Result<(), E> {
+    pub fn set_recv_buffer_size(&self, size: usize) -> Result<(), E> {
         self.with(|socket| {
-            socket.receives = size as usize;
+            socket.receives = size;
             Ok(())
         })
     }
@@ -307,7 +307,7 @@ impl<E: NetError> UdpSocket<E> {
     /// # Errors
     ///
     /// [`Error::NotConnected`] if the host has crashed.
-    pub fn send_buffer_size(&self) -> Result<u32, E> {
+    pub fn send_buffer_size(&self) -> Result<usize, E> {
         self.with(|socket| Ok(socket.sends))
     }
 
@@ -317,7 +317,7 @@ impl<E: NetError> UdpSocket<E> {
     /// # Errors
     ///
     /// [`Error::NotConnected`] if the host has crashed.
-    pub fn set_send_buffer_size(&self, size: u32) -> Result<(), E> {
+    pub fn set_send_buffer_size(&self, size: usize) -> Result<(), E> {
         self.with(|socket| {
             socket.sends = size;
             Ok(())

@@ -9,9 +9,81 @@ use super::disk::Wait;
 use super::fs::{File, on, operation};
 use super::metadata::Metadata;
 
-const WRITERS: u32 = 0o222;
+/// What may be done with a file or a folder: the standard library's, which on Unix anybody can make.
+#[cfg(unix)]
+pub use std::fs::Permissions;
 
-/// What may be done with a file or a folder: see [`Metadata::permissions`] and [`set_permissions`].
+#[cfg(unix)]
+use std::os::unix::fs::PermissionsExt;
+
+/// What may be done with a file or a folder.
+#[cfg(not(unix))]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permissions(u32);
+
+#[cfg(not(unix))]
+impl Permissions {
+    const WRITERS: u32 = 0o222;
+
+    /// Whether nobody may write.
+    pub fn readonly(&self) -> bool {
+        self.0 & Self::WRITERS == 0
+    }
+
+    /// Sets whether nobody may write, or everybody.
+    pub fn set_readonly(&mut self, readonly: bool) {
+        match readonly {
+            true => self.0 &= !Self::WRITERS,
+            false => self.0 |= Self::WRITERS,
+        }
+    }
+
+    // The names of Unix's trait.
+    fn from_mode(mode: u32) -> Self {
+        Self(mode)
+    }
+
+    fn mode(&self) -> u32 {
+        self.0
+    }
+}
+
+impl Metadata {
+    /// What may be done with it. On Unix,
+    /// [`PermissionsExt`](https://doc.rust-lang.org/std/os/unix/fs/trait.PermissionsExt.html) gives the bits, of which those
+    /// of the kind of file are some.
+    pub fn permissions(&self) -> Permissions {
+        Permissions::from_mode(self.raw_mode())
+    }
+}
+
+impl File {
+    /// Sets what may be done with the file: see [`set_permissions`]. Dropped, it has done nothing.
+    ///
+    /// ```
+    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; pub use polliwog_spin::sim::fs; }
+    /// use polliwog::fs::File;
+    ///
+    /// async fn seal(file: &File) -> std::io::Result<()> {
+    ///     let mut permissions = file.metadata().await?.permissions();
+    ///     permissions.set_readonly(true);
+    ///     file.set_permissions(permissions).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails.
+    pub async fn set_permissions(&self, perm: Permissions) -> Result<()> {
+        let net = operation(Wait::Any).await?;
+        on(&net, |disk| {
+            disk.set_mode(self.opened.inode, perm.mode());
+            Ok(())
+        })
+    }
+}
+
+/// Sets what may be done with a file or a folder. Dropped, it has done nothing.
 ///
 /// Programs of simulated hosts are a user who owns all that lies on the disk and is not root, whose `umask` is 022. What
 /// the owner's bits do not allow fails with [`ErrorKind::PermissionDenied`]: to open a file for reading or for writing, to list a
@@ -20,8 +92,6 @@ const WRITERS: u32 = 0o222;
 ///
 /// A change is as one for names: it outlives a crash for certain once anything has been synced after it, and without that
 /// it does if all that was done to names before it does.
-///
-/// On Unix, [`PermissionsExt`](https://doc.rust-lang.org/std/os/unix/fs/trait.PermissionsExt.html) gives their bits.
 ///
 /// ```
 /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; pub use polliwog_spin::sim::fs; }
@@ -42,80 +112,11 @@ const WRITERS: u32 = 0o222;
 /// });
 /// simulation.run().unwrap();
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Permissions(u32);
-
-impl Permissions {
-    /// Whether nobody may write.
-    pub fn readonly(&self) -> bool {
-        self.0 & WRITERS == 0
-    }
-
-    /// Sets whether nobody may write, or everybody.
-    pub fn set_readonly(&mut self, readonly: bool) {
-        match readonly {
-            true => self.0 &= !WRITERS,
-            false => self.0 |= WRITERS,
-        }
-    }
-}
-
-/// The bits of [`chmod(2)`](https://man7.org/linux/man-pages/man2/chmod.2.html); those of the kind of file are with them if they
-/// are what [`Metadata`] tells.
-#[cfg(unix)]
-impl std::os::unix::fs::PermissionsExt for Permissions {
-    fn mode(&self) -> u32 {
-        self.0
-    }
-
-    fn set_mode(&mut self, mode: u32) {
-        self.0 = mode;
-    }
-
-    fn from_mode(mode: u32) -> Self {
-        Self(mode)
-    }
-}
-
-impl Metadata {
-    /// What may be done with it.
-    pub fn permissions(&self) -> Permissions {
-        Permissions(self.raw_mode())
-    }
-}
-
-impl File {
-    /// Sets what may be done with the file: see [`Permissions`]. Dropped, it has done nothing.
-    ///
-    /// ```
-    /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; pub use polliwog_spin::sim::fs; }
-    /// use polliwog::fs::File;
-    ///
-    /// async fn seal(file: &File) -> std::io::Result<()> {
-    ///     let mut permissions = file.metadata().await?.permissions();
-    ///     permissions.set_readonly(true);
-    ///     file.set_permissions(permissions).await
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// When the disk fails.
-    pub async fn set_permissions(&self, perm: Permissions) -> Result<()> {
-        let net = operation(Wait::Any).await?;
-        on(&net, |disk| {
-            disk.set_mode(self.opened.inode, perm.0);
-            Ok(())
-        })
-    }
-}
-
-/// Sets what may be done with a file or a folder: see [`Permissions`]. Dropped, it has done nothing.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::NotFound`].
 pub async fn set_permissions(path: impl AsRef<Path>, perm: Permissions) -> Result<()> {
     let net = operation(Wait::Any).await?;
-    on(&net, |disk| disk.set_mode_at(path.as_ref(), perm.0))
+    on(&net, |disk| disk.set_mode_at(path.as_ref(), perm.mode()))
 }

@@ -29,7 +29,7 @@ pub(crate) struct Socket {
     pub(crate) gro: bool,
     /// Bytes of datagrams that may wait to be received.
     pub(crate) receives: usize,
-    pub(crate) sends: u32,
+    pub(crate) sends: usize,
     queue: VecDeque<(SocketAddr, Bytes)>,
     /// What the queue takes, by [`room`].
     bytes: usize,
@@ -139,7 +139,7 @@ pub(crate) fn bind(state: &mut State, host: HostId, mut addr: SocketAddr) -> Res
         },
         gro: false,
         receives: state.settings.datagram_buffer,
-        sends: u32::try_from(state.settings.datagram_buffer).unwrap_or(u32::MAX),
+        sends: state.settings.datagram_buffer,
         queue: VecDeque::new(),
         bytes: 0,
         mail: None,

@@ -31,6 +31,7 @@
 //! ```
 
 use alloc::rc::Rc;
+use core::ffi::c_int;
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::Pin;
@@ -43,7 +44,7 @@ use super::{Effect, Listener, listen, with};
 
 /// Which signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SignalKind(i32);
+pub struct SignalKind(c_int);
 
 macro_rules! kinds {
     ($($name:ident = $number:literal, $what:literal;)*) => {
@@ -82,7 +83,7 @@ impl SignalKind {
     ///
     /// assert_eq!(SignalKind::from_raw(15), SignalKind::terminate());
     /// ```
-    pub const fn from_raw(signal: i32) -> Self {
+    pub const fn from_raw(signal: c_int) -> Self {
         Self(signal)
     }
 
@@ -94,7 +95,7 @@ impl SignalKind {
     ///
     /// assert_eq!(SignalKind::interrupt().as_raw_value(), 2);
     /// ```
-    pub const fn as_raw_value(&self) -> i32 {
+    pub const fn as_raw_value(&self) -> c_int {
         self.0
     }
 
@@ -127,6 +128,18 @@ impl SignalKind {
     /// simulated.
     fn can_be_heard(self) -> bool {
         self.is_one() && ![4, 8, 9, 11, 19].contains(&self.0)
+    }
+}
+
+impl From<c_int> for SignalKind {
+    fn from(signal: c_int) -> Self {
+        Self::from_raw(signal)
+    }
+}
+
+impl From<SignalKind> for c_int {
+    fn from(kind: SignalKind) -> Self {
+        kind.as_raw_value()
     }
 }
 
