@@ -312,7 +312,7 @@ fn no_search() {
 #[test]
 fn a_test_without_a_search_tells_that_a_run_was_asked_for() {
     for (variable, value) in [(SEED_VARIABLE, "7"), (REPLAY_VARIABLE, "/a file")] {
-        let (_, output) = child("no_search", &[(variable, value)]);
+        let (_, output) = child("environment::no_search", &[(variable, value)]);
         let line = format!(
             "{variable} is for searches: environment::no_search runs a simulation that is in none, with its own seed, 3"
         );
@@ -320,8 +320,8 @@ fn a_test_without_a_search_tells_that_a_run_was_asked_for() {
         assert_eq!(output.matches(" is for searches").count(), 1, "{output}");
     }
     // Those are other seeds, and no one run.
-    let (_, output) = child("no_search", &[(SEED_VARIABLE, "7..9")]);
+    let (_, output) = child("environment::no_search", &[(SEED_VARIABLE, "7..9")]);
     assert!(!output.contains(" is for searches"), "{output}");
-    let (_, output) = child("no_search", &[]);
+    let (_, output) = child("environment::no_search", &[]);
     assert!(!output.contains(" is for searches"), "{output}");
 }
