@@ -49,6 +49,9 @@ pub enum Error {
     MessageTooLong,
     /// An argument is out of its range.
     InvalidInput,
+    /// The socket may not do that: send to all without `set_broadcast`.
+    #[cfg(feature = "sim")]
+    PermissionDenied,
     /// The peer did not answer in time.
     TimedOut,
     /// Nobody answers for the address in the local network.
@@ -99,6 +102,8 @@ impl fmt::Display for Error {
             Error::InvalidAddress => "not a socket address",
             Error::MessageTooLong => "message too long",
             Error::InvalidInput => "argument out of range",
+            #[cfg(feature = "sim")]
+            Error::PermissionDenied => "not permitted to this socket",
             Error::TimedOut => "no answer in time",
             Error::HostUnreachable => "host unreachable",
             Error::NetworkUnreachable => "network unreachable",
@@ -146,6 +151,8 @@ impl embedded_io::Error for Error {
             Error::InvalidAddress | Error::MessageTooLong | Error::InvalidInput => {
                 ErrorKind::InvalidInput
             }
+            #[cfg(feature = "sim")]
+            Error::PermissionDenied => ErrorKind::PermissionDenied,
             Error::TimedOut => ErrorKind::TimedOut,
             Error::NameNotFound => ErrorKind::NotFound,
             Error::LimitReached(_) => ErrorKind::OutOfMemory,
@@ -202,6 +209,8 @@ impl Error {
             Error::InvalidAddress | Error::MessageTooLong | Error::InvalidInput => {
                 ErrorKind::InvalidInput
             }
+            #[cfg(feature = "sim")]
+            Error::PermissionDenied => ErrorKind::PermissionDenied,
             Error::TimedOut => ErrorKind::TimedOut,
             Error::HostUnreachable => ErrorKind::HostUnreachable,
             Error::NetworkUnreachable => ErrorKind::NetworkUnreachable,
@@ -227,8 +236,8 @@ mod tests {
     use std::io;
     use std::string::ToString;
 
-    fn all() -> [Error; 23] {
-        [
+    fn all() -> std::vec::Vec<Error> {
+        std::vec![
             Error::WouldBlock,
             Error::ConnectionRefused,
             Error::ConnectionReset,
@@ -239,6 +248,8 @@ mod tests {
             Error::InvalidAddress,
             Error::MessageTooLong,
             Error::InvalidInput,
+            #[cfg(feature = "sim")]
+            Error::PermissionDenied,
             Error::TimedOut,
             Error::HostUnreachable,
             Error::NetworkUnreachable,

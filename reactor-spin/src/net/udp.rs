@@ -132,8 +132,8 @@ impl<E: NetError> UdpSocket<E> {
     ///
     /// # Errors
     ///
-    /// [`Error::MessageTooLong`]; [`Error::InvalidInput`] for port 0, the other family, and the broadcast address
-    /// without [`set_broadcast`](Self::set_broadcast); as for text in [`bind`](Self::bind).
+    /// [`Error::MessageTooLong`]; [`Error::InvalidInput`] for port 0 and the other family; [`Error::PermissionDenied`] for the
+    /// broadcast address without [`set_broadcast`](Self::set_broadcast); as for text in [`bind`](Self::bind).
     ///
     /// # Cancel safety
     ///

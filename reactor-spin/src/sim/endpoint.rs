@@ -201,8 +201,8 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidInput`] for port 0, the other family, and the broadcast address; as for text in
-    /// [`bind`](Self::bind); [`Error::NotConnected`] once the host has crashed.
+    /// [`Error::InvalidInput`] for port 0 and the other family; [`Error::PermissionDenied`] for the broadcast address; as for
+    /// text in [`bind`](Self::bind); [`Error::NotConnected`] once the host has crashed.
     ///
     /// # Cancel safety
     ///

@@ -149,6 +149,7 @@ fn number(error: Error) -> Option<i32> {
         Error::AddrNotAvailable => libc::EADDRNOTAVAIL,
         Error::MessageTooLong => libc::EMSGSIZE,
         Error::InvalidInput => libc::EINVAL,
+        Error::PermissionDenied => libc::EACCES,
         Error::TimedOut => libc::ETIMEDOUT,
         Error::HostUnreachable => libc::EHOSTUNREACH,
         Error::NetworkUnreachable => libc::ENETUNREACH,

@@ -302,7 +302,7 @@ pub(crate) fn route(
     }
     let hosts = if to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
         if !broadcast {
-            return Err(Error::InvalidInput);
+            return Err(Error::PermissionDenied);
         }
         // The sender's own, too.
         Hosts::Some((0..state.hosts.len() as HostId).collect())

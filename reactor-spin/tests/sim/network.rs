@@ -396,7 +396,7 @@ fn limits_of_datagrams() {
         );
         assert_eq!(
             socket.send_to(b"x", "255.255.255.255:7").await,
-            Err(Error::InvalidInput)
+            Err(Error::PermissionDenied)
         );
         for _ in 0..3 {
             socket.send_to(&[0; 1000], "sink:7").await?;
