@@ -48,7 +48,7 @@ impl Control {
     pub(crate) fn command(&self, hosts: &str, command: impl Fn(HostId) -> Command + 'static) {
         let hosts = Pattern::new(hosts);
         self.change(move |state| {
-            let commands = state.hosts_of(&hosts)?.into_iter().map(command);
+            let commands = state.processes_of(&hosts)?.into_iter().map(command);
             state.commands.extend(commands);
             Ok(())
         });
@@ -126,6 +126,28 @@ impl State {
         let found = self.matching(pattern);
         match found.is_empty() {
             true => Err(format!("no host has the name {pattern}")),
+            false => Ok(found),
+        }
+    }
+
+    /// As [`hosts_of`](Self::hosts_of), of those whose processes are to be ended, started or stopped: of clients, which are the test
+    /// itself, only those that are named.
+    ///
+    /// # Errors
+    ///
+    /// If there are none.
+    pub(crate) fn processes_of(&self, pattern: &Pattern) -> Result<Vec<HostId>, String> {
+        let mut found = self.hosts_of(pattern)?;
+        if pattern.as_name().is_none() {
+            found.retain(|id| {
+                let host = &self.hosts[*id as usize];
+                !host.is_client || pattern.names(&host.name)
+            });
+        }
+        match found.is_empty() {
+            true => Err(format!(
+                "{pattern} stands for clients only, whose processes are left alone unless they are named"
+            )),
             false => Ok(found),
         }
     }

@@ -20,6 +20,12 @@ use super::world::{Happening, HostId, State, World};
 /// clients included. A `|` is between patterns that are all meant: `"node-1|node-2"`. An address stands for the host that
 /// has it.
 ///
+/// A client is the test itself, and one that is gone or stands still asserts nothing. So what ends, starts or stops processes
+/// ([`crash`](Self::crash), [`kill`](Self::kill), [`restart`](Self::restart), [`pause`](Self::pause), [`resume`](Self::resume),
+/// [`signal`](Self::signal)) means of clients only those that are named: `restart("*")` starts all hosts again and leaves the client
+/// alone that calls it, `crash("client")` and `crash("node-*|client")` crash the client. In a schedule ([`Fault`](super::Fault)) it
+/// is the same for crashes, kills and terminations; pauses end there, and are for clients, too.
+///
 /// What begins and ends with a `/` is a regular expression, of the syntax of the crate
 /// [`regex-lite`](https://docs.rs/regex-lite/latest/regex_lite/#syntax): `"/^node-[0-9]+$/"` is each host with such a name, and
 /// without `^` and `$` a part of the name is enough. One that is wrong is a panic where it is given. A `/` elsewhere is a
@@ -86,7 +92,7 @@ impl Control {
     ///
     /// # Panics
     ///
-    /// If no host has such a name; so do all functions here.
+    /// If no host has such a name; so do all functions here. If a pattern stands for clients only.
     #[track_caller]
     pub fn crash(&self, hosts: &str) {
         self.command(hosts, Command::Crash);

@@ -31,7 +31,7 @@ pub struct Fault {
 }
 
 /// What a [`Fault`] is. Hosts are given by their names, or by patterns as [`Control`](super::Control) has them, for the hosts
-/// that are there when the run begins. For each of several hosts it is a fault of its own then, so that a search finds which of
+/// that are there when the run begins; what ends processes ends those of clients only where they are named. For each of several hosts it is a fault of its own then, so that a search finds which of
 /// them a failure needs.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -78,15 +78,18 @@ impl Fault {
 }
 
 impl Fault {
-    /// The faults that it stands for: one for each host that its pattern means, as `hosts` tells.
+    /// The faults that it stands for: one for each host that its pattern means, as `hosts` tells, which learns whether their
+    /// processes are to be ended.
     ///
     /// # Errors
     ///
     /// Those of `hosts`, with the fault.
     pub(crate) fn of_hosts(
         self,
-        hosts: impl Fn(&String) -> Result<Vec<String>, String>,
+        hosts: impl Fn(&String, bool) -> Result<Vec<String>, String>,
     ) -> Result<Vec<Self>, String> {
+        let ends = self.kind.ends_processes();
+        let hosts = |name: &String| hosts(name, ends);
         let wrong = |error| format!("`{self}`: {error}");
         let all = |names: &[String]| -> Result<Vec<String>, String> {
             let found: Result<Vec<_>, _> = names.iter().map(&hosts).collect();
@@ -147,6 +150,11 @@ impl FaultKind {
             | (Drift(one, _), Drift(other, _)) => one == other,
             _ => false,
         }
+    }
+
+    /// Whether processes end by it.
+    fn ends_processes(&self) -> bool {
+        matches!(self, Self::Crash(_) | Self::Kill(_) | Self::Terminate(_))
     }
 
     /// The hosts that it is about.

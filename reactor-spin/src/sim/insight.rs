@@ -70,7 +70,7 @@ impl Control {
     fn add(&self, name: &str, software: Software, origin: Origin) {
         let name = String::from(name);
         self.world.try_act(move |world| {
-            let id = world.add_host(&name)?;
+            let id = world.add_host(&name, software.is_client())?;
             let mut newcomers = world.newcomers.borrow_mut();
             newcomers.push((id, software, origin));
             Ok(())

@@ -17,7 +17,7 @@ use super::rng::{Rng, nanos};
 /// nemesis is for. All other faults strike clients, too.
 ///
 /// A run with a nemesis that could do nothing fails, with [`Reason::Test`](super::Reason::Test): whose pattern stands for no host;
-/// that shall cause faults and knows no kind of them; crashes and kills where there are clients only; partitions
+/// that may cause faults and knows no kind of them; crashes and kills where there are clients only; partitions
 /// of a single host.
 ///
 /// ```
@@ -92,7 +92,8 @@ impl Victims {
 }
 
 impl Nemesis {
-    /// One for these hosts (a name, or a pattern as [`Control`](super::Control) has it), which does nothing yet.
+    /// One for these hosts (a name, or a pattern as [`Control`](super::Control) has it), which does nothing yet: a run in which it
+    /// has learned no kind of fault fails.
     ///
     /// # Panics
     ///
@@ -108,7 +109,8 @@ impl Nemesis {
         }
     }
 
-    /// Sets how many faults there are in a run; none to four, unless set.
+    /// Sets how many faults there are in a run; none to four, unless set. With `faults(0, 0)` it does nothing, and need not be able
+    /// to.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
@@ -282,18 +284,14 @@ impl Nemesis {
     ///
     /// Why it can not.
     pub(crate) fn check(&self, present: &[Present]) -> Result<(), String> {
-        let (pattern, least) = (&self.hosts, self.count.0);
-        if self.kinds.is_empty() {
-            return match least {
-                0 => Ok(()),
-                _ => Err(format!(
-                    "a nemesis is to cause at least {least} faults and has no kind of them: see `Nemesis::crashes` and \
-                     the others"
-                )),
-            };
-        }
-        if self.count.1 == 0 {
+        let (pattern, most) = (&self.hosts, self.count.1);
+        if most == 0 {
             return Ok(());
+        }
+        if self.kinds.is_empty() {
+            return Err(format!(
+                "a nemesis is to cause up to {most} faults and has no kind of them: see `Nemesis::crashes` and the others"
+            ));
         }
         let ours = Victims::of(present);
         if ours.all.is_empty() {

@@ -55,6 +55,11 @@ impl Pattern {
         is_one.then_some(&self.text)
     }
 
+    /// Whether it is this name, or one of several of which one is.
+    pub(crate) fn names(&self, name: &str) -> bool {
+        self.regex.is_none() && self.text.split('|').any(|one| one == name)
+    }
+
     /// Whether a name is one that it stands for.
     pub(crate) fn matches(&self, name: &str) -> bool {
         match &self.regex {

@@ -50,6 +50,10 @@ impl Software {
         }))
     }
 
+    pub(crate) fn is_client(&self) -> bool {
+        matches!(self, Self::Client(_))
+    }
+
     pub(crate) fn client<F>(program: F) -> Self
     where
         F: Future<Output: Outcome> + 'static,
@@ -178,7 +182,7 @@ impl Runner {
     }
 
     pub(crate) fn is_client(&self) -> bool {
-        matches!(self.software, Software::Client(_))
+        self.software.is_client()
     }
 
     /// Whether it does nothing for now, whoever has woken it.

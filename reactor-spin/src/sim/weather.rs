@@ -126,23 +126,24 @@ impl Control {
     ///
     /// What a pattern has wrong, or that it is for nobody. A name may be that of a host that comes later.
     pub(crate) fn named(&self, faults: Vec<Fault>) -> Result<Vec<Fault>, String> {
-        let hosts = |text: &String| {
+        let hosts = |text: &String, ends: bool| {
             let is_there = |state: &mut State| state.by_name.contains_key(text.as_str());
             if self.world.with(is_there) {
                 // Whatever it is, as a nemesis writes it.
                 return Ok([text.clone()].into());
             }
             let pattern = Pattern::parse(text)?;
-            let names = self.world.with(|state| {
-                let found = state.matching(&pattern).into_iter();
+            self.world.with(|state| {
+                let found = match ends {
+                    true => state.processes_of(&pattern),
+                    false => state.hosts_of(&pattern),
+                };
                 let name = |id| String::from(&*state.hosts[id as usize].name);
-                found.map(name).collect::<Vec<_>>()
-            });
-            match (names.is_empty(), pattern.as_name()) {
-                (false, _) => Ok(names),
-                (true, Some(name)) => Ok([name.into()].into()),
-                (true, None) => Err(format!("no host has the name {pattern}")),
-            }
+                match (found, pattern.as_name()) {
+                    (Err(_), Some(name)) => Ok([name.into()].into()),
+                    (found, _) => Ok(found?.into_iter().map(name).collect()),
+                }
+            })
         };
         let faults = faults.into_iter().map(|fault| fault.of_hosts(hosts));
         Ok(faults.collect::<Result<Vec<_>, _>>()?.concat())

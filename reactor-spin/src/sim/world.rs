@@ -112,13 +112,14 @@ pub(crate) struct Links {
     pub(crate) cut: BTreeSet<(HostId, HostId)>,
     /// Where everything is held, with what is.
     pub(crate) held: BTreeMap<(HostId, HostId), Vec<Packet>>,
-    /// Until when a link with a bandwidth is busy.
+    /// Until when a link with a bandwidth is busy; from a host to itself, when the last datagram arrives.
     pub(crate) busy: BTreeMap<(HostId, HostId), u64>,
 }
 
 /// A host, apart from what runs on it.
 pub(crate) struct Host {
     pub(crate) name: Arc<str>,
+    pub(crate) is_client: bool,
     pub(crate) v4: Ipv4Addr,
     pub(crate) v6: Ipv6Addr,
     /// Whether it has power.
@@ -291,7 +292,7 @@ impl World {
     /// # Errors
     ///
     /// If its name, or an address that is its name, is taken.
-    pub(crate) fn add_host(&self, name: &str) -> Result<HostId, String> {
+    pub(crate) fn add_host(&self, name: &str, is_client: bool) -> Result<HostId, String> {
         self.with(|state| {
             let id = state.hosts.len() as HostId;
             assert!(id < 1 << 22, "a simulation has at most four million hosts");
@@ -309,6 +310,7 @@ impl World {
             let disk = Disk::new(disk, clock.clone(), &state.settings);
             state.hosts.push(Host {
                 name,
+                is_client,
                 v4,
                 v6,
                 up: true,

@@ -232,7 +232,7 @@ fn a_nemesis_causes_all_kinds_of_faults_and_takes_them_back() {
         .drifts(10_000)
         .clock_jumps(secs(10));
     for seed in 0..3 {
-        let (calm, none, _) = storm(seed, Nemesis::new("node-*"));
+        let (calm, none, _) = storm(seed, Nemesis::new("node-*").faults(0, 0));
         assert!(none.is_empty());
         let (answers, faults, trace) = storm(seed, nemesis.clone());
         assert_eq!(faults.len(), 30);

@@ -274,6 +274,8 @@ fn a_nemesis_that_can_do_nothing_is_told() {
     for (nemesis, nodes, part) in [
         (Nemesis::new("nod-*").crashes(), 2, "`nod-*`"),
         (Nemesis::new("*").faults(1, 3), 2, "no kind"),
+        (Nemesis::new("*").faults(0, 6), 2, "no kind"),
+        (Nemesis::new("*"), 2, "no kind"),
         (Nemesis::new("*").crashes(), 0, "clients only"),
         (Nemesis::new("client").kills().pauses(), 2, "clients only"),
         (Nemesis::new("node-*").partitions(), 1, "single host"),
@@ -298,7 +300,7 @@ fn a_nemesis_that_can_do_nothing_is_told() {
     }
     // None was asked for.
     assert!(attacked(&Nemesis::new("nod-*").faults(0, 0).crashes(), 1).is_ok());
-    assert!(attacked(&Nemesis::new("*"), 1).is_ok());
+    assert!(attacked(&Nemesis::new("*").faults(0, 0), 1).is_ok());
     // The star may be anywhere.
     let report = attacked(&Nemesis::new("*-1").faults(3, 3).crashes(), 2).unwrap();
     let is_its = |kind: &FaultKind| *kind == FaultKind::Crash("node-1".into());

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use polliwog_core::time::sleep;
 use polliwog_spin::net::{TcpStream, UdpSocket};
+use polliwog_spin::sim::signal::unix::SignalKind;
 use polliwog_spin::sim::{self, Fault, Nemesis, Reason, Simulation, What};
 
 use crate::{Done, echo, millis, run, secs};
@@ -119,6 +120,84 @@ fn a_nemesis_is_for_the_host_of_an_address() {
     );
 }
 
+/// A test that means all of its hosts does not end itself, by whatever pattern.
+#[test]
+fn processes_of_clients_are_left_alone_unless_they_are_named() {
+    type Act = fn(&sim::Control, &str);
+    let faults: [Act; 5] = [
+        |control, hosts| control.crash(hosts),
+        |control, hosts| control.kill(hosts),
+        |control, hosts| control.restart(hosts),
+        |control, hosts| control.pause(hosts),
+        |control, hosts| control.signal(hosts, SignalKind::terminate()),
+    ];
+    for (number, fault) in faults.into_iter().enumerate() {
+        for hosts in ["*", "n*|c*", "/^[cn]/"] {
+            let mut simulation = Simulation::builder(1).trace(usize::MAX).build();
+            simulation.host("node", pending::<()>);
+            simulation.client("client", async move {
+                sleep(secs(1)).await;
+                fault(&sim::control(), hosts);
+                sleep(secs(1)).await;
+                panic!("still here");
+            });
+            let failure = simulation.run().unwrap_err();
+            assert_eq!(failure.reason, Reason::Panic("still here".into()));
+            let hit = failure.run.trace.iter().filter(|event| {
+                let is_hit = match &event.what {
+                    What::Crashed | What::Killed | What::Paused => true,
+                    What::Started => event.at == secs(1),
+                    _ => false,
+                };
+                is_hit && event.host.as_deref() == Some("node")
+            });
+            assert!(hit.count() > 0, "{number} {hosts}");
+        }
+        // Who means clients only means nobody by that.
+        let mut simulation = Simulation::new(1);
+        simulation.client("client", async move { fault(&sim::control(), "cl*") });
+        let failure = simulation.run().unwrap_err().to_string();
+        assert!(failure.contains("cl* stands for clients only"), "{failure}");
+        // Their names mean them; of each that was ended the report tells.
+        for hosts in ["client", "n*|client", "10.0.0.2"] {
+            let mut simulation = Simulation::new(1);
+            simulation.host("node", pending::<()>);
+            simulation.client("client", async move {
+                sleep(secs(1)).await;
+                fault(&sim::control(), hosts);
+                sleep(secs(1)).await;
+                panic!("still here");
+            });
+            let (failed, stands_still) = match simulation.run() {
+                Ok(report) => (report.failed, false),
+                Err(failure) => {
+                    let stands_still = failure.reason == Reason::Stalled(vec!["client".into()]);
+                    (failure.run.failed, stands_still)
+                }
+            };
+            let told = failed.iter().any(|(name, _)| &**name == "client");
+            assert!(told || stands_still, "{number} {hosts}");
+        }
+    }
+}
+
+#[test]
+fn a_schedule_ends_no_client_that_it_does_not_name() {
+    let report = with_faults(&[
+        "1s for 1s: crash *",
+        "3s for 1s: kill c*|node-1",
+        "5s for 1s: terminate /./",
+        "7s for 1s: pause /^c/",
+        "25s for 1s: crash client",
+    ]);
+    let report = report.unwrap();
+    assert_eq!(report.failed, []);
+    let faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
+    let of_clients = faults.iter().filter(|fault| fault.contains("client"));
+    assert!(of_clients.eq(["7s for 1s: pause client", "25s for 1s: crash client"]));
+    assert_eq!(faults.len(), 4 + 1 + 4 + 1 + 1);
+}
+
 /// Runs with these lines as its schedule.
 fn with_faults(lines: &[&str]) -> Result<sim::Report, sim::Failure> {
     let faults = lines.iter().map(|line| line.parse::<Fault>().unwrap());
@@ -166,6 +245,7 @@ fn a_schedule_tells_of_a_pattern_that_is_wrong_or_for_nobody() {
     for (line, text) in [
         ("1s for 1s: crash /(/", "/(/ is no regular expression"),
         ("1s for 1s: crash /frog/", "no host has the name /frog/"),
+        ("1s for 1s: crash cl*", "cl* stands for clients only"),
         ("1s for 1s: crash frog*", "no host has the name frog*"),
         ("1s for 1s: oneway client to /[/", "no regular expression"),
         ("1s for 1s: crash frog", "no host has the name frog"),
