@@ -78,6 +78,7 @@ pub mod cqueue;
 mod errno;
 mod memory;
 pub mod opcode;
+mod pending;
 mod ring;
 pub mod squeue;
 pub mod types;
@@ -347,7 +348,7 @@ impl Submitter<'_> {
             });
             let mut late = false;
             while state.completed.len() < want && !late {
-                let due = state.next().map(|(due, _)| due);
+                let due = state.next();
                 late = until.is_some_and(|until| due.is_none_or(|due| due > until));
                 let Some(then) = (if late { until } else { due }) else {
                     return (submitted, None);

@@ -11,6 +11,7 @@ use polliwog_core::sync::Notify;
 
 use super::memory::{Lent, Pushed};
 use super::opcode::{Operation, Transfer};
+use super::pending::{Pending, Submitted};
 use super::squeue::Flags;
 use super::types::{CancelBuilder, Fd, TimeoutFlags, Which};
 use super::{Parameters, cqueue, errno};
@@ -43,8 +44,7 @@ pub(crate) struct Rings {
 pub(super) struct State {
     pub(super) is_open: bool,
     pub(super) queued: VecDeque<Pushed>,
-    /// What has not completed, in the order of submission.
-    submitted: Vec<Submitted>,
+    pending: Pending,
     pub(super) completed: VecDeque<cqueue::Entry>,
     /// Completions that there is no room for.
     pub(super) overflow: VecDeque<cqueue::Entry>,
@@ -57,23 +57,7 @@ pub(super) struct State {
 }
 
 #[derive(Debug)]
-struct Submitted {
-    work: Work,
-    fd: Option<RawFd>,
-    flags: Flags,
-    user_data: u64,
-    /// Whether the one before has to complete first.
-    follows: bool,
-    /// Once it has begun: when it completes, and whether it fails.
-    due: Option<(u64, bool)>,
-    /// It goes with one before it that has failed and would not have told of its success.
-    silent: bool,
-    /// Whether timeouts that wait for completions count it: not each other.
-    counts: bool,
-}
-
-#[derive(Debug)]
-enum Work {
+pub(super) enum Work {
     /// The result is there.
     Done(i32),
     Read(Opened, Lent, u64),
@@ -88,14 +72,6 @@ enum Work {
     Cancel(CancelBuilder),
 }
 
-impl Submitted {
-    /// Its result is there, whatever it was about to do; M2.
-    fn finish(&mut self, result: i32, now: u64) {
-        self.work = Work::Done(result);
-        self.due = Some((now, false));
-    }
-}
-
 impl Rings {
     pub(super) fn add(&mut self, params: Parameters) -> Arc<Ring> {
         self.open.retain(|ring| ring.lock().is_open);
@@ -105,7 +81,7 @@ impl Rings {
             state: Mutex::new(State {
                 is_open: true,
                 queued: VecDeque::new(),
-                submitted: Vec::new(),
+                pending: Pending::default(),
                 completed: VecDeque::new(),
                 overflow: VecDeque::new(),
                 capacity: params.cq_entries as usize,
@@ -170,7 +146,7 @@ impl Ring {
             let now = host.clock.instant();
             state.advance(host, now);
             let value = f(&mut state, host, now);
-            let next = state.next().map(|(due, _)| due);
+            let next = state.next();
             let is_sooner = |due: &u64| state.alarm.is_none_or(|alarm| *due < alarm);
             if let Some(due) = next.filter(is_sooner) {
                 state.alarm = Some(due);
@@ -225,7 +201,7 @@ impl State {
         self.queued.clear();
         self.completed.clear();
         self.overflow.clear();
-        let submitted = core::mem::take(&mut self.submitted);
+        let submitted = self.pending.take_all();
         let Some(disk) = disk else { return };
         for one in submitted {
             if let (Work::Write(file, _, bytes, offset), Some(_)) = (one.work, one.due) {
@@ -248,22 +224,17 @@ impl State {
                 true => Err(errno::EOPNOTSUPP),
                 false => prepare(&pushed, &host.disk),
             };
-            self.submitted.push(Submitted {
-                work: work.unwrap_or_else(|error| Work::Done(-error)),
-                fd: match &entry.operation {
-                    Operation::Read(Transfer { fd, .. })
-                    | Operation::Write(Transfer { fd, .. })
-                    | Operation::Fsync(fd)
-                    | Operation::Allocate { fd, .. } => Some(fd.0),
-                    _ => None,
-                },
-                flags,
-                user_data,
-                follows,
-                due: None,
-                silent: false,
-                counts: true,
-            });
+            let work = work.unwrap_or_else(|error| Work::Done(-error));
+            let fd = match &entry.operation {
+                Operation::Read(Transfer { fd, .. })
+                | Operation::Write(Transfer { fd, .. })
+                | Operation::Fsync(fd)
+                | Operation::Allocate { fd, .. } => Some(fd.0),
+                _ => None,
+            };
+            let mut one = Submitted::new(work, fd, flags, user_data);
+            one.follows = follows;
+            self.pending.push(one);
             follows = flags.intersects(Flags::IO_LINK | Flags::IO_HARDLINK);
         }
         self.begin(host, now);
@@ -280,54 +251,50 @@ impl State {
 
     /// Begins what may begin.
     fn begin(&mut self, host: &mut Host, now: u64) {
-        let mut drains = false;
-        for at in 0..self.submitted.len() {
-            let one = &mut self.submitted[at];
-            let is_drain = one.flags.contains(Flags::IO_DRAIN);
-            let waits = one.follows || drains || (is_drain && at > 0);
-            if one.due.is_none() && !waits {
-                let (takes, fails) = match &mut one.work {
-                    Work::Done(_) | Work::Cancel(_) => (0, false),
-                    Work::Timeout(time, ..) => {
-                        let local = host.clock.local_at(now).saturating_add(nanos(*time));
-                        (host.clock.global(local).saturating_sub(now), false)
-                    }
-                    Work::Sync(_, began) => {
-                        *began = now;
-                        host.disk.operation(Wait::Sync)
-                    }
-                    Work::Read(file, lent, at) => host.disk.operation(file.reads(*at, lent.len())),
-                    Work::Write(file, lent, _, at) => {
-                        host.disk.operation(file.writes(*at, lent.len()))
-                    }
-                    Work::Allocate(..) => host.disk.operation(Wait::Any),
-                };
-                one.due = Some((now.saturating_add(takes), fails));
-            }
-            drains |= is_drain;
+        while let Some(number) = self.pending.next_to_begin() {
+            let Some(one) = self.pending.get_mut(number) else {
+                return;
+            };
+            let (takes, fails) = match &mut one.work {
+                Work::Done(_) | Work::Cancel(_) => (0, false),
+                Work::Timeout(time, ..) => {
+                    let local = host.clock.local_at(now).saturating_add(nanos(*time));
+                    (host.clock.global(local).saturating_sub(now), false)
+                }
+                Work::Sync(_, began) => {
+                    *began = now;
+                    host.disk.operation(Wait::Sync)
+                }
+                Work::Read(file, lent, at) => host.disk.operation(file.reads(*at, lent.len())),
+                Work::Write(file, lent, _, at) => host.disk.operation(file.writes(*at, lent.len())),
+                Work::Allocate(..) => host.disk.operation(Wait::Any),
+            };
+            let due = now.saturating_add(takes);
+            self.pending.begin(number, due, fails);
         }
     }
 
-    /// When the next operation completes, and which one.
-    pub(super) fn next(&self) -> Option<(u64, usize)> {
-        let due = |(at, one): (usize, &Submitted)| Some((one.due?.0, at));
-        self.submitted.iter().enumerate().filter_map(due).min()
+    /// When the next operation completes.
+    pub(super) fn next(&self) -> Option<u64> {
+        self.pending.next().map(|(due, _)| due)
     }
 
     /// Lets happen what happens until then.
     pub(super) fn advance(&mut self, host: &mut Host, until: u64) {
-        while let Some((due, at)) = self.next().filter(|(due, _)| *due <= until) {
+        while let Some((due, number)) = self.pending.next().filter(|(due, _)| *due <= until) {
             // The disk is at that instant, however far the program is ahead.
             let ahead = due.saturating_sub(host.clock.now());
             let ahead = host.clock.ahead.replace(ahead);
-            self.complete(at, host, due);
+            self.complete(number, host, due);
             self.begin(host, due);
             host.clock.ahead.set(ahead);
         }
     }
 
-    fn complete(&mut self, at: usize, host: &mut Host, now: u64) {
-        let mut one = self.submitted.remove(at);
+    fn complete(&mut self, number: u64, host: &mut Host, now: u64) {
+        let Some(mut one) = self.pending.take(number) else {
+            return;
+        };
         let fails = one.due.is_some_and(|(_, fails)| fails);
         let (result, expected) = match core::mem::replace(&mut one.work, Work::Done(0)) {
             Work::Done(result) => (result, 0),
@@ -349,14 +316,13 @@ impl State {
         let has_failed = result < expected;
         let breaks = has_failed && !one.flags.contains(Flags::IO_HARDLINK);
         // What is linked to it comes next in the order.
-        let linked = self.submitted[at..].iter_mut();
-        for next in linked.take_while(|next| next.follows) {
-            next.follows = false;
-            if !breaks {
-                break;
+        let mut linked = self.pending.let_go(number);
+        while let Some(next) = linked.filter(|_| breaks) {
+            if let Some(next) = self.pending.get_mut(next) {
+                next.silent = skips || one.silent;
             }
-            next.silent = skips || one.silent;
-            next.finish(-errno::ECANCELED, now);
+            self.pending.finish(next, -errno::ECANCELED, now);
+            linked = self.pending.let_go(next);
         }
         if !one.silent && (has_failed || !skips) {
             self.post(&one, result, now);
@@ -364,7 +330,7 @@ impl State {
     }
 
     fn cancel(&mut self, builder: &CancelBuilder, host: &mut Host, now: u64) -> i32 {
-        let is_meant = |one: &&mut Submitted| {
+        let is_meant = |one: &Submitted| {
             one.due.is_some()
                 && match builder.which {
                     Which::Any => true,
@@ -372,18 +338,21 @@ impl State {
                     Which::Fd(fd) => one.fd == Some(fd),
                 }
         };
+        let all = self.pending.iter();
+        let meant = all.filter(|(_, one)| is_meant(one));
+        let meant: Vec<u64> = meant.map(|(number, _)| number).collect();
         let mut count = 0;
-        for one in self.submitted.iter_mut().filter(is_meant) {
+        for number in meant {
             count += 1;
-            let result = match one.work {
-                Work::Done(_) | Work::Cancel(_) => -errno::EALREADY,
-                Work::Timeout(..) => 0,
+            let result = match self.pending.get_mut(number).map(|one| &one.work) {
+                None | Some(Work::Done(_) | Work::Cancel(_)) => -errno::EALREADY,
+                Some(Work::Timeout(..)) => 0,
                 // The disk may be at it already.
                 _ if host.disk.chance.chance(0.5) => -errno::EALREADY,
                 _ => 0,
             };
             if result == 0 {
-                one.finish(-errno::ECANCELED, now);
+                self.pending.finish(number, -errno::ECANCELED, now);
             }
             if !builder.all {
                 return result;
@@ -405,17 +374,8 @@ impl State {
             false => self.overflow.push_back(entry),
         }
         self.has_posted = true;
-        if !one.counts {
-            return;
-        }
-        for one in &mut self.submitted {
-            if let (Work::Timeout(_, left @ 1.., _), Some(_)) = (&mut one.work, one.due) {
-                *left -= 1;
-                if *left == 0 {
-                    one.counts = false;
-                    one.finish(0, now);
-                }
-            }
+        if one.counts {
+            self.pending.count(now);
         }
     }
 }
