@@ -9,7 +9,8 @@ use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::time::Duration;
 
-use polliwog::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
+use polliwog::join;
+use polliwog::net::{TcpListener, TcpSocket, TcpStream, UdpSocket, UnixStream};
 use polliwog::time::{sleep, timeout};
 
 #[cfg(feature = "mio")]
@@ -193,6 +194,125 @@ fn a_socket_by_ipv6_has_peers_by_ipv4() {
         let (other, peer) = listener.accept().await?;
         assert_eq!((one.local_addr()?, one.peer_addr()?), (peer, mapped(port)));
         assert_eq!(other.peer_addr()?, peer);
+        Ok(())
+    });
+}
+
+#[test]
+fn options_that_linux_refuses_are_refused() {
+    run(async {
+        let (one, _other) = connected().await?;
+        let seconds = |count| Duration::from_secs(count);
+        let refused = [
+            Duration::ZERO,
+            Duration::from_millis(999),
+            seconds(32_768),
+            Duration::MAX,
+        ];
+        for time in refused {
+            assert_eq!(
+                kind(one.set_keepalive_time(time)),
+                Err(ErrorKind::InvalidInput)
+            );
+            assert_eq!(
+                kind(one.set_keepalive_interval(time)),
+                Err(ErrorKind::InvalidInput)
+            );
+        }
+        for retries in [0, 128, u32::MAX] {
+            assert_eq!(
+                kind(one.set_keepalive_retries(retries)),
+                Err(ErrorKind::InvalidInput)
+            );
+        }
+        // As far as that was asked for it is on.
+        assert!(one.keepalive()?);
+        assert_eq!(one.keepalive_time()?, seconds(7200));
+        for (time, retries) in [(1, 1), (32_767, 127)] {
+            one.set_keepalive_time(seconds(time))?;
+            one.set_keepalive_interval(seconds(time))?;
+            one.set_keepalive_retries(retries)?;
+            assert_eq!(one.keepalive_time()?, seconds(time));
+        }
+        for ttl in [0, 256] {
+            assert_eq!(kind(one.set_ttl(ttl)), Err(ErrorKind::InvalidInput));
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn datagrams_to_the_own_host_keep_their_order() {
+    run(async {
+        let receiver = UdpSocket::bind("127.0.0.1:0").await?;
+        let to = receiver.local_addr()?;
+        let senders = [
+            UdpSocket::bind("127.0.0.1:0").await?,
+            UdpSocket::bind("127.0.0.1:0").await?,
+        ];
+        for number in 0..100_u8 {
+            senders[usize::from(number % 2)]
+                .send_to(&[number], to)
+                .await?;
+        }
+        for number in 0..100 {
+            let mut buf = [0; 1];
+            receiver.recv_from(&mut buf).await?;
+            assert_eq!(buf, [number]);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn nobody_connects_to_many() {
+    run(async {
+        for addr in ["255.255.255.255:9", "224.0.0.1:9", "[ff02::1]:9"] {
+            let connect = timeout(Duration::from_secs(20), TcpStream::connect(addr)).await;
+            assert_eq!(
+                kind(connect.unwrap().map(drop)),
+                Err(ErrorKind::NetworkUnreachable),
+                "{addr}"
+            );
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_socket_that_connects_to_itself_hears_itself() {
+    run(async {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind("127.0.0.1:0".parse().unwrap())?;
+        let own = socket.local_addr()?;
+        let stream = socket.connect(own).await?;
+        assert_eq!((stream.local_addr()?, stream.peer_addr()?), (own, own));
+        let text = vec![7; 1_000_000];
+        let mut read = vec![0; text.len()];
+        let (written, _) = join!(stream.write_all(&text), stream.read_exact(&mut read));
+        written?;
+        assert!(read == text);
+        stream.shutdown(Shutdown::Write)?;
+        assert_eq!(stream.read(&mut [0]).await?, 0);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_backlog_has_room_for_one_more() {
+    run(async {
+        for backlog in 0..3 {
+            let listener = TcpListener::bind_with_backlog("127.0.0.1:0", backlog).await?;
+            let addr = listener.local_addr()?;
+            let mut streams = Vec::new();
+            // Whoever finds no room tries it again after a second.
+            while let Ok(stream) =
+                timeout(Duration::from_millis(500), TcpStream::connect(addr)).await
+            {
+                streams.push(stream?);
+            }
+            assert_eq!(streams.len(), backlog as usize + 1);
+        }
         Ok(())
     });
 }

@@ -101,7 +101,7 @@ impl<E: NetError> TcpListener<E> {
     }
 
     /// Listens at an address of the [current network](Network::current). At most `backlog` connections (at
-    /// least one) wait to be accepted; further connects go on until there is room for them.
+    /// least one) wait to be accepted, at a simulated host one more, as on Linux; further connects go on until there is room for them.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }

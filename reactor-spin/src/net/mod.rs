@@ -45,7 +45,7 @@ mod memory;
 mod multicast;
 mod network;
 #[cfg(feature = "sim")]
-mod options;
+pub(crate) mod options;
 #[cfg(feature = "sim")]
 mod socket;
 mod split;

@@ -212,8 +212,8 @@ impl Network {
         self.listen_with_backlog(addr, BACKLOG)
     }
 
-    /// Listens at an address. At most `backlog` connections (at least one) wait to be accepted;
-    /// further connects go on until there is room for them.
+    /// Listens at an address. At most `backlog` connections (at least one) wait to be accepted, at a simulated host one more, as on
+    /// Linux; further connects go on until there is room for them.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }

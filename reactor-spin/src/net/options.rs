@@ -113,43 +113,39 @@ macro_rules! tcp_options {
                 self.with_options(|options| $crate::net::options::seconds(options.keepalive.time))
             }
 
-            /// Sets how long nothing may happen before the first look (`TCP_KEEPIDLE`), in whole seconds, one at least, and has the
-            /// system look.
-            ///
-            /// # Errors
-            ///
-            /// [`Error::Unsupported`] outside of a simulation.
-            pub fn set_keepalive_time(&self, time: Duration) -> Result<(), E> {
-                self.with_options(|options| {
-                    options.keepalive.on = true;
-                    options.keepalive.time = $crate::net::options::whole(time).max(1);
-                })
-            }
-
-            /// Sets how long after a look without an answer the next one is (`TCP_KEEPINTVL`), in whole seconds, one at least, and has
-            /// the system look.
-            ///
-            /// # Errors
-            ///
-            /// [`Error::Unsupported`] outside of a simulation.
-            pub fn set_keepalive_interval(&self, interval: Duration) -> Result<(), E> {
-                self.with_options(|options| {
-                    options.keepalive.on = true;
-                    options.keepalive.interval = $crate::net::options::whole(interval).max(1);
-                })
-            }
-
-            /// Sets after how many looks without an answer the connection is broken (`TCP_KEEPCNT`), one at least, and has the system
+            /// Sets how long nothing may happen before the first look (`TCP_KEEPIDLE`), in whole seconds, and has the system
             /// look.
             ///
             /// # Errors
             ///
-            /// [`Error::Unsupported`] outside of a simulation.
+            /// [`Error::InvalidInput`] for less than a second and for more than 32767, as on Linux; [`Error::Unsupported`] outside
+            /// of a simulation.
+            pub fn set_keepalive_time(&self, time: Duration) -> Result<(), E> {
+                let set = self.with_options(|options| options.keepalive.set_time(time));
+                set?.map_err(E::of)
+            }
+
+            /// Sets how long after a look without an answer the next one is (`TCP_KEEPINTVL`), in whole seconds, and has the
+            /// system look.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::InvalidInput`] for less than a second and for more than 32767, as on Linux; [`Error::Unsupported`] outside
+            /// of a simulation.
+            pub fn set_keepalive_interval(&self, interval: Duration) -> Result<(), E> {
+                let set = self.with_options(|options| options.keepalive.set_interval(interval));
+                set?.map_err(E::of)
+            }
+
+            /// Sets after how many looks without an answer the connection is broken (`TCP_KEEPCNT`), and has the system look.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::InvalidInput`] for none and for more than 127, as on Linux; [`Error::Unsupported`] outside of a
+            /// simulation.
             pub fn set_keepalive_retries(&self, retries: u32) -> Result<(), E> {
-                self.with_options(|options| {
-                    options.keepalive.on = true;
-                    options.keepalive.retries = retries.max(1);
-                })
+                let set = self.with_options(|options| options.keepalive.set_retries(retries));
+                set?.map_err(E::of)
             }
 
             /// Returns the size of the buffer for data to be sent (`SO_SNDBUF`), in bytes.

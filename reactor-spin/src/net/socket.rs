@@ -255,7 +255,8 @@ impl<E: NetError> TcpSocket<E> {
         Ok(TcpStream::from_end(end))
     }
 
-    /// Listens. At most `backlog` connections (at least one) wait to be accepted.
+    /// Listens. One connection more than `backlog` waits to be accepted, as on Linux; further connects go on until there is
+    /// room for them.
     ///
     /// ```
     /// # mod polliwog { pub use polliwog_core::*; pub mod spin { pub use polliwog_spin::*; } }

@@ -9,14 +9,25 @@ use core::convert::Infallible;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Waker;
 use core::time::Duration;
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Condvar, LazyLock, Mutex, OnceLock, PoisonError};
 use std::task::Wake;
 use std::thread::{self, ThreadId};
+use std::time::UNIX_EPOCH;
 
 use polliwog_core::{Deadline, Instant, Reactor};
 
 /// A million: parts of drift.
 const MILLION: u128 = 1_000_000;
+
+/// The last moment that the system has a [`SystemTime`](std::time::SystemTime) for, in whole seconds since 1970.
+static LAST_MOMENT: LazyLock<Duration> = LazyLock::new(|| {
+    let more = (0..u64::BITS).rev().map(|bit| 1 << bit);
+    let last = more.fold(0, |last, more: u64| {
+        let later = UNIX_EPOCH.checked_add(Duration::from_secs(last | more));
+        if later.is_some() { last | more } else { last }
+    });
+    Duration::from_secs(last)
+});
 
 /// A host's clock: the simulation's time, at a rate of its own. Nanoseconds.
 #[derive(Debug)]
@@ -97,13 +108,15 @@ impl HostClock {
 
     /// What the wall clock shows: the time since 1970.
     pub(crate) fn wall_time(&self) -> Duration {
-        let shown = self.epoch + Duration::from_nanos(self.local());
+        let passed = Duration::from_nanos(self.local());
+        let shown = self.epoch.saturating_add(passed);
         let jumps = self.wall.get();
         let jump = Duration::from_nanos(jumps.unsigned_abs());
-        match jumps < 0 {
+        let shown = match jumps < 0 {
             true => shown.saturating_sub(jump),
             false => shown.saturating_add(jump),
-        }
+        };
+        shown.min(*LAST_MOMENT)
     }
 
     /// The first instant of the simulation at which the clock shows `local`.

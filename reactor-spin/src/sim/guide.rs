@@ -181,7 +181,7 @@ impl Cell {
         }
         Branch {
             faults,
-            until: Duration::from_nanos(self.at + 1),
+            until: Duration::from_nanos(self.at.saturating_add(1)),
             chance: chance.next(),
         }
     }

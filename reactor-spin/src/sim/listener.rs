@@ -88,7 +88,7 @@ pub(crate) fn bind(
 /// Begins to listen.
 pub(crate) fn listen(state: &mut State, key: Key, backlog: u32) {
     if let Some(listener) = state.listeners.get_mut(key) {
-        listener.backlog = Some(backlog.max(1) as usize);
+        listener.backlog = Some(backlog as usize);
     }
 }
 
@@ -169,7 +169,7 @@ pub(crate) fn has_room(state: &State, packet: &Packet) -> bool {
     let listener = listener_at(state, packet.to, packet.destination(), packet.source())
         .and_then(|key| state.listeners.get(key));
     listener.is_none_or(|listener| {
-        let backlog = listener.backlog.unwrap_or(0);
-        listener.queue.len() < backlog
+        // One more than that, as on Linux.
+        listener.queue.len() <= listener.backlog.unwrap_or(0)
     })
 }

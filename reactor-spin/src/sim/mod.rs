@@ -47,7 +47,7 @@
 //!   does; so after a partition it takes until the next attempt for a connection to go on, and one that is silent for
 //!   too long fails. A port without a listener refuses, a full backlog lets connects wait, a host that has crashed is
 //!   silent, and one that is back resets what it does not know.
-//! * **UDP** (`net::UdpSocket`): datagrams are lost, doubled, and come out of order.
+//! * **UDP** (`net::UdpSocket`): datagrams are lost, doubled, and come out of order, but for those to the own host.
 //! * **Messages without a wire** ([`Endpoint`]): Rust values that travel as datagrams do, and calls that are answered.
 //! * **Names**: each host's name is known to all, and so are those that a test [adds](Control::set_name), which may stand for
 //!   several hosts. Addresses are given in order, or [by the test](Control::set_addr). A [`Service`] has one for several servers.

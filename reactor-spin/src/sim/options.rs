@@ -1,6 +1,10 @@
 //! [`Options`]: what a program sets of a TCP socket.
 
+use core::time::Duration;
+
 use super::settings::Settings;
+use crate::Error;
+use crate::net::options::whole;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -22,6 +26,39 @@ pub(crate) struct Keepalive {
     pub(crate) time: u32,
     pub(crate) interval: u32,
     pub(crate) retries: u32,
+}
+
+/// What Linux takes at most of a keepalive's times, in seconds, and of its probes (`MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPINTVL`,
+/// `MAX_TCP_KEEPCNT`).
+const MOST_SECONDS: u32 = 32_767;
+const MOST_RETRIES: u32 = 127;
+
+impl Keepalive {
+    /// Has the system look, after this time at first.
+    pub(crate) fn set_time(&mut self, time: Duration) -> Result<(), Error> {
+        self.on = true;
+        self.time = within(whole(time), MOST_SECONDS)?;
+        Ok(())
+    }
+
+    /// Has the system look, and again after this time.
+    pub(crate) fn set_interval(&mut self, interval: Duration) -> Result<(), Error> {
+        self.on = true;
+        self.interval = within(whole(interval), MOST_SECONDS)?;
+        Ok(())
+    }
+
+    /// Has the system look, so often.
+    pub(crate) fn set_retries(&mut self, retries: u32) -> Result<(), Error> {
+        self.on = true;
+        self.retries = within(retries, MOST_RETRIES)?;
+        Ok(())
+    }
+}
+
+fn within(value: u32, most: u32) -> Result<u32, Error> {
+    let is_one = (1..=most).contains(&value);
+    is_one.then_some(value).ok_or(Error::InvalidInput)
 }
 
 impl Options {

@@ -310,7 +310,14 @@ impl State {
             capture.sent(self.now, &packet);
         }
         if from == to {
-            return self.schedule(self.now + LOOPBACK, Happening::Arrival(packet));
+            let mut at = self.now.saturating_add(LOOPBACK);
+            if !matches!(packet.body, Body::Tcp(_)) {
+                // They arrive in the order in which they were sent.
+                let last = self.links.busy.entry((from, to)).or_insert(0);
+                at = at.max(last.saturating_add(1));
+                *last = at;
+            }
+            return self.schedule(at, Happening::Arrival(packet));
         }
         if let Some(held) = self.links.held.get_mut(&(from, to)) {
             return held.push(packet);
@@ -368,16 +375,18 @@ impl State {
             _ => self.settings.tcp_timeout,
         };
         let again = (FIRST_RETRY << tcp.retries.min(10)).min(LAST_RETRY);
-        if self.now + again - tcp.sent > nanos(limit) {
+        let waited = self.now.saturating_add(again).saturating_sub(tcp.sent);
+        if waited > nanos(limit) {
             if let Some(sender) = tcp.segment.sender() {
-                let at = tcp.sent + nanos(limit);
+                let at = tcp.sent.saturating_add(nanos(limit));
                 self.schedule(at, Happening::TimedOut(sender));
             }
             return self.lost_for_good(&tcp.segment);
         }
         tcp.retries += 1;
         let boots = tcp.boots;
-        self.schedule(self.now + again, Happening::Resend(boots, Box::new(packet)));
+        let at = self.now.saturating_add(again);
+        self.schedule(at, Happening::Resend(boots, Box::new(packet)));
     }
 
     /// A segment is not sent again, so that the other side may wait for what it says.

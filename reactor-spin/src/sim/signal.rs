@@ -19,7 +19,6 @@ use self::unix::SignalKind;
 use super::ambient::current;
 use super::command::Command;
 use super::control::Control;
-use super::net::Net;
 
 pub mod unix;
 
@@ -181,17 +180,20 @@ fn listen(kind: SignalKind) -> io::Result<Rc<Listener>> {
         raised: Cell::new(false),
         waiter: RefCell::new(None),
     });
-    with(|signals| {
-        signals.listeners.push((kind, Rc::downgrade(&listener)));
+    let listens = (kind, Rc::downgrade(&listener));
+    change(move |signals| {
+        signals.listeners.push(listens);
         signals.taken_over.insert(kind);
     })?;
     Ok(listener)
 }
 
-/// Works on the signals of the current host.
-fn with<R>(f: impl FnOnce(&mut Signals) -> R) -> io::Result<R> {
-    let Net { world, host } = current().ok_or_else(unsupported)?;
-    Ok(world.with(|state| f(&mut state.hosts[host as usize].signals)))
+/// Changes what the process of the current host does about signals, at the instant of its program.
+fn change(f: impl FnOnce(&mut Signals) + 'static) -> io::Result<()> {
+    let net = current().ok_or_else(unsupported)?;
+    let host = net.host as usize;
+    net.act(move |world| world.with(|state| f(&mut state.hosts[host].signals)));
+    Ok(())
 }
 
 impl super::world::World {

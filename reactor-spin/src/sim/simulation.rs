@@ -302,7 +302,8 @@ impl Simulation {
             }
             let next = self.world.with(|state| state.next_event());
             match next {
-                Some(at) if at <= limit => {
+                // At the last instant that there is nothing happens any more: no time passes after it.
+                Some(at) if at <= limit && at < u64::MAX => {
                     if at > self.world.now.get() {
                         self.turns_now = 0;
                         self.world.advance(at);

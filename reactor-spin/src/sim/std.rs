@@ -1,4 +1,21 @@
 //! What of the standard library a simulated host has to have of its own, under the same names.
+//!
+//! An import of all names of [`sim`](super) takes this name, too, and hides the crate `std` from what is imported by it, an error
+//! (E0659). An import of the crate itself beside it is the way out:
+//!
+//! ```
+//! # mod polliwog { pub use polliwog_core::*; pub use polliwog_spin::{*, sim}; }
+//! use ::std;
+//! use polliwog::sim::*;
+//! use std::time::Duration;
+//!
+//! let mut simulation = Simulation::new(7);
+//! simulation.client("frog", async {
+//!     polliwog::time::sleep(Duration::from_secs(1)).await;
+//!     polliwog::sim::std::fs::write("log", "quak").unwrap();
+//! });
+//! simulation.run().unwrap();
+//! ```
 
 pub mod fs;
 

@@ -11,6 +11,7 @@ use polliwog_core::Instant;
 use polliwog_core::task::yield_now;
 use polliwog_core::time::{sleep, timeout};
 use polliwog_spin::net::{TcpListener, TcpStream, UdpSocket};
+use polliwog_spin::sim::signal::unix::{SignalKind, restore_default, signal};
 use polliwog_spin::sim::{
     self, Control, Fault, FaultKind, History, Simulation, fs as later, std::fs,
 };
@@ -80,6 +81,45 @@ fn a_clock_that_changes_its_rate_meanwhile_does_not_go_back() {
                 sleep(millis(1)).await;
                 sim::control().set_drift("busy", [millionths, 0][number % 2]);
             }
+        });
+        run(simulation);
+    }
+}
+
+/// A process that waits by blocking before it listens to a signal is ended by one that comes meanwhile, and one that stops to listen
+/// then is not.
+#[test]
+fn what_a_process_does_about_signals_has_its_own_instant() {
+    let terminate = SignalKind::terminate();
+    for (listens_first, at, survives) in [
+        (false, millis(500), false),
+        (false, secs(20), true),
+        (true, millis(500), true),
+        (true, secs(20), false),
+    ] {
+        let faults = vec![slow_disk(millis(60), "server", 2000)];
+        let mut simulation = Simulation::builder(7).faults(faults).build();
+        simulation.host("server", move || async move {
+            let first = listens_first.then(|| signal(terminate).unwrap());
+            sleep(millis(70)).await;
+            block();
+            assert!(sim::control().elapsed() > secs(1));
+            let second = match first {
+                Some(_) => restore_default(terminate).map(|()| None),
+                None => signal(terminate).map(Some),
+            };
+            pending::<()>().await;
+            drop(second);
+        });
+        simulation.client("operator", async move {
+            sleep(at).await;
+            sim::control().signal("server", terminate);
+            sleep(millis(1)).await;
+            assert_eq!(
+                sim::control().is_up("server"),
+                survives,
+                "{listens_first} {at:?}"
+            );
         });
         run(simulation);
     }

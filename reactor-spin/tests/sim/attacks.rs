@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use polliwog_core::time::{sleep, timeout};
 use polliwog_core::{spawn, yield_now};
@@ -344,6 +344,33 @@ fn blocking_jobs_take_virtual_time_and_hold_up_nobody() {
     assert!((0..5).any(|seed| order(seed) != [0, 1, 2, 3, 4]));
 }
 
+/// The last moment that the system knows is the last that a wall clock shows, and files' moments are no later.
+#[test]
+fn wall_clocks_stop_at_the_last_moment() {
+    let moments = (0..64).rev().map(|bit| secs(1 << bit));
+    let last = moments.fold(UNIX_EPOCH, |last, more| {
+        last.checked_add(more).unwrap_or(last)
+    });
+    for before in [0, 10] {
+        let epoch = last - secs(before);
+        let mut simulation = Simulation::builder(1).epoch(epoch).build();
+        simulation.client("late", async move {
+            assert_eq!(sim::system_time(), epoch);
+            sleep(secs(100)).await;
+            assert_eq!(sim::system_time(), last);
+            sim::control().clock_forward("late", Duration::MAX);
+            assert_eq!(sim::system_time(), last);
+            sim::fs::write("log", "quak").await?;
+            assert_eq!(sim::fs::metadata("log").await?.modified()?, last);
+            sim::control().clock_back("late", Duration::MAX);
+            sim::control().clock_back("late", Duration::MAX);
+            assert!(sim::system_time() < last);
+            std::io::Result::Ok(())
+        });
+        run(simulation);
+    }
+}
+
 #[test]
 fn far_away_times_are_no_problem() {
     let mut simulation = Simulation::builder(1).time_limit(Duration::MAX).build();
@@ -359,6 +386,29 @@ fn far_away_times_are_no_problem() {
         sleep(secs(1)).await;
     });
     assert!(run(simulation).elapsed >= secs(900_000_000));
+    // There is a last instant, at which nothing arrives any more, and nothing hangs.
+    let mut simulation = Simulation::builder(1).time_limit(Duration::MAX).build();
+    simulation.host("echo", echo);
+    for far in 0..4 {
+        simulation.run_for(Duration::MAX).unwrap();
+        simulation.client(&format!("late-{far}"), async {
+            let socket = UdpSocket::bind("0.0.0.0:0").await?;
+            socket.send_to(b"quak", "echo:7").await?;
+            socket.send_to(b"quak", "127.0.0.1:7").await?;
+            sim::fs::write("log", "quak").await.unwrap();
+            sim::std::fs::write("log", "quak").unwrap();
+            sim::control().partition("*", "echo");
+            let _ = timeout(secs(5), TcpStream::connect("127.0.0.1:7")).await;
+            let _ = timeout(secs(5), TcpStream::connect("echo:7")).await;
+            sim::control().repair_all();
+            let stream = TcpStream::connect("echo:7").await?;
+            stream.write_all(b"quak").await
+        });
+        simulation.run_for(secs(10)).unwrap();
+    }
+    let failure = simulation.run().unwrap_err();
+    assert!(matches!(failure.reason, Reason::TimeLimit(_)), "{failure}");
+    assert_eq!(failure.at, Duration::from_nanos(u64::MAX));
     let mut simulation = Simulation::new(1);
     simulation.client("for ever", sleep(Duration::MAX));
     let failure = simulation.run().unwrap_err();

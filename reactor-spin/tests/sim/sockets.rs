@@ -318,7 +318,7 @@ fn nobody_is_heard_where_nobody_listens_yet() {
         let refused = TcpStream::connect("127.0.0.1:7").await;
         assert_eq!(refused.unwrap_err(), Error::ConnectionRefused);
         // One waits to be accepted, and the next to wait.
-        let listener = socket.listen(1)?;
+        let listener = socket.listen(0)?;
         let _first = TcpStream::connect("127.0.0.1:7").await?;
         let second = TcpStream::connect_timeout("127.0.0.1:7", secs(1)).await;
         assert_eq!(second.unwrap_err(), Error::TimedOut);

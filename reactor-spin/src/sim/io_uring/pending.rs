@@ -224,9 +224,8 @@ mod tests {
                 while let Some(number) = pending.next_to_begin() {
                     assert_eq!(Some(number), begins(&pending));
                     pending.begin(number, now + chance.below(5), false);
-                    match pending.get_mut(number).unwrap().work {
-                        Work::Timeout(_, left @ 1.., _) => waiting.push((number, left)),
-                        _ => {}
+                    if let Work::Timeout(_, left @ 1.., _) = pending.get_mut(number).unwrap().work {
+                        waiting.push((number, left));
                     }
                 }
                 assert_eq!(begins(&pending), None);

@@ -40,7 +40,7 @@ use std::io;
 
 use futures_core::Stream;
 
-use super::{Effect, Listener, listen, with};
+use super::{Effect, Listener, change, listen};
 
 /// Which signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -166,7 +166,7 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
 ///
 /// [`io::ErrorKind::Unsupported`] outside of a simulation.
 pub fn restore_default(kind: SignalKind) -> io::Result<()> {
-    with(|signals| {
+    change(move |signals| {
         signals.taken_over.remove(&kind);
     })
 }

@@ -1,7 +1,7 @@
 //! How a connection begins: who asks, and what the other side says.
 
 use alloc::boxed::Box;
-use core::net::SocketAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use polliwog_core::sources::Wakeups;
 
@@ -47,9 +47,12 @@ pub(crate) fn connect(
     }
     if to.ip().is_unspecified() {
         to.set_ip(match to {
-            SocketAddr::V4(_) => core::net::Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => core::net::Ipv6Addr::LOCALHOST.into(),
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
         });
+    }
+    if to.ip().is_multicast() || to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        return Err(Error::NetworkUnreachable);
     }
     // Hosts have no scopes, of which their addresses could be.
     to = SocketAddr::new(to.ip(), to.port());
@@ -152,6 +155,10 @@ pub(super) fn asked(
     let Some((key, is_v6, options)) =
         listener.map(|(key, row)| (key, row.addr.is_ipv6(), row.options))
     else {
+        if here == there {
+            // Who asks itself is answered: RFC 9293, 3.5, of both sides that ask at once.
+            return accepted(state, (here, there), (client, client), window);
+        }
         state.send_segment(here, there, Segment::Refused(client));
         return Wakeups::default();
     };

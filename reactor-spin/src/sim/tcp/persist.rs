@@ -75,7 +75,8 @@ fn plan(state: &mut State, key: Key) {
     end.persist.planned = true;
     end.persist.tries = 0;
     end.persist.since = now;
-    state.schedule(now + FIRST_RETRY, Happening::Persist(key));
+    let at = now.saturating_add(FIRST_RETRY);
+    state.schedule(at, Happening::Persist(key));
 }
 
 /// Whether the other side is there, and this one will hear of its room.
@@ -105,7 +106,7 @@ pub(crate) fn ask(state: &mut State, key: Key) -> Wakeups {
     if end.unacknowledged > 0 {
         // That is sent again for as long as it takes, and the connection fails by it.
         end.persist.since = now;
-    } else if is_asked && now - end.heard.max(end.persist.since) >= limit {
+    } else if is_asked && now.saturating_sub(end.heard.max(end.persist.since)) >= limit {
         return super::fail(state, key, Error::TimedOut);
     } else {
         end.persist.tries += 1;
@@ -114,6 +115,6 @@ pub(crate) fn ask(state: &mut State, key: Key) -> Wakeups {
     if let Some(end) = state.ends.get_mut(key) {
         end.persist.planned = true;
     }
-    state.schedule(now + again, Happening::Persist(key));
+    state.schedule(now.saturating_add(again), Happening::Persist(key));
     Wakeups::default()
 }
