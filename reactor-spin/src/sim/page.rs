@@ -9,10 +9,16 @@ use super::trace::{TraceEvent, What};
 
 /// More arrows than that are no picture any more: the last ones are drawn.
 const MOST: usize = 4000;
-/// Pixels from lane to lane and from event to event, and above the first.
+/// Pixels from lane to lane, from event to event, and above the first. A message, which has no text and of which there are many, takes
+/// fewer, and none if it is sent or arrives at the same instant as the event before.
 const LANE: usize = 140;
 const ROW: usize = 9;
+const MESSAGE: usize = 3;
 const TOP: usize = 12;
+/// From time to time.
+const TIMES: usize = 36;
+/// So many faults have a link to them.
+const LINKS: usize = 8;
 /// Pixels that a letter takes at most, on average.
 const LETTER: usize = 7;
 /// So many letters of a text stand beside a lane; all of it is shown where the pointer is.
@@ -60,12 +66,37 @@ fn takes_back(ends: &str, what: &str) -> bool {
         || ends == format!("partition between {other} and {one}")
 }
 
+/// Whether an event is an end of an arrow.
+fn is_message(event: &TraceEvent) -> bool {
+    matches!(
+        event.what,
+        What::Sent { .. } | What::Arrived { .. } | What::Lost { .. }
+    )
+}
+
+/// How far down each event is, and the end.
+fn heights(shown: &[&TraceEvent]) -> (Vec<usize>, usize) {
+    let mut y = TOP;
+    let heights = shown.iter().enumerate().map(|(at, event)| {
+        let before = at.checked_sub(1).map(|before| shown[before]);
+        y += match before {
+            None => 0,
+            Some(before) if !is_message(event) || !is_message(before) => ROW,
+            Some(before) if before.at == event.at => 0,
+            Some(_) => MESSAGE,
+        };
+        y
+    });
+    let heights: Vec<usize> = heights.collect();
+    (heights, y + 60)
+}
+
 /// Whether there is something to see of an event.
 fn is_shown(event: &TraceEvent) -> bool {
     !matches!(event.what, What::Ran { .. })
 }
 
-/// The page: hosts are lanes, time goes down (a row an event, so that nothing is squeezed), messages are arrows,
+/// The page: hosts are lanes, time goes down (a row an event, so that nothing is squeezed and nothing is empty), messages are arrows,
 /// red and dashed if they got lost; while a host is down or paused its lane is shaded, and so is everything while a
 /// partition lasts.
 pub(crate) fn page(title: &str, trace: &[TraceEvent]) -> String {
@@ -84,12 +115,8 @@ pub(crate) fn page(title: &str, trace: &[TraceEvent]) -> String {
     let x = |lane: usize| 130 + lane * LANE;
     // The right-most end of what stands beside a lane.
     let beside = |event: &&TraceEvent| {
-        let is_arrow = matches!(
-            event.what,
-            What::Sent { .. } | What::Arrived { .. } | What::Lost { .. }
-        );
         let lane = event.host.as_deref().and_then(|host| lanes.get(host));
-        let length = if is_arrow {
+        let length = if is_message(event) {
             0
         } else {
             beginning(&format!("{}", event.what)).chars().count()
@@ -97,10 +124,10 @@ pub(crate) fn page(title: &str, trace: &[TraceEvent]) -> String {
         lane.map_or(100, |lane| x(*lane)) + length * LETTER
     };
     let widest = shown.iter().map(beside).max().unwrap_or_default();
-    let (width, height) = (
-        widest.max(x(names.len())) + 60,
-        TOP + shown.len() * ROW + 60,
-    );
+    let (heights, height) = heights(shown);
+    let width = widest.max(x(names.len())) + 60;
+    // What has a link at the top: how far down, and its text.
+    let mut jumps: Vec<(usize, &str)> = Vec::new();
     let mut arrows = String::new();
     let mut shades = String::new();
     let mut marks = String::new();
@@ -130,14 +157,13 @@ pub(crate) fn page(title: &str, trace: &[TraceEvent]) -> String {
         );
     };
     let mut last = None;
-    for (row, event) in shown.iter().enumerate() {
-        let y = TOP + row * ROW;
+    for (event, y) in shown.iter().zip(heights.iter().copied()) {
         let lane = event
             .host
             .as_deref()
             .and_then(|host| lanes.get(host).copied());
-        if last.is_none_or(|last| row >= last + 4) {
-            last = Some(row);
+        if last.is_none_or(|last| y >= last + TIMES) {
+            last = Some(y);
             marks += &format!(
                 "<text class=time x=8 y={}>{:.6} s</text>",
                 y + 4,
@@ -203,6 +229,10 @@ pub(crate) fn page(title: &str, trace: &[TraceEvent]) -> String {
                 mark("note");
             }
             (What::Fault(text), _) => {
+                let begins = text.strip_prefix("begins: ");
+                if begins.is_some() || !text.starts_with("ends: ") {
+                    jumps.push((y, begins.unwrap_or(text)));
+                }
                 if let Some(what) = text.strip_prefix("begins: ") {
                     // What happens to a host is shaded on its lane.
                     let is_hosts = ["crash ", "kill ", "pause "];
@@ -247,13 +277,23 @@ pub(crate) fn page(title: &str, trace: &[TraceEvent]) -> String {
         heads += &format!("<text class=head x={x} y=20>{name}</text>");
         boxes += &format!("<label><input type=checkbox checked data-host={lane}> {name}</label> ");
     }
+    jumps.truncate(LINKS);
+    if let Some(end) = heights.last() {
+        jumps.push((*end, "the end"));
+    }
+    let (mut links, mut places) = (String::new(), String::new());
+    for (number, (y, text)) in jumps.into_iter().enumerate() {
+        let text = escape(&beginning(text));
+        links += &format!("<a href=\"#at{number}\">{text}</a> ");
+        places += &format!("<a id=at{number} style=\"top:{y}px\"></a>");
+    }
     format!(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
-         <title>A simulated run</title><style>{STYLE}</style><h1>{}</h1><p>Show messages of: {boxes}</p>\
-         <svg class=heads width={width} height={HEAD}>{heads}</svg>\
-         <svg width={width} height={height}><defs><marker id=tip viewBox=\"0 0 8 8\" \
+         <title>A simulated run</title><style>{STYLE}</style><h1>{}</h1><p class=jumps>Go to: {links}</p>\
+         <p>Show messages of: {boxes}</p><svg class=heads width={width} height={HEAD}>{heads}</svg>\
+         <div class=run>{places}<svg width={width} height={height}><defs><marker id=tip viewBox=\"0 0 8 8\" \
          refX=8 refY=4 markerWidth=6 markerHeight=6 orient=auto><path d=\"M0 0 8 4 0 8Z\"/></marker></defs>\
-         {shades}{lines}{arrows}{marks}</svg><script>{SCRIPT}</script>\n",
+         {shades}{lines}{arrows}{marks}</svg></div><script>{SCRIPT}</script>\n",
         escape(title),
     )
 }
@@ -262,7 +302,8 @@ const STYLE: &str = ":root{color-scheme:light dark;--text:#222;--back:#fff;--dim
 --good:#080;--down:#ccc;--fault:#8060c0}@media(prefers-color-scheme:dark){:root{--text:#e6edf3;--back:#0d1117;--dim:#9198a1;\
 --lane:#6e7681;--sent:#6ea8ff;--bad:#ff7b72;--good:#3fb950;--down:#3d444d;--fault:#b392f0}}\
 body{font:13px sans-serif;color:var(--text);background:var(--back)}h1{font-size:15px;white-space:pre-wrap;\
-overflow-wrap:anywhere;max-width:calc(100vw - 20px);max-height:12em;overflow:auto}svg{display:block}.heads{position:sticky;top:0;background:var(--back)}svg text{font-size:11px}marker path{fill:var(--text)}\
+overflow-wrap:anywhere;max-width:calc(100vw - 20px);max-height:12em;overflow:auto}svg{display:block}.heads{position:sticky;top:0;background:var(--back)}\
+.run{position:relative}.run a{position:absolute;scroll-margin-top:35vh}.jumps a{color:var(--sent);margin-right:1em}svg text{font-size:11px}marker path{fill:var(--text)}\
 .head{font-weight:bold;text-anchor:middle;fill:var(--text)}.lane{stroke:var(--lane)}.sent{stroke:var(--sent)}\
 .lost{stroke:var(--bad);stroke-dasharray:4}.down{fill:var(--down)}.paused{fill:var(--down);opacity:.5}.cut{fill:#f0a030;opacity:.18}\
 .fault{fill:var(--fault)}rect.fault{opacity:.12}.bad{fill:var(--bad)}\
@@ -309,9 +350,33 @@ mod tests {
             matches!(&*widths, [head, all] if head == all && *all < 1100),
             "{widths:?}"
         );
+        assert!(page.contains("<a href=\"#at0\">the end</a>"));
         // All of it is there for who asks.
         assert!(page.contains("and more &lt;of it&gt; </title>"));
         assert!(page.contains("the first line…</text>"));
+    }
+
+    #[test]
+    fn messages_take_little_room() {
+        let event = |millis, what| TraceEvent {
+            at: core::time::Duration::from_millis(millis),
+            host: Some("a".into()),
+            what,
+        };
+        let arrives = |millis| event(millis, What::Arrived { message: 7 });
+        let trace = [
+            event(0, What::Started),
+            arrives(1),
+            arrives(2),
+            arrives(2),
+            arrives(900),
+            event(901, What::Started),
+        ];
+        let (heights, end) = heights(&trace.iter().collect::<Vec<_>>());
+        let steps = heights.windows(2).map(|two| two[1] - two[0]);
+        let steps: Vec<usize> = steps.collect();
+        assert_eq!(steps, [ROW, MESSAGE, 0, MESSAGE, ROW]);
+        assert!(end > heights[5]);
     }
 
     #[test]
@@ -332,6 +397,20 @@ mod tests {
             event(6, Some("a"), What::Started),
         ];
         let page = page("a title", &trace);
+        // To each fault, and to the end.
+        for (number, text) in [
+            "partition between a and b",
+            "no partition any more",
+            "the end",
+        ]
+        .iter()
+        .enumerate()
+        {
+            let link = format!("<a href=\"#at{number}\">{text}</a>");
+            assert!(page.contains(&link), "{page}");
+            let y = TOP + [1, 5, 6][number] * ROW;
+            assert!(page.contains(&format!("<a id=at{number} style=\"top:{y}px\">")));
+        }
         for class in ["cut", "paused", "down"] {
             let shade = format!("<rect class={class} ");
             assert_eq!(page.matches(&shade).count(), 1, "{class}");
