@@ -1,22 +1,18 @@
 //! Misuse is told with the place in the test.
 
 use std::cell::RefCell;
-use std::env;
 use std::fs;
 use std::future::pending;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
 use polliwog_core::time::sleep;
 use polliwog_spin::sim::signal::unix::SignalKind;
 use polliwog_spin::sim::{self, Control, Latency, Link, Nemesis, Simulation, Simulator};
 
+use crate::environment::{child, is_child};
 use crate::{millis, secs};
-
-/// Set where the test is run by itself, in a process of its own: the hook is all threads'.
-const CHILD: &str = "POLLIWOG_TESTS_CHILD";
 
 thread_local! {
     static PLACES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
@@ -85,15 +81,10 @@ impl Simulator for Service {}
 
 #[test]
 fn misuse_is_told_with_its_place() {
-    if env::var_os(CHILD).is_none() {
-        let mut child = Command::new(env::current_exe().unwrap());
-        child.args(["--exact", "callers::misuse_is_told_with_its_place"]);
-        let output = child.env(CHILD, "1").output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(
-            output.status.success() && text.contains("1 passed"),
-            "{text}"
-        );
+    // In a process of its own: the hook is all threads'.
+    if !is_child() {
+        let (passed, text) = child("callers::misuse_is_told_with_its_place", &[]);
+        assert!(passed && text.contains("1 passed"), "{text}");
         return;
     }
     let former = panic::take_hook();

@@ -1,15 +1,14 @@
 //! Faults that come after the end of their runs.
 
-use std::env;
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::Command;
 use std::time::Duration;
 
 use polliwog_core::time::sleep;
 use polliwog_spin::sim::{Builder, Exploration, Nemesis, Report, Simulation};
 use polliwog_spin::sim::{SEED_VARIABLE, explore, explore_guided};
 
+use crate::environment::{child, is_child};
 use crate::{millis, run, secs};
 
 /// With a pause within a second, in a run that takes so long.
@@ -52,21 +51,14 @@ fn a_search_without_others_fails() {
     search(9, millis(1)).unwrap();
 }
 
-/// Set where the tests below are run by another one.
-const CHILD: &str = "POLLIWOG_TESTS_CHILD";
-
-/// What one of them prints, in a process of its own.
-fn printed(test: &str, variable: Option<(&str, &str)>) -> String {
-    let mut child = Command::new(env::current_exe().unwrap());
-    child.args(["--exact", &format!("too_late::{test}")]);
-    child.env(CHILD, "1").envs(variable);
-    let output = child.output().unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+/// What one of the tests below prints, in a process of its own.
+fn printed(test: &str, variables: &[(&str, &str)]) -> String {
+    child(&format!("too_late::{test}"), variables).1
 }
 
 #[test]
 fn in_a_loop() {
-    if env::var_os(CHILD).is_some() {
+    if is_child() {
         for seed in 0..40 {
             with_pause(Simulation::builder(seed), millis(1));
         }
@@ -75,14 +67,14 @@ fn in_a_loop() {
 
 #[test]
 fn in_a_search() {
-    if env::var_os(CHILD).is_some() {
+    if is_child() {
         search(40, millis(100)).unwrap();
     }
 }
 
 #[test]
 fn in_time() {
-    if env::var_os(CHILD).is_some() {
+    if is_child() {
         search(40, secs(1)).unwrap();
         (0..40).for_each(|seed| drop(with_pause(Simulation::builder(seed), secs(1))));
     }
@@ -91,18 +83,18 @@ fn in_time() {
 #[test]
 fn a_test_that_passes_tells_of_them() {
     // By the first ten, and no more.
-    let text = printed("in_a_loop", None);
+    let text = printed("in_a_loop", &[]);
     assert_eq!(text.matches(" faults came ").count(), 1, "{text}");
     let line = "too_late::in_a_loop: 10 of 10 faults came after the end of their runs";
     assert!(text.contains(line) && text.contains("1 passed"), "{text}");
-    let text = printed("in_a_search", None);
+    let text = printed("in_a_search", &[]);
     assert_eq!(text.matches(" faults came ").count(), 1, "{text}");
     assert!(text.contains("too_late::in_a_search: 3"), "{text}");
     assert!(text.contains(" of 40 faults came"), "{text}");
-    let text = printed("in_time", None);
+    let text = printed("in_time", &[]);
     assert!(!text.contains("faults came"), "{text}");
     // Of a single run that somebody has asked for it is of no matter.
-    let text = printed("in_a_search", Some((SEED_VARIABLE, "7")));
+    let text = printed("in_a_search", &[(SEED_VARIABLE, "7")]);
     assert!(!text.contains("faults came"), "{text}");
     assert!(text.contains("1 passed"), "{text}");
 }
