@@ -278,10 +278,18 @@ pub mod time {
     pub use polliwog_mio::time::{advance, pause, resume};
 }
 
-/// The programs on the page about simulations compile and run.
+/// The programs on the pages about simulations compile and run.
 #[cfg(all(doctest, feature = "sim"))]
-#[doc = include_str!("../docs/simulation.md")]
-struct Simulations;
+mod simulations {
+    #[doc = include_str!("../docs/simulation.md")]
+    struct Begin;
+    #[doc = include_str!("../docs/simulation/tests.md")]
+    struct Tests;
+    #[doc = include_str!("../docs/simulation/hosts.md")]
+    struct Hosts;
+    #[doc = include_str!("../docs/simulation/source.md")]
+    struct Source;
+}
 
 /// The programs on the crates' own pages compile.
 #[cfg(all(doctest, feature = "mio", feature = "spin"))]

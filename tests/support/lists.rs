@@ -205,14 +205,14 @@ fn a_simulated_host_has_what_mio_has_or_the_page_says_why_not() {
         "the lists have another form"
     );
 
-    let page = text("docs/simulation.md");
+    let page = text("docs/simulation/source.md");
     let patterns = exceptions(&page);
     let lacks: Vec<_> = mio.difference(&spin).collect();
     let is_told = |name: &str| patterns.iter().any(|pattern| is_meant(pattern, name));
     let untold: Vec<_> = lacks.iter().filter(|name| !is_told(name)).collect();
     assert!(
         untold.is_empty(),
-        "a simulated host has not, and docs/simulation.md does not say why: {untold:#?}"
+        "a simulated host has not, and docs/simulation/source.md does not say why: {untold:#?}"
     );
     let stale: Vec<_> = patterns
         .iter()
@@ -220,7 +220,7 @@ fn a_simulated_host_has_what_mio_has_or_the_page_says_why_not() {
         .collect();
     assert!(
         stale.is_empty(),
-        "docs/simulation.md tells why there is not what there is: {stale:#?}"
+        "docs/simulation/source.md tells why there is not what there is: {stale:#?}"
     );
 }
 
@@ -228,7 +228,7 @@ fn a_simulated_host_has_what_mio_has_or_the_page_says_why_not() {
 fn what_both_have_takes_and_gives_the_same() {
     let mio = signatures(&text("docs/api/polliwog-mio.txt"), "polliwog_mio");
     let spin = signatures(&text("docs/api/polliwog-spin.txt"), "polliwog_spin");
-    let page = text("docs/simulation.md");
+    let page = text("docs/simulation/source.md");
     let patterns = exceptions(&page);
     let both = mio
         .iter()

@@ -73,7 +73,7 @@ fn steps_are_found_one_after_the_other() {
     }
 }
 
-/// The numbers of docs/simulation.md.
+/// The numbers of docs/simulation/tests.md.
 #[test]
 #[ignore = "counts, and asserts nothing: cargo test … -- --ignored --nocapture how_many_runs"]
 fn how_many_runs_it_takes() {

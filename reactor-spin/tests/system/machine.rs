@@ -79,7 +79,7 @@ fn a_long_name_is_cut_off_as_the_system_does() {
     }
 }
 
-/// rustix asks Linux' kernel itself, as docs/simulation.md says.
+/// rustix asks Linux' kernel itself, as docs/simulation/hosts.md says.
 #[cfg(target_os = "linux")]
 #[test]
 fn who_asks_the_kernel_gets_the_machines_name() {
