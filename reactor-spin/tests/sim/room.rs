@@ -107,6 +107,46 @@ fn room_that_is_told_of_in_vain_is_asked_for() {
     );
 }
 
+/// Who had to wait for its own buffer before, which has room without a word of the reader's.
+#[test]
+fn room_that_was_lost_for_good_is_asked_for() {
+    let mut simulation = Simulation::builder(1).tcp_timeout(secs(1)).build();
+    // It tells of what it has read by quarters of its buffer, so of the rest it says nothing.
+    simulation.host("reader", || async {
+        let listener = TcpListener::bind("0.0.0.0:7").await?;
+        let (stream, _) = listener.accept().await?;
+        sleep(secs(3)).await;
+        for _ in 0..2 {
+            stream.read_exact(&mut [0; 25_000]).await?;
+        }
+        while stream.read(&mut [0; 4096]).await? > 0 {}
+        Done::Ok(())
+    });
+    simulation.client("writer", async {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_send_buffer_size(4096)?;
+        let reader = control().addr("reader").unwrap();
+        let stream = socket.connect((reader, 7).into()).await?;
+        stream.write_all(&[1; 50_000]).await?;
+        sleep(secs(1)).await;
+        control().partition_one_way("reader", "writer");
+        // All is read, and each word of that is given up.
+        sleep(secs(7)).await;
+        let during = timeout(secs(20), stream.write_all(&[1; 200_000])).await;
+        let error = match during {
+            Ok(result) => result.unwrap_err(),
+            Err(_) => {
+                control().repair_all();
+                let after = timeout(secs(3000), stream.write_all(&[1])).await;
+                after.expect("it waits no longer").unwrap_err()
+            }
+        };
+        assert_eq!(error, Error::TimedOut);
+        Done::Ok(())
+    });
+    run(simulation);
+}
+
 /// Whatever sizes the buffers of both sides have, and whoever has set them when.
 #[test]
 fn any_buffers_let_all_through() {

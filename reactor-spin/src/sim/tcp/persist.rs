@@ -30,7 +30,9 @@ pub(super) struct Persist {
 /// Somebody waits for room.
 pub(super) fn wait(state: &mut State, key: Key) {
     let is_open = state.ends.get(key).is_some_and(|end| end.is_open());
-    if is_open && state.blocked.insert(key) {
+    if is_open {
+        // It may be there since it has waited for something else.
+        state.blocked.insert(key);
         plan(state, key);
     }
 }
