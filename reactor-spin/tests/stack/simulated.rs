@@ -169,7 +169,9 @@ fn firmware(builder: Builder, nemesis: Nemesis) -> Result<Report, Failure> {
 
 #[test]
 fn stacks_talk_over_a_simulated_cable() {
-    let calm = explore(0..20, 2, |builder| firmware(builder, Nemesis::new("*")));
+    let calm = explore(0..20, 2, |builder| {
+        firmware(builder, Nemesis::new("*").faults(0, 0))
+    });
     calm.unwrap();
     let faults = || {
         Nemesis::new("server")
