@@ -95,6 +95,17 @@ pub(crate) struct Tcp {
     pub(crate) segment: Segment,
 }
 
+/// What a reader tells of its room.
+#[derive(Clone, Copy)]
+pub(crate) struct Room {
+    /// Counts what it tells, of which the last is true.
+    pub(crate) number: u64,
+    /// Bytes read since the beginning.
+    pub(crate) read: u64,
+    /// How many may be there before they are read.
+    pub(crate) window: usize,
+}
+
 /// What a segment of TCP says.
 #[derive(Clone)]
 pub(crate) enum Segment {
@@ -116,12 +127,12 @@ pub(crate) enum Segment {
     Fin { to: Key, from: Key, order: u64 },
     /// The connection's end without ceremony.
     Reset(Key),
-    /// So many bytes were read since the beginning, and so many may be there before they are.
-    Window { to: Key, read: u64, window: usize },
+    /// What was read, and what there is room for.
+    Window { to: Key, room: Room },
     /// Asks whether the end `to` is there.
     Probe { to: Key, from: Key },
     /// Says that it is, to the end that asked, and as above.
-    Alive { to: Key, read: u64, window: usize },
+    Alive { to: Key, room: Room },
 }
 
 impl Body {

@@ -18,7 +18,7 @@ use polliwog_core::sources::{Readiness, Waiters, Wakeups};
 use super::addr::shown;
 use super::keepalive;
 use super::options::Options;
-use super::packet::Segment;
+use super::packet::{Room, Segment};
 use super::slab::Key;
 use super::world::{HostId, State};
 use crate::Error;
@@ -60,6 +60,9 @@ pub(crate) struct End {
     /// Bytes read, and those that the other side was told of.
     read: u64,
     told: u64,
+    /// How often it was told of its room, and the last word of the other side's that was heard.
+    tellings: u64,
+    heard_of: u64,
     /// Segments sent.
     sent: u64,
     /// Bytes written, and those that the other side is known to have read.
@@ -113,8 +116,13 @@ impl End {
     }
 
     /// How many bytes were read, and how many may be there before they are.
-    fn shown(&self) -> (u64, usize) {
-        (self.read, self.options.receives as usize)
+    fn shown(&mut self) -> Room {
+        self.tellings += 1;
+        Room {
+            number: self.tellings,
+            read: self.read,
+            window: self.options.receives as usize,
+        }
     }
 
     pub(crate) fn share(&mut self) {
@@ -240,6 +248,8 @@ fn new_end(
         deaf: false,
         read: 0,
         told: 0,
+        tellings: 0,
+        heard_of: 0,
         sent: 0,
         written: 0,
         taken: 0,
@@ -287,10 +297,10 @@ fn tell_window(state: &mut State, key: Key) {
 fn tell_room(state: &mut State, key: Key) {
     let Ok(end) = end(state, key) else { return };
     end.told = end.read;
-    let (read, window) = end.shown();
+    let room = end.shown();
     let (here, there) = (end.here(), end.there());
     if let Some(to) = end.peer {
-        state.send_segment(here, there, Segment::Window { to, read, window });
+        state.send_segment(here, there, Segment::Window { to, room });
     }
 }
 
@@ -403,9 +413,7 @@ pub(crate) fn arrive(
         }
         Segment::Refused(to) => fail_connect(state, to, Error::ConnectionRefused),
         Segment::Reset(to) => fail(state, to, Error::ConnectionReset),
-        Segment::Window { to, read, window } | Segment::Alive { to, read, window } => {
-            room(state, to, read, window)
-        }
+        Segment::Window { to, room } | Segment::Alive { to, room } => told(state, to, room),
         Segment::Data {
             to,
             from,
@@ -415,11 +423,12 @@ pub(crate) fn arrive(
         Segment::Fin { to, from, order } => take(state, (here, there), (to, from), order, None),
         Segment::Probe { to, from } => {
             let answer = match end(state, to) {
-                Ok(end) if end.is_open() => {
-                    let (read, window) = end.shown();
-                    let to = from;
-                    Segment::Alive { to, read, window }
-                }
+                Ok(end) if end.is_open() => Segment::Alive {
+                    to: from,
+                    room: end.shown(),
+                },
+                // It waits for the acceptance, which this has overtaken.
+                Ok(end) if end.phase == Phase::Connecting => return Wakeups::default(),
                 _ => Segment::Reset(from),
             };
             state.send_segment(here, there, answer);
@@ -429,14 +438,14 @@ pub(crate) fn arrive(
 }
 
 /// The other side has said how much it has read, and what it has room for. What it has said before may come later.
-fn room(state: &mut State, key: Key, read: u64, window: usize) -> Wakeups {
+fn told(state: &mut State, key: Key, room: Room) -> Wakeups {
     let Ok(end) = end(state, key) else {
         return Wakeups::default();
     };
-    if read < end.taken {
+    if room.number <= end.heard_of {
         return Wakeups::default();
     }
-    (end.taken, end.window) = (read, window);
+    (end.heard_of, end.taken, end.window) = (room.number, room.read, room.window);
     if end.room() == 0 {
         return Wakeups::default();
     }

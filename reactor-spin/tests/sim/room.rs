@@ -8,9 +8,9 @@ use std::rc::Rc;
 use polliwog_core::time::{Instant, sleep, timeout};
 use polliwog_spin::Error;
 use polliwog_spin::net::{Shutdown, TcpListener, TcpSocket, TcpStream};
-use polliwog_spin::sim::{Link, Reason, Simulation, control};
+use polliwog_spin::sim::{Latency, Link, Reason, Simulation, control};
 
-use crate::{Done, echo, run, secs};
+use crate::{Done, echo, millis, run, secs};
 
 /// Accepts one connection, and reads what comes from then on.
 async fn reader(from: u64) -> Done {
@@ -196,6 +196,49 @@ fn any_buffers_let_all_through() {
             });
             run(simulation);
         }
+    }
+}
+
+/// Who asks for room while the acceptance of the connection is lost asks nobody yet, who would reset it.
+#[test]
+fn a_lost_acceptance_is_no_reset() {
+    for seed in 0..100 {
+        let link = Link::new(Latency::uniform(millis(1), millis(2))).loss(0.1);
+        let mut simulation = Simulation::builder(seed).link(link).build();
+        simulation.client("writer", async {
+            let listener = TcpListener::bind("0.0.0.0:7").await?;
+            let (stream, _) = listener.accept().await?;
+            stream.write_all(&[1; 200_000]).await
+        });
+        simulation.client("reader", async {
+            sleep(millis(1)).await;
+            let stream = TcpStream::connect("writer:7").await?;
+            stream.read_exact(&mut [0; 200_000]).await
+        });
+        run(simulation);
+    }
+}
+
+/// What a reader has said of its room before, and comes later, is not so any more.
+#[test]
+fn the_last_word_of_a_reader_is_true() {
+    for seed in 0..100 {
+        let link = Link::new(Latency::uniform(millis(1), millis(20)));
+        let mut simulation = Simulation::builder(seed).link(link).build();
+        simulation.client("reader", async {
+            let listener = TcpListener::bind("0.0.0.0:7").await?;
+            let (stream, _) = listener.accept().await?;
+            stream.set_recv_buffer_size(10)?;
+            stream.set_recv_buffer_size(100_000)?;
+            stream.read_exact(&mut [0; 200_000]).await
+        });
+        simulation.client("writer", async {
+            sleep(millis(1)).await;
+            let stream = TcpStream::connect("reader:7").await?;
+            sleep(millis(100)).await;
+            stream.write_all(&[1; 200_000]).await
+        });
+        run(simulation);
     }
 }
 

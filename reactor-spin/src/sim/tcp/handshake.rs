@@ -192,7 +192,9 @@ pub(super) fn accepted(
         Ok(end) if end.phase == Phase::Connecting => {
             end.phase = Phase::Open;
             end.peer = Some(from);
-            end.window = window;
+            if end.heard_of == 0 {
+                end.window = window;
+            }
             let woken = end.wake_all();
             keepalive::start(state, to);
             woken

@@ -89,7 +89,7 @@ fn is_well(state: &State, key: Key) -> bool {
     let (here, there) = (end.host, end.remote_host);
     let is_cut = here != there && (state.is_cut(here, there) || state.is_cut(there, here));
     let peer = end.peer.and_then(|peer| state.ends.get(peer));
-    !end.persist.doubted && !is_cut && peer.is_some_and(|peer| peer.is_open())
+    !end.persist.doubted && !is_cut && peer.is_some_and(|peer| !peer.has_failed())
 }
 
 /// It is time to ask.
