@@ -57,6 +57,30 @@ impl Socket {
         covers(local, to)
     }
 
+    /// The address that is meant by one to send to, if the socket can send there; the errors are Linux'. The one that is
+    /// nobody's is the host itself.
+    fn destination(&self, to: SocketAddr) -> Result<SocketAddr, Error> {
+        if to.is_ipv6() && !self.is_v6 {
+            return Err(Error::InvalidInput);
+        }
+        let (local, mut to) = (self.local.ip(), meant(to));
+        if to.ip().is_unspecified() {
+            to.set_ip(match to.is_ipv4() || local.is_ipv4() {
+                true => Ipv4Addr::LOCALHOST.into(),
+                false => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        // By IPv6 all addresses are those by IPv4, too.
+        let is_dual = local.is_ipv6() && local.is_unspecified();
+        if to.is_ipv4() != local.is_ipv4() && !is_dual {
+            return Err(Error::NetworkUnreachable);
+        }
+        if to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) && !self.broadcast {
+            return Err(Error::PermissionDenied);
+        }
+        Ok(to)
+    }
+
     /// The address that it is bound to, as it shows it.
     pub(crate) fn local(&self) -> SocketAddr {
         shown(self.local, self.is_v6)
@@ -230,16 +254,6 @@ fn members(state: &State, to: SocketAddr) -> Vec<HostId> {
     members.map(|(id, _)| id).collect()
 }
 
-/// An address to send to: the one that is nobody's is the host itself, as on Linux.
-fn destination(to: SocketAddr) -> SocketAddr {
-    let to = meant(to);
-    match to.ip() {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => (Ipv4Addr::LOCALHOST, to.port()).into(),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => (Ipv6Addr::LOCALHOST, to.port()).into(),
-        _ => to,
-    }
-}
-
 /// The address from which a port of a host sends, if it is bound to all: its own, or the service's by which the other side has
 /// asked.
 fn source(state: &State, (host, port): (HostId, u16), to: SocketAddr) -> IpAddr {
@@ -250,13 +264,11 @@ fn source(state: &State, (host, port): (HostId, u16), to: SocketAddr) -> IpAddr 
 /// Sets whom a socket sends to and receives from. One that is at every address of its host is then at the one that it sends
 /// from.
 pub(crate) fn connect(state: &mut State, key: Key, to: SocketAddr) -> Result<(), Error> {
-    let to = destination(to);
     let socket = state.sockets.get(key).ok_or(Error::NotConnected)?;
+    let to = socket.destination(to)?;
     let from = source(state, (socket.host, socket.local.port()), to);
     let socket = state.sockets.get_mut(key).ok_or(Error::NotConnected)?;
-    // By IPv6 all addresses are those by IPv4, too.
-    let local = socket.local;
-    if local.ip().is_unspecified() && (local.is_ipv6() || to.is_ipv4()) {
+    if socket.local.ip().is_unspecified() {
         socket.local.set_ip(from);
     }
     socket.peer = Some(to);
@@ -287,23 +299,22 @@ pub(crate) fn route(
     to: Option<SocketAddr>,
 ) -> Result<Route, Error> {
     let socket = state.sockets.get(key).ok_or(Error::NotConnected)?;
-    let to = destination(to.or(socket.peer).ok_or(Error::NotConnected)?);
-    let (host, mut local, broadcast) = (socket.host, socket.local, socket.broadcast);
+    let (host, mut local) = (socket.host, socket.local);
     let comes_back = socket.multicast.comes_back;
     if len > state.settings.max_datagram {
         return Err(Error::MessageTooLong);
     }
-    let is_dual = local.is_ipv6() && local.ip().is_unspecified();
-    if to.port() == 0 || (to.is_ipv4() != local.is_ipv4() && !is_dual) {
+    let to = match to {
+        Some(to) => socket.destination(to)?,
+        None => socket.peer.ok_or(Error::NotConnected)?,
+    };
+    if to.port() == 0 {
         return Err(Error::InvalidInput);
     }
     if local.ip().is_unspecified() || local.ip().is_multicast() {
         local.set_ip(source(state, (host, local.port()), to));
     }
     let hosts = if to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
-        if !broadcast {
-            return Err(Error::PermissionDenied);
-        }
         // The sender's own, too.
         Hosts::Some((0..state.hosts.len() as HostId).collect())
     } else if to.ip().is_multicast() {
