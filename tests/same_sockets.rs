@@ -211,6 +211,7 @@ fn options_that_linux_refuses_are_refused() {
     run(async {
         let (one, _other) = connected().await?;
         let seconds = |count| Duration::from_secs(count);
+        let before = one.keepalive_time()?;
         let refused = [
             Duration::ZERO,
             Duration::from_millis(999),
@@ -235,7 +236,7 @@ fn options_that_linux_refuses_are_refused() {
         }
         // As far as that was asked for it is on.
         assert!(one.keepalive()?);
-        assert_eq!(one.keepalive_time()?, seconds(7200));
+        assert_eq!(one.keepalive_time()?, before);
         for (time, retries) in [(1, 1), (32_767, 127)] {
             one.set_keepalive_time(seconds(time))?;
             one.set_keepalive_interval(seconds(time))?;
@@ -276,6 +277,9 @@ fn datagrams_to_the_own_host_keep_their_order() {
 fn nobody_connects_to_many() {
     run(async {
         for addr in ["255.255.255.255:9", "224.0.0.1:9", "[ff02::1]:9"] {
+            if addr.starts_with('[') && !has_ipv6().await {
+                continue;
+            }
             let connect = timeout(Duration::from_secs(20), TcpStream::connect(addr)).await;
             assert_eq!(
                 kind(connect.unwrap().map(drop)),
