@@ -12,6 +12,14 @@ pub(crate) fn v6(number: u32) -> Ipv6Addr {
     Ipv6Addr::from_bits(HOSTS + u128::from(number))
 }
 
+/// The address by which a host reaches itself, as what is sent to nobody's address does.
+pub(crate) fn localhost(is_v4: bool) -> IpAddr {
+    match is_v4 {
+        true => Ipv4Addr::LOCALHOST.into(),
+        false => Ipv6Addr::LOCALHOST.into(),
+    }
+}
+
 /// Whether what is bound to `local` is reached at `to`: 0.0.0.0 is all addresses by IPv4, and `::` all that there are, as on
 /// Linux.
 pub(crate) fn covers(local: IpAddr, to: IpAddr) -> bool {

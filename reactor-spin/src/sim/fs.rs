@@ -45,6 +45,7 @@ use core::time::Duration;
 use std::io::{Error, ErrorKind, Result, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use polliwog_core::exact::{read_exact, write_all};
 use polliwog_core::time::sleep;
 
 use super::disk::{Disk, FOLDER, Opened, Wait, failed};
@@ -206,14 +207,13 @@ impl File {
     /// # Errors
     ///
     /// [`ErrorKind::UnexpectedEof`].
-    pub async fn read_exact_at(&self, mut buf: &mut [u8], mut offset: u64) -> Result<()> {
-        while !buf.is_empty() {
-            match self.read_at(buf, offset).await? {
-                0 => return Err(ErrorKind::UnexpectedEof.into()),
-                count => (buf, offset) = (&mut buf[count..], offset + count as u64),
-            }
-        }
-        Ok(())
+    pub async fn read_exact_at(&self, buf: &mut [u8], mut offset: u64) -> Result<()> {
+        let read = async |rest: &mut [u8]| {
+            let count = self.read_at(rest, offset).await?;
+            offset += count as u64;
+            Ok(count)
+        };
+        read_exact(buf, || ErrorKind::UnexpectedEof.into(), read).await
     }
 
     /// Reads until `buf` is full. Dropped, it has read some of it.
@@ -221,14 +221,9 @@ impl File {
     /// # Errors
     ///
     /// [`ErrorKind::UnexpectedEof`].
-    pub async fn read_exact(&mut self, mut buf: &mut [u8]) -> Result<()> {
-        while !buf.is_empty() {
-            match self.read(buf).await? {
-                0 => return Err(ErrorKind::UnexpectedEof.into()),
-                count => buf = &mut buf[count..],
-            }
-        }
-        Ok(())
+    pub async fn read_exact(&mut self, buf: &mut [u8]) -> Result<()> {
+        let ended = || ErrorKind::UnexpectedEof.into();
+        read_exact(buf, ended, async |rest| self.read(rest).await).await
     }
 
     /// Reads all that is left.
@@ -272,12 +267,13 @@ impl File {
     /// # Errors
     ///
     /// As [`write`](Self::write).
-    pub async fn write_all_at(&self, mut buf: &[u8], mut offset: u64) -> Result<()> {
-        while !buf.is_empty() {
-            let count = self.write_at(buf, offset).await?;
-            (buf, offset) = (&buf[count..], offset + count as u64);
-        }
-        Ok(())
+    pub async fn write_all_at(&self, buf: &[u8], mut offset: u64) -> Result<()> {
+        let write = async |rest: &[u8]| {
+            let count = self.write_at(rest, offset).await?;
+            offset += count as u64;
+            Ok(count)
+        };
+        write_all(buf, || ErrorKind::WriteZero.into(), write).await
     }
 
     /// Returns where it has written, and how much.
@@ -303,12 +299,9 @@ impl File {
     /// # Errors
     ///
     /// As [`write`](Self::write); some of it may have been written.
-    pub async fn write_all(&mut self, mut buf: &[u8]) -> Result<()> {
-        while !buf.is_empty() {
-            let count = self.write(buf).await?;
-            buf = &buf[count..];
-        }
-        Ok(())
+    pub async fn write_all(&mut self, buf: &[u8]) -> Result<()> {
+        let none = || ErrorKind::WriteZero.into();
+        write_all(buf, none, async |rest| self.write(rest).await).await
     }
 
     /// What there is to know of the file.

@@ -115,8 +115,8 @@ impl End {
         self.window.saturating_sub(unread).min(buffer)
     }
 
-    /// How many bytes were read, and how many may be there before they are.
-    fn shown(&mut self) -> Room {
+    /// Tells how many bytes were read, and how many may be there before they are: the last word on that from now on.
+    fn tell(&mut self) -> Room {
         self.tellings += 1;
         Room {
             number: self.tellings,
@@ -297,7 +297,7 @@ fn tell_window(state: &mut State, key: Key) {
 fn tell_room(state: &mut State, key: Key) {
     let Ok(end) = end(state, key) else { return };
     end.told = end.read;
-    let room = end.shown();
+    let room = end.tell();
     let (here, there) = (end.here(), end.there());
     if let Some(to) = end.peer {
         state.send_segment(here, there, Segment::Window { to, room });
@@ -425,7 +425,7 @@ pub(crate) fn arrive(
             let answer = match end(state, to) {
                 Ok(end) if end.is_open() => Segment::Alive {
                     to: from,
-                    room: end.shown(),
+                    room: end.tell(),
                 },
                 // It waits for the acceptance, which this has overtaken.
                 Ok(end) if end.phase == Phase::Connecting => return Wakeups::default(),

@@ -3,11 +3,11 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use polliwog_core::sources::{Direction, Readiness, Waiters, Wakeups};
 
-use super::addr::{covers, meant, overlap, shown};
+use super::addr::{covers, localhost, meant, overlap, shown};
 use super::endpoint::Mail;
 use super::packet::Bytes;
 use super::slab::Key;
@@ -65,10 +65,7 @@ impl Socket {
         }
         let (local, mut to) = (self.local.ip(), meant(to));
         if to.ip().is_unspecified() {
-            to.set_ip(match to.is_ipv4() || local.is_ipv4() {
-                true => Ipv4Addr::LOCALHOST.into(),
-                false => Ipv6Addr::LOCALHOST.into(),
-            });
+            to.set_ip(localhost(to.is_ipv4() || local.is_ipv4()));
         }
         // By IPv6 all addresses are those by IPv4, too.
         let is_dual = local.is_ipv6() && local.is_unspecified();

@@ -448,7 +448,7 @@ fn waits_are_repeatable() {
 
 /// What the test below starts.
 #[test]
-#[ignore = "ends the program"]
+#[ignore = "run by `a_host_does_not_let_a_test_pass_by_ending_it`; ends the program"]
 fn a_host_that_ends_the_program() {
     let mut simulation = Simulation::new(7);
     simulation.client("frog", async { std::process::exit(0) });
@@ -457,7 +457,7 @@ fn a_host_that_ends_the_program() {
 
 /// And this.
 #[test]
-#[ignore = "ends the program"]
+#[ignore = "run by `a_host_does_not_let_a_test_pass_by_ending_it`; ends the program"]
 fn a_test_that_ends_the_program() {
     std::process::exit(7);
 }

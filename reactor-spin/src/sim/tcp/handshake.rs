@@ -1,13 +1,13 @@
 //! How a connection begins: who asks, and what the other side says.
 
 use alloc::boxed::Box;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use polliwog_core::sources::Wakeups;
 
 use super::{Phase, end, fail, new_end};
 use crate::Error;
-use crate::sim::addr::meant;
+use crate::sim::addr::{localhost, meant};
 use crate::sim::keepalive;
 use crate::sim::listener::{enqueue, listener_at};
 use crate::sim::options::Options;
@@ -46,10 +46,7 @@ pub(crate) fn connect(
         return Err(Error::ConnectionRefused);
     }
     if to.ip().is_unspecified() {
-        to.set_ip(match to {
-            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
+        to.set_ip(localhost(to.is_ipv4()));
     }
     if to.ip().is_multicast() || to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
         return Err(Error::NetworkUnreachable);
